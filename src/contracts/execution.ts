@@ -1,0 +1,151 @@
+import { z } from "zod";
+import { idSchema, runIdSchema } from "./ids.ts";
+import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
+import { DagRunState, DagRunType, type TaskInstanceState } from "./states.ts";
+
+/** What a task may know of its DAG run. Instants are ISO 8601 in UTC. */
+export const dagRunFactsSchema = z.object({
+  dagId: idSchema,
+  runId: runIdSchema,
+  runType: z.enum(DagRunType),
+  state: z.enum(DagRunState),
+  logicalDate: z.string().nullable(),
+  dataIntervalStart: z.string().nullable(),
+  dataIntervalEnd: z.string().nullable(),
+  runAfter: z.string(),
+  startDate: z.string().nullable(),
+  endDate: z.string().nullable(),
+  conf: jsonObjectSchema,
+  clearNumber: z.int(),
+  note: z.string().nullable(),
+  triggeringUserName: z.string().nullable(),
+});
+export type DagRunFacts = z.infer<typeof dagRunFactsSchema>;
+
+/** `mapIndex` -1 = the task is not mapped. */
+export const xcomEntrySchema = z.object({ key: z.string().min(1).max(512), value: jsonValueSchema });
+export const xcomRefSchema = z.object({
+  dagId: idSchema,
+  runId: runIdSchema,
+  taskId: idSchema,
+  key: z.string(),
+  mapIndex: z.int().min(-1),
+});
+export type XcomRef = z.infer<typeof xcomRefSchema>;
+
+/** The answer to `run`: everything a runner needs to start without asking again. */
+export const runContextSchema = z.object({
+  dagRun: dagRunFactsSchema,
+  maxTries: z.int(),
+  /** Whether a failure of this try would be retried: decides between onRetry and onFailure. */
+  shouldRetry: z.boolean(),
+  taskRescheduleCount: z.int(),
+  /** First start of this try, kept over reschedules: a sensor's timeout counts from it. */
+  startDate: z.string(),
+  executionTimeoutSec: z.number().nullable(),
+  /** The XComs named by the serialized task's `inputs`, where they exist. */
+  inputs: z.array(z.object({ taskId: idSchema, key: z.string(), mapIndex: z.int(), value: jsonValueSchema })),
+  /** Good while the try runs; renewed by heartbeats. */
+  token: z.string(),
+  xcomMaxBytes: z.int(),
+});
+export type RunContext = z.infer<typeof runContextSchema>;
+
+export const taskErrorSchema = z.object({
+  /** Constructor name of the error, e.g. "TypeError". */
+  name: z.string(),
+  message: z.string(),
+  stack: z.string().nullable(),
+});
+export type TaskError = z.infer<typeof taskErrorSchema>;
+
+/** How a try ended, as its runner or its supervisor saw it. */
+export const outcomeSchema = z.discriminatedUnion("state", [
+  z.object({
+    state: z.literal("success"),
+    xcoms: z.array(xcomEntrySchema).default([]),
+    /** Downstream task ids of a branch or short circuit that shall be skipped. */
+    skipTasks: z.array(idSchema).default([]),
+    renderedFields: jsonObjectSchema.optional(),
+  }),
+  z.object({
+    state: z.literal("skipped"),
+    reason: z.string(),
+    xcoms: z.array(xcomEntrySchema).default([]),
+    renderedFields: jsonObjectSchema.optional(),
+  }),
+  z.object({
+    state: z.literal("failed"),
+    error: taskErrorSchema,
+    /** false = FailError, a bad XCom …: no retry however many are left. */
+    retryable: z.boolean(),
+    xcoms: z.array(xcomEntrySchema).default([]),
+    renderedFields: jsonObjectSchema.optional(),
+  }),
+  z.object({ state: z.literal("up_for_reschedule"), rescheduleDate: z.string(), renderedFields: jsonObjectSchema.optional() }),
+]);
+export type Outcome = z.infer<typeof outcomeSchema>;
+
+export const connectionSchema = z.object({
+  connId: z.string(),
+  connType: z.string(),
+  description: z.string().nullable().default(null),
+  host: z.string().nullable().default(null),
+  schema: z.string().nullable().default(null),
+  login: z.string().nullable().default(null),
+  password: z.string().nullable().default(null),
+  port: z.int().min(1).max(65535).nullable().default(null),
+  extra: jsonObjectSchema.default({}),
+});
+export type Connection = z.infer<typeof connectionSchema>;
+
+/**
+ * What a runner may ask of its supervisor while a task runs, and the answer's shape. The supervisor adds the token; the
+ * execution API answers within the rights of that try.
+ */
+export type RunnerCalls = {
+  getXcom: {
+    params: XcomRef & { includePriorDates: boolean };
+    result: { found: boolean; value: z.infer<typeof jsonValueSchema> };
+  };
+  setXcom: { params: { key: string; value: z.infer<typeof jsonValueSchema> }; result: null };
+  getConnection: { params: { connId: string }; result: Connection | null };
+  getVariable: { params: { key: string }; result: { value: string } | null };
+  setVariable: { params: { key: string; value: string; description: string | null }; result: null };
+  deleteVariable: { params: { key: string }; result: null };
+  /** `conflict`: a run with that id or logical date is there already, and `resetDagRun` was false. */
+  triggerDagRun: {
+    params: {
+      dagId: string;
+      runId: string | null;
+      logicalDate: string | null;
+      conf: z.infer<typeof jsonObjectSchema>;
+      resetDagRun: boolean;
+      note: string | null;
+    };
+    result: { runId: string; created: boolean };
+  };
+  getDagRunState: { params: { dagId: string; runId: string }; result: { state: DagRunState } | null };
+  /** Counts of task instances by state over the runs picked by run ids or logical dates. */
+  getTaskStates: {
+    params: {
+      dagId: string;
+      taskIds: string[] | null;
+      taskGroupId: string | null;
+      logicalDates: string[] | null;
+      runIds: string[] | null;
+    };
+    result: {
+      dagExists: boolean;
+      missingTaskIds: string[];
+      runs: {
+        runId: string;
+        logicalDate: string | null;
+        state: DagRunState;
+        tasks: { taskId: string; mapIndex: number; state: TaskInstanceState | null }[];
+      }[];
+    };
+  };
+  putRenderedFields: { params: { fields: z.infer<typeof jsonObjectSchema> }; result: null };
+};
+export type RunnerMethod = keyof RunnerCalls;

@@ -1,0 +1,18 @@
+import { z } from "zod";
+
+/** Ids of DAGs, tasks, task groups, XCom keys and pools: what Airflow allows, and never a path or shell character. */
+const ID_PATTERN = /^[A-Za-z0-9_.-]{1,250}$/;
+/** Run ids hold instants, so `:` `+` `~` are allowed too (Airflow's `allowed_run_id_pattern`). */
+const RUN_ID_PATTERN = /^[A-Za-z0-9_.~:+-]{1,250}$/;
+
+export const ID_RULE = "letters, digits, '_', '.' and '-', 1 to 250 of them";
+
+export const idSchema = z.string().regex(ID_PATTERN, `must be made of ${ID_RULE}`);
+export const runIdSchema = z
+  .string()
+  .regex(RUN_ID_PATTERN, "must be made of letters, digits and '_.~:+-', 1 to 250 of them")
+  .refine((id) => !id.includes(".."), "must not contain '..'");
+
+export function isValidId(id: string): boolean {
+  return ID_PATTERN.test(id);
+}

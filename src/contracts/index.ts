@@ -1,0 +1,6 @@
+export * from "./execution.ts";
+export * from "./ids.ts";
+export * from "./json.ts";
+export * from "./serialized-dag.ts";
+export * from "./states.ts";
+export * from "./workload.ts";

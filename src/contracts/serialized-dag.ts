@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { idSchema } from "./ids.ts";
+import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
+import { TriggerRule, WeightRule } from "./states.ts";
+
+/**
+ * The contract form of a DAG: what the scheduler, the API and the CLI know of a DAG file. Data only; user code stays in
+ * the module that `moduleHash` of its version names. Durations are seconds, instants ISO 8601 with an offset.
+ */
+export const SERIALIZED_DAG_VERSION = 1;
+
+export const timetableSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("null") }),
+  z.object({ type: z.literal("once") }),
+  z.object({ type: z.literal("continuous") }),
+  /** `intervals`: false = cron trigger (no data interval), true = Airflow's CronDataIntervalTimetable. */
+  z.object({ type: z.literal("cron"), expression: z.string(), timezone: z.string(), intervals: z.boolean() }),
+  /** Fixed length; `intervals` as for cron. */
+  z.object({ type: z.literal("delta"), seconds: z.number().positive(), intervals: z.boolean() }),
+]);
+export type SerializedTimetable = z.infer<typeof timetableSchema>;
+
+/** An XCom that a task's arguments need, so that the answer to `run` can carry it along. */
+export const taskInputSchema = z.object({ taskId: idSchema, key: z.string() });
+
+export const callbackFlagsSchema = z.object({
+  onExecute: z.boolean().default(false),
+  onSuccess: z.boolean().default(false),
+  onFailure: z.boolean().default(false),
+  onRetry: z.boolean().default(false),
+  onSkipped: z.boolean().default(false),
+});
+
+export const serializedTaskSchema = z.object({
+  taskId: idSchema,
+  /** The operator's class name, `task` for a function task: shown in lists, e.g. "BashOperator". */
+  operator: z.string(),
+  kind: z.enum(["function", "operator", "sensor"]),
+  /** Nothing to run: the scheduler itself sets it to success (EmptyOperator without callbacks). */
+  isEmpty: z.boolean().default(false),
+  /** Direct upstream task ids, sorted. */
+  upstream: z.array(idSchema),
+  inputs: z.array(taskInputSchema).default([]),
+  taskGroupId: z.string().nullable().default(null),
+  displayName: z.string().nullable().default(null),
+  docMd: z.string().nullable().default(null),
+  owner: z.string().default("baram"),
+  triggerRule: z.enum(TriggerRule).default("all_success"),
+  retries: z.int().min(0).default(0),
+  retryDelaySec: z.number().min(0).default(300),
+  /** 0 = constant delay; otherwise the factor by which the delay grows with each try. */
+  retryExponentialBackoff: z.number().min(0).default(0),
+  maxRetryDelaySec: z.number().min(0).nullable().default(null),
+  executionTimeoutSec: z.number().positive().nullable().default(null),
+  priorityWeight: z.int().default(1),
+  weightRule: z.enum(WeightRule).default("downstream"),
+  pool: z.string().default("default_pool"),
+  poolSlots: z.int().min(1).default(1),
+  queue: z.string().default("default"),
+  /** Name or alias of a configured executor; null = the default one. */
+  executor: z.string().nullable().default(null),
+  executorConfig: jsonObjectSchema.default({}),
+  dependsOnPast: z.boolean().default(false),
+  waitForDownstream: z.boolean().default(false),
+  ignoreFirstDependsOnPast: z.boolean().default(true),
+  maxActiveTisPerDag: z.int().min(1).nullable().default(null),
+  maxActiveTisPerDagrun: z.int().min(1).nullable().default(null),
+  isSetup: z.boolean().default(false),
+  isTeardown: z.boolean().default(false),
+  onFailureFailDagrun: z.boolean().default(false),
+  sensorMode: z.enum(["poke", "reschedule", "deferrable"]).nullable().default(null),
+  startDate: z.string().nullable().default(null),
+  endDate: z.string().nullable().default(null),
+  templateFields: z.array(z.string()).default([]),
+  /** A template field's value as written in the file, for display; functions and non-JSON values are left out. */
+  templateFieldValues: jsonObjectSchema.default({}),
+  callbacks: callbackFlagsSchema.prefault({}),
+});
+export type SerializedTask = z.infer<typeof serializedTaskSchema>;
+
+export const serializedTaskGroupSchema = z.object({
+  groupId: z.string(),
+  parentGroupId: z.string().nullable(),
+  label: z.string(),
+  tooltip: z.string().default(""),
+});
+export type SerializedTaskGroup = z.infer<typeof serializedTaskGroupSchema>;
+
+export const serializedParamSchema = z.object({
+  /** Default value; absent = required. */
+  value: jsonValueSchema.optional(),
+  description: z.string().nullable().default(null),
+  /** JSON schema of the value, draft 2020-12; `{}` allows anything. */
+  schema: jsonObjectSchema.default({}),
+});
+export type SerializedParam = z.infer<typeof serializedParamSchema>;
+
+export const serializedDagSchema = z.object({
+  schemaVersion: z.literal(SERIALIZED_DAG_VERSION),
+  dagId: idSchema,
+  displayName: z.string().nullable().default(null),
+  description: z.string().nullable().default(null),
+  docMd: z.string().nullable().default(null),
+  tags: z.array(z.string()).default([]),
+  owners: z.array(z.string()).default([]),
+  timezone: z.string().default("UTC"),
+  timetable: timetableSchema,
+  /** What the author wrote, for display: "0 0 * * *", "@daily", "5m", null. */
+  scheduleSummary: z.string().nullable().default(null),
+  startDate: z.string().nullable().default(null),
+  endDate: z.string().nullable().default(null),
+  catchup: z.boolean().default(false),
+  maxActiveRuns: z.int().min(1).default(16),
+  maxActiveTasks: z.int().min(1).default(16),
+  maxConsecutiveFailedDagRuns: z.int().min(0).default(0),
+  dagrunTimeoutSec: z.number().positive().nullable().default(null),
+  failFast: z.boolean().default(false),
+  isPausedUponCreation: z.boolean().nullable().default(null),
+  params: z.record(z.string(), serializedParamSchema).default({}),
+  hasOnSuccessCallback: z.boolean().default(false),
+  hasOnFailureCallback: z.boolean().default(false),
+  /** Sorted by task id. */
+  tasks: z.array(serializedTaskSchema),
+  taskGroups: z.array(serializedTaskGroupSchema).default([]),
+});
+export type SerializedDag = z.infer<typeof serializedDagSchema>;

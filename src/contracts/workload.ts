@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { idSchema, runIdSchema } from "./ids.ts";
+import { jsonObjectSchema } from "./json.ts";
+
+/** The largest workload an executor must be able to carry, in bytes of JSON (a container's argv and a queue's message bound it). */
+export const WORKLOAD_MAX_BYTES = 8 * 1024;
+
+/** One try of one task instance: all a worker anywhere needs, beside the API's URL. */
+export const executeTaskSchema = z.object({
+  type: z.literal("ExecuteTask"),
+  /** Good for `run` only; the answer to `run` carries the token of the running try. */
+  token: z.string(),
+  ti: z.object({
+    /** The try's own id and fencing token (UUID); every new try gets a new one. */
+    id: z.uuid(),
+    dagId: idSchema,
+    runId: runIdSchema,
+    taskId: idSchema,
+    mapIndex: z.int().min(-1),
+    tryNumber: z.int().min(1),
+    poolSlots: z.int().min(1),
+    queue: z.string(),
+    priorityWeight: z.int(),
+    executorConfig: jsonObjectSchema,
+  }),
+  /** Hash of the module that holds the task's code: SHA-256, hex. */
+  moduleHash: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Path of the try's log below the log folder. */
+  logPath: z.string(),
+});
+export type ExecuteTask = z.infer<typeof executeTaskSchema>;
+
+/** A callback that the platform, not a task's runner, owes: DAG run ended, or the try's worker died. */
+export const executeCallbackSchema = z.object({
+  type: z.literal("ExecuteCallback"),
+  token: z.string(),
+  callbackId: z.uuid(),
+  moduleHash: z.string().regex(/^[0-9a-f]{64}$/),
+  logPath: z.string(),
+});
+export type ExecuteCallback = z.infer<typeof executeCallbackSchema>;
+
+export const workloadSchema = z.discriminatedUnion("type", [executeTaskSchema, executeCallbackSchema]);
+export type Workload = z.infer<typeof workloadSchema>;
