@@ -10,6 +10,7 @@ export default defineConfig({
     ],
   },
   test: {
+    globalSetup: "tests/support/global-setup.ts",
     include: ["src/**/*.test.ts", "tests/**/*.test.ts"],
     typecheck: { enabled: true, include: ["src/**/*.test-d.ts", "tests/**/*.test-d.ts"], tsconfig: "tsconfig.json" },
     testTimeout: 20_000,

@@ -1,3 +1,4 @@
+export * from "./callback.ts";
 export * from "./execution.ts";
 export * from "./ids.ts";
 export * from "./json.ts";

@@ -1,0 +1,111 @@
+import type { Connection, JsonObject } from "../contracts/index.ts";
+import { BaramError } from "../platform/index.ts";
+
+/**
+ * Reads a connection as Airflow writes it: a URI `type://login:password@host:port/schema?key=value`, every part percent-
+ * encoded (`__extra__` holds the extras as one JSON value), or a JSON object. Throws `connection_invalid`, never with the
+ * text itself, since it holds a password.
+ */
+export function parseConnection(connId: string, text: string): Connection {
+  const trimmed = text.trim();
+  return trimmed.startsWith("{") ? fromJson(connId, trimmed) : fromUri(connId, trimmed);
+}
+
+function fromUri(connId: string, text: string): Connection {
+  const parts =
+    /^([A-Za-z][A-Za-z0-9+._-]*):\/\/(?:([^:@/?#]*)(?::([^@/?#]*))?@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?(?:\/([^?#]*))?(?:\?(.*))?$/.exec(
+      text,
+    );
+  if (!parts)
+    throw invalid(
+      connId,
+      "its URI is not of the form type://login:password@host:port/schema?extra=value with percent-encoded parts",
+    );
+  const [, type = "", login, password, host, port, schema, query] = parts;
+  return {
+    connId,
+    connType: type.toLowerCase().replaceAll("-", "_"),
+    description: null,
+    host: decode(connId, host),
+    schema: decode(connId, schema),
+    login: decode(connId, login),
+    password: decode(connId, password),
+    port: port ? portOf(connId, Number(port)) : null,
+    extra: query ? extraOf(connId, query) : {},
+  };
+}
+
+function extraOf(connId: string, query: string): JsonObject {
+  const pairs = new URLSearchParams(query);
+  const whole = pairs.get("__extra__");
+  if (whole !== null) return objectOf(connId, whole, "its __extra__");
+  return Object.fromEntries(pairs);
+}
+
+function fromJson(connId: string, text: string): Connection {
+  const object = objectOf(connId, text, "its value");
+  const known: Record<string, string> = {
+    conn_type: "connType",
+    connType: "connType",
+    description: "description",
+    host: "host",
+    schema: "schema",
+    login: "login",
+    password: "password",
+    port: "port",
+    extra: "extra",
+  };
+  const values: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(object)) {
+    const name = known[key];
+    if (!name) throw invalid(connId, `"${key}" is not a field of a connection; known: ${Object.keys(known).join(", ")}`);
+    values[name] = value;
+  }
+  if (typeof values.connType !== "string" || values.connType === "") throw invalid(connId, "it has no conn_type");
+  const text_ = (name: string): string | null => {
+    const value = values[name] ?? null;
+    if (value !== null && typeof value !== "string") throw invalid(connId, `${name} must be a string`);
+    return value;
+  };
+  const extra =
+    typeof values.extra === "string" ? objectOf(connId, values.extra, "its extra") : ((values.extra ?? {}) as JsonObject);
+  return {
+    connId,
+    connType: values.connType,
+    description: text_("description"),
+    host: text_("host"),
+    schema: text_("schema"),
+    login: text_("login"),
+    password: text_("password"),
+    port: values.port === undefined || values.port === null ? null : portOf(connId, Number(values.port)),
+    extra,
+  };
+}
+
+function objectOf(connId: string, text: string, what: string): JsonObject {
+  try {
+    const value = JSON.parse(text) as unknown;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  } catch {
+    // told below
+  }
+  throw invalid(connId, `${what} is not a JSON object`);
+}
+
+function portOf(connId: string, port: number): number {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw invalid(connId, `port ${port} is not between 1 and 65535`);
+  return port;
+}
+
+function decode(connId: string, part: string | undefined): string | null {
+  if (part === undefined || part === "") return null;
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw invalid(connId, "a part of its URI is not percent-encoded correctly");
+  }
+}
+
+function invalid(connId: string, why: string): BaramError {
+  return new BaramError("connection_invalid", `Connection "${connId}" cannot be read: ${why}.`, { connId });
+}

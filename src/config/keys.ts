@@ -1,0 +1,43 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BaramError } from "../platform/index.ts";
+import type { Config } from "./load.ts";
+
+/** 32 bytes that encrypt connections and variables at rest. */
+export function readEncryptionKey(config: Config): Buffer {
+  const text = config.core.encryption_key ?? readOrMake(config.home, "encryption_key", () => randomBytes(32).toString("base64"));
+  const key = Buffer.from(text, "base64");
+  if (key.length !== 32) {
+    throw new BaramError(
+      "config_invalid",
+      `[core] encryption_key must be 32 bytes in base64, but is ${key.length}. Make one with: openssl rand -base64 32`,
+      {},
+    );
+  }
+  return key;
+}
+
+/** Secret that signs the tokens of users and of running tries. */
+export function readJwtSecret(config: Config): Uint8Array {
+  const text = config.api_auth.jwt_secret ?? readOrMake(config.home, "jwt_secret", () => randomBytes(48).toString("base64"));
+  if (text.length < 32)
+    throw new BaramError(
+      "config_invalid",
+      "[api_auth] jwt_secret must have at least 32 characters. Make one with: openssl rand -base64 48",
+      {},
+    );
+  return new TextEncoder().encode(text);
+}
+
+/** Reads a secret of this installation; the first process to ask makes it (mode 0600, exclusive, so racing processes agree). */
+export function readOrMake(home: string, name: string, make: () => string): string {
+  const path = join(home, name);
+  mkdirSync(home, { recursive: true });
+  try {
+    writeFileSync(path, `${make()}\n`, { mode: 0o600, flag: "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return readFileSync(path, "utf8").trim();
+}

@@ -1,0 +1,129 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { parse as parseToml } from "smol-toml";
+import { BaramError } from "../platform/index.ts";
+import { type ConfigValues, OPTIONS, type OptionSpec } from "./options.ts";
+
+export type OptionSource = "default" | "file" | "environment";
+export type Config = ConfigValues & {
+  /** BARAM_HOME as an absolute path. */
+  readonly home: string;
+  readonly sources: Readonly<Record<string, OptionSource>>;
+};
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Fills the configuration from the table's defaults, then BARAM_HOME/baram.toml, then BARAM__SECTION__NAME. Throws
+ * `config_invalid` for a value that does not fit, and `config_unknown_option` for a name that is not in the table: a
+ * misspelt option would otherwise be ignored without a word.
+ */
+export function loadConfig(environment: Environment = process.env, cwd: string = process.cwd()): Config {
+  const home = resolve(cwd, environment.BARAM_HOME || ".baram");
+  const file = readConfigFile(join(home, "baram.toml"));
+  const sources: Record<string, OptionSource> = {};
+  const values: Record<string, Record<string, unknown>> = {};
+  refuseUnknownNames(file, environment, join(home, "baram.toml"));
+
+  for (const [section, names] of Object.entries(OPTIONS)) {
+    const filled: Record<string, unknown> = {};
+    for (const [name, spec] of Object.entries<OptionSpec>(names)) {
+      const variable = variableFor(section, name);
+      const fromEnvironment = environment[variable];
+      const fromFile = file[section]?.[name];
+      if (fromEnvironment !== undefined && fromEnvironment !== "") {
+        filled[name] = parseValue(spec, fromEnvironment, variable);
+        sources[`${section}.${name}`] = "environment";
+      } else if (fromFile !== undefined) {
+        filled[name] = parseValue(spec, fromFile, `[${section}] ${name} in baram.toml`);
+        sources[`${section}.${name}`] = "file";
+      } else {
+        filled[name] = spec.default;
+        sources[`${section}.${name}`] = "default";
+      }
+    }
+    values[section] = filled;
+  }
+  const config = { ...values, home, sources } as unknown as Config;
+  return withAbsolutePaths(config);
+}
+
+export function variableFor(section: string, name: string): string {
+  return `BARAM__${section}__${name}`.toUpperCase();
+}
+
+function withAbsolutePaths(config: Config): Config {
+  const { home } = config;
+  return {
+    ...config,
+    core: {
+      ...config.core,
+      dags_folder: isAbsolute(config.core.dags_folder)
+        ? config.core.dags_folder
+        : resolve(dirname(home), config.core.dags_folder),
+    },
+    logging: { ...config.logging, base_log_folder: resolve(home, config.logging.base_log_folder) },
+  };
+}
+
+function readConfigFile(path: string): Record<string, Record<string, unknown>> {
+  if (!existsSync(path)) return {};
+  try {
+    return parseToml(readFileSync(path, "utf8")) as Record<string, Record<string, unknown>>;
+  } catch (error) {
+    throw new BaramError(
+      "config_invalid",
+      `${path} is not valid TOML: ${(error as Error).message.split("\n")[0]}`,
+      { path },
+      error,
+    );
+  }
+}
+
+function refuseUnknownNames(file: Record<string, Record<string, unknown>>, environment: Environment, path: string): void {
+  const known = new Set(
+    Object.entries(OPTIONS).flatMap(([section, names]) => Object.keys(names).map((name) => variableFor(section, name))),
+  );
+  for (const [section, names] of Object.entries(file)) {
+    for (const name of Object.keys(names)) {
+      if (!known.has(variableFor(section, name))) throw unknownOption(`[${section}] ${name} in ${path}`);
+    }
+  }
+  for (const variable of Object.keys(environment)) {
+    if (variable.startsWith("BARAM__") && !known.has(variable)) throw unknownOption(variable);
+  }
+}
+
+function unknownOption(where: string): BaramError {
+  return new BaramError(
+    "config_unknown_option",
+    `${where} is not an option of Baram. Remove it, or see "baram config list" for the names.`,
+    { where },
+  );
+}
+
+function parseValue(spec: OptionSpec, raw: unknown, where: string): string | number | boolean {
+  const refuse = (expected: string): never => {
+    const shown = spec.secret ? "(hidden)" : JSON.stringify(raw);
+    throw new BaramError("config_invalid", `${where} is ${shown}, but must be ${expected}.`, { where });
+  };
+  if (spec.kind === "bool") {
+    if (typeof raw === "boolean") return raw;
+    const word = String(raw).trim().toLowerCase();
+    if (["true", "1", "yes", "on", "t"].includes(word)) return true;
+    if (["false", "0", "no", "off", "f"].includes(word)) return false;
+    return refuse("true or false");
+  }
+  if (spec.kind === "string") {
+    if (typeof raw !== "string") return refuse("a string");
+    if (spec.values && !spec.values.includes(raw)) return refuse(`one of ${spec.values.join(", ")}`);
+    return raw;
+  }
+  const number = typeof raw === "number" ? raw : Number(String(raw).trim() || "x");
+  const unit = spec.unit ? ` (${spec.unit})` : "";
+  if (!Number.isFinite(number)) return refuse(`a number${unit}`);
+  if (spec.kind === "int" && !Number.isInteger(number)) return refuse(`a whole number${unit}`);
+  if (spec.min !== undefined && number < spec.min) return refuse(`at least ${spec.min}${unit}`);
+  if (spec.max !== undefined && number > spec.max) return refuse(`at most ${spec.max}${unit}`);
+  return number;
+}

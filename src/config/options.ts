@@ -1,0 +1,298 @@
+/**
+ * Every option there is, in one table: name, kind, default, unit and one sentence. The docs page, `baram config list` and
+ * the typed Config all come from it. Names are Airflow's wherever the thing is the same.
+ */
+
+type Kind = "string" | "int" | "float" | "bool";
+
+export type OptionSpec = {
+  readonly kind: Kind;
+  /** `null` = not set; the sentence says what then happens. */
+  readonly default: string | number | boolean | null;
+  readonly unit?: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly values?: readonly string[];
+  readonly secret?: boolean;
+  readonly about: string;
+};
+
+export const OPTIONS = {
+  core: {
+    dags_folder: {
+      kind: "string",
+      default: "dags",
+      about: "Folder with the DAG files; a relative path starts at BARAM_HOME's parent.",
+    },
+    load_examples: { kind: "bool", default: true, about: "Load the DAGs of examples/dags too (standalone only)." },
+    executor: {
+      kind: "string",
+      default: "LocalExecutor",
+      about: "Executors, separated by commas; the first is the default. Known: LocalExecutor, SequentialExecutor.",
+    },
+    parallelism: {
+      kind: "int",
+      default: 32,
+      min: 1,
+      max: 10_000,
+      about: "Task instances that one scheduler keeps queued or running at once.",
+    },
+    max_active_tasks_per_dag: {
+      kind: "int",
+      default: 16,
+      min: 1,
+      about: "Default of a DAG's maxActiveTasks: task instances of one DAG run queued or running at once.",
+    },
+    max_active_runs_per_dag: { kind: "int", default: 16, min: 1, about: "Default of a DAG's maxActiveRuns." },
+    dags_are_paused_at_creation: { kind: "bool", default: true, about: "Whether a DAG seen for the first time starts paused." },
+    default_pool_task_slot_count: {
+      kind: "int",
+      default: 128,
+      min: -1,
+      about: "Slots of default_pool when it is first made; -1 = no limit.",
+    },
+    dagbag_import_timeout: {
+      kind: "float",
+      default: 30,
+      unit: "s",
+      min: 0.1,
+      about: "How long one DAG file may take to evaluate.",
+    },
+    default_timezone: { kind: "string", default: "UTC", about: "Time zone of DAGs that name none." },
+    killed_task_cleanup_time: {
+      kind: "float",
+      default: 10,
+      unit: "s",
+      min: 0,
+      about: "Grace between SIGTERM and SIGKILL for a task that is stopped.",
+    },
+    encryption_key: {
+      kind: "string",
+      default: null,
+      secret: true,
+      about:
+        "Key of connections and variables at rest: 32 bytes in base64. Unset: BARAM_HOME/encryption_key, made on the first start.",
+    },
+  },
+  database: {
+    url: {
+      kind: "string",
+      default: null,
+      secret: true,
+      about: "postgres:// URL. Unset: an embedded PostgreSQL under BARAM_HOME.",
+    },
+    pool_size: { kind: "int", default: 8, min: 2, max: 200, about: "Connections one process keeps at most." },
+  },
+  api: {
+    host: { kind: "string", default: "127.0.0.1", about: "Address the API server listens on." },
+    port: { kind: "int", default: 8080, min: 0, max: 65_535, about: "Port the API server listens on; 0 = any free one." },
+    base_url: { kind: "string", default: null, about: "URL workers reach the API at. Unset: http://host:port." },
+    fallback_page_limit: { kind: "int", default: 50, min: 1, about: "Page size of list answers when the request names none." },
+    maximum_page_limit: { kind: "int", default: 100, min: 1, about: "Largest page a list answer has, whatever was asked for." },
+  },
+  api_auth: {
+    jwt_secret: {
+      kind: "string",
+      default: null,
+      secret: true,
+      about: "Secret that signs tokens. Unset: BARAM_HOME/jwt_secret, made on the first start; every process must share it.",
+    },
+    jwt_expiration_time: {
+      kind: "int",
+      default: 86_400,
+      unit: "s",
+      min: 1,
+      about: "How long a token from POST /auth/token is good.",
+    },
+    jwt_cli_expiration_time: {
+      kind: "int",
+      default: 3_600,
+      unit: "s",
+      min: 1,
+      about: "How long a token from POST /auth/token/cli is good.",
+    },
+  },
+  execution_api: {
+    jwt_expiration_time: {
+      kind: "int",
+      default: 600,
+      unit: "s",
+      min: 5,
+      about: "How long a running try's token is good; heartbeats renew it.",
+    },
+  },
+  scheduler: {
+    scheduler_idle_sleep_time: {
+      kind: "float",
+      default: 1,
+      unit: "s",
+      min: 0.01,
+      about: "Longest sleep between two passes when nothing wakes the scheduler.",
+    },
+    scheduler_heartbeat_sec: {
+      kind: "float",
+      default: 5,
+      unit: "s",
+      min: 0.1,
+      about: "How often a scheduler says that it lives.",
+    },
+    scheduler_health_check_threshold: {
+      kind: "float",
+      default: 30,
+      unit: "s",
+      min: 0.5,
+      about: "A scheduler silent for this long is dead; its tasks are adopted.",
+    },
+    orphaned_tasks_check_interval: {
+      kind: "float",
+      default: 15,
+      unit: "s",
+      min: 0.1,
+      about: "How often tasks of dead schedulers are looked for.",
+    },
+    task_instance_heartbeat_sec: {
+      kind: "float",
+      default: 5,
+      unit: "s",
+      min: 0.1,
+      about: "How often a supervisor reports its running tries.",
+    },
+    task_instance_heartbeat_timeout: {
+      kind: "float",
+      default: 40,
+      unit: "s",
+      min: 0.5,
+      about: "A running try silent for this long has lost its worker: it is retried or failed.",
+    },
+    task_instance_heartbeat_timeout_detection_interval: {
+      kind: "float",
+      default: 5,
+      unit: "s",
+      min: 0.1,
+      about: "How often silent tries are looked for.",
+    },
+    task_queued_timeout: {
+      kind: "float",
+      default: 600,
+      unit: "s",
+      min: 1,
+      about: "A try queued for this long is taken back and queued again.",
+    },
+    task_queued_timeout_check_interval: {
+      kind: "float",
+      default: 30,
+      unit: "s",
+      min: 0.1,
+      about: "How often such tries are looked for.",
+    },
+    max_dagruns_to_create_per_loop: { kind: "int", default: 10, min: 1, about: "DAGs for which one pass creates runs." },
+    max_dagruns_per_loop_to_schedule: { kind: "int", default: 20, min: 1, about: "DAG runs that one transaction evaluates." },
+    max_tis_per_query: { kind: "int", default: 512, min: 1, about: "Task instances that one transaction dispatches." },
+    use_job_schedule: { kind: "bool", default: true, about: "Whether schedules create runs; off: only manual runs." },
+    catchup_by_default: { kind: "bool", default: false, about: "Default of a DAG's catchup." },
+    full_scan_interval: {
+      kind: "float",
+      default: 60,
+      unit: "s",
+      min: 1,
+      about: "How often a running DAG run is evaluated whole although nothing was reported: the safety net.",
+    },
+  },
+  dag_processor: {
+    refresh_interval: {
+      kind: "float",
+      default: 30,
+      unit: "s",
+      min: 0.1,
+      about: "How often the DAG folder is listed; changes are mostly seen at once by the watcher.",
+    },
+    parsing_processes: { kind: "int", default: 2, min: 1, max: 64, about: "DAG files evaluated at once." },
+    max_memory_mb: { kind: "int", default: 512, unit: "MB", min: 64, about: "Memory a DAG file's evaluation may take." },
+  },
+  workers: {
+    max_failed_heartbeats: {
+      kind: "int",
+      default: 8,
+      min: 1,
+      about: "Heartbeats refused or lost in a row before a supervisor stops the try.",
+    },
+    execution_api_retry_window: {
+      kind: "float",
+      default: 600,
+      unit: "s",
+      min: 1,
+      about: "How long a supervisor keeps trying to report an outcome while the API cannot be reached.",
+    },
+  },
+  local_executor: {
+    recycle_after_tries: { kind: "int", default: 500, min: 1, about: "A warm runner is replaced after this many tries." },
+    recycle_memory_mb: {
+      kind: "int",
+      default: 512,
+      unit: "MB",
+      min: 64,
+      about: "A warm runner above this size is replaced after its try.",
+    },
+    idle_runner_timeout: {
+      kind: "float",
+      default: 60,
+      unit: "s",
+      min: 0,
+      about: "An idle runner beyond the first is ended after this long.",
+    },
+    isolation: {
+      kind: "string",
+      default: "warm",
+      values: ["warm", "process"],
+      about: "warm = a runner serves many tries; process = a fresh process per try.",
+    },
+  },
+  logging: {
+    logging_level: {
+      kind: "string",
+      default: "info",
+      values: ["debug", "info", "warn", "error"],
+      about: "Level of Baram's own log on stderr.",
+    },
+    base_log_folder: {
+      kind: "string",
+      default: "logs",
+      about: "Folder of the tasks' logs; a relative path starts at BARAM_HOME.",
+    },
+    max_line_bytes: {
+      kind: "int",
+      default: 65_536,
+      unit: "bytes",
+      min: 256,
+      about: "A longer line of a task's log is cut, with a mark.",
+    },
+    max_file_bytes: {
+      kind: "int",
+      default: 104_857_600,
+      unit: "bytes",
+      min: 4_096,
+      about: "A try's log is cut at this size, with a mark.",
+    },
+  },
+  xcom: {
+    max_size_bytes: {
+      kind: "int",
+      default: 1_048_576,
+      unit: "bytes",
+      min: 64,
+      about: "The largest XCom, as JSON; a larger one fails its task.",
+    },
+  },
+} as const satisfies Record<string, Record<string, OptionSpec>>;
+
+type OptionTable = typeof OPTIONS;
+type ValueOf<S extends OptionSpec> =
+  | (S["kind"] extends "string" ? string : S["kind"] extends "bool" ? boolean : number)
+  | (S["default"] extends null ? null : never);
+
+/** The filled configuration: `config.core.parallelism`. */
+export type ConfigValues = {
+  [S in keyof OptionTable]: {
+    [N in keyof OptionTable[S]]: OptionTable[S][N] extends OptionSpec ? ValueOf<OptionTable[S][N]> : never;
+  };
+};

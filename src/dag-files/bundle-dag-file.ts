@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto";
+import { readFile, realpath } from "node:fs/promises";
+import { join, relative, resolve, sep } from "node:path";
+import { type BuildFailure, build, type Message, type Metafile, stop } from "esbuild";
+import { type BundledModule, toError } from "../platform/index.ts";
+import { DagFileError } from "./import-error.ts";
+import { externalPackages } from "./native-packages.ts";
+import { packageNameOf } from "./package-name.ts";
+
+/** More code than this in one DAG file is a mistake (a bundled data set), and would burden every worker. */
+export const MODULE_MAX_BYTES = 32 * 1024 * 1024;
+
+/** `inputs` are the files the module was made of, absolute: the DAG file first, then helpers and packages' files. */
+export type DagFileBundle = BundledModule & { inputs: string[] };
+
+/** Text files a DAG may import as strings, since it cannot read its own folder on a worker. */
+const TEXT_EXTENSIONS = [".sql", ".txt", ".md", ".csv", ".yaml", ".yml", ".html", ".jinja", ".j2", ".sh"];
+
+/**
+ * CommonJS packages inside an ES module expect these three names. On the first line without a line break, so that the
+ * source map's lines stay right; only where the code uses them, so that a DAG file may declare its own.
+ */
+const COMMONJS_NAMES =
+  'import { createRequire as __baramRequire } from "node:module"; import { fileURLToPath as __baramPath } from "node:url"; ' +
+  "const require = __baramRequire(import.meta.url), __filename = __baramPath(import.meta.url), __dirname = __baramPath(new URL('.', import.meta.url)); ";
+
+/**
+ * Makes one ES module of a DAG file and everything it imports, with an inline source map whose paths are relative to the
+ * folder, so that the same files give the same hash on every machine. Types are stripped, not checked. Throws
+ * `DagFileError` of kind `syntax`, `unresolved_import` or `too_large`, with the position.
+ */
+export async function bundleDagFile(path: string, folder: string): Promise<DagFileBundle> {
+  const root = await realpath(folder);
+  const file = resolve(root, path);
+  const named = await readNamedExternals(root);
+  const foundNative = new Set<string>();
+  let result = await buildOnce(file, root, named, foundNative);
+  // A package is known as native only when its .node file turns up, by which time its code is in: once more without it.
+  if (foundNative.size > 0) result = await buildOnce(file, root, named, foundNative);
+  const code = withCommonJsNames(result.code);
+  if (Buffer.byteLength(code) > MODULE_MAX_BYTES) {
+    const message = `the file and what it imports make ${Buffer.byteLength(code)} bytes, more than the ${MODULE_MAX_BYTES} allowed: read data at run time, or name large packages under "baram": {"external": []} in the DAG folder's package.json`;
+    throw new DagFileError("too_large", message, { file: toRelative(file, root) });
+  }
+  return {
+    code,
+    hash: createHash("sha256").update(code).digest("hex"),
+    externals: listExternals(result.metafile),
+    inputs: listInputs(result.metafile, root, file),
+  };
+}
+
+/** Ends the bundler's own process; the next bundle starts it again in about 20 ms. Call it when nothing is being bundled. */
+export async function stopBundler(): Promise<void> {
+  await stop();
+}
+
+async function buildOnce(file: string, root: string, named: string[], foundNative: Set<string>) {
+  try {
+    const result = await build({
+      entryPoints: [file],
+      absWorkingDir: root,
+      outfile: join(root, "dag.mjs"),
+      write: false,
+      bundle: true,
+      metafile: true,
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      charset: "utf8",
+      legalComments: "none",
+      logLevel: "silent",
+      sourcemap: "inline",
+      // The text of packages would only make modules larger; the file's own source is stored beside the module.
+      sourcesContent: false,
+      // A tsconfig in or above the folder could change the code without being seen as an input.
+      tsconfigRaw: { compilerOptions: {} },
+      loader: Object.fromEntries(TEXT_EXTENSIONS.map((extension) => [extension, "text" as const])),
+      plugins: [externalPackages(named, foundNative)],
+    });
+    return { code: result.outputFiles[0]?.text ?? "", metafile: result.metafile };
+  } catch (error) {
+    throw toImportError(error, toRelative(file, root));
+  }
+}
+
+function withCommonJsNames(code: string): string {
+  return /Dynamic require of|\b__dirname\b|\b__filename\b/.test(code) &&
+    !/\b(?:const|let|var) (?:__dirname|__filename|require)\b/.test(code)
+    ? COMMONJS_NAMES + code
+    : code;
+}
+
+function toImportError(error: unknown, file: string): DagFileError {
+  const [first, ...rest] = isBuildFailure(error) ? error.errors : [];
+  if (!first) return new DagFileError("internal", `the bundler failed: ${toError(error).message}`, { file });
+  const kind = first.text.startsWith("Could not resolve") ? "unresolved_import" : "syntax";
+  const { location } = first;
+  return new DagFileError(kind, first.text, {
+    file: location?.file ?? file,
+    line: location?.line ?? null,
+    // esbuild counts columns from 0, editors from 1.
+    column: location ? location.column + 1 : null,
+    detail: [location?.lineText ?? "", ...first.notes.map((note) => note.text), ...rest.map(describeMessage)].join("\n").trim(),
+  });
+}
+
+function describeMessage({ text, location }: Message): string {
+  return location ? `${location.file}:${location.line}:${location.column + 1}: ${text}` : text;
+}
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && "errors" in error && Array.isArray(error.errors);
+}
+
+function listExternals(metafile: Metafile): string[] {
+  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+  const names = imports.filter((entry) => entry.external).flatMap((entry) => packageNameOf(entry.path) ?? []);
+  return [...new Set(names)].sort();
+}
+
+function listInputs(metafile: Metafile, root: string, file: string): string[] {
+  const files = Object.keys(metafile.inputs).filter((input) => !/^[a-z-]+:/i.test(input) && !input.startsWith("("));
+  return [file, ...files.map((input) => resolve(root, input)).filter((input) => input !== file)].sort((a, b) =>
+    a === file ? -1 : b === file ? 1 : a < b ? -1 : 1,
+  );
+}
+
+async function readNamedExternals(root: string): Promise<string[]> {
+  const text = await readFile(join(root, "package.json"), "utf8").catch(() => null);
+  if (text === null) return [];
+  try {
+    const manifest: { baram?: { external?: unknown } } = JSON.parse(text);
+    const named = manifest.baram?.external;
+    return Array.isArray(named) ? named.filter((name) => typeof name === "string") : [];
+  } catch (error) {
+    const message = `the DAG folder's package.json is not JSON: ${toError(error).message}`;
+    throw new DagFileError("syntax", message, { file: "package.json" });
+  }
+}
+
+function toRelative(file: string, root: string): string {
+  return relative(root, file).split(sep).join("/");
+}

@@ -1,0 +1,76 @@
+// The process that DAG files are evaluated in. It has no token, no database and a clean environment; it answers on file
+// descriptor 3 and is killed by its parent whenever a file takes too long or too much.
+
+import { writeSync } from "node:fs";
+import { Socket } from "node:net";
+import { pathToFileURL } from "node:url";
+import { toError } from "../../platform/index.ts";
+import { collectDags, serializeDag } from "../../sdk/runtime.ts";
+import { createFrameReader, encodeFrame } from "./frames.ts";
+import { watchLeaks } from "./leaks.ts";
+import { type ChildMessage, type EvaluateRequest, evaluateRequestSchema, type Thrown } from "./messages.ts";
+
+const ANSWER_FD = 3;
+const MAX_REQUEST_BYTES = 1024 * 1024;
+
+const pipe = new Socket({ fd: ANSWER_FD, readable: true, writable: true });
+let evaluating: { id: number; fail: (thrown: unknown) => void } | null = null;
+
+pipe.on(
+  "data",
+  createFrameReader(MAX_REQUEST_BYTES, (message) => void evaluate(evaluateRequestSchema.parse(message))),
+);
+// The parent has gone: nobody wants the answer.
+pipe.on("close", () => process.kill(process.pid, "SIGKILL"));
+
+// Whatever a file starts and does not await fails while it, and not the next one, is evaluated.
+process.on("uncaughtException", (error) => evaluating?.fail(error));
+process.on("unhandledRejection", (reason) => evaluating?.fail(reason));
+
+// Runs inside the call of process.exit, so the stack still names the line of the DAG file that called it.
+process.on("exit", (code) => {
+  const stack = new Error("process.exit").stack ?? null;
+  try {
+    writeSync(ANSWER_FD, encodeFrame({ type: "exiting", id: evaluating?.id ?? null, code, stack } satisfies ChildMessage));
+  } catch {
+    // The pipe is full or gone; the parent sees the exit code.
+  }
+});
+
+send({ type: "ready" });
+
+async function evaluate(request: EvaluateRequest): Promise<void> {
+  const { id } = request;
+  const findLeaks = watchLeaks();
+  try {
+    const dags = await load(request);
+    evaluating = null;
+    send({ type: "dags", id, dags, leaks: findLeaks() });
+  } catch (error) {
+    evaluating = null;
+    send({ type: "threw", id, error: describeThrown(error) });
+  }
+}
+
+function load({ id, modulePath }: EvaluateRequest): Promise<unknown[]> {
+  return new Promise((resolve, reject) => {
+    evaluating = { id, fail: reject };
+    collectDags(() => import(pathToFileURL(modulePath).href))
+      .then((dags) => dags.map(serializeDag))
+      // One turn of the event loop, so that a rejection nobody handles is reported for this file.
+      .then((dags) => setImmediate(() => resolve(dags)), reject);
+  });
+}
+
+function describeThrown(thrown: unknown): Thrown {
+  const error = toError(thrown);
+  return {
+    name: String(error.name),
+    message: String(error.message),
+    stack: typeof error.stack === "string" ? error.stack : null,
+  };
+}
+
+function send(message: ChildMessage): void {
+  pipe.write(encodeFrame(message));
+}

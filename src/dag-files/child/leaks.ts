@@ -1,0 +1,78 @@
+// What a DAG file can leave behind that would change how the next one evaluates in the same process. A child in which any
+// of it is found is not used again.
+
+import * as childProcess from "node:child_process";
+import * as fs from "node:fs";
+
+const WATCHED: readonly (readonly [name: string, target: object])[] = [
+  ["globalThis", globalThis],
+  ["process", process],
+  ...[
+    Object,
+    Function,
+    Array,
+    String,
+    Number,
+    Boolean,
+    Symbol,
+    Promise,
+    Map,
+    Set,
+    WeakMap,
+    Date,
+    RegExp,
+    Error,
+    JSON,
+    Math,
+    Reflect,
+  ].flatMap((value): (readonly [string, object])[] => {
+    const name = "name" in value && typeof value.name === "string" ? value.name : Object.prototype.toString.call(value);
+    const prototype = typeof value === "function" ? value.prototype : undefined;
+    return prototype
+      ? [
+          [name, value],
+          [`${name}.prototype`, prototype],
+        ]
+      : [[name, value]];
+  }),
+  ["console", console],
+  ["fs", fs.default],
+  ["child_process", childProcess.default],
+];
+
+/** Remembers the state of the process; the returned function names what differs from it now. */
+export function watchLeaks(): () => string[] {
+  const before = WATCHED.map(([, target]) => snapshot(target));
+  const environment = JSON.stringify(process.env);
+  const folder = process.cwd();
+  const listeners = countListeners();
+  const resources = process.getActiveResourcesInfo().length;
+  return () => {
+    const leaks = WATCHED.filter(([, target], index) => !isSame(before[index], snapshot(target))).map(([name]) => name);
+    if (JSON.stringify(process.env) !== environment) leaks.push("environment");
+    if (process.cwd() !== folder) leaks.push("working folder");
+    if (countListeners() !== listeners) leaks.push("process listeners");
+    if (process.getActiveResourcesInfo().length > resources) leaks.push("timers or handles");
+    return leaks;
+  };
+}
+
+/** Keys with their values; accessors by their getter, which is not called. */
+function snapshot(target: object): Map<PropertyKey, unknown> {
+  return new Map(
+    Reflect.ownKeys(target).map((key) => {
+      const descriptor = Reflect.getOwnPropertyDescriptor(target, key);
+      return [key, descriptor?.get ?? descriptor?.value];
+    }),
+  );
+}
+
+function isSame(before: Map<PropertyKey, unknown> | undefined, after: Map<PropertyKey, unknown>): boolean {
+  if (before?.size !== after.size) return false;
+  for (const [key, value] of after) if (!before.has(key) || !Object.is(before.get(key), value)) return false;
+  return true;
+}
+
+function countListeners(): number {
+  return process.eventNames().reduce((count, name) => count + process.listenerCount(name), 0);
+}

@@ -1,0 +1,103 @@
+// Evaluates modules in child processes, one at a time; the dag-processor has one evaluator for each parsing slot.
+//
+// Decision: a child evaluates several files in a row. Isolation asks for a fresh process per file, but starting Node and
+// importing the SDK costs FRESH_MS of processor time against WARM_MS for a warm child, so 500 files on two cores would take
+// FRESH_TOTAL instead of WARM_TOTAL. What a shared process could leak is bounded instead: the child compares its globals,
+// built-in prototypes, environment, working folder, listeners and handles before and after each file (child/leaks.ts) and is
+// replaced on any difference, after any failure, for a module it has loaded before, and after `evaluationsPerChild` files.
+// Violated when: a file's DAGs depend on which files were evaluated before it.
+
+import { dirname } from "node:path";
+import type { ChildMessage } from "./child/messages.ts";
+import { describeEnd, describeThrown } from "./child-faults.ts";
+import { type Child, type ChildEnd, type ChildOptions, startChild } from "./child-process.ts";
+import { DagFileError } from "./import-error.ts";
+
+const START_TIMEOUT_MS = 30_000;
+
+export type EvaluatorOptions = Omit<ChildOptions, "cpuLimitSec"> & { timeoutSec: number; evaluationsPerChild: number };
+
+export type Evaluator = {
+  /**
+   * The serialized DAGs that a module defines, unchecked. `file` is the DAG file's path for messages. Throws `DagFileError`
+   * of kind `threw`, `timeout`, `memory`, `exit`, `crash` or `internal`. One call at a time.
+   */
+  evaluate(modulePath: string, file: string): Promise<unknown[]>;
+  /** Ends the child, also in the middle of a file; the next call starts a new one. */
+  stop(): Promise<void>;
+};
+
+type Warm = { child: Child; isReady: Promise<void>; evaluated: Set<string>; onMessage: (message: ChildMessage) => void };
+type Ending = { by: "message"; message: ChildMessage } | { by: "end"; end: ChildEnd } | { by: "timeout" };
+
+export function createEvaluator(options: EvaluatorOptions): Evaluator {
+  let warm: Warm | null = null;
+  let lastId = 0;
+
+  async function discard(): Promise<void> {
+    const old = warm;
+    warm = null;
+    await old?.child.kill();
+  }
+
+  return {
+    stop: discard,
+    async evaluate(modulePath, file) {
+      if (warm?.evaluated.has(modulePath)) await discard();
+      const current = warm ?? startWarm(options);
+      warm = current;
+      const moduleFolder = dirname(modulePath);
+      const id = ++lastId;
+      const started = await endingOf(current, START_TIMEOUT_MS, current.isReady);
+      if (started.by === "message") {
+        current.child.forgetOutput();
+        current.evaluated.add(modulePath);
+        current.child.send({ id, modulePath });
+      }
+      const ending = started.by === "message" ? await endingOf(current, options.timeoutSec * 1000) : started;
+      const { child } = current;
+      if (ending.by === "message" && ending.message.type === "dags" && ending.message.id === id) {
+        if (ending.message.leaks.length > 0 || current.evaluated.size >= options.evaluationsPerChild) await discard();
+        return ending.message.dags;
+      }
+      // Ended before the message is written, so that its last output is in it.
+      if (warm === current) await discard();
+      const place = { file, moduleFolder, output: child.output() };
+      if (ending.by === "timeout") {
+        const message = `loading the file took longer than ${options.timeoutSec} s and was stopped; keep slow work inside tasks`;
+        throw new DagFileError("timeout", message, { file, detail: place.output });
+      }
+      if (ending.by === "end") throw describeEnd(ending.end, { ...place, memoryMb: options.memoryMb });
+      throw describeThrown(ending.message, place);
+    },
+  };
+}
+
+function startWarm(options: EvaluatorOptions): Warm {
+  let onReady = () => {};
+  const isReady = new Promise<void>((resolve) => {
+    onReady = resolve;
+  });
+  const cpuLimitSec = 60 + options.timeoutSec * options.evaluationsPerChild;
+  const warm: Warm = {
+    child: startChild({ ...options, cpuLimitSec }, (message) => (message.type === "ready" ? onReady() : warm.onMessage(message))),
+    isReady,
+    evaluated: new Set(),
+    onMessage: () => undefined,
+  };
+  return warm;
+}
+
+/** Whichever comes first: the child's next message (or `ready`), its end, or the timeout. */
+function endingOf(warm: Warm, timeoutMs: number, isReady?: Promise<void>): Promise<Ending> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve({ by: "timeout" }), timeoutMs);
+    const settle = (ending: Ending) => {
+      clearTimeout(timer);
+      resolve(ending);
+    };
+    void isReady?.then(() => settle({ by: "message", message: { type: "ready" } }));
+    warm.onMessage = (message) => settle({ by: "message", message });
+    void warm.child.ended.then((end) => settle({ by: "end", end }));
+  });
+}

@@ -1,0 +1,46 @@
+/** One line of a `.baramignore`, as in `.gitignore`. */
+export type IgnoreRule = { pattern: RegExp; isNegated: boolean; onlyFolders: boolean };
+
+/**
+ * Reads the lines of a `.baramignore` that lies in `base` (a path relative to the bundle, "" for its root): `#` comments,
+ * `!` to take back, a trailing `/` for folders only, a `/` elsewhere to anchor at the base, `*`, `?`, `**` and `[a-z]`.
+ */
+export function parseIgnoreRules(text: string, base: string): IgnoreRule[] {
+  return text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => parseRule(line, base));
+}
+
+/** Whether the rules leave a path out; the last one that matches decides. */
+export function isIgnored(rules: readonly IgnoreRule[], relativePath: string, isFolder: boolean): boolean {
+  const deciding = rules.findLast((rule) => (isFolder || !rule.onlyFolders) && rule.pattern.test(relativePath));
+  return deciding !== undefined && !deciding.isNegated;
+}
+
+function parseRule(line: string, base: string): IgnoreRule {
+  const isNegated = line.startsWith("!");
+  const withoutMark = isNegated ? line.slice(1) : line;
+  const onlyFolders = withoutMark.endsWith("/");
+  const glob = onlyFolders ? withoutMark.slice(0, -1) : withoutMark;
+  const isAnchored = glob.includes("/");
+  const prefix = base === "" ? "" : `${escapeRegExp(base)}/`;
+  const anywhere = isAnchored ? "" : "(?:.*/)?";
+  return { pattern: new RegExp(`^${prefix}${anywhere}${globToRegExp(glob.replace(/^\//, ""))}$`), isNegated, onlyFolders };
+}
+
+function globToRegExp(glob: string): string {
+  return glob.replace(/\*\*\/|\*+|\?|\[!?[^\]/]+\]|[^*?[]+|\[/g, (part) => {
+    if (part === "**/") return "(?:.*/)?";
+    if (part === "**") return ".*";
+    if (part.startsWith("*")) return "[^/]*";
+    if (part === "?") return "[^/]";
+    if (part.startsWith("[") && part.length > 1) return part.replace(/^\[!/, "[^").replaceAll("\\", "\\\\");
+    return escapeRegExp(part);
+  });
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}

@@ -1,0 +1,1 @@
+export type { Executor, ExecutorEvent, ExecutorOptions } from "./contract.ts";

@@ -1,0 +1,1 @@
+export { EmptyOperator } from "./empty/empty-operator.ts";

@@ -1,0 +1,131 @@
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join, parse } from "node:path";
+import { fileURLToPath } from "node:url";
+import { BaramError, toError } from "./errors.ts";
+
+/** The code of one DAG file as one ES module. `hash` is the SHA-256 of `code`, hex; `externals` are npm package names. */
+export type BundledModule = { hash: string; code: string; externals: string[] };
+
+export const MODULE_FILE = "dag.mjs";
+
+/**
+ * Writes a module to `<cacheDir>/<hash>/dag.mjs`, beside a `node_modules` with links to the packages it imports: `baram`
+ * is this installation, others are looked for from each folder of `resolveFrom` upwards, as Node would. Returns the
+ * module's path. Safe to call from many processes at once: the folder appears complete or not at all, and one that was
+ * damaged since is replaced.
+ *
+ * Throws `module_hash_mismatch` when the code is not what the hash says, and `module_package_missing`, naming the package
+ * and the folders in which it may be installed.
+ */
+export async function materializeModule(
+  module: BundledModule,
+  cacheDir: string,
+  resolveFrom: readonly string[],
+): Promise<string> {
+  assertHash(module);
+  const links = await Promise.all(
+    [...new Set(["baram", ...module.externals])].map(async (name) => ({ name, target: await findPackage(name, resolveFrom) })),
+  );
+  const folder = join(cacheDir, module.hash);
+  const path = join(folder, MODULE_FILE);
+  if (await isIntact(folder, module, links)) return path;
+
+  await mkdir(cacheDir, { recursive: true });
+  const draft = join(cacheDir, `.draft-${randomUUID()}`);
+  try {
+    await writeFolder(draft, module.code, links);
+    await moveInto(draft, folder, () => isIntact(folder, module, links));
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+  return path;
+}
+
+/** The folder of this installation: the nearest one upwards whose package.json is named "baram". */
+export function findPackageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (folder !== parse(folder).root) {
+    if (isBaramPackage(join(folder, "package.json"))) return folder;
+    folder = dirname(folder);
+  }
+  throw new BaramError(
+    "installation_broken",
+    `no package.json named "baram" above ${fileURLToPath(import.meta.url)}: install Baram again`,
+  );
+}
+
+type Link = { name: string; target: string };
+
+function assertHash(module: BundledModule): void {
+  const actual = sha256(module.code);
+  if (actual === module.hash) return;
+  const message = `the module's code has the hash ${actual}, not ${module.hash}: it was changed or cut off on its way`;
+  throw new BaramError("module_hash_mismatch", message, { expected: module.hash, actual });
+}
+
+function isBaramPackage(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const parsed: unknown = JSON.parse(readFileSync(path, "utf8"));
+  return typeof parsed === "object" && parsed !== null && "name" in parsed && parsed.name === "baram";
+}
+
+async function findPackage(name: string, resolveFrom: readonly string[]): Promise<string> {
+  if (name === "baram") return realpath(findPackageRoot());
+  for (const start of resolveFrom) {
+    for (let folder = start; ; folder = dirname(folder)) {
+      const candidate = join(folder, "node_modules", name);
+      if (existsSync(join(candidate, "package.json"))) return realpath(candidate);
+      if (folder === parse(folder).root) break;
+    }
+  }
+  const remedy =
+    resolveFrom.map((folder) => `"npm install ${name}" in ${folder}`).join(" or ") || "name a folder to resolve from";
+  const message = `the DAG needs the npm package "${name}", which is not bundled and not installed here; run ${remedy}`;
+  throw new BaramError("module_package_missing", message, { package: name, resolveFrom });
+}
+
+async function writeFolder(folder: string, code: string, links: readonly Link[]): Promise<void> {
+  await mkdir(join(folder, "node_modules"), { recursive: true });
+  await writeFile(join(folder, MODULE_FILE), code);
+  for (const { name, target } of links) {
+    const link = join(folder, "node_modules", name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(target, link, "dir");
+  }
+}
+
+async function isIntact(folder: string, module: BundledModule, links: readonly Link[]): Promise<boolean> {
+  try {
+    if (sha256(await readFile(join(folder, MODULE_FILE), "utf8")) !== module.hash) return false;
+    const targets = await Promise.all(links.map(({ name }) => realpath(join(folder, "node_modules", name))));
+    return targets.every((target, index) => target === links[index]?.target);
+  } catch {
+    return false;
+  }
+}
+
+/** Renames a folder into place. Where another process was first, its result stays if it is intact, else makes way. */
+async function moveInto(draft: string, folder: string, isIntactThere: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    try {
+      return await rename(draft, folder);
+    } catch (error) {
+      const code = (toError(error) as NodeJS.ErrnoException).code;
+      if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
+    }
+    if (await isIntactThere()) return;
+    const aside = `${draft}-replaced`;
+    // Another process may move it away first: then the next rename finds the place free.
+    await rename(folder, aside).catch(() => undefined);
+    await rm(aside, { recursive: true, force: true });
+  }
+  throw new BaramError("module_cache_busy", `could not put a module into ${folder}: other processes keep replacing it`, {
+    folder,
+  });
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

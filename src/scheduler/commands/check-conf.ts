@@ -1,0 +1,46 @@
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import type { JsonObject, SerializedDag } from "../../contracts/index.ts";
+import { BaramError } from "../../platform/index.ts";
+
+const compiled = new WeakMap<object, ValidateFunction>();
+
+/**
+ * Holds a run's conf, laid over the params' defaults, against the params' schemas. Throws `conf_invalid` naming every param
+ * that does not fit. Keys that are no params pass: as in Airflow, conf may carry more.
+ */
+export function checkConf(dag: SerializedDag, conf: JsonObject): void {
+  const faults: string[] = [];
+  for (const [name, param] of Object.entries(dag.params)) {
+    const given = Object.hasOwn(conf, name);
+    const value = given ? conf[name] : param.value;
+    if (value === undefined) {
+      faults.push(`param "${name}" has no default and needs a value`);
+      continue;
+    }
+    const validate = validatorOf(param.schema);
+    if (!validate(value)) {
+      const reasons = (validate.errors ?? []).map(
+        (error) => `${error.instancePath ? `${error.instancePath} ` : ""}${error.message ?? error.keyword}`,
+      );
+      faults.push(`param "${name}" is ${JSON.stringify(value).slice(0, 200)}, but ${reasons.join(" and ")}`);
+    }
+  }
+  if (faults.length > 0) {
+    throw new BaramError("conf_invalid", `The conf does not fit the params of DAG "${dag.dagId}": ${faults.join("; ")}.`, {
+      dagId: dag.dagId,
+      faults,
+    });
+  }
+}
+
+function validatorOf(schema: JsonObject): ValidateFunction {
+  let validate = compiled.get(schema);
+  if (!validate) {
+    const ajv = new Ajv2020({ allErrors: true, strict: false });
+    addFormats.default(ajv);
+    validate = ajv.compile(schema);
+    compiled.set(schema, validate);
+  }
+  return validate;
+}

@@ -1,0 +1,119 @@
+import { randomBytes } from "node:crypto";
+import type { DagRunTriggeredBy, DagRunType, JsonObject, SerializedDag } from "../../contracts/index.ts";
+import { BaramError } from "../../platform/index.ts";
+import { priorityWeights } from "../../serialized/index.ts";
+import { createRun, type Db, findDag, findRun, findRunByLogicalDate, type NewInstance } from "../../store/index.ts";
+import { manualRunInterval, runIdFor } from "../../timetables/index.ts";
+import { checkConf } from "./check-conf.ts";
+import type { DagCache } from "./dag-cache.ts";
+
+export type RunRequest = {
+  dagId: string;
+  /** Unset: made from the type and the date. */
+  runId?: string | null;
+  logicalDate?: Date | null;
+  dataIntervalStart?: Date | null;
+  dataIntervalEnd?: Date | null;
+  runAfter?: Date | null;
+  runType?: DagRunType;
+  triggeredBy: DagRunTriggeredBy;
+  triggeringUserName?: string | null;
+  conf?: JsonObject;
+  note?: string | null;
+};
+
+export type CreatedRun = { id: number; dagId: string; runId: string };
+
+/**
+ * Creates a queued DAG run with all its task instances, pinned to the DAG's current version. Throws `dag_not_found`,
+ * `dag_stale`, `conf_invalid`, and `dag_run_exists` when the run id or the logical date is taken.
+ */
+export async function createDagRun(
+  db: Db,
+  cache: DagCache,
+  defaultExecutor: string,
+  request: RunRequest,
+  now: Date,
+): Promise<CreatedRun> {
+  const { dagId } = request;
+  const facts = await findDag(db, dagId);
+  if (!facts?.versionId)
+    throw new BaramError("dag_not_found", `There is no DAG "${dagId}". See "baram dags list" for the ones there are.`, { dagId });
+  if (facts.isStale) {
+    throw new BaramError(
+      "dag_stale",
+      `DAG "${dagId}" is no longer in its file ${facts.filename}, so it cannot be run. Put it back, or run another DAG.`,
+      { dagId },
+    );
+  }
+  const { graph } = await cache.get(db, facts.versionId);
+  const conf = request.conf ?? {};
+  checkConf(graph.dag, conf);
+
+  const runType = request.runType ?? "manual";
+  const logicalDate = request.logicalDate ?? null;
+  const runAfter = request.runAfter ?? logicalDate ?? now;
+  const interval = logicalDate && !request.dataIntervalStart ? manualRunInterval(graph.dag.timetable, logicalDate) : null;
+  const suffix = logicalDate ? undefined : randomBytes(4).toString("hex");
+  const runId = request.runId ?? runIdFor(runType, runAfter, suffix);
+  const created = await createRun(
+    db,
+    {
+      dagId,
+      runId,
+      logicalDate,
+      dataIntervalStart: request.dataIntervalStart ?? interval?.dataIntervalStart ?? null,
+      dataIntervalEnd: request.dataIntervalEnd ?? interval?.dataIntervalEnd ?? null,
+      runAfter,
+      runType,
+      triggeredBy: request.triggeredBy,
+      triggeringUserName: request.triggeringUserName ?? null,
+      conf,
+      note: request.note ?? null,
+      versionId: facts.versionId,
+      timeoutSec: graph.dag.dagrunTimeoutSec,
+    },
+    newInstances(graph.dag, defaultExecutor),
+  );
+  if (created) return { id: created.id, dagId, runId };
+  throw await explainConflict(db, dagId, runId, logicalDate);
+}
+
+async function explainConflict(db: Db, dagId: string, runId: string, logicalDate: Date | null): Promise<BaramError> {
+  if (await findRun(db, dagId, runId)) {
+    return new BaramError(
+      "dag_run_exists",
+      `DAG "${dagId}" already has a run with id "${runId}". Choose another run id, or clear that run.`,
+      { dagId, runId },
+    );
+  }
+  const other = logicalDate && (await findRunByLogicalDate(db, dagId, logicalDate));
+  const date = logicalDate?.toISOString();
+  return new BaramError(
+    "dag_run_exists",
+    `DAG "${dagId}" already has a run for the logical date ${date}${other ? `: "${other.runId}"` : ""}. Choose another date, or clear that run.`,
+    { dagId, runId: other?.runId ?? runId, logicalDate: date },
+  );
+}
+
+const instancesOf = new WeakMap<SerializedDag, { executor: string; instances: NewInstance[] }>();
+
+function newInstances(dag: SerializedDag, defaultExecutor: string): NewInstance[] {
+  const known = instancesOf.get(dag);
+  if (known?.executor === defaultExecutor) return known.instances;
+  const weights = priorityWeights(dag);
+  const instances = dag.tasks.map((task) => ({
+    taskId: task.taskId,
+    operator: task.operator,
+    maxTries: task.retries,
+    pool: task.pool,
+    poolSlots: task.poolSlots,
+    queue: task.queue,
+    executor: task.executor ?? defaultExecutor,
+    priorityWeight: weights.get(task.taskId) ?? task.priorityWeight,
+    maxActiveTisPerDag: task.maxActiveTisPerDag,
+    maxActiveTisPerDagrun: task.maxActiveTisPerDagrun,
+  }));
+  instancesOf.set(dag, { executor: defaultExecutor, instances });
+  return instances;
+}

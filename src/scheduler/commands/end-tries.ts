@@ -1,0 +1,81 @@
+import type { Outcome } from "../../contracts/index.ts";
+import {
+  type Db,
+  type EndedTry,
+  type FinishGuard,
+  finishTries,
+  lockRun,
+  type Store,
+  skipTasks,
+  type TryEnd,
+  triesByIds,
+} from "../../store/index.ts";
+import { retryDelaySec } from "../core/retry-delay.ts";
+import type { DagCache } from "./dag-cache.ts";
+
+export type TryOutcome = { id: string; outcome: Outcome };
+
+/**
+ * Ends tries as their workers report. What a failure becomes is decided here and nowhere else: up_for_retry while tries
+ * are left and the error may be retried, else failed. Returns the tries that were ended; those missing were stale.
+ */
+export async function endTries(
+  store: Store,
+  cache: DagCache,
+  outcomes: readonly TryOutcome[],
+  guard?: FinishGuard,
+): Promise<EndedTry[]> {
+  const branching = outcomes.filter(({ outcome }) => outcome.state === "success" && outcome.skipTasks.length > 0);
+  const plain = outcomes.filter((one) => !branching.includes(one));
+  const ended = plain.length === 0 ? [] : await finishTries(store, await decideEnds(store, cache, plain), guard);
+  for (const one of branching) ended.push(...(await endBranch(store, one, guard)));
+  return ended;
+}
+
+/** A branch's end and the skips it decides become visible together, else its other paths could start in between. */
+async function endBranch(store: Store, { id, outcome }: TryOutcome, guard?: FinishGuard): Promise<EndedTry[]> {
+  return store.transaction(async (tx) => {
+    const [fact] = await triesByIds(tx, [id]);
+    if (!fact) return [];
+    // Lock order everywhere: the run before its task instances.
+    await lockRun(tx, fact.dagId, fact.runId);
+    const ended = await finishTries(tx, [endOf(id, outcome)], guard);
+    if (ended.length > 0 && outcome.state === "success") await skipTasks(tx, fact.dagRunId, outcome.skipTasks);
+    return ended;
+  });
+}
+
+async function decideEnds(db: Db, cache: DagCache, outcomes: readonly TryOutcome[]): Promise<TryEnd[]> {
+  const failures = outcomes.filter(({ outcome }) => outcome.state === "failed" && outcome.retryable).map(({ id }) => id);
+  const facts = failures.length === 0 ? [] : await triesByIds(db, failures);
+  const ends: TryEnd[] = [];
+  for (const { id, outcome } of outcomes) {
+    const end = endOf(id, outcome);
+    const fact = facts.find((one) => one.id === id);
+    if (fact && fact.tryNumber <= fact.maxTries) {
+      const { graph } = await cache.get(db, fact.versionId);
+      const task = graph.tasks[graph.indexOf.get(fact.taskId) ?? -1];
+      end.state = "up_for_retry";
+      end.nextAttemptInSec = task ? retryDelaySec(task, fact.tryNumber, id) : 0;
+    }
+    ends.push(end);
+  }
+  return ends;
+}
+
+function endOf(id: string, outcome: Outcome): TryEnd {
+  return {
+    id,
+    state: outcome.state,
+    nextAttemptInSec:
+      outcome.state === "up_for_reschedule" ? Math.max(0, (Date.parse(outcome.rescheduleDate) - Date.now()) / 1_000) : null,
+    reason:
+      outcome.state === "failed"
+        ? `${outcome.error.name}: ${outcome.error.message}`.slice(0, 2_000)
+        : outcome.state === "skipped"
+          ? outcome.reason
+          : null,
+    xcoms: "xcoms" in outcome ? outcome.xcoms : [],
+    renderedFields: outcome.renderedFields ?? null,
+  };
+}

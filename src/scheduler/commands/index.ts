@@ -1,0 +1,4 @@
+export { checkConf } from "./check-conf.ts";
+export { type CreatedRun, createDagRun, type RunRequest } from "./create-dag-run.ts";
+export { createDagCache, type DagCache, type DagVersion } from "./dag-cache.ts";
+export { endTries, type TryOutcome } from "./end-tries.ts";

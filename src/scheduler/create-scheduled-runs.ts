@@ -1,0 +1,59 @@
+import { type Db, type DueDag, lockDueDags, setNextRun } from "../store/index.ts";
+import { type LastRun, nextRun, restrictionOf } from "../timetables/index.ts";
+import { createDagRun, type DagCache } from "./commands/index.ts";
+import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
+
+/** Creates the runs whose time has come, one per DAG and pass, and sets when each DAG's next one is due. Returns how many. */
+export async function createScheduledRuns(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
+  const { store, dags, clock, logger, executors } = resources;
+  const defaultExecutor = [...executors.keys()][0] ?? "";
+  return store.transaction(async (tx) => {
+    const due = await lockDueDags(tx, options.maxRunsToCreate);
+    for (const dag of due) {
+      try {
+        await createOne(tx, dags, defaultExecutor, dag, new Date(clock.now()));
+      } catch (error) {
+        // One poisoned DAG must not keep the others from running; it is looked at again when its file changes.
+        if (!(error instanceof Error) || !("facts" in error)) throw error;
+        logger.error(
+          { dagId: dag.dagId, error: error.message },
+          "a scheduled run could not be created; the DAG's schedule is halted until its file changes",
+        );
+        await setNextRun(tx, dag.dagId, null);
+      }
+    }
+    return due.length;
+  });
+}
+
+async function createOne(tx: Db, cache: DagCache, defaultExecutor: string, dag: DueDag, now: Date): Promise<void> {
+  const { graph } = await cache.get(tx, dag.versionId);
+  const run: LastRun = {
+    logicalDate: dag.nextDagrun,
+    dataIntervalStart: dag.dataIntervalStart,
+    dataIntervalEnd: dag.dataIntervalEnd,
+    runAfter: dag.createAfter,
+  };
+  try {
+    await createDagRun(
+      tx,
+      cache,
+      defaultExecutor,
+      {
+        dagId: dag.dagId,
+        logicalDate: dag.nextDagrun,
+        dataIntervalStart: dag.dataIntervalStart,
+        dataIntervalEnd: dag.dataIntervalEnd,
+        runAfter: dag.createAfter,
+        runType: "scheduled",
+        triggeredBy: "timetable",
+      },
+      now,
+    );
+  } catch (error) {
+    // Somebody ran this date by hand: the schedule goes on with the next one.
+    if (!(error instanceof Error) || (error as { code?: string }).code !== "dag_run_exists") throw error;
+  }
+  const next = nextRun(graph.dag.timetable, { last: run, restriction: restrictionOf(graph.dag), now });
+  await setNextRun(tx, dag.dagId, next);
+}

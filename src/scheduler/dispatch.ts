@@ -1,0 +1,135 @@
+import type { ExecuteTask } from "../contracts/index.ts";
+import type { Executor } from "../executors/index.ts";
+import type { Tokens } from "../platform/index.ts";
+import { type Candidate, type QueuedInstance, queueInstances, selectCandidates, tryDispatchLock } from "../store/index.ts";
+import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
+
+/**
+ * Moves scheduled task instances to queued, within every limit, and hands them to their executors. Counting and queueing
+ * are one transaction under one lock, so no limit is passed at any instant. Returns how many were queued; `busy` when
+ * another scheduler is at it.
+ */
+export async function dispatch(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+): Promise<{ queued: number; busy: boolean }> {
+  const { store, executors } = resources;
+  const slots = new Map([...executors.values()].map((executor) => [executor.name, executor.slotsAvailable()]));
+  const open = [...slots].filter(([, free]) => free > 0).map(([name]) => name);
+  const room = Math.min(
+    options.maxInstancesPerQuery,
+    [...slots.values()].reduce((sum, free) => sum + Math.max(0, free), 0),
+    options.parallelism,
+  );
+  if (open.length === 0 || room <= 0) return { queued: 0, busy: false };
+
+  const result = await store.transaction(async (tx) => {
+    if (!(await tryDispatchLock(tx))) return { queued: [], busy: true };
+    const heldBack: string[] = [];
+    let chosen: Candidate[] = [];
+    // Candidates that a per-task limit holds back would fill the window for ever; they are named and asked around.
+    for (;;) {
+      const candidates = await selectCandidates(tx, { executors: open, limit: room, heldBack, jobId: options.jobId() });
+      await resources.pause("after-candidates");
+      const free = options.parallelism - (candidates[0]?.activeOfJob ?? 0);
+      const choice = choose(candidates, new Map(slots), Math.min(room, free));
+      chosen = choice.chosen;
+      if (chosen.length > 0 || choice.heldByTask.length === 0) break;
+      heldBack.push(...choice.heldByTask);
+    }
+    if (chosen.length === 0) return { queued: [], busy: false };
+    return {
+      queued: await queueInstances(
+        tx,
+        chosen.map((one) => one.id),
+        options.jobId(),
+      ),
+      busy: false,
+    };
+  });
+  await resources.pause("after-queue-commit");
+  await handOver(result.queued, executors, resources.tokens);
+  return { queued: result.queued.length, busy: result.busy };
+}
+
+/** Spends the free places on the candidates in their order. Pure. */
+export function choose(
+  candidates: readonly Candidate[],
+  slots: Map<string, number>,
+  room: number,
+): { chosen: Candidate[]; heldByTask: string[] } {
+  const pools = new Map<string, number>();
+  const runs = new Map<number, number>();
+  const tasks = new Map<string, number>();
+  const chosen: Candidate[] = [];
+  const heldByTask: string[] = [];
+  for (const one of candidates) {
+    if (chosen.length >= room) break;
+    const poolFree = pools.get(one.pool) ?? one.poolFree;
+    const runFree = runs.get(one.dagRunId) ?? one.runFree;
+    const slotsFree = slots.get(one.executor) ?? 0;
+    const ofTask = `${one.dagId}\n${one.taskId}`;
+    const ofTaskInRun = `${one.dagRunId}\n${one.taskId}`;
+    const active = tasks.get(ofTask) ?? one.activeOfTask;
+    const activeInRun = tasks.get(ofTaskInRun) ?? one.activeOfTaskInRun;
+    if (
+      (one.maxActiveTisPerDag !== null && active >= one.maxActiveTisPerDag) ||
+      (one.maxActiveTisPerDagrun !== null && activeInRun >= one.maxActiveTisPerDagrun)
+    ) {
+      heldByTask.push(one.id);
+      continue;
+    }
+    if (one.poolSlots > poolFree || runFree <= 0 || slotsFree <= 0) continue;
+    pools.set(one.pool, poolFree - one.poolSlots);
+    runs.set(one.dagRunId, runFree - 1);
+    slots.set(one.executor, slotsFree - 1);
+    tasks.set(ofTask, active + 1);
+    tasks.set(ofTaskInRun, activeInRun + 1);
+    chosen.push(one);
+  }
+  return { chosen, heldByTask };
+}
+
+async function handOver(
+  queued: readonly QueuedInstance[],
+  executors: ReadonlyMap<string, Executor>,
+  tokens: Tokens,
+): Promise<void> {
+  if (queued.length === 0) return;
+  // RETURNING keeps no order; executors take the most important first.
+  const ordered = [...queued].sort((a, b) => b.priorityWeight - a.priorityWeight);
+  const byExecutor = new Map<string, ExecuteTask[]>();
+  for (const row of ordered) {
+    const list = byExecutor.get(row.executor) ?? [];
+    list.push(await workloadOf(row, tokens));
+    byExecutor.set(row.executor, list);
+  }
+  for (const [name, workloads] of byExecutor) executors.get(name)?.queue(workloads);
+}
+
+async function workloadOf(row: QueuedInstance, tokens: Tokens): Promise<ExecuteTask> {
+  return {
+    type: "ExecuteTask",
+    token: await tokens.sign("baram:workload", { subject: row.id }, null),
+    ti: {
+      id: row.id,
+      dagId: row.dagId,
+      runId: row.runId,
+      taskId: row.taskId,
+      mapIndex: row.mapIndex,
+      tryNumber: row.tryNumber,
+      poolSlots: row.poolSlots,
+      queue: row.queue,
+      priorityWeight: row.priorityWeight,
+      executorConfig: {},
+    },
+    moduleHash: row.moduleHash,
+    logPath: logPathOf(row),
+  };
+}
+
+/** Below the log folder; ids are safe path parts by the contract's patterns. */
+export function logPathOf(row: { dagId: string; runId: string; taskId: string; mapIndex: number; tryNumber: number }): string {
+  const mapped = row.mapIndex >= 0 ? `/map_index=${row.mapIndex}` : "";
+  return `dag_id=${row.dagId}/run_id=${row.runId}/task_id=${row.taskId}${mapped}/attempt=${row.tryNumber}.log`;
+}

@@ -1,0 +1,138 @@
+import type { DagRunState } from "../contracts/index.ts";
+import {
+  applyChanges,
+  type ClaimedRun,
+  claimRuns,
+  type Db,
+  type Evaluation,
+  heldByPast,
+  listForPicture,
+  recordEvaluations,
+  type StateChange,
+  skipUnfinished,
+  wakeLaterRuns,
+} from "../store/index.ts";
+import { applyEvent, buildPicture, judge, judgeRun, type RunPicture, retryDue } from "./core/run-picture.ts";
+import { noteRunEnds, type RunEnd } from "./end-runs.ts";
+import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
+
+export type EvaluationReport = { claimed: number; scheduled: number; ended: number };
+
+/**
+ * Claims runs in which something happened, decides what may now run, and writes it, all in one transaction per batch. The
+ * pictures it works on are taken out of memory first and put back only after the commit, so a transaction that fails or
+ * runs again never leaves a picture that knows more than the database.
+ */
+export async function evaluateRuns(resources: SchedulerResources, options: SchedulerOptions): Promise<EvaluationReport> {
+  const { store, pictures } = resources;
+  let kept: Map<number, RunPicture> = new Map();
+  const report = await store.transaction(async (tx) => {
+    kept = new Map();
+    const claimed = await claimRuns(tx, options.maxRunsToEvaluate);
+    await resources.pause("after-claim");
+    const changes: StateChange[] = [];
+    const evaluations: Evaluation[] = [];
+    const ends: RunEnd[] = [];
+    for (const run of claimed) {
+      const remembered = pictures.get(run.id);
+      pictures.delete(run.id);
+      if (run.state !== "running") continue;
+      try {
+        const { graph } = await resources.dags.get(tx, run.versionId ?? "");
+        if (run.isTimedOut) {
+          await skipUnfinished(tx, run.id);
+          evaluations.push({ id: run.id, state: "failed", rescan: false });
+          ends.push({ run, state: "failed", reason: "timed_out", graph });
+          continue;
+        }
+        const picture = await pictureOf(tx, run, remembered, () => graph);
+        const held = graph.needsPast.size > 0 ? await heldByPast(tx, run.id, pastNeeds(picture)) : new Set<string>();
+        const decided = [
+          ...(run.due ?? []).flatMap((due) =>
+            due.taskId === null ? [] : (retryDue(picture, { ...due, taskId: due.taskId }) ?? []),
+          ),
+        ];
+        decided.push(...judge(picture, (task) => held.has(graph.tasks[task]?.taskId ?? "")));
+        for (const change of decided)
+          changes.push({
+            dagRunId: run.id,
+            taskId: graph.tasks[change.task]?.taskId ?? "",
+            mapIndex: change.mapIndex,
+            from: change.from,
+            to: change.to,
+          });
+        const verdict = judgeRun(picture);
+        const state: DagRunState | null = verdict === "running" ? null : verdict === "deadlocked" ? "failed" : verdict;
+        evaluations.push({ id: run.id, state, rescan: held.size > 0 });
+        if (state === "success" || state === "failed")
+          ends.push({ run, state, reason: verdict === "deadlocked" ? "all_tasks_deadlocked" : null, graph });
+        if (graph.needsPast.size > 0 && run.logicalDate) await wakeLaterRuns(tx, run.dagId, run.logicalDate);
+        picture.evaluation = run.evaluation + 1;
+        if (state === null) kept.set(run.id, picture);
+      } catch (error) {
+        if (!isPoisoned(error)) throw error;
+        resources.logger.error(
+          { dagId: run.dagId, runId: run.runId, error: error.message },
+          "a DAG run cannot be evaluated; it is left aside and tried again",
+        );
+        evaluations.push({ id: run.id, state: null, rescan: false });
+      }
+    }
+    if (changes.length > 0 && (await applyChanges(tx, changes)) < changes.length) {
+      // Somebody else moved an instance first; the pictures no longer tell the truth.
+      kept.clear();
+      for (const evaluation of evaluations) evaluation.rescan = true;
+    }
+    if (evaluations.length > 0) await recordEvaluations(tx, evaluations, options.fullScanSec);
+    await noteRunEnds(tx, ends);
+    return { claimed: claimed.length, scheduled: changes.length, ended: ends.length };
+  });
+  for (const [id, picture] of kept) pictures.set(id, picture);
+  forgetOldest(pictures);
+  return report;
+}
+
+async function pictureOf(
+  tx: Db,
+  run: ClaimedRun,
+  remembered: RunPicture | undefined,
+  graph: () => RunPicture["graph"],
+): Promise<RunPicture> {
+  if (remembered && remembered.evaluation === run.evaluation) {
+    const known = (run.events ?? []).every(
+      (event) => event.taskId !== null && applyEvent(remembered, { ...event, taskId: event.taskId }),
+    );
+    // No event at all is the safety scan: it asks the database, not the memory.
+    if (known && (run.events || run.due)) return remembered;
+  }
+  return buildPicture(graph(), await listForPicture(tx, run.id), run.evaluation);
+}
+
+function pastNeeds(
+  picture: RunPicture,
+): { taskId: string; waitForDownstream: boolean; downstream: string[]; ignoreFirst: boolean }[] {
+  const { graph } = picture;
+  return [...graph.needsPast].flatMap((index) => {
+    const task = graph.tasks[index];
+    if (!task) return [];
+    const downstream = (graph.downstream[index] ?? []).map((child) => graph.tasks[child]?.taskId ?? "");
+    return [
+      { taskId: task.taskId, waitForDownstream: task.waitForDownstream, downstream, ignoreFirst: task.ignoreFirstDependsOnPast },
+    ];
+  });
+}
+
+/** A fault of the run's own data, not of the database: it must not stop the other runs. */
+function isPoisoned(error: unknown): error is Error {
+  return error instanceof Error && "facts" in error && (error as { code?: string }).code !== "database_unavailable";
+}
+
+/** Pictures of this many runs are remembered; a forgotten one is built anew from the database. */
+const PICTURES_MAX = 2_000;
+
+function forgetOldest(pictures: Map<number, RunPicture>): void {
+  for (const id of pictures.keys()) {
+    if (pictures.size <= PICTURES_MAX) return;
+    pictures.delete(id);
+  }
+}

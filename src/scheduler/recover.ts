@@ -1,0 +1,141 @@
+/**
+ * What a scheduler does about the dead. Every scheduler looks at every task, whoever queued it:
+ * - a job that is silent too long is declared dead (`buryJobs`);
+ * - a try whose scheduler is dead is adopted: if it runs it goes on, if it only waits it is queued anew under a new id;
+ * - a running try that is silent too long has lost its worker: it goes to retry or fails, once, by the guarded statement;
+ * - a try that nobody starts is taken back from the queue, twice at most, then failed.
+ */
+import type { JsonObject, Outcome } from "../contracts/index.ts";
+import type { ExecutorEvent } from "../executors/index.ts";
+import {
+  adoptTries,
+  buryJobs,
+  insertCallback,
+  lockOrphans,
+  logEvent,
+  recoverCallbacks,
+  requeueTries,
+  silentTries,
+  stuckTries,
+  type TryFacts,
+  triesByIds,
+} from "../store/index.ts";
+import { endTries } from "./commands/index.ts";
+import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
+
+/** As in Airflow's hidden `num_stuck_in_queued_retries`. */
+const QUEUE_ATTEMPTS_MAX = 2;
+
+export async function adoptOrphans(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
+  const { store, executors, logger } = resources;
+  const buried = await buryJobs(store, "SchedulerJob", options.healthThresholdSec);
+  if (buried > 0) logger.warn({ buried }, "found dead schedulers");
+  const back: string[] = [];
+  const count = await store.transaction(async (tx) => {
+    back.length = 0;
+    const orphans = await lockOrphans(tx);
+    if (orphans.length === 0) return 0;
+    const adopted: string[] = orphans.filter((one) => one.state !== "queued").map((one) => one.id);
+    for (const [name, executor] of executors) {
+      const waiting = orphans.filter((one) => one.state === "queued" && one.executor === name);
+      const kept = waiting.length > 0 ? await executor.adopt(waiting) : [];
+      adopted.push(...kept);
+    }
+    back.push(...orphans.map((one) => one.id).filter((id) => !adopted.includes(id)));
+    await adoptTries(tx, adopted, options.jobId());
+    if (back.length > 0) await requeueTries(tx, back);
+    return orphans.length;
+  });
+  if (count > 0) logger.info({ adopted: count - back.length, requeued: back.length }, "took over the tasks of dead schedulers");
+  await recoverCallbacks(store, options.silentTrySec * 15);
+  return count;
+}
+
+export async function failSilentTries(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
+  const silent = await silentTries(resources.store, options.silentTrySec);
+  return loseTries(resources, silent, options.silentTrySec, (one) => {
+    const place = `${one.hostname ?? "an unknown host"}, process ${one.pid ?? "unknown"}`;
+    return `no heartbeat for ${Math.round(one.silentForSec ?? options.silentTrySec)} s from ${place}: the worker died or cannot reach the API`;
+  });
+}
+
+export async function requeueStuckTries(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
+  const { store, executors, logger } = resources;
+  const stuck = await stuckTries(store, options.queuedTimeoutSec);
+  if (stuck.length === 0) return 0;
+  for (const one of stuck) executors.get(one.executor)?.revoke(one.id);
+  const again = stuck.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
+  if (again.length > 0) await requeueTries(store, again);
+  const given = stuck.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
+  const reason = `stuck in queued for more than ${options.queuedTimeoutSec} s, ${QUEUE_ATTEMPTS_MAX + 1} times: no worker took it`;
+  if (given.length > 0)
+    await endTries(
+      store,
+      resources.dags,
+      given.map((one) => ({ id: one.id, outcome: failure("StuckInQueuedError", reason) })),
+      { leaving: ["queued"], silentForSec: null },
+    );
+  logger.warn({ requeued: again.length, failed: given.length }, "took tries back that nobody started");
+  return stuck.length;
+}
+
+/** What executors report of their own accord: a workload not started goes back, a started one that is lost ends. */
+export async function takeExecutorEvents(resources: SchedulerResources): Promise<number> {
+  const events: ExecutorEvent[] = [...resources.executors.values()].flatMap((executor) => executor.takeEvents());
+  if (events.length === 0) return 0;
+  const notStarted = events.filter((event) => event.kind === "not_started").map((event) => event.id);
+  if (notStarted.length > 0) await requeueTries(resources.store, notStarted);
+  const lost = new Map(events.filter((event) => event.kind === "lost").map((event) => [event.id, event.reason]));
+  const facts = lost.size > 0 ? await triesByIds(resources.store, [...lost.keys()]) : [];
+  await loseTries(resources, facts, null, (one) => lost.get(one.id) ?? "its worker is gone");
+  const waiting = facts.filter((one) => one.state === "queued").map((one) => one.id);
+  if (waiting.length > 0) await requeueTries(resources.store, waiting);
+  return events.length;
+}
+
+async function loseTries(
+  resources: SchedulerResources,
+  tries: readonly TryFacts[],
+  silentForSec: number | null,
+  reasonOf: (one: TryFacts) => string,
+): Promise<number> {
+  const { store, dags, logger } = resources;
+  let count = 0;
+  for (const one of tries) {
+    const reason = reasonOf(one);
+    const ended = await endTries(store, dags, [{ id: one.id, outcome: failure("WorkerLostError", reason) }], {
+      leaving: ["running", "restarting"],
+      silentForSec,
+    });
+    // No row: the worker reported in the meantime, or another scheduler was faster. Then nothing is owed either.
+    if (ended.length === 0) continue;
+    count++;
+    logger.warn(
+      { dagId: one.dagId, runId: one.runId, taskId: one.taskId, tryNumber: one.tryNumber, reason },
+      "a try lost its worker",
+    );
+    const where = { dagId: one.dagId, runId: one.runId, taskId: one.taskId, mapIndex: one.mapIndex, tryNumber: one.tryNumber };
+    await logEvent(store, { event: "worker lost", owner: "scheduler", ...where, extra: { reason } });
+    const { graph } = await dags.get(store, one.versionId);
+    const flags = graph.tasks[graph.indexOf.get(one.taskId) ?? -1]?.callbacks;
+    const callback = one.tryNumber <= one.maxTries ? "onRetry" : "onFailure";
+    if (flags?.[callback]) {
+      const data: JsonObject = {
+        kind: "task",
+        callback,
+        reason,
+        taskId: one.taskId,
+        mapIndex: one.mapIndex,
+        tryNumber: one.tryNumber,
+        maxTries: one.maxTries,
+        tryId: one.id,
+      };
+      await insertCallback(store, { dagRunId: one.dagRunId, versionId: one.versionId, data });
+    }
+  }
+  return count;
+}
+
+function failure(name: string, message: string): Outcome {
+  return { state: "failed", retryable: true, error: { name, message, stack: null }, xcoms: [] };
+}

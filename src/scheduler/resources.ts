@@ -1,0 +1,41 @@
+import type { Executor } from "../executors/index.ts";
+import type { Clock, Logger, Tokens } from "../platform/index.ts";
+import type { Store } from "../store/index.ts";
+import type { DagCache } from "./commands/index.ts";
+import type { RunPicture } from "./core/run-picture.ts";
+
+/** What every part of the scheduler works with. */
+export type SchedulerResources = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly tokens: Tokens;
+  readonly dags: DagCache;
+  /** By name; the first is the default. */
+  readonly executors: ReadonlyMap<string, Executor>;
+  /** Pictures of running DAG runs by key; only `evaluate-runs` touches them. */
+  readonly pictures: Map<number, RunPicture>;
+  /** Tests hold races open here: called with a point's name, awaited. */
+  readonly pause: (point: PausePoint) => Promise<void>;
+};
+
+/** Named points at which a test can stop a scheduler. */
+export type PausePoint = "after-claim" | "after-candidates" | "after-queue-commit";
+
+export type SchedulerOptions = {
+  readonly jobId: () => number;
+  readonly parallelism: number;
+  readonly maxRunsToCreate: number;
+  readonly maxRunsToEvaluate: number;
+  readonly maxInstancesPerQuery: number;
+  readonly createScheduledRuns: boolean;
+  readonly fullScanSec: number;
+  readonly idleSleepSec: number;
+  readonly heartbeatSec: number;
+  readonly healthThresholdSec: number;
+  readonly orphanCheckSec: number;
+  readonly silentTrySec: number;
+  readonly silentTryCheckSec: number;
+  readonly queuedTimeoutSec: number;
+  readonly queuedTimeoutCheckSec: number;
+};

@@ -1,0 +1,34 @@
+// What an author imports from "baram". The runner's and the dag-processor's door is runtime.ts.
+export type { Connection, JsonObject, JsonValue, TriggerRule, WeightRule } from "../contracts/index.ts";
+export { chain, crossDownstream } from "./chain.ts";
+export type {
+  DagCallback,
+  DagCallbackContext,
+  DagFacts,
+  RunFacts,
+  TaskCallback,
+  TaskCallbackContext,
+  TaskContext,
+  TaskFacts,
+  TaskInstanceFacts,
+  TaskLogger,
+  TriggerDagRunRequest,
+  VariableOptions,
+  XComPullOptions,
+} from "./context.ts";
+export { type DagOptions, dag } from "./dag.ts";
+export type { DagDefinition } from "./dag-definition.ts";
+export { DagDefinitionError, type DefinitionErrorCode } from "./definition-error.ts";
+export type { DurationInput, DurationParts } from "./duration.ts";
+export { type TaskArgs, type TaskFactory, task } from "./function-task.ts";
+export type { InstantInput } from "./instant.ts";
+export type { Link } from "./linkable.ts";
+export { BaseOperator, type OperatorOptions } from "./operator.ts";
+export { type Param, type ParamOptions, type ParamsInput, param } from "./params.ts";
+export { type CronOptions, cron, delta, type Schedule, type ScheduleInput, type SchedulePreset } from "./schedule.ts";
+export { BaseSensor, type PokeResult, type SensorOptions } from "./sensor.ts";
+export { FailError, SkipError } from "./signals.ts";
+export { type TaskGroup, type TaskGroupOptions, taskGroup } from "./task-group.ts";
+export type { CommonTaskOptions, TaskOptions } from "./task-options.ts";
+export { type Arg, type Template, type Templated, template } from "./template.ts";
+export type { XComArg } from "./xcom-arg.ts";

@@ -1,0 +1,43 @@
+import type { Endpoint } from "./dag-draft.ts";
+import { DagDefinitionError, showValue } from "./definition-error.ts";
+import { requireScope } from "./scope.ts";
+
+/** What an edge may join: an operator, a task's result, a task group, or the full id of a task or group of this DAG. */
+export type Link = Linkable | string;
+
+/** Anything with a place in a DAG's graph. */
+export abstract class Linkable {
+  abstract readonly endpoint: Endpoint;
+
+  /** This runs before `next`; returns `next`, so that calls chain: `a.before(b).before(c)`. */
+  before<T extends Link | readonly Link[]>(next: T): T {
+    for (const link of toLinks("before()", next)) addEdge(this, link);
+    return next;
+  }
+
+  /** This runs after `previous`; returns `previous`. */
+  after<T extends Link | readonly Link[]>(previous: T): T {
+    for (const link of toLinks("after()", previous)) addEdge(link, this);
+    return previous;
+  }
+}
+
+/** One link or a list, as a checked list. */
+export function toLinks(where: string, given: Link | readonly Link[]): readonly Link[] {
+  const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+  for (const link of list) {
+    if (link instanceof Linkable || typeof link === "string") continue;
+    const hint = typeof link === "function" ? ": a task function must be called to become a task, extract() not extract" : "";
+    throw new DagDefinitionError("INVALID_CHAIN", `${where} takes tasks and task groups, not ${showValue(link)}${hint}`);
+  }
+  return list as readonly Link[];
+}
+
+export function addEdge(from: Link, to: Link): void {
+  const { draft } = requireScope("an edge between tasks");
+  draft.edges.push({ from: toEndpoint(from), to: toEndpoint(to) });
+}
+
+function toEndpoint(link: Link): Endpoint {
+  return typeof link === "string" ? { kind: "id", id: link } : link.endpoint;
+}

@@ -1,0 +1,129 @@
+import type { DagDraft, Endpoint } from "./dag-draft.ts";
+import { DagDefinitionError } from "./definition-error.ts";
+import { checkUntemplatedFields } from "./operator.ts";
+import { collectXComArgs } from "./walk-value.ts";
+
+/** Task id → ids of the tasks directly before it. */
+export type Upstreams = ReadonlyMap<string, ReadonlySet<string>>;
+
+type TaskEnd = { kind: "task"; id: string };
+type GroupEnd = { kind: "group"; id: string };
+type End = TaskEnd | GroupEnd;
+
+/**
+ * All edges of a draft between tasks: data edges from XComArgs, then explicit ones, edges of groups spread over the tasks
+ * that come first or last inside.
+ * @throws DagDefinitionError TASK_OF_ANOTHER_DAG, TASK_UNKNOWN_UPSTREAM, TASK_UPSTREAM_OF_ITSELF, INVALID_CHAIN
+ */
+export function resolveEdges(draft: DagDraft): Upstreams {
+  const upstreams = new Map<string, Set<string>>([...draft.nodes.keys()].map((taskId) => [taskId, new Set()]));
+  const connect = (from: string, to: string) => {
+    if (from === to) {
+      throw new DagDefinitionError("TASK_UPSTREAM_OF_ITSELF", `DAG "${draft.dagId}": task "${to}" is upstream of itself`, {
+        taskId: to,
+      });
+    }
+    upstreams.get(to)?.add(from);
+  };
+  for (const node of draft.nodes.values()) {
+    checkUntemplatedFields(node);
+    for (const arg of templatedXComArgs(node)) connect(resolveEnd(draft, arg.endpoint, node.taskId).id, node.taskId);
+  }
+  const edges = draft.edges.map(({ from, to }) => {
+    const ends = { from: resolveEnd(draft, from, nameOf(to)), to: resolveEnd(draft, to, nameOf(from)) };
+    return { ...ends, depth: commonDepth(draft, ends.from, ends.to) };
+  });
+  // Deepest first: an edge inside a group decides which of its tasks come first, and so where an edge to the group goes.
+  edges.sort((left, right) => right.depth - left.depth);
+  for (const { from, to } of edges) {
+    const sources = from.kind === "task" ? [from.id] : lastOfGroup(draft, upstreams, from.id);
+    const targets = to.kind === "task" ? [to.id] : firstOfGroup(draft, upstreams, to.id);
+    for (const source of sources) for (const target of targets) connect(source, target);
+  }
+  return upstreams;
+}
+
+export function templatedXComArgs(node: { options: object; templateFields: readonly string[] }) {
+  const options = node.options as Record<string, unknown>;
+  return node.templateFields.flatMap((field) => collectXComArgs(options[field]));
+}
+
+/** The tasks inside a group, at any depth, that have no upstream inside it. */
+export function firstOfGroup(draft: DagDraft, upstreams: Upstreams, groupId: string): string[] {
+  const members = membersOf(draft, groupId);
+  return [...members].filter((taskId) => ![...(upstreams.get(taskId) ?? [])].some((id) => members.has(id)));
+}
+
+// As in Airflow, what follows a group does not wait for its teardowns.
+function lastOfGroup(draft: DagDraft, upstreams: Upstreams, groupId: string): string[] {
+  const members = membersOf(draft, groupId);
+  const works = [...members].filter((taskId) => !draft.nodes.get(taskId)?.settings.isTeardown);
+  return works.filter((taskId) => !works.some((other) => upstreams.get(other)?.has(taskId)));
+}
+
+function membersOf(draft: DagDraft, groupId: string): Set<string> {
+  const inside = [...draft.nodes.values()].filter((node) => groupPath(draft, node.taskGroupId).includes(groupId));
+  if (inside.length === 0) {
+    throw new DagDefinitionError("INVALID_CHAIN", `DAG "${draft.dagId}": task group "${groupId}" is linked, but has no tasks`, {
+      groupId,
+    });
+  }
+  return new Set(inside.map((node) => node.taskId));
+}
+
+function resolveEnd(draft: DagDraft, endpoint: Endpoint, otherEnd: string): End {
+  const { id } = endpoint;
+  if (endpoint.kind !== "id") {
+    if (endpoint.draft === draft) return { kind: endpoint.kind, id };
+    throw new DagDefinitionError(
+      "TASK_OF_ANOTHER_DAG",
+      `DAG "${draft.dagId}": "${otherEnd}" is linked with "${id}" of DAG "${endpoint.draft.dagId}": a DAG's tasks depend on each other only; wait for another DAG with ExternalTaskSensor`,
+      { dagId: draft.dagId, id },
+    );
+  }
+  if (draft.nodes.has(id)) return { kind: "task", id };
+  if (draft.groups.has(id)) return { kind: "group", id };
+  const known = [...draft.nodes.keys(), ...draft.groups.keys()].sort();
+  throw new DagDefinitionError(
+    "TASK_UNKNOWN_UPSTREAM",
+    `DAG "${draft.dagId}": "${otherEnd}" is linked with "${id}", but the DAG has no task or group of that id; it has ${known.slice(0, 20).join(", ")}${known.length > 20 ? ", …" : ""}`,
+    { dagId: draft.dagId, id },
+  );
+}
+
+function nameOf(endpoint: Endpoint): string {
+  return endpoint.id;
+}
+
+/** How many groups hold both ends; an end that is a group counts its parents. */
+function commonDepth(draft: DagDraft, from: End, to: End): number {
+  const left = pathOfEnd(draft, from);
+  const right = pathOfEnd(draft, to);
+  const shared = left.findIndex((groupId, index) => groupId !== right[index]);
+  const depth = shared === -1 ? Math.min(left.length, right.length) : shared;
+  for (const [inner, group] of [
+    [from, to],
+    [to, from],
+  ] as const) {
+    if (group.kind === "group" && (pathOfEnd(draft, inner).includes(group.id) || inner.id === group.id)) {
+      throw new DagDefinitionError(
+        "TASK_UPSTREAM_OF_ITSELF",
+        `DAG "${draft.dagId}": "${inner.id}" is linked with the task group "${group.id}" that holds it`,
+        { taskId: inner.id, groupId: group.id },
+      );
+    }
+  }
+  return depth;
+}
+
+function pathOfEnd(draft: DagDraft, end: End): string[] {
+  const parent = end.kind === "task" ? draft.nodes.get(end.id)?.taskGroupId : draft.groups.get(end.id)?.parentGroupId;
+  return groupPath(draft, parent ?? null);
+}
+
+/** Ids of the groups around something, outermost first. */
+function groupPath(draft: DagDraft, groupId: string | null): string[] {
+  const path: string[] = [];
+  for (let id: string | null = groupId; id !== null; id = draft.groups.get(id)?.parentGroupId ?? null) path.unshift(id);
+  return path;
+}

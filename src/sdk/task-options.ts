@@ -1,0 +1,66 @@
+import type { JsonObject, TriggerRule, WeightRule } from "../contracts/index.ts";
+import type { TaskCallback } from "./context.ts";
+import type { DurationInput } from "./duration.ts";
+import type { InstantInput } from "./instant.ts";
+
+/** The options every task takes beside its id; also what `defaultArgs` of a DAG or a group may set. */
+export type CommonTaskOptions = {
+  displayName?: string;
+  /** Markdown. */
+  docMd?: string;
+  owner?: string;
+  /** Default "all_success"; "all_done_setup_success" for teardowns. */
+  triggerRule?: TriggerRule;
+  /** Default 0. */
+  retries?: number;
+  /** Default "5m". */
+  retryDelay?: DurationInput;
+  /** The factor by which the delay grows with each try; true = 2. Default: a constant delay. */
+  retryExponentialBackoff?: boolean | number;
+  maxRetryDelay?: DurationInput;
+  /** The task is failed, and may be retried, when one execution takes longer. */
+  executionTimeout?: DurationInput;
+  priorityWeight?: number;
+  weightRule?: WeightRule;
+  pool?: string;
+  poolSlots?: number;
+  queue?: string;
+  /** Name or alias of a configured executor. Default: the DAG's, else the deployment's first. */
+  executor?: string;
+  executorConfig?: JsonObject;
+  dependsOnPast?: boolean;
+  /** Implies `dependsOnPast`. */
+  waitForDownstream?: boolean;
+  ignoreFirstDependsOnPast?: boolean;
+  maxActiveTisPerDag?: number;
+  maxActiveTisPerDagrun?: number;
+  isSetup?: boolean;
+  isTeardown?: boolean;
+  /** Of a teardown: its failure fails the DAG run. */
+  onFailureFailDagrun?: boolean;
+  startDate?: InstantInput;
+  endDate?: InstantInput;
+  /** false = the returned value is not kept. Default true. */
+  doXcomPush?: boolean;
+  /** Push each property of the returned object as an XCom of its own, too. */
+  multipleOutputs?: boolean;
+  onExecute?: TaskCallback | readonly TaskCallback[];
+  onSuccess?: TaskCallback | readonly TaskCallback[];
+  onFailure?: TaskCallback | readonly TaskCallback[];
+  onRetry?: TaskCallback | readonly TaskCallback[];
+  onSkipped?: TaskCallback | readonly TaskCallback[];
+};
+
+export type TaskOptions = CommonTaskOptions & {
+  /** Letters, digits, `_`, `.`, `-`; 1 to 250, its groups' prefix included. */
+  taskId: string;
+};
+
+/** Option sets laid over each other, the last one wins; an option set to `undefined` counts as not given. */
+export function mergeOptions<T extends object>(...sets: readonly (T | undefined)[]): T {
+  const merged: Record<string, unknown> = {};
+  for (const set of sets) {
+    for (const [name, value] of Object.entries(set ?? {})) if (value !== undefined) merged[name] = value;
+  }
+  return merged as T;
+}

@@ -1,0 +1,35 @@
+import { Template } from "./template.ts";
+import { XComArg } from "./xcom-arg.ts";
+
+/** A plain object, as opposed to an instance of a class, which is never looked into. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
+/** Every XComArg in a value, through nested arrays and plain objects. */
+export function collectXComArgs(value: unknown, found: XComArg<unknown>[] = []): XComArg<unknown>[] {
+  if (value instanceof XComArg) found.push(value);
+  else if (Array.isArray(value)) for (const element of value) collectXComArgs(element, found);
+  else if (isPlainObject(value)) for (const element of Object.values(value)) collectXComArgs(element, found);
+  return found;
+}
+
+/** Whether an XComArg or a `template()` stands anywhere in a value. */
+export function holdsPlaceholder(value: unknown): boolean {
+  if (value instanceof XComArg || value instanceof Template) return true;
+  if (Array.isArray(value)) return value.some(holdsPlaceholder);
+  return isPlainObject(value) && Object.values(value).some(holdsPlaceholder);
+}
+
+/** A copy in which XComArgs and templates are replaced; arrays and plain objects are copied, all else stays itself. */
+export function replacePlaceholders(
+  value: unknown,
+  replace: (placeholder: XComArg<unknown> | Template<unknown>) => unknown,
+): unknown {
+  if (value instanceof XComArg || value instanceof Template) return replace(value);
+  if (Array.isArray(value)) return value.map((element) => replacePlaceholders(element, replace));
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, element]) => [key, replacePlaceholders(element, replace)]));
+}

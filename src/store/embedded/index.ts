@@ -1,0 +1,1 @@
+export { type EmbeddedServer, type ServerAddress, startEmbeddedServer } from "./server.ts";

@@ -1,0 +1,38 @@
+/** SQLSTATEs and socket errors after which the connection is gone or the server is not there. */
+const LOST_STATES = new Set(["57P01", "57P02", "57P03", "53300", "08000", "08001", "08003", "08004", "08006"]);
+const LOST_SOCKET = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ENOENT",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+]);
+const LOST_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Connection ended unexpectedly/i;
+
+export function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: string };
+  return (code !== undefined && (LOST_STATES.has(code) || LOST_SOCKET.has(code))) || LOST_MESSAGES.test(error.message);
+}
+
+/** Serialization failure and deadlock: the transaction left nothing behind and may simply run again. */
+export function isRetryable(error: unknown): boolean {
+  const code = sqlState(error);
+  return code === "40001" || code === "40P01";
+}
+
+export const UNIQUE_VIOLATION = "23505";
+export const DISK_FULL = "53100";
+
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof Error ? (error as { code?: string }).code : undefined;
+}
+
+/** The name of the constraint that a write broke, e.g. "dag_run_dag_id_run_id_key". */
+export function brokenConstraint(error: unknown): string | undefined {
+  return error instanceof Error ? (error as { constraint?: string }).constraint : undefined;
+}

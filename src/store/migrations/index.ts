@@ -1,0 +1,12 @@
+import { initial } from "./000001-initial.ts";
+
+export type Migration = {
+  readonly version: number;
+  readonly name: string;
+  /** An older binary must not touch a database that has this migration. */
+  readonly breaking: boolean;
+  readonly sql: string;
+};
+
+/** Append only: a migration that was released is never edited. */
+export const MIGRATIONS: readonly Migration[] = [initial];

@@ -1,0 +1,62 @@
+import type { JsonObject } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+
+const insert = {
+  name: "insert-callback",
+  text: `insert into callback_request (dag_run_id, data, module_hash) select $1, $3, v.module_hash from dag_version v where v.id = $2`,
+};
+
+/** A callback that the platform owes; the scheduler hands it to an executor. */
+export async function insertCallback(tx: Db, callback: { dagRunId: number; versionId: string; data: JsonObject }): Promise<void> {
+  await tx.query(insert, [callback.dagRunId, callback.versionId, JSON.stringify(callback.data)]);
+}
+
+export type QueuedCallback = { id: string; moduleHash: string; dagId: string; runId: string };
+
+const queue = {
+  name: "queue-callbacks",
+  text: `
+with open as (
+  select id from callback_request where state = 'scheduled' order by created_at limit $1 for update skip locked
+)
+update callback_request c set state = 'queued', queued_by_job_id = $2, attempts = c.attempts + 1, updated_at = now()
+  from open, dag_run r where c.id = open.id and r.id = c.dag_run_id
+returning c.id, c.module_hash as "moduleHash", r.dag_id as "dagId", r.run_id as "runId"`,
+};
+
+export async function queueCallbacks(db: Db, limit: number, jobId: number): Promise<QueuedCallback[]> {
+  return (await db.query<QueuedCallback>(queue, [limit, jobId])).rows;
+}
+
+/** Callbacks whose scheduler or worker is gone go back; after three attempts they are given up. */
+const recover = {
+  name: "recover-callbacks",
+  text: `
+update callback_request c set state = case when c.attempts >= 3 then 'failed' else 'scheduled' end, updated_at = now()
+ where c.state in ('queued', 'running')
+   and (c.updated_at < now() - make_interval(secs => $1)
+        or not exists (select 1 from job j where j.id = c.queued_by_job_id and j.state = 'running'))`,
+};
+
+export async function recoverCallbacks(db: Db, silentForSec: number): Promise<void> {
+  await db.query(recover, [silentForSec]);
+}
+
+const end = {
+  name: "end-callback",
+  text: "update callback_request set state = $2, updated_at = now() where id = $1 and state in ('queued', 'running')",
+};
+
+/** Returns false if the callback was no longer open. */
+export async function endCallback(db: Db, id: string, state: "success" | "failed"): Promise<boolean> {
+  return (await db.query(end, [id, state])).rowCount === 1;
+}
+
+const start = {
+  name: "start-callback",
+  text: `update callback_request set state = 'running', updated_at = now() where id = $1 and state in ('queued', 'running') returning dag_run_id as "dagRunId", data`,
+};
+
+export async function startCallback(db: Db, id: string): Promise<{ dagRunId: number; data: JsonObject } | null> {
+  return (await db.query<{ dagRunId: number; data: JsonObject }>(start, [id])).rows[0] ?? null;
+}

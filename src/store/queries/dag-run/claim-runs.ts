@@ -1,0 +1,59 @@
+import type { DagRunState, TaskInstanceState } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+
+export type ClaimedEvent = { taskId: string | null; mapIndex: number; state: TaskInstanceState | null };
+export type ClaimedRun = {
+  id: number;
+  dagId: string;
+  runId: string;
+  state: DagRunState;
+  versionId: string | null;
+  evaluation: number;
+  logicalDate: Date | null;
+  isTimedOut: boolean;
+  events: ClaimedEvent[] | null;
+  due: ClaimedEvent[] | null;
+};
+
+/**
+ * $1 = runs to claim at most.
+ *
+ * One statement finds the runs that have something to decide (an event, a retry that is due, a scan that is due), locks
+ * them, and takes their events off the outbox. SKIP LOCKED lets several schedulers share the work; an event that commits
+ * after the statement's snapshot waits for the next pass. The first CTE looks at more runs than are claimed, so that the
+ * ones looked at longest ago come first although their events are not the oldest.
+ */
+const statement = {
+  name: "claim-runs",
+  text: `
+with wanted as materialized (
+  (select distinct dag_run_id as id from task_event limit $1 * 10)
+  union
+  (select distinct dag_run_id from task_instance
+    where state in ('up_for_retry', 'up_for_reschedule') and next_attempt_at <= now() limit $1 * 10)
+  union
+  (select id from dag_run where state = 'running' and next_scan_at <= now() order by next_scan_at limit $1 * 10)
+), locked as materialized (
+  select r.id, r.dag_id, r.run_id, r.state, r.created_dag_version_id, r.evaluation, r.logical_date, r.timeout_at
+    from dag_run r
+   where r.id in (select id from wanted)
+   order by r.last_scheduling_decision nulls first, r.id
+   limit $1
+   for update skip locked
+), events as (
+  delete from task_event e using locked l where e.dag_run_id = l.id
+  returning e.id, e.dag_run_id, e.task_id, e.map_index, e.state
+)
+select l.id, l.dag_id as "dagId", l.run_id as "runId", l.state, l.created_dag_version_id as "versionId", l.evaluation,
+       l.logical_date as "logicalDate", coalesce(l.timeout_at <= now(), false) as "isTimedOut",
+       (select json_agg(json_build_object('taskId', e.task_id, 'mapIndex', e.map_index, 'state', e.state) order by e.id)
+          from events e where e.dag_run_id = l.id) as events,
+       (select json_agg(json_build_object('taskId', t.task_id, 'mapIndex', t.map_index, 'state', t.state))
+          from task_instance t
+         where t.dag_run_id = l.id and t.state in ('up_for_retry', 'up_for_reschedule') and t.next_attempt_at <= now()) as due
+  from locked l`,
+};
+
+export async function claimRuns(db: Db, limit: number): Promise<ClaimedRun[]> {
+  return (await db.query<ClaimedRun>(statement, [limit])).rows;
+}

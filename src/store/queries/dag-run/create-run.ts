@@ -1,0 +1,87 @@
+import type { DagRunState, DagRunTriggeredBy, DagRunType, JsonObject } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+
+export type NewRun = {
+  dagId: string;
+  runId: string;
+  logicalDate: Date | null;
+  dataIntervalStart: Date | null;
+  dataIntervalEnd: Date | null;
+  runAfter: Date;
+  runType: DagRunType;
+  triggeredBy: DagRunTriggeredBy;
+  triggeringUserName: string | null;
+  conf: JsonObject;
+  note: string | null;
+  versionId: string;
+  timeoutSec: number | null;
+};
+
+export type NewInstance = {
+  taskId: string;
+  operator: string;
+  maxTries: number;
+  pool: string;
+  poolSlots: number;
+  queue: string;
+  executor: string;
+  priorityWeight: number;
+  maxActiveTisPerDag: number | null;
+  maxActiveTisPerDagrun: number | null;
+};
+
+/** The run and all its task instances in one statement; no row = the run id or the logical date is taken. */
+const statement = {
+  name: "create-run",
+  text: `
+with run as (
+  insert into dag_run (dag_id, run_id, logical_date, data_interval_start, data_interval_end, run_after, run_type, triggered_by,
+      triggering_user_name, conf, note, created_dag_version_id, timeout_sec)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json, $11, $12, $13)
+  on conflict do nothing
+  returning id, dag_id, run_id, state
+), instances as (
+  insert into task_instance (dag_run_id, dag_id, run_id, dag_version_id, task_id, operator, max_tries, pool, pool_slots, queue, executor,
+      priority_weight, max_active_tis_per_dag, max_active_tis_per_dagrun)
+  select run.id, run.dag_id, run.run_id, $12, t.* from run,
+    unnest($14::text[], $15::text[], $16::int[], $17::text[], $18::int[], $19::text[], $20::text[], $21::int[], $22::int[], $23::int[])
+      as t(task_id, operator, max_tries, pool, pool_slots, queue, executor, priority_weight, per_dag, per_run)
+), told as materialized (
+  select pg_notify('baram_scheduler', 'run') from run
+)
+select id, state, (select count(*) from told) as told from run`,
+};
+
+/** Returns null if a run of this DAG has that run id or logical date already; nothing was written then. */
+export async function createRun(
+  db: Db,
+  run: NewRun,
+  instances: readonly NewInstance[],
+): Promise<{ id: number; state: DagRunState } | null> {
+  const { rows } = await db.query<{ id: number; state: DagRunState }>(statement, [
+    run.dagId,
+    run.runId,
+    run.logicalDate,
+    run.dataIntervalStart,
+    run.dataIntervalEnd,
+    run.runAfter,
+    run.runType,
+    run.triggeredBy,
+    run.triggeringUserName,
+    JSON.stringify(run.conf),
+    run.note,
+    run.versionId,
+    run.timeoutSec,
+    instances.map((i) => i.taskId),
+    instances.map((i) => i.operator),
+    instances.map((i) => i.maxTries),
+    instances.map((i) => i.pool),
+    instances.map((i) => i.poolSlots),
+    instances.map((i) => i.queue),
+    instances.map((i) => i.executor),
+    instances.map((i) => i.priorityWeight),
+    instances.map((i) => i.maxActiveTisPerDag),
+    instances.map((i) => i.maxActiveTisPerDagrun),
+  ]);
+  return rows[0] ?? null;
+}

@@ -1,0 +1,65 @@
+import type { Db } from "../../store.ts";
+
+export type DueDag = {
+  dagId: string;
+  versionId: string;
+  nextDagrun: Date;
+  dataIntervalStart: Date;
+  dataIntervalEnd: Date;
+  createAfter: Date;
+};
+
+/**
+ * $1 = DAGs at most. A DAG with maxActiveRuns unfinished runs gets no further one yet, so a long catch-up does not pile up
+ * thousands of queued runs. Locked, so that one scheduler creates the run.
+ */
+const due = {
+  name: "lock-due-dags",
+  text: `
+select d.dag_id as "dagId", d.current_version_id as "versionId", d.next_dagrun as "nextDagrun",
+       d.next_dagrun_data_interval_start as "dataIntervalStart", d.next_dagrun_data_interval_end as "dataIntervalEnd",
+       d.next_dagrun_create_after as "createAfter"
+  from dag d
+ where not d.is_paused and not d.is_stale and d.current_version_id is not null and d.next_dagrun_create_after <= now()
+   and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.run_type <> 'backfill') < d.max_active_runs
+ order by d.next_dagrun_create_after, d.dag_id
+ limit $1
+ for update of d skip locked`,
+};
+
+export async function lockDueDags(tx: Db, limit: number): Promise<DueDag[]> {
+  return (await tx.query<DueDag>(due, [limit])).rows;
+}
+
+export type NextRun = { logicalDate: Date; dataIntervalStart: Date; dataIntervalEnd: Date; runAfter: Date };
+
+const advance = {
+  name: "advance-dag",
+  text: `update dag set next_dagrun = $2, next_dagrun_data_interval_start = $3, next_dagrun_data_interval_end = $4, next_dagrun_create_after = $5 where dag_id = $1`,
+};
+
+/** Sets when the DAG's next run is due; null = never. */
+export async function setNextRun(db: Db, dagId: string, next: NextRun | null): Promise<void> {
+  await db.query(advance, [
+    dagId,
+    next?.logicalDate ?? null,
+    next?.dataIntervalStart ?? null,
+    next?.dataIntervalEnd ?? null,
+    next?.runAfter ?? null,
+  ]);
+}
+
+/** The earliest moment, in seconds from now by the database's clock, at which a schedule, retry, scan or queued run is due. */
+const nextDue = {
+  name: "next-due",
+  text: `
+select extract(epoch from least(
+  (select min(next_dagrun_create_after) from dag where not is_paused and not is_stale and next_dagrun_create_after is not null and next_dagrun_create_after > now()),
+  (select min(next_attempt_at) from task_instance where state in ('up_for_retry', 'up_for_reschedule')),
+  (select min(next_scan_at) from dag_run where state = 'running'),
+  (select min(run_after) from dag_run where state = 'queued' and run_after > now())) - now())::float8 as "dueInSec"`,
+};
+
+export async function nextDueInSec(db: Db): Promise<number | null> {
+  return (await db.query<{ dueInSec: number | null }>(nextDue)).rows[0]?.dueInSec ?? null;
+}

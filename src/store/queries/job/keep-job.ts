@@ -1,0 +1,60 @@
+import type { JobType } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+
+export async function startJob(db: Db, job: { type: JobType; hostname: string; pid: number }): Promise<number> {
+  const { rows } = await db.query<{ id: number }>("insert into job (job_type, hostname, pid) values ($1, $2, $3) returning id", [
+    job.type,
+    job.hostname,
+    job.pid,
+  ]);
+  const id = rows[0]?.id;
+  if (id === undefined) throw new Error("insert into job returned no row");
+  return id;
+}
+
+/** false = another scheduler took this job for dead and its tasks away: the caller must stop using this job id. */
+export async function beatJob(db: Db, id: number): Promise<boolean> {
+  const { rowCount } = await db.query(
+    { name: "beat-job", text: "update job set latest_heartbeat = now() where id = $1 and state = 'running'" },
+    [id],
+  );
+  return rowCount === 1;
+}
+
+export async function endJob(db: Db, id: number): Promise<void> {
+  await db.query("update job set state = 'success', end_date = now() where id = $1 and state = 'running'", [id]);
+}
+
+/** Declares the jobs of this type dead that were silent for `silentForSec`, by the database's clock; returns how many. */
+export async function buryJobs(db: Db, type: JobType, silentForSec: number): Promise<number> {
+  const { rowCount } = await db.query(
+    {
+      name: "bury-jobs",
+      text: "update job set state = 'failed', end_date = now() where job_type = $1 and state = 'running' and latest_heartbeat < now() - make_interval(secs => $2)",
+    },
+    [type, silentForSec],
+  );
+  return rowCount;
+}
+
+export type JobRow = {
+  id: number;
+  job_type: JobType;
+  state: string;
+  hostname: string;
+  pid: number;
+  latest_heartbeat: Date;
+  alive_for_sec: number;
+  silent_for_sec: number;
+};
+
+/** The youngest running job of each type, for health answers. */
+export async function latestJobs(db: Db): Promise<JobRow[]> {
+  const { rows } = await db.query<JobRow>({
+    name: "latest-jobs",
+    text: `select distinct on (job_type) id, job_type, state, hostname, pid, latest_heartbeat,
+             extract(epoch from now() - start_date)::float8 as alive_for_sec, extract(epoch from now() - latest_heartbeat)::float8 as silent_for_sec
+             from job order by job_type, (state = 'running') desc, latest_heartbeat desc`,
+  });
+  return rows;
+}

@@ -1,0 +1,50 @@
+import type { TaskInstanceState } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+
+export type TryFacts = {
+  id: string;
+  dagRunId: number;
+  dagId: string;
+  runId: string;
+  taskId: string;
+  mapIndex: number;
+  state: TaskInstanceState | null;
+  tryNumber: number;
+  maxTries: number;
+  queueAttempts: number;
+  versionId: string;
+  moduleHash: string;
+  executor: string;
+  hostname: string | null;
+  pid: number | null;
+  silentForSec: number | null;
+};
+
+const columns = `ti.id, ti.dag_run_id as "dagRunId", ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id as "taskId", ti.map_index as "mapIndex",
+  ti.state, ti.try_number as "tryNumber", ti.max_tries as "maxTries", ti.queue_attempts as "queueAttempts", ti.dag_version_id as "versionId",
+  v.module_hash as "moduleHash", ti.executor, ti.hostname, ti.pid,
+  extract(epoch from now() - coalesce(ti.last_heartbeat_at, ti.queued_dttm))::float8 as "silentForSec"
+  from task_instance ti join dag_version v on v.id = ti.dag_version_id`;
+
+const byIds = { name: "tries-by-ids", text: `select ${columns} where ti.id = any($1::uuid[])` };
+/** $1 = seconds. Any scheduler may find any silent try, whoever queued it. */
+const silent = {
+  name: "silent-tries",
+  text: `select ${columns} where ti.state in ('running', 'restarting') and ti.last_heartbeat_at < now() - make_interval(secs => $1) order by ti.id limit 200`,
+};
+const stuck = {
+  name: "stuck-tries",
+  text: `select ${columns} where ti.state = 'queued' and ti.queued_dttm < now() - make_interval(secs => $1) order by ti.id limit 200`,
+};
+
+export async function triesByIds(db: Db, ids: readonly string[]): Promise<TryFacts[]> {
+  return (await db.query<TryFacts>(byIds, [ids])).rows;
+}
+
+export async function silentTries(db: Db, silentForSec: number): Promise<TryFacts[]> {
+  return (await db.query<TryFacts>(silent, [silentForSec])).rows;
+}
+
+export async function stuckTries(db: Db, queuedForSec: number): Promise<TryFacts[]> {
+  return (await db.query<TryFacts>(stuck, [queuedForSec])).rows;
+}

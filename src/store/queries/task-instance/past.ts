@@ -1,0 +1,67 @@
+import type { Db } from "../../store.ts";
+
+export type PastNeed = { taskId: string; waitForDownstream: boolean; downstream: readonly string[]; ignoreFirst: boolean };
+
+/**
+ * $1 dag run, $2 task ids. The same tasks in the DAG's previous run by logical date; a run without a logical date has no
+ * previous one (as in Airflow).
+ */
+const previous = {
+  name: "previous-run-states",
+  text: `
+with this as (select dag_id, logical_date from dag_run where id = $1),
+previous as (
+  select p.id from dag_run p join this on p.dag_id = this.dag_id
+   where p.logical_date < this.logical_date order by p.logical_date desc limit 1
+)
+select previous.id, ti.task_id as "taskId", bool_and(ti.state in ('success', 'skipped')) as passed
+  from previous left join task_instance ti on ti.dag_run_id = previous.id and ti.task_id = any($2)
+ group by previous.id, ti.task_id`,
+};
+
+/** Task ids that must still wait for the previous run (dependsOnPast, waitForDownstream). */
+export async function heldByPast(tx: Db, dagRunId: number, needs: readonly PastNeed[]): Promise<Set<string>> {
+  const names = [...new Set(needs.flatMap((need) => [need.taskId, ...(need.waitForDownstream ? need.downstream : [])]))];
+  const { rows } = await tx.query<{ id: number; taskId: string | null; passed: boolean | null }>(previous, [dagRunId, names]);
+  const hasPrevious = rows.length > 0;
+  const passed = new Map(rows.map((row) => [row.taskId, row.passed ?? false]));
+  const held = new Set<string>();
+  for (const need of needs) {
+    if (!hasPrevious) {
+      if (!need.ignoreFirst) held.add(need.taskId);
+      continue;
+    }
+    // A task that the previous run did not have yet holds nobody up.
+    const waitsFor = [need.taskId, ...(need.waitForDownstream ? need.downstream : [])];
+    if (waitsFor.some((taskId) => passed.get(taskId) === false)) held.add(need.taskId);
+  }
+  return held;
+}
+
+const wake = {
+  name: "wake-later-runs",
+  text: `
+with later as (
+  select id from dag_run where dag_id = $1 and logical_date > $2 and state = 'running' order by logical_date limit 1
+), woken as (
+  insert into task_event (dag_run_id) select id from later
+   where not exists (select 1 from task_event e where e.dag_run_id = later.id and e.task_id is null)
+)
+select 1`,
+};
+
+/** Has the DAG's next run looked at again: what it waited for may have happened. */
+export async function wakeLaterRuns(tx: Db, dagId: string, logicalDate: Date): Promise<void> {
+  await tx.query(wake, [dagId, logicalDate]);
+}
+
+const skip = {
+  name: "skip-unfinished",
+  text: `update task_instance set state = 'skipped', end_date = now(), next_attempt_at = null, updated_at = now()
+          where dag_run_id = $1 and (state is null or state not in ('success', 'failed', 'skipped', 'upstream_failed', 'removed'))`,
+};
+
+/** Ends a run's unfinished instances as skipped; what still runs is refused at its next heartbeat and stops. */
+export async function skipUnfinished(tx: Db, dagRunId: number): Promise<void> {
+  await tx.query(skip, [dagRunId]);
+}

@@ -1,0 +1,35 @@
+import type { JsonObject } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+
+export type QueuedInstance = {
+  id: string;
+  dagId: string;
+  runId: string;
+  taskId: string;
+  mapIndex: number;
+  tryNumber: number;
+  poolSlots: number;
+  queue: string;
+  executor: string;
+  priorityWeight: number;
+  versionId: string;
+  moduleHash: string;
+};
+export type ExecutorConfig = JsonObject;
+
+/** $1 ids, $2 the scheduler's job id. */
+const statement = {
+  name: "queue-instances",
+  text: `
+update task_instance ti
+   set state = 'queued', queued_dttm = now(), queued_by_job_id = $2, external_executor_id = null, updated_at = now()
+  from dag_version v
+ where ti.id = any($1::uuid[]) and ti.state = 'scheduled' and v.id = ti.dag_version_id
+returning ti.id, ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id as "taskId", ti.map_index as "mapIndex",
+          ti.try_number as "tryNumber", ti.pool_slots as "poolSlots", ti.queue, ti.executor, ti.priority_weight as "priorityWeight",
+          ti.dag_version_id as "versionId", v.module_hash as "moduleHash"`,
+};
+
+export async function queueInstances(tx: Db, ids: readonly string[], jobId: number): Promise<QueuedInstance[]> {
+  return (await tx.query<QueuedInstance>(statement, [ids, jobId])).rows;
+}

@@ -1,0 +1,54 @@
+import type { Db } from "../../store.ts";
+
+/**
+ * $1 ids. queued → scheduled with a new id: whoever still holds the old workload can no longer start it. The try's number
+ * stays, since nothing of it ran.
+ */
+const requeue = {
+  name: "requeue-tries",
+  text: `
+with back as (
+  update task_instance
+     set state = 'scheduled', id = gen_random_uuid(), queued_by_job_id = null, queued_dttm = null,
+         queue_attempts = queue_attempts + 1, updated_at = now()
+   where id = any($1::uuid[]) and state = 'queued'
+  returning 1
+), told as materialized (select pg_notify('baram_scheduler', 'scheduled') from (select 1 from back limit 1) one)
+select count(*)::int as count, (select count(*) from told) as told from back`,
+};
+
+export async function requeueTries(db: Db, ids: readonly string[]): Promise<number> {
+  const { rows } = await db.query<{ count: number }>(requeue, [ids]);
+  return rows[0]?.count ?? 0;
+}
+
+export type Orphan = {
+  id: string;
+  state: "queued" | "running" | "restarting";
+  executor: string;
+  externalExecutorId: string | null;
+};
+
+/** Tries whose scheduler is dead: its job is not running any more. Locked, so that one scheduler adopts each. */
+const orphans = {
+  name: "orphaned-tries",
+  text: `
+select ti.id, ti.state, ti.executor, ti.external_executor_id as "externalExecutorId"
+  from task_instance ti left join job j on j.id = ti.queued_by_job_id
+ where ti.state in ('queued', 'running', 'restarting') and (j.id is null or j.state <> 'running')
+ order by ti.id limit 500
+ for update of ti skip locked`,
+};
+
+export async function lockOrphans(tx: Db): Promise<Orphan[]> {
+  return (await tx.query<Orphan>(orphans)).rows;
+}
+
+const adopt = {
+  name: "adopt-tries",
+  text: "update task_instance set queued_by_job_id = $2, updated_at = now() where id = any($1::uuid[])",
+};
+
+export async function adoptTries(tx: Db, ids: readonly string[], jobId: number): Promise<void> {
+  await tx.query(adopt, [ids, jobId]);
+}

@@ -1,0 +1,79 @@
+import type { Db } from "../../store.ts";
+
+export type Candidate = {
+  id: string;
+  dagRunId: number;
+  dagId: string;
+  taskId: string;
+  pool: string;
+  poolSlots: number;
+  poolFree: number;
+  runFree: number;
+  executor: string;
+  maxActiveTisPerDag: number | null;
+  maxActiveTisPerDagrun: number | null;
+  activeOfTask: number;
+  activeOfTaskInRun: number;
+  /** Tries this scheduler has queued or running, the adopted ones included. */
+  activeOfJob: number;
+};
+
+/** One dispatcher at a time, cluster-wide: limits are counted and spent under this lock. */
+const DISPATCH_LOCK = 727_002;
+
+/**
+ * $1 executors with free slots, $2 candidates at most, $3 ids that limits held back in this transaction, $4 the scheduler's job id.
+ *
+ * Free places are counted per pool and per run first, and each run offers only what it may start from pools that have
+ * room. So a full pool, or a run at its limit, takes no place in the window and starves nobody. -1 slots = no limit.
+ */
+const statement = {
+  name: "select-candidates",
+  text: `
+with pool_free as materialized (
+  select p.pool, case when p.slots = -1 then 1000000 else p.slots - coalesce(used.slots, 0) end as free
+    from slot_pool p
+    left join (select pool, sum(pool_slots)::int as slots from task_instance
+                where state in ('queued', 'running', 'restarting') group by pool) used on used.pool = p.pool
+), run_free as materialized (
+  select r.id, r.run_after,
+         d.max_active_tasks - (select count(*) from task_instance a
+                                where a.dag_run_id = r.id and a.state in ('queued', 'running', 'restarting')) as free
+    from dag_run r join dag d on d.dag_id = r.dag_id
+   where r.state = 'running' and not d.is_paused
+     and exists (select 1 from task_instance s where s.dag_run_id = r.id and s.state = 'scheduled')
+)
+select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "taskId", c.pool, c.pool_slots as "poolSlots",
+       c.free::int as "poolFree", rf.free::int as "runFree", c.executor,
+       c.max_active_tis_per_dag as "maxActiveTisPerDag", c.max_active_tis_per_dagrun as "maxActiveTisPerDagrun",
+       case when c.max_active_tis_per_dag is null then 0 else
+         (select count(*) from task_instance a where a.dag_id = c.dag_id and a.task_id = c.task_id and a.state in ('queued', 'running', 'restarting')) end::int as "activeOfTask",
+       case when c.max_active_tis_per_dagrun is null then 0 else
+         (select count(*) from task_instance a where a.dag_run_id = c.dag_run_id and a.task_id = c.task_id and a.state in ('queued', 'running', 'restarting')) end::int as "activeOfTaskInRun",
+       (select count(*) from task_instance a where a.state in ('queued', 'running', 'restarting') and a.queued_by_job_id = $4)::int as "activeOfJob"
+  from run_free rf
+  cross join lateral (
+    select ti.*, pf.free from task_instance ti join pool_free pf on pf.pool = ti.pool
+     where ti.dag_run_id = rf.id and ti.state = 'scheduled' and ti.pool_slots <= pf.free
+       and ti.executor = any($1) and ti.id <> all($3)
+     order by ti.priority_weight desc, ti.scheduled_dttm, ti.task_id, ti.map_index
+     limit least(greatest(rf.free, 0), $2)
+  ) c
+ order by c.priority_weight desc, rf.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index
+ limit $2`,
+};
+
+/** Takes the dispatch lock for this transaction; false = another scheduler holds it. Must be a statement of its own: counts need a snapshot made after it. */
+export async function tryDispatchLock(tx: Db): Promise<boolean> {
+  const { rows } = await tx.query<{ got: boolean }>(
+    { name: "dispatch-lock", text: "select pg_try_advisory_xact_lock($1) as got" },
+    [DISPATCH_LOCK],
+  );
+  return rows[0]?.got ?? false;
+}
+
+export type CandidateQuery = { executors: readonly string[]; limit: number; heldBack: readonly string[]; jobId: number };
+
+export async function selectCandidates(tx: Db, query: CandidateQuery): Promise<Candidate[]> {
+  return (await tx.query<Candidate>(statement, [query.executors, query.limit, query.heldBack, query.jobId])).rows;
+}

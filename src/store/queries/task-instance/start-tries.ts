@@ -1,0 +1,72 @@
+import type { DagRunState, DagRunType, JsonObject } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+
+export type TryStart = { id: string; hostname: string; unixname: string; pid: number };
+export type StartedTry = {
+  id: string;
+  dagRunId: number;
+  dagId: string;
+  runId: string;
+  taskId: string;
+  mapIndex: number;
+  tryNumber: number;
+  maxTries: number;
+  versionId: string;
+  rescheduleCount: number;
+  startDate: Date;
+  run: {
+    runType: DagRunType;
+    state: DagRunState;
+    logicalDate: string | null;
+    dataIntervalStart: string | null;
+    dataIntervalEnd: string | null;
+    runAfter: string;
+    startDate: string | null;
+    endDate: string | null;
+    conf: JsonObject;
+    clearNumber: number;
+    note: string | null;
+    triggeringUserName: string | null;
+  };
+};
+
+/**
+ * $1 ids, $2 hostnames, $3 unix names, $4 pids. queued → running; the same caller (host, user, pid) may ask again, since
+ * its first answer may have been lost. A new try starts without the XComs of the tries before it.
+ */
+const statement = {
+  name: "start-tries",
+  text: `
+with started as (
+  update task_instance ti
+     set state = 'running', hostname = s.hostname, unixname = s.unixname, pid = s.pid, last_heartbeat_at = now(),
+         start_date = case when ti.state = 'running' then ti.start_date else now() end,
+         first_start_date = case when ti.reschedule_count = 0 and ti.state <> 'running' then now() else coalesce(ti.first_start_date, now()) end,
+         updated_at = now()
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) as s(id, hostname, unixname, pid)
+   where ti.id = s.id
+     and (ti.state in ('queued', 'restarting')
+          or (ti.state = 'running' and ti.hostname = s.hostname and ti.unixname = s.unixname and ti.pid = s.pid))
+  returning ti.*
+), emptied as (
+  delete from xcom x using started t
+   where t.try_number > 1 and t.reschedule_count = 0 and x.dag_run_id = t.dag_run_id and x.task_id = t.task_id and x.map_index = t.map_index
+)
+select t.id, t.dag_run_id as "dagRunId", t.dag_id as "dagId", t.run_id as "runId", t.task_id as "taskId", t.map_index as "mapIndex",
+       t.try_number as "tryNumber", t.max_tries as "maxTries", t.dag_version_id as "versionId",
+       t.reschedule_count as "rescheduleCount", t.first_start_date as "startDate",
+       json_build_object('runType', r.run_type, 'state', r.state, 'logicalDate', r.logical_date, 'dataIntervalStart', r.data_interval_start,
+         'dataIntervalEnd', r.data_interval_end, 'runAfter', r.run_after, 'startDate', r.start_date, 'endDate', r.end_date,
+         'conf', r.conf, 'clearNumber', r.clear_number, 'note', r.note, 'triggeringUserName', r.triggering_user_name) as run
+  from started t join dag_run r on r.id = t.dag_run_id`,
+};
+
+export async function startTries(db: Db, starts: readonly TryStart[]): Promise<StartedTry[]> {
+  const { rows } = await db.query<StartedTry>(statement, [
+    starts.map((s) => s.id),
+    starts.map((s) => s.hostname),
+    starts.map((s) => s.unixname),
+    starts.map((s) => s.pid),
+  ]);
+  return rows;
+}

@@ -1,0 +1,72 @@
+import type { JsonValue, XcomRef } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+
+const one = {
+  name: "find-xcom",
+  text: `select x.value from dag_run r join xcom x on x.dag_run_id = r.id
+          where r.dag_id = $1 and r.run_id = $2 and x.task_id = $3 and x.map_index = $4 and x.key = $5`,
+};
+/** The newest one of this run or an earlier one by logical date. */
+const withPrior = {
+  name: "find-xcom-prior",
+  text: `select x.value from dag_run this
+           join dag_run r on r.dag_id = this.dag_id and (r.id = this.id or r.logical_date < this.logical_date)
+           join xcom x on x.dag_run_id = r.id
+          where this.dag_id = $1 and this.run_id = $2 and x.task_id = $3 and x.map_index = $4 and x.key = $5
+          order by r.logical_date desc nulls last limit 1`,
+};
+
+/** Wrapped, since a stored null is a value too. */
+export async function findXcom(db: Db, ref: XcomRef, includePriorDates: boolean): Promise<{ value: JsonValue } | null> {
+  const { rows } = await db.query<{ value: JsonValue }>(includePriorDates ? withPrior : one, [
+    ref.dagId,
+    ref.runId,
+    ref.taskId,
+    ref.mapIndex,
+    ref.key,
+  ]);
+  return rows[0] ?? null;
+}
+
+const inputs = {
+  name: "find-input-xcoms",
+  text: `select x.dag_run_id as "dagRunId", x.task_id as "taskId", x.map_index as "mapIndex", x.key, x.value
+           from (select distinct * from unnest($1::bigint[], $2::text[], $3::text[]) as w(dag_run_id, task_id, key)) w
+           join xcom x on x.dag_run_id = w.dag_run_id and x.task_id = w.task_id and x.key = w.key`,
+};
+
+export type InputXcom = { dagRunId: number; taskId: string; mapIndex: number; key: string; value: JsonValue };
+
+/** The XComs that a batch of starting tries names as inputs, in one statement. */
+export async function findInputXcoms(
+  db: Db,
+  wanted: readonly { dagRunId: number; taskId: string; key: string }[],
+): Promise<InputXcom[]> {
+  if (wanted.length === 0) return [];
+  return (
+    await db.query<InputXcom>(inputs, [wanted.map((w) => w.dagRunId), wanted.map((w) => w.taskId), wanted.map((w) => w.key)])
+  ).rows;
+}
+
+const byTry = {
+  name: "set-xcom-by-try",
+  text: `insert into xcom (dag_run_id, task_id, map_index, key, value)
+         select ti.dag_run_id, ti.task_id, ti.map_index, $2, $3::json from task_instance ti where ti.id = $1 and ti.state = 'running'
+         on conflict (dag_run_id, task_id, map_index, key) do update set value = excluded.value, "timestamp" = now()`,
+};
+
+/** Returns false if that try runs no more: nothing was written. */
+export async function setXcomByTry(db: Db, tryId: string, key: string, value: JsonValue): Promise<boolean> {
+  return (await db.query(byTry, [tryId, key, JSON.stringify(value)])).rowCount === 1;
+}
+
+const fields = {
+  name: "set-rendered-fields",
+  text: `insert into rendered_task_instance_fields (dag_run_id, task_id, map_index, fields)
+         select ti.dag_run_id, ti.task_id, ti.map_index, $2::json from task_instance ti where ti.id = $1 and ti.state = 'running'
+         on conflict (dag_run_id, task_id, map_index) do update set fields = excluded.fields`,
+};
+
+export async function setRenderedFields(db: Db, tryId: string, rendered: JsonValue): Promise<boolean> {
+  return (await db.query(fields, [tryId, JSON.stringify(rendered)])).rowCount === 1;
+}

@@ -1,0 +1,160 @@
+import pg from "pg";
+import { BaramError, type Logger, sleep } from "../platform/index.ts";
+import type { ServerAddress } from "./embedded/index.ts";
+import { isConnectionLost, isRetryable } from "./faults.ts";
+
+// bigint columns are identities of ours: far below 2^53, and numbers are what JSON answers carry.
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
+
+/** A statement with `$1` parameters. A `name` makes it a prepared statement, parsed once per connection. */
+export type Statement = { readonly name: string; readonly text: string };
+
+export type Row = Record<string, unknown>;
+export type Result<R> = { rows: R[]; rowCount: number };
+
+/** What a query function needs: the store itself, or a transaction. */
+export type Db = {
+  query<R extends Row = Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<R>>;
+};
+
+export type Listener = { close(): Promise<void> };
+
+export type Store = Db & {
+  /**
+   * Runs `work` in one transaction. Deadlocks, serialization failures and lost connections run it again, so `work` must
+   * have no effect outside the database and must guard its writes: after a connection lost at COMMIT the first run may stand.
+   */
+  transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
+  /** Calls back on every notification and, with null, after each reconnect, since notifications may have been missed. */
+  listen(channel: string, onNotify: (payload: string | null) => void): Listener;
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+  /** Statements sent so far: the bench and the regression test of statements per task read it. */
+  readonly statementCount: () => number;
+};
+
+export type StoreOptions = {
+  address: ServerAddress | { url: string };
+  poolSize: number;
+  /** How long a lost connection is tried again before the error comes out, in milliseconds. */
+  retryWindowMs: number;
+  applicationName: string;
+  logger: Logger;
+};
+
+export function openStore(options: StoreOptions): Store {
+  const connection = "url" in options.address ? { connectionString: options.address.url } : options.address;
+  const settings = { ...connection, application_name: options.applicationName, keepAlive: true, connectionTimeoutMillis: 5_000 };
+  const pool = new pg.Pool({ ...settings, max: options.poolSize, idleTimeoutMillis: 30_000 });
+  // An idle connection that breaks is simply replaced; without this line it would end the process.
+  pool.on("error", (error) => options.logger.debug({ error: error.message }, "an idle database connection broke"));
+  let closed = false;
+  let sent = 0;
+
+  async function retrying<T>(work: () => Promise<T>): Promise<T> {
+    const deadline = Date.now() + options.retryWindowMs;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        const lost = isConnectionLost(error);
+        if (closed || !(lost ? Date.now() < deadline : isRetryable(error) && attempt < 20))
+          throw lost ? unavailable(error) : error;
+        if (lost && attempt === 0)
+          options.logger.warn({ error: (error as Error).message }, "the database cannot be reached; trying again");
+        // Full jitter keeps processes that failed together from coming back together.
+        await sleep(Math.random() * Math.min(lost ? 1_000 : 100, 10 * 2 ** attempt));
+      }
+    }
+  }
+
+  const send = <R extends Row>(
+    client: pg.Pool | pg.PoolClient,
+    statement: Statement | string,
+    values?: readonly unknown[],
+  ): Promise<Result<R>> => {
+    sent++;
+    const query = typeof statement === "string" ? { text: statement } : { name: statement.name, text: statement.text };
+    return client.query(values === undefined ? query : { ...query, values: [...values] }) as unknown as Promise<Result<R>>;
+  };
+
+  return {
+    pool,
+    statementCount: () => sent,
+    query: (statement, values) => retrying(() => send(pool, statement, values)),
+    transaction: (work) =>
+      retrying(async () => {
+        const client = await pool.connect();
+        let broken: Error | undefined;
+        // Without a listener a backend that dies between two statements would end the process.
+        const onError = (error: Error) => (broken = error);
+        client.on("error", onError);
+        try {
+          await send(client, "begin");
+          const result = await work({ query: (statement, values) => send(client, statement, values) });
+          await send(client, "commit");
+          return result;
+        } catch (error) {
+          if (isConnectionLost(error)) broken = error as Error;
+          else await client.query("rollback").catch((failure: Error) => (broken = failure));
+          throw error;
+        } finally {
+          client.off("error", onError);
+          client.release(broken);
+        }
+      }),
+    listen: (channel, onNotify) => listen(settings, channel, onNotify, options.logger),
+    async close() {
+      closed = true;
+      await pool.end();
+    },
+  };
+}
+
+function unavailable(cause: unknown): BaramError {
+  return new BaramError(
+    "database_unavailable",
+    `The database cannot be reached: ${(cause as Error).message}. Is PostgreSQL running, and [database] url right?`,
+    {},
+    cause,
+  );
+}
+
+function listen(
+  settings: pg.ClientConfig,
+  channel: string,
+  onNotify: (payload: string | null) => void,
+  logger: Logger,
+): Listener {
+  const stop = new AbortController();
+  let current: pg.Client | null = null;
+  const loop = (async () => {
+    for (let failures = 0; !stop.signal.aborted; ) {
+      const client = new pg.Client(settings);
+      current = client;
+      try {
+        const ended = new Promise<void>((resolve) => {
+          client.once("end", resolve);
+          client.on("error", () => resolve());
+        });
+        client.on("notification", (message) => onNotify(message.payload ?? ""));
+        await client.connect();
+        await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+        failures = 0;
+        onNotify(null);
+        await ended;
+      } catch (error) {
+        logger.debug({ error: (error as Error).message, channel }, "the listening connection broke");
+      }
+      await client.end().catch(() => {});
+      if (!stop.signal.aborted) await sleep(Math.min(2_000, 50 * 2 ** failures++), stop.signal);
+    }
+  })();
+  return {
+    async close() {
+      stop.abort();
+      await current?.end().catch(() => {});
+      await loop;
+    },
+  };
+}

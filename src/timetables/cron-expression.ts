@@ -1,0 +1,110 @@
+import { CronExpressionParser } from "cron-parser";
+import type { SerializedTimetable } from "../contracts/index.ts";
+import { BaramError, toError } from "../platform/index.ts";
+import { findZone } from "./zone-segments.ts";
+
+const MAX_LENGTH = 200;
+/** A longer fixed schedule than this is a mistake in the unit, and would overflow a timestamp. */
+const MAX_DELTA_SEC = 100 * 366 * 86_400;
+
+/** Airflow's presets, and croniter's two aliases of them. */
+const PRESETS: Readonly<Record<string, string>> = {
+  "@hourly": "0 * * * *",
+  "@daily": "0 0 * * *",
+  "@midnight": "0 0 * * *",
+  "@weekly": "0 0 * * 0",
+  "@monthly": "0 0 1 * *",
+  "@quarterly": "0 0 1 */3 *",
+  "@yearly": "0 0 1 1 *",
+  "@annually": "0 0 1 1 *",
+};
+
+/** A cron expression over wall-clock time written as if it were UTC ms: no zone, no daylight saving. */
+export type WallCron = {
+  /** First match strictly after `wall`. */
+  next(wall: number): number;
+  /** Last match strictly before `wall`. */
+  previous(wall: number): number;
+  /** Whether the hour field allows all 24 hours: decides the daylight-saving policy. */
+  coversEveryHour: boolean;
+};
+
+const compiled = new Map<string, WallCron>();
+
+export function expandPreset(expression: string): string {
+  const trimmed = expression.trim();
+  return PRESETS[trimmed.toLowerCase()] ?? trimmed;
+}
+
+/**
+ * What is wrong with a cron expression (five fields or a preset such as `@daily`) or its time zone, as one sentence that
+ * holds the value; null when both are right.
+ */
+export function validateCron(expression: string, timezone: string): string | null {
+  if (expression.length > MAX_LENGTH) {
+    return `cron expression of ${expression.length} characters, starting "${expression.slice(0, 40)}…", is longer than ${MAX_LENGTH}`;
+  }
+  const problem = findExpressionProblem(expression);
+  if (problem) return `invalid cron expression "${expression}": ${problem}`;
+  if (!findZone(timezone)) return `unknown time zone "${timezone}": use an IANA name such as "Europe/Zurich", or "UTC"`;
+  return null;
+}
+
+/** As `validateCron`, for any timetable. */
+export function validateTimetable(timetable: SerializedTimetable): string | null {
+  if (timetable.type === "cron") return validateCron(timetable.expression, timetable.timezone);
+  if (timetable.type !== "delta") return null;
+  const { seconds } = timetable;
+  // Instants are whole milliseconds, so anything shorter would never advance.
+  if (seconds >= 0.001 && seconds <= MAX_DELTA_SEC) return null;
+  return `invalid schedule of every ${seconds} s: it must be between 0.001 s and 100 years`;
+}
+
+/** Compiles a preset or five-field expression; throws `timetable_invalid` with `validateCron`'s sentence. */
+export function compileCron(expression: string): WallCron {
+  const known = compiled.get(expression);
+  if (known) return known;
+  const problem = expression.length > MAX_LENGTH ? `longer than ${MAX_LENGTH} characters` : findExpressionProblem(expression);
+  if (problem) {
+    const shown = expression.slice(0, MAX_LENGTH);
+    throw new BaramError("timetable_invalid", `invalid cron expression "${shown}": ${problem}`, { expression: shown });
+  }
+  const cron = compileFields(expandPreset(expression));
+  compiled.set(expression, cron);
+  return cron;
+}
+
+function findExpressionProblem(expression: string): string | null {
+  const expanded = expandPreset(expression);
+  if (expanded === "") return "it is empty; use null for a DAG without a schedule";
+  if (expanded.startsWith("@")) return `there is no such preset; use one of ${Object.keys(PRESETS).join(", ")}`;
+  const fields = expanded.split(/\s+/);
+  if (fields.length === 6) return "it has 6 fields; seconds are not supported, so write 5: minute hour day month weekday";
+  if (fields.length !== 5) return `it has ${fields.length} field(s) instead of 5: minute hour day month weekday`;
+  // cron-parser reads H as "a random value of its own", which would differ between two schedulers.
+  if (fields.some((field) => /(^|[,/-])h/i.test(field)))
+    return "'H' is not supported: it would mean another time on each machine";
+  try {
+    compileFields(expanded).next(Date.UTC(2000, 0, 1));
+    return null;
+  } catch (error) {
+    const text = toError(error).message.replace(/^\w+ error, /, "");
+    if (/day of month definition|loop limit/i.test(text)) return "no month of it has such a day, so it would never run";
+    return text;
+  }
+}
+
+function compileFields(expression: string): WallCron {
+  const parsed = CronExpressionParser.parse(expression, { tz: "UTC" });
+  return {
+    coversEveryHour: parsed.fields.hour.values.length === 24,
+    next(wall) {
+      parsed.reset(new Date(wall));
+      return parsed.next().getTime();
+    },
+    previous(wall) {
+      parsed.reset(new Date(wall));
+      return parsed.prev().getTime();
+    },
+  };
+}

@@ -1,0 +1,82 @@
+// The room's face: callers hold the database's `Date`s, while inside this room instants are epoch ms, which compare and add.
+
+import type { DagRunType, SerializedTimetable } from "../contracts/index.ts";
+import { manualRunInterval as manualInterval } from "./manual-run.ts";
+import { nextRuns as nextRunsFrom } from "./next-run.ts";
+import { restrictionOf as boundsOf, type Schedulable } from "./restriction.ts";
+import { runIdFor as runIdAt } from "./run-id.ts";
+import type * as ms from "./run-instants.ts";
+
+type Dated<T> = { [K in keyof T]: T[K] extends number ? Date : T[K] extends number | null ? Date | null : T[K] };
+
+/** `dataIntervalStart` ≤ `dataIntervalEnd`; equal for schedules without data intervals. */
+export type DataInterval = Dated<ms.DataInterval>;
+/** What a scheduled run is created with; it may be created from `runAfter` on. */
+export type RunInstants = Dated<ms.RunInstants>;
+/** The newest automatic (scheduled or backfilled) run. */
+export type LastRun = RunInstants;
+/** Bounds of the schedule, inclusive: `latest` bounds the logical date. null = open. */
+export type Restriction = Dated<ms.Restriction>;
+export type NextRunQuery = { last: LastRun | null; restriction: Restriction; now: Date };
+
+/**
+ * The next automatic run of a DAG, or null when there will be none. It is due once `now` ≥ its `runAfter`; one in the
+ * future may come back as well. Follows Airflow 3's `Timetable.next_dagrun_info`. Throws `timetable_invalid` for a
+ * schedule that `validateTimetable` refuses.
+ */
+export function nextRun(timetable: SerializedTimetable, query: NextRunQuery): RunInstants | null {
+  return nextRuns(timetable, query, 1)[0] ?? null;
+}
+
+/** The next `count` runs, each as if the one before had been created: fewer where the schedule ends. */
+export function nextRuns(timetable: SerializedTimetable, query: NextRunQuery, count: number): RunInstants[] {
+  const { last, restriction, now } = query;
+  const bounds = { ...restriction, earliest: toMs(restriction.earliest), latest: toMs(restriction.latest) };
+  const inMs = { last: last && runToMs(last), restriction: bounds, now: now.getTime() };
+  return nextRunsFrom(timetable, inMs, count).map((run) => ({
+    logicalDate: new Date(run.logicalDate),
+    dataIntervalStart: new Date(run.dataIntervalStart),
+    dataIntervalEnd: new Date(run.dataIntervalEnd),
+    runAfter: new Date(run.runAfter),
+  }));
+}
+
+/**
+ * The data interval of a run that somebody starts by hand with this logical date: the last complete interval before it
+ * for schedules with data intervals, else the instant itself. Follows Airflow's `infer_manual_data_interval`.
+ */
+export function manualRunInterval(timetable: SerializedTimetable, logicalDate: Date): DataInterval {
+  const interval = manualInterval(timetable, logicalDate.getTime());
+  return { dataIntervalStart: new Date(interval.dataIntervalStart), dataIntervalEnd: new Date(interval.dataIntervalEnd) };
+}
+
+/** The bounds within which a DAG is scheduled; see restriction.ts. Throws `timetable_invalid` for an unreadable date. */
+export function restrictionOf(dag: Schedulable): Restriction {
+  const { earliest, latest, catchup } = boundsOf(dag);
+  return { earliest: toDate(earliest), latest: toDate(latest), catchup };
+}
+
+/**
+ * A run id as Airflow writes it: `scheduled__2026-01-01T00:00:00+00:00`, from the run's type and its `runAfter`. Runs
+ * without a logical date pass a random `suffix`, since several may share an instant.
+ */
+export function runIdFor(type: DagRunType, instant: Date, suffix?: string): string {
+  return runIdAt(type, instant.getTime(), suffix);
+}
+
+function runToMs(run: RunInstants): ms.RunInstants {
+  return {
+    logicalDate: run.logicalDate.getTime(),
+    dataIntervalStart: run.dataIntervalStart.getTime(),
+    dataIntervalEnd: run.dataIntervalEnd.getTime(),
+    runAfter: run.runAfter.getTime(),
+  };
+}
+
+function toMs(date: Date | null): number | null {
+  return date === null ? null : date.getTime();
+}
+
+function toDate(instant: number | null): Date | null {
+  return instant === null ? null : new Date(instant);
+}

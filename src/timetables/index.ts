@@ -1,0 +1,14 @@
+export { validateCron, validateTimetable } from "./cron-expression.ts";
+export {
+  type DataInterval,
+  type LastRun,
+  manualRunInterval,
+  type NextRunQuery,
+  nextRun,
+  nextRuns,
+  type Restriction,
+  type RunInstants,
+  restrictionOf,
+  runIdFor,
+} from "./dated.ts";
+export { describe } from "./describe.ts";

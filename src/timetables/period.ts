@@ -1,0 +1,23 @@
+import { BaramError } from "../platform/index.ts";
+import { validateTimetable } from "./cron-expression.ts";
+import { cronPeriod } from "./cron-instants.ts";
+import type { Period, PeriodicTimetable } from "./run-instants.ts";
+
+/** The instants a cron or delta timetable steps through. Throws `timetable_invalid`. */
+export function periodOf(timetable: PeriodicTimetable): Period {
+  if (timetable.type === "cron") return cronPeriod(timetable.expression, timetable.timezone);
+  const problem = validateTimetable(timetable);
+  if (problem) throw new BaramError("timetable_invalid", problem, { seconds: timetable.seconds });
+  return deltaPeriod(timetable.seconds);
+}
+
+/** A delta has no anchor, as in Airflow: it counts in real time from wherever it is asked, so every instant is aligned. */
+function deltaPeriod(seconds: number): Period {
+  const lengthMs = Math.max(1, Math.round(seconds * 1000));
+  return {
+    next: (instant) => instant + lengthMs,
+    previous: (instant) => instant - lengthMs,
+    alignToNext: (instant) => instant,
+    alignToPrevious: (instant) => instant,
+  };
+}

@@ -1,0 +1,39 @@
+import { DateTime } from "luxon";
+import type { SerializedDag } from "../contracts/index.ts";
+import { BaramError } from "../platform/index.ts";
+import type { Restriction } from "./run-instants.ts";
+
+type Dated = { startDate: string | null; endDate: string | null };
+export type Schedulable = Pick<SerializedDag, "catchup" | "timezone"> & Dated & { tasks?: readonly Dated[] };
+
+/**
+ * The bounds within which a DAG is scheduled. As in Airflow, the earliest start date of the DAG and its tasks opens the
+ * schedule; the DAG's end date closes it, or the latest one where every task has an end date of its own. An instant
+ * without an offset is read in the DAG's zone. Throws `timetable_invalid` for one that cannot be read.
+ */
+export function restrictionOf(dag: Schedulable): Restriction {
+  const tasks = dag.tasks ?? [];
+  const read = (iso: string | null) => (iso === null ? [] : [parseInstant(iso, dag.timezone)]);
+  const starts = [dag.startDate, ...tasks.map((task) => task.startDate)].flatMap(read);
+  const taskEnds = tasks.flatMap((task) => read(task.endDate));
+  const ends = [...read(dag.endDate), ...(taskEnds.length === tasks.length ? taskEnds : [])];
+  return { earliest: leastOf(starts), latest: greatestOf(ends), catchup: dag.catchup };
+}
+
+function parseInstant(iso: string, timezone: string): number {
+  const parsed = DateTime.fromISO(iso, { zone: timezone });
+  if (parsed.isValid) return parsed.toMillis();
+  throw new BaramError("timetable_invalid", `"${iso}" is not an ISO 8601 instant in the zone "${timezone}"`, { iso, timezone });
+}
+
+// Not Math.min(...list): 100,000 tasks would overflow the argument stack.
+function leastOf(instants: number[]): number | null {
+  return instants.reduce<number | null>((least, instant) => (least === null || instant < least ? instant : least), null);
+}
+
+function greatestOf(instants: number[]): number | null {
+  return instants.reduce<number | null>(
+    (greatest, instant) => (greatest === null || instant > greatest ? instant : greatest),
+    null,
+  );
+}

@@ -1,0 +1,36 @@
+import type { SerializedTimetable } from "../contracts/index.ts";
+
+// Inside this room every instant is a number: milliseconds since the epoch, as from `Clock.now()`. dated.ts has the callers' form.
+
+/** `start` ≤ `end`; equal for schedules without data intervals. */
+export type DataInterval = { dataIntervalStart: number; dataIntervalEnd: number };
+
+/** What a scheduled run is created with; it may be created from `runAfter` on. */
+export type RunInstants = DataInterval & { logicalDate: number; runAfter: number };
+
+/** The newest automatic (scheduled or backfilled) run. */
+export type LastRun = RunInstants;
+
+/** Bounds of the schedule, inclusive: `latest` bounds the logical date. null = open. */
+export type Restriction = { earliest: number | null; latest: number | null; catchup: boolean };
+
+export type NextRunQuery = { last: LastRun | null; restriction: Restriction; now: number };
+
+/** A repeating sequence of instants. `next` and `previous` are strict; aligning returns the instant itself where it matches. */
+export type Period = {
+  next(instant: number): number;
+  previous(instant: number): number;
+  alignToNext(instant: number): number;
+  alignToPrevious(instant: number): number;
+};
+
+export type PeriodicTimetable = Extract<SerializedTimetable, { type: "cron" | "delta" }>;
+
+export function runAt(instant: number): RunInstants {
+  return runOver(instant, instant);
+}
+
+/** As Airflow: the logical date is the interval's start, and the run is due at its end. */
+export function runOver(start: number, end: number): RunInstants {
+  return { logicalDate: start, dataIntervalStart: start, dataIntervalEnd: end, runAfter: end };
+}

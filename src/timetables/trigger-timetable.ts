@@ -1,0 +1,35 @@
+import type { NextRunQuery, Period, PeriodicTimetable } from "./run-instants.ts";
+
+const FIVE_MINUTES_MS = 5 * 60_000;
+
+/**
+ * The instant of the next run of a schedule without data intervals: Airflow's `_TriggerTimetable`. With catchup, the
+ * next one after the last run, however old; without, the latest one that is due, or else the first in the future.
+ */
+export function nextTrigger(timetable: PeriodicTimetable, period: Period, { last, restriction, now }: NextRunQuery): number {
+  const { earliest, catchup } = restriction;
+  if (catchup) {
+    // A start date moved ahead of the last run also counts; Airflow looks at it for the first run only.
+    if (last) return laterOf(period.next(last.dataIntervalEnd), earliest === null ? null : period.alignToNext(earliest));
+    return earliest === null ? firstRun(timetable, period, now) : period.alignToNext(earliest);
+  }
+  let start = period.alignToPrevious(now);
+  if (last) start = Math.max(start, period.next(last.dataIntervalEnd));
+  else if (earliest === null) start = Math.max(start, firstRun(timetable, period, now));
+  return laterOf(start, earliest === null ? null : period.alignToNext(earliest));
+}
+
+/**
+ * The first run of a DAG with no start date. A cron instant that has just passed (within 10 % of its period, at least 5
+ * minutes) still runs, so that a DAG deployed at 00:01 is not left until tomorrow.
+ */
+function firstRun(timetable: PeriodicTimetable, period: Period, now: number): number {
+  const past = period.alignToPrevious(now);
+  if (timetable.type === "delta") return past;
+  const next = period.alignToNext(now);
+  return now - past <= Math.max((next - past) / 10, FIVE_MINUTES_MS) ? past : next;
+}
+
+function laterOf(instant: number, bound: number | null): number {
+  return bound === null ? instant : Math.max(instant, bound);
+}

@@ -1,0 +1,117 @@
+import type { JsonValue, Outcome, RunContext } from "../../contracts/index.ts";
+import { sleep } from "../../platform/index.ts";
+import type { DagDefinition, TaskContext } from "../../sdk/index.ts";
+import { durationToSeconds, type TaskNode } from "../../sdk/runtime.ts";
+import { createPlatformPart } from "./create-context.ts";
+import type { LogSink, RunnerCaller } from "./runner-caller.ts";
+import { TaskAbortedError } from "./task-failure.ts";
+import { createXComReader } from "./xcom-reader.ts";
+import { toXComValue } from "./xcom-value.ts";
+
+/** The facts of the try that do not come with its `RunContext`. */
+export type TryFacts = {
+  /** The try's own id. */
+  id: string;
+  mapIndex: number;
+  tryNumber: number;
+};
+
+/** What a task decided about the tasks after it, by `ctx.skipTasks`. */
+export type SkipDecision = { skipTasks: string[]; record: { followed: string[] } | { skipped: string[] } | null };
+
+/**
+ * Under this key a branch or short circuit keeps its decision, in Airflow's own form: `{"followed": […]}` or
+ * `{"skipped": […]}`. A downstream task that is cleared alone is skipped again by it.
+ */
+export const SKIP_DECISION_KEY = "skipmixin_key";
+
+export function createTaskContext(input: {
+  dag: DagDefinition;
+  node: TaskNode;
+  ti: TryFacts;
+  context: RunContext;
+  caller: RunnerCaller;
+  log: LogSink;
+  signal: AbortSignal;
+  now: () => number;
+}): { ctx: TaskContext; decision: SkipDecision } {
+  const { dag, node, ti, context, caller, signal } = input;
+  const { dagRun } = context;
+  const platformPart = createPlatformPart({ dag, dagRun, caller, log: input.log, signal });
+  const taskFacts = platformPart.dag.task(node.taskId);
+  if (taskFacts === undefined) throw new Error(`DAG ${dag.dagId} has no task ${node.taskId}`);
+  const read = createXComReader(context, caller);
+  const pull = ((taskIds, options) =>
+    typeof taskIds === "string"
+      ? read(taskIds, options)
+      : Promise.all(taskIds.map((taskId: string) => read(taskId, options)))) as TaskContext["xcom"]["pull"];
+  const push = async (key: string, value: unknown) => {
+    if (key === "") throw new Error("an XCom's key must not be empty");
+    await caller.call("setXcom", { key, value: toXComValue(`XCom "${key}"`, value, context.xcomMaxBytes) });
+  };
+  const decision: SkipDecision = { skipTasks: [], record: null };
+  const ctx: TaskContext = {
+    ...platformPart,
+    task: taskFacts,
+    xcom: { pull, push },
+    ti: {
+      ...ti,
+      dagId: dagRun.dagId,
+      runId: dagRun.runId,
+      taskId: node.taskId,
+      maxTries: context.maxTries,
+      startDate: new Date(context.startDate),
+      xcomPull: pull,
+      xcomPush: push,
+    },
+    dags: createDagsAccess(caller),
+    now: () => new Date(input.now()),
+    async sleep(duration) {
+      await sleep(durationToSeconds("ctx.sleep()", duration) * 1000, signal);
+      if (signal.aborted) throw signal.reason instanceof Error ? signal.reason : new TaskAbortedError();
+    },
+    skipTasks(taskIds, followed) {
+      const unknown = taskIds.find((taskId) => platformPart.dag.task(taskId) === undefined);
+      if (unknown !== undefined) throw new Error(`ctx.skipTasks(): DAG ${dag.dagId} has no task "${unknown}"`);
+      decision.skipTasks = [...new Set(taskIds)].sort();
+      decision.record = followed === undefined ? { skipped: decision.skipTasks } : { followed: [...new Set(followed)].sort() };
+    },
+  };
+  return { ctx, decision };
+}
+
+function createDagsAccess(caller: RunnerCaller): TaskContext["dags"] {
+  return {
+    trigger({ dagId, runId = null, logicalDate = null, conf = {}, resetDagRun = false, note = null }) {
+      const date = logicalDate === null ? null : new Date(logicalDate).toISOString();
+      return caller.call("triggerDagRun", { dagId, runId, logicalDate: date, conf, resetDagRun, note });
+    },
+    async runState(dagId, runId) {
+      return (await caller.call("getDagRunState", { dagId, runId }))?.state ?? null;
+    },
+    taskStates: (request) => caller.call("getTaskStates", request),
+  };
+}
+
+/** The XComs of a task that succeeded: its result, its `multipleOutputs`, and its skip decision. */
+export function outcomeXComs(
+  node: TaskNode,
+  returned: unknown,
+  decision: SkipDecision,
+  maxBytes: number,
+): Extract<Outcome, { state: "success" }>["xcoms"] {
+  const xcoms: { key: string; value: JsonValue }[] = [];
+  if (returned !== undefined && node.settings.doXcomPush) {
+    const value = toXComValue("return value", returned, maxBytes);
+    xcoms.push({ key: "return_value", value });
+    if (node.settings.multipleOutputs) {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) {
+        throw new Error(`task ${node.taskId} has multipleOutputs, so it must return an object`);
+      }
+      // `undefined` properties are no JSON and so no outputs.
+      for (const [key, output] of Object.entries(value)) if (output !== undefined) xcoms.push({ key, value: output });
+    }
+  }
+  if (decision.record !== null) xcoms.push({ key: SKIP_DECISION_KEY, value: decision.record });
+  return xcoms;
+}

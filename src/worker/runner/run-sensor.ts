@@ -1,0 +1,46 @@
+import { sleep } from "../../platform/index.ts";
+import { FailError, type PokeResult, SkipError, type TaskContext } from "../../sdk/index.ts";
+import type { BaseSensor, SensorTiming } from "../../sdk/runtime.ts";
+import { SensorTimeoutError, TaskAbortedError, TaskTimeoutError } from "./task-failure.ts";
+
+/** How a sensor's turn on a worker ended: the wait is over, or it shall look again at `rescheduleAtMs`. */
+export type SensorTurn = { done: true; value: unknown } | { done: false; rescheduleAtMs: number };
+
+/**
+ * Drives a sensor. In poke mode it looks until the wait is over; in reschedule mode it looks once. The timeout counts from
+ * the try's first start, over reschedules; the last look is made when it is reached, however long the interval.
+ * @throws SensorTimeoutError; with `softFail`, SkipError for it and for FailErrors and timeouts of the sensor itself.
+ */
+export async function runSensor(
+  sensor: BaseSensor<object, unknown, never>,
+  ctx: TaskContext,
+  facts: { startMs: number; rescheduleCount: number; now: () => number },
+): Promise<SensorTurn> {
+  const { timing } = sensor;
+  try {
+    for (let look = facts.rescheduleCount; ; look += 1) {
+      const answer = toAnswer(await sensor.poke(ctx));
+      if (answer.done) return { done: true, value: answer.value };
+      if (ctx.signal.aborted) throw ctx.signal.reason instanceof Error ? ctx.signal.reason : new TaskAbortedError();
+      const remainingMs = facts.startMs + timing.timeoutSec * 1000 - facts.now();
+      if (remainingMs <= 0) throw new SensorTimeoutError(timing.timeoutSec);
+      const waitMs = Math.min(intervalMs(timing, look), remainingMs);
+      if (timing.mode === "reschedule") return { done: false, rescheduleAtMs: facts.now() + waitMs };
+      await sleep(waitMs, ctx.signal);
+    }
+  } catch (error) {
+    const isSoft = error instanceof SensorTimeoutError || error instanceof FailError || error instanceof TaskTimeoutError;
+    if (timing.softFail && isSoft) throw new SkipError(`skipped by softFail: ${error.message}`, error);
+    throw error;
+  }
+}
+
+function intervalMs(timing: SensorTiming, look: number): number {
+  const factor = timing.exponentialBackoff ? 2 ** Math.min(look, 40) : 1;
+  const longestSec = timing.exponentialBackoff ? (timing.maxWaitSec ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+  return Math.min(timing.pokeIntervalSec * factor, longestSec) * 1000;
+}
+
+function toAnswer(result: PokeResult<unknown>): { done: boolean; value?: unknown } {
+  return typeof result === "object" && result !== null ? result : { done: Boolean(result) };
+}

@@ -1,0 +1,162 @@
+import type { Outcome, RunContext } from "../../contracts/index.ts";
+import { toError } from "../../platform/index.ts";
+import { type DagDefinition, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
+import { BaseSensor, type TaskCallbackName, type TaskNode } from "../../sdk/runtime.ts";
+import { boundExecution } from "./bound-execution.ts";
+import { createTaskContext, outcomeXComs, type SkipDecision, type TryFacts } from "./create-task-context.ts";
+import { renderOptions } from "./render-options.ts";
+import { toRenderedFields } from "./rendered-fields.ts";
+import { runCallbacks } from "./run-callbacks.ts";
+import { runSensor, type SensorTurn } from "./run-sensor.ts";
+import type { LogSink, RunnerCaller } from "./runner-caller.ts";
+import { describeError, SensorTimeoutError, XComValueError } from "./task-failure.ts";
+
+export type RunTaskInput = {
+  dag: DagDefinition;
+  taskId: string;
+  ti: TryFacts;
+  /** The answer to `run`. */
+  context: RunContext;
+  caller: RunnerCaller;
+  log: LogSink;
+  /** Aborts when the supervisor wants the task to stop; the task then has `graceMs` to clean up. */
+  signal: AbortSignal;
+  now: () => number;
+  /** Default 5,000. */
+  graceMs?: number;
+  /** A task still running after this many ms shows its rendered fields at once. Default 2,000. */
+  showFieldsAfterMs?: number;
+};
+
+export type TaskResult = {
+  outcome: Outcome;
+  /** To be called once, after the supervisor has the outcome: onSuccess, onRetry or onFailure, onSkipped. Never rejects. */
+  runCallbacks(): Promise<void>;
+};
+
+type Ending = { outcome: Outcome; error?: Error };
+
+/**
+ * Runs one try of a task, from its arguments to its outcome. Never rejects: whatever goes wrong is an outcome.
+ *
+ * - resolves XComs and templates, runs `onExecute`, then the operator under its timeout, or the sensor's looks;
+ * - SkipError → skipped; FailError, a sensor's timeout and a result that is no XCom → failed without retry; any other
+ *   error → failed, to be retried if retries are left; a sensor that waits → up_for_reschedule.
+ */
+export async function runTask(input: RunTaskInput): Promise<TaskResult> {
+  const node = input.dag.facts.nodes.get(input.taskId);
+  if (node === undefined) {
+    const error = new Error(`DAG ${input.dag.dagId} has no task "${input.taskId}" in this version of its file`);
+    return { outcome: failed(error, {}), runCallbacks: async () => {} };
+  }
+  let renderedFields: Outcome["renderedFields"];
+  const shown = () => (renderedFields === undefined ? {} : { renderedFields });
+  let ctx: TaskContext | undefined;
+  let showTimer: NodeJS.Timeout | undefined;
+  const work = async (signal: AbortSignal): Promise<Ending> => {
+    const created = createTaskContext({ ...input, node, signal });
+    ctx = created.ctx;
+    const options = await renderOptions(node, created.ctx, input.caller);
+    renderedFields = toRenderedFields(node.templateFields, options);
+    showTimer = setTimeout(() => showFields(input, shown().renderedFields ?? {}), input.showFieldsAfterMs ?? 2_000);
+    await callBack("onExecute", node, created.ctx, undefined, "the task starts", input.log);
+    const turn = await execute(node.withOptions(options), created.ctx, input);
+    return { outcome: turnOutcome(turn, node, created.decision, input) };
+  };
+  const limits = { outer: input.signal, timeoutSec: input.context.executionTimeoutSec, graceMs: input.graceMs ?? 5_000 };
+  const ending = await boundExecution(work, limits).catch((thrown: unknown): Ending => {
+    const error = toError(thrown);
+    const soft = node.settings && isSoftTimeout(node, error);
+    if (error instanceof SkipError || soft) return { outcome: { state: "skipped", reason: error.message, xcoms: [] }, error };
+    return { outcome: failed(error, {}), error };
+  });
+  clearTimeout(showTimer);
+  const outcome = { ...ending.outcome, ...shown() };
+  logEnding(outcome, input.log);
+  return {
+    outcome,
+    async runCallbacks() {
+      const name = callbackOf(outcome, input.context.shouldRetry);
+      const callbackCtx = ctx ?? createTaskContext({ ...input, node }).ctx;
+      if (name !== null) await callBack(name, node, callbackCtx, ending.error, reasonOf(outcome), input.log);
+    },
+  };
+}
+
+async function execute(node: TaskNode, ctx: TaskContext, input: RunTaskInput): Promise<SensorTurn> {
+  if (!(node instanceof BaseSensor)) return { done: true, value: await node.execute(ctx) };
+  return runSensor(node, ctx, {
+    startMs: Date.parse(input.context.startDate),
+    rescheduleCount: input.context.taskRescheduleCount,
+    now: input.now,
+  });
+}
+
+function turnOutcome(turn: SensorTurn, node: TaskNode, decision: SkipDecision, input: RunTaskInput): Outcome {
+  if (!turn.done) return { state: "up_for_reschedule", rescheduleDate: new Date(turn.rescheduleAtMs).toISOString() };
+  const xcoms = outcomeXComs(node, turn.value, decision, input.context.xcomMaxBytes);
+  return { state: "success", xcoms, skipTasks: decision.skipTasks };
+}
+
+// The timeout of one execution is found outside of the sensor's own loop when a look hangs.
+function isSoftTimeout(node: TaskNode, error: Error): boolean {
+  return node instanceof BaseSensor && node.timing.softFail && error.name === "TaskTimeoutError";
+}
+
+function failed(error: Error, rest: { renderedFields?: Outcome["renderedFields"] }): Outcome {
+  const final = error instanceof FailError || error instanceof SensorTimeoutError || error instanceof XComValueError;
+  return { state: "failed", error: describeError(error), retryable: !final, xcoms: [], ...rest };
+}
+
+function callbackOf(outcome: Outcome, shouldRetry: boolean): TaskCallbackName | null {
+  switch (outcome.state) {
+    case "success":
+      return "onSuccess";
+    case "skipped":
+      return "onSkipped";
+    case "failed":
+      return shouldRetry && outcome.retryable ? "onRetry" : "onFailure";
+    case "up_for_reschedule":
+      return null;
+  }
+}
+
+function reasonOf(outcome: Outcome): string {
+  switch (outcome.state) {
+    case "success":
+      return "the task succeeded";
+    case "skipped":
+      return outcome.reason;
+    case "failed":
+      return `${outcome.error.name}: ${outcome.error.message}`;
+    case "up_for_reschedule":
+      return "the sensor waits";
+  }
+}
+
+async function callBack(
+  name: TaskCallbackName,
+  node: TaskNode,
+  ctx: TaskContext,
+  error: Error | undefined,
+  reason: string,
+  log: LogSink,
+): Promise<void> {
+  const callbacks = node.settings.callbacks[name];
+  if (callbacks.length > 0) await runCallbacks(name, callbacks, { ...ctx, error, reason }, log);
+}
+
+function showFields(input: RunTaskInput, fields: NonNullable<Outcome["renderedFields"]>): void {
+  if (Object.keys(fields).length === 0) return;
+  input.caller.call("putRenderedFields", { fields }).catch((thrown: unknown) => {
+    input.log({ level: "debug", message: `rendered fields could not be shown yet: ${toError(thrown).message}` });
+  });
+}
+
+function logEnding(outcome: Outcome, log: LogSink): void {
+  if (outcome.state === "failed") {
+    const message = `the task failed: ${outcome.error.name}: ${outcome.error.message}`;
+    log({ level: "error", message, facts: { error: outcome.error, retryable: outcome.retryable } });
+  }
+  if (outcome.state === "skipped") log({ level: "info", message: `the task is skipped: ${outcome.reason}` });
+}

@@ -1,0 +1,64 @@
+import type { TaskError } from "../../contracts/index.ts";
+import { BaramError } from "../../platform/index.ts";
+
+/** One execution took longer than its `executionTimeout`. */
+export class TaskTimeoutError extends BaramError {
+  constructor(timeoutSec: number) {
+    super("TASK_TIMEOUT", `the task took longer than its executionTimeout of ${timeoutSec} s`, { timeoutSec });
+    this.name = "TaskTimeoutError";
+  }
+}
+
+/** The try was told to stop: cleared, marked, or its worker shuts down. */
+export class TaskAbortedError extends BaramError {
+  constructor() {
+    super("TASK_ABORTED", "the task was told to stop before it ended");
+    this.name = "TaskAbortedError";
+  }
+}
+
+export class SensorTimeoutError extends BaramError {
+  constructor(timeoutSec: number) {
+    super("SENSOR_TIMEOUT", `the sensor waited longer than its timeout of ${timeoutSec} s`, { timeoutSec });
+    this.name = "SensorTimeoutError";
+  }
+}
+
+/** A value cannot be kept as an XCom. */
+export class XComValueError extends BaramError {
+  constructor(message: string, facts: Record<string, unknown>) {
+    super("XCOM_INVALID", message, facts);
+    this.name = "XComValueError";
+  }
+}
+
+/** A template field could not be rendered. */
+export class TemplateError extends BaramError {
+  constructor(message: string, facts: Record<string, unknown>, cause?: unknown) {
+    super("TEMPLATE_FAILED", message, facts, cause);
+    this.name = "TemplateError";
+  }
+}
+
+/** A connection or variable that a task asked for does not exist. */
+export class NotFoundError extends BaramError {
+  constructor(what: "connection" | "variable", key: string, remedy: string) {
+    super("NOT_FOUND", `there is no ${what} "${key}": ${remedy}`, { what, key });
+    this.name = "NotFoundError";
+  }
+}
+
+export function describeError(error: Error): TaskError {
+  return { name: error.name || error.constructor.name, message: error.message, stack: stackWithCauses(error) };
+}
+
+// An error's cause is often the only line that tells what happened; `stack` alone leaves it out.
+function stackWithCauses(error: Error): string | null {
+  const stacks: string[] = [];
+  let each: unknown = error;
+  while (each instanceof Error && stacks.length < 5) {
+    stacks.push(each.stack ?? `${each.name}: ${each.message}`);
+    each = each.cause;
+  }
+  return stacks.length === 0 ? null : stacks.join("\nCaused by: ");
+}

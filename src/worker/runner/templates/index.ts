@@ -1,0 +1,1 @@
+export { createTemplateRenderer, isTemplateText, type TemplateRenderer } from "./render-template.ts";

@@ -1,0 +1,72 @@
+import type nunjucks from "nunjucks";
+import { LookupNamespace } from "./lookup.ts";
+import { readMember } from "./template-members.ts";
+
+/** What compiled templates call for every lookup, member, call and output. Nunjucks passes it in, so ours stands in its place. */
+export type TemplateRuntime = Record<string, unknown>;
+
+type Frame = { lookup(name: string): unknown };
+
+/** What one render put out: `chunks` are the values of `{{ … }}` as they were before they became text. */
+export type RenderTrace = { chunks: unknown[]; line: number };
+
+/**
+ * Nunjucks' runtime made strict and closed: an undefined variable is an error that names it, members are those that
+ * `readMember` allows, only functions found that way can be called, null is written "null" and objects as JSON.
+ */
+export function createRuntime(base: typeof nunjucks.runtime, trace: RenderTrace): TemplateRuntime {
+  const names = new WeakMap<object, string>();
+  let lastMiss = "a value";
+  const noteName = <T>(value: T, name: string): T => {
+    if (value === undefined) lastMiss = name;
+    else if (typeof value === "object" && value !== null && !names.has(value)) names.set(value, name);
+    return value;
+  };
+  const nameOf = (value: unknown) => (typeof value === "object" && value !== null ? (names.get(value) ?? "(…)") : "(…)");
+  return {
+    ...base,
+    contextOrFrameLookup(context: { lookup(name: string): unknown }, frame: Frame, name: string) {
+      return noteName(frame.lookup(name) ?? context.lookup(name), name);
+    },
+    memberLookup(object: unknown, key: unknown) {
+      if (object === undefined) throw new Error(`'${lastMiss}' is undefined, so it has no '${String(key)}'`);
+      if (object === null) throw new Error(`'${String(key)}' is asked of null`);
+      const path = object instanceof LookupNamespace ? object.name : nameOf(object);
+      return noteName(readMember(object, key), `${path}.${String(key)}`);
+    },
+    callWrap(callee: unknown, name: string, _context: unknown, args: unknown[]) {
+      if (typeof callee !== "function") throw new Error(`'${readable(name)}' is called, but it is not a function`);
+      return noteName(callee(...args), `${readable(name)}(…)`);
+    },
+    fromIterator(list: unknown) {
+      if (list === undefined) throw new Error(`'${lastMiss}' is undefined, so it cannot be looped over`);
+      return list;
+    },
+    ensureDefined(value: unknown) {
+      if (value === undefined) throw new Error(`'${lastMiss}' is undefined`);
+      return value;
+    },
+    suppressValue(value: unknown) {
+      trace.chunks.push(value);
+      return toText(value);
+    },
+    handleError(error: unknown, line: number) {
+      trace.line = line + 1;
+      return error;
+    },
+  };
+}
+
+/** A value as it stands in a rendered text. */
+export function toText(value: unknown): string {
+  if (typeof value === "function") throw new Error("a function is put out: it lacks its call, ( )");
+  if (value instanceof LookupNamespace) throw new Error(`'${value.name}' is put out without a name: write ${value.name}.NAME`);
+  if (typeof value !== "object" || value === null || value instanceof String) return String(value);
+  if (Object.hasOwn(value, "toString") && typeof value.toString === "function") return value.toString();
+  return JSON.stringify(value);
+}
+
+/** Nunjucks names what is called as `ti["xcom_pull"]`. */
+function readable(name: string): string {
+  return name.replace(/\["([^"]*)"\]/g, ".$1");
+}

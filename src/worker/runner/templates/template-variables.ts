@@ -1,0 +1,167 @@
+import { DateTime } from "luxon";
+import type { Connection, JsonValue } from "../../../contracts/index.ts";
+import type { TaskContext } from "../../../sdk/index.ts";
+import { parseVariable } from "../create-context.ts";
+import type { RunnerCaller } from "../runner-caller.ts";
+import { isoWithOffset, strftime, strptime } from "./format-date.ts";
+import { type LookupCache, LookupNamespace, lookUp } from "./lookup.ts";
+import { type TemplateDate, toTemplateDate } from "./template-date.ts";
+
+/** The names that templates know, Airflow's. Those of the logical date are absent where the run has none. */
+export function createTemplateVariables(ctx: TaskContext, caller: RunnerCaller, cache: LookupCache): Record<string, unknown> {
+  const { run, ti } = ctx;
+  const taskInstance = {
+    dag_id: ti.dagId,
+    task_id: ti.taskId,
+    run_id: ti.runId,
+    map_index: ti.mapIndex,
+    try_number: ti.tryNumber,
+    max_tries: ti.maxTries,
+    start_date: toDate(ti.startDate),
+    xcom_pull: createXComPull(ctx, cache),
+  };
+  return {
+    ...dateVariables(run.logicalDate),
+    ...without("logical_date", toDate(run.logicalDate)),
+    ...without("data_interval_start", toDate(run.dataIntervalStart)),
+    ...without("data_interval_end", toDate(run.dataIntervalEnd)),
+    run_id: run.runId,
+    dag: { dag_id: ctx.dag.dagId, tags: [...ctx.dag.tags], timezone: ctx.dag.timezone },
+    task: { task_id: ctx.task.taskId, task_type: ctx.task.operator, upstream_task_ids: [...ctx.task.upstream] },
+    ti: taskInstance,
+    task_instance: taskInstance,
+    task_instance_key_str: `${ti.dagId}__${ti.taskId}__${ctx.ds?.replaceAll("-", "") ?? ti.runId}`,
+    try_number: ti.tryNumber,
+    map_index: ti.mapIndex,
+    params: ctx.params,
+    conf: ctx.conf,
+    dag_run: {
+      dag_id: run.dagId,
+      run_id: run.runId,
+      run_type: run.runType,
+      logical_date: toDate(run.logicalDate) ?? null,
+      data_interval_start: toDate(run.dataIntervalStart) ?? null,
+      data_interval_end: toDate(run.dataIntervalEnd) ?? null,
+      run_after: toDate(run.runAfter),
+      start_date: toDate(run.startDate) ?? null,
+      conf: run.conf,
+      clear_number: run.clearNumber,
+      note: run.note,
+      triggering_user_name: run.triggeringUserName,
+    },
+    var: createVariableNamespaces(caller, cache),
+    conn: new LookupNamespace("conn", (connId) => {
+      const load = () => caller.call("getConnection", { connId });
+      const connection = lookUp(cache, `conn.${connId}`, load) as Connection | null;
+      return connection === null ? undefined : toTemplateConnection(connection);
+    }),
+    macros: MACROS,
+    None: null,
+    True: true,
+    False: false,
+  };
+}
+
+const MACROS = {
+  /** `ds_add("2024-01-31", 1)` → "2024-02-01". */
+  ds_add: (ds: unknown, days: unknown) => strftime(strptime(String(ds), "%Y-%m-%d").plus({ days: Number(days) }), "%Y-%m-%d"),
+  ds_format: (ds: unknown, from: unknown, to: unknown) => strftime(strptime(String(ds), String(from)), String(to)),
+  datetime: {
+    strptime: (text: unknown, format: unknown) => toTemplateDate(strptime(String(text), String(format))),
+    fromisoformat: (text: unknown) => toTemplateDate(DateTime.fromISO(String(text), { zone: "utc" })),
+  },
+  json: {
+    dumps: (value: unknown) => JSON.stringify(value),
+    loads: (text: unknown): JsonValue => JSON.parse(String(text)),
+  },
+};
+
+function dateVariables(logicalDate: Date | null): Record<string, string> {
+  if (logicalDate === null) return {};
+  const date = DateTime.fromJSDate(logicalDate, { zone: "utc" });
+  return {
+    ds: strftime(date, "%Y-%m-%d"),
+    ds_nodash: strftime(date, "%Y%m%d"),
+    ts: isoWithOffset(date),
+    ts_nodash: strftime(date, "%Y%m%dT%H%M%S"),
+    ts_nodash_with_tz: `${strftime(date, "%Y%m%dT%H%M%S")}+0000`,
+  };
+}
+
+function toDate(date: Date | null): TemplateDate | undefined {
+  return date === null ? undefined : toTemplateDate(DateTime.fromJSDate(date, { zone: "utc" }));
+}
+
+function without(name: string, value: unknown): Record<string, unknown> {
+  return value === undefined ? {} : { [name]: value };
+}
+
+function createVariableNamespaces(caller: RunnerCaller, cache: LookupCache) {
+  const find = (key: string) => {
+    const found = lookUp(cache, `var.${key}`, () => caller.call("getVariable", { key })) as { value: string } | null;
+    return found?.value;
+  };
+  return {
+    value: new LookupNamespace("var.value", find),
+    json: new LookupNamespace("var.json", (key) => {
+      const text = find(key);
+      return text === undefined ? undefined : parseVariable(key, text);
+    }),
+  };
+}
+
+function toTemplateConnection(connection: Connection): Record<string, unknown> {
+  return {
+    conn_id: connection.connId,
+    conn_type: connection.connType,
+    description: connection.description,
+    host: connection.host,
+    schema: connection.schema,
+    login: connection.login,
+    password: connection.password,
+    port: connection.port,
+    extra: JSON.stringify(connection.extra),
+    extra_dejson: connection.extra,
+  };
+}
+
+type PullArgs = {
+  task_ids?: unknown;
+  dag_id?: unknown;
+  key?: unknown;
+  include_prior_dates?: unknown;
+  run_id?: unknown;
+  map_indexes?: unknown;
+  default?: unknown;
+};
+
+/** Airflow's `xcom_pull(task_ids, dag_id, key, include_prior_dates, *, map_indexes, default, run_id)`. */
+function createXComPull(ctx: TaskContext, cache: LookupCache) {
+  return (...args: unknown[]): unknown => {
+    const given = readPullArgs(args);
+    if (typeof given.task_ids !== "string" && !Array.isArray(given.task_ids)) {
+      throw new Error("ti.xcom_pull() needs task_ids, a task id or a list of them");
+    }
+    const options = {
+      ...(typeof given.dag_id === "string" ? { dagId: given.dag_id } : {}),
+      ...(typeof given.key === "string" ? { key: given.key } : {}),
+      ...(typeof given.run_id === "string" ? { runId: given.run_id } : {}),
+      ...(typeof given.map_indexes === "number" ? { mapIndex: given.map_indexes } : {}),
+      includePriorDates: given.include_prior_dates === true,
+    };
+    const pull = (taskId: unknown) => {
+      const name = `xcom ${JSON.stringify([taskId, options])}`;
+      return lookUp(cache, name, () => ctx.xcom.pull(String(taskId), options)) ?? given.default ?? null;
+    };
+    return Array.isArray(given.task_ids) ? given.task_ids.map(pull) : pull(given.task_ids);
+  };
+}
+
+function readPullArgs(args: unknown[]): PullArgs {
+  const last = args.at(-1);
+  const hasKeywords = typeof last === "object" && last !== null && "__keywords" in last;
+  const [task_ids, dag_id, key, include_prior_dates] = hasKeywords ? args.slice(0, -1) : args;
+  const positional = { task_ids, dag_id, key, include_prior_dates };
+  const named = hasKeywords ? (last as PullArgs) : {};
+  return { ...Object.fromEntries(Object.entries(positional).filter(([, value]) => value !== undefined)), ...named };
+}

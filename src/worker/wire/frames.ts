@@ -1,0 +1,97 @@
+/**
+ * The wire between a supervisor and its runner:
+ *
+ *   +----------------+------------------------------+
+ *   | length, 4 byte | that many bytes of JSON      |
+ *   | big endian     | (one message)                |
+ *   +----------------+------------------------------+
+ *
+ * Frames and not lines: a length can be refused before its bytes are taken into memory. A frame that is too long or is no
+ * JSON ends the wire, since nothing after it can be trusted.
+ */
+import type { Readable, Writable } from "node:stream";
+import { BaramError } from "../../platform/index.ts";
+
+export const FRAME_MAX_BYTES = 64 * 1024 * 1024;
+
+export type Wire<Out> = {
+  /** Resolves when the message was handed to the system; rejects once the wire is broken. */
+  send(message: Out): Promise<void>;
+};
+
+/** Sends messages of type Out over `socket` and calls back for each one that comes in. `onClose` is called once, with the fault if there was one. */
+export function openWire<In, Out>(
+  socket: Readable & Writable,
+  on: { message(message: In): void; close(fault: Error | null): void },
+  maxBytes = FRAME_MAX_BYTES,
+): Wire<Out> {
+  let pending: Buffer[] = [];
+  let size = 0;
+  let closed = false;
+
+  const close = (fault: Error | null) => {
+    if (closed) return;
+    closed = true;
+    pending = [];
+    socket.destroy();
+    on.close(fault);
+  };
+
+  socket.on("data", (chunk: Buffer) => {
+    pending.push(chunk);
+    size += chunk.length;
+    while (!closed && size >= 4) {
+      const head = peek(4);
+      const length = head.readUInt32BE(0);
+      if (length > maxBytes) {
+        close(
+          new BaramError("frame_too_long", `a frame of ${length} bytes was announced; at most ${maxBytes} are allowed`, {
+            length,
+            maxBytes,
+          }),
+        );
+        return;
+      }
+      if (size < 4 + length) return;
+      const frame = take(4 + length).subarray(4);
+      let message: In;
+      try {
+        message = JSON.parse(frame.toString("utf8")) as In;
+      } catch (error) {
+        close(new BaramError("frame_malformed", "a frame is not JSON", { length }, error));
+        return;
+      }
+      on.message(message);
+    }
+  });
+  socket.on("error", (error) => close(error));
+  socket.on("end", () => close(null));
+  socket.on("close", () => close(null));
+
+  function peek(count: number): Buffer {
+    if (pending.length > 1 && (pending[0]?.length ?? 0) < count) pending = [Buffer.concat(pending)];
+    return pending[0] ?? Buffer.alloc(0);
+  }
+
+  function take(count: number): Buffer {
+    const all = pending.length === 1 && pending[0] ? pending[0] : Buffer.concat(pending);
+    size -= count;
+    pending = size > 0 ? [all.subarray(count)] : [];
+    return all.subarray(0, count);
+  }
+
+  return {
+    send(message) {
+      if (closed) return Promise.reject(new BaramError("wire_closed", "the other process has closed the wire"));
+      const body = Buffer.from(JSON.stringify(message), "utf8");
+      if (body.length > maxBytes)
+        return Promise.reject(
+          new BaramError("frame_too_long", `a message of ${body.length} bytes cannot be sent; at most ${maxBytes} are allowed`),
+        );
+      const frame = Buffer.allocUnsafe(4 + body.length);
+      frame.writeUInt32BE(body.length, 0);
+      body.copy(frame, 4);
+      return new Promise((resolve, reject) => socket.write(frame, (error) => (error ? reject(error) : resolve())));
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import type { JsonObject, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
+
+/** Facts of one try as its runner sees them; no token among them. */
+export type TryFacts = { id: string; dagId: string; runId: string; taskId: string; mapIndex: number; tryNumber: number };
+export type RunnerContext = Omit<RunContext, "token">;
+
+/** Supervisor → runner. */
+export type ToRunner =
+  | { type: "run"; modulePath: string; ti: TryFacts; context: RunnerContext }
+  | { type: "callback"; modulePath: string; callback: JsonObject }
+  | { type: "answer"; call: number; ok: true; result: unknown }
+  | { type: "answer"; call: number; ok: false; code: string; message: string }
+  /** The try is to stop: its AbortSignal fires. */
+  | { type: "cancel"; reason: string };
+
+/** Runner → supervisor. */
+export type FromRunner =
+  | { type: "ready" }
+  | { type: "log"; level: LogLevel; message: string; facts?: JsonObject }
+  | { [M in RunnerMethod]: { type: "call"; call: number; method: M; params: RunnerCalls[M]["params"] } }[RunnerMethod]
+  | { type: "outcome"; outcome: Outcome }
+  /** Callbacks ran too: the runner is free for the next try. `rssBytes` lets the supervisor replace one that grew. */
+  | { type: "idle"; rssBytes: number };
+
+export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -1,0 +1,40 @@
+import { randomBytes } from "node:crypto";
+import { inject } from "vitest";
+import { silentLogger } from "../../src/platform/index.ts";
+import { openStore, type ServerAddress, type Store } from "../../src/store/index.ts";
+
+export type TestDatabase = {
+  store: Store;
+  address: ServerAddress;
+  /** A further pool on the same database: a second process's view. */
+  open(): Store;
+  /** Closes every pool, fails if a connection was leaked, and drops the database. */
+  drop(): Promise<void>;
+};
+
+/** A fresh, migrated database of the test file's own. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const server = inject("postgres");
+  const database = `test_${randomBytes(6).toString("hex")}`;
+  const admin = openStore({ address: server, poolSize: 1, retryWindowMs: 0, applicationName: "admin", logger: silentLogger });
+  await admin.query(`create database ${database} template baram_template`);
+  const address = { ...server, database };
+  const stores: Store[] = [];
+  const open = () => {
+    const store = openStore({ address, poolSize: 8, retryWindowMs: 2_000, applicationName: "test", logger: silentLogger });
+    stores.push(store);
+    return store;
+  };
+  return {
+    store: open(),
+    address,
+    open,
+    async drop() {
+      for (const store of stores) await store.close();
+      const { rows } = await admin.query<{ query: string }>("select query from pg_stat_activity where datname = $1", [database]);
+      await admin.query(`drop database ${database} with (force)`);
+      await admin.close();
+      if (rows.length > 0) throw new Error(`the test leaked ${rows.length} database connection(s), last at: ${rows[0]?.query}`);
+    },
+  };
+}
