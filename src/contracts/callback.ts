@@ -3,7 +3,7 @@ import { dagRunFactsSchema } from "./execution.ts";
 import { idSchema } from "./ids.ts";
 
 /** The try a task's callback is about. Instants are ISO 8601 in UTC. */
-export const callbackTaskFactsSchema = z.object({
+const callbackTaskFactsSchema = z.object({
   /** The try's own id. */
   id: z.uuid(),
   taskId: idSchema,

@@ -8,8 +8,8 @@ export type TokenClaims = { subject: string; role?: string };
 export type Tokens = {
   /** `ttlSec` null = no expiry: a queued workload may wait for ever, and is good for one call only. */
   sign(audience: TokenAudience, claims: TokenClaims, ttlSec: number | null): Promise<string>;
-  /** Throws `token_invalid` (also for another audience) or `token_expired`. */
-  verify(audience: TokenAudience, token: string): Promise<TokenClaims & { expiresAt: number | null }>;
+  /** `toleranceSec`: how long after its end a token is still taken. Throws `token_invalid` (also for another audience) or `token_expired`. */
+  verify(audience: TokenAudience, token: string, toleranceSec?: number): Promise<TokenClaims & { expiresAt: number | null }>;
 };
 
 export function createTokens(secret: Uint8Array): Tokens {
@@ -22,9 +22,14 @@ export function createTokens(secret: Uint8Array): Tokens {
         .setIssuedAt();
       return (ttlSec === null ? token : token.setExpirationTime(Math.floor(Date.now() / 1_000) + ttlSec)).sign(secret);
     },
-    async verify(audience, token) {
+    async verify(audience, token, toleranceSec = 0) {
       try {
-        const { payload } = await jwtVerify(token, secret, { audience, algorithms: ["HS256"], requiredClaims: ["sub", "iat"] });
+        const { payload } = await jwtVerify(token, secret, {
+          audience,
+          algorithms: ["HS256"],
+          requiredClaims: ["sub", "iat"],
+          clockTolerance: toleranceSec,
+        });
         const role = typeof payload.role === "string" ? payload.role : undefined;
         return { subject: payload.sub ?? "", role, expiresAt: payload.exp ?? null };
       } catch (error) {

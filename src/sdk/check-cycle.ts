@@ -40,7 +40,7 @@ function upstreamsOf(upstreams: Upstreams, taskId: string): Iterator<string, und
 // The walk went against the edges, so the path is turned round; it starts at the smallest id, to read the same every time.
 function cycleError(dagId: string, against: string[]): DagDefinitionError {
   const along = against.reverse();
-  const smallest = along.reduce((least, id) => (id < least ? id : least), along[0] ?? "");
+  const smallest = [...along].sort()[0] ?? "";
   const at = along.indexOf(smallest);
   const cycle = [...along.slice(at), ...along.slice(0, at), smallest];
   return new DagDefinitionError("DAG_CYCLE", `DAG "${dagId}" has a cycle: ${cycle.join(" -> ")}`, { dagId, cycle });

@@ -1,7 +1,7 @@
 import { BaramError } from "../platform/index.ts";
 
 /** Every way a DAG file can be wrong, and the stable code of each. */
-export const DEFINITION_ERROR_CODES = [
+const DEFINITION_ERROR_CODES = [
   "DAG_CYCLE",
   "DAG_DUPLICATE_ID",
   "DAG_INVALID_OPTION",

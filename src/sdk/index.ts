@@ -5,6 +5,8 @@ export type {
   DagCallback,
   DagCallbackContext,
   DagFacts,
+  DagsAccess,
+  PlatformContext,
   RunFacts,
   TaskCallback,
   TaskCallbackContext,
@@ -14,6 +16,7 @@ export type {
   TaskLogger,
   TriggerDagRunRequest,
   VariableOptions,
+  XComAccess,
   XComPullOptions,
 } from "./context.ts";
 export { type DagOptions, dag } from "./dag.ts";

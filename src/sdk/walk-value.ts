@@ -16,13 +16,6 @@ export function collectXComArgs(value: unknown, found: XComArg<unknown>[] = []):
   return found;
 }
 
-/** Whether an XComArg or a `template()` stands anywhere in a value. */
-export function holdsPlaceholder(value: unknown): boolean {
-  if (value instanceof XComArg || value instanceof Template) return true;
-  if (Array.isArray(value)) return value.some(holdsPlaceholder);
-  return isPlainObject(value) && Object.values(value).some(holdsPlaceholder);
-}
-
 /** A copy in which XComArgs and templates are replaced; arrays and plain objects are copied, all else stays itself. */
 export function replacePlaceholders(
   value: unknown,

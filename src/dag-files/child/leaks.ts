@@ -1,8 +1,8 @@
 // What a DAG file can leave behind that would change how the next one evaluates in the same process. A child in which any
 // of it is found is not used again.
 
-import * as childProcess from "node:child_process";
-import * as fs from "node:fs";
+import childProcess from "node:child_process";
+import fs from "node:fs";
 
 const WATCHED: readonly (readonly [name: string, target: object])[] = [
   ["globalThis", globalThis],
@@ -36,8 +36,8 @@ const WATCHED: readonly (readonly [name: string, target: object])[] = [
       : [[name, value]];
   }),
   ["console", console],
-  ["fs", fs.default],
-  ["child_process", childProcess.default],
+  ["fs", fs],
+  ["child_process", childProcess],
 ];
 
 /** Remembers the state of the process; the returned function names what differs from it now. */

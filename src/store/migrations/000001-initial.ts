@@ -137,6 +137,8 @@ create table task_instance (
   state text,
   try_number int not null default 0,
   max_tries int not null,
+  -- the task's own retries: a clear adds them to the tries already used
+  retries int not null,
   operator text not null,
   pool text not null,
   pool_slots int not null,

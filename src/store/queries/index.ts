@@ -14,6 +14,7 @@ export * from "./job/keep-job.ts";
 export * from "./pool/keep-pools.ts";
 export * from "./task-instance/apply-changes.ts";
 export * from "./task-instance/beat-tries.ts";
+export * from "./task-instance/clear-instances.ts";
 export * from "./task-instance/find-tries.ts";
 export * from "./task-instance/finish-tries.ts";
 export * from "./task-instance/list-for-picture.ts";

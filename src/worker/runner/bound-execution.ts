@@ -1,3 +1,4 @@
+import { BaramError } from "../../platform/index.ts";
 import { TaskAbortedError, TaskTimeoutError } from "./task-failure.ts";
 
 /** Longest delay that setTimeout keeps; beyond it Node fires at once. */
@@ -7,7 +8,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * Runs `work` until it ends, its time is up, or `outer` aborts. In the last two cases `work`'s signal aborts and it gets
  * `graceMs` to clean up (kill its children); after that this returns without it, since a function cannot be stopped from
  * outside: the supervisor ends the process.
- * @throws TaskTimeoutError even when the work ends well during the grace; TaskAbortedError when it did not end in it.
+ * @throws TaskTimeoutError even when the work ends well during the grace; the reason of the abort when it did not end in it.
  */
 export async function boundExecution<T>(
   work: (signal: AbortSignal) => Promise<T>,
@@ -15,7 +16,7 @@ export async function boundExecution<T>(
 ): Promise<T> {
   const { outer, timeoutSec, graceMs } = limits;
   const stop = new AbortController();
-  const onOuterAbort = () => stop.abort(new TaskAbortedError());
+  const onOuterAbort = () => stop.abort(outer.reason instanceof BaramError ? outer.reason : new TaskAbortedError());
   if (outer.aborted) onOuterAbort();
   outer.addEventListener("abort", onOuterAbort, { once: true });
   const timers: NodeJS.Timeout[] = [];

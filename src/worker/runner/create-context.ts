@@ -1,7 +1,8 @@
+import { inspect } from "node:util";
 import type { DagRunFacts, JsonObject, JsonValue } from "../../contracts/index.ts";
 import type { DagDefinition, DagFacts, RunFacts, TaskContext, TaskFacts, TaskLogger, VariableOptions } from "../../sdk/index.ts";
-import type { TaskNode } from "../../sdk/runtime.ts";
-import type { LogSink, RunnerCaller } from "./runner-caller.ts";
+import { findJsonFault, type TaskNode } from "../../sdk/runtime.ts";
+import type { LogRecord, LogSink, RunnerCaller } from "./runner-caller.ts";
 import { NotFoundError } from "./task-failure.ts";
 
 /** What a task's and a callback's context have in common; `run`, `params` and all that is read through calls. */
@@ -151,10 +152,20 @@ function toTaskFacts(
 }
 
 function createTaskLogger(log: LogSink): TaskLogger {
-  return {
-    debug: (message, facts) => log({ level: "debug", message, facts }),
-    info: (message, facts) => log({ level: "info", message, facts }),
-    warn: (message, facts) => log({ level: "warn", message, facts }),
-    error: (message, facts) => log({ level: "error", message, facts }),
-  };
+  const write = (level: LogRecord["level"]) => (message: string, facts?: Record<string, unknown>) =>
+    log({ level, message: String(message), ...(facts === undefined ? {} : { facts: toLoggable(facts) }) });
+  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+}
+
+// A log line must never fail a task: what JSON cannot write (a BigInt, a cycle, an error's fields) is shown as text.
+function toLoggable(facts: Record<string, unknown>): Record<string, unknown> {
+  const loggable = Object.entries(facts).map(([key, value]) => {
+    if (typeof value !== "object" || value === null) return [key, typeof value === "bigint" ? `${value}n` : value];
+    if (value instanceof Error) return [key, value.stack ?? String(value)];
+    return [
+      key,
+      findJsonFault(value) === undefined ? value : inspect(value, { depth: 3, breakLength: Number.POSITIVE_INFINITY }),
+    ];
+  });
+  return Object.fromEntries(loggable);
 }

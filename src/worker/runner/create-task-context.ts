@@ -1,7 +1,8 @@
-import type { JsonValue, Outcome, RunContext } from "../../contracts/index.ts";
+import { type JsonValue, type Outcome, SKIP_DECISION_KEY, type SkipDecisionRecord } from "../../contracts/index.ts";
 import { sleep } from "../../platform/index.ts";
 import type { DagDefinition, TaskContext } from "../../sdk/index.ts";
 import { durationToSeconds, type TaskNode } from "../../sdk/runtime.ts";
+import type { RunnerContext } from "../wire/index.ts";
 import { createPlatformPart } from "./create-context.ts";
 import type { LogSink, RunnerCaller } from "./runner-caller.ts";
 import { TaskAbortedError } from "./task-failure.ts";
@@ -17,19 +18,13 @@ export type TryFacts = {
 };
 
 /** What a task decided about the tasks after it, by `ctx.skipTasks`. */
-export type SkipDecision = { skipTasks: string[]; record: { followed: string[] } | { skipped: string[] } | null };
-
-/**
- * Under this key a branch or short circuit keeps its decision, in Airflow's own form: `{"followed": […]}` or
- * `{"skipped": […]}`. A downstream task that is cleared alone is skipped again by it.
- */
-export const SKIP_DECISION_KEY = "skipmixin_key";
+export type SkipDecision = { skipTasks: string[]; record: SkipDecisionRecord | null };
 
 export function createTaskContext(input: {
   dag: DagDefinition;
   node: TaskNode;
   ti: TryFacts;
-  context: RunContext;
+  context: RunnerContext;
   caller: RunnerCaller;
   log: LogSink;
   signal: AbortSignal;
@@ -108,8 +103,7 @@ export function outcomeXComs(
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
         throw new Error(`task ${node.taskId} has multipleOutputs, so it must return an object`);
       }
-      // `undefined` properties are no JSON and so no outputs.
-      for (const [key, output] of Object.entries(value)) if (output !== undefined) xcoms.push({ key, value: output });
+      for (const [key, output] of Object.entries(value)) xcoms.push({ key, value: output });
     }
   }
   if (decision.record !== null) xcoms.push({ key: SKIP_DECISION_KEY, value: decision.record });

@@ -1,5 +1,6 @@
-import type { CallbackRequest, RunContext } from "../../contracts/index.ts";
+import type { CallbackRequest } from "../../contracts/index.ts";
 import type { DagDefinition } from "../../sdk/index.ts";
+import type { RunnerContext } from "../wire/index.ts";
 import { createPlatformPart } from "./create-context.ts";
 import { createTaskContext } from "./create-task-context.ts";
 import { runCallbacks } from "./run-callbacks.ts";
@@ -35,8 +36,8 @@ export async function runCallback(input: RunCallbackInput): Promise<{ ran: numbe
   return runCallbacks(request.callback, node.settings.callbacks[request.callback], callbackCtx, log);
 }
 
-// A callback has no try of its own: it can read XComs, and a push is for the execution API to judge.
-function contextOf(request: Extract<CallbackRequest, { kind: "task" }>, now: () => number): RunContext {
+// A callback has no running try: it can read XComs, and whether it may push one is for the execution API to judge.
+function contextOf(request: Extract<CallbackRequest, { kind: "task" }>, now: () => number): RunnerContext {
   return {
     dagRun: request.dagRun,
     maxTries: request.ti.maxTries,
@@ -45,7 +46,6 @@ function contextOf(request: Extract<CallbackRequest, { kind: "task" }>, now: () 
     startDate: request.ti.startDate ?? new Date(now()).toISOString(),
     executionTimeoutSec: null,
     inputs: [],
-    token: "",
-    xcomMaxBytes: 0,
+    xcomMaxBytes: Number.MAX_SAFE_INTEGER,
   };
 }

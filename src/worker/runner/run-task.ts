@@ -1,7 +1,8 @@
-import type { Outcome, RunContext } from "../../contracts/index.ts";
+import type { Outcome } from "../../contracts/index.ts";
 import { toError } from "../../platform/index.ts";
 import { type DagDefinition, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
 import { BaseSensor, type TaskCallbackName, type TaskNode } from "../../sdk/runtime.ts";
+import type { RunnerContext } from "../wire/index.ts";
 import { boundExecution } from "./bound-execution.ts";
 import { createTaskContext, outcomeXComs, type SkipDecision, type TryFacts } from "./create-task-context.ts";
 import { renderOptions } from "./render-options.ts";
@@ -16,7 +17,7 @@ export type RunTaskInput = {
   taskId: string;
   ti: TryFacts;
   /** The answer to `run`. */
-  context: RunContext;
+  context: RunnerContext;
   caller: RunnerCaller;
   log: LogSink;
   /** Aborts when the supervisor wants the task to stop; the task then has `graceMs` to clean up. */

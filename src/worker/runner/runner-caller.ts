@@ -5,7 +5,7 @@ export type RunnerCaller = {
   call<M extends RunnerMethod>(method: M, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;
 };
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
+type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** One line of the try's log, before time and masking. */
 export type LogRecord = { level: LogLevel; message: string; facts?: Record<string, unknown> };

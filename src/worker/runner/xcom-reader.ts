@@ -1,6 +1,7 @@
-import type { JsonValue, RunContext } from "../../contracts/index.ts";
+import type { JsonValue } from "../../contracts/index.ts";
 import type { XComPullOptions } from "../../sdk/index.ts";
 import { RETURN_VALUE_KEY } from "../../sdk/runtime.ts";
+import type { RunnerContext } from "../wire/index.ts";
 import type { RunnerCaller } from "./runner-caller.ts";
 
 export type XComReader = (taskId: string, options?: XComPullOptions) => Promise<JsonValue>;
@@ -9,7 +10,7 @@ export type XComReader = (taskId: string, options?: XComPullOptions) => Promise<
  * Reads XComs for one try: those that came along with its start cost no call. One that is missing is null, as Airflow's
  * None: the task pushed nothing, was skipped, or has not run.
  */
-export function createXComReader(context: RunContext, caller: RunnerCaller): XComReader {
+export function createXComReader(context: RunnerContext, caller: RunnerCaller): XComReader {
   const { dagRun } = context;
   return async (taskId, options = {}) => {
     const { key = RETURN_VALUE_KEY, dagId = dagRun.dagId, runId = dagRun.runId, mapIndex = -1 } = options;

@@ -21,5 +21,6 @@ export function toXComValue(what: string, value: unknown, maxBytes: number): Jso
       { what, sizeBytes, maxBytes },
     );
   }
-  return value as JsonValue;
+  // What is kept is what was measured: without properties that are undefined, and apart from what the task still holds.
+  return JSON.parse(text);
 }

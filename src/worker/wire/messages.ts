@@ -1,4 +1,4 @@
-import type { JsonObject, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
+import type { CallbackRequest, JsonObject, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
 
 /** Facts of one try as its runner sees them; no token among them. */
 export type TryFacts = { id: string; dagId: string; runId: string; taskId: string; mapIndex: number; tryNumber: number };
@@ -7,7 +7,7 @@ export type RunnerContext = Omit<RunContext, "token">;
 /** Supervisor → runner. */
 export type ToRunner =
   | { type: "run"; modulePath: string; ti: TryFacts; context: RunnerContext }
-  | { type: "callback"; modulePath: string; callback: JsonObject }
+  | { type: "callback"; modulePath: string; request: CallbackRequest }
   | { type: "answer"; call: number; ok: true; result: unknown }
   | { type: "answer"; call: number; ok: false; code: string; message: string }
   /** The try is to stop: its AbortSignal fires. */

@@ -42,8 +42,8 @@ with run as (
   returning id, dag_id, run_id, state
 ), instances as (
   insert into task_instance (dag_run_id, dag_id, run_id, dag_version_id, task_id, operator, max_tries, pool, pool_slots, queue, executor,
-      priority_weight, max_active_tis_per_dag, max_active_tis_per_dagrun)
-  select run.id, run.dag_id, run.run_id, $12, t.* from run,
+      priority_weight, max_active_tis_per_dag, max_active_tis_per_dagrun, retries)
+  select run.id, run.dag_id, run.run_id, $12, t.*, t.max_tries from run,
     unnest($14::text[], $15::text[], $16::int[], $17::text[], $18::int[], $19::text[], $20::text[], $21::int[], $22::int[], $23::int[])
       as t(task_id, operator, max_tries, pool, pool_slots, queue, executor, priority_weight, per_dag, per_run)
 ), told as materialized (

@@ -25,7 +25,7 @@ const LUXON_TOKENS: Readonly<Record<string, string>> = {
 };
 
 /** @throws Error naming a directive that is not supported. */
-export function toLuxonFormat(strftime: string): string {
+function toLuxonFormat(strftime: string): string {
   return strftime.replace(/%(.)|([^%]+)|%$/gs, (_match, directive: string | undefined, literal: string | undefined) => {
     if (literal !== undefined) return `'${literal.replaceAll("'", "''")}'`;
     if (directive === "%") return "'%'";

@@ -1,6 +1,7 @@
 import type nunjucks from "nunjucks";
 import type { TaskContext } from "../../../sdk/index.ts";
 import type { RunnerCaller } from "../runner-caller.ts";
+import { compileTemplate } from "./compile-template.ts";
 import { type LookupCache, PendingLookup, renderWithLookups } from "./lookup.ts";
 import { createRuntime, type RenderTrace, toText } from "./template-runtime.ts";
 import { createTemplateVariables } from "./template-variables.ts";
@@ -15,21 +16,6 @@ export type TemplateRenderer = {
 export function isTemplateText(text: string): boolean {
   return text.includes("{{") || text.includes("{%") || text.includes("{#");
 }
-
-type CompiledTemplate = {
-  compile(): void;
-  rootRenderFunc(
-    env: nunjucks.Environment,
-    context: object,
-    frame: object,
-    runtime: object,
-    done: (error: unknown, text: string | null) => void,
-  ): void;
-};
-
-/** Compiled templates by source, for warm runners; emptied when full, since sources come from DAG files only. */
-const compiled = new Map<string, CompiledTemplate>();
-const MAX_COMPILED = 1_000;
 
 /** Renders templates of one try. Variables, connections and XComs are asked for once each. */
 export async function createTemplateRenderer(ctx: TaskContext, caller: RunnerCaller): Promise<TemplateRenderer> {
@@ -82,34 +68,13 @@ function renderOnce(
   const frame: { topLevel: boolean } = new (engine.runtime as unknown as { Frame: new () => { topLevel: boolean } }).Frame();
   frame.topLevel = true;
   let outcome: { error: unknown; text: string | null } = { error: new Error("the template gave nothing"), text: null };
-  // The compiled function is called as Template.render calls it, but with our runtime in place of the library's own.
-  compile(engine, env, source).rootRenderFunc(
-    env,
-    createScope(env, variables),
-    frame,
-    createRuntime(engine.runtime, trace),
-    (error, text) => {
-      outcome = { error, text };
-    },
-  );
+  const run = compileTemplate(engine, source);
+  run(env, createScope(env, variables), frame, createRuntime(engine.runtime, trace), (error, text) => {
+    outcome = { error, text };
+  });
   if (outcome.text !== null && outcome.text !== undefined) return { text: outcome.text, trace };
   if (outcome.error instanceof PendingLookup || trace.line <= 1 || !(outcome.error instanceof Error)) throw outcome.error;
   throw new Error(`line ${trace.line}: ${outcome.error.message}`, { cause: outcome.error });
-}
-
-function compile(engine: typeof nunjucks, env: nunjucks.Environment, source: string): CompiledTemplate {
-  const known = compiled.get(source);
-  if (known !== undefined) return known;
-  const fresh = new engine.Template(source, env, "template") as unknown as CompiledTemplate;
-  try {
-    fresh.compile();
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.replace(/^\(template\)\s*/, "").replaceAll("\n", " ") : String(cause);
-    throw new Error(`syntax error: ${reason}`, { cause });
-  }
-  if (compiled.size >= MAX_COMPILED) compiled.clear();
-  compiled.set(source, fresh);
-  return fresh;
 }
 
 /** The part of nunjucks' Context that compiled templates without inheritance use. */

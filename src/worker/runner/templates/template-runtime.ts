@@ -26,7 +26,8 @@ export function createRuntime(base: typeof nunjucks.runtime, trace: RenderTrace)
   return {
     ...base,
     contextOrFrameLookup(context: { lookup(name: string): unknown }, frame: Frame, name: string) {
-      return noteName(frame.lookup(name) ?? context.lookup(name), name);
+      const local = frame.lookup(name);
+      return noteName(local === undefined ? context.lookup(name) : local, name);
     },
     memberLookup(object: unknown, key: unknown) {
       if (object === undefined) throw new Error(`'${lastMiss}' is undefined, so it has no '${String(key)}'`);
@@ -38,20 +39,17 @@ export function createRuntime(base: typeof nunjucks.runtime, trace: RenderTrace)
       if (typeof callee !== "function") throw new Error(`'${readable(name)}' is called, but it is not a function`);
       return noteName(callee(...args), `${readable(name)}(…)`);
     },
-    fromIterator(list: unknown) {
-      if (list === undefined) throw new Error(`'${lastMiss}' is undefined, so it cannot be looped over`);
-      return list;
-    },
-    ensureDefined(value: unknown) {
-      if (value === undefined) throw new Error(`'${lastMiss}' is undefined`);
-      return value;
+    ensureDefined(value: unknown, line: number) {
+      if (value !== undefined) return value;
+      trace.line = line + 1;
+      throw new Error(`'${lastMiss}' is undefined`);
     },
     suppressValue(value: unknown) {
       trace.chunks.push(value);
       return toText(value);
     },
     handleError(error: unknown, line: number) {
-      trace.line = line + 1;
+      trace.line = Math.max(trace.line, line + 1);
       return error;
     },
   };

@@ -1,0 +1,38 @@
+import { z } from "zod";
+import { outcomeSchema, runContextSchema } from "./execution.ts";
+
+/** Baram's own calls below /execution/baram: many tries in one round trip. */
+export const batchItemSchema = z.discriminatedUnion("op", [
+  /** queued → running. `token` is the workload's. */
+  z.object({
+    op: z.literal("run"),
+    id: z.uuid(),
+    token: z.string(),
+    hostname: z.string().max(255),
+    unixname: z.string().max(255),
+    pid: z.int(),
+  }),
+  /** running → its end. `token` is the running try's. */
+  z.object({ op: z.literal("finish"), id: z.uuid(), token: z.string(), outcome: outcomeSchema }),
+]);
+export type BatchItem = z.infer<typeof batchItemSchema>;
+
+export const batchRequestSchema = z.object({ items: z.array(batchItemSchema).max(1_000) });
+
+const refusalSchema = z.object({ id: z.string(), ok: z.literal(false), status: z.int(), code: z.string(), message: z.string() });
+export const batchAnswerSchema = z.object({
+  items: z.array(
+    z.union([z.object({ id: z.string(), ok: z.literal(true), context: runContextSchema.optional() }), refusalSchema]),
+  ),
+});
+export type BatchAnswer = z.infer<typeof batchAnswerSchema>;
+
+export const heartbeatRequestSchema = z.object({ tries: z.array(z.object({ id: z.uuid(), token: z.string() })).max(10_000) });
+/** `running`: with a fresh token where the old one ages. `lost`: these must stop; nothing they write counts any more. */
+export const heartbeatAnswerSchema = z.object({
+  running: z.array(z.object({ id: z.string(), token: z.string().optional() })),
+  lost: z.array(z.string()),
+});
+export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
+
+export const callRequestSchema = z.object({ method: z.string(), params: z.record(z.string(), z.unknown()) });

@@ -1,0 +1,271 @@
+import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { silentLogger, systemClock } from "../platform/index.ts";
+import type { DagFileStore, ImportErrorFacts, KnownDagFile } from "./contract.ts";
+import { createDagProcessor, type DagProcessor, type DagProcessorOptions } from "./dag-processor.ts";
+
+/** The contract of `DagFileStore` in memory, with what a test may look at. */
+function createMemoryStore() {
+  const files = new Map<string, KnownDagFile>();
+  const dags = new Map<string, { file: string; hash: string; isStale: boolean }>();
+  const errors = new Map<string, ImportErrorFacts>();
+  const saves: string[] = [];
+  const ownedBy = (file: string) => [...dags].filter(([, dag]) => dag.file === file);
+  const store: DagFileStore = {
+    knownFiles: async () => [...files.values()],
+    async saveDags(save) {
+      const file = save.relativePath;
+      saves.push(file);
+      for (const [, dag] of ownedBy(file)) dag.isStale = true;
+      for (const { dag, hash } of save.dags) dags.set(dag.dagId, { file, hash, isStale: false });
+      errors.delete(file);
+      const { bundleName, relativePath, inputs, inputsHash } = save;
+      files.set(file, {
+        bundleName,
+        relativePath,
+        inputs,
+        inputsHash,
+        dagIds: save.dags.map(({ dag }) => dag.dagId),
+        hasImportError: false,
+      });
+    },
+    async saveImportError({ error, ...save }) {
+      saves.push(`${save.relativePath}!`);
+      errors.set(save.relativePath, error);
+      files.set(save.relativePath, { ...save, dagIds: ownedBy(save.relativePath).map(([id]) => id), hasImportError: true });
+    },
+    async deactivateMissing(_bundle, present) {
+      for (const file of [...files.keys()].filter((path) => !present.includes(path))) {
+        files.delete(file);
+        errors.delete(file);
+        for (const [, dag] of ownedBy(file)) dag.isStale = true;
+      }
+    },
+  };
+  const active = () =>
+    [...dags]
+      .filter(([, dag]) => !dag.isStale)
+      .map(([id, dag]) => `${id}@${dag.file}`)
+      .sort();
+  return { store, errors, saves, active, dags };
+}
+
+let folder: string;
+let memory: ReturnType<typeof createMemoryStore>;
+const processors: DagProcessor[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "processor "));
+  memory = createMemoryStore();
+});
+afterEach(async () => {
+  await Promise.all(processors.splice(0).map((processor) => processor.stop()));
+  await rm(folder, { recursive: true, force: true });
+});
+
+function createProcessor(options: Partial<DagProcessorOptions> = {}): DagProcessor {
+  const processor = createDagProcessor(
+    { store: memory.store, clock: systemClock, logger: silentLogger },
+    {
+      bundles: [{ name: "dags", path: folder }],
+      cacheDir: join(folder, ".cache"),
+      environment: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+      ...options,
+    },
+  );
+  processors.push(processor);
+  return processor;
+}
+
+/** Written a minute ago, so that the file counts as settled. */
+async function write(path: string, text: string): Promise<void> {
+  await writeFile(join(folder, path), text);
+  const aMinuteAgo = new Date(Date.now() - 60_000);
+  await utimes(join(folder, path), aMinuteAgo, aMinuteAgo);
+}
+
+const dagText = (dagId: string, tag = "") =>
+  `import { dag } from "baram";\nexport default dag({ dagId: "${dagId}", schedule: null, tags: ["t${tag}"] }, () => {});\n`;
+
+test("loads what is new and changed, and leaves the rest alone, also after a restart", async () => {
+  await write("a.ts", dagText("a"));
+  await write("b.ts", `import { id } from "./lib.mts";\n${dagText("b").replace('"b"', "id")}`);
+  await write("lib.mts", 'export const id = "b";');
+  const first = createProcessor();
+  expect(await first.processOnce()).toEqual({ files: 3, processed: 3, failed: 0 });
+  expect(memory.active()).toEqual(["a@a.ts", "b@b.ts"]);
+  expect((await first.processOnce()).processed).toBe(0);
+
+  const second = createProcessor();
+  expect((await second.processOnce()).processed).toBe(0);
+  await write("lib.mts", 'export const id = "b2";');
+  expect((await second.processOnce()).processed).toBe(2);
+  expect(memory.active()).toEqual(["a@a.ts", "b2@b.ts"]);
+  expect((await second.processOnce({ force: true })).processed).toBe(3);
+});
+
+test("a removed file's DAGs become stale, and come back with it", async () => {
+  await write("a.ts", dagText("a"));
+  const processor = createProcessor();
+  await processor.processOnce();
+  await rename(join(folder, "a.ts"), join(folder, "a.txt"));
+  await processor.processOnce();
+  expect(memory.active()).toEqual([]);
+  await rename(join(folder, "a.txt"), join(folder, "a.ts"));
+  await processor.processOnce();
+  expect(memory.active()).toEqual(["a@a.ts"]);
+});
+
+test("a file removed while no dag-processor ran is noticed at the start", async () => {
+  await write("a.ts", dagText("a"));
+  await createProcessor().processOnce();
+  await rm(join(folder, "a.ts"));
+  await createProcessor().processOnce();
+  expect(memory.active()).toEqual([]);
+});
+
+test("a folder that cannot be read leaves its DAGs as they are", async () => {
+  await write("a.ts", dagText("a"));
+  const processor = createProcessor();
+  await processor.processOnce();
+  await rename(folder, `${folder}-away`);
+  await processor.processOnce();
+  expect(memory.active()).toEqual(["a@a.ts"]);
+  await rename(`${folder}-away`, folder);
+});
+
+test("an error keeps the last good version, is told once, and heals", async () => {
+  await write("a.ts", dagText("a"));
+  const processor = createProcessor();
+  await processor.processOnce();
+  await write("a.ts", "const = 1;");
+  expect((await processor.processOnce()).failed).toBe(1);
+  expect(memory.errors.get("a.ts")).toMatchObject({ kind: "syntax", line: 1 });
+  expect(memory.active()).toEqual(["a@a.ts"]);
+  await processor.processOnce();
+  expect(memory.saves).toEqual(["a.ts", "a.ts!"]);
+  await write("a.ts", dagText("a"));
+  await processor.processOnce();
+  expect(memory.errors.size).toBe(0);
+});
+
+test("a missing import heals when the imported file appears", async () => {
+  await write("a.ts", `import "./later.ts";\n${dagText("a")}`);
+  const processor = createProcessor();
+  await processor.processOnce();
+  expect(memory.errors.get("a.ts")?.kind).toBe("unresolved_import");
+  await write("later.ts", "export {};");
+  await processor.processOnce();
+  expect(memory.active()).toEqual(["a@a.ts"]);
+});
+
+test("one dagId in two files: the first by path owns it, the other names both and heals", async () => {
+  await write("b.ts", dagText("x"));
+  const processor = createProcessor();
+  await processor.processOnce();
+  await write("a.ts", dagText("x", "from a"));
+  await processor.processOnce();
+  expect(memory.active()).toEqual(["x@a.ts"]);
+  expect(memory.errors.get("b.ts")).toMatchObject({
+    kind: "duplicate_dag",
+    message: expect.stringMatching(/"x" of b\.ts.*in a\.ts/),
+  });
+
+  const restarted = createProcessor();
+  await restarted.processOnce();
+  expect(memory.active()).toEqual(["x@a.ts"]);
+  await rm(join(folder, "a.ts"));
+  await restarted.processOnce();
+  expect(memory.active()).toEqual(["x@b.ts"]);
+  expect(memory.errors.size).toBe(0);
+});
+
+test("a duplicate heals when the owner renames its DAG", async () => {
+  await write("a.ts", dagText("x"));
+  await write("b.ts", dagText("x"));
+  const processor = createProcessor();
+  await processor.processOnce();
+  expect([...memory.errors.keys()]).toEqual(["b.ts"]);
+  await write("a.ts", dagText("y"));
+  await processor.processOnce();
+  expect(memory.active()).toEqual(["x@b.ts", "y@a.ts"]);
+  expect(memory.errors.size).toBe(0);
+});
+
+test("a file that hangs, one that exits and one that crashes hurt only themselves", async () => {
+  await write("a_hang.ts", 'import "baram"; while (true) {}');
+  await write("b_exit.ts", "process.exit(0);");
+  await write("c_crash.ts", "process.abort();");
+  for (let i = 0; i < 5; i++) await write(`good${i}.ts`, dagText(`good${i}`));
+  const processor = createProcessor({ dagbagImportTimeoutSec: 2 });
+  const startedAt = Date.now();
+  const done = processor.processOnce();
+  await vi.waitFor(() => expect(memory.active()).toHaveLength(5), { timeout: 15_000 });
+  await done;
+  expect(Date.now() - startedAt).toBeLessThan(15_000);
+  expect([...memory.errors].map(([file, error]) => `${file} ${error.kind}`).sort()).toEqual([
+    "a_hang.ts timeout",
+    "b_exit.ts exit",
+    "c_crash.ts crash",
+  ]);
+});
+
+test("what one file does to its process is not seen by the next", async () => {
+  const leaky = (id: string) =>
+    `(globalThis as { seen?: string }).seen ??= "${id}";\nprocess.env.SEEN ??= "${id}";\nprocess.chdir("/");\n${dagText(
+      id,
+    ).replace('"t"', "String((globalThis as { seen?: string }).seen), String(process.env.SEEN)")}`;
+  for (const id of ["a", "b", "c"]) await write(`${id}.ts`, leaky(id));
+  const seen = new Map<string, string[]>();
+  const { saveDags } = memory.store;
+  memory.store.saveDags = async (save) => {
+    for (const { dag } of save.dags) seen.set(dag.dagId, dag.tags);
+    await saveDags(save);
+  };
+  await createProcessor({ parsingProcesses: 1 }).processOnce();
+  expect(Object.fromEntries([...seen].map(([id, tags]) => [id, [...new Set(tags)]]))).toEqual({ a: ["a"], b: ["b"], c: ["c"] });
+});
+
+test("a store that fails leaves the file to the next scan", async () => {
+  await write("a.ts", dagText("a"));
+  const { saveDags } = memory.store;
+  memory.store.saveDags = () => Promise.reject(new Error("connection lost"));
+  const processor = createProcessor();
+  expect((await processor.processOnce()).failed).toBe(1);
+  memory.store.saveDags = saveDags;
+  await processor.processOnce();
+  expect(memory.active()).toEqual(["a@a.ts"]);
+});
+
+test("an edited file and a new one in a new folder are visible within a second", async () => {
+  await write("a.ts", dagText("a"));
+  const processor = createProcessor();
+  await processor.start();
+  await vi.waitFor(() => expect(memory.active()).toEqual(["a@a.ts"]), { timeout: 5_000, interval: 20 });
+  await delay(200);
+  const editedAt = Date.now();
+  await writeFile(join(folder, "a.ts"), dagText("a2"));
+  await vi.waitFor(() => expect(memory.active()).toEqual(["a2@a.ts"]), { timeout: 3_000, interval: 10 });
+  expect(Date.now() - editedAt).toBeLessThan(1_000);
+
+  await mkdir(join(folder, "team", "sub"), { recursive: true });
+  await writeFile(join(folder, "team", "sub", "b.ts"), dagText("b"));
+  const createdAt = Date.now();
+  await vi.waitFor(() => expect(memory.active()).toContain("b@team/sub/b.ts"), { timeout: 3_000, interval: 10 });
+  expect(Date.now() - createdAt).toBeLessThan(1_000);
+});
+
+test("stop ends a child in the middle of a file, and nothing is saved afterwards", async () => {
+  await write("hang.ts", 'import "baram"; await new Promise(() => { setInterval(() => {}, 1000); });');
+  const processor = createProcessor();
+  const done = processor.processOnce();
+  await delay(1_000);
+  const startedAt = Date.now();
+  await processor.stop();
+  await done;
+  expect(Date.now() - startedAt).toBeLessThan(2_000);
+  expect(memory.saves).toEqual([]);
+});

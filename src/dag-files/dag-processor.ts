@@ -1,0 +1,211 @@
+// From files to saved DAGs. A scan lists the bundles' files and hashes their inputs; whatever is new, changed or due for
+// another try is put into a queue, from which `parsingProcesses` slots bundle, evaluate and save, one file each at a time.
+// Scans run on their own, every `refreshIntervalSec` and shortly after a folder's watch fires, so a file that hangs holds
+// its slot and nothing else.
+//
+// Results are saved one after another, and who owns a dagId is decided at that point, so that two files with one DAG
+// cannot overwrite each other in the order in which their evaluation happened to end.
+
+import { type Clock, type Logger, toError } from "../platform/index.ts";
+import { stopBundler } from "./bundle-dag-file.ts";
+import type { DagBundle, DagFileStore } from "./contract.ts";
+import { createEvaluator, type Evaluator } from "./evaluator.ts";
+import { createFileHasher } from "./file-hash.ts";
+import { compareFiles, type FileState, inputFolders } from "./file-states.ts";
+import { createFolderWatcher } from "./folder-watcher.ts";
+import { createFileProcessing } from "./process-file.ts";
+import { createScanner } from "./scan-bundles.ts";
+
+export type DagProcessorResources = { store: DagFileStore; clock: Clock; logger: Logger };
+
+export type DagProcessorOptions = {
+  bundles: DagBundle[];
+  /** Where modules are written for evaluation; may be shared with workers on this machine. */
+  cacheDir: string;
+  /** The whole environment of DAG files while they load: PATH, HOME, TZ, LANG … `BARAM_*` is taken out. */
+  environment: Record<string, string>;
+  /** Files evaluated at the same time. Default 2. */
+  parsingProcesses?: number;
+  /** Bound on loading one file. Default 30. */
+  dagbagImportTimeoutSec?: number;
+  /** Heap of an evaluation process; its resident memory may be 256 MB more. Default 512. */
+  memoryMb?: number;
+  /** Files that one evaluation process loads before a new one replaces it. Default 50. */
+  evaluationsPerChild?: number;
+  /** Time between two scans where no watch fires. Default 30. */
+  refreshIntervalSec?: number;
+  /** After this long an unchanged file that failed is tried again: the fault may have been the machine's. Default 300. */
+  errorRetrySec?: number;
+};
+
+/** Counts of one `processOnce`: files present, files loaded in it, how many of these failed. */
+export type ProcessSummary = { files: number; processed: number; failed: number };
+
+export type DagProcessor = {
+  /** Scans, and goes on with the watcher and the regular scans until `stop`. Resolves after the first scan; one that fails is logged and tried again. */
+  start(): Promise<void>;
+  /** One scan, and the processing of all it found; with `force`, of every file, changed or not. */
+  processOnce(options?: { force?: boolean }): Promise<ProcessSummary>;
+  /** Ends the children, also in the middle of a file, and waits for a save under way. */
+  stop(): Promise<void>;
+};
+
+/** A write is often several: a file this fresh is left to settle, or half of it would be loaded. */
+const SETTLE_MS = 100;
+/** After this long without work the children and the bundler's process are ended: idle costs no memory. */
+const IDLE_MS = 10_000;
+
+export function createDagProcessor(resources: DagProcessorResources, given: DagProcessorOptions): DagProcessor {
+  const options = withDefaults(given);
+  const { store, clock, logger } = resources;
+  const hasher = createFileHasher();
+  const queue: FileState[] = [];
+  const evaluators: Evaluator[] = Array.from({ length: options.parsingProcesses }, () =>
+    createEvaluator({ ...options, timeoutSec: options.dagbagImportTimeoutSec }),
+  );
+  const free = [...evaluators];
+  const running = new Set<Promise<void>>();
+  const counts = { processed: 0, failed: 0 };
+  let isStopped = false;
+  let lastScan: Promise<unknown> = Promise.resolve();
+  let scanTimer: NodeJS.Timeout | undefined;
+  let idleTimer: NodeJS.Timeout | undefined;
+
+  const processing = createFileProcessing(
+    { store, clock, logger, hasher, requeue: enqueue, isStopped: () => isStopped },
+    { cacheDir: options.cacheDir },
+  );
+  const scanner = createScanner(
+    { store, clock, logger, hasher, claims: processing },
+    { bundles: options.bundles, errorRetryMs: options.errorRetrySec * 1000 },
+  );
+  const watcher = createFolderWatcher(logger, () => scheduleScan(SETTLE_MS));
+
+  function enqueue(state: FileState): void {
+    if (isStopped || state.isGone || state.isQueued) return;
+    if (state.isRunning) {
+      state.runAgain = true;
+      return;
+    }
+    state.isQueued = true;
+    queue.push(state);
+    // Microtask, so that a scan fills the queue before the order is looked at.
+    queueMicrotask(fillSlots);
+  }
+
+  function fillSlots(): void {
+    // A file that failed last goes behind the others: it may be the one that hangs.
+    queue.sort((a, b) => Number(a.outcome === "failed") - Number(b.outcome === "failed") || compareFiles(a, b));
+    while (!isStopped && free.length > 0 && queue.length > 0) {
+      const evaluator = free.pop();
+      const state = queue.shift();
+      if (!evaluator || !state) return;
+      const run = runFile(state, evaluator).finally(() => {
+        running.delete(run);
+        free.push(evaluator);
+        fillSlots();
+        if (running.size === 0) idleTimer = setTimeout(rest, IDLE_MS).unref();
+      });
+      clearTimeout(idleTimer);
+      running.add(run);
+    }
+  }
+
+  async function runFile(state: FileState, evaluator: Evaluator): Promise<void> {
+    Object.assign(state, { isQueued: false, isRunning: true, runAgain: false });
+    try {
+      if (state.isGone) return;
+      counts.processed++;
+      await processing.processFile(state, evaluator);
+      if (state.outcome !== "good") counts.failed++;
+    } catch (error) {
+      // The store failed, or Baram did: the file stays unknown and is looked at again at the next scan.
+      counts.failed++;
+      state.outcome = "unknown";
+      if (!isStopped) logger.error({ file: state.relativePath, bundle: state.bundleName, error }, "could not process a DAG file");
+    } finally {
+      state.isRunning = false;
+      if (state.runAgain) enqueue(state);
+    }
+  }
+
+  async function rest(): Promise<void> {
+    if (running.size > 0 || isStopped) return;
+    await Promise.all([...evaluators.map((evaluator) => evaluator.stop()), stopBundler()]);
+  }
+
+  /** Scans never overlap; each sees what the one before did. */
+  function scan(settleMs: number, force: boolean): Promise<void> {
+    const next = lastScan.then(async () => {
+      if (isStopped) return;
+      const { due, unsettled, folders } = await scanner.scan(settleMs, force);
+      for (const state of due) enqueue(state);
+      if (scanTimer) watcher.watchOnly([...new Set([...folders, ...scanner.states().flatMap(inputFolders)])]);
+      if (unsettled) scheduleScan(SETTLE_MS);
+    });
+    lastScan = next.catch(() => undefined);
+    return next;
+  }
+
+  function scheduleScan(delayMs: number): void {
+    if (isStopped || !scanTimer) return;
+    // Kept when it is due sooner anyway, so that a busy folder cannot put the scan off for ever.
+    if (nextScanAtMs <= Date.now() + delayMs) return;
+    clearTimeout(scanTimer);
+    armScan(delayMs);
+  }
+
+  function logScanFailure(error: unknown): void {
+    logger.error({ error: toError(error) }, "could not scan the DAG folders");
+  }
+
+  let nextScanAtMs = 0;
+  function armScan(delayMs: number): void {
+    nextScanAtMs = Date.now() + delayMs;
+    scanTimer = setTimeout(() => {
+      armScan(options.refreshIntervalSec * 1000);
+      scan(SETTLE_MS, false).catch(logScanFailure);
+    }, delayMs).unref();
+  }
+
+  async function drain(): Promise<void> {
+    do await Promise.resolve().then(() => Promise.all(running));
+    while (running.size > 0 || queue.length > 0);
+  }
+
+  return {
+    async start() {
+      armScan(options.refreshIntervalSec * 1000);
+      await scan(0, false).catch(logScanFailure);
+    },
+    async processOnce({ force = false } = {}) {
+      Object.assign(counts, { processed: 0, failed: 0 });
+      await scan(0, force);
+      await drain();
+      return { files: scanner.states().length, ...counts };
+    },
+    async stop() {
+      isStopped = true;
+      clearTimeout(scanTimer);
+      clearTimeout(idleTimer);
+      watcher.close();
+      queue.length = 0;
+      await Promise.all(evaluators.map((evaluator) => evaluator.stop()));
+      await lastScan;
+      await Promise.all(running);
+      await Promise.all([...evaluators.map((evaluator) => evaluator.stop()), stopBundler()]);
+    },
+  };
+}
+
+function withDefaults(options: DagProcessorOptions) {
+  return {
+    parsingProcesses: 2,
+    dagbagImportTimeoutSec: 30,
+    memoryMb: 512,
+    evaluationsPerChild: 50,
+    refreshIntervalSec: 30,
+    errorRetrySec: 300,
+    ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+  } as Required<DagProcessorOptions>;
+}

@@ -1,0 +1,72 @@
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { join, relative, resolve, sep } from "node:path";
+import { SERIALIZED_DAG_VERSION } from "../contracts/index.ts";
+
+/** Raise it when the bundler's settings change, so that files are bundled again after an upgrade. */
+const BUNDLER_VERSION = 1;
+
+const FUTURE_MS = 2_000;
+
+/** Hashes files by content, reading a file again only when its size, inode or times changed. */
+export type FileHasher = {
+  /** SHA-256, hex, over the paths (relative to `root`) and contents of the inputs; a missing file counts as such. */
+  hashInputs(root: string, inputs: readonly string[]): Promise<string>;
+};
+
+export function createFileHasher(): FileHasher {
+  const known = new Map<string, { identity: string; hash: string }>();
+
+  async function hashFile(path: string): Promise<string> {
+    const facts = await stat(path, { bigint: true }).catch(() => null);
+    if (facts === null) {
+      known.delete(path);
+      return "missing";
+    }
+    const identity = `${facts.ino}:${facts.size}:${facts.mtimeNs}:${facts.ctimeNs}`;
+    const before = known.get(path);
+    if (before?.identity === identity) return before.hash;
+    const content = await readFile(path).catch(() => null);
+    if (content === null) return "missing";
+    const hash = createHash("sha256").update(content).digest("hex");
+    known.set(path, { identity, hash });
+    return hash;
+  }
+
+  return {
+    async hashInputs(root, inputs) {
+      const total = createHash("sha256").update(`${SERIALIZED_DAG_VERSION}:${BUNDLER_VERSION}`);
+      for (const input of [...inputs, "package.json"]) total.update(`\0${input}\0${await hashFile(resolve(root, input))}`);
+      return total.digest("hex");
+    },
+  };
+}
+
+/**
+ * The inputs to watch for a bundle's files, relative to `root`, sorted: own files as they are, and for each npm package its
+ * package.json, since installed packages change with their version and may be thousands of files.
+ */
+export function inputsToWatch(root: string, files: readonly string[]): string[] {
+  const watched = files.map((file) => {
+    const match = /^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/]/.exec(file);
+    return relative(root, match?.[1] ? join(match[1], "package.json") : file)
+      .split(sep)
+      .join("/");
+  });
+  return [...new Set(watched)].sort();
+}
+
+/**
+ * Whether one of the files was written after `sinceMs` (epoch): then what was read of it may already be old. A time in the
+ * future comes from a wrong clock or an archive, and would otherwise never cease to be new.
+ */
+export async function isAnyNewerThan(sinceMs: number, root: string, inputs: readonly string[]): Promise<boolean> {
+  const times = await Promise.all(
+    inputs.map((input) =>
+      stat(resolve(root, input))
+        .then((facts) => facts.mtimeMs)
+        .catch(() => 0),
+    ),
+  );
+  return times.some((mtimeMs) => mtimeMs >= sinceMs && mtimeMs <= Date.now() + FUTURE_MS);
+}

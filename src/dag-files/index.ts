@@ -1,0 +1,22 @@
+export { bundleDagFile, type DagFileBundle, MODULE_MAX_BYTES } from "./bundle-dag-file.ts";
+export type {
+  DagBundle,
+  DagFileInputs,
+  DagFileRef,
+  DagFileStore,
+  ImportErrorFacts,
+  ImportErrorKind,
+  KnownDagFile,
+  SaveDags,
+  SaveImportError,
+} from "./contract.ts";
+export {
+  createDagProcessor,
+  type DagProcessor,
+  type DagProcessorOptions,
+  type DagProcessorResources,
+  type ProcessSummary,
+} from "./dag-processor.ts";
+export { type FoundDagFiles, findDagFiles } from "./find-dag-files.ts";
+export { DagFileError } from "./import-error.ts";
+export { type LoadDagFileOptions, type LoadedDag, loadDagFile } from "./load-dag-file.ts";

@@ -1,0 +1,74 @@
+import { realpath } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { SerializedDag } from "../contracts/index.ts";
+import { BaramError, type BundledModule, materializeModule, toError } from "../platform/index.ts";
+import { hashDag, parseSerializedDag, validateDag } from "../serialized/index.ts";
+import { bundleDagFile } from "./bundle-dag-file.ts";
+import { createEvaluator, type Evaluator } from "./evaluator.ts";
+import { DagFileError } from "./import-error.ts";
+
+export type LoadedDag = { dag: SerializedDag; hash: string };
+
+/** Beyond this a file is not one pipeline's any more, and its slot would be held for long. */
+const MAX_DAGS_PER_FILE = 10_000;
+
+/**
+ * Evaluates a bundled DAG file and checks what it defines. One bad DAG fails the whole file, so that its last good version
+ * stays as a whole. Throws `DagFileError`.
+ */
+export async function loadBundledFile(
+  module: BundledModule,
+  where: { root: string; relativePath: string; cacheDir: string },
+  evaluator: Evaluator,
+): Promise<LoadedDag[]> {
+  const file = where.relativePath;
+  const modulePath = await place(module, where);
+  const raw = await evaluator.evaluate(modulePath, file);
+  if (raw.length > MAX_DAGS_PER_FILE) {
+    throw new DagFileError("invalid_dag", `the file defines ${raw.length} DAGs, more than the ${MAX_DAGS_PER_FILE} allowed`, {
+      file,
+    });
+  }
+  return raw.map((json) => checkDag(json, file));
+}
+
+async function place(module: BundledModule, where: { root: string; relativePath: string; cacheDir: string }): Promise<string> {
+  const folder = dirname(join(where.root, where.relativePath));
+  try {
+    return await materializeModule(module, where.cacheDir, [folder]);
+  } catch (error) {
+    if (!(error instanceof BaramError) || error.code !== "module_package_missing") throw error;
+    throw new DagFileError("missing_package", error.message, { file: where.relativePath });
+  }
+}
+
+function checkDag(json: unknown, file: string): LoadedDag {
+  let dag: SerializedDag;
+  try {
+    dag = parseSerializedDag(json);
+  } catch (error) {
+    throw new DagFileError("invalid_dag", toError(error).message, { file });
+  }
+  const [first, ...rest] = validateDag(dag);
+  if (!first) return { dag, hash: hashDag(dag) };
+  throw new DagFileError("invalid_dag", first.message, { file, detail: rest.map((problem) => problem.message).join("\n") });
+}
+
+export type LoadDagFileOptions = {
+  cacheDir: string;
+  environment: Record<string, string>;
+  memoryMb: number;
+  timeoutSec: number;
+};
+
+/** Loads one file on its own, in a process of its own: for commands. `path` is relative to the folder. Throws `DagFileError`. */
+export async function loadDagFile(path: string, folder: string, options: LoadDagFileOptions) {
+  const root = await realpath(folder);
+  const module = await bundleDagFile(path, root);
+  const evaluator = createEvaluator({ ...options, evaluationsPerChild: 1 });
+  try {
+    return { module, dags: await loadBundledFile(module, { root, relativePath: path, cacheDir: options.cacheDir }, evaluator) };
+  } finally {
+    await evaluator.stop();
+  }
+}

@@ -1,0 +1,120 @@
+import { realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock, Logger } from "../platform/index.ts";
+import type { DagBundle, DagFileStore } from "./contract.ts";
+import type { FileHasher } from "./file-hash.ts";
+import { compareFiles, type FileState, newFileState } from "./file-states.ts";
+import { findDagFiles } from "./find-dag-files.ts";
+import type { FileProcessing } from "./process-file.ts";
+
+/** `unsettled`: a file was left for the next scan because it was written just now. */
+export type Scan = { due: FileState[]; folders: string[]; unsettled: boolean };
+
+export type Scanner = {
+  /** Looks at every bundle. Rejects when the store fails; a bundle that cannot be read keeps its DAGs as they are. */
+  scan(settleMs: number, force: boolean): Promise<Scan>;
+  states(): FileState[];
+};
+
+type Resources = { store: DagFileStore; clock: Clock; logger: Logger; hasher: FileHasher; claims: Pick<FileProcessing, "claim"> };
+
+export function createScanner(resources: Resources, options: { bundles: DagBundle[]; errorRetryMs: number }): Scanner {
+  const { store, clock, logger, hasher, claims } = resources;
+  const byBundle = options.bundles.map(() => new Map<string, FileState>());
+  const hasSynced = new Set<number>();
+  const refusedBefore = new Set<string>();
+  let hasLoaded = false;
+
+  /** Takes over what an earlier process saved. A file with an import error is looked at again, as its claims are not stored. */
+  async function loadKnown(): Promise<void> {
+    if (hasLoaded) return;
+    for (const known of await store.knownFiles(options.bundles.map((bundle) => bundle.name))) {
+      const index = options.bundles.findIndex((bundle) => bundle.name === known.bundleName);
+      const bundle = options.bundles[index];
+      if (!bundle) continue;
+      const state = newFileState(bundle, index, known.relativePath);
+      const { inputs, inputsHash } = known;
+      Object.assign(state, { inputs, inputsHash, outcome: known.hasImportError ? "unknown" : "good" });
+      byBundle[index]?.set(known.relativePath, state);
+      claims.claim(state, known.dagIds);
+    }
+    hasLoaded = true;
+  }
+
+  async function scanBundle(bundle: DagBundle, index: number, settleMs: number, force: boolean): Promise<Scan> {
+    const states = byBundle[index] ?? new Map<string, FileState>();
+    const found = await findDagFiles(bundle.path);
+    for (const path of found.refused.filter((refused) => !refusedBefore.has(`${bundle.name}:${refused}`))) {
+      refusedBefore.add(`${bundle.name}:${path}`);
+      logger.warn({ bundle: bundle.name, path }, "not followed: this symbolic link leads out of the DAG folder, or nowhere");
+    }
+    await dropMissing(bundle, index, found.files);
+    const root = await realpath(bundle.path);
+    const due: FileState[] = [];
+    let unsettled = false;
+    for (const relativePath of found.files) {
+      const state = states.get(relativePath) ?? newFileState(bundle, index, relativePath);
+      states.set(relativePath, state);
+      if (!force && !(await isDue(state, root))) continue;
+      const mtimeMs =
+        settleMs === 0
+          ? 0
+          : await stat(join(root, relativePath))
+              .then((facts) => facts.mtimeMs)
+              .catch(() => 0);
+      if (Math.abs(Date.now() - mtimeMs) < settleMs) unsettled = true;
+      else due.push(state);
+    }
+    return { due, folders: found.folders, unsettled };
+  }
+
+  async function isDue(state: FileState, root: string): Promise<boolean> {
+    if (state.outcome === "unknown") return true;
+    if (state.outcome === "failed" && (state.failedInBundler || clock.now() - state.failedAtMs > options.errorRetryMs))
+      return true;
+    return (await hasher.hashInputs(root, state.inputs)) !== state.inputsHash;
+  }
+
+  async function dropMissing(bundle: DagBundle, index: number, files: string[]): Promise<void> {
+    const present = new Set(files);
+    const states = byBundle[index] ?? new Map<string, FileState>();
+    const gone = [...states.values()].filter((state) => !present.has(state.relativePath));
+    // At the first scan the store may know of files that this process does not.
+    if (gone.length === 0 && hasSynced.has(index)) return;
+    // Before the save: one under way must not bring the file's DAGs back.
+    for (const state of gone) state.isGone = true;
+    await store.deactivateMissing(bundle.name, files);
+    hasSynced.add(index);
+    for (const state of gone) {
+      states.delete(state.relativePath);
+      claims.claim(state, []);
+      logger.info({ bundle: bundle.name, file: state.relativePath }, "DAG file is gone; its DAGs are stale");
+    }
+  }
+
+  return {
+    states: () => byBundle.flatMap((states) => [...states.values()]).sort(compareFiles),
+    async scan(settleMs, force) {
+      await loadKnown();
+      const total: Scan = { due: [], folders: [], unsettled: false };
+      for (const [index, bundle] of options.bundles.entries()) {
+        const unreadable = await realpath(bundle.path).then(
+          () => null,
+          (error) => error,
+        );
+        if (unreadable) {
+          logger.warn(
+            { bundle: bundle.name, path: bundle.path, error: unreadable },
+            "cannot read a DAG folder; its DAGs stay as they are",
+          );
+          continue;
+        }
+        const scan = await scanBundle(bundle, index, settleMs, force);
+        total.due.push(...scan.due);
+        total.folders.push(...scan.folders);
+        total.unsettled ||= scan.unsettled;
+      }
+      return total;
+    },
+  };
+}

@@ -1,0 +1,2 @@
+export { createExecutionApi } from "./app.ts";
+export type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";

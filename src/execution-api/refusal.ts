@@ -1,0 +1,20 @@
+import { BaramError } from "../platform/index.ts";
+
+/** An answer other than success, with the HTTP status it has. */
+export class Refusal extends BaramError {
+  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 503;
+
+  constructor(status: Refusal["status"], code: string, message: string, facts: Record<string, unknown> = {}) {
+    super(code, message, facts);
+    this.status = status;
+  }
+}
+
+export function staleTry(id: string): Refusal {
+  return new Refusal(
+    409,
+    "try_not_running",
+    `Try ${id} does not run any more: it was ended, taken back or replaced. Nothing was written; stop it.`,
+    { id },
+  );
+}

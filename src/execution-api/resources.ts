@@ -1,0 +1,21 @@
+import type { EnvironmentSecrets } from "../config/index.ts";
+import type { Clock, Logger, Tokens } from "../platform/index.ts";
+import type { DagCache } from "../scheduler/commands/index.ts";
+import type { Cipher, Store } from "../store/index.ts";
+
+export type ExecutionApiResources = {
+  readonly store: Store;
+  readonly dags: DagCache;
+  readonly tokens: Tokens;
+  readonly cipher: Cipher;
+  readonly secrets: EnvironmentSecrets;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+export type ExecutionApiOptions = {
+  /** Lifetime of a running try's token, in seconds. */
+  readonly tokenTtlSec: number;
+  readonly xcomMaxBytes: number;
+  readonly defaultExecutor: string;
+};

@@ -1,0 +1,225 @@
+/**
+ * What a running task may ask for, one handler per method. The supervisor passes calls on without reading them; here the
+ * parameters are checked, and writes are bound to the try whose token came along.
+ */
+import { z } from "zod";
+import {
+  type Connection,
+  idSchema,
+  jsonObjectSchema,
+  jsonValueSchema,
+  type RunnerCalls,
+  type RunnerMethod,
+  runIdSchema,
+} from "../contracts/index.ts";
+import { BaramError } from "../platform/index.ts";
+import { clearRun, createDagRun } from "../scheduler/commands/index.ts";
+import {
+  deleteVariable,
+  findConnection,
+  findDag,
+  findRun,
+  findRunByLogicalDate,
+  findVariable,
+  findXcom,
+  setRenderedFields,
+  setVariable,
+  setXcomByTry,
+  taskStates,
+} from "../store/index.ts";
+import { Refusal, staleTry } from "./refusal.ts";
+import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+
+type Caller = { tryId: string; resources: ExecutionApiResources; options: ExecutionApiOptions };
+type Call<M extends RunnerMethod> = {
+  params: z.ZodType<RunnerCalls[M]["params"]>;
+  answer(caller: Caller, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;
+};
+
+const keySchema = z.string().min(1).max(512);
+
+const CALLS: { [M in RunnerMethod]: Call<M> } = {
+  getXcom: {
+    params: z.object({
+      dagId: idSchema,
+      runId: runIdSchema,
+      taskId: idSchema,
+      key: keySchema,
+      mapIndex: z.int().min(-1),
+      includePriorDates: z.boolean(),
+    }),
+    async answer({ resources }, { includePriorDates, ...ref }) {
+      const found = await findXcom(resources.store, ref, includePriorDates);
+      return found ? { found: true, value: found.value } : { found: false, value: null };
+    },
+  },
+  setXcom: {
+    params: z.object({ key: keySchema, value: jsonValueSchema }),
+    async answer({ resources, options, tryId }, { key, value }) {
+      const size = Buffer.byteLength(JSON.stringify(value));
+      if (size > options.xcomMaxBytes) {
+        throw new Refusal(
+          413,
+          "xcom_too_large",
+          `XCom "${key}" has ${size} bytes; at most ${options.xcomMaxBytes} are allowed ([xcom] max_size_bytes). Store the data outside and pass a reference.`,
+        );
+      }
+      if (!(await setXcomByTry(resources.store, tryId, key, value))) throw staleTry(tryId);
+      return null;
+    },
+  },
+  getConnection: {
+    params: z.object({ connId: keySchema }),
+    async answer({ resources }, { connId }): Promise<Connection | null> {
+      return resources.secrets.connection(connId) ?? (await findConnection(resources.store, resources.cipher, connId));
+    },
+  },
+  getVariable: {
+    params: z.object({ key: keySchema }),
+    async answer({ resources }, { key }) {
+      const value =
+        resources.secrets.variable(key) ?? (await findVariable(resources.store, resources.cipher, key))?.value ?? null;
+      return value === null ? null : { value };
+    },
+  },
+  setVariable: {
+    params: z.object({ key: keySchema, value: z.string(), description: z.string().nullable() }),
+    async answer({ resources }, variable) {
+      await setVariable(resources.store, resources.cipher, variable);
+      return null;
+    },
+  },
+  deleteVariable: {
+    params: z.object({ key: keySchema }),
+    async answer({ resources }, { key }) {
+      await deleteVariable(resources.store, key);
+      return null;
+    },
+  },
+  triggerDagRun: {
+    params: z.object({
+      dagId: idSchema,
+      runId: runIdSchema.nullable(),
+      logicalDate: z.iso.datetime({ offset: true }).nullable(),
+      conf: jsonObjectSchema,
+      resetDagRun: z.boolean(),
+      note: z.string().nullable(),
+    }),
+    answer: triggerDagRun,
+  },
+  getDagRunState: {
+    params: z.object({ dagId: idSchema, runId: runIdSchema }),
+    async answer({ resources }, { dagId, runId }) {
+      const run = await findRun(resources.store, dagId, runId);
+      return run && { state: run.state };
+    },
+  },
+  getTaskStates: {
+    params: z.object({
+      dagId: idSchema,
+      taskIds: z.array(idSchema).nullable(),
+      taskGroupId: z.string().nullable(),
+      logicalDates: z.array(z.iso.datetime({ offset: true })).nullable(),
+      runIds: z.array(runIdSchema).nullable(),
+    }),
+    answer: getTaskStates,
+  },
+  putRenderedFields: {
+    params: z.object({ fields: jsonObjectSchema }),
+    async answer({ resources, tryId }, { fields }) {
+      if (!(await setRenderedFields(resources.store, tryId, fields))) throw staleTry(tryId);
+      return null;
+    },
+  },
+};
+
+export function isRunnerMethod(method: string): method is RunnerMethod {
+  return Object.hasOwn(CALLS, method);
+}
+
+/** Checks the parameters and answers. Throws a Refusal, or a BaramError from a command. */
+export async function answerCall<M extends RunnerMethod>(
+  caller: Caller,
+  method: M,
+  params: unknown,
+): Promise<RunnerCalls[M]["result"]> {
+  const call: Call<M> = CALLS[method];
+  const checked = call.params.safeParse(params);
+  if (!checked.success) {
+    const fault = checked.error.issues[0];
+    throw new Refusal(422, "params_invalid", `${method}: ${fault?.path.join(".") ?? ""} ${fault?.message ?? "is wrong"}`, {
+      method,
+    });
+  }
+  return call.answer(caller, checked.data);
+}
+
+async function triggerDagRun(
+  { resources, options, tryId }: Caller,
+  params: RunnerCalls["triggerDagRun"]["params"],
+): Promise<RunnerCalls["triggerDagRun"]["result"]> {
+  const { store, dags, clock } = resources;
+  const logicalDate = params.logicalDate === null ? null : new Date(params.logicalDate);
+  const request = {
+    dagId: params.dagId,
+    runId: params.runId,
+    logicalDate,
+    conf: params.conf,
+    note: params.note,
+    triggeredBy: "operator" as const,
+  };
+  try {
+    const created = await createDagRun(store, dags, options.defaultExecutor, request, new Date(clock.now()));
+    return { runId: created.runId, created: true };
+  } catch (error) {
+    if (!(error instanceof BaramError) || error.code !== "dag_run_exists") throw error;
+    const existing =
+      (params.runId && (await findRun(store, params.dagId, params.runId))) ||
+      (logicalDate && (await findRunByLogicalDate(store, params.dagId, logicalDate)));
+    if (!existing) throw error;
+    resources.logger.debug({ tryId, runId: existing.runId }, "the run to trigger exists already");
+    if (params.resetDagRun) await clearRun(store, params.dagId, existing.runId);
+    return { runId: existing.runId, created: false };
+  }
+}
+
+async function getTaskStates(
+  { resources }: Caller,
+  params: RunnerCalls["getTaskStates"]["params"],
+): Promise<RunnerCalls["getTaskStates"]["result"]> {
+  const { store, dags } = resources;
+  const dag = await findDag(store, params.dagId);
+  if (!dag?.versionId) return { dagExists: false, missingTaskIds: [], runs: [] };
+  const { graph } = await dags.get(store, dag.versionId);
+  const inGroup =
+    params.taskGroupId === null
+      ? []
+      : graph.tasks
+          .filter((task) => isInGroup(graph.dag.taskGroups, task.taskGroupId, params.taskGroupId))
+          .map((task) => task.taskId);
+  const taskIds = params.taskIds === null && params.taskGroupId === null ? null : [...(params.taskIds ?? []), ...inGroup];
+  const missingTaskIds = (params.taskIds ?? []).filter((id) => !graph.indexOf.has(id));
+  if (params.taskGroupId !== null && inGroup.length === 0) missingTaskIds.push(params.taskGroupId);
+  const runs = await taskStates(store, {
+    dagId: params.dagId,
+    taskIds,
+    logicalDates: params.logicalDates,
+    runIds: params.runIds,
+  });
+  return {
+    dagExists: true,
+    missingTaskIds,
+    runs: runs.map((run) => ({ ...run, logicalDate: run.logicalDate?.toISOString() ?? null })),
+  };
+}
+
+function isInGroup(
+  groups: readonly { groupId: string; parentGroupId: string | null }[],
+  groupId: string | null,
+  wanted: string | null,
+): boolean {
+  for (let at = groupId; at !== null; at = groups.find((group) => group.groupId === at)?.parentGroupId ?? null) {
+    if (at === wanted) return true;
+  }
+  return false;
+}

@@ -1,0 +1,86 @@
+import type { BatchItem, RunContext } from "../contracts/index.ts";
+import { findInputXcoms, type StartedTry, startTries, triesByIds } from "../store/index.ts";
+import { Refusal } from "./refusal.ts";
+import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+
+type RunItem = Extract<BatchItem, { op: "run" }>;
+
+/** Moves tries from queued to running and gives each its context and token, or the reason why not. */
+export async function startBatch(
+  resources: ExecutionApiResources,
+  options: ExecutionApiOptions,
+  items: readonly RunItem[],
+): Promise<Map<string, RunContext | Refusal>> {
+  const { store, dags, tokens } = resources;
+  const answers = new Map<string, RunContext | Refusal>();
+  const allowed: RunItem[] = [];
+  for (const item of items) {
+    const claims = await tokens.verify("baram:workload", item.token).catch(() => null);
+    if (claims?.subject === item.id) allowed.push(item);
+    else
+      answers.set(item.id, new Refusal(401, "token_invalid", "The workload's token is not valid for this try.", { id: item.id }));
+  }
+  if (allowed.length === 0) return answers;
+  const started = await startTries(store, allowed);
+  const wanted: { dagRunId: number; taskId: string; key: string }[] = [];
+  for (const one of started) {
+    const { graph } = await dags.get(store, one.versionId);
+    for (const input of graph.tasks[graph.indexOf.get(one.taskId) ?? -1]?.inputs ?? [])
+      wanted.push({ dagRunId: one.dagRunId, ...input });
+  }
+  const xcoms = await findInputXcoms(store, wanted);
+  for (const one of started) {
+    const { graph } = await dags.get(store, one.versionId);
+    const task = graph.tasks[graph.indexOf.get(one.taskId) ?? -1];
+    const inputs = (task?.inputs ?? []).flatMap((input) =>
+      xcoms.filter((x) => x.dagRunId === one.dagRunId && x.taskId === input.taskId && x.key === input.key),
+    );
+    answers.set(one.id, {
+      ...contextOf(one),
+      executionTimeoutSec: task?.executionTimeoutSec ?? null,
+      inputs: inputs.map(({ taskId, key, mapIndex, value }) => ({ taskId, key, mapIndex, value })),
+      token: await tokens.sign("baram:task", { subject: one.id }, options.tokenTtlSec),
+      xcomMaxBytes: options.xcomMaxBytes,
+    });
+  }
+  const missing = allowed.filter((item) => !answers.has(item.id));
+  if (missing.length > 0) await explainMissing(resources, missing, answers);
+  return answers;
+}
+
+async function explainMissing(
+  resources: ExecutionApiResources,
+  missing: readonly RunItem[],
+  answers: Map<string, RunContext | Refusal>,
+): Promise<void> {
+  const facts = new Map(
+    (
+      await triesByIds(
+        resources.store,
+        missing.map((item) => item.id),
+      )
+    ).map((fact) => [fact.id, fact]),
+  );
+  for (const { id } of missing) {
+    const fact = facts.get(id);
+    answers.set(
+      id,
+      fact
+        ? new Refusal(409, "invalid_state", `Try ${id} cannot start: it is ${fact.state ?? "not scheduled"}, not queued.`, {
+            id,
+            previous_state: fact.state,
+          })
+        : new Refusal(404, "try_not_found", `There is no try ${id}: it was taken back or its run was deleted.`, { id }),
+    );
+  }
+}
+
+function contextOf(one: StartedTry): Omit<RunContext, "token" | "inputs" | "executionTimeoutSec" | "xcomMaxBytes"> {
+  return {
+    dagRun: { dagId: one.dagId, runId: one.runId, ...one.run },
+    maxTries: one.maxTries,
+    shouldRetry: one.tryNumber <= one.maxTries,
+    taskRescheduleCount: one.rescheduleCount,
+    startDate: one.startDate.toISOString(),
+  };
+}

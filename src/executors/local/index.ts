@@ -1,0 +1,1 @@
+export { createLocalExecutor, type FromSupervisor, type LocalExecutorOptions, type ToSupervisor } from "./local-executor.ts";

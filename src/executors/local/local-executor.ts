@@ -1,0 +1,132 @@
+import { type ChildProcess, fork } from "node:child_process";
+import type { Workload } from "../../contracts/index.ts";
+import type { Logger } from "../../platform/index.ts";
+import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
+
+/** Scheduler → supervisor process. */
+export type ToSupervisor =
+  | { type: "configure"; options: unknown }
+  | { type: "workloads"; workloads: readonly Workload[] }
+  | { type: "revoke"; id: string }
+  | { type: "drain"; graceMs: number };
+/** Supervisor process → scheduler. */
+export type FromSupervisor =
+  | { type: "ready" }
+  | { type: "done"; id: string }
+  | { type: "not_started"; id: string; reason: string }
+  | { type: "drained" };
+
+export type LocalExecutorOptions = ExecutorOptions & {
+  /** Path of the supervisor process's entry in dist. */
+  supervisorEntry: string;
+  /** Handed to the supervisor as it is; the executor does not look into it. */
+  supervisorOptions: unknown;
+  environment: Readonly<Record<string, string>>;
+  killGraceMs: number;
+};
+
+/**
+ * Runs workloads on this machine: a supervisor process of its own, which keeps the runner processes. The supervisor lives
+ * apart from the scheduler so that tasks outlast it, and their heartbeats never wait for a busy scheduler. Should the
+ * supervisor die, what it had in hand is reported lost at once and a new one is started.
+ */
+export function createLocalExecutor(options: LocalExecutorOptions, logger: Logger): Executor {
+  const inHand = new Set<string>();
+  let events: ExecutorEvent[] = [];
+  let child: ChildProcess | null = null;
+  let ending = false;
+  let drained: (() => void) | null = null;
+  let restarts = 0;
+
+  const emit = (event: ExecutorEvent) => {
+    events.push(event);
+    options.onEvent();
+  };
+
+  function launch(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const started = fork(options.supervisorEntry, [], {
+        // Its own process group: a Ctrl-C at the terminal reaches the scheduler only, which then drains it.
+        detached: true,
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+        env: { ...options.environment },
+        execArgv: ["--enable-source-maps", "--max-semi-space-size=16"],
+      });
+      child = started;
+      const say = (message: ToSupervisor) => started.connected && started.send(message);
+      say({ type: "configure", options: options.supervisorOptions });
+      started.on("message", (message: FromSupervisor) => {
+        if (message.type === "ready") {
+          restarts = 0;
+          resolve();
+        } else if (message.type === "drained") drained?.();
+        else {
+          inHand.delete(message.id);
+          if (message.type === "not_started") emit({ id: message.id, kind: "not_started", reason: message.reason });
+          else options.onEvent();
+        }
+      });
+      started.once("error", reject);
+      started.once("exit", (code, signal) => {
+        reject(new Error(`the supervisor ended with ${signal ?? `code ${code}`} before it was ready`));
+        child = null;
+        drained?.();
+        const lost = [...inHand];
+        inHand.clear();
+        for (const id of lost)
+          emit({
+            id,
+            kind: "lost",
+            reason: `the supervisor process of ${options.name} ended (${signal ?? `exit code ${code}`})`,
+          });
+        if (ending) return;
+        logger.error(
+          { executor: options.name, code, signal, lost: lost.length },
+          "the supervisor process ended; starting another",
+        );
+        setTimeout(
+          () =>
+            void launch().catch((error: Error) =>
+              logger.error({ error: error.message }, "the supervisor process could not be started"),
+            ),
+          Math.min(5_000, 50 * 2 ** restarts++),
+        );
+      });
+    });
+  }
+
+  return {
+    name: options.name,
+    start: launch,
+    slotsAvailable: () => (child?.connected && !ending ? options.parallelism - inHand.size : 0),
+    queue(workloads) {
+      const ids = workloads.map((workload) => (workload.type === "ExecuteTask" ? workload.ti.id : workload.callbackId));
+      if (!child?.connected) {
+        for (const id of ids) emit({ id, kind: "not_started", reason: `the supervisor process of ${options.name} is not there` });
+        return;
+      }
+      for (const id of ids) inHand.add(id);
+      child.send({ type: "workloads", workloads } satisfies ToSupervisor);
+    },
+    takeEvents() {
+      const taken = events;
+      events = [];
+      return taken;
+    },
+    adopt: async (tries) => tries.filter(({ id }) => inHand.has(id)).map(({ id }) => id),
+    revoke(id) {
+      inHand.delete(id);
+      if (child?.connected) child.send({ type: "revoke", id } satisfies ToSupervisor);
+    },
+    async end(graceMs) {
+      ending = true;
+      const current = child;
+      if (!current?.connected) return;
+      const done = new Promise<void>((resolve) => (drained = resolve));
+      current.send({ type: "drain", graceMs } satisfies ToSupervisor);
+      const limit = setTimeout(() => current.kill("SIGKILL"), graceMs + options.killGraceMs + 10_000);
+      await done;
+      clearTimeout(limit);
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/** The supervisor process of a local executor: takes its options and workloads over the IPC channel of its parent. */
+import type { FromSupervisor, ToSupervisor } from "../executors/index.ts";
+import { createLogger } from "../platform/index.ts";
+import { createSupervisor, type Supervisor, type SupervisorOptions } from "../worker/supervisor/index.ts";
+
+/** How long running tasks may go on after the scheduler that started us is gone. */
+const ORPHAN_GRACE_MS = 24 * 3_600_000;
+
+const logger = createLogger({ level: "info", role: "supervisor" });
+let supervisor: Supervisor | null = null;
+
+const say = (message: FromSupervisor) => process.connected && process.send?.(message);
+
+process.on("message", (message: ToSupervisor) => {
+  switch (message.type) {
+    case "configure":
+      supervisor = createSupervisor(
+        message.options as SupervisorOptions,
+        { done: (id) => say({ type: "done", id }), notStarted: (id, reason) => say({ type: "not_started", id, reason }) },
+        logger,
+      );
+      say({ type: "ready" });
+      return;
+    case "workloads":
+      supervisor?.accept(message.workloads);
+      return;
+    case "revoke":
+      supervisor?.revoke(message.id);
+      return;
+    case "drain":
+      void end(message.graceMs);
+      return;
+  }
+});
+// The scheduler died: what runs is brought to its end and reported; what waits is taken over by another scheduler.
+process.on("disconnect", () => void end(ORPHAN_GRACE_MS));
+process.on("SIGTERM", () => void end(0));
+process.on("SIGINT", () => {});
+
+let ending = false;
+async function end(graceMs: number): Promise<void> {
+  if (ending) return;
+  ending = true;
+  await supervisor?.drain(graceMs);
+  say({ type: "drained" });
+  process.exit(0);
+}

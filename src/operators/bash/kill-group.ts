@@ -1,0 +1,29 @@
+import type { ChildProcess } from "node:child_process";
+
+const KILL_AFTER_MS = 3_000;
+
+/** Ends a detached child and all of its process group when `signal` aborts: SIGTERM, later SIGKILL. Returns how to stop watching. */
+export function killGroupOnAbort(child: ChildProcess, signal: AbortSignal): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = () => {
+    killGroup(child, "SIGTERM");
+    timer = setTimeout(() => killGroup(child, "SIGKILL"), KILL_AFTER_MS);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  return () => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    // The command has ended, but what it left in the background has not.
+    if (signal.aborted) killGroup(child, "SIGKILL");
+  };
+}
+
+function killGroup(child: ChildProcess, signalName: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signalName);
+  } catch {
+    // ESRCH: all of the group has ended.
+  }
+}

@@ -1,0 +1,40 @@
+import type { OperatorOptions, TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
+import { createFactory, FunctionOperator, type FunctionOptions } from "../../sdk/runtime.ts";
+import { BaseBranchOperator, type BranchChoice } from "./base-branch-operator.ts";
+import { followBranch } from "./follow-branch.ts";
+
+export type BranchOptions = { choose: (ctx: TaskContext) => BranchChoice | Promise<BranchChoice> };
+
+/** Chooses the way on with a function of the context: `new BranchOperator({ taskId: "b", choose: (ctx) => "left" })`. */
+export class BranchOperator extends BaseBranchOperator<BranchOptions> {
+  async chooseBranch(ctx: TaskContext): Promise<BranchChoice> {
+    return this.options.choose(ctx);
+  }
+}
+
+class BranchFunctionOperator<A extends readonly unknown[]> extends FunctionOperator<A, BranchChoice> {
+  override readonly operatorName = "branch";
+
+  override async execute(ctx: TaskContext): Promise<BranchChoice> {
+    const choice = await super.execute(ctx);
+    followBranch(ctx, choice);
+    return choice;
+  }
+}
+
+/**
+ * As `task()`, for a function that returns the id or ids of the tasks or groups directly after it that shall go on.
+ *
+ *     const pick = branch({ taskId: "pick" }, (_ctx, rows: number) => (rows > 0 ? "load" : "stop"));
+ */
+export function branch<A extends readonly unknown[]>(
+  options: TaskOptions,
+  fn: (ctx: TaskContext, ...args: A) => BranchChoice | Promise<BranchChoice>,
+): TaskFactory<A, BranchChoice> {
+  return createFactory(
+    options,
+    fn,
+    (each) =>
+      new BranchFunctionOperator<A>(each as OperatorOptions<FunctionOptions<A, BranchChoice | Promise<BranchChoice>>, "args">),
+  );
+}

@@ -1,0 +1,80 @@
+import { BaseSensor, type DurationInput, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
+import { durationToSeconds } from "../../sdk/runtime.ts";
+import { type ExternalState, type ExternalView, judgeExternal } from "./judge-external.ts";
+
+export type ExternalTaskOptions = {
+  externalDagId: string;
+  /** One task, several, or a group; none = the run itself. */
+  externalTaskId?: string;
+  externalTaskIds?: string[];
+  externalTaskGroupId?: string;
+  /** The run to look at, by id: the way to wait for a manual run. Templated. Without it, by logical date. */
+  externalRunId?: string;
+  /** The other run's logical date is this much before this run's. */
+  executionDelta?: DurationInput;
+  /** The logical date or dates to look at, from this run's. Not together with `executionDelta`. */
+  executionDateFn?: (logicalDate: Date, ctx: TaskContext) => Date | Date[];
+  /** Default success. All must be in one of these. */
+  allowedStates?: ExternalState[];
+  /** This task is skipped as soon as one is in one of these. */
+  skippedStates?: ExternalState[];
+  /** This task fails as soon as one is in one of these. Default: failed, and upstream_failed for tasks. */
+  failedStates?: ExternalState[];
+  /** Fail when the DAG or a task does not exist. Default false: wait for it. */
+  checkExistence?: boolean;
+};
+
+/** Waits for a run of another DAG, or for tasks or a group of it. */
+export class ExternalTaskSensor extends BaseSensor<
+  ExternalTaskOptions,
+  undefined,
+  "externalDagId" | "externalTaskId" | "externalTaskIds" | "externalTaskGroupId" | "externalRunId"
+> {
+  static override readonly templateFields: readonly string[] = [
+    "externalDagId",
+    "externalTaskId",
+    "externalTaskIds",
+    "externalTaskGroupId",
+    "externalRunId",
+  ];
+
+  async poke(ctx: TaskContext): Promise<boolean> {
+    const { externalDagId: dagId, externalTaskId, externalTaskIds, externalTaskGroupId = null, externalRunId } = this.options;
+    const taskIds = externalTaskId === undefined ? (externalTaskIds ?? null) : [externalTaskId];
+    const logicalDates = externalRunId === undefined ? this.logicalDates(ctx) : null;
+    const runIds = externalRunId === undefined ? null : [externalRunId];
+    const answer = await ctx.dags.taskStates({ dagId, taskIds, taskGroupId: externalTaskGroupId, logicalDates, runIds });
+    if (this.options.checkExistence) this.checkExists(answer, dagId);
+    const view: ExternalView = {
+      wantedRuns: logicalDates?.length ?? 1,
+      wantedTaskIds: taskIds,
+      looksAtTasks: taskIds !== null || externalTaskGroupId !== null,
+      runs: answer.runs,
+    };
+    const verdict = judgeExternal(view, this.options);
+    if (verdict.kind === "failed") throw new FailError(`DAG ${dagId}: ${verdict.reason}`);
+    if (verdict.kind === "skipped") throw new SkipError(`DAG ${dagId}: ${verdict.reason}`);
+    ctx.logger.info(`DAG ${dagId}: ${verdict.reason}`);
+    return verdict.kind === "done";
+  }
+
+  private logicalDates(ctx: TaskContext): string[] {
+    const { executionDelta, executionDateFn } = this.options;
+    if (executionDelta !== undefined && executionDateFn !== undefined) {
+      throw new FailError(`sensor ${this.taskId}: give executionDelta or executionDateFn, not both`);
+    }
+    if (ctx.logicalDate === null) {
+      throw new FailError(`sensor ${this.taskId}: this run has no logical date to look for: name the other run by externalRunId`);
+    }
+    if (executionDateFn !== undefined) {
+      return [executionDateFn(ctx.logicalDate, ctx)].flat().map((date) => date.toISOString());
+    }
+    const deltaSec = executionDelta === undefined ? 0 : durationToSeconds("executionDelta", executionDelta);
+    return [new Date(ctx.logicalDate.getTime() - deltaSec * 1000).toISOString()];
+  }
+
+  private checkExists(answer: { dagExists: boolean; missingTaskIds: readonly string[] }, dagId: string): void {
+    if (!answer.dagExists) throw new FailError(`there is no DAG ${dagId}`);
+    if (answer.missingTaskIds.length > 0) throw new FailError(`DAG ${dagId} has no task ${answer.missingTaskIds.join(", ")}`);
+  }
+}

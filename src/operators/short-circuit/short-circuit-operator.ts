@@ -1,0 +1,64 @@
+import type { OperatorOptions, TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
+import { BaseOperator } from "../../sdk/index.ts";
+import { createFactory, FunctionOperator, type FunctionOptions } from "../../sdk/runtime.ts";
+
+type ShortCircuitReach = {
+  /** true (default) = all tasks downstream are skipped; false = the direct ones, and trigger rules decide on the rest. */
+  ignoreDownstreamTriggerRules?: boolean;
+};
+export type ShortCircuitOptions = ShortCircuitReach & { condition: (ctx: TaskContext) => unknown };
+
+/** Goes on if `condition` gives a truthy value, and skips what is downstream otherwise. Teardowns are never skipped. */
+export class ShortCircuitOperator extends BaseOperator<ShortCircuitOptions, unknown> {
+  async execute(ctx: TaskContext): Promise<unknown> {
+    const condition = await this.options.condition(ctx);
+    cutShort(ctx, condition, this.options.ignoreDownstreamTriggerRules ?? true);
+    return condition;
+  }
+}
+
+class ShortCircuitFunctionOperator<A extends readonly unknown[], R> extends FunctionOperator<A, R> {
+  override readonly operatorName = "shortCircuit";
+
+  override async execute(ctx: TaskContext): Promise<R> {
+    const condition = await super.execute(ctx);
+    cutShort(ctx, condition, (this.options as ShortCircuitReach).ignoreDownstreamTriggerRules ?? true);
+    return condition;
+  }
+}
+
+/** As `task()`, for a function whose result decides whether the tasks after it run. */
+export function shortCircuit<A extends readonly unknown[], R>(
+  options: TaskOptions & ShortCircuitReach,
+  fn: (ctx: TaskContext, ...args: A) => R | Promise<R>,
+): TaskFactory<A, R, TaskOptions & ShortCircuitReach> {
+  return createFactory(
+    options,
+    fn,
+    (each) => new ShortCircuitFunctionOperator<A, R>(each as OperatorOptions<FunctionOptions<A, R | Promise<R>>, "args">),
+  );
+}
+
+function cutShort(ctx: TaskContext, condition: unknown, ignoreRules: boolean): void {
+  if (condition) {
+    ctx.logger.info("the condition holds: going on");
+    return;
+  }
+  const reached = ignoreRules ? allDownstream(ctx) : ctx.task.downstream;
+  const skipped = reached.filter((taskId) => !ctx.dag.task(taskId)?.isTeardown);
+  ctx.logger.info("the condition does not hold: skipping what is downstream", { skipped });
+  ctx.skipTasks(skipped);
+}
+
+function allDownstream(ctx: TaskContext): string[] {
+  const seen = new Set<string>(ctx.task.downstream);
+  const pending = [...seen];
+  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+    for (const next of ctx.dag.task(id)?.downstream ?? []) {
+      if (seen.has(next)) continue;
+      seen.add(next);
+      pending.push(next);
+    }
+  }
+  return [...seen];
+}

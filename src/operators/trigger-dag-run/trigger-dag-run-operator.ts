@@ -1,0 +1,63 @@
+import { BaseOperator, type DurationInput, FailError, type JsonObject, SkipError, type TaskContext } from "../../sdk/index.ts";
+
+type RunState = "queued" | "running" | "success" | "failed";
+
+export type TriggerDagRunOptions = {
+  /** The DAG to start. Templated, as are the run id, the logical date and the conf. */
+  triggerDagId: string;
+  triggerRunId?: string;
+  /** ISO 8601. Without it the run has no logical date. */
+  logicalDate?: string;
+  conf?: JsonObject;
+  note?: string;
+  /** If such a run is there already, clear it and run it again. */
+  resetDagRun?: boolean;
+  /** If such a run is there already, skip instead of failing. */
+  skipWhenAlreadyExists?: boolean;
+  /** Wait until the run ends. */
+  waitForCompletion?: boolean;
+  /** Default "1m". */
+  pokeInterval?: DurationInput;
+  /** States of the run that end the wait well. Default success. */
+  allowedStates?: readonly RunState[];
+  /** States that fail this task. Default failed. */
+  failedStates?: readonly RunState[];
+};
+
+/** Starts a run of another DAG, and waits for it if asked to. Returns the run's id. */
+export class TriggerDagRunOperator extends BaseOperator<
+  TriggerDagRunOptions,
+  string,
+  "triggerDagId" | "triggerRunId" | "logicalDate" | "conf" | "note"
+> {
+  static override readonly templateFields: readonly string[] = ["triggerDagId", "triggerRunId", "logicalDate", "conf", "note"];
+
+  async execute(ctx: TaskContext): Promise<string> {
+    const { triggerDagId: dagId, triggerRunId, logicalDate, conf, note, resetDagRun = false } = this.options;
+    if (logicalDate !== undefined && Number.isNaN(Date.parse(logicalDate))) {
+      throw new FailError(`logicalDate ${JSON.stringify(logicalDate)} is not an ISO 8601 instant`);
+    }
+    const { runId, created } = await ctx.dags.trigger({ dagId, runId: triggerRunId, logicalDate, conf, note, resetDagRun });
+    if (!created && !resetDagRun) {
+      const message = `DAG ${dagId} has the run ${runId} already`;
+      if (this.options.skipWhenAlreadyExists) throw new SkipError(message);
+      throw new FailError(`${message}: give another triggerRunId or logicalDate, or set resetDagRun or skipWhenAlreadyExists`);
+    }
+    ctx.logger.info(`triggered run ${runId} of DAG ${dagId}`);
+    await ctx.xcom.push("trigger_run_id", runId);
+    if (this.options.waitForCompletion) await this.waitFor(ctx, dagId, runId);
+    return runId;
+  }
+
+  private async waitFor(ctx: TaskContext, dagId: string, runId: string): Promise<void> {
+    const { allowedStates = ["success"], failedStates = ["failed"], pokeInterval = "1m" } = this.options;
+    for (;;) {
+      const state = await ctx.dags.runState(dagId, runId);
+      if (state === null) throw new FailError(`run ${runId} of DAG ${dagId} is gone while it was waited for`);
+      if (failedStates.includes(state)) throw new FailError(`run ${runId} of DAG ${dagId} ended as ${state}`);
+      if (allowedStates.includes(state)) return;
+      ctx.logger.debug(`run ${runId} of DAG ${dagId} is ${state}`);
+      await ctx.sleep(pokeInterval);
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { findPackageRoot, materializeModule } from "./module-cache.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "module cache "));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+function moduleOf(code: string, externals: string[] = []) {
+  return { code, externals, hash: createHash("sha256").update(code).digest("hex") };
+}
+
+test("writes the module beside links to baram and to its packages", async () => {
+  await mkdir(join(folder, "dags/node_modules/@scope/native"), { recursive: true });
+  await writeFile(join(folder, "dags/node_modules/@scope/native/package.json"), "{}");
+  const module = moduleOf("export const x = 1;", ["baram", "@scope/native"]);
+  const path = await materializeModule(module, join(folder, "cache"), [join(folder, "dags/team")]);
+  expect(await readFile(path, "utf8")).toBe(module.code);
+  expect(await realpath(join(dirname(path), "node_modules/baram"))).toBe(await realpath(findPackageRoot()));
+  expect(await realpath(join(dirname(path), "node_modules/@scope/native"))).toBe(
+    await realpath(join(folder, "dags/node_modules/@scope/native")),
+  );
+});
+
+test("many at once leave one intact module and nothing else", async () => {
+  const module = moduleOf("export const x = 2;");
+  const paths = await Promise.all(Array.from({ length: 20 }, () => materializeModule(module, folder, [])));
+  expect(new Set(paths).size).toBe(1);
+  expect(await readdir(folder)).toEqual([module.hash]);
+});
+
+test("a module damaged on disk is replaced", async () => {
+  const module = moduleOf("export const x = 3;");
+  const path = await materializeModule(module, folder, []);
+  await writeFile(path, "export const x = 4;");
+  await Promise.all(Array.from({ length: 5 }, () => materializeModule(module, folder, [])));
+  expect(await readFile(path, "utf8")).toBe(module.code);
+  expect(await readdir(folder)).toEqual([module.hash]);
+});
+
+test("code that is not what the hash says is refused", async () => {
+  await expect(materializeModule({ ...moduleOf("a"), code: "b" }, folder, [])).rejects.toThrow("changed or cut off");
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test("a missing package is named with the place where it is to be installed", async () => {
+  const missing = materializeModule(moduleOf("a", ["@duckdb/none"]), join(folder, "cache"), [folder]);
+  await expect(missing).rejects.toThrow(`"npm install @duckdb/none" in ${folder}`);
+});

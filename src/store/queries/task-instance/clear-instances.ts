@@ -1,0 +1,65 @@
+import type { TaskInstanceState } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+
+export type ClearedInstance = { taskId: string; mapIndex: number; previousState: TaskInstanceState | null };
+
+/**
+ * $1 dag run, $2 task ids (null = all), $3 only these states (null = any). Back to no state under a new id, with the
+ * retries of a fresh start on top of the tries used; the ended try goes to the history. What still runs is fenced off by
+ * the new id and stops at its next heartbeat.
+ */
+const statement = {
+  name: "clear-instances",
+  text: `
+with old as materialized (
+  select * from task_instance
+   where dag_run_id = $1 and ($2::text[] is null or task_id = any($2)) and ($3::text[] is null or state = any($3))
+   order by id for update
+), archived as (
+  insert into task_instance_history (id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, reason, operator, pool,
+      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, end_date, duration, hostname, unixname, pid)
+  select id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries,
+      case when state in ('queued', 'running', 'restarting') then 'failed' else state end, 'cleared', operator, pool,
+      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, coalesce(end_date, now()), duration, hostname, unixname, pid
+    from old where try_number > 0 and state is not null and state not in ('scheduled', 'up_for_retry')
+), cleared as (
+  update task_instance ti
+     set state = null, id = gen_random_uuid(),
+         max_tries = ti.try_number + ti.retries,
+         start_date = null, end_date = null, duration = null, next_attempt_at = null, reschedule_count = 0, first_start_date = null,
+         hostname = null, unixname = null, pid = null, last_heartbeat_at = null, queue_attempts = 0, queued_by_job_id = null,
+         scheduled_dttm = null, queued_dttm = null, updated_at = now()
+    from old where ti.dag_run_id = old.dag_run_id and ti.task_id = old.task_id and ti.map_index = old.map_index
+  returning ti.task_id, ti.map_index
+)
+select c.task_id as "taskId", c.map_index as "mapIndex", o.state as "previousState"
+  from cleared c join old o on o.task_id = c.task_id and o.map_index = c.map_index order by c.task_id, c.map_index`,
+};
+
+/** Call under the run's lock, and restart the run after. */
+export async function clearInstances(
+  tx: Db,
+  dagRunId: number,
+  taskIds: readonly string[] | null,
+  states: readonly TaskInstanceState[] | null,
+): Promise<ClearedInstance[]> {
+  return (await tx.query<ClearedInstance>(statement, [dagRunId, taskIds, states])).rows;
+}
+
+const restart = {
+  name: "restart-run",
+  text: `
+with run as (
+  update dag_run set state = case when $2 then 'queued' else state end, end_date = case when $2 then null else end_date end,
+         start_date = case when $2 then null else start_date end, queued_at = case when $2 then now() else queued_at end,
+         next_scan_at = now(), clear_number = clear_number + 1, evaluation = evaluation + 1, updated_at = now()
+   where id = $1 returning id
+), event as (insert into task_event (dag_run_id) select id from run),
+told as materialized (select pg_notify('baram_scheduler', 'run') from run)
+select count(*) from told`,
+};
+
+/** Makes schedulers look at the whole run anew; `requeue` = put it back in the queue of its DAG's runs. */
+export async function restartRun(tx: Db, dagRunId: number, requeue: boolean): Promise<void> {
+  await tx.query(restart, [dagRunId, requeue]);
+}

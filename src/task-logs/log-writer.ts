@@ -1,0 +1,128 @@
+import { appendFile, mkdir } from "node:fs/promises";
+import { dirname, resolve, sep } from "node:path";
+import { BaramError } from "../platform/index.ts";
+import { truncateLine } from "./line-splitter.ts";
+import type { Masker } from "./masker.ts";
+
+export type LogLine = {
+  timestamp: string;
+  level: "debug" | "info" | "warn" | "error";
+  event: string;
+  logger?: string;
+  [fact: string]: unknown;
+};
+
+export type LogWriter = {
+  write(line: LogLine): void;
+  /** Resolves when everything written so far is in the file; never rejects: a log that cannot be written fails no task. */
+  flush(): Promise<void>;
+};
+
+export type LogWriterOptions = {
+  folder: string;
+  path: string;
+  maxLineBytes: number;
+  maxFileBytes: number;
+  masker: Masker;
+  onFault: (error: Error) => void;
+};
+
+/** Lines wait at most this long, so that a running task's log can be followed without a write for each line. */
+const FLUSH_MS = 200;
+const FLUSH_BYTES = 64 * 1024;
+/** More than this in memory means that the disk does not keep up: further lines are dropped and counted. */
+const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
+
+/** Appends NDJSON lines to one try's log, masked and within the size caps. Files are 0640, folders 0750. */
+export function createLogWriter(options: LogWriterOptions): LogWriter {
+  const file = pathBelow(options.folder, options.path);
+  let waiting: string[] = [];
+  let waitingBytes = 0;
+  let writtenBytes = 0;
+  let droppedLines = 0;
+  let isFull = false;
+  let madeFolder = false;
+  let timer: NodeJS.Timeout | null = null;
+  let writing: Promise<void> = Promise.resolve();
+
+  const enqueue = (line: LogLine) => {
+    const text = `${JSON.stringify(line)}\n`;
+    waiting.push(text);
+    waitingBytes += text.length;
+    writtenBytes += text.length;
+  };
+  const drain = () => {
+    if (timer) clearTimeout(timer);
+    timer = null;
+    if (droppedLines > 0 && waitingBytes < BACKLOG_MAX_BYTES) {
+      enqueue({
+        timestamp: new Date().toISOString(),
+        level: "warn",
+        logger: "baram",
+        event: `… [${droppedLines} lines dropped: the log could not be written as fast as it grew]`,
+      });
+      droppedLines = 0;
+    }
+    const batch = waiting.join("");
+    waiting = [];
+    if (batch === "") return;
+    writing = writing.then(async () => {
+      try {
+        if (!madeFolder) {
+          await mkdir(dirname(file), { recursive: true, mode: 0o750 });
+          madeFolder = true;
+        }
+        await appendFile(file, batch, { mode: 0o640 });
+      } catch (error) {
+        options.onFault(error as Error);
+      }
+      waitingBytes -= batch.length;
+    });
+  };
+  return {
+    write(line) {
+      if (isFull) return;
+      if (waitingBytes > BACKLOG_MAX_BYTES) {
+        droppedLines++;
+        return;
+      }
+      enqueue(maskLine({ ...line, event: truncateLine(line.event, options.maxLineBytes) }, options.masker));
+      if (writtenBytes > options.maxFileBytes) {
+        isFull = true;
+        enqueue({
+          timestamp: line.timestamp,
+          level: "warn",
+          logger: "baram",
+          event: `… [log truncated: it reached ${options.maxFileBytes} bytes ([logging] max_file_bytes)]`,
+        });
+      }
+      if (waitingBytes > FLUSH_BYTES) drain();
+      else timer ??= setTimeout(drain, FLUSH_MS);
+    },
+    async flush() {
+      drain();
+      await writing;
+    },
+  };
+}
+
+function maskLine(line: LogLine, masker: Masker): LogLine {
+  const { timestamp, level, ...rest } = line;
+  const text = JSON.stringify(rest);
+  const masked = masker.mask(text);
+  if (masked === text) return line;
+  try {
+    return { timestamp, level, ...(JSON.parse(masked) as { event: string }) };
+  } catch {
+    return { timestamp, level, event: masker.mask(line.event) };
+  }
+}
+
+/** `path` below `folder`, refusing anything that would lead out of it. */
+export function pathBelow(folder: string, path: string): string {
+  const root = resolve(folder);
+  const full = resolve(root, path);
+  if (path.includes("\0") || !full.startsWith(root + sep))
+    throw new BaramError("log_path_invalid", `the log path "${path}" leads out of the log folder`, { path });
+  return full;
+}

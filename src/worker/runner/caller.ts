@@ -1,0 +1,27 @@
+import type { RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
+import { BaramError } from "../../platform/index.ts";
+import type { FromRunner, ToRunner } from "../wire/index.ts";
+import type { RunnerCaller } from "./runner-caller.ts";
+
+type Answer = Extract<ToRunner, { type: "answer" }>;
+
+/** The runner's side of its calls: numbers them, and settles each when its answer comes in. */
+export function createCaller(send: (message: FromRunner) => void): RunnerCaller & { answer(message: Answer): void } {
+  const open = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
+  let last = 0;
+  return {
+    call<M extends RunnerMethod>(method: M, params: RunnerCalls[M]["params"]) {
+      return new Promise<RunnerCalls[M]["result"]>((resolve, reject) => {
+        const call = ++last;
+        open.set(call, { resolve: resolve as (result: unknown) => void, reject });
+        send({ type: "call", call, method, params } as FromRunner);
+      });
+    },
+    answer(message) {
+      const waiting = open.get(message.call);
+      open.delete(message.call);
+      if (message.ok) waiting?.resolve(message.result);
+      else waiting?.reject(new BaramError(message.code, message.message));
+    },
+  };
+}

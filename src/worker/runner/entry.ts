@@ -1,0 +1,94 @@
+/**
+ * A runner: the process in which user code runs. It knows a module's path, a try's facts and the wire to its supervisor,
+ * and nothing else: no token, no URL, no database. One try at a time; the module stays loaded for the next.
+ */
+import { Socket } from "node:net";
+import { pathToFileURL } from "node:url";
+import { BaramError, toError } from "../../platform/index.ts";
+import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
+import { type FromRunner, openWire, type ToRunner } from "../wire/index.ts";
+import { createCaller } from "./caller.ts";
+import { runCallback } from "./run-callback.ts";
+import { runTask } from "./run-task.ts";
+import type { LogRecord } from "./runner-caller.ts";
+import { describeError } from "./task-failure.ts";
+
+/** A message of a gigabyte must not be copied into a frame; the supervisor cuts at its own, smaller limit. */
+const LOG_MESSAGE_MAX = 1024 * 1024;
+
+const modules = new Map<string, Promise<DagDefinition[]>>();
+let stopTask = new AbortController();
+
+const wire = openWire<ToRunner, FromRunner>(new Socket({ fd: 3, readable: true, writable: true }), {
+  message: (message) => void onMessage(message),
+  // The supervisor is gone: whatever runs here is nobody's any more.
+  close: () => process.exit(70),
+});
+const caller = createCaller((message) => send(message));
+// The supervisor's request to stop; without a handler the process would end before the task could clean up.
+process.on("SIGTERM", () => stopTask.abort(new BaramError("task_stopped", "the task was asked to stop")));
+process.on("unhandledRejection", (reason) => log({ level: "error", message: `unhandled rejection: ${toError(reason).stack}` }));
+send({ type: "ready" });
+
+function send(message: FromRunner): void {
+  wire.send(message).catch(() => process.exit(70));
+}
+
+function log({ level, message, facts }: LogRecord): void {
+  const text =
+    message.length > LOG_MESSAGE_MAX
+      ? `${message.slice(0, LOG_MESSAGE_MAX)}… [message truncated: ${message.length - LOG_MESSAGE_MAX} more characters]`
+      : message;
+  send({ type: "log", level, message: text, ...(facts ? { facts: JSON.parse(JSON.stringify(facts)) } : {}) });
+}
+
+async function onMessage(message: ToRunner): Promise<void> {
+  switch (message.type) {
+    case "answer":
+      return caller.answer(message);
+    case "cancel":
+      return stopTask.abort(new BaramError("task_stopped", message.reason));
+    case "run":
+      stopTask = new AbortController();
+      await runTry(message);
+      break;
+    case "callback":
+      stopTask = new AbortController();
+      await runOwedCallback(message);
+      break;
+  }
+  send({ type: "idle", rssBytes: process.memoryUsage.rss() });
+}
+
+async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "run" }>): Promise<void> {
+  let dag: DagDefinition;
+  try {
+    dag = await loadDag(modulePath, ti.dagId);
+  } catch (error) {
+    send({ type: "outcome", outcome: { state: "failed", retryable: true, error: describeError(toError(error)), xcoms: [] } });
+    return;
+  }
+  const result = await runTask({ dag, taskId: ti.taskId, ti, context, caller, log, signal: stopTask.signal, now: Date.now });
+  send({ type: "outcome", outcome: result.outcome });
+  await result.runCallbacks();
+}
+
+async function runOwedCallback({ modulePath, request }: Extract<ToRunner, { type: "callback" }>): Promise<void> {
+  try {
+    const dag = await loadDag(modulePath, request.dagRun.dagId);
+    await runCallback({ dag, request, caller, log, signal: stopTask.signal, now: Date.now });
+  } catch (error) {
+    log({ level: "error", message: `the callback could not be run: ${toError(error).stack}` });
+  }
+}
+
+async function loadDag(modulePath: string, dagId: string): Promise<DagDefinition> {
+  let loading = modules.get(modulePath);
+  if (!loading) {
+    loading = collectDags(() => import(pathToFileURL(modulePath).href));
+    modules.set(modulePath, loading);
+  }
+  const dag = (await loading).find((one) => one.dagId === dagId);
+  if (!dag) throw new BaramError("dag_not_in_module", `the module of this DAG version defines no DAG "${dagId}"`, { dagId });
+  return dag;
+}

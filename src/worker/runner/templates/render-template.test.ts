@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import { define, failureOf, type RunOne, returnValue, runOneTask } from "../../../../tests/support/run-one-task.ts";
+import { BaseOperator, task, template } from "../../../sdk/index.ts";
+
+const connection = {
+  connId: "db",
+  connType: "postgres",
+  description: null,
+  host: "db.local",
+  schema: "sales",
+  login: "u",
+  password: "p",
+  port: 5432,
+  extra: { ssl: true },
+};
+const platform: RunOne = {
+  variables: { plain: "v", "my.var": "dotted", json: '{"a":{"b":[1,2]}}' },
+  connections: { db: connection },
+  xcoms: { "up.return_value": { rows: 3 }, "up.other": "o" },
+  dagRun: { conf: { name: "Grace", evil: "{{ var.value.plain }}" } },
+};
+
+async function run(source: unknown, options: RunOne = platform) {
+  return runOneTask(
+    define(() => void task({ taskId: "t" }, (_ctx, value: unknown) => value)(source)),
+    options,
+  );
+}
+const render = async (source: string, options?: RunOne) => returnValue((await run(source, options)).outcome);
+const renderError = async (source: string, options?: RunOne) => failureOf((await run(source, options)).outcome).error.message;
+
+describe("templates", () => {
+  it.each([
+    ["{{ ds }} {{ ds_nodash }} {{ ts }} {{ ts_nodash }}", "2024-01-31 20240131 2024-01-31T00:00:00+00:00 20240131T000000"],
+    ["{{ logical_date }} {{ data_interval_start.strftime('%d/%m/%Y %H:%M') }}", "2024-01-31T00:00:00+00:00 30/01/2024 00:00"],
+    ["{{ data_interval_end.add(days=1).in_timezone('Asia/Seoul').isoformat() }}", "2024-02-01T09:00:00+09:00"],
+    [
+      "{{ (logical_date | ds) }} {{ macros.ds_add(ds, 1) }} {{ macros.ds_format(ds, '%Y-%m-%d', '%d %B') }}",
+      "2024-01-31 2024-02-01 31 January",
+    ],
+    ["{{ run_id }} {{ dag.dag_id }} {{ task.task_id }} {{ ti.try_number }} {{ map_index }}", "manual__1 d t 1 -1"],
+    [
+      "{{ params.name }} {{ conf.name }} {{ dag_run.conf.get('name') }} {{ dag_run.conf.get('x', 'none') }}",
+      "Grace Grace Grace none",
+    ],
+    [
+      "{{ var.value.plain }} {{ var.json.json.a.b[1] }} {{ var.value.get('my.var') }} {{ var.value.get('no', 'd') }}",
+      "v 2 dotted d",
+    ],
+    ["{{ conn.db.host }}:{{ conn.db.port }}/{{ conn.db.schema }}?{{ conn.db.extra_dejson.ssl }}", "db.local:5432/sales?true"],
+    ["{{ ti.xcom_pull(task_ids='up') }} {{ task_instance.xcom_pull('up', key='other') }}", '{"rows":3} o'],
+    ["{{ ti.xcom_pull(task_ids=['up', 'no'])[0].rows }} {{ ti.xcom_pull('no') }}", "3 null"],
+    ["{% for k, v in params.nested.items() %}{{ k }}={{ v }}{% endfor %} {{ 'a,b'.split(',')[1].upper() }}", "key=v B"],
+    [
+      "{% if missing is defined %}x{% else %}y{% endif %} {{ missing | default('z') }} {{ params | tojson | length > 2 }}",
+      "y z true",
+    ],
+    ["{% set x = params.limit * 2 %}{{ x }} {{ params.name | upper }}", "6 GRACE"],
+    ["<b>&'\"</b>{{ '<' }}", "<b>&'\"</b><"],
+    ["no template { here }", "no template { here }"],
+  ])("%s → %s", async (source, expected) => {
+    expect(await render(source)).toBe(expected);
+  });
+
+  it("ask for each variable, connection and XCom once, however often it is used", async () => {
+    const { asked } = await run(
+      ["{{ var.value.plain }}{{ var.value.plain }}", "{{ var.value.plain }}{{ conn.db.host }}{{ conn.db.login }}"].join(""),
+    );
+    expect(asked.map((each) => each.method)).toEqual(["getVariable", "getConnection"]);
+  });
+
+  it("never render what data holds", async () => {
+    expect(await render("{{ params.evil }}")).toBe("{{ var.value.plain }}");
+  });
+
+  it.each([
+    ["{{ foo }}", "'foo' is undefined"],
+    ["{{ params.inptu }}", "'params.inptu' is undefined"],
+    ["{{ foo.bar }}", "'foo' is undefined, so it has no 'bar'"],
+    ["{{ params.nested.x.y }}", "'params.nested.x' is undefined, so it has no 'y'"],
+    ["{{ foo | upper }}", "undefined"],
+    ["{% for x in foo %}{% endfor %}", "'foo' is undefined"],
+    ["{{ var.value.absent }}", "'var.value.absent' is undefined"],
+    ["{{ conn.absent.host }}", "'conn.absent' is undefined"],
+    ["{{ ti.nope() }}", "'ti.nope' is called"],
+    ["a\n{{ foo }}", "line 2: 'foo' is undefined"],
+    ["{{ ds", "syntax error"],
+    ["{{ var.value }}", "without a name"],
+    ["{% include 'x' %}", "template not found"],
+  ])("fail by name, field and template: %s", async (source, message) => {
+    const error = await renderError(source);
+    expect(error).toContain(message);
+    expect(error).toContain("template field args[0]");
+    expect(error).toContain(JSON.stringify(source));
+  });
+
+  it("fail by name for a run without logical date", async () => {
+    expect(await renderError("{{ ds }}", { dagRun: { logicalDate: null } })).toContain("'ds' is undefined");
+  });
+
+  it.each([
+    "{{ ''.constructor }}",
+    "{{ params.constructor }}",
+    "{{ params['__proto__'] }}",
+    "{{ ''.constructor.constructor('return process')() }}",
+    "{{ range.constructor('return 1')() }}",
+    "{{ ti.xcom_pull.call }}",
+    "{{ [].map.constructor }}",
+    "{{ cycler.prototype }}",
+    "{{ params.toString }}",
+    "{{ process.env }}",
+    "{{ globalThis }}",
+    "{{ logical_date.constructor }}",
+    "{{ (params | groupby('constructor')).x }}",
+  ])("reach no constructor, prototype or global: %s", async (source) => {
+    expect((await run(source)).outcome.state).toBe("failed");
+  });
+
+  it("give native values through template()", async () => {
+    const native = async (source: string) => returnValue((await run(template(source))).outcome);
+    expect(await native("{{ params.limit }}")).toBe(3);
+    expect(await native(" {{ ti.xcom_pull('up') }} ")).toEqual({ rows: 3 });
+    expect(await native("[{{ params.limit }}, 4]")).toEqual([3, 4]);
+    expect(await native("n{{ params.limit }}")).toBe("n3");
+  });
+
+  it("are rendered at every depth of declared fields, and a field may be a function of the context", async () => {
+    class Copy extends BaseOperator<{ env: Record<string, string[]>; note: string; raw: string }, unknown, "env" | "note"> {
+      static override readonly templateFields = ["env", "note"];
+      async execute() {
+        return { env: this.options.env, note: this.options.note, raw: this.options.raw };
+      }
+    }
+    const definition = define(() => {
+      new Copy({ taskId: "t", env: { A: ["{{ ds }}"] }, note: async (ctx) => `run ${ctx.run.runId}`, raw: "{{ ds }}" });
+    });
+    const { outcome } = await runOneTask(definition);
+    expect(returnValue(outcome)).toEqual({ env: { A: ["2024-01-31"] }, note: "run manual__1", raw: "{{ ds }}" });
+    expect(outcome).toMatchObject({ renderedFields: { env: { A: ["2024-01-31"] }, note: "run manual__1" } });
+  });
+});

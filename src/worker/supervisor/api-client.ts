@@ -1,0 +1,90 @@
+import http from "node:http";
+import https from "node:https";
+import { gunzipSync } from "node:zlib";
+import { BaramError } from "../../platform/index.ts";
+
+/** The API answered, but not with success. */
+export class ApiRefusal extends BaramError {
+  readonly status: number;
+
+  constructor(status: number, code: string, message: string) {
+    super(code, message, { status });
+    this.status = status;
+  }
+}
+
+export type ApiClient = {
+  /** Throws ApiRefusal for an answer that is no success; another error = the API could not be reached. */
+  post<T>(path: string, body: unknown, token?: string): Promise<T>;
+  getModule(hash: string, token: string): Promise<{ code: string; externals: string[] }>;
+  close(): void;
+};
+
+const TIMEOUT_MS = 30_000;
+
+/** Talks to the execution API at `baseUrl`, e.g. http://127.0.0.1:8080/execution, over kept-alive connections. */
+export function createApiClient(baseUrl: string): ApiClient {
+  const base = new URL(baseUrl.endsWith("/") ? baseUrl : `${baseUrl}/`);
+  const transport = base.protocol === "https:" ? https : http;
+  const agent = new transport.Agent({ keepAlive: true, maxSockets: 16 });
+
+  function send(
+    method: string,
+    path: string,
+    token: string | undefined,
+    body: string | null,
+  ): Promise<{ headers: http.IncomingHttpHeaders; body: Buffer }> {
+    return new Promise((resolve, reject) => {
+      const headers: Record<string, string | number> = { accept: "application/json" };
+      if (body !== null) {
+        headers["content-type"] = "application/json";
+        headers["content-length"] = Buffer.byteLength(body);
+      }
+      if (token) headers.authorization = `Bearer ${token}`;
+      const request = transport.request(new URL(path, base), { method, agent, headers, timeout: TIMEOUT_MS }, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+        answer.on("error", reject);
+        answer.on("end", () => {
+          const whole = Buffer.concat(chunks);
+          const status = answer.statusCode ?? 0;
+          if (status >= 200 && status < 300) resolve({ headers: answer.headers, body: whole });
+          else reject(readRefusal(status, whole));
+        });
+      });
+      request.on("timeout", () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)));
+      request.on("error", reject);
+      request.end(body ?? undefined);
+    });
+  }
+  return {
+    async post<T>(path: string, body: unknown, token?: string) {
+      const answer = await send("POST", path, token, JSON.stringify(body));
+      return JSON.parse(answer.body.toString("utf8")) as T;
+    },
+    async getModule(hash, token) {
+      const answer = await send("GET", `baram/modules/${hash}`, token, null);
+      const externals = JSON.parse(String(answer.headers["x-baram-externals"] ?? "[]")) as string[];
+      return { code: gunzipSync(answer.body).toString("utf8"), externals };
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+function readRefusal(status: number, body: Buffer): ApiRefusal {
+  let reason = `http_${status}`;
+  let message = `the API answered ${status}`;
+  try {
+    const { detail } = JSON.parse(body.toString("utf8")) as { detail?: { reason?: string; message?: string } };
+    reason = detail?.reason ?? reason;
+    message = detail?.message ?? message;
+  } catch {
+    // a proxy's page, not ours
+  }
+  return new ApiRefusal(status, reason, message);
+}
+
+/** Whether asking again may help: the API is away, restarting or overloaded. */
+export function isTransient(error: unknown): boolean {
+  return !(error instanceof ApiRefusal) || error.status >= 500 || error.status === 429;
+}

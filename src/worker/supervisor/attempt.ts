@@ -1,0 +1,91 @@
+/**
+ * One try in a supervisor's hands:
+ * - starting: the API is asked to let it run; left for running, or dropped when it is not ours to start;
+ * - running: its runner has it, and it is in every heartbeat;
+ * - reporting: its end is on its way to the API. No heartbeat: what ends now is the API's to decide;
+ * - over: stored, or refused because the try had been taken away. Never left.
+ * `isLost` stands beside these: the API said that the try is no longer ours. It is stopped, and nothing of it is reported.
+ */
+import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
+import { toError } from "../../platform/index.ts";
+import { createMasker, isSensitiveName, type LogLine, type LogWriter, type Masker } from "../../task-logs/index.ts";
+import { type ApiClient, isTransient } from "./api-client.ts";
+import type { Runner } from "./runner-process.ts";
+
+export type AttemptState = "starting" | "running" | "reporting" | "over";
+
+export type Attempt = {
+  readonly workload: ExecuteTask | ExecuteCallback;
+  readonly id: string;
+  readonly runner: Runner;
+  readonly masker: Masker;
+  readonly log: LogWriter;
+  state: AttemptState;
+  token: string;
+  startedAt: number;
+  isLost: boolean;
+  /** Why the supervisor stopped it, when it did: then this is its outcome, whatever the runner still says. */
+  stopReason: { name: string; message: string } | null;
+  timers: NodeJS.Timeout[];
+};
+
+export function idOf(workload: ExecuteTask | ExecuteCallback): string {
+  return workload.type === "ExecuteTask" ? workload.ti.id : workload.callbackId;
+}
+
+export function note(attempt: Attempt, level: LogLine["level"], event: string, facts: Record<string, unknown> = {}): void {
+  attempt.log.write({ timestamp: new Date().toISOString(), level, event, logger: "baram", ...facts });
+}
+
+/** The outcome with every secret the try had read hidden in what will be shown. XComs are data and stay. */
+export function maskOutcome(outcome: Outcome, masker: Masker): Outcome {
+  const fields =
+    outcome.renderedFields && (JSON.parse(masker.mask(JSON.stringify(outcome.renderedFields))) as typeof outcome.renderedFields);
+  const shown = fields ? { ...outcome, renderedFields: fields } : outcome;
+  if (shown.state !== "failed") return shown.state === "skipped" ? { ...shown, reason: masker.mask(shown.reason) } : shown;
+  const { error } = shown;
+  return {
+    ...shown,
+    error: { name: error.name, message: masker.mask(error.message), stack: error.stack && masker.mask(error.stack) },
+  };
+}
+
+export function platformFailure(name: string, message: string): Outcome {
+  return { state: "failed", retryable: true, error: { name, message, stack: null }, xcoms: [] };
+}
+
+/** Passes a runner's call on to the API with the try's token, and remembers the secrets in the answer. */
+export async function forwardCall(client: ApiClient, attempt: Attempt, method: RunnerMethod, params: unknown): Promise<unknown> {
+  for (let tries = 0; ; tries++) {
+    try {
+      const { result } = await client.post<{ result: unknown }>("baram/call", { method, params }, attempt.token);
+      if (method === "getConnection") rememberConnection(attempt.masker, result as RunnerCalls["getConnection"]["result"]);
+      if (method === "getVariable") rememberVariable(attempt.masker, params, result as RunnerCalls["getVariable"]["result"]);
+      return result;
+    } catch (error) {
+      // Reads and guarded writes: asking again is safe, and outlasts a restart of the API.
+      if (!isTransient(error) || tries >= 60 || attempt.isLost) throw toError(error);
+      await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, 50 * 2 ** tries)));
+    }
+  }
+}
+
+function rememberConnection(masker: Masker, connection: RunnerCalls["getConnection"]["result"]): void {
+  if (!connection) return;
+  if (connection.password) masker.add(connection.password);
+  for (const [name, value] of Object.entries(connection.extra))
+    if (typeof value === "string" && isSensitiveName(name)) masker.add(value);
+}
+
+function rememberVariable(masker: Masker, params: unknown, variable: RunnerCalls["getVariable"]["result"]): void {
+  const { key } = params as RunnerCalls["getVariable"]["params"];
+  if (variable && isSensitiveName(key)) masker.add(variable.value);
+}
+
+export function newMasker(): Masker {
+  return createMasker();
+}
+
+export function contextForRunner({ token: _token, ...context }: RunContext): Omit<RunContext, "token"> {
+  return context;
+}

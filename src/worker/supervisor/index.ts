@@ -1,0 +1,1 @@
+export { createSupervisor, type Supervisor, type SupervisorEvents, type SupervisorOptions } from "./supervisor.ts";

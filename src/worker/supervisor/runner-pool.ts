@@ -1,0 +1,139 @@
+import { availableParallelism } from "node:os";
+import { type Runner, type RunnerEvents, startRunner } from "./runner-process.ts";
+
+export type RunnerPoolOptions = {
+  maxRunners: number;
+  entry: string;
+  environment: Readonly<Record<string, string>>;
+  maxLineBytes: number;
+  recycleAfterTries: number;
+  recycleRssBytes: number;
+  idleTimeoutMs: number;
+  /** true = every try gets a process of its own. */
+  freshProcessPerTry: boolean;
+};
+
+export type RunnerPool = {
+  /** A runner for a try of this module: one that has it loaded, or has none yet; null = wait for `onFree`. */
+  take(moduleHash: string, waiting: number): Runner | null;
+  /** The try is over; the runner is kept warm or replaced. */
+  release(runner: Runner): void;
+  all(): readonly Runner[];
+  /** Ends idle runners now and lets no new one start. */
+  close(): void;
+};
+
+/** An expected wait below this is shorter than a process's boot: another runner would come too late to help. */
+const WORTH_A_BOOT_MS = 150;
+
+export function createRunnerPool(
+  options: RunnerPoolOptions,
+  onFree: () => void,
+  eventsFor: (runner: () => Runner) => RunnerEvents,
+): RunnerPool {
+  const runners = new Set<Runner>();
+  const busySince = new Map<Runner, number>();
+  let meanBusyMs = 0;
+  let closed = false;
+
+  const start = (): void => {
+    let self: Runner | null = null;
+    const get = (): Runner => {
+      if (!self) throw new Error("runner used before it was started");
+      return self;
+    };
+    const events = eventsFor(get);
+    self = startRunner({
+      ...options,
+      on: {
+        ...events,
+        ready() {
+          get().idleSince = Date.now();
+          onFree();
+        },
+        ended(how) {
+          runners.delete(get());
+          busySince.delete(get());
+          events.ended(how);
+          onFree();
+        },
+      },
+    });
+    runners.add(self);
+  };
+
+  /** Boots another runner if those at work would not get to the waiting tries sooner. */
+  function grow(waiting: number): void {
+    const booting = [...runners].filter((runner) => runner.state === "booting").length;
+    if (closed || runners.size >= options.maxRunners || booting >= Math.min(waiting, availableParallelism())) return;
+    const busy = [...runners].filter((runner) => runner.state === "busy");
+    if (busy.length > 0) {
+      const now = Date.now();
+      const oldest = Math.max(...busy.map((runner) => now - (busySince.get(runner) ?? now)));
+      const expectedMs = (Math.max(1, waiting - booting) / busy.length) * Math.max(meanBusyMs, oldest);
+      if (expectedMs < WORTH_A_BOOT_MS) return;
+    }
+    start();
+  }
+
+  const timer = setInterval(() => {
+    // The longest-serving idle ones go; one stays warm.
+    const idle = [...runners].filter((runner) => runner.state === "idle").sort((a, b) => a.idleSince - b.idleSince);
+    for (const runner of idle) {
+      if (runners.size <= 1 || Date.now() - runner.idleSince < options.idleTimeoutMs) return;
+      retire(runner);
+    }
+  }, 1_000);
+  timer.unref();
+
+  function retire(runner: Runner): void {
+    runners.delete(runner);
+    runner.state = "ended";
+    runner.kill();
+  }
+
+  return {
+    all: () => [...runners],
+    take(moduleHash, waiting) {
+      const idle = [...runners].filter((runner) => runner.state === "idle");
+      const runner = idle.find((one) => one.moduleHash === moduleHash) ?? idle.find((one) => one.moduleHash === null);
+      if (!runner && idle[0] && runners.size >= options.maxRunners) {
+        // All warm runners hold other modules: the one idle longest makes room.
+        retire(idle.reduce((a, b) => (a.idleSince <= b.idleSince ? a : b)));
+      }
+      if (!runner) {
+        grow(waiting);
+        return null;
+      }
+      runner.state = "busy";
+      runner.moduleHash = moduleHash;
+      busySince.set(runner, Date.now());
+      return runner;
+    },
+    release(runner) {
+      const busyMs = Date.now() - (busySince.get(runner) ?? Date.now());
+      meanBusyMs = meanBusyMs === 0 ? busyMs : meanBusyMs * 0.8 + busyMs * 0.2;
+      busySince.delete(runner);
+      if (runner.state !== "busy") return;
+      runner.triesServed++;
+      if (
+        closed ||
+        options.freshProcessPerTry ||
+        runner.triesServed >= options.recycleAfterTries ||
+        runner.rssBytes > options.recycleRssBytes
+      ) {
+        retire(runner);
+      } else {
+        runner.sweep();
+        runner.state = "idle";
+        runner.idleSince = Date.now();
+      }
+      onFree();
+    },
+    close() {
+      closed = true;
+      clearInterval(timer);
+      for (const runner of runners) if (runner.state !== "busy") retire(runner);
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * One runner process as its supervisor sees it:
+ * - booting: started, has not said `ready`;
+ * - idle: may be given a try; `moduleHash` is the module it has loaded, null = none yet;
+ * - busy: has a try; left by its `idle` message (outcome and callbacks done);
+ * - ended: its process is gone, or it broke the wire. Never left.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import type { Duplex, Readable } from "node:stream";
+import { createLineSplitter } from "../../task-logs/index.ts";
+import { type FromRunner, openWire, type ToRunner, type Wire } from "../wire/index.ts";
+import { hasChildren, killMarked, RUNNER_MARK, signalGroup } from "./process-tree.ts";
+
+export type RunnerState = "booting" | "idle" | "busy" | "ended";
+export type RunnerEvents = {
+  ready(): void;
+  message(message: Exclude<FromRunner, { type: "ready" }>): void;
+  /** A line the task wrote to its stdout or stderr. */
+  output(line: string, stream: "stdout" | "stderr"): void;
+  /** Once, when the process is gone. */
+  ended(how: string): void;
+};
+
+export type RunnerOptions = {
+  /** Path of the runner's entry in dist. */
+  entry: string;
+  environment: Readonly<Record<string, string>>;
+  maxLineBytes: number;
+  on: RunnerEvents;
+};
+
+export type Runner = {
+  readonly pid: number;
+  state: RunnerState;
+  moduleHash: string | null;
+  triesServed: number;
+  rssBytes: number;
+  idleSince: number;
+  send(message: ToRunner): void;
+  /** SIGTERM to the group; the runner turns it into an abort of the task. */
+  terminate(): void;
+  /** SIGKILL to everything the runner ever started. */
+  kill(): void;
+  /** Ends what a task left running behind it. */
+  sweep(): void;
+};
+
+export function startRunner(options: RunnerOptions): Runner {
+  const id = randomUUID();
+  const child: ChildProcess = spawn(process.execPath, ["--enable-source-maps", options.entry], {
+    // Its own process group: a Ctrl-C at the terminal does not reach it, a kill reaches all of it.
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+    env: { ...options.environment, [RUNNER_MARK]: id },
+  });
+  const { on } = options;
+  let endedBy: string | null = null;
+  let wire: Wire<ToRunner> | null = null;
+
+  const runner: Runner = {
+    pid: child.pid ?? 0,
+    state: "booting",
+    moduleHash: null,
+    triesServed: 0,
+    rssBytes: 0,
+    idleSince: 0,
+    send(message) {
+      // A wire that breaks is reported by `ended`.
+      wire?.send(message).catch(() => {});
+    },
+    terminate: () => void signalGroup(runner.pid, "SIGTERM"),
+    kill() {
+      signalGroup(runner.pid, "SIGKILL");
+      killMarked(id, null);
+    },
+    sweep() {
+      if (hasChildren(runner.pid)) killMarked(id, runner.pid);
+    },
+  };
+  const end = (how: string) => {
+    if (endedBy !== null) return;
+    endedBy = how;
+    runner.state = "ended";
+    killMarked(id, null);
+    on.ended(how);
+  };
+  child.once("error", (error) => end(`could not be started: ${error.message}`));
+  // `close` and not `exit`: the last lines of its output are in by then. A forked child may hold the pipes open, hence the timer.
+  child.once("exit", (code, signal) => {
+    runner.state = "ended";
+    const how = signal
+      ? `was killed by ${signal}${signal === "SIGKILL" ? " (out of memory, or kill -9)" : ""}`
+      : `ended with exit code ${code}`;
+    setTimeout(() => end(how), 100).unref();
+    child.once("close", () => end(how));
+  });
+  if (child.pid === undefined) return runner;
+
+  for (const [stream, name] of [
+    [child.stdout, "stdout"],
+    [child.stderr, "stderr"],
+  ] as const) {
+    const lines = createLineSplitter(options.maxLineBytes, (line) => on.output(line, name));
+    stream?.on("data", (chunk: Buffer) => lines.push(chunk));
+    stream?.on("end", () => lines.end());
+    stream?.on("error", () => {});
+  }
+  wire = openWire<FromRunner, ToRunner>(child.stdio[3] as Duplex & Readable, {
+    message(message) {
+      if (message.type === "ready") {
+        if (runner.state === "booting") runner.state = "idle";
+        on.ready();
+      } else on.message(message);
+    },
+    close(fault) {
+      // Without its wire a runner is of no use, and what it says cannot be trusted after a fault.
+      if (fault) runner.kill();
+      else setTimeout(() => endedBy === null && runner.kill(), 1_000).unref();
+    },
+  });
+  return runner;
+}

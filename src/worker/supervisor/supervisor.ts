@@ -1,0 +1,402 @@
+import { hostname, userInfo } from "node:os";
+import type { CallbackRequest, ExecuteTask, HeartbeatAnswer, Outcome, Workload } from "../../contracts/index.ts";
+import { type Logger, sleep, toError } from "../../platform/index.ts";
+import { createLogWriter } from "../../task-logs/index.ts";
+import type { FromRunner } from "../wire/index.ts";
+import { ApiRefusal, createApiClient } from "./api-client.ts";
+import { type Attempt, contextForRunner, forwardCall, idOf, maskOutcome, newMasker, note, platformFailure } from "./attempt.ts";
+import { createBatcher } from "./batcher.ts";
+import { createModuleStore } from "./module-store.ts";
+import { createRunnerPool } from "./runner-pool.ts";
+import type { Runner } from "./runner-process.ts";
+
+export type SupervisorOptions = {
+  /** The execution API, e.g. http://127.0.0.1:8080/execution. */
+  apiUrl: string;
+  concurrency: number;
+  runnerEntry: string;
+  /** What a runner's environment is: nothing of Baram's own, no token. */
+  environment: Readonly<Record<string, string>>;
+  cacheFolder: string;
+  resolveFrom: readonly string[];
+  logFolder: string;
+  maxLineBytes: number;
+  maxFileBytes: number;
+  heartbeatSec: number;
+  /** Heartbeats that may fail in a row before the running tries are stopped. */
+  maxFailedHeartbeats: number;
+  killGraceSec: number;
+  retryWindowSec: number;
+  recycleAfterTries: number;
+  recycleMemoryMb: number;
+  idleRunnerSec: number;
+  freshProcessPerTry: boolean;
+};
+
+export type SupervisorEvents = {
+  /** The workload is off our hands: reported, or refused by the API. */
+  done(id: string): void;
+  /** Nobody ran it; it may be queued again. */
+  notStarted(id: string, reason: string): void;
+};
+
+export type Supervisor = {
+  accept(workloads: readonly Workload[]): void;
+  revoke(id: string): void;
+  /** Lets what runs end within the grace, stops the rest, and resolves when all of it is reported. */
+  drain(graceMs: number): Promise<void>;
+};
+
+type Queued = { workload: Workload; modulePath: string | null };
+
+/** Runs workloads in warm runner processes and speaks for them to the execution API. Holds their tokens; no user code runs here. */
+export function createSupervisor(options: SupervisorOptions, events: SupervisorEvents, logger: Logger): Supervisor {
+  const client = createApiClient(options.apiUrl);
+  const retryWindowMs = options.retryWindowSec * 1_000;
+  const batcher = createBatcher(client, logger, { retryWindowMs, maxInFlight: 2 });
+  const modules = createModuleStore(client, {
+    cacheFolder: options.cacheFolder,
+    resolveFrom: options.resolveFrom,
+    retryWindowMs: 60_000,
+  });
+  const queue: Queued[] = [];
+  const attempts = new Map<string, Attempt>();
+  const byRunner = new Map<Runner, Attempt>();
+  const host = hostname();
+  const user = userInfo().username;
+  let draining = false;
+  let pumpTimer: NodeJS.Timeout | null = null;
+  let failedHeartbeats = 0;
+
+  const pool = createRunnerPool(
+    {
+      maxRunners: options.concurrency,
+      entry: options.runnerEntry,
+      environment: options.environment,
+      maxLineBytes: options.maxLineBytes,
+      recycleAfterTries: options.recycleAfterTries,
+      recycleRssBytes: options.recycleMemoryMb * 1024 * 1024,
+      idleTimeoutMs: options.idleRunnerSec * 1_000,
+      freshProcessPerTry: options.freshProcessPerTry,
+    },
+    () => pump(),
+    (runner) => ({
+      ready() {},
+      message: (message) => onMessage(runner(), message),
+      output: (line, stream) => onOutput(runner(), line, stream),
+      ended: (how) => onRunnerEnded(runner(), how),
+    }),
+  );
+  const beat = setInterval(() => void heartbeat(), options.heartbeatSec * 1_000);
+
+  function pump(): void {
+    if (pumpTimer) clearTimeout(pumpTimer);
+    pumpTimer = null;
+    for (let at = 0; at < queue.length && !draining; ) {
+      const next = queue[at];
+      const runner = next?.modulePath ? pool.take(next.workload.moduleHash, queue.length) : null;
+      if (!next?.modulePath) {
+        at++;
+        continue;
+      }
+      if (!runner) {
+        // Tries of another module may still find their warm runner further down the queue.
+        at = queue.findIndex((one, index) => index > at && one.workload.moduleHash !== next.workload.moduleHash);
+        if (at === -1) break;
+        continue;
+      }
+      queue.splice(at, 1);
+      void start(next.workload, next.modulePath, runner);
+    }
+    if (queue.length > 0 && !draining) pumpTimer = setTimeout(pump, 100);
+  }
+
+  async function start(workload: Workload, modulePath: string, runner: Runner): Promise<void> {
+    const masker = newMasker();
+    const log = createLogWriter({
+      folder: options.logFolder,
+      path: workload.logPath,
+      maxLineBytes: options.maxLineBytes,
+      maxFileBytes: options.maxFileBytes,
+      masker,
+      onFault: (error) => logger.error({ path: workload.logPath, error: error.message }, "a task's log cannot be written"),
+    });
+    const attempt: Attempt = {
+      workload,
+      id: idOf(workload),
+      runner,
+      masker,
+      log,
+      state: "starting",
+      token: workload.token,
+      startedAt: Date.now(),
+      isLost: false,
+      stopReason: null,
+      timers: [],
+    };
+    attempts.set(attempt.id, attempt);
+    byRunner.set(runner, attempt);
+    try {
+      if (workload.type === "ExecuteTask") await startTask(attempt, workload, modulePath);
+      else await startCallback(attempt, modulePath);
+    } catch (error) {
+      attempt.state = "over";
+      attempts.delete(attempt.id);
+      byRunner.delete(runner);
+      pool.release(runner);
+      if (error instanceof ApiRefusal) {
+        logger.debug({ id: attempt.id, error: error.message }, "a workload was not ours to start");
+        events.done(attempt.id);
+      } else events.notStarted(attempt.id, toError(error).message);
+    }
+  }
+
+  async function startTask(attempt: Attempt, workload: ExecuteTask, modulePath: string): Promise<void> {
+    const context = await batcher.run({
+      id: attempt.id,
+      token: workload.token,
+      hostname: host,
+      unixname: user,
+      pid: attempt.runner.pid,
+    });
+    attempt.token = context.token;
+    attempt.state = "running";
+    attempt.startedAt = Date.now();
+    const { ti } = workload;
+    note(attempt, "debug", `try ${ti.tryNumber} of ${context.maxTries + 1} starts on ${host}, process ${attempt.runner.pid}`);
+    if (attempt.runner.state === "ended")
+      return report(attempt, platformFailure("RunnerDiedError", "the task's process ended before the task started"));
+    const facts = {
+      id: ti.id,
+      dagId: ti.dagId,
+      runId: ti.runId,
+      taskId: ti.taskId,
+      mapIndex: ti.mapIndex,
+      tryNumber: ti.tryNumber,
+    };
+    attempt.runner.send({ type: "run", modulePath, ti: facts, context: contextForRunner(context) });
+    if (context.executionTimeoutSec === null) return;
+    // The runner keeps the time-out itself; this is for a task that holds its event loop and cannot.
+    const limitMs = (context.executionTimeoutSec + options.killGraceSec) * 1_000;
+    attempt.timers.push(
+      setTimeout(
+        () =>
+          stop(
+            attempt,
+            "TaskTimeoutError",
+            `the task ran longer than its executionTimeout of ${context.executionTimeoutSec} s and did not stop when asked`,
+            0,
+          ),
+        limitMs,
+      ),
+    );
+  }
+
+  async function startCallback(attempt: Attempt, modulePath: string): Promise<void> {
+    const { request } = await client.post<{ request: CallbackRequest }>(`baram/callbacks/${attempt.id}/start`, {}, attempt.token);
+    attempt.state = "running";
+    attempt.runner.send({ type: "callback", modulePath, request });
+  }
+
+  function onMessage(runner: Runner, message: Exclude<FromRunner, { type: "ready" }>): void {
+    const attempt = byRunner.get(runner);
+    switch (message.type) {
+      case "log":
+        attempt?.log.write({
+          timestamp: new Date().toISOString(),
+          level: message.level,
+          event: message.message,
+          logger: "task",
+          ...message.facts,
+        });
+        return;
+      case "call":
+        if (!attempt) return;
+        forwardCall(client, attempt, message.method, message.params).then(
+          (result) => runner.send({ type: "answer", call: message.call, ok: true, result }),
+          (error: Error) =>
+            runner.send({
+              type: "answer",
+              call: message.call,
+              ok: false,
+              code: error instanceof ApiRefusal ? error.code : "api_unreachable",
+              message: error.message,
+            }),
+        );
+        return;
+      case "outcome":
+        if (attempt?.state === "running" && attempt.workload.type === "ExecuteTask") void report(attempt, message.outcome);
+        return;
+      case "idle":
+        runner.rssBytes = message.rssBytes;
+        if (attempt) {
+          if (attempt.workload.type === "ExecuteCallback") void reportCallback(attempt, "success");
+          byRunner.delete(runner);
+          void attempt.log.flush();
+        }
+        pool.release(runner);
+        return;
+    }
+  }
+
+  function onOutput(runner: Runner, line: string, stream: "stdout" | "stderr"): void {
+    const attempt = byRunner.get(runner);
+    if (attempt)
+      attempt.log.write({
+        timestamp: new Date().toISOString(),
+        level: stream === "stderr" ? "error" : "info",
+        event: line,
+        logger: `task.${stream}`,
+      });
+    else if (line.trim() !== "") logger.debug({ line }, "output of a runner without a task");
+  }
+
+  function onRunnerEnded(runner: Runner, how: string): void {
+    const attempt = byRunner.get(runner);
+    byRunner.delete(runner);
+    if (!attempt) return;
+    if (attempt.workload.type === "ExecuteCallback") return void reportCallback(attempt, "failed");
+    if (attempt.state === "running") void report(attempt, platformFailure("RunnerDiedError", `the task's process ${how}`));
+    else void attempt.log.flush();
+  }
+
+  async function report(attempt: Attempt, outcome: Outcome): Promise<void> {
+    if (attempt.state !== "running") return;
+    attempt.state = "reporting";
+    for (const timer of attempt.timers) clearTimeout(timer);
+    if (attempt.isLost) {
+      note(attempt, "warn", "the try was taken away from this worker; what it did is not recorded");
+    } else {
+      const decided = attempt.stopReason ? platformFailure(attempt.stopReason.name, attempt.stopReason.message) : outcome;
+      const shown = maskOutcome(decided, attempt.masker);
+      const seconds = ((Date.now() - attempt.startedAt) / 1_000).toFixed(3);
+      if (shown.state === "failed" && decided !== outcome) note(attempt, "error", shown.error.message);
+      else if (shown.state === "failed" && /^(RunnerDied)/.test(shown.error.name)) note(attempt, "error", shown.error.message);
+      note(attempt, "info", `the try ended: ${shown.state} after ${seconds} s`);
+      try {
+        await batcher.finish({ id: attempt.id, token: attempt.token, outcome: shown });
+      } catch (error) {
+        note(attempt, "error", `the end of the try was not taken: ${toError(error).message}`);
+        logger.warn({ id: attempt.id, error: toError(error).message }, "the end of a try was not taken");
+      }
+    }
+    attempt.state = "over";
+    await attempt.log.flush();
+    attempts.delete(attempt.id);
+    events.done(attempt.id);
+  }
+
+  async function reportCallback(attempt: Attempt, state: "success" | "failed"): Promise<void> {
+    if (attempt.state === "over") return;
+    attempt.state = "over";
+    await client
+      .post(`baram/callbacks/${attempt.id}/end`, { state }, attempt.token)
+      .catch((error: Error) => logger.warn({ error: error.message }, "the end of a callback could not be reported"));
+    await attempt.log.flush();
+    attempts.delete(attempt.id);
+    events.done(attempt.id);
+  }
+
+  /** Asks the task to stop, and makes it stop when the grace is over. */
+  function stop(attempt: Attempt, name: string, message: string, graceMs = options.killGraceSec * 1_000): void {
+    if (attempt.state !== "running" && attempt.state !== "starting") return;
+    attempt.stopReason ??= { name, message };
+    attempt.runner.send({ type: "cancel", reason: message });
+    attempt.runner.terminate();
+    attempt.timers.push(
+      setTimeout(() => {
+        if (byRunner.get(attempt.runner) === attempt && attempt.state !== "over") attempt.runner.kill();
+      }, graceMs),
+    );
+  }
+
+  async function heartbeat(): Promise<void> {
+    const running = [...attempts.values()].filter(
+      (attempt) => attempt.state === "running" && attempt.workload.type === "ExecuteTask",
+    );
+    if (running.length === 0) return;
+    try {
+      const answer = await client.post<HeartbeatAnswer>("baram/heartbeat", {
+        tries: running.map(({ id, token }) => ({ id, token })),
+      });
+      failedHeartbeats = 0;
+      for (const { id, token } of answer.running) {
+        const attempt = attempts.get(id);
+        if (attempt && token) attempt.token = token;
+      }
+      for (const id of answer.lost) {
+        const attempt = attempts.get(id);
+        // It may have ended while the heartbeat was on its way.
+        if (attempt?.state !== "running") continue;
+        attempt.isLost = true;
+        note(attempt, "warn", "the try is no longer this worker's (cleared, marked, timed out or taken for dead); it is stopped");
+        stop(attempt, "TryLostError", "the try was taken away");
+      }
+    } catch (error) {
+      failedHeartbeats++;
+      logger.warn({ error: toError(error).message, failedHeartbeats }, "a heartbeat failed");
+      if (failedHeartbeats < options.maxFailedHeartbeats) return;
+      for (const attempt of running) {
+        note(
+          attempt,
+          "error",
+          `no heartbeat could be delivered ${failedHeartbeats} times in a row; the task is stopped, since another worker may have it by now`,
+        );
+        stop(attempt, "ApiUnreachableError", "the worker could not reach the API for too long");
+      }
+    }
+  }
+
+  return {
+    accept(workloads) {
+      for (const workload of workloads) {
+        const id = idOf(workload);
+        // Delivered twice: the first one counts.
+        if (attempts.has(id) || queue.some((one) => idOf(one.workload) === id)) continue;
+        if (draining) {
+          events.notStarted(id, "the worker is shutting down");
+          continue;
+        }
+        const entry: Queued = { workload, modulePath: null };
+        queue.push(entry);
+        modules.pathOf(workload.moduleHash, workload.token).then(
+          (path) => {
+            entry.modulePath = path;
+            pump();
+          },
+          (error: Error) => {
+            const at = queue.indexOf(entry);
+            if (at === -1) return;
+            queue.splice(at, 1);
+            logger.warn({ id, error: error.message }, "a workload's module could not be fetched");
+            events.notStarted(id, error.message);
+          },
+        );
+      }
+    },
+    revoke(id) {
+      const at = queue.findIndex((one) => idOf(one.workload) === id);
+      if (at !== -1) queue.splice(at, 1);
+      const attempt = attempts.get(id);
+      if (attempt) {
+        attempt.isLost = true;
+        stop(attempt, "RevokedError", "the try was revoked");
+      }
+    },
+    async drain(graceMs) {
+      draining = true;
+      for (const { workload } of queue.splice(0)) events.notStarted(idOf(workload), "the worker is shutting down");
+      pool.close();
+      const deadline = Date.now() + graceMs;
+      const isBusy = () => attempts.size > 0 || byRunner.size > 0;
+      while (isBusy() && Date.now() < deadline) await sleep(20);
+      for (const attempt of attempts.values()) stop(attempt, "WorkerShutdownError", "the worker was shut down");
+      const hardDeadline = Date.now() + options.killGraceSec * 1_000 + 5_000;
+      while (isBusy() && Date.now() < hardDeadline) await sleep(20);
+      clearInterval(beat);
+      if (pumpTimer) clearTimeout(pumpTimer);
+      for (const runner of pool.all()) runner.kill();
+      client.close();
+    },
+  };
+}
