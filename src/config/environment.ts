@@ -13,3 +13,14 @@ export function environmentSecrets(environment: Readonly<Record<string, string |
     variable: (key) => environment[`BARAM_VAR_${key.toUpperCase()}`] ?? null,
   };
 }
+
+/** What user code's processes get of our environment: everything but Baram's own settings and secrets, and Node's debug switches. */
+export function environmentForUserCode(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && !name.startsWith("BARAM_") && name !== "NODE_OPTIONS") kept[name] = value;
+  }
+  return kept;
+}

@@ -210,6 +210,13 @@ export const OPTIONS = {
     max_memory_mb: { kind: "int", default: 512, unit: "MB", min: 64, about: "Memory a DAG file's evaluation may take." },
   },
   workers: {
+    graceful_shutdown_sec: {
+      kind: "float",
+      default: 10,
+      unit: "s",
+      min: 0,
+      about: "How long running tasks may go on when their worker is stopped; then they are stopped and retried.",
+    },
     max_failed_heartbeats: {
       kind: "int",
       default: 8,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { inject } from "vitest";
-import { silentLogger } from "../../src/platform/index.ts";
+import { silentLogger, sleep } from "../../src/platform/index.ts";
 import { openStore, type ServerAddress, type Store } from "../../src/store/index.ts";
 
 export type TestDatabase = {
@@ -31,10 +31,16 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     open,
     async drop() {
       for (const store of stores) await store.close();
-      const { rows } = await admin.query<{ query: string }>("select query from pg_stat_activity where datname = $1", [database]);
+      // A backend takes a moment to leave after its client has closed.
+      let open: { query: string }[] = [];
+      for (let round = 0; round < 50; round++) {
+        open = (await admin.query<{ query: string }>("select query from pg_stat_activity where datname = $1", [database])).rows;
+        if (open.length === 0) break;
+        await sleep(20);
+      }
       await admin.query(`drop database ${database} with (force)`);
       await admin.close();
-      if (rows.length > 0) throw new Error(`the test leaked ${rows.length} database connection(s), last at: ${rows[0]?.query}`);
+      if (open.length > 0) throw new Error(`the test leaked ${open.length} database connection(s), last at: ${open[0]?.query}`);
     },
   };
 }

@@ -13,26 +13,37 @@ create table dag_module (
 );
 
 create table dag_file (
-  filename text primary key,
+  bundle_name text not null,
+  filename text not null,
   inputs_hash text not null,
+  inputs text[] not null default '{}',
+  -- the last good version's module and text
   module_hash text references dag_module (hash),
-  parsed_at timestamptz not null default now()
+  source text,
+  parsed_at timestamptz not null default now(),
+  primary key (bundle_name, filename)
 );
 
 create table import_error (
   id bigint generated always as identity primary key,
   "timestamp" timestamptz not null default now(),
-  filename text not null unique,
+  bundle_name text not null,
+  filename text not null,
+  kind text not null,
+  -- where in which file; the file may be a helper's
+  file text not null,
   line int,
   "column" int,
   message text not null,
-  stacktrace text not null
+  stacktrace text not null default '',
+  unique (bundle_name, filename)
 );
 
 create table dag (
   dag_id text primary key,
   display_name text,
   description text,
+  bundle_name text not null,
   filename text not null,
   tags text[] not null default '{}',
   owners text[] not null default '{}',
@@ -53,7 +64,7 @@ create table dag (
   last_parsed_time timestamptz not null default now()
 );
 create index dag_due on dag (next_dagrun_create_after) where not is_paused and not is_stale and next_dagrun_create_after is not null;
-create index dag_filename on dag (filename);
+create index dag_filename on dag (bundle_name, filename);
 
 create table dag_version (
   id uuid primary key default gen_random_uuid(),

@@ -1,0 +1,12 @@
+import type { Config } from "../config/index.ts";
+import { startApiServerPart } from "./parts/api-server-part.ts";
+import { runRole } from "./role.ts";
+
+/** `baram api-server`: the public API and the execution API. */
+export function runApiServer(config: Config): Promise<void> {
+  return runRole(config, "api-server", async (store, logger) => {
+    const part = await startApiServerPart(config, store, logger);
+    logger.info({ url: part.url }, "listening");
+    return part;
+  });
+}

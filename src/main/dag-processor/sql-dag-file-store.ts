@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import type { SerializedDag } from "../../contracts/index.ts";
+import type { DagFileStore } from "../../dag-files/index.ts";
+import type { Clock } from "../../platform/index.ts";
+import { canonicalJson } from "../../serialized/index.ts";
+import {
+  clearImportError,
+  type Db,
+  ensurePool,
+  forgetMissingFiles,
+  lastScheduledRun,
+  listDagFiles,
+  type Store,
+  saveDag,
+  saveDagFile,
+  saveImportError,
+  saveModule,
+  saveVersion,
+  setNextRun,
+  staleOthers,
+} from "../../store/index.ts";
+import { describe, nextRun, restrictionOf } from "../../timetables/index.ts";
+
+export type SqlDagFileStoreOptions = {
+  pausedAtCreation: boolean;
+  /** Bundles whose DAGs start active whatever the option says: the examples. */
+  activeBundles: readonly string[];
+  executors: readonly string[];
+};
+
+const compress = promisify(gzip);
+
+/** The dag-processor's results in PostgreSQL; each method is one transaction. */
+export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDagFileStoreOptions): DagFileStore {
+  return {
+    knownFiles: (bundleNames) => listDagFiles(store, bundleNames),
+    async saveDags(save) {
+      const code = await compress(save.module.code);
+      await store.transaction(async (tx) => {
+        await saveModule(tx, { ...save.module, code });
+        // In the order of their ids: two dag-processors that save the same DAGs lock them alike.
+        const dags = [...save.dags].sort((a, b) => (a.dag.dagId < b.dag.dagId ? -1 : 1));
+        for (const { dag, hash } of dags) {
+          const isPaused =
+            dag.isPausedUponCreation ?? (options.pausedAtCreation && !options.activeBundles.includes(save.bundleName));
+          const scheduleHash = hashSchedule(dag);
+          const was = await saveDag(tx, {
+            dag,
+            bundleName: save.bundleName,
+            relativePath: save.relativePath,
+            timetableSummary: describe(dag.timetable),
+            scheduleHash,
+            isPaused,
+          });
+          await saveVersion(tx, { dag, dagHash: hash, moduleHash: save.module.hash });
+          if (was.oldScheduleHash !== scheduleHash || was.wasStale) await scheduleAnew(tx, dag, new Date(clock.now()));
+        }
+        await staleOthers(
+          tx,
+          save.bundleName,
+          save.relativePath,
+          dags.map(({ dag }) => dag.dagId),
+        );
+        await clearImportError(tx, save.bundleName, save.relativePath);
+        await saveDagFile(tx, { ...save, moduleHash: save.module.hash });
+        await tx.query("select pg_notify('baram_scheduler', 'dag')");
+      });
+    },
+    async saveImportError(save) {
+      const { bundleName, relativePath, error } = save;
+      await store.transaction(async (tx) => {
+        await saveDagFile(tx, { ...save, moduleHash: null, source: null });
+        await saveImportError(tx, { bundleName, relativePath, ...error, stacktrace: error.detail ?? "" });
+      });
+    },
+    deactivateMissing: (bundleName, present) => store.transaction((tx) => forgetMissingFiles(tx, bundleName, present)),
+  };
+}
+
+/** When the next run is due follows from the last scheduled one, so an edit of the schedule neither repeats nor skips a date. */
+async function scheduleAnew(tx: Db, dag: SerializedDag, now: Date): Promise<void> {
+  const last = await lastScheduledRun(tx, dag.dagId);
+  await setNextRun(tx, dag.dagId, nextRun(dag.timetable, { last, restriction: restrictionOf(dag), now }));
+}
+
+function hashSchedule(dag: SerializedDag): string {
+  const { timetable, startDate, endDate, catchup, timezone } = dag;
+  const tasks = dag.tasks.map((task) => [task.startDate, task.endDate]).filter(([start, end]) => start || end);
+  return createHash("sha256").update(canonicalJson({ timetable, startDate, endDate, catchup, timezone, tasks })).digest("hex");
+}
+
+/** Pools that every installation has. */
+export async function ensureDefaultPool(db: Db, slots: number): Promise<void> {
+  await ensurePool(db, "default_pool", slots, "The pool of tasks that name none");
+}

@@ -1,0 +1,3 @@
+export { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
+export { createConfiguredDagProcessor } from "./parts/dag-processor-part.ts";
+export { type SchedulerPart, startSchedulerPart } from "./parts/scheduler-part.ts";

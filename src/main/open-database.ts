@@ -1,0 +1,62 @@
+import { randomBytes } from "node:crypto";
+import { type Config, readOrMake } from "../config/index.ts";
+import type { Logger } from "../platform/index.ts";
+import { type EmbeddedServer, openStore, type ServerAddress, type Store, startEmbeddedServer } from "../store/index.ts";
+
+export type Database = {
+  readonly isEmbedded: boolean;
+  readonly server: EmbeddedServer | null;
+  /** A pool for one role. `retryWindowMs`: how long it outlasts a lost connection. */
+  open(role: string, options?: { poolSize?: number; retryWindowMs?: number }): Store;
+  /** Closes every pool, and the embedded server if we started it. */
+  close(): Promise<void>;
+};
+
+/** Long enough for a restart or failover of PostgreSQL: roles wait it out, they do not end. */
+export const ROLE_RETRY_WINDOW_MS = 10 * 60_000;
+const EMBEDDED_DATABASE = "baram";
+
+/** Connects to [database] url, or starts (joins, if it runs) the embedded PostgreSQL of BARAM_HOME. `takeOver`: end it with us. */
+export async function openDatabase(
+  config: Config,
+  logger: Logger,
+  options: { takeOver: boolean } = { takeOver: false },
+): Promise<Database> {
+  const stores: Store[] = [];
+  const server = config.database.url === null ? await startServer(config, logger, options.takeOver) : null;
+  const address: ServerAddress | { url: string } = server
+    ? { ...server.address, database: EMBEDDED_DATABASE }
+    : { url: config.database.url ?? "" };
+  return {
+    isEmbedded: server !== null,
+    server,
+    open(role, { poolSize = config.database.pool_size, retryWindowMs = 5_000 } = {}) {
+      const store = openStore({ address, poolSize, retryWindowMs, applicationName: `baram ${role}`, logger });
+      stores.push(store);
+      return store;
+    },
+    async close() {
+      await Promise.all(stores.map((store) => store.close()));
+      await server?.stop();
+    },
+  };
+}
+
+async function startServer(config: Config, logger: Logger, takeOver: boolean): Promise<EmbeddedServer> {
+  const password = readOrMake(config.home, "postgres_password", () => randomBytes(18).toString("base64url"));
+  const server = await startEmbeddedServer({ home: config.home, password, logger, takeOver });
+  const admin = openStore({
+    address: server.address,
+    poolSize: 1,
+    retryWindowMs: 10_000,
+    applicationName: "baram setup",
+    logger,
+  });
+  try {
+    const { rows } = await admin.query("select 1 from pg_database where datname = $1", [EMBEDDED_DATABASE]);
+    if (rows.length === 0) await admin.query(`create database ${EMBEDDED_DATABASE}`);
+  } finally {
+    await admin.close();
+  }
+  return server;
+}

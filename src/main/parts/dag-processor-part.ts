@@ -1,0 +1,63 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Config, environmentForUserCode } from "../../config/index.ts";
+import { createDagProcessor, type DagProcessor } from "../../dag-files/index.ts";
+import { findPackageRoot, type Logger, systemClock } from "../../platform/index.ts";
+import type { Store } from "../../store/index.ts";
+import { createSqlDagFileStore } from "../dag-processor/sql-dag-file-store.ts";
+import { executorNames, moduleCacheFolder } from "../executors.ts";
+import { keepJob } from "./keep-job.ts";
+import type { Part } from "./part.ts";
+
+const EXAMPLES_BUNDLE = "example_dags";
+const DAGS_BUNDLE = "dags-folder";
+
+export type DagProcessorPart = Part & { readonly processor: DagProcessor };
+
+/** Watches the DAG folder, and the examples where they are wanted. */
+export async function startDagProcessorPart(
+  config: Config,
+  store: Store,
+  logger: Logger,
+  options: { withExamples: boolean },
+): Promise<DagProcessorPart> {
+  const processor = createConfiguredDagProcessor(config, store, logger, options);
+  const job = await keepJob(store, "DagProcessorJob", config, logger);
+  await processor.start();
+  return {
+    processor,
+    async stop() {
+      await processor.stop();
+      await job.stop();
+    },
+  };
+}
+
+export function createConfiguredDagProcessor(
+  config: Config,
+  store: Store,
+  logger: Logger,
+  options: { withExamples: boolean },
+): DagProcessor {
+  const examples = join(findPackageRoot(), "examples", "dags");
+  const bundles = [{ name: DAGS_BUNDLE, path: config.core.dags_folder }];
+  if (options.withExamples && config.core.load_examples && existsSync(examples))
+    bundles.push({ name: EXAMPLES_BUNDLE, path: examples });
+  const fileStore = createSqlDagFileStore(store, systemClock, {
+    pausedAtCreation: config.core.dags_are_paused_at_creation,
+    activeBundles: [EXAMPLES_BUNDLE],
+    executors: executorNames(config),
+  });
+  return createDagProcessor(
+    { store: fileStore, clock: systemClock, logger },
+    {
+      bundles,
+      cacheDir: moduleCacheFolder(config),
+      environment: environmentForUserCode(),
+      parsingProcesses: config.dag_processor.parsing_processes,
+      dagbagImportTimeoutSec: config.core.dagbag_import_timeout,
+      memoryMb: config.dag_processor.max_memory_mb,
+      refreshIntervalSec: config.dag_processor.refresh_interval,
+    },
+  );
+}

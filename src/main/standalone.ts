@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Config, readOrMake } from "../config/index.ts";
+import { BaramError, createLogger, type Logger } from "../platform/index.ts";
+import { ensureAdmin } from "../public-api/index.ts";
+import { migrate } from "../store/index.ts";
+import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
+import { runDemo } from "./demo.ts";
+import { type Database, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
+import { startApiServerPart } from "./parts/api-server-part.ts";
+import { startDagProcessorPart } from "./parts/dag-processor-part.ts";
+import type { Part } from "./parts/part.ts";
+import { startSchedulerPart } from "./parts/scheduler-part.ts";
+import { untilStopped } from "./until-stopped.ts";
+
+/** `baram standalone`: every role in this process, on the embedded PostgreSQL unless a URL is set. Resolves when all has ended. */
+export async function runStandalone(config: Config): Promise<void> {
+  const logger = createLogger({
+    level: config.logging.logging_level === "info" ? "warn" : config.logging.logging_level,
+    role: "standalone",
+  });
+  const unlock = lockHome(config.home);
+  const stopped = untilStopped(logger);
+  const parts: Part[] = [];
+  let database: Database | null = null;
+  try {
+    mkdirSync(config.core.dags_folder, { recursive: true });
+    database = await openDatabase(config, logger, { takeOver: true });
+    const store = database.open("standalone", { retryWindowMs: ROLE_RETRY_WINDOW_MS });
+    await migrate(store, logger);
+    await ensureDefaultPool(store, config.core.default_pool_task_slot_count);
+    const password = readOrMake(config.home, "admin_password", () => randomBytes(12).toString("base64url"));
+    const isNewAdmin = await ensureAdmin(store, password);
+    // The API answers requests, which must not hang for minutes when the database is away: a pool of its own.
+    const api = await startApiServerPart(config, database.open("api-server", { retryWindowMs: 5_000 }), logger);
+    parts.push(api);
+    const scheduler = await startSchedulerPart(config, store, localUrl(api.url, config), logger);
+    parts.unshift(scheduler);
+    say(`Baram is up at ${api.url}`);
+    say(`  user      admin${isNewAdmin ? `, password ${password}` : ""}  (password in ${join(config.home, "admin_password")})`);
+    say(`  DAGs      ${config.core.dags_folder}`);
+    say(`  data      ${database.isEmbedded ? join(config.home, "postgres") : "the database at [database] url"}`);
+    const processor = await startDagProcessorPart(config, store, logger, { withExamples: true });
+    parts.unshift(processor);
+    const demo = runDemo(config, store, say, logger);
+    say("  Ctrl-C ends it.");
+    await stopped;
+    say("Stopping: running tasks may finish; Ctrl-C again ends at once …");
+    demo.cancel();
+  } finally {
+    await stopAll(parts, logger);
+    await database?.close();
+    unlock();
+  }
+  say("Baram has stopped.");
+}
+
+async function stopAll(parts: readonly Part[], logger: Logger): Promise<void> {
+  for (const part of parts)
+    await part.stop().catch((error: Error) => logger.error({ error: error.message }, "a role did not stop cleanly"));
+}
+
+/** Our own workers reach the API on this machine, whatever address the world knows it by. */
+function localUrl(url: string, config: Config): string {
+  return config.api.base_url ? `http://127.0.0.1:${config.api.port}` : url;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** One standalone per BARAM_HOME. A lock that a killed process left behind is taken over. */
+function lockHome(home: string): () => void {
+  const path = join(home, "standalone.pid");
+  try {
+    mkdirSync(home, { recursive: true });
+    const pid = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
+    if (pid > 0 && pid !== process.pid && isStandalone(pid)) {
+      throw new BaramError(
+        "already_running",
+        `Baram already runs from ${home} (process ${pid}). Stop it first, or set another BARAM_HOME.`,
+        { home, pid },
+      );
+    }
+    writeFileSync(path, String(process.pid));
+  } catch (error) {
+    throw explainHome(error, home);
+  }
+  return () => rmSync(path, { force: true });
+}
+
+function isStandalone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("standalone");
+  } catch (error) {
+    // No /proc (macOS): a living process has to do as proof.
+    return (error as NodeJS.ErrnoException).code === "ENOENT" && process.platform !== "linux";
+  }
+}
+
+function explainHome(error: unknown, home: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
+    return new BaramError(
+      "home_unwritable",
+      `BARAM_HOME ${home} cannot be written by this user. Give it to the user that starts Baram, or set BARAM_HOME to another folder.`,
+      { home },
+      error,
+    );
+  }
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new BaramError(
+      "disk_full",
+      `The disk that holds ${home} is full. Free some space and start again; nothing was lost.`,
+      { home },
+      error,
+    );
+  if (code === "ENOTDIR" || code === "EEXIST")
+    return new BaramError(
+      "home_invalid",
+      `BARAM_HOME ${home} is not a folder, or lies below a file. Set it to a folder.`,
+      { home },
+      error,
+    );
+  return error;
+}

@@ -1,0 +1,90 @@
+import type { SerializedDag } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+
+/** `code`: gzip of the module's text. */
+export async function saveModule(db: Db, module: { hash: string; code: Buffer; externals: readonly string[] }): Promise<void> {
+  await db.query("insert into dag_module (hash, code, externals) values ($1, $2, $3) on conflict (hash) do nothing", [
+    module.hash,
+    module.code,
+    module.externals,
+  ]);
+}
+
+export type SavedDag = {
+  dag: SerializedDag;
+  bundleName: string;
+  relativePath: string;
+  timetableSummary: string;
+  scheduleHash: string;
+  isPaused: boolean;
+};
+
+const save = `
+insert into dag (dag_id, display_name, description, bundle_name, filename, tags, owners, is_paused, timetable_summary, timetable_type,
+    max_active_runs, max_active_tasks, max_consecutive_failed_dag_runs, schedule_hash)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+on conflict (dag_id) do update
+  set display_name = excluded.display_name, description = excluded.description, bundle_name = excluded.bundle_name, filename = excluded.filename,
+      tags = excluded.tags, owners = excluded.owners, is_stale = false, timetable_summary = excluded.timetable_summary,
+      timetable_type = excluded.timetable_type, max_active_runs = excluded.max_active_runs, max_active_tasks = excluded.max_active_tasks,
+      max_consecutive_failed_dag_runs = excluded.max_consecutive_failed_dag_runs, last_parsed_time = now(), schedule_hash = excluded.schedule_hash
+returning (select o.schedule_hash from dag o where o.dag_id = $1) as "oldScheduleHash", (select o.is_stale from dag o where o.dag_id = $1) as "wasStale"`;
+
+/** Creates or updates the DAG's row, which stays locked until the transaction ends. `isPaused` counts only for a new DAG. */
+export async function saveDag(tx: Db, saved: SavedDag): Promise<{ oldScheduleHash: string | null; wasStale: boolean | null }> {
+  const { dag } = saved;
+  const { rows } = await tx.query<{ oldScheduleHash: string | null; wasStale: boolean | null }>(save, [
+    dag.dagId,
+    dag.displayName,
+    dag.description,
+    saved.bundleName,
+    saved.relativePath,
+    dag.tags,
+    dag.owners,
+    saved.isPaused,
+    saved.timetableSummary,
+    dag.timetable.type,
+    dag.maxActiveRuns,
+    dag.maxActiveTasks,
+    dag.maxConsecutiveFailedDagRuns,
+    saved.scheduleHash,
+  ]);
+  return rows[0] ?? { oldScheduleHash: null, wasStale: null };
+}
+
+const version = `
+with current as (select v.* from dag d join dag_version v on v.id = d.current_version_id where d.dag_id = $1),
+made as (
+  insert into dag_version (dag_id, version_number, dag_hash, module_hash)
+  select $1, coalesce((select max(version_number) from dag_version where dag_id = $1), 0) + 1, $2, $3
+   where not exists (select 1 from current c where c.dag_hash = $2 and c.module_hash = $3)
+  returning id
+), stored as (
+  insert into serialized_dag (dag_version_id, dag_id, data) select id, $1, $4::json from made
+)
+update dag set current_version_id = made.id from made where dag.dag_id = $1 returning made.id`;
+
+/** Makes a new version current unless the current one is the same pair of hashes. Call after saveDag. Returns whether it did. */
+export async function saveVersion(tx: Db, saved: { dag: SerializedDag; dagHash: string; moduleHash: string }): Promise<boolean> {
+  return (await tx.query(version, [saved.dag.dagId, saved.dagHash, saved.moduleHash, JSON.stringify(saved.dag)])).rowCount === 1;
+}
+
+/** Makes stale whatever else this file defined. */
+export async function staleOthers(tx: Db, bundleName: string, relativePath: string, dagIds: readonly string[]): Promise<void> {
+  await tx.query(
+    "update dag set is_stale = true where bundle_name = $1 and filename = $2 and dag_id <> all($3) and not is_stale",
+    [bundleName, relativePath, dagIds],
+  );
+}
+
+export type LastScheduledRun = { logicalDate: Date; dataIntervalStart: Date; dataIntervalEnd: Date; runAfter: Date };
+
+/** The newest run that the schedule created. */
+export async function lastScheduledRun(tx: Db, dagId: string): Promise<LastScheduledRun | null> {
+  const { rows } = await tx.query<LastScheduledRun>(
+    `select logical_date as "logicalDate", data_interval_start as "dataIntervalStart", data_interval_end as "dataIntervalEnd", run_after as "runAfter"
+       from dag_run where dag_id = $1 and run_type in ('scheduled', 'backfill') and logical_date is not null order by logical_date desc limit 1`,
+    [dagId],
+  );
+  return rows[0] ?? null;
+}
