@@ -1,3 +1,4 @@
+import type { JsonObject } from "../contracts/index.ts";
 import type { TaskContext } from "./context.ts";
 import type { XComArg } from "./xcom-arg.ts";
 
@@ -28,7 +29,24 @@ export function template<T>(source: string): Template<T> {
  */
 export type Arg<T> = T | XComArg<T> | Template<T> | NestedArg<T>;
 
-type NestedArg<T> = T extends (...args: never[]) => unknown ? never : T extends object ? { [K in keyof T]: Arg<T[K]> } : never;
+type NestedArg<T> = T extends (...args: never[]) => unknown
+  ? never
+  : T extends object
+    ? JsonObject extends T
+      ? { [key: string]: LooseArg }
+      : { [K in keyof T]: Arg<T[K]> }
+    : never;
+
+/** Inside a value that may be any JSON; spelled out, since mapping over the recursive JSON type would never end. */
+type LooseArg =
+  | string
+  | number
+  | boolean
+  | null
+  | XComArg<unknown>
+  | Template<unknown>
+  | readonly LooseArg[]
+  | { readonly [key: string]: LooseArg };
 
 /** As `Arg`, for an operator's template fields, which may be a function of the context too. */
 export type Templated<T> = Arg<T> | ((ctx: TaskContext) => T | Promise<T>);

@@ -1,5 +1,10 @@
 export { checkConf } from "./check-conf.ts";
 export { type ClearOptions, clearRun } from "./clear-run.ts";
+export { type ClearRequest, clearRuns, type Touched } from "./clear-runs.ts";
 export { type CreatedRun, createDagRun, type RunRequest } from "./create-dag-run.ts";
 export { createDagCache, type DagCache, type DagVersion } from "./dag-cache.ts";
+export { deleteDagRun, removeDag } from "./delete-run.ts";
 export { endTries, type TryOutcome } from "./end-tries.ts";
+export { type MarkRequest, markInstances } from "./mark-instances.ts";
+export { markRun } from "./mark-run.ts";
+export type { RunPick } from "./pick-runs.ts";

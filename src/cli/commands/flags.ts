@@ -1,0 +1,24 @@
+import { InvalidArgumentError, Option } from "commander";
+
+/** The names are written here too, since the module that formats would cost every `--help` the YAML library. */
+export type OutputFormat = "table" | "json" | "yaml" | "plain";
+export type OutputOptions = { output: OutputFormat };
+
+export function outputOption(): Option {
+  return new Option("-o, --output <format>", "how to print the answer").choices(["table", "json", "yaml", "plain"]).default("table");
+}
+
+/** `example`: what stands behind `baram `. */
+export function exampleOf(example: string): string {
+  return `\nExample:\n  $ baram ${example}\n`;
+}
+
+/** A parser of whole numbers from `min` to `max`. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!/^-?\d+$/.test(text) || number < min || number > max)
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    return number;
+  };
+}

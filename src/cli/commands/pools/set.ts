@@ -1,0 +1,16 @@
+import { ID_RULE, isValidId } from "../../../contracts/index.ts";
+import { setPool } from "../../../store/index.ts";
+import { usageError } from "../../errors.ts";
+import { withStore } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+
+type NewPool = { name: string; slots: number; description: string | null; includeDeferred: boolean };
+
+export async function setOne(terminal: Terminal, { name, slots, description, includeDeferred }: NewPool): Promise<void> {
+  if (!isValidId(name)) throw usageError(`The pool's name "${name}" must be made of ${ID_RULE}.`);
+  await withStore(terminal, async ({ store, audit }) => {
+    await setPool(store, { pool: name, slots, description, includeDeferred });
+    await audit({ event: "cli_pools_set", extra: { pool: name, slots } });
+  });
+  terminal.print(`Pool ${name} has ${slots === -1 ? "no limit" : `${slots} slot(s)`}.`);
+}

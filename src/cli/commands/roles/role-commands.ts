@@ -1,0 +1,27 @@
+import type { Command } from "commander";
+import { exampleOf, wholeNumber } from "../flags.ts";
+
+export function addRoleCommands(program: Command): void {
+  program
+    .command("standalone")
+    .description("run every role in this process, with an embedded PostgreSQL where no database is configured")
+    .addHelpText("after", exampleOf("standalone"))
+    .action(async () => (await import("./standalone.ts")).standalone());
+  program
+    .command("api-server")
+    .description("run the server of the API")
+    .option("--host <address>", "address to listen on instead of [api] host")
+    .option("--port <number>", "port to listen on instead of [api] port", wholeNumber(0, 65_535))
+    .addHelpText("after", exampleOf("api-server --host 0.0.0.0 --port 8080"))
+    .action(async (options: { host?: string; port?: number }) => (await import("./api-server.ts")).apiServer(options));
+  program
+    .command("scheduler")
+    .description("run a scheduler and its executors; several may run at once")
+    .addHelpText("after", exampleOf("scheduler"))
+    .action(async () => (await import("./scheduler.ts")).scheduler());
+  program
+    .command("dag-processor")
+    .description("run the process that reads the DAG files")
+    .addHelpText("after", exampleOf("dag-processor"))
+    .action(async () => (await import("./dag-processor.ts")).dagProcessor());
+}

@@ -1,0 +1,12 @@
+import { deleteVariable } from "../../../store/index.ts";
+import { notFound } from "../../errors.ts";
+import { withStore } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+
+export async function deleteOne(terminal: Terminal, key: string): Promise<void> {
+  await withStore(terminal, async ({ store, audit }) => {
+    if (!(await deleteVariable(store, key))) throw notFound("variable", `There is no variable "${key}" to delete.`);
+    await audit({ event: "cli_variables_delete", extra: { key } });
+  });
+  terminal.print(`Variable ${key} is deleted.`);
+}

@@ -1,0 +1,31 @@
+import { environmentSecrets } from "../../../config/index.ts";
+import { findVariable } from "../../../store/index.ts";
+import { notFound, usageError } from "../../errors.ts";
+import { formatRecord } from "../../output/index.ts";
+import { withStore } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+import type { GetOptions } from "./variables-commands.ts";
+
+export async function getOne(terminal: Terminal, key: string, options: GetOptions): Promise<void> {
+  const found = await findAnywhere(terminal, key);
+  if (!found && options.default === undefined)
+    throw notFound("variable", `There is no variable "${key}". Set it with "baram variables set ${key} <value>".`);
+  const variable = found ?? { key, value: options.default ?? "", description: null };
+  if (options.output) terminal.print(formatRecord({ ...variable }, options.output));
+  else terminal.print(options.json ? indented(key, variable.value) : variable.value);
+}
+
+/** The environment first, as for a task; then no database is needed. */
+async function findAnywhere(terminal: Terminal, key: string) {
+  const value = environmentSecrets().variable(key);
+  if (value !== null) return { key, value, description: null };
+  return withStore(terminal, ({ store, cipher }) => findVariable(store, cipher(), key));
+}
+
+function indented(key: string, text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    throw usageError(`The value of variable "${key}" is not JSON. Leave out --json.`);
+  }
+}

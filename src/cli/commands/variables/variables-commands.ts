@@ -1,0 +1,44 @@
+import type { Command } from "commander";
+import type { Terminal } from "../../terminal.ts";
+import { exampleOf, type OutputFormat, outputOption } from "../flags.ts";
+import type { SetOptions } from "./set.ts";
+import type { ListOptions } from "./list.ts";
+
+export type GetOptions = { default?: string; json: boolean; output?: OutputFormat };
+
+export function addVariablesCommands(program: Command, terminal: Terminal): void {
+  const variables = program.command("variables").description("values that tasks read by key");
+  variables
+    .command("set")
+    .description("create or overwrite a variable; it is encrypted at rest")
+    .argument("<key>")
+    .argument("<value>")
+    .option("--description <text>", "what it is for")
+    .option("-j, --json", "refuse a value that is not JSON", false)
+    .addHelpText("after", exampleOf("variables set region eu-central-1 --description 'where we run'"))
+    .action(async (key: string, value: string, options: SetOptions) =>
+      (await import("./set.ts")).setOne(terminal, key, value, options),
+    );
+  variables
+    .command("get")
+    .description("print a variable's value as it is, or with -o the whole variable")
+    .argument("<key>")
+    .option("-d, --default <value>", "print this when there is no such variable")
+    .option("-j, --json", "print the value as indented JSON", false)
+    .addOption(outputOption().default(undefined))
+    .addHelpText("after", exampleOf("variables get region --default eu-central-1"))
+    .action(async (key: string, options: GetOptions) => (await import("./get.ts")).getOne(terminal, key, options));
+  variables
+    .command("list")
+    .description("list the variables")
+    .option("--show-values", "with their values, which may be secrets", false)
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("variables list -o json"))
+    .action(async (options: ListOptions) => (await import("./list.ts")).listAll(terminal, options));
+  variables
+    .command("delete")
+    .description("delete a variable")
+    .argument("<key>")
+    .addHelpText("after", exampleOf("variables delete region"))
+    .action(async (key: string) => (await import("./delete.ts")).deleteOne(terminal, key));
+}

@@ -1,0 +1,25 @@
+/**
+ * What a command's exit code says; scripts may rely on it.
+ *
+ * | code | meaning |
+ * | ---- | ------- |
+ * | 0 | done |
+ * | 1 | failed: the message on stderr says why |
+ * | 2 | wrong usage: an unknown command or option, a value that cannot be read, a missing `--yes` without a terminal |
+ * | 3 | what was named does not exist: a DAG, run, task, connection, variable, pool or option |
+ * | 4 | conflict with what is there: a run or connection that exists, a pool or DAG in use |
+ * | 130 | stopped by Ctrl-C |
+ */
+export const ExitCode = { Ok: 0, Failure: 1, Usage: 2, NotFound: 3, Conflict: 4, Interrupted: 130 } as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+const CONFLICTS = new Set(["dag_run_exists", "connection_exists", "pool_in_use", "pool_protected", "dag_running"]);
+
+/** The exit code of an error's stable code. */
+export function exitCodeOf(errorCode: string | undefined): ExitCode {
+  if (errorCode === undefined) return ExitCode.Failure;
+  if (errorCode === "usage_invalid") return ExitCode.Usage;
+  if (errorCode === "interrupted") return ExitCode.Interrupted;
+  if (CONFLICTS.has(errorCode)) return ExitCode.Conflict;
+  return errorCode.endsWith("_not_found") ? ExitCode.NotFound : ExitCode.Failure;
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addConfigCommands } from "./commands/config/config-commands.ts";
+import { addConnectionsCommands } from "./commands/connections/connections-commands.ts";
+import { addDagsCommands } from "./commands/dags/dags-commands.ts";
+import { addDbCommands } from "./commands/db/db-commands.ts";
+import { addJobsCommands } from "./commands/jobs/jobs-commands.ts";
+import { addPoolsCommands } from "./commands/pools/pools-commands.ts";
+import { addRoleCommands } from "./commands/roles/role-commands.ts";
+import { addTasksCommands } from "./commands/tasks/tasks-commands.ts";
+import { addVariablesCommands } from "./commands/variables/variables-commands.ts";
+import { exampleOf, type OutputOptions, outputOption } from "./commands/flags.ts";
+import { createTerminal, type Terminal } from "./terminal.ts";
+
+/**
+ * The command tree. The files named `…-commands.ts` hold names, flags and help only; what a command does is imported when
+ * it is called, so that `--help` and `version` need not load the database's and the bundler's packages.
+ */
+export function createProgram(): { program: Command; terminal: Terminal } {
+  const program = new Command("baram")
+    .description("A workflow orchestrator in TypeScript.")
+    .option("--verbose", "show Baram's own log, and where an error came from")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText("after", "\nExample:\n  $ baram standalone\n  $ baram dags trigger hello\n");
+  const terminal = createTerminal(() => program.opts<{ verbose?: boolean }>().verbose === true);
+  addRoleCommands(program);
+  addDagsCommands(program, terminal);
+  addTasksCommands(program, terminal);
+  addConnectionsCommands(program, terminal);
+  addVariablesCommands(program, terminal);
+  addPoolsCommands(program, terminal);
+  addDbCommands(program, terminal);
+  addConfigCommands(program, terminal);
+  addJobsCommands(program, terminal);
+  program
+    .command("version")
+    .description("print the version")
+    .addHelpText("after", exampleOf("version"))
+    .action(() => terminal.print(packageVersion()));
+  program
+    .command("info")
+    .description("print what this installation is and where it keeps its things")
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("info -o json"))
+    .action(async (options: OutputOptions) =>
+      (await import("./commands/info.ts")).showInfo(terminal, packageVersion(), options),
+    );
+  return { program, terminal };
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

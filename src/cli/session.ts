@@ -1,0 +1,81 @@
+import { userInfo } from "node:os";
+import { type Config, loadConfig, readEncryptionKey } from "../config/index.ts";
+import { ensureDefaultPool } from "../main/dag-processor/sql-dag-file-store.ts";
+import { openDatabase } from "../main/open-database.ts";
+import { createLogger, type Logger, silentLogger } from "../platform/index.ts";
+import { checkMigrated, createCipher, type AuditEvent, type Cipher, logEvent, migrate, type Store } from "../store/index.ts";
+import { ExitCode } from "./exit-codes.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a command works with: the configuration and the database. */
+export type Session = {
+  readonly config: Config;
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly isEmbedded: boolean;
+  /** Made on first use: most commands need no key. */
+  cipher(): Cipher;
+  /** Writes a line of the audit log in the name of the system's user. */
+  audit(event: AuditEvent): Promise<void>;
+};
+
+/** One command runs a statement at a time; a second connection serves a long read beside a write. */
+const CLI_POOL_SIZE = 2;
+
+/**
+ * Opens the database, does the work and closes it, also after Ctrl-C. The embedded database is migrated on the way, so that
+ * a newcomer's first command works before the first start; a database of the operator's own is only checked.
+ */
+export function withStore<T>(terminal: Terminal, work: (session: Session) => Promise<T>): Promise<T> {
+  return withDatabase(terminal, async (session) => {
+    if (session.isEmbedded) await prepareSchema(session);
+    else await checkMigrated(session.store);
+    return work(session);
+  });
+}
+
+/** Brings schema and first rows up to date; returns the names of the migrations it applied. */
+export async function prepareSchema({ config, store, logger }: Session): Promise<string[]> {
+  const applied = await migrate(store, logger);
+  if (applied.length > 0) await ensureDefaultPool(store, config.core.default_pool_task_slot_count);
+  return applied;
+}
+
+/** As `withStore`, whatever the state of the schema: for the `db` commands. */
+export async function withDatabase<T>(terminal: Terminal, work: (session: Session) => Promise<T>): Promise<T> {
+  const config = loadConfig();
+  const logger = terminal.isVerbose() ? createLogger({ level: "debug", role: "cli" }) : silentLogger;
+  const database = await openDatabase(config, logger);
+  const store = database.open("cli", { poolSize: CLI_POOL_SIZE });
+  // Without this a server that was started for this command would outlive it.
+  const onSignal = () => void database.close().finally(() => process.exit(ExitCode.Interrupted));
+  process.once("SIGINT", onSignal);
+  process.once("SIGTERM", onSignal);
+  let cipher: Cipher | undefined;
+  try {
+    return await work({
+      config,
+      store,
+      logger,
+      isEmbedded: database.isEmbedded,
+      cipher: () => {
+        cipher ??= createCipher(readEncryptionKey(config));
+        return cipher;
+      },
+      audit: (event) => logEvent(store, { owner: systemUser(), ...event }),
+    });
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+    await database.close();
+  }
+}
+
+/** The name this process runs under; a container's uid may have none. */
+export function systemUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? "unknown"}`;
+  }
+}

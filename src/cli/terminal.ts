@@ -1,0 +1,28 @@
+import { createInterface } from "node:readline/promises";
+
+/** Where a command writes and asks: data on stdout and nothing else, words about it on stderr. */
+export type Terminal = {
+  /** One line, or several, of data. */
+  print(text: string): void;
+  /** A remark for the person at the terminal. */
+  note(text: string): void;
+  /** Returns on "y"; throws `usage_invalid` when there is nobody to ask, `interrupted` on another answer. */
+  confirm(question: string, isAgreed: boolean): Promise<void>;
+  isVerbose(): boolean;
+};
+
+export function createTerminal(isVerbose: () => boolean): Terminal {
+  return {
+    isVerbose,
+    print: (text) => void process.stdout.write(`${text}\n`),
+    note: (text) => void process.stderr.write(`${text}\n`),
+    async confirm(question, isAgreed) {
+      if (isAgreed) return;
+      const { usageError } = await import("./errors.ts");
+      if (!process.stdin.isTTY) throw usageError(`${question} There is no terminal to ask: add --yes to go on.`);
+      const ask = createInterface({ input: process.stdin, output: process.stderr });
+      const answer = await ask.question(`${question} (y/n) `).finally(() => ask.close());
+      if (!/^y(es)?$/i.test(answer.trim())) throw usageError("Nothing was changed: the answer was not yes.");
+    },
+  };
+}

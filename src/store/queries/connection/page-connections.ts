@@ -1,0 +1,56 @@
+import type { Connection } from "../../../contracts/index.ts";
+import type { Cipher } from "../../cipher.ts";
+import type { Db } from "../../store.ts";
+import { type Listed, matching, type Page, readPage, sql, startingWith } from "../compose.ts";
+
+const orderable = {
+  connection_id: sql`c.conn_id`,
+  conn_id: sql`c.conn_id`,
+  conn_type: sql`c.conn_type`,
+  description: sql`c.description`,
+  host: sql`c.host`,
+  port: sql`c.port`,
+  id: sql`c.conn_id`,
+};
+export type ConnectionOrderKey = keyof typeof orderable;
+export const CONNECTION_ORDER_KEYS = Object.keys(orderable) as ConnectionOrderKey[];
+
+/** The ids of one page: what is encrypted is read for these only. */
+export async function pageConnectionIds(
+  db: Db,
+  filter: { pattern?: string; prefix?: string },
+  page: Page<ConnectionOrderKey>,
+): Promise<Listed<{ connId: string }>> {
+  return readPage<{ connId: string }, ConnectionOrderKey>(db, {
+    columns: sql`c.conn_id as "connId"`,
+    from: sql`connection c`,
+    where: [...matching(sql`c.conn_id`, filter.pattern), ...startingWith(sql`c.conn_id`, filter.prefix)],
+    page,
+    orderable,
+    tieBreak: [sql`c.conn_id`],
+  });
+}
+
+/** Locks the connection until the transaction ends. */
+export async function lockConnection(tx: Db, connId: string): Promise<void> {
+  await tx.query("select 1 from connection where conn_id = $1 for update", [connId]);
+}
+
+/** Overwrites every field of a connection that exists. */
+export async function replaceConnection(db: Db, cipher: Cipher, connection: Connection): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update connection set conn_type = $2, description = $3, host = $4, schema = $5, login = $6, port = $7, password = $8, extra = $9 where conn_id = $1`,
+    [
+      connection.connId,
+      connection.connType,
+      connection.description,
+      connection.host,
+      connection.schema,
+      connection.login,
+      connection.port,
+      connection.password === null ? null : cipher.encrypt(connection.password),
+      Object.keys(connection.extra).length === 0 ? null : cipher.encrypt(JSON.stringify(connection.extra)),
+    ],
+  );
+  return rowCount === 1;
+}

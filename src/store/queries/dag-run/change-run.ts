@@ -1,0 +1,42 @@
+import type { DagRunState } from "../../../contracts/index.ts";
+import type { Db } from "../../store.ts";
+import { RUN_COLUMNS, type RunFacts } from "./find-run.ts";
+
+const setState = {
+  name: "set-run-state",
+  text: `
+update dag_run set state = $2, evaluation = evaluation + 1, updated_at = now(), next_scan_at = null,
+       start_date = coalesce(start_date, now()), end_date = now()
+ where id = $1`,
+};
+
+/** Ends the run by hand; `evaluation` moves, so no scheduler goes on with what it remembers of it. */
+export async function endRun(tx: Db, dagRunId: number, state: Extract<DagRunState, "success" | "failed">): Promise<void> {
+  await tx.query(setState, [dagRunId, state]);
+}
+
+export async function setRunNote(db: Db, dagRunId: number, note: string | null): Promise<void> {
+  await db.query({ name: "set-run-note", text: "update dag_run set note = $2, updated_at = now() where id = $1" }, [
+    dagRunId,
+    note,
+  ]);
+}
+
+/** With its task instances, their history and XComs. */
+export async function deleteRun(tx: Db, dagRunId: number): Promise<void> {
+  await tx.query({ name: "delete-run", text: "delete from dag_run where id = $1" }, [dagRunId]);
+}
+
+/** $1 dag, $2..$3 logical dates from and to (null = open), $4 limit. In the order of their keys: two such locks cannot deadlock. */
+const inRange = {
+  name: "lock-runs-in-range",
+  text: `select ${RUN_COLUMNS} from dag_run r
+          where r.dag_id = $1 and ($2::timestamptz is null or r.logical_date >= $2) and ($3::timestamptz is null or r.logical_date <= $3)
+          order by r.id limit $4 for update`,
+};
+
+export type RunRange = { dagId: string; from: Date | null; to: Date | null };
+
+export async function lockRunsInRange(tx: Db, range: RunRange, limit: number): Promise<RunFacts[]> {
+  return (await tx.query<RunFacts>(inRange, [range.dagId, range.from, range.to, limit])).rows;
+}

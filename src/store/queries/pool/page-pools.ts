@@ -1,0 +1,34 @@
+import type { Db } from "../../store.ts";
+import { type Listed, matching, type Page, readPage, sql, startingWith } from "../compose.ts";
+
+const orderable = { id: sql`p.pool`, name: sql`p.pool`, pool: sql`p.pool`, slots: sql`p.slots`, description: sql`p.description` };
+export type PoolOrderKey = keyof typeof orderable;
+export const POOL_ORDER_KEYS = Object.keys(orderable) as PoolOrderKey[];
+
+/** Names only: how full a pool is, is counted by `listPools`. */
+export async function pagePoolNames(
+  db: Db,
+  filter: { pattern?: string; prefix?: string },
+  page: Page<PoolOrderKey>,
+): Promise<Listed<{ pool: string }>> {
+  return readPage<{ pool: string }, PoolOrderKey>(db, {
+    columns: sql`p.pool`,
+    from: sql`slot_pool p`,
+    where: [...matching(sql`p.pool`, filter.pattern), ...startingWith(sql`p.pool`, filter.prefix)],
+    page,
+    orderable,
+    tieBreak: [sql`p.pool`],
+  });
+}
+
+/** Returns false if the name is taken; nothing was written then. */
+export async function addPool(
+  db: Db,
+  pool: { pool: string; slots: number; description: string | null; includeDeferred: boolean },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    "insert into slot_pool (pool, slots, description, include_deferred) values ($1, $2, $3, $4) on conflict (pool) do nothing",
+    [pool.pool, pool.slots, pool.description, pool.includeDeferred],
+  );
+  return rowCount === 1;
+}
