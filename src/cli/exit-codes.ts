@@ -13,7 +13,7 @@
 export const ExitCode = { Ok: 0, Failure: 1, Usage: 2, NotFound: 3, Conflict: 4, Interrupted: 130 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
-const CONFLICTS = new Set(["dag_run_exists", "connection_exists", "pool_in_use", "pool_protected", "dag_running"]);
+const CONFLICTS = new Set(["dag_run_exists", "connection_exists", "pool_in_use", "pool_protected", "dag_running", "dag_run_running", "task_running"]);
 
 /** The exit code of an error's stable code. */
 export function exitCodeOf(errorCode: string | undefined): ExitCode {

@@ -33,6 +33,9 @@ const FLUSH_BYTES = 64 * 1024;
 /** More than this in memory means that the disk does not keep up: further lines are dropped and counted. */
 const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
 
+/** Room for the mark of a line that was cut where it was read. */
+const MARK_BYTES = 100;
+
 /** Appends NDJSON lines to one try's log, masked and within the size caps. Files are 0640, folders 0750. */
 export function createLogWriter(options: LogWriterOptions): LogWriter {
   const file = pathBelow(options.folder, options.path);
@@ -86,7 +89,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
         droppedLines++;
         return;
       }
-      enqueue(maskLine({ ...line, event: truncateLine(line.event, options.maxLineBytes) }, options.masker));
+      enqueue(maskLine({ ...line, event: truncateLine(line.event, options.maxLineBytes + MARK_BYTES) }, options.masker));
       if (writtenBytes > options.maxFileBytes) {
         isFull = true;
         enqueue({

@@ -8,6 +8,7 @@ import {
   type Store,
   setInstanceNotes,
   setStates,
+  tryOut,
 } from "../../store/index.ts";
 import type { Touched } from "./clear-runs.ts";
 import type { DagCache } from "./dag-cache.ts";
@@ -39,20 +40,18 @@ export async function markInstances(store: Store, cache: DagCache, request: Mark
   });
 }
 
-/** A dry run marks too, under a savepoint: so both name the very same instances. */
 async function markInRun(tx: Db, cache: DagCache, run: RunFacts, request: MarkRequest): Promise<Touched[]> {
   const { graph } = await cache.get(tx, run.versionId ?? "");
   const related = relatedTasks(graph.dag, request.taskId, request.directions);
-  if (request.dryRun) await tx.query("savepoint dry_run");
   const filter = { taskIds: [request.taskId], mapIndex: request.mapIndex };
-  const marked = await setStates(tx, run.id, request.state, { ...filter, states: null });
-  if (related.length > 0)
-    marked.push(...(await setStates(tx, run.id, request.state, { taskIds: related, mapIndex: null, states: null })));
-  const changed = marked.map(({ taskId, mapIndex }) => ({ dagRunId: run.id, taskId, mapIndex }));
-  if (request.dryRun) {
-    await tx.query("rollback to savepoint dry_run");
-    return changed;
-  }
+  const mark = async (): Promise<Touched[]> => {
+    const marked = await setStates(tx, run.id, request.state, { ...filter, states: null });
+    if (related.length > 0)
+      marked.push(...(await setStates(tx, run.id, request.state, { taskIds: related, mapIndex: null, states: null })));
+    return marked.map(({ taskId, mapIndex }) => ({ dagRunId: run.id, taskId, mapIndex }));
+  };
+  if (request.dryRun) return tryOut(tx, mark);
+  const changed = await mark();
   if (request.note !== undefined) await setInstanceNotes(tx, run.id, filter, request.note);
   if (changed.length === 0) return changed;
   const after = relatedTasks(graph.dag, request.taskId, { upstream: false, downstream: true });

@@ -6,7 +6,7 @@ import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
 import { BaramError, toError } from "../../platform/index.ts";
 import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
-import { type FromRunner, openWire, type ToRunner } from "../wire/index.ts";
+import { type FromRunner, OUTPUT_END, openWire, type ToRunner } from "../wire/index.ts";
 import { createCaller } from "./caller.ts";
 import { runCallback } from "./run-callback.ts";
 import { runTask } from "./run-task.ts";
@@ -28,6 +28,7 @@ const caller = createCaller((message) => send(message));
 // The supervisor's request to stop; without a handler the process would end before the task could clean up.
 process.on("SIGTERM", () => stopTask.abort(new BaramError("task_stopped", "the task was asked to stop")));
 process.on("unhandledRejection", (reason) => log({ level: "error", message: `unhandled rejection: ${toError(reason).stack}` }));
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 send({ type: "ready" });
 
 function send(message: FromRunner): void {
@@ -57,7 +58,19 @@ async function onMessage(message: ToRunner): Promise<void> {
       await runOwedCallback(message);
       break;
   }
+  await Promise.all([markEnd(process.stdout), markEnd(process.stderr)]);
   send({ type: "idle", rssBytes: process.memoryUsage.rss() });
+}
+
+/**
+ * Output and frames travel on different pipes. The mark tells the supervisor where this try's output ends, however late
+ * it is read. A task that closed its stdout has nothing more to say there.
+ */
+function markEnd(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (!stream.writable) return resolve();
+    stream.write(OUTPUT_END, () => resolve());
+  });
 }
 
 async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "run" }>): Promise<void> {

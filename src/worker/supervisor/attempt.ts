@@ -24,6 +24,10 @@ export type Attempt = {
   token: string;
   startedAt: number;
   isLost: boolean;
+  /** Its runner said that it is done with it. */
+  isIdle: boolean;
+  /** Of stdout and stderr, how many ended for this try. */
+  outputsEnded: number;
   /** Why the supervisor stopped it, when it did: then this is its outcome, whatever the runner still says. */
   stopReason: { name: string; message: string } | null;
   timers: NodeJS.Timeout[];

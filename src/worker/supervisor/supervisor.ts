@@ -2,7 +2,7 @@ import { hostname, userInfo } from "node:os";
 import type { CallbackRequest, ExecuteTask, HeartbeatAnswer, Outcome, Workload } from "../../contracts/index.ts";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { createLogWriter } from "../../task-logs/index.ts";
-import type { FromRunner } from "../wire/index.ts";
+import { type FromRunner, OUTPUT_END } from "../wire/index.ts";
 import { ApiRefusal, createApiClient } from "./api-client.ts";
 import { type Attempt, contextForRunner, forwardCall, idOf, maskOutcome, newMasker, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
@@ -46,6 +46,8 @@ export type Supervisor = {
   /** Lets what runs end within the grace, stops the rest, and resolves when all of it is reported. */
   drain(graceMs: number): Promise<void>;
 };
+
+const OUTPUT_GRACE_MS = 500;
 
 type Queued = { workload: Workload; modulePath: string | null };
 
@@ -131,6 +133,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       token: workload.token,
       startedAt: Date.now(),
       isLost: false,
+      isIdle: false,
+      outputsEnded: 0,
       stopReason: null,
       timers: [],
     };
@@ -229,26 +233,46 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
         return;
       case "idle":
         runner.rssBytes = message.rssBytes;
-        if (attempt) {
-          if (attempt.workload.type === "ExecuteCallback") void reportCallback(attempt, "success");
-          byRunner.delete(runner);
-          void attempt.log.flush();
+        if (!attempt) {
+          pool.release(runner);
+          return;
         }
-        pool.release(runner);
+        attempt.isIdle = true;
+        // Output that the task could not mark the end of (it closed its stdout) gets a moment.
+        if (attempt.outputsEnded < 2) attempt.timers.push(setTimeout(() => letGo(attempt), OUTPUT_GRACE_MS));
+        else letGo(attempt);
         return;
     }
   }
 
+  /** The try's runner is done with it and all its output is in. */
+  function letGo(attempt: Attempt): void {
+    const { runner } = attempt;
+    if (byRunner.get(runner) !== attempt) return;
+    byRunner.delete(runner);
+    if (attempt.workload.type === "ExecuteCallback") void reportCallback(attempt, "success");
+    else void attempt.log.flush();
+    pool.release(runner);
+  }
+
   function onOutput(runner: Runner, line: string, stream: "stdout" | "stderr"): void {
     const attempt = byRunner.get(runner);
-    if (attempt)
+    if (!attempt) {
+      logger.debug({ line }, "output of a runner without a task");
+      return;
+    }
+    const isEnd = line.endsWith(OUTPUT_END.slice(0, -1));
+    const text = isEnd ? line.slice(0, 1 - OUTPUT_END.length) : line;
+    if (!isEnd || text !== "")
       attempt.log.write({
         timestamp: new Date().toISOString(),
         level: stream === "stderr" ? "error" : "info",
-        event: line,
+        event: text,
         logger: `task.${stream}`,
       });
-    else if (line.trim() !== "") logger.debug({ line }, "output of a runner without a task");
+    if (!isEnd) return;
+    attempt.outputsEnded++;
+    if (attempt.isIdle && attempt.outputsEnded === 2) letGo(attempt);
   }
 
   function onRunnerEnded(runner: Runner, how: string): void {

@@ -1,0 +1,124 @@
+import { type Command, Option } from "commander";
+import type { Terminal } from "../../terminal.ts";
+import { exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
+import type { ListRunsOptions } from "./list-runs.ts";
+import type { ListOptions } from "./list.ts";
+import type { TestOptions } from "./test.ts";
+import type { TriggerOptions } from "./trigger.ts";
+
+const RUN_STATES = ["queued", "running", "success", "failed"];
+
+export function addDagsCommands(program: Command, terminal: Terminal): void {
+  const dags = program.command("dags").description("DAGs and their runs");
+  addReading(dags, terminal);
+  addRunning(dags, terminal);
+  addChanging(dags, terminal);
+}
+
+function addReading(dags: Command, terminal: Terminal): void {
+  dags
+    .command("list")
+    .description("list the DAGs")
+    .option("--stale", "also those that are no longer in their file", false)
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("dags list -o json"))
+    .action(async (options: ListOptions) => (await import("./list.ts")).listAll(terminal, options));
+  dags
+    .command("details")
+    .description("show all about a DAG")
+    .argument("<dag-id>")
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("dags details hello"))
+    .action(async (dagId: string, options: OutputOptions) => (await import("./details.ts")).showDetails(terminal, dagId, options));
+  dags
+    .command("state")
+    .description("print the state of a DAG run")
+    .argument("<dag-id>")
+    .argument("<run-id-or-logical-date>")
+    .addHelpText("after", exampleOf("dags state hello 2026-01-01T00:00:00Z"))
+    .action(async (dagId: string, run: string) => (await import("./state.ts")).showState(terminal, dagId, run));
+  dags
+    .command("list-runs")
+    .description("list a DAG's runs, the newest first")
+    .argument("<dag-id>")
+    .addOption(new Option("--state <state>", "only runs in this state").choices(RUN_STATES))
+    .option("--limit <number>", "how many at most", wholeNumber(1, 100_000), 100)
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("dags list-runs hello --state failed"))
+    .action(async (dagId: string, options: ListRunsOptions) =>
+      (await import("./list-runs.ts")).listRunsOf(terminal, dagId, options),
+    );
+  dags
+    .command("list-import-errors")
+    .description("list the DAG files that could not be loaded; exit code 1 if there are any")
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("dags list-import-errors"))
+    .action(async (options: OutputOptions) => (await import("./list-import-errors.ts")).listErrors(terminal, options));
+  dags
+    .command("next-execution")
+    .description("print when the schedule creates the next run, or why it creates none")
+    .argument("<dag-id>")
+    .option("-n, --num-executions <number>", "how many runs to look ahead", wholeNumber(1, 10_000), 1)
+    .addHelpText("after", exampleOf("dags next-execution hello -n 3"))
+    .action(async (dagId: string, options: { numExecutions: number }) =>
+      (await import("./next-execution.ts")).showNext(terminal, dagId, options),
+    );
+}
+
+function addRunning(dags: Command, terminal: Terminal): void {
+  dags
+    .command("trigger")
+    .description("create a run of a DAG")
+    .argument("<dag-id>")
+    .option("-c, --conf <json>", "a JSON object with values for the DAG's params")
+    .option("-r, --run-id <id>", "the run's id; made from the time if not given")
+    .option("-e, --logical-date <iso>", "the run's logical date; at most one run of a DAG can have it")
+    .option("--note <text>", "a note to show with the run")
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf(`dags trigger hello --conf '{"name": "Ada"}'`))
+    .action(async (dagId: string, options: TriggerOptions) => (await import("./trigger.ts")).triggerDag(terminal, dagId, options));
+  dags
+    .command("test")
+    .description("run a DAG in this process, without scheduler and without traces in the database, for a debugger")
+    .argument("<dag-id>")
+    .argument("[logical-date]")
+    .option("-c, --conf <json>", "a JSON object with values for the DAG's params")
+    .option("-f, --file <path>", "the DAG's file; looked for in the DAG folder if not given")
+    .option("--no-retry-delay", "start retries at once")
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      `${exampleOf("dags test hello 2026-01-01 --file dags/hello.ts")}  $ node --inspect-brk node_modules/.bin/baram dags test hello\n`,
+    )
+    .action(async (dagId: string, logicalDate: string | undefined, options: TestOptions) =>
+      (await import("./test.ts")).testDag(terminal, dagId, logicalDate, options),
+    );
+}
+
+function addChanging(dags: Command, terminal: Terminal): void {
+  for (const verb of ["pause", "unpause"] as const) {
+    dags
+      .command(verb)
+      .description(verb === "pause" ? "stop starting runs of DAGs; what runs goes on" : "start runs of DAGs again")
+      .argument("<dag-ids...>")
+      .option("--treat-dag-id-as-regex", "each id is a regular expression that an id must match as a whole", false)
+      .addOption(outputOption())
+      .addHelpText("after", exampleOf(`dags ${verb} hello`))
+      .action(async (dagIds: string[], options: OutputOptions & { treatDagIdAsRegex: boolean }) =>
+        (await import("./pause.ts")).setPausedOf(terminal, dagIds, verb === "pause", options),
+      );
+  }
+  dags
+    .command("reserialize")
+    .description("read every DAG file anew, changed or not")
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("dags reserialize"))
+    .action(async (options: OutputOptions) => (await import("./reserialize.ts")).reserialize(terminal, options));
+  dags
+    .command("delete")
+    .description("delete a DAG with all its runs; it comes back if its file is still there")
+    .argument("<dag-id>")
+    .option("-y, --yes", "do not ask", false)
+    .addHelpText("after", exampleOf("dags delete hello --yes"))
+    .action(async (dagId: string, options: { yes: boolean }) => (await import("./delete.ts")).deleteOne(terminal, dagId, options));
+}

@@ -1,0 +1,29 @@
+import { lastScheduledRun } from "../../../store/index.ts";
+import { nextRuns, restrictionOf } from "../../../timetables/index.ts";
+import { requireDag } from "../../find-things.ts";
+import { withStore } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+
+/** Logical dates on stdout, one a line; what a person must know besides on stderr. */
+export function showNext(terminal: Terminal, dagId: string, { numExecutions }: { numExecutions: number }): Promise<void> {
+  return withStore(terminal, async ({ store, config }) => {
+    const { dag, isPaused } = await requireDag(store, dagId);
+    if (dag.timetable.type === "null") {
+      terminal.note(`DAG "${dagId}" has no schedule: it runs only when it is triggered.`);
+      return;
+    }
+    const last = await lastScheduledRun(store, dagId);
+    const runs = nextRuns(dag.timetable, { last, restriction: restrictionOf(dag), now: new Date() }, numExecutions);
+    for (const run of runs) terminal.print(run.logicalDate.toISOString());
+    if (runs.length === 0) terminal.note(whyNone(dagId, dag.timetable.type === "once", dag.endDate));
+    else if (isPaused)
+      terminal.note(`DAG "${dagId}" is paused: no run is created before "baram dags unpause ${dagId}".`);
+    if (!config.scheduler.use_job_schedule)
+      terminal.note("[scheduler] use_job_schedule is off: schedules create no runs at all.");
+  });
+}
+
+function whyNone(dagId: string, isOnce: boolean, endDate: string | null): string {
+  if (isOnce) return `DAG "${dagId}" runs once, and that run was created already.`;
+  return `The schedule of DAG "${dagId}" has ended${endDate ? ` (its endDate is ${endDate})` : ""}.`;
+}

@@ -1,0 +1,55 @@
+import { runIdSchema } from "../../../contracts/index.ts";
+import { executorNames } from "../../../main/executors.ts";
+import { createDagCache, createDagRun } from "../../../scheduler/commands/index.ts";
+import { findDag, findRun } from "../../../store/index.ts";
+import { usageError } from "../../errors.ts";
+import { readConf, requireInstant } from "../../find-things.ts";
+import { formatRecord } from "../../output/index.ts";
+import { systemUser, withStore } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+import type { OutputOptions } from "../flags.ts";
+
+export type TriggerOptions = OutputOptions & { conf?: string; runId?: string; logicalDate?: string; note?: string };
+
+export async function triggerDag(terminal: Terminal, dagId: string, options: TriggerOptions): Promise<void> {
+  const conf = readConf(options.conf);
+  const checked = runIdSchema.optional().safeParse(options.runId);
+  if (!checked.success)
+    throw usageError(`--run-id "${options.runId}" ${checked.error.issues[0]?.message ?? "is not a run id"}.`);
+  await withStore(terminal, async ({ store, config, audit }) => {
+    const created = await createDagRun(
+      store,
+      createDagCache(),
+      executorNames(config)[0] ?? "",
+      {
+        dagId,
+        runId: options.runId,
+        logicalDate: options.logicalDate === undefined ? null : requireInstant(options.logicalDate, "--logical-date", config),
+        conf,
+        note: options.note ?? null,
+        triggeredBy: "cli",
+        triggeringUserName: systemUser(),
+      },
+      new Date(),
+    );
+    await audit({ event: "cli_dag_trigger", dagId, runId: created.runId });
+    const run = await findRun(store, dagId, created.runId);
+    const shown = {
+      dag_id: dagId,
+      dag_run_id: created.runId,
+      state: run?.state ?? "queued",
+      run_type: run?.runType ?? "manual",
+      logical_date: run?.logicalDate ?? null,
+      data_interval_start: run?.dataIntervalStart ?? null,
+      data_interval_end: run?.dataIntervalEnd ?? null,
+      run_after: run?.runAfter ?? null,
+      start_date: run?.startDate ?? null,
+      end_date: run?.endDate ?? null,
+      conf: run?.conf ?? conf,
+      note: run?.note ?? null,
+    };
+    terminal.print(formatRecord(shown, options.output));
+    if ((await findDag(store, dagId))?.isPaused)
+      terminal.note(`DAG "${dagId}" is paused: the run waits until "baram dags unpause ${dagId}".`);
+  });
+}

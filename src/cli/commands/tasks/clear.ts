@@ -1,0 +1,86 @@
+import type { SerializedDag, TaskInstanceState } from "../../../contracts/index.ts";
+import { clearRuns, createDagCache, type RunPick } from "../../../scheduler/commands/index.ts";
+import { findInstances } from "../../../store/index.ts";
+import { notFound, usageError } from "../../errors.ts";
+import { requireDag, requireInstant } from "../../find-things.ts";
+import { formatRows } from "../../output/index.ts";
+import { type Session, withStore } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+import type { OutputOptions } from "../flags.ts";
+
+export type ClearOptions = OutputOptions & {
+  taskRegex?: string;
+  startDate?: string;
+  endDate?: string;
+  runId?: string;
+  onlyFailed: boolean;
+  onlyRunning: boolean;
+  upstream: boolean;
+  downstream: boolean;
+  dryRun: boolean;
+  yes: boolean;
+};
+
+/** Shows what is concerned before it asks; clears all of it or nothing. */
+export function clearTasks(terminal: Terminal, dagId: string, options: ClearOptions): Promise<void> {
+  if (options.onlyFailed && options.onlyRunning) throw usageError("--only-failed and --only-running exclude each other: give one.");
+  return withStore(terminal, async (session) => {
+    const { store } = session;
+    const { dag } = await requireDag(store, dagId);
+    const request = {
+      dagId,
+      runs: pickRuns(session, options),
+      taskIds: options.taskRegex === undefined ? null : pickTasks(dag, options.taskRegex),
+      directions: { upstream: options.upstream, downstream: options.downstream },
+      states: statesOf(options),
+      resetRuns: true,
+      preventRunning: false,
+    };
+    const cache = createDagCache();
+    const concerned = await clearRuns(store, cache, { ...request, dryRun: true });
+    const rows = (await findInstances(store, concerned)).map((one) => ({
+      dag_id: one.dagId,
+      run_id: one.runId,
+      task_id: one.taskId,
+      map_index: one.mapIndex,
+      state: one.state,
+    }));
+    terminal.print(formatRows(rows, ["dag_id", "run_id", "task_id", "state"], options.output));
+    if (options.dryRun || concerned.length === 0) return;
+    await terminal.confirm(`These ${concerned.length} task instance(s) will be cleared. Go on?`, options.yes);
+    const cleared = await clearRuns(store, cache, { ...request, dryRun: false });
+    await session.audit({ event: "cli_task_clear", dagId, extra: { count: cleared.length } });
+    terminal.note(`Cleared ${cleared.length} task instance(s).`);
+  });
+}
+
+function pickRuns({ config }: Session, { runId, startDate, endDate }: ClearOptions): RunPick {
+  if (runId === undefined) {
+    const from = startDate === undefined ? null : requireInstant(startDate, "--start-date", config);
+    const to = endDate === undefined ? null : requireInstant(endDate, "--end-date", config);
+    return { kind: "range", from, to };
+  }
+  if (startDate !== undefined || endDate !== undefined) throw usageError("--run-id and dates exclude each other: give one.");
+  return { kind: "one", runId, past: false, future: false };
+}
+
+/** Ids as they are first: `load` means the task "load" and not "unload" too. */
+function pickTasks(dag: SerializedDag, text: string): string[] {
+  const taskIds = dag.tasks.map((task) => task.taskId);
+  const named = text.split(",").map((part) => part.trim());
+  if (named.every((name) => taskIds.includes(name))) return named;
+  let expression: RegExp;
+  try {
+    expression = new RegExp(text);
+  } catch (error) {
+    throw usageError(`--task-regex "${text}" is not a regular expression: ${(error as Error).message}.`);
+  }
+  const found = taskIds.filter((taskId) => expression.test(taskId));
+  if (found.length > 0) return found;
+  throw notFound("task", `No task of DAG "${dag.dagId}" fits "${text}". See "baram tasks list ${dag.dagId}".`);
+}
+
+function statesOf({ onlyFailed, onlyRunning }: ClearOptions): TaskInstanceState[] | null {
+  if (onlyFailed) return ["failed", "upstream_failed"];
+  return onlyRunning ? ["running"] : null;
+}

@@ -1,0 +1,28 @@
+import { downstreamOf, type TaskGraph } from "../../../serialized/index.ts";
+
+type Tree = { dagId?: string; tasks: readonly (TaskGraph["tasks"][number] & { operator: string })[] };
+
+/**
+ * Tasks indented below what they come after. A task below several others is drawn whole under the first only and marked
+ * `(…)` under the others: drawn out each time, a few dozen diamonds in a row would be millions of lines.
+ */
+export function drawTree(dag: Tree): string {
+  const downstream = downstreamOf(dag);
+  const operators = new Map(dag.tasks.map((task) => [task.taskId, task.operator]));
+  const drawn = new Set<string>();
+  const lines: string[] = [];
+  // A stack of our own: a chain may be longer than the call stack.
+  const open = dag.tasks
+    .filter((task) => task.upstream.length === 0)
+    .map((task) => ({ taskId: task.taskId, depth: 0 }))
+    .reverse();
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { taskId, depth } = next;
+    const below = downstream.get(taskId) ?? [];
+    const isRepeated = drawn.has(taskId) && below.length > 0;
+    lines.push(`${"    ".repeat(depth)}${taskId} (${operators.get(taskId) ?? ""})${isRepeated ? " (…)" : ""}`);
+    if (!isRepeated) open.push(...below.map((id) => ({ taskId: id, depth: depth + 1 })).reverse());
+    drawn.add(taskId);
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,55 @@
+import type { Command } from "commander";
+import type { Terminal } from "../../terminal.ts";
+import { exampleOf, type OutputOptions, outputOption } from "../flags.ts";
+import type { ClearOptions } from "./clear.ts";
+import type { ListOptions } from "./list.ts";
+
+export function addTasksCommands(program: Command, terminal: Terminal): void {
+  const tasks = program.command("tasks").description("tasks and their instances");
+  tasks
+    .command("list")
+    .description("list a DAG's tasks")
+    .argument("<dag-id>")
+    .option("--tree", "as a tree, from the first tasks down", false)
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("tasks list hello --tree"))
+    .action(async (dagId: string, options: ListOptions) => (await import("./list.ts")).listTasks(terminal, dagId, options));
+  tasks
+    .command("states-for-dag-run")
+    .description("list the states of a run's task instances")
+    .argument("<dag-id>")
+    .argument("<run-id-or-logical-date>")
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("tasks states-for-dag-run hello 2026-01-01T00:00:00Z"))
+    .action(async (dagId: string, run: string, options: OutputOptions) =>
+      (await import("./states-for-dag-run.ts")).listStates(terminal, dagId, run, options),
+    );
+  tasks
+    .command("clear")
+    .description("clear task instances so that they run again")
+    .argument("<dag-id>")
+    .option("-t, --task-regex <ids-or-regex>", "task ids with commas between them, or a regular expression found in the id")
+    .option("-s, --start-date <iso>", "only runs with this logical date or a later one")
+    .option("-e, --end-date <iso>", "only runs with this logical date or an earlier one")
+    .option("--run-id <id>", "only this run")
+    .option("-f, --only-failed", "only failed instances", false)
+    .option("-r, --only-running", "only running instances", false)
+    .option("-u, --upstream", "also all tasks before these", false)
+    .option("-d, --downstream", "also all tasks after these", false)
+    .option("--dry-run", "only list what would be cleared", false)
+    .option("-y, --yes", "do not ask", false)
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("tasks clear hello -t load --downstream --only-failed --yes"))
+    .action(async (dagId: string, options: ClearOptions) => (await import("./clear.ts")).clearTasks(terminal, dagId, options));
+  tasks
+    .command("render")
+    .description("show a task's template fields as they were rendered, or would be if it has not run yet")
+    .argument("<dag-id>")
+    .argument("<task-id>")
+    .argument("<run-id-or-logical-date>")
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("tasks render hello greet 2026-01-01T00:00:00Z"))
+    .action(async (dagId: string, taskId: string, run: string, options: OutputOptions) =>
+      (await import("./render.ts")).renderTask(terminal, { dagId, taskId, run }, options),
+    );
+}

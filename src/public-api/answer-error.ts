@@ -1,0 +1,24 @@
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { BaramError, type Logger } from "../platform/index.ts";
+import { isConnectionLost, sqlState } from "../store/index.ts";
+import { statusOf } from "./error-statuses.ts";
+
+/** The one place where an error becomes an answer: `{detail}`, never a stack trace, never a secret. */
+export function answerError(error: Error, c: Context, logger: Logger): Response {
+  if (error instanceof BaramError) {
+    const status = statusOf(error.code);
+    if (status === 401) c.header("WWW-Authenticate", 'Bearer realm="baram"');
+    if (status === 429) c.header("Retry-After", String(error.facts.retryAfterSec ?? 60));
+    // As in Airflow, 422 lists every fault with its place.
+    if (error.code === "request_invalid") return c.json({ detail: error.facts.faults }, 422);
+    if (status !== 500) return c.json({ detail: error.message }, status);
+  }
+  if (error instanceof HTTPException) return c.json({ detail: error.message || "The request was refused." }, error.status);
+  if (isConnectionLost(error)) return c.json({ detail: "The database cannot be reached. Try again." }, 503);
+  // Class 22: a value that PostgreSQL cannot hold (a NUL in a text, a number out of range) and that no schema caught.
+  if (sqlState(error)?.startsWith("22"))
+    return c.json({ detail: `The database refused a value: ${error.message}. Check the request's texts and numbers.` }, 400);
+  logger.error({ error: error.message, stack: error.stack, method: c.req.method, path: c.req.path }, "a request failed");
+  return c.json({ detail: "The server failed on this request; its log says why." }, 500);
+}

@@ -1,0 +1,4 @@
+export { type ApiEnv, authenticate } from "./authenticate.ts";
+export { mayAct, ROLES, type Role, type User } from "./roles.ts";
+export { tokenRoutes } from "./token-routes.ts";
+export { createUser, ensureAdmin } from "./users.ts";

@@ -1,0 +1,130 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { z } from "zod";
+import type { JsonObject } from "../contracts/index.ts";
+import { logEvent } from "../store/index.ts";
+import { type ApiEnv, mayAct, type Role, type User } from "./auth/index.ts";
+import { parse, readJson, readQuery } from "./read-request.ts";
+import { refusal } from "./refuse.ts";
+import type { PublicApiOptions, PublicApiResources } from "./resources.ts";
+import type { VersionFactsCache } from "./rest/version-facts.ts";
+
+/** What a resource's routes are added to. */
+export type Api = {
+  readonly app: OpenAPIHono<ApiEnv>;
+  readonly resources: PublicApiResources;
+  readonly options: PublicApiOptions;
+  readonly facts: VersionFactsCache;
+};
+
+type Spec<P, Q, B, A> = {
+  /** Group in the OpenAPI document. */
+  tag: string;
+  summary: string;
+  /** The lowest role that may; null = anybody, without a token. */
+  access: Role | null;
+  /** Name of the line that a write leaves in the audit log. Every write has one. */
+  audit?: string;
+  params?: z.ZodType<P> & z.ZodObject;
+  query?: z.ZodType<Q> & z.ZodObject;
+  body?: z.ZodType<B>;
+  answer: z.ZodType<A>;
+  status?: 200 | 201;
+  /** Further media types of the answer, for the document. */
+  alsoAnswers?: readonly string[];
+};
+
+/** What the handler knows of the audit line beyond the path: `skip` for a dry run, which writes nothing. */
+export type AuditNote = { skip?: boolean; runId?: string; extra?: JsonObject };
+
+export type Call<P, Q, B> = { params: P; query: Q; body: B; user: User; c: Context<ApiEnv>; audit: AuditNote } & Pick<
+  Api,
+  "resources" | "options" | "facts"
+>;
+
+const NOBODY: User = { name: "", role: "viewer" };
+
+/**
+ * Adds one route: to the server and, from the same schemas, to the OpenAPI document. In this order: role, path, query, body;
+ * then the handler, whose answer is given as JSON unless it is a Response of its own; then the audit line of a write.
+ */
+export function endpoint<A, P = unknown, Q = unknown, B = unknown>(
+  api: Api,
+  route: `${"get" | "post" | "patch" | "delete"} /${string}`,
+  spec: Spec<P, Q, B, A>,
+  handle: (call: Call<P, Q, B>) => Promise<NoInfer<A> | Response>,
+): void {
+  const [method = "get", path = "/"] = route.split(" ") as ["get" | "post" | "patch" | "delete", string];
+  const { resources, options, facts } = api;
+  const status = spec.status ?? 200;
+  document(api, method, path, spec);
+
+  api.app.on(method.toUpperCase(), path.replaceAll(/\{(.+?)\}/g, ":$1"), async (c) => {
+    const user = c.get("user") ?? NOBODY;
+    if (spec.access !== null && !mayAct(user.role, spec.access)) {
+      throw refusal(
+        "role_too_low",
+        `This needs the role ${spec.access}; "${user.name}" is ${user.role}. Ask an administrator.`,
+        {},
+      );
+    }
+    const params = spec.params ? parse(spec.params, c.req.param(), "path") : (undefined as P);
+    const query = spec.query ? parse(spec.query, readQuery(c), "query") : (undefined as Q);
+    const body = spec.body ? parse(spec.body, await readJson(c), "body") : (undefined as B);
+    const audit: AuditNote = {};
+    const answer = await handle({ params, query, body, user, c, audit, resources, options, facts });
+    if (spec.audit && !audit.skip) await leaveLine(api, spec.audit, user, c.req.param(), audit);
+    if (answer instanceof Response) return answer;
+    return c.json(answer as object, status);
+  });
+}
+
+/** 204. */
+export function noContent(c: Context): Response {
+  return c.body(null, 204);
+}
+
+async function leaveLine(api: Api, event: string, user: User, path: Record<string, string>, note: AuditNote): Promise<void> {
+  const { dag_id: dagId, dag_run_id, task_id: taskId, ...others } = path;
+  const extra = { ...others, ...note.extra };
+  await logEvent(api.resources.store, { event, owner: user.name, dagId, runId: note.runId ?? dag_run_id, taskId, extra });
+}
+
+function document<P, Q, B, A>(
+  api: Api,
+  method: "get" | "post" | "patch" | "delete",
+  path: string,
+  spec: Spec<P, Q, B, A>,
+): void {
+  const errors = Object.fromEntries(
+    [...(spec.access === null ? [] : [401, 403]), ...(spec.params ? [404] : []), ...(spec.body ? [400] : []), 422].map((code) => [
+      code,
+      { description: ERROR_NAMES[code] ?? "" },
+    ]),
+  );
+  const content = Object.fromEntries(
+    ["application/json", ...(spec.alsoAnswers ?? [])].map((type) => [type, { schema: spec.answer }]),
+  );
+  const done = method === "delete" ? { 204: { description: "Done" } } : { [spec.status ?? 200]: { description: "Done", content } };
+  api.app.openAPIRegistry.registerPath({
+    method,
+    path,
+    summary: spec.summary,
+    tags: [spec.tag],
+    ...(spec.access === null ? {} : { security: [{ HTTPBearer: [] }] }),
+    request: {
+      ...(spec.params ? { params: spec.params } : {}),
+      ...(spec.query ? { query: spec.query } : {}),
+      ...(spec.body ? { body: { required: true, content: { "application/json": { schema: spec.body } } } } : {}),
+    },
+    responses: { ...done, ...errors },
+  });
+}
+
+const ERROR_NAMES: Record<number, string> = {
+  400: "Malformed, or not possible with these values",
+  401: "No token, or not a good one",
+  403: "The role is too low",
+  404: "Not found",
+  422: "A value has the wrong form; detail names each place",
+};

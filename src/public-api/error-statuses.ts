@@ -1,0 +1,58 @@
+/**
+ * Which HTTP status an error of Baram's has in an answer, by its code. What is not here is a fault of the server: 500, with
+ * the reason in the log only.
+ */
+export const ERROR_STATUSES = {
+  // the request itself
+  body_malformed: 400,
+  filter_invalid: 400,
+  log_token_invalid: 400,
+  not_supported: 400,
+  order_by_unknown: 400,
+  update_mask_unknown: 400,
+  value_refused: 400,
+  request_invalid: 422,
+  body_too_large: 413,
+  // who asks
+  credentials_wrong: 401,
+  token_missing: 401,
+  token_invalid: 401,
+  token_expired: 401,
+  role_too_low: 403,
+  attempts_too_many: 429,
+  // what is asked for is not there
+  route_not_found: 404,
+  connection_not_found: 404,
+  dag_not_found: 404,
+  dag_run_not_found: 404,
+  dag_version_not_found: 404,
+  event_log_not_found: 404,
+  import_error_not_found: 404,
+  pool_not_found: 404,
+  task_instance_not_found: 404,
+  task_not_found: 404,
+  try_not_found: 404,
+  variable_not_found: 404,
+  xcom_not_found: 404,
+  // it is there, but does not allow this
+  conf_invalid: 400,
+  connection_exists: 409,
+  dag_run_exists: 409,
+  dag_run_running: 409,
+  dag_running: 409,
+  dag_stale: 409,
+  pool_exists: 409,
+  pool_protected: 400,
+  task_running: 409,
+  too_many_runs: 400,
+  variable_exists: 409,
+  // not now
+  database_unavailable: 503,
+} as const satisfies Record<string, number>;
+
+export type KnownCode = keyof typeof ERROR_STATUSES;
+export type ErrorStatus = (typeof ERROR_STATUSES)[KnownCode] | 500;
+
+export function statusOf(code: string): ErrorStatus {
+  return Object.hasOwn(ERROR_STATUSES, code) ? ERROR_STATUSES[code as KnownCode] : 500;
+}

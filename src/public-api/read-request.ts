@@ -1,0 +1,34 @@
+import type { Context } from "hono";
+import type { z } from "zod";
+import { refusal } from "./refuse.ts";
+
+/** Checks what came from outside; 422 with the place of every fault. */
+export function parse<T>(schema: z.ZodType<T>, value: unknown, place: "path" | "query" | "body"): T {
+  const checked = schema.safeParse(value);
+  if (checked.success) return checked.data;
+  const faults = checked.error.issues.slice(0, 20).map((issue) => ({
+    loc: [place, ...issue.path.map((step) => (typeof step === "symbol" ? String(step) : step))],
+    msg: issue.message,
+    type: issue.code,
+  }));
+  const first = faults[0];
+  throw refusal("request_invalid", `${first?.loc.join(".")}: ${first?.msg}`, { faults });
+}
+
+/** Throws `body_malformed`. A body without a content type is taken for JSON too. */
+export async function readJson(c: Context): Promise<unknown> {
+  const text = await c.req.text();
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    const what = text.trim() === "" ? "empty" : "not JSON";
+    throw refusal("body_malformed", `The request's body is ${what}. Send a JSON object.`);
+  }
+}
+
+/** Each query parameter as it came: once = a string, several times = an array. */
+export function readQuery(c: Context): Record<string, string | string[]> {
+  const query: Record<string, string | string[]> = Object.create(null);
+  for (const [key, values] of Object.entries(c.req.queries())) query[key] = values.length === 1 ? (values[0] ?? "") : values;
+  return query;
+}

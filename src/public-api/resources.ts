@@ -1,0 +1,31 @@
+import type { Clock, Logger, Tokens } from "../platform/index.ts";
+import type { DagCache } from "../scheduler/commands/index.ts";
+import type { Cipher, Store } from "../store/index.ts";
+import type { LogStore } from "../task-logs/index.ts";
+
+export type PublicApiResources = {
+  readonly store: Store;
+  readonly dags: DagCache;
+  readonly tokens: Tokens;
+  readonly logs: LogStore;
+  /** Connections and variables are encrypted at rest. */
+  readonly cipher: Cipher;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The executor of tasks that name none. */
+  readonly defaultExecutor: string;
+};
+
+export type PublicApiOptions = {
+  /** Lifetime of a token from POST /auth/token, in seconds. */
+  readonly tokenTtlSec: number;
+  /** The same for POST /auth/token/cli. */
+  readonly cliTokenTtlSec: number;
+  /** Page size of list answers when the request names none. */
+  readonly fallbackPageLimit: number;
+  /** Largest page, whatever was asked for. */
+  readonly maximumPageLimit: number;
+  /** A role silent for this long is unhealthy, in seconds. */
+  readonly healthThresholdSec: number;
+  readonly version: string;
+};

@@ -1,0 +1,110 @@
+/** The pieces that requests and answers are made of. Importing the OpenAPI package gives zod its `.openapi()`. */
+import { z } from "@hono/zod-openapi";
+import { idSchema, runIdSchema } from "../../contracts/index.ts";
+
+/** PostgreSQL's int. */
+export const INT_MAX = 2 ** 31 - 1;
+
+// ---- in a path or query, where everything is text
+
+export const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^[+-]?\d{1,15}$/, "must be an integer")
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .openapi({ type: "integer", minimum: min, maximum: max });
+
+export const decimal = z
+  .string()
+  .regex(/^[+-]?\d{1,15}(\.\d{1,9})?$/, "must be a number")
+  .transform(Number)
+  .openapi({ type: "number" });
+
+export const flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).openapi({ type: "boolean" });
+
+/** A parameter that may be given several times. */
+export const many = <T extends z.ZodType>(item: T) =>
+  z
+    .preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(item).max(1_000).optional())
+    .openapi({ type: "array", items: { type: "string" } });
+
+export const text = z.string().max(1_000);
+
+const INSTANT =
+  /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)(Z|[ +-]\d{2}:?\d{2})?)?$/i;
+
+/** ISO 8601; without an offset it is UTC. A `+` that a client left unescaped arrives as a space. */
+export const instant = z
+  .string()
+  .transform((given, context) => {
+    const parts = INSTANT.exec(given.trim());
+    const [, day, time = "00:00", offset = "Z"] = parts ?? [];
+    const zone = offset.replace(/^ /, "+").replace(/^([+-]\d{2}):?(\d{2})$/, "$1:$2").toUpperCase();
+    const date = new Date(`${day}T${time.replace(",", ".")}${zone}`);
+    // JavaScript rolls 30 February over into March; the day must come back as it was given.
+    const isReal = parts !== null && !Number.isNaN(date.getTime()) && new Date(`${day}T00:00Z`).toISOString().startsWith(day ?? "");
+    if (isReal && date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9_999) return date;
+    context.addIssue({ code: "custom", message: `"${given.slice(0, 60)}" is not an instant like 2026-01-31T00:00:00Z` });
+    return z.NEVER;
+  })
+  .openapi({ type: "string", format: "date-time" });
+
+const OPERATORS = ["gte", "gt", "lte", "lt"] as const;
+type Operator = (typeof OPERATORS)[number];
+type RangeShape<K extends string, T extends z.ZodType> = Record<`${K}_${Operator}`, z.ZodOptional<T>>;
+
+/** `<key>_gte`, `_gt`, `_lte`, `_lt` for each key. */
+export function ranges<K extends string, T extends z.ZodType>(keys: readonly K[], item: T): RangeShape<K, T> {
+  const shape = keys.flatMap((key) => OPERATORS.map((operator) => [`${key}_${operator}`, item.optional()]));
+  return Object.fromEntries(shape) as RangeShape<K, T>;
+}
+
+type RangeValue<T> = { [O in Operator]?: T };
+
+export function readRanges<K extends string, T extends Date | number>(
+  query: { [N in `${K}_${Operator}`]?: T },
+  keys: readonly K[],
+): { [N in K]?: RangeValue<T> } {
+  const found: { [N in K]?: RangeValue<T> } = {};
+  for (const key of keys) {
+    const range: RangeValue<T> = {};
+    for (const operator of OPERATORS) {
+      const value = query[`${key}_${operator}`];
+      if (value !== undefined) range[operator] = value;
+    }
+    if (Object.keys(range).length > 0) found[key] = range;
+  }
+  return found;
+}
+
+// ---- ids
+
+export const mapIndexField = integer(-1, INT_MAX);
+/** `~` stands for all. */
+const orAll = <T extends z.ZodType>(id: T) => z.union([z.literal("~"), id]);
+
+export const dagPath = z.object({ dag_id: idSchema });
+export const dagOrAllPath = z.object({ dag_id: orAll(idSchema) });
+export const runPath = z.object({ dag_id: idSchema, dag_run_id: runIdSchema });
+export const runOrAllPath = z.object({ dag_id: orAll(idSchema), dag_run_id: orAll(runIdSchema) });
+export const taskPath = z.object({ dag_id: idSchema, dag_run_id: runIdSchema, task_id: idSchema });
+export const taskOrAllPath = z.object({ dag_id: orAll(idSchema), dag_run_id: orAll(runIdSchema), task_id: orAll(idSchema) });
+
+/** null = every one. */
+export const orNull = (id: string): string | null => (id === "~" ? null : id);
+export const orNone = (id: string): string[] | undefined => (id === "~" ? undefined : [id]);
+
+// ---- in answers
+
+export const when = z.string().openapi({ format: "date-time" });
+export const count = z.int();
+export const note = z.string().max(1_000).nullable();
+
+export function iso(date: Date): string {
+  return date.toISOString();
+}
+
+export function isoOrNull(date: Date | null): string | null {
+  return date === null ? null : date.toISOString();
+}
