@@ -4,12 +4,12 @@ import { addConfigCommands } from "./commands/config/config-commands.ts";
 import { addConnectionsCommands } from "./commands/connections/connections-commands.ts";
 import { addDagsCommands } from "./commands/dags/dags-commands.ts";
 import { addDbCommands } from "./commands/db/db-commands.ts";
+import { exampleOf, type OutputOptions, outputOption } from "./commands/flags.ts";
 import { addJobsCommands } from "./commands/jobs/jobs-commands.ts";
 import { addPoolsCommands } from "./commands/pools/pools-commands.ts";
 import { addRoleCommands } from "./commands/roles/role-commands.ts";
 import { addTasksCommands } from "./commands/tasks/tasks-commands.ts";
 import { addVariablesCommands } from "./commands/variables/variables-commands.ts";
-import { exampleOf, type OutputOptions, outputOption } from "./commands/flags.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 
 /**
@@ -45,9 +45,7 @@ export function createProgram(): { program: Command; terminal: Terminal } {
     .description("print what this installation is and where it keeps its things")
     .addOption(outputOption())
     .addHelpText("after", exampleOf("info -o json"))
-    .action(async (options: OutputOptions) =>
-      (await import("./commands/info.ts")).showInfo(terminal, packageVersion(), options),
-    );
+    .action(async (options: OutputOptions) => (await import("./commands/info.ts")).showInfo(terminal, packageVersion(), options));
   return { program, terminal };
 }
 

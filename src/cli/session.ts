@@ -3,7 +3,7 @@ import { type Config, loadConfig, readEncryptionKey } from "../config/index.ts";
 import { ensureDefaultPool } from "../main/dag-processor/sql-dag-file-store.ts";
 import { openDatabase } from "../main/open-database.ts";
 import { createLogger, type Logger, silentLogger } from "../platform/index.ts";
-import { checkMigrated, createCipher, type AuditEvent, type Cipher, logEvent, migrate, type Store } from "../store/index.ts";
+import { type AuditEvent, type Cipher, checkMigrated, createCipher, logEvent, migrate, type Store } from "../store/index.ts";
 import { ExitCode } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -43,32 +43,54 @@ export async function prepareSchema({ config, store, logger }: Session): Promise
 
 /** As `withStore`, whatever the state of the schema: for the `db` commands. */
 export async function withDatabase<T>(terminal: Terminal, work: (session: Session) => Promise<T>): Promise<T> {
-  const config = loadConfig();
-  const logger = terminal.isVerbose() ? createLogger({ level: "debug", role: "cli" }) : silentLogger;
-  const database = await openDatabase(config, logger);
-  const store = database.open("cli", { poolSize: CLI_POOL_SIZE });
+  const { session, close } = await openSession(terminal, loadConfig());
   // Without this a server that was started for this command would outlive it.
-  const onSignal = () => void database.close().finally(() => process.exit(ExitCode.Interrupted));
+  const onSignal = () => void close().finally(() => process.exit(ExitCode.Interrupted));
   process.once("SIGINT", onSignal);
   process.once("SIGTERM", onSignal);
-  let cipher: Cipher | undefined;
   try {
-    return await work({
-      config,
-      store,
-      logger,
-      isEmbedded: database.isEmbedded,
-      cipher: () => {
-        cipher ??= createCipher(readEncryptionKey(config));
-        return cipher;
-      },
-      audit: (event) => logEvent(store, { owner: systemUser(), ...event }),
-    });
+    return await work(session);
   } finally {
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);
-    await database.close();
+    await close();
   }
+}
+
+/** A session that is opened when it is first asked for, and then checked like `withStore`'s. */
+export function createLazySession(terminal: Terminal, config: Config) {
+  let opened: ReturnType<typeof openSession> | undefined;
+  return {
+    async get(): Promise<Session> {
+      opened ??= openSession(terminal, config).then(async (one) => {
+        await (one.session.isEmbedded ? prepareSchema(one.session) : checkMigrated(one.session.store));
+        return one;
+      });
+      return (await opened).session;
+    },
+    async close(): Promise<void> {
+      await (await opened?.catch(() => undefined))?.close();
+    },
+  };
+}
+
+async function openSession(terminal: Terminal, config: Config): Promise<{ session: Session; close: () => Promise<void> }> {
+  const logger = terminal.isVerbose() ? createLogger({ level: "debug", role: "cli" }) : silentLogger;
+  const database = await openDatabase(config, logger);
+  const store = database.open("cli", { poolSize: CLI_POOL_SIZE });
+  let cipher: Cipher | undefined;
+  const session: Session = {
+    config,
+    store,
+    logger,
+    isEmbedded: database.isEmbedded,
+    cipher: () => {
+      cipher ??= createCipher(readEncryptionKey(config));
+      return cipher;
+    },
+    audit: (event) => logEvent(store, { owner: systemUser(), ...event }),
+  };
+  return { session, close: () => database.close() };
 }
 
 /** The name this process runs under; a container's uid may have none. */

@@ -6,7 +6,7 @@ export type Terminal = {
   print(text: string): void;
   /** A remark for the person at the terminal. */
   note(text: string): void;
-  /** Returns on "y"; throws `usage_invalid` when there is nobody to ask, `interrupted` on another answer. */
+  /** Returns on "y"; throws `usage_invalid` when there is nobody to ask, `interrupted` on any other answer. */
   confirm(question: string, isAgreed: boolean): Promise<void>;
   isVerbose(): boolean;
 };
@@ -18,11 +18,16 @@ export function createTerminal(isVerbose: () => boolean): Terminal {
     note: (text) => void process.stderr.write(`${text}\n`),
     async confirm(question, isAgreed) {
       if (isAgreed) return;
-      const { usageError } = await import("./errors.ts");
+      const { interrupted, usageError } = await import("./errors.ts");
       if (!process.stdin.isTTY) throw usageError(`${question} There is no terminal to ask: add --yes to go on.`);
       const ask = createInterface({ input: process.stdin, output: process.stderr });
-      const answer = await ask.question(`${question} (y/n) `).finally(() => ask.close());
-      if (!/^y(es)?$/i.test(answer.trim())) throw usageError("Nothing was changed: the answer was not yes.");
+      // Ctrl-C and Ctrl-D close the interface without an answer.
+      const stop = new AbortController();
+      ask.once("SIGINT", () => stop.abort());
+      ask.once("close", () => stop.abort());
+      const answer = await ask.question(`${question} (y/n) `, { signal: stop.signal }).catch(() => null);
+      ask.close();
+      if (answer === null || !/^y(es)?$/i.test(answer.trim())) throw interrupted("Nothing was changed: the answer was not yes.");
     },
   };
 }

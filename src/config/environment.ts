@@ -24,3 +24,9 @@ export function environmentForUserCode(
   }
   return kept;
 }
+
+/** The mark that this process was started under, to be handed on; empty if there is none. */
+export function markOfThisProcess(name: string): Record<string, string> {
+  const value = process.env[name];
+  return value === undefined ? {} : { [name]: value };
+}

@@ -1,2 +1,3 @@
 export { createExecutionApi } from "./app.ts";
 export type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+export { answerCall } from "./runner-calls.ts";

@@ -1,2 +1,8 @@
 export type { Executor, ExecutorEvent, ExecutorOptions } from "./contract.ts";
-export { createLocalExecutor, type FromSupervisor, type LocalExecutorOptions, type ToSupervisor } from "./local/index.ts";
+export {
+  createLocalExecutor,
+  type FromSupervisor,
+  type LocalExecutorOptions,
+  SUPERVISOR_MARK,
+  type ToSupervisor,
+} from "./local/index.ts";

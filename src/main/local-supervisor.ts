@@ -1,5 +1,6 @@
 /** The supervisor process of a local executor: takes its options and workloads over the IPC channel of its parent. */
-import type { FromSupervisor, ToSupervisor } from "../executors/index.ts";
+import { markOfThisProcess } from "../config/index.ts";
+import { type FromSupervisor, SUPERVISOR_MARK, type ToSupervisor } from "../executors/index.ts";
 import { createLogger } from "../platform/index.ts";
 import { createSupervisor, type Supervisor, type SupervisorOptions } from "../worker/supervisor/index.ts";
 
@@ -15,7 +16,7 @@ process.on("message", (message: ToSupervisor) => {
   switch (message.type) {
     case "configure":
       supervisor = createSupervisor(
-        message.options as SupervisorOptions,
+        withMark(message.options as SupervisorOptions),
         { done: (id) => say({ type: "done", id }), notStarted: (id, reason) => say({ type: "not_started", id, reason }) },
         logger,
       );
@@ -36,6 +37,11 @@ process.on("message", (message: ToSupervisor) => {
 process.on("disconnect", () => void end(ORPHAN_GRACE_MS));
 process.on("SIGTERM", () => void end(0));
 process.on("SIGINT", () => {});
+
+/** Runners get a clean environment, but for the mark by which they are found when this process dies. */
+function withMark(options: SupervisorOptions): SupervisorOptions {
+  return { ...options, environment: { ...options.environment, ...markOfThisProcess(SUPERVISOR_MARK) } };
+}
 
 let ending = false;
 async function end(graceMs: number): Promise<void> {

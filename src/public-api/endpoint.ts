@@ -90,12 +90,7 @@ async function leaveLine(api: Api, event: string, user: User, path: Record<strin
   await logEvent(api.resources.store, { event, owner: user.name, dagId, runId: note.runId ?? dag_run_id, taskId, extra });
 }
 
-function document<P, Q, B, A>(
-  api: Api,
-  method: "get" | "post" | "patch" | "delete",
-  path: string,
-  spec: Spec<P, Q, B, A>,
-): void {
+function document<P, Q, B, A>(api: Api, method: "get" | "post" | "patch" | "delete", path: string, spec: Spec<P, Q, B, A>): void {
   const errors = Object.fromEntries(
     [...(spec.access === null ? [] : [401, 403]), ...(spec.params ? [404] : []), ...(spec.body ? [400] : []), 422].map((code) => [
       code,
@@ -105,7 +100,8 @@ function document<P, Q, B, A>(
   const content = Object.fromEntries(
     ["application/json", ...(spec.alsoAnswers ?? [])].map((type) => [type, { schema: spec.answer }]),
   );
-  const done = method === "delete" ? { 204: { description: "Done" } } : { [spec.status ?? 200]: { description: "Done", content } };
+  const done =
+    method === "delete" ? { 204: { description: "Done" } } : { [spec.status ?? 200]: { description: "Done", content } };
   api.app.openAPIRegistry.registerPath({
     method,
     path,
@@ -120,6 +116,8 @@ function document<P, Q, B, A>(
     responses: { ...done, ...errors },
   });
 }
+
+type RouteResponses = Parameters<Api["app"]["openAPIRegistry"]["registerPath"]>[0]["responses"];
 
 const ERROR_NAMES: Record<number, string> = {
   400: "Malformed, or not possible with these values",

@@ -120,7 +120,14 @@ async function loseTries(
     const flags = graph.tasks[graph.indexOf.get(one.taskId) ?? -1]?.callbacks;
     const callback = one.tryNumber <= one.maxTries ? "onRetry" : "onFailure";
     if (flags?.[callback]) {
-      const ti = { id: one.id, taskId: one.taskId, mapIndex: one.mapIndex, tryNumber: one.tryNumber, maxTries: one.maxTries, startDate: ended[0]?.startDate?.toISOString() ?? null };
+      const ti = {
+        id: one.id,
+        taskId: one.taskId,
+        mapIndex: one.mapIndex,
+        tryNumber: one.tryNumber,
+        maxTries: one.maxTries,
+        startDate: ended[0]?.startDate?.toISOString() ?? null,
+      };
       const data: JsonObject = { kind: "task", callback, reason, ti };
       await insertCallback(store, { dagRunId: one.dagRunId, versionId: one.versionId, data });
     }

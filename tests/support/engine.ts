@@ -31,10 +31,15 @@ export type Engine = {
   stop(): Promise<void>;
 };
 
-export type EngineOptions = { environment?: Record<string, string>; withScheduler?: boolean };
+export type EngineOptions = {
+  environment?: Record<string, string>;
+  withScheduler?: boolean;
+  /** Default: a clone of the template database. */
+  database?: TestDatabase;
+};
 
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
-  const database = await createTestDatabase();
+  const database = options.database ?? (await createTestDatabase());
   const home = mkdtempSync(join(tmpdir(), "baram-engine-"));
   const dagsFolder = join(home, "dags");
   mkdirSync(dagsFolder);

@@ -5,7 +5,9 @@ export type OutputFormat = "table" | "json" | "yaml" | "plain";
 export type OutputOptions = { output: OutputFormat };
 
 export function outputOption(): Option {
-  return new Option("-o, --output <format>", "how to print the answer").choices(["table", "json", "yaml", "plain"]).default("table");
+  return new Option("-o, --output <format>", "how to print the answer")
+    .choices(["table", "json", "yaml", "plain"])
+    .default("table");
 }
 
 /** `example`: what stands behind `baram `. */

@@ -34,7 +34,9 @@ describe("formatRows", () => {
   });
 
   it("shows one thing as its properties, or as one object", () => {
-    expect(formatRecord({ pool: "p", slots: 3 }, "plain")).toBe("property_name  property_value\npool           p\nslots          3");
+    expect(formatRecord({ pool: "p", slots: 3 }, "plain")).toBe(
+      "property_name  property_value\npool           p\nslots          3",
+    );
     expect(JSON.parse(formatRecord({ pool: "p", slots: 3 }, "json"))).toEqual({ pool: "p", slots: 3 });
   });
 });

@@ -1,1 +1,7 @@
-export { createLocalExecutor, type FromSupervisor, type LocalExecutorOptions, type ToSupervisor } from "./local-executor.ts";
+export {
+  createLocalExecutor,
+  type FromSupervisor,
+  type LocalExecutorOptions,
+  SUPERVISOR_MARK,
+  type ToSupervisor,
+} from "./local-executor.ts";

@@ -1,7 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import type { Workload } from "../../contracts/index.ts";
-import type { Logger } from "../../platform/index.ts";
+import { killMarked, type Logger, type ProcessMark } from "../../platform/index.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
+
+export const SUPERVISOR_MARK = "BARAM_SUPERVISOR_ID";
 
 /** Scheduler → supervisor process. */
 export type ToSupervisor =
@@ -45,11 +48,13 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
 
   function launch(): Promise<void> {
     return new Promise((resolve, reject) => {
+      // Runners inherit the mark, so that none outlives its supervisor, whatever it is busy with.
+      const mark: ProcessMark = { name: SUPERVISOR_MARK, value: randomUUID() };
       const started = fork(options.supervisorEntry, [], {
         // Its own process group: a Ctrl-C at the terminal reaches the scheduler only, which then drains it.
         detached: true,
         stdio: ["ignore", "inherit", "inherit", "ipc"],
-        env: { ...options.environment },
+        env: { ...options.environment, [mark.name]: mark.value },
         execArgv: ["--enable-source-maps", "--max-semi-space-size=16"],
       });
       child = started;
@@ -70,6 +75,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
       started.once("exit", (code, signal) => {
         reject(new Error(`the supervisor ended with ${signal ?? `code ${code}`} before it was ready`));
         child = null;
+        killMarked(mark);
         drained?.();
         const lost = [...inHand];
         inHand.clear();

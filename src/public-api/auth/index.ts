@@ -1,4 +1,3 @@
 export { type ApiEnv, authenticate } from "./authenticate.ts";
 export { mayAct, ROLES, type Role, type User } from "./roles.ts";
-export { tokenRoutes } from "./token-routes.ts";
 export { createUser, ensureAdmin } from "./users.ts";

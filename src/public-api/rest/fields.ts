@@ -21,7 +21,9 @@ export const decimal = z
   .transform(Number)
   .openapi({ type: "number" });
 
-export const flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).openapi({ type: "boolean" });
+export const flag = z
+  .stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] })
+  .openapi({ type: "boolean" });
 
 /** A parameter that may be given several times. */
 export const many = <T extends z.ZodType>(item: T) =>
@@ -31,8 +33,7 @@ export const many = <T extends z.ZodType>(item: T) =>
 
 export const text = z.string().max(1_000);
 
-const INSTANT =
-  /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)(Z|[ +-]\d{2}:?\d{2})?)?$/i;
+const INSTANT = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)(Z|[ +-]\d{2}:?\d{2})?)?$/i;
 
 /** ISO 8601; without an offset it is UTC. A `+` that a client left unescaped arrives as a space. */
 export const instant = z
@@ -40,10 +41,14 @@ export const instant = z
   .transform((given, context) => {
     const parts = INSTANT.exec(given.trim());
     const [, day, time = "00:00", offset = "Z"] = parts ?? [];
-    const zone = offset.replace(/^ /, "+").replace(/^([+-]\d{2}):?(\d{2})$/, "$1:$2").toUpperCase();
+    const zone = offset
+      .replace(/^ /, "+")
+      .replace(/^([+-]\d{2}):?(\d{2})$/, "$1:$2")
+      .toUpperCase();
     const date = new Date(`${day}T${time.replace(",", ".")}${zone}`);
     // JavaScript rolls 30 February over into March; the day must come back as it was given.
-    const isReal = parts !== null && !Number.isNaN(date.getTime()) && new Date(`${day}T00:00Z`).toISOString().startsWith(day ?? "");
+    const isReal =
+      parts !== null && !Number.isNaN(date.getTime()) && new Date(`${day}T00:00Z`).toISOString().startsWith(day ?? "");
     if (isReal && date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9_999) return date;
     context.addIssue({ code: "custom", message: `"${given.slice(0, 60)}" is not an instant like 2026-01-31T00:00:00Z` });
     return z.NEVER;
@@ -62,7 +67,7 @@ export function ranges<K extends string, T extends z.ZodType>(keys: readonly K[]
 
 type RangeValue<T> = { [O in Operator]?: T };
 
-export function readRanges<K extends string, T extends Date | number>(
+function readRanges<K extends string, T>(
   query: { [N in `${K}_${Operator}`]?: T },
   keys: readonly K[],
 ): { [N in K]?: RangeValue<T> } {
@@ -76,6 +81,14 @@ export function readRanges<K extends string, T extends Date | number>(
     if (Object.keys(range).length > 0) found[key] = range;
   }
   return found;
+}
+
+export function readDates<K extends string>(query: { [N in `${K}_${Operator}`]?: Date }, keys: readonly K[]) {
+  return readRanges<K, Date>(query, keys);
+}
+
+export function readNumbers<K extends string>(query: { [N in `${K}_${Operator}`]?: number }, keys: readonly K[]) {
+  return readRanges<K, number>(query, keys);
 }
 
 // ---- ids

@@ -51,7 +51,10 @@ export function masked<T extends object>(body: T, mask: readonly string[] | unde
   const names = mask?.flatMap((text) => text.split(",")).filter((text) => text !== "") ?? [];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined)
-    throw refusal("update_mask_unknown", `update_mask names "${unknown.slice(0, 60)}", which cannot be changed; known: ${known.join(", ")}.`);
+    throw refusal(
+      "update_mask_unknown",
+      `update_mask names "${unknown.slice(0, 60)}", which cannot be changed; known: ${known.join(", ")}.`,
+    );
   if (names.length === 0) return body;
   return Object.fromEntries(Object.entries(body).filter(([key]) => names.includes(key))) as Partial<T>;
 }

@@ -1,7 +1,9 @@
 import { type Db, type VersionFacts, versionFacts } from "../../store/index.ts";
 
 /** What lists show of DAG versions. They never change, so each is asked for once; the oldest unused are let go. */
-export type VersionFactsCache = { get(db: Db, versionIds: readonly (string | null)[]): Promise<ReadonlyMap<string, VersionFacts>> };
+export type VersionFactsCache = {
+  get(db: Db, versionIds: readonly (string | null)[]): Promise<ReadonlyMap<string, VersionFacts>>;
+};
 
 export function createVersionFactsCache(capacity = 5_000): VersionFactsCache {
   const known = new Map<string, VersionFacts>();

@@ -13,7 +13,7 @@ export function retryDelaySec(
   tryId: string,
 ): number {
   const longest = Math.min(task.maxRetryDelaySec ?? LONGEST_SEC, LONGEST_SEC);
-  if (task.retryExponentialBackoff === 0) return Math.min(task.retryDelaySec, longest);
+  if (task.retryExponentialBackoff === 0 || task.retryDelaySec === 0) return Math.min(task.retryDelaySec, longest);
   // Beyond 2^1000 the power overflows to Infinity; the cap takes care of it.
   const base = Math.ceil(task.retryDelaySec * task.retryExponentialBackoff ** (Math.max(1, tryNumber) - 1));
   if (!Number.isFinite(base) || base >= longest) return longest;

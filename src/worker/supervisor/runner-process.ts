@@ -8,9 +8,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
+import { hasChildren, killMarked, type ProcessMark, signalGroup } from "../../platform/index.ts";
 import { createLineSplitter } from "../../task-logs/index.ts";
 import { type FromRunner, openWire, type ToRunner, type Wire } from "../wire/index.ts";
-import { hasChildren, killMarked, RUNNER_MARK, signalGroup } from "./process-tree.ts";
 
 export type RunnerState = "booting" | "idle" | "busy" | "ended";
 export type RunnerEvents = {
@@ -47,12 +47,12 @@ export type Runner = {
 };
 
 export function startRunner(options: RunnerOptions): Runner {
-  const id = randomUUID();
+  const mark: ProcessMark = { name: "BARAM_RUNNER_ID", value: randomUUID() };
   const child: ChildProcess = spawn(process.execPath, ["--enable-source-maps", options.entry], {
     // Its own process group: a Ctrl-C at the terminal does not reach it, a kill reaches all of it.
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
-    env: { ...options.environment, [RUNNER_MARK]: id },
+    env: { ...options.environment, [mark.name]: mark.value },
   });
   const { on } = options;
   let endedBy: string | null = null;
@@ -72,17 +72,17 @@ export function startRunner(options: RunnerOptions): Runner {
     terminate: () => void signalGroup(runner.pid, "SIGTERM"),
     kill() {
       signalGroup(runner.pid, "SIGKILL");
-      killMarked(id, null);
+      killMarked(mark);
     },
     sweep() {
-      if (hasChildren(runner.pid)) killMarked(id, runner.pid);
+      if (hasChildren(runner.pid)) killMarked(mark, runner.pid);
     },
   };
   const end = (how: string) => {
     if (endedBy !== null) return;
     endedBy = how;
     runner.state = "ended";
-    killMarked(id, null);
+    killMarked(mark);
     on.ended(how);
   };
   child.once("error", (error) => end(`could not be started: ${error.message}`));

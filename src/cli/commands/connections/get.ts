@@ -9,8 +9,7 @@ import { connectionRow, type ShowOptions } from "./connection-row.ts";
 /** Looks where a task would: in the environment first, then in the database. */
 export async function getOne(terminal: Terminal, connId: string, { showSecrets, output }: ShowOptions): Promise<void> {
   const fromEnvironment = environmentSecrets().connection(connId);
-  const found =
-    fromEnvironment ?? (await withStore(terminal, ({ store, cipher }) => findConnection(store, cipher(), connId)));
+  const found = fromEnvironment ?? (await withStore(terminal, ({ store, cipher }) => findConnection(store, cipher(), connId)));
   if (!found) throw notFound("connection", `There is no connection "${connId}". Add it with "baram connections add ${connId}".`);
   terminal.print(formatRecord(connectionRow(found, fromEnvironment ? "environment" : "database", showSecrets), output));
 }

@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
 import type { Terminal } from "../../terminal.ts";
 import { exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
-import type { ListRunsOptions } from "./list-runs.ts";
 import type { ListOptions } from "./list.ts";
-import type { TestOptions } from "./test.ts";
+import type { ListRunsOptions } from "./list-runs.ts";
+import type { TestOptions } from "./test-dag.ts";
 import type { TriggerOptions } from "./trigger.ts";
 
 const RUN_STATES = ["queued", "running", "success", "failed"];
@@ -29,7 +29,9 @@ function addReading(dags: Command, terminal: Terminal): void {
     .argument("<dag-id>")
     .addOption(outputOption())
     .addHelpText("after", exampleOf("dags details hello"))
-    .action(async (dagId: string, options: OutputOptions) => (await import("./details.ts")).showDetails(terminal, dagId, options));
+    .action(async (dagId: string, options: OutputOptions) =>
+      (await import("./details.ts")).showDetails(terminal, dagId, options),
+    );
   dags
     .command("state")
     .description("print the state of a DAG run")
@@ -76,7 +78,9 @@ function addRunning(dags: Command, terminal: Terminal): void {
     .option("--note <text>", "a note to show with the run")
     .addOption(outputOption())
     .addHelpText("after", exampleOf(`dags trigger hello --conf '{"name": "Ada"}'`))
-    .action(async (dagId: string, options: TriggerOptions) => (await import("./trigger.ts")).triggerDag(terminal, dagId, options));
+    .action(async (dagId: string, options: TriggerOptions) =>
+      (await import("./trigger.ts")).triggerDag(terminal, dagId, options),
+    );
   dags
     .command("test")
     .description("run a DAG in this process, without scheduler and without traces in the database, for a debugger")
@@ -91,7 +95,7 @@ function addRunning(dags: Command, terminal: Terminal): void {
       `${exampleOf("dags test hello 2026-01-01 --file dags/hello.ts")}  $ node --inspect-brk node_modules/.bin/baram dags test hello\n`,
     )
     .action(async (dagId: string, logicalDate: string | undefined, options: TestOptions) =>
-      (await import("./test.ts")).testDag(terminal, dagId, logicalDate, options),
+      (await import("./test-dag.ts")).testDag(terminal, dagId, logicalDate, options),
     );
 }
 
@@ -120,5 +124,7 @@ function addChanging(dags: Command, terminal: Terminal): void {
     .argument("<dag-id>")
     .option("-y, --yes", "do not ask", false)
     .addHelpText("after", exampleOf("dags delete hello --yes"))
-    .action(async (dagId: string, options: { yes: boolean }) => (await import("./delete.ts")).deleteOne(terminal, dagId, options));
+    .action(async (dagId: string, options: { yes: boolean }) =>
+      (await import("./delete.ts")).deleteOne(terminal, dagId, options),
+    );
 }

@@ -16,8 +16,7 @@ export function showNext(terminal: Terminal, dagId: string, { numExecutions }: {
     const runs = nextRuns(dag.timetable, { last, restriction: restrictionOf(dag), now: new Date() }, numExecutions);
     for (const run of runs) terminal.print(run.logicalDate.toISOString());
     if (runs.length === 0) terminal.note(whyNone(dagId, dag.timetable.type === "once", dag.endDate));
-    else if (isPaused)
-      terminal.note(`DAG "${dagId}" is paused: no run is created before "baram dags unpause ${dagId}".`);
+    else if (isPaused) terminal.note(`DAG "${dagId}" is paused: no run is created before "baram dags unpause ${dagId}".`);
     if (!config.scheduler.use_job_schedule)
       terminal.note("[scheduler] use_job_schedule is off: schedules create no runs at all.");
   });

@@ -1,4 +1,4 @@
-import { findDag, listDags, setPaused, type Store } from "../../../store/index.ts";
+import { findDag, listDags, type Store, setPaused } from "../../../store/index.ts";
 import { usageError } from "../../errors.ts";
 import { dagNotFound } from "../../find-things.ts";
 import { formatRows } from "../../output/index.ts";

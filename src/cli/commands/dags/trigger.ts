@@ -14,8 +14,7 @@ export type TriggerOptions = OutputOptions & { conf?: string; runId?: string; lo
 export async function triggerDag(terminal: Terminal, dagId: string, options: TriggerOptions): Promise<void> {
   const conf = readConf(options.conf);
   const checked = runIdSchema.optional().safeParse(options.runId);
-  if (!checked.success)
-    throw usageError(`--run-id "${options.runId}" ${checked.error.issues[0]?.message ?? "is not a run id"}.`);
+  if (!checked.success) throw usageError(`--run-id "${options.runId}" ${checked.error.issues[0]?.message ?? "is not a run id"}.`);
   await withStore(terminal, async ({ store, config, audit }) => {
     const created = await createDagRun(
       store,

@@ -1,5 +1,5 @@
-import { resetSchema } from "../../../store/index.ts";
 import { ensureDefaultPool } from "../../../main/dag-processor/sql-dag-file-store.ts";
+import { resetSchema } from "../../../store/index.ts";
 import { withDatabase } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 

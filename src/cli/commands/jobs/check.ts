@@ -22,7 +22,11 @@ export async function checkJobs(terminal: Terminal, options: CheckOptions): Prom
         types: options.jobType ? [options.jobType] : undefined,
         hostnames: hostname === undefined ? undefined : [hostname],
       },
-      { limit: options.limit === 0 ? LOOKED_AT_MAX : options.limit, offset: 0, order: [{ key: "latest_heartbeat", descending: true }] },
+      {
+        limit: options.limit === 0 ? LOOKED_AT_MAX : options.limit,
+        offset: 0,
+        order: [{ key: "latest_heartbeat", descending: true }],
+      },
     );
     if (alive.length === 0) throw checkFailed("No alive jobs found.");
     if (alive.length > 1 && !options.allowMultiple)

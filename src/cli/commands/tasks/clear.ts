@@ -23,7 +23,8 @@ export type ClearOptions = OutputOptions & {
 
 /** Shows what is concerned before it asks; clears all of it or nothing. */
 export function clearTasks(terminal: Terminal, dagId: string, options: ClearOptions): Promise<void> {
-  if (options.onlyFailed && options.onlyRunning) throw usageError("--only-failed and --only-running exclude each other: give one.");
+  if (options.onlyFailed && options.onlyRunning)
+    throw usageError("--only-failed and --only-running exclude each other: give one.");
   return withStore(terminal, async (session) => {
     const { store } = session;
     const { dag } = await requireDag(store, dagId);

@@ -1,6 +1,7 @@
-import { downstreamOf, type TaskGraph } from "../../../serialized/index.ts";
+import type { SerializedTask } from "../../../contracts/index.ts";
+import { downstreamOf } from "../../../serialized/index.ts";
 
-type Tree = { dagId?: string; tasks: readonly (TaskGraph["tasks"][number] & { operator: string })[] };
+type Tree = { tasks: readonly Pick<SerializedTask, "taskId" | "upstream" | "operator">[] };
 
 /**
  * Tasks indented below what they come after. A task below several others is drawn whole under the first only and marked

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { Terminal } from "../../terminal.ts";
 import { exampleOf, type OutputFormat, outputOption } from "../flags.ts";
-import type { SetOptions } from "./set.ts";
 import type { ListOptions } from "./list.ts";
+import type { SetOptions } from "./set.ts";
 
 export type GetOptions = { default?: string; json: boolean; output?: OutputFormat };
 

@@ -4,7 +4,21 @@ import { createDagRun, deleteDagRun, markRun } from "../../../scheduler/commands
 import { COUNT_MAX, type Db, findDag, findRun, findRunRow, listRuns, RUN_ORDER_KEYS, setRunNote } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
 import { noSuchDag, noSuchRun } from "../../refuse.ts";
-import { dagOrAllPath, dagPath, decimal, INT_MAX, instant, integer, many, orNone, ranges, readRanges, runPath, text } from "../fields.ts";
+import {
+  dagOrAllPath,
+  dagPath,
+  decimal,
+  INT_MAX,
+  instant,
+  integer,
+  many,
+  orNone,
+  ranges,
+  readDates,
+  readNumbers,
+  runPath,
+  text,
+} from "../fields.ts";
 import { masked, orderField, pageFields, readPageQuery, updateMask } from "../paging.ts";
 import { dagRunListShape, dagRunShape, patchRunBody, toDagRun, triggerBody } from "./shapes.ts";
 
@@ -38,7 +52,14 @@ export function dagRunRoutes(api: Api): void {
   endpoint(
     api,
     "get /api/v2/dags/{dag_id}/dagRuns",
-    { tag, summary: "Runs of a DAG, or of all with ~", access: "viewer", params: dagOrAllPath, query: listQuery, answer: dagRunListShape },
+    {
+      tag,
+      summary: "Runs of a DAG, or of all with ~",
+      access: "viewer",
+      params: dagOrAllPath,
+      query: listQuery,
+      answer: dagRunListShape,
+    },
     async ({ params, query, resources, options }) => {
       const dagIds = orNone(params.dag_id);
       if (dagIds && !(await findDag(resources.store, params.dag_id))) throw noSuchDag(params.dag_id);
@@ -54,7 +75,7 @@ export function dagRunRoutes(api: Api): void {
         userPrefix: query.triggering_user_name_prefix_pattern,
         versionNumbers: query.dag_version,
         confContains: query.conf_contains,
-        ranges: { ...readRanges(query, DATES), ...readRanges(query, ["duration"]) },
+        ranges: { ...readDates(query, DATES), ...readNumbers(query, ["duration"]) },
       };
       const { rows, total } = await listRuns(resources.store, filter, readPageQuery(query, options, RUN_ORDER_KEYS));
       return { dag_runs: rows.map(toDagRun), total_entries: total, total_entries_limit: COUNT_MAX };
@@ -133,7 +154,14 @@ export function dagRunRoutes(api: Api): void {
   endpoint(
     api,
     "delete /api/v2/dags/{dag_id}/dagRuns/{dag_run_id}",
-    { tag, summary: "Removes a run that does not run", access: "user", audit: "delete_dag_run", params: runPath, answer: z.null() },
+    {
+      tag,
+      summary: "Removes a run that does not run",
+      access: "user",
+      audit: "delete_dag_run",
+      params: runPath,
+      answer: z.null(),
+    },
     async ({ params, resources, c }) => {
       await mustFindRun(resources.store, params.dag_id, params.dag_run_id);
       await deleteDagRun(resources.store, params.dag_id, params.dag_run_id);

@@ -1,6 +1,6 @@
-import { z } from "@hono/zod-openapi";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import { z } from "@hono/zod-openapi";
 import { findDag, findDagRow, findDagSource, findModule, listVersions, VERSION_ORDER_KEYS } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { noSuchDag, refusal } from "../../refuse.ts";

@@ -44,7 +44,7 @@ export function monitorRoutes(api: Api): void {
       };
       const [scheduler, triggerer, processor] = [of("SchedulerJob"), of("TriggererJob"), of("DagProcessorJob")];
       return {
-        metadatabase: { status: jobs ? "healthy" : "unhealthy" },
+        metadatabase: { status: jobs ? ("healthy" as const) : ("unhealthy" as const) },
         scheduler: { status: scheduler.status, latest_scheduler_heartbeat: scheduler.at },
         triggerer: { status: triggerer.status, latest_triggerer_heartbeat: triggerer.at },
         dag_processor: { status: processor.status, latest_dag_processor_heartbeat: processor.at },

@@ -2,7 +2,7 @@ import type { Connection, JsonObject } from "../../../contracts/index.ts";
 import type { Cipher } from "../../cipher.ts";
 import type { Db } from "../../store.ts";
 
-type ConnectionRow = {
+export type ConnectionRow = {
   conn_id: string;
   conn_type: string;
   description: string | null;
@@ -21,12 +21,12 @@ export async function findConnection(db: Db, cipher: Cipher, connId: string): Pr
     { name: "find-connection", text: `select ${COLUMNS} from connection where conn_id = $1` },
     [connId],
   );
-  return rows[0] ? read(rows[0], cipher) : null;
+  return rows[0] ? readConnection(rows[0], cipher) : null;
 }
 
 export async function listConnections(db: Db, cipher: Cipher): Promise<Connection[]> {
   const { rows } = await db.query<ConnectionRow>(`select ${COLUMNS} from connection order by conn_id`);
-  return rows.map((row) => read(row, cipher));
+  return rows.map((row) => readConnection(row, cipher));
 }
 
 const insert = `insert into connection (${COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (conn_id) do nothing`;
@@ -51,7 +51,7 @@ export async function deleteConnection(db: Db, connId: string): Promise<boolean>
   return (await db.query("delete from connection where conn_id = $1", [connId])).rowCount === 1;
 }
 
-function read(row: ConnectionRow, cipher: Cipher): Connection {
+export function readConnection(row: ConnectionRow, cipher: Cipher): Connection {
   return {
     connId: row.conn_id,
     connType: row.conn_type,

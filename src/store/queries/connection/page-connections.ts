@@ -2,6 +2,7 @@ import type { Connection } from "../../../contracts/index.ts";
 import type { Cipher } from "../../cipher.ts";
 import type { Db } from "../../store.ts";
 import { type Listed, matching, type Page, readPage, sql, startingWith } from "../compose.ts";
+import { type ConnectionRow, readConnection } from "./keep-connections.ts";
 
 const orderable = {
   connection_id: sql`c.conn_id`,
@@ -15,20 +16,21 @@ const orderable = {
 export type ConnectionOrderKey = keyof typeof orderable;
 export const CONNECTION_ORDER_KEYS = Object.keys(orderable) as ConnectionOrderKey[];
 
-/** The ids of one page: what is encrypted is read for these only. */
-export async function pageConnectionIds(
+export async function pageConnections(
   db: Db,
+  cipher: Cipher,
   filter: { pattern?: string; prefix?: string },
   page: Page<ConnectionOrderKey>,
-): Promise<Listed<{ connId: string }>> {
-  return readPage<{ connId: string }, ConnectionOrderKey>(db, {
-    columns: sql`c.conn_id as "connId"`,
+): Promise<Listed<Connection>> {
+  const { rows, total } = await readPage<ConnectionRow, ConnectionOrderKey>(db, {
+    columns: sql`c.conn_id, c.conn_type, c.description, c.host, c.schema, c.login, c.port, c.password, c.extra`,
     from: sql`connection c`,
     where: [...matching(sql`c.conn_id`, filter.pattern), ...startingWith(sql`c.conn_id`, filter.prefix)],
     page,
     orderable,
     tieBreak: [sql`c.conn_id`],
   });
+  return { rows: rows.map((row) => readConnection(row, cipher)), total };
 }
 
 /** Locks the connection until the transaction ends. */

@@ -1,11 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** The variable that marks a runner and whatever it starts, however deep and even when it detaches itself. */
-export const RUNNER_MARK = "BARAM_RUNNER_ID";
+/**
+ * A variable in a process's environment that marks it and whatever it starts, however deep and even when it detaches
+ * itself. Linux only; elsewhere the process group has to do.
+ */
+export type ProcessMark = { readonly name: string; readonly value: string };
 
-/** Pids of living processes that carry the mark. Linux only; elsewhere the process group has to do. */
-export function markedProcesses(runnerId: string): number[] {
-  const needle = Buffer.from(`${RUNNER_MARK}=${runnerId}\0`);
+/** Pids of living processes that carry the mark. */
+function markedProcesses(mark: ProcessMark): number[] {
+  const needle = Buffer.from(`${mark.name}=${mark.value}\0`);
   const found: number[] = [];
   for (const name of listProcesses()) {
     try {
@@ -34,7 +37,7 @@ export function hasChildren(pid: number): boolean {
   }
 }
 
-/** Signals the runner's process group; false = there is none any more. */
+/** Signals the process group that `pid` leads; false = there is none any more. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-pid, signal);
@@ -44,10 +47,10 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** SIGKILLs everything the runner started, except `spare`. A process may fork while we look, so look until none is left. */
-export function killMarked(runnerId: string, spare: number | null): void {
+/** SIGKILLs everything that carries the mark, except `spare`. A process may fork while we look, so look until none is left. */
+export function killMarked(mark: ProcessMark, spare: number | null = null): void {
   for (let round = 0; round < 5; round++) {
-    const pids = markedProcesses(runnerId).filter((pid) => pid !== spare);
+    const pids = markedProcesses(mark).filter((pid) => pid !== spare);
     if (pids.length === 0) return;
     for (const pid of pids) {
       try {

@@ -1,0 +1,130 @@
+import { Console } from "node:console";
+import { mkdtemp, rm } from "node:fs/promises";
+import { url as inspectorUrl } from "node:inspector";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadConfig } from "../../../config/index.ts";
+import type { DagRunFacts, SerializedDag } from "../../../contracts/index.ts";
+import { BaramError } from "../../../platform/index.ts";
+import { checkConf } from "../../../scheduler/commands/index.ts";
+import { type DagDefinition, serializeDag } from "../../../sdk/runtime.ts";
+import { assertValidDag, parseSerializedDag } from "../../../serialized/index.ts";
+import { createMasker } from "../../../task-logs/index.ts";
+import { manualRunInterval, runIdFor } from "../../../timetables/index.ts";
+import { type LogRecord, runCallback } from "../../../worker/runner/index.ts";
+import { createReader } from "../../debug/database-caller.ts";
+import { findDefinition } from "../../debug/find-definition.ts";
+import { formatRecordLine } from "../../debug/format-log.ts";
+import { createDebugMemory } from "../../debug/memory-caller.ts";
+import { type DebugResult, type DebugRun, runDag } from "../../debug/run-dag.ts";
+import { interrupted } from "../../errors.ts";
+import { ExitCode } from "../../exit-codes.ts";
+import { readConf, requireInstant } from "../../find-things.ts";
+import { formatRows } from "../../output/index.ts";
+import { createLazySession, systemUser } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+import type { OutputOptions } from "../flags.ts";
+
+export type TestOptions = OutputOptions & { conf?: string; file?: string; retryDelay: boolean };
+
+/** Log lines on stderr, the final states on stdout; exit code 1 if the run failed. */
+export async function testDag(terminal: Terminal, dagId: string, date: string | undefined, options: TestOptions): Promise<void> {
+  const config = loadConfig();
+  const conf = readConf(options.conf);
+  const logicalDate = date === undefined ? new Date() : requireInstant(date, "The logical date", config);
+  process.setSourceMapsEnabled(true);
+  // What a DAG file prints is its log, and stdout is for the states.
+  globalThis.console = new Console(process.stderr, process.stderr);
+  const cacheDir = await mkdtemp(join(tmpdir(), "baram-test-"));
+  const session = createLazySession(terminal, config);
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new BaramError("task_stopped", "the test was stopped"));
+  process.once("SIGINT", onSignal);
+  process.once("SIGTERM", onSignal);
+  try {
+    const definition = await findDefinition(dagId, { file: options.file, config, cacheDir });
+    const dag = parseSerializedDag(serializeDag(definition));
+    assertValidDag(dag);
+    checkConf(dag, conf);
+    const dagRun = runFacts(dag, logicalDate, conf);
+    const masker = createMasker();
+    const log = (taskId: string | null, record: LogRecord) =>
+      terminal.note(masker.mask(formatRecordLine(taskId, record, new Date())));
+    const run: DebugRun = {
+      definition,
+      dag,
+      dagRun,
+      memory: createDebugMemory(dagRun, createReader(session.get, masker)),
+      log,
+      signal: stop.signal,
+      hasRetryDelay: options.retryDelay,
+      hasTimeouts: inspectorUrl() === undefined,
+      xcomMaxBytes: config.xcom.max_size_bytes,
+    };
+    const result = await runDag(run);
+    await callBack(run, result);
+    log(null, { level: "info", message: `run ${dagRun.runId} of DAG "${dagId}" → ${result.state}` });
+    terminal.print(
+      formatRows(result.tasks.map(taskRow), ["task_id", "state", "try_number", "start_date", "end_date"], options.output),
+    );
+    if (stop.signal.aborted) throw interrupted("The test was stopped before the run ended.");
+    if (result.state === "failed") process.exitCode = ExitCode.Failure;
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+    await session.close();
+    await rm(cacheDir, { recursive: true, force: true });
+  }
+}
+
+function runFacts(dag: SerializedDag, logicalDate: Date, conf: DagRunFacts["conf"]): DagRunFacts {
+  const interval = manualRunInterval(dag.timetable, logicalDate);
+  const now = new Date().toISOString();
+  return {
+    dagId: dag.dagId,
+    runId: runIdFor("manual", logicalDate),
+    runType: "manual",
+    state: "running",
+    logicalDate: logicalDate.toISOString(),
+    dataIntervalStart: interval.dataIntervalStart.toISOString(),
+    dataIntervalEnd: interval.dataIntervalEnd.toISOString(),
+    runAfter: logicalDate.toISOString(),
+    startDate: now,
+    endDate: null,
+    conf,
+    clearNumber: 0,
+    note: null,
+    triggeringUserName: systemUser(),
+  };
+}
+
+/** The DAG's own onSuccess or onFailure. */
+async function callBack(
+  { definition, dagRun, memory, log, signal }: DebugRun & { definition: DagDefinition },
+  { state }: DebugResult,
+) {
+  const sink = (record: LogRecord) => log(null, record);
+  await runCallback({
+    dag: definition,
+    request: {
+      kind: "dag",
+      callback: state === "success" ? "onSuccess" : "onFailure",
+      dagRun: { ...dagRun, state, endDate: new Date().toISOString() },
+      reason: state === "success" ? "success" : "task_failure",
+    },
+    caller: memory.callerFor("", sink),
+    log: sink,
+    signal,
+    now: Date.now,
+  });
+}
+
+function taskRow(task: DebugResult["tasks"][number]) {
+  return {
+    task_id: task.taskId,
+    state: task.state,
+    try_number: task.tryNumber,
+    start_date: task.startDate,
+    end_date: task.endDate,
+  };
+}

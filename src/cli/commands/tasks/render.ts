@@ -1,0 +1,85 @@
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import type { DagRunFacts, JsonObject } from "../../../contracts/index.ts";
+import { moduleCacheFolder } from "../../../main/executors.ts";
+import { BaramError, materializeModule } from "../../../platform/index.ts";
+import { collectDags, type DagDefinition } from "../../../sdk/runtime.ts";
+import { findInstances, findModule, findVersion, listRenderedFields, type RunFacts } from "../../../store/index.ts";
+import { createMasker } from "../../../task-logs/index.ts";
+import { createReader } from "../../debug/database-caller.ts";
+import { renderFields } from "../../debug/render-fields.ts";
+import { notFound } from "../../errors.ts";
+import { requireRun } from "../../find-things.ts";
+import { formatRecord } from "../../output/index.ts";
+import { type Session, withStore } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
+import type { OutputOptions } from "../flags.ts";
+
+const unpack = promisify(gunzip);
+
+type Which = { dagId: string; taskId: string; run: string };
+
+/** The fields of the last try as it had them; for a task that has not run yet they are rendered now, by the run's own version. */
+export function renderTask(terminal: Terminal, { dagId, taskId, run: text }: Which, { output }: OutputOptions): Promise<void> {
+  return withStore(terminal, async (session) => {
+    const run = await requireRun(session, dagId, text);
+    const key = { dagRunId: run.id, taskId, mapIndex: -1 };
+    const [instance] = await findInstances(session.store, [key]);
+    if (!instance)
+      throw notFound("task", `Run "${run.runId}" of DAG "${dagId}" has no task "${taskId}". See "baram tasks list ${dagId}".`);
+    const [stored] = instance.tryNumber > 0 ? await listRenderedFields(session.store, [key]) : [];
+    const fields = stored?.fields ?? (await renderNow(session, run, taskId));
+    terminal.print(formatRecord(fields, output));
+  });
+}
+
+async function renderNow(session: Session, run: RunFacts, taskId: string): Promise<JsonObject> {
+  const definition = await loadVersion(session, run);
+  const masker = createMasker();
+  const fields = await renderFields({
+    definition,
+    taskId,
+    dagRun: factsOf(run),
+    read: createReader(async () => session, masker),
+  });
+  return JSON.parse(masker.mask(JSON.stringify(fields))) as JsonObject;
+}
+
+async function loadVersion({ store, config }: Session, run: RunFacts): Promise<DagDefinition> {
+  const version = run.versionId === null ? null : await findVersion(store, run.versionId);
+  const module = version && (await findModule(store, version.moduleHash));
+  if (!module)
+    throw new BaramError("dag_version_not_found", `The code of run "${run.runId}" of DAG "${run.dagId}" is not stored any more.`);
+  const code = (await unpack(module.code)).toString("utf8");
+  const folders = [config.core.dags_folder, process.cwd()];
+  const path = await materializeModule(
+    { hash: module.hash, code, externals: module.externals },
+    moduleCacheFolder(config),
+    folders,
+  );
+  const definitions = await collectDags(() => import(pathToFileURL(path).href));
+  const found = definitions.find((one) => one.dagId === run.dagId);
+  if (found) return found;
+  throw new BaramError("dag_not_in_module", `The stored code of run "${run.runId}" defines no DAG "${run.dagId}".`);
+}
+
+function factsOf(run: RunFacts): DagRunFacts {
+  const iso = (date: Date | null) => date?.toISOString() ?? null;
+  return {
+    dagId: run.dagId,
+    runId: run.runId,
+    runType: run.runType,
+    state: run.state,
+    logicalDate: iso(run.logicalDate),
+    dataIntervalStart: iso(run.dataIntervalStart),
+    dataIntervalEnd: iso(run.dataIntervalEnd),
+    runAfter: run.runAfter.toISOString(),
+    startDate: iso(run.startDate),
+    endDate: iso(run.endDate),
+    conf: run.conf,
+    clearNumber: run.clearNumber,
+    note: run.note,
+    triggeringUserName: run.triggeringUserName,
+  };
+}

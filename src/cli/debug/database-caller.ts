@@ -1,0 +1,54 @@
+import { environmentSecrets } from "../../config/index.ts";
+import type { RunnerCalls } from "../../contracts/index.ts";
+import { answerCall } from "../../execution-api/index.ts";
+import { createTokens, silentLogger, systemClock } from "../../platform/index.ts";
+import { createDagCache } from "../../scheduler/commands/index.ts";
+import { isSensitiveName, type Masker } from "../../task-logs/index.ts";
+import type { Session } from "../session.ts";
+
+/** The runner's calls that only read. */
+export type ReadMethod = "getXcom" | "getConnection" | "getVariable" | "getDagRunState" | "getTaskStates";
+export type Reader = <M extends ReadMethod>(method: M, params: RunnerCalls[M]["params"]) => Promise<RunnerCalls[M]["result"]>;
+
+/**
+ * Answers as the execution API would, straight from the database. Connections and variables of the environment are answered
+ * without opening it. What is secret in an answer is told to the masker.
+ */
+export function createReader(session: () => Promise<Session>, masker: Masker): Reader {
+  const secrets = environmentSecrets();
+  const dags = createDagCache();
+  const tokens = createTokens(new Uint8Array(32));
+
+  const fromEnvironment = (method: ReadMethod, params: object): unknown => {
+    if (method === "getConnection" && "connId" in params) return secrets.connection(String(params.connId));
+    if (method !== "getVariable" || !("key" in params)) return null;
+    const value = secrets.variable(String(params.key));
+    return value === null ? null : { value };
+  };
+
+  return async (method, params) => {
+    type Answer = RunnerCalls[typeof method]["result"];
+    const known = fromEnvironment(method, params);
+    let answer = known as Answer;
+    if (known === null) {
+      const { store, cipher } = await session();
+      const resources = { store, dags, tokens, cipher: cipher(), secrets, clock: systemClock, logger: silentLogger };
+      // No try's rights are needed to read, and nothing is written.
+      const options = { tokenTtlSec: 0, xcomMaxBytes: 0, defaultExecutor: "" };
+      answer = await answerCall({ tryId: "", resources, options }, method, params);
+    }
+    rememberSecrets(masker, params, answer);
+    return answer;
+  };
+}
+
+function rememberSecrets(masker: Masker, params: object, answer: unknown): void {
+  if (typeof answer !== "object" || answer === null) return;
+  if ("password" in answer && typeof answer.password === "string") masker.add(answer.password);
+  if ("extra" in answer && typeof answer.extra === "object" && answer.extra !== null) {
+    for (const [name, value] of Object.entries(answer.extra))
+      if (typeof value === "string" && isSensitiveName(name)) masker.add(value);
+  }
+  if ("key" in params && "value" in answer && typeof answer.value === "string" && isSensitiveName(String(params.key)))
+    masker.add(answer.value);
+}

@@ -1,0 +1,67 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import type { Config } from "../../config/index.ts";
+import { DagFileError, findDagFiles } from "../../dag-files/index.ts";
+import { BaramError, findPackageRoot } from "../../platform/index.ts";
+import type { DagDefinition } from "../../sdk/runtime.ts";
+import { notFound, usageError } from "../errors.ts";
+import { loadDefinitions } from "./load-definitions.ts";
+
+/**
+ * The DAG as its file defines it now. Without a file, the files that contain the id as text are tried: running every file of
+ * a folder in this process only to look for an id could do anything.
+ */
+export async function findDefinition(
+  dagId: string,
+  options: { file: string | undefined; config: Config; cacheDir: string },
+): Promise<DagDefinition> {
+  const { file, config, cacheDir } = options;
+  if (file !== undefined) return fromFile(dagId, resolve(file), cacheDir);
+  let failure: unknown;
+  const folders = dagFolders(config);
+  for (const folder of folders) {
+    for (const path of await filesWith(dagId, folder)) {
+      try {
+        const found = (await loadDefinitions(folder, path, cacheDir)).find((one) => one.dagId === dagId);
+        if (found) return found;
+      } catch (error) {
+        failure ??= explain(error, join(folder, path));
+      }
+    }
+  }
+  if (failure) throw failure;
+  throw notFound("dag", `No file in ${folders.join(" or ")} defines a DAG "${dagId}". Name its file with --file.`);
+}
+
+async function fromFile(dagId: string, file: string, cacheDir: string): Promise<DagDefinition> {
+  if (!existsSync(file)) throw usageError(`There is no file ${file}. Give --file the path of the DAG's file.`);
+  const definitions = await loadDefinitions(dirname(file), basename(file), cacheDir).catch((error: unknown) => {
+    throw explain(error, file);
+  });
+  const found = definitions.find((one) => one.dagId === dagId);
+  if (found) return found;
+  const others = definitions.map((one) => `"${one.dagId}"`).join(", ") || "none";
+  throw notFound("dag", `${file} does not define a DAG "${dagId}". It defines: ${others}.`);
+}
+
+function dagFolders({ core }: Config): string[] {
+  const examples = join(findPackageRoot(), "examples", "dags");
+  return [core.dags_folder, ...(core.load_examples ? [examples] : [])].filter((folder) => existsSync(folder));
+}
+
+async function filesWith(text: string, folder: string): Promise<string[]> {
+  const { files } = await findDagFiles(folder);
+  const texts = await Promise.all(files.map((path) => readFile(join(folder, path), "utf8").catch(() => "")));
+  return files.filter((_, index) => texts[index]?.includes(text));
+}
+
+/** What went wrong with which file; the bundler knows the line, an error of the file's own code its stack. */
+function explain(error: unknown, file: string): Error {
+  if (error instanceof DagFileError) {
+    const { line, column, message } = error.error;
+    return new BaramError("dag_file_invalid", `${file}${line === null ? "" : `:${line}:${column}`}: ${message}`, {}, error);
+  }
+  const cause = error instanceof Error ? error : new Error(String(error));
+  return new BaramError("dag_file_invalid", `${file} cannot be loaded: ${cause.name}: ${cause.message}`, {}, cause);
+}

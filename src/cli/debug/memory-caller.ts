@@ -1,0 +1,79 @@
+import type { DagRunState, JsonValue, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
+import type { LogSink, RunnerCaller } from "../../worker/runner/index.ts";
+import type { Reader } from "./database-caller.ts";
+
+export type DebugMemory = {
+  /** A caller for one task: what it writes stays in this process. */
+  callerFor(taskId: string, log: LogSink): RunnerCaller;
+  setXcom(taskId: string, key: string, value: JsonValue): void;
+  /** A new try starts without what the one before pushed. */
+  forgetXcoms(taskId: string): void;
+};
+
+type Answers = { [M in RunnerMethod]: (params: RunnerCalls[M]["params"]) => Promise<RunnerCalls[M]["result"]> };
+
+/**
+ * The platform of one run that leaves no traces: its own XComs and the variables it sets are kept here, everything else is
+ * read from the database. A DAG that it triggers is not run; the run's state is then `success`, so that nobody waits for it.
+ */
+export function createDebugMemory(run: { dagId: string; runId: string }, read: Reader): DebugMemory {
+  const xcoms = new Map<string, Map<string, JsonValue>>();
+  /** null = deleted. */
+  const variables = new Map<string, string | null>();
+  const triggered = new Set<string>();
+
+  const setXcom = (taskId: string, key: string, value: JsonValue) => {
+    const ofTask = xcoms.get(taskId) ?? new Map<string, JsonValue>();
+    xcoms.set(taskId, ofTask.set(key, value));
+  };
+  const nameOf = (dagId: string, runId: string) => `${dagId} ${runId}`;
+
+  const answersFor = (taskId: string, log: LogSink): Answers => ({
+    async getXcom(params) {
+      if (params.dagId !== run.dagId || params.runId !== run.runId) return read("getXcom", params);
+      const value = xcoms.get(params.taskId)?.get(params.key);
+      return value === undefined ? { found: false, value: null } : { found: true, value };
+    },
+    async setXcom({ key, value }) {
+      setXcom(taskId, key, value);
+      return null;
+    },
+    getConnection: (params) => read("getConnection", params),
+    async getVariable(params) {
+      const kept = variables.get(params.key);
+      if (kept !== undefined) return kept === null ? null : { value: kept };
+      return read("getVariable", params);
+    },
+    async setVariable({ key, value }) {
+      variables.set(key, value);
+      log({ level: "info", message: `variable "${key}" is set for this test only` });
+      return null;
+    },
+    async deleteVariable({ key }) {
+      variables.set(key, null);
+      log({ level: "info", message: `variable "${key}" is deleted for this test only` });
+      return null;
+    },
+    async triggerDagRun({ dagId, runId }) {
+      const newRunId = runId ?? `manual__${new Date().toISOString()}`;
+      triggered.add(nameOf(dagId, newRunId));
+      log({ level: "warn", message: `DAG "${dagId}" is not run: a test creates no runs. Its run counts as success.` });
+      return { runId: newRunId, created: true };
+    },
+    async getDagRunState(params) {
+      if (triggered.has(nameOf(params.dagId, params.runId))) return { state: "success" satisfies DagRunState };
+      return read("getDagRunState", params);
+    },
+    getTaskStates: (params) => read("getTaskStates", params),
+    putRenderedFields: async () => null,
+  });
+
+  return {
+    setXcom,
+    forgetXcoms: (taskId) => void xcoms.delete(taskId),
+    callerFor(taskId, log) {
+      const answers = answersFor(taskId, log);
+      return { call: (method, params) => answers[method](params) };
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { randomUUID } from "node:crypto";
+import type { DagRunFacts, JsonObject } from "../../contracts/index.ts";
+import { BaramError } from "../../platform/index.ts";
+import { DagDefinition, type TaskNode } from "../../sdk/runtime.ts";
+import { type RunnerCaller, runTask } from "../../worker/runner/index.ts";
+import type { Reader, ReadMethod } from "./database-caller.ts";
+
+const READS: ReadonlySet<string> = new Set<ReadMethod>([
+  "getXcom",
+  "getConnection",
+  "getVariable",
+  "getDagRunState",
+  "getTaskStates",
+]);
+
+/**
+ * Renders a task's template fields as its try would, without running it: the runner gets the task with nothing to do and no
+ * callbacks. Throws `render_failed` with the runner's own message.
+ */
+export async function renderFields(input: {
+  definition: DagDefinition;
+  taskId: string;
+  dagRun: DagRunFacts;
+  read: Reader;
+}): Promise<JsonObject> {
+  const { definition, taskId, dagRun, read } = input;
+  const node = definition.facts.nodes.get(taskId);
+  if (!node) throw new BaramError("task_not_found", `The code of this run defines no task "${taskId}".`);
+  const nodes = new Map(definition.facts.nodes).set(taskId, withoutWork(node));
+  const caller = {
+    call: (method, params) => (READS.has(method) ? read(method as ReadMethod, params as never) : Promise.resolve(null)),
+  } as RunnerCaller;
+  const { outcome } = await runTask({
+    dag: new DagDefinition({ ...definition.facts, nodes }),
+    taskId,
+    ti: { id: randomUUID(), mapIndex: -1, tryNumber: 1 },
+    context: {
+      dagRun,
+      maxTries: 0,
+      shouldRetry: false,
+      taskRescheduleCount: 0,
+      startDate: new Date().toISOString(),
+      executionTimeoutSec: null,
+      inputs: [],
+      xcomMaxBytes: Number.MAX_SAFE_INTEGER,
+    },
+    caller,
+    log: () => {},
+    signal: new AbortController().signal,
+    now: Date.now,
+  });
+  if (outcome.state !== "failed") return outcome.renderedFields ?? {};
+  throw new BaramError("render_failed", `Task "${taskId}" of DAG "${dagRun.dagId}" cannot be rendered: ${outcome.error.message}`);
+}
+
+/** No class of the SDK, so that the runner does not take it for a sensor and look. */
+function withoutWork(node: TaskNode): TaskNode {
+  const settings = {
+    ...node.settings,
+    callbacks: { onExecute: [], onSuccess: [], onFailure: [], onRetry: [], onSkipped: [] },
+  };
+  const quiet = { execute: async () => undefined };
+  return Object.create(node, { settings: { value: settings }, withOptions: { value: () => quiet } });
+}

@@ -1,0 +1,114 @@
+import { z } from "@hono/zod-openapi";
+import type { Connection, JsonObject, JsonValue } from "../../../contracts/index.ts";
+import { isSensitiveName } from "../../../task-logs/index.ts";
+import { refusal } from "../../refuse.ts";
+
+export const HIDDEN = "***";
+
+/** `password`, and what sounds like a secret in `extra`, is written only: an answer has *** where there is one. */
+export const connectionShape = z
+  .object({
+    connection_id: z.string(),
+    conn_type: z.string(),
+    description: z.string().nullable(),
+    host: z.string().nullable(),
+    login: z.string().nullable(),
+    schema: z.string().nullable(),
+    port: z.int().nullable(),
+    password: z.string().nullable(),
+    extra: z.string().nullable(),
+    team_name: z.string().nullable(),
+  })
+  .openapi("ConnectionResponse");
+
+export const connIdField = z
+  .string()
+  .max(200)
+  .regex(/^[\w.-]+$/, "must be made of letters, digits, '_', '.' and '-'");
+const optionalText = z.string().max(10_000).nullable().optional();
+
+export const connectionBody = z
+  .strictObject({
+    connection_id: connIdField,
+    conn_type: z.string().min(1).max(500),
+    description: optionalText,
+    host: optionalText,
+    login: optionalText,
+    schema: optionalText,
+    port: z.int().min(1).max(65_535).nullable().optional(),
+    password: optionalText,
+    /** A JSON object as a text. */
+    extra: z.string().max(100_000).nullable().optional(),
+  })
+  .openapi("ConnectionBody");
+export type ConnectionBody = z.infer<typeof connectionBody>;
+
+export function toConnection(connection: Connection): z.infer<typeof connectionShape> {
+  return {
+    connection_id: connection.connId,
+    conn_type: connection.connType,
+    description: connection.description,
+    host: connection.host,
+    login: connection.login,
+    schema: connection.schema,
+    port: connection.port,
+    password: connection.password === null ? null : HIDDEN,
+    extra: Object.keys(connection.extra).length === 0 ? null : JSON.stringify(hideSecrets(connection.extra)),
+    team_name: null,
+  };
+}
+
+function hideSecrets(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(hideSecrets);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [key, isSensitiveName(key) && one !== null ? HIDDEN : hideSecrets(one)]),
+  );
+}
+
+/** `old`: what a field that was not sent stays as, and what a *** that was sent back stands for. */
+export function fromBody(connId: string, body: Partial<ConnectionBody>, old: Connection | null): Connection {
+  const kept = <T>(given: T | undefined, before: T | null | undefined): T | null =>
+    given === undefined ? (before ?? null) : given;
+  return {
+    connId,
+    connType: body.conn_type ?? old?.connType ?? "",
+    description: kept(body.description, old?.description),
+    host: kept(body.host, old?.host),
+    schema: kept(body.schema, old?.schema),
+    login: kept(body.login, old?.login),
+    port: kept(body.port, old?.port),
+    password: body.password === HIDDEN && old ? old.password : kept(body.password, old?.password),
+    extra: body.extra === undefined ? (old?.extra ?? {}) : readExtra(body.extra, old?.extra ?? {}),
+  };
+}
+
+function readExtra(text: string | null, old: JsonObject): JsonObject {
+  if (text === null || text.trim() === "") return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = null;
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    const faults = [{ loc: ["body", "extra"], msg: "must be a JSON object as a text", type: "invalid_format" }];
+    throw refusal("request_invalid", "body.extra: must be a JSON object as a text", { faults });
+  }
+  return unhide(value as JsonObject, old);
+}
+
+function unhide(value: JsonObject, old: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => {
+      const before = old[key];
+      if (one === HIDDEN && before !== undefined) return [key, before];
+      const bothObjects = isObject(one) && before !== undefined && isObject(before);
+      return [key, bothObjects ? unhide(one, before) : one];
+    }),
+  );
+}
+
+function isObject(value: JsonValue): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

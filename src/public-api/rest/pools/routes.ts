@@ -1,0 +1,169 @@
+import { z } from "@hono/zod-openapi";
+import {
+  addPool,
+  deletePool,
+  findPool,
+  listPools,
+  POOL_ORDER_KEYS,
+  type Pool,
+  pagePoolNames,
+  setPool,
+} from "../../../store/index.ts";
+import { type Api, endpoint, noContent } from "../../endpoint.ts";
+import { refusal } from "../../refuse.ts";
+import { count, INT_MAX, text } from "../fields.ts";
+import { masked, orderField, pageFields, readPageQuery, updateMask } from "../paging.ts";
+
+const tag = "Pools";
+const DEFAULT_POOL = "default_pool";
+const nameField = z.string().min(1).max(256);
+const poolPath = z.object({ pool_name: nameField });
+const slotsField = z.int().min(-1).max(INT_MAX);
+
+const poolShape = z
+  .object({
+    name: z.string(),
+    slots: z.int(),
+    description: z.string().nullable(),
+    include_deferred: z.boolean(),
+    occupied_slots: z.int(),
+    running_slots: z.int(),
+    queued_slots: z.int(),
+    scheduled_slots: z.int(),
+    open_slots: z.int(),
+    deferred_slots: z.int(),
+    team_name: z.string().nullable(),
+  })
+  .openapi("PoolResponse");
+const description = z.string().max(5_000).nullable().optional();
+const poolBody = z
+  .strictObject({ name: nameField, slots: slotsField, description, include_deferred: z.boolean().default(false) })
+  .openapi("PoolBody");
+/** `pool` repeats the name; a pool is not renamed, since task instances carry its name. */
+const patchBody = z
+  .strictObject({
+    pool: nameField.nullable().optional(),
+    slots: slotsField.nullable().optional(),
+    description,
+    include_deferred: z.boolean().nullable().optional(),
+  })
+  .openapi("PoolPatchBody");
+
+export function poolRoutes(api: Api): void {
+  const { store } = api.resources;
+  const mustFind = async (name: string) => {
+    const pool = await findPool(store, name);
+    if (!pool) throw refusal("pool_not_found", `There is no pool "${name}".`);
+    return pool;
+  };
+
+  endpoint(
+    api,
+    "get /api/v2/pools",
+    {
+      tag,
+      summary: "Pools and how full they are",
+      access: "viewer",
+      query: z.object({
+        ...pageFields,
+        ...orderField,
+        pool_name_pattern: text.optional(),
+        pool_name_prefix_pattern: text.optional(),
+      }),
+      answer: z.object({ pools: z.array(poolShape), total_entries: count }).openapi("PoolCollectionResponse"),
+    },
+    async ({ query, options }) => {
+      const page = readPageQuery(query, options, POOL_ORDER_KEYS);
+      const filter = { pattern: query.pool_name_pattern, prefix: query.pool_name_prefix_pattern };
+      const { rows, total } = await pagePoolNames(store, filter, page);
+      const pools = rows.length === 0 ? [] : await listPools(store);
+      const shown = rows.flatMap((row) => pools.find((pool) => pool.pool === row.pool) ?? []);
+      return { pools: shown.map(toPool), total_entries: total };
+    },
+  );
+
+  endpoint(
+    api,
+    "get /api/v2/pools/{pool_name}",
+    { tag, summary: "One pool", access: "viewer", params: poolPath, answer: poolShape },
+    async ({ params }) => toPool(await mustFind(params.pool_name)),
+  );
+
+  endpoint(
+    api,
+    "post /api/v2/pools",
+    { tag, summary: "Makes a pool", access: "op", audit: "post_pool", body: poolBody, answer: poolShape, status: 201 },
+    async ({ body, audit }) => {
+      audit.extra = { pool_name: body.name, slots: body.slots };
+      const pool = {
+        pool: body.name,
+        slots: body.slots,
+        description: body.description ?? null,
+        includeDeferred: body.include_deferred,
+      };
+      if (!(await addPool(store, pool)))
+        throw refusal("pool_exists", `There is a pool "${body.name}" already. Change it with PATCH.`);
+      return toPool(await mustFind(body.name));
+    },
+  );
+
+  endpoint(
+    api,
+    "patch /api/v2/pools/{pool_name}",
+    {
+      tag,
+      summary: "Changes a pool",
+      access: "op",
+      audit: "patch_pool",
+      params: poolPath,
+      query: z.object(updateMask),
+      body: patchBody,
+      answer: poolShape,
+    },
+    async ({ params, query, body, audit }) => {
+      const change = masked(body, query.update_mask, ["slots", "description", "include_deferred", "pool", "name"]);
+      const old = await mustFind(params.pool_name);
+      if (change.pool && change.pool !== old.pool)
+        throw refusal("not_supported", `A pool cannot be renamed. Make "${change.pool}" and delete "${old.pool}".`);
+      audit.extra = { slots: change.slots ?? old.slots };
+      await setPool(store, {
+        pool: old.pool,
+        slots: change.slots ?? old.slots,
+        description: change.description === undefined ? old.description : change.description,
+        includeDeferred: change.include_deferred ?? old.includeDeferred,
+      });
+      return toPool(await mustFind(params.pool_name));
+    },
+  );
+
+  endpoint(
+    api,
+    "delete /api/v2/pools/{pool_name}",
+    { tag, summary: "Removes a pool", access: "op", audit: "delete_pool", params: poolPath, answer: z.null() },
+    async ({ params, c }) => {
+      if (params.pool_name === DEFAULT_POOL)
+        throw refusal("pool_protected", `"${DEFAULT_POOL}" cannot be deleted: tasks that name no pool are in it.`);
+      await mustFind(params.pool_name);
+      await deletePool(store, params.pool_name);
+      return noContent(c);
+    },
+  );
+}
+
+function toPool(pool: Pool): z.infer<typeof poolShape> {
+  const occupied = pool.runningSlots + pool.queuedSlots;
+  return {
+    name: pool.pool,
+    slots: pool.slots,
+    description: pool.description,
+    include_deferred: pool.includeDeferred,
+    occupied_slots: occupied,
+    running_slots: pool.runningSlots,
+    queued_slots: pool.queuedSlots,
+    scheduled_slots: pool.scheduledSlots,
+    // -1 = no limit, and then as many are open.
+    open_slots: pool.slots === -1 ? -1 : pool.slots - occupied,
+    deferred_slots: 0,
+    team_name: null,
+  };
+}

@@ -1,0 +1,138 @@
+import { z } from "@hono/zod-openapi";
+import { idSchema, runIdSchema, type TaskInstanceState } from "../../../contracts/index.ts";
+import { clearRuns, type RunPick, type Touched } from "../../../scheduler/commands/index.ts";
+import { findDag, findInstances, findRun, setRunNote } from "../../../store/index.ts";
+import { type Api, endpoint } from "../../endpoint.ts";
+import { noSuchDag, refusal } from "../../refuse.ts";
+import { mustFindRun } from "../dag-runs/routes.ts";
+import { clearRunBody, dagRunShape, toDagRun } from "../dag-runs/shapes.ts";
+import { dagPath, INT_MAX, instant, note, runPath } from "../fields.ts";
+import { instanceListShape, toInstances } from "./shapes.ts";
+
+/** A task id, or one with a map index. */
+const chosenTask = z.union([idSchema, z.tuple([idSchema, z.int().min(-1).max(INT_MAX)])]);
+
+const clearBody = z
+  .strictObject({
+    dry_run: z.boolean().default(true),
+    dag_run_id: runIdSchema.nullable().optional(),
+    start_date: instant.nullable().optional(),
+    end_date: instant.nullable().optional(),
+    task_ids: z
+      .array(chosenTask)
+      .min(1, "name at least one task, or leave task_ids out for all")
+      .max(10_000)
+      .nullable()
+      .optional(),
+    only_failed: z.boolean().default(true),
+    only_running: z.boolean().default(false),
+    include_upstream: z.boolean().default(false),
+    include_downstream: z.boolean().default(false),
+    include_past: z.boolean().default(false),
+    include_future: z.boolean().default(false),
+    reset_dag_runs: z.boolean().default(true),
+    prevent_running_task: z.boolean().default(false),
+    run_on_latest_version: z.literal(false).nullable().optional(),
+    note: note.optional(),
+  })
+  .refine((body) => !(body.only_failed && body.only_running), {
+    message: "only_failed and only_running cannot both be true",
+    path: ["only_running"],
+  })
+  .refine((body) => !body.start_date || !body.end_date || body.start_date <= body.end_date, {
+    message: "end_date is before start_date",
+    path: ["end_date"],
+  })
+  .refine((body) => !body.dag_run_id || (!body.start_date && !body.end_date), {
+    message: "give dag_run_id, or start_date and end_date, not both",
+    path: ["dag_run_id"],
+  })
+  .openapi("ClearTaskInstancesBody");
+type ClearBody = z.infer<typeof clearBody>;
+
+const FAILED: readonly TaskInstanceState[] = ["failed", "upstream_failed"];
+
+export function clearRoutes(api: Api): void {
+  const { store, dags } = api.resources;
+  const answer = async (touched: readonly Touched[]) => {
+    const rows = await findInstances(store, touched);
+    return { task_instances: await toInstances(store, api.facts, rows), total_entries: rows.length };
+  };
+
+  endpoint(
+    api,
+    "post /api/v2/dags/{dag_id}/clearTaskInstances",
+    {
+      tag: "Task instances",
+      summary: "Clears task instances so that they run again; dry_run (the default) only names them",
+      access: "user",
+      audit: "post_clear_task_instances",
+      params: dagPath,
+      body: clearBody,
+      answer: instanceListShape,
+    },
+    async ({ params, body, audit }) => {
+      if (!(await findDag(store, params.dag_id))) throw noSuchDag(params.dag_id);
+      const touched = await clearRuns(store, dags, {
+        dagId: params.dag_id,
+        runs: pickOf(body),
+        // No task is mapped yet: a map index can only be the one there is, or none.
+        taskIds:
+          body.task_ids?.flatMap((chosen) => (typeof chosen === "string" ? chosen : chosen[1] < 0 ? chosen[0] : [])) ?? null,
+        directions: { upstream: body.include_upstream, downstream: body.include_downstream },
+        states: body.only_failed ? FAILED : body.only_running ? ["running"] : null,
+        resetRuns: body.reset_dag_runs,
+        preventRunning: body.prevent_running_task,
+        dryRun: body.dry_run,
+        note: body.note,
+      });
+      audit.skip = body.dry_run;
+      audit.runId = body.dag_run_id ?? undefined;
+      audit.extra = { instances: touched.length };
+      return answer(touched);
+    },
+  );
+
+  endpoint(
+    api,
+    "post /api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/clear",
+    {
+      tag: "DAG runs",
+      summary: "Clears a whole run; dry_run (the default) only names its task instances",
+      access: "user",
+      audit: "clear_dag_run",
+      params: runPath,
+      body: clearRunBody,
+      answer: z.union([instanceListShape, dagRunShape]),
+    },
+    async ({ params, body, audit }) => {
+      const { dag_id: dagId, dag_run_id: runId } = params;
+      await mustFindRun(store, dagId, runId);
+      const touched = await clearRuns(store, dags, {
+        dagId,
+        runs: { kind: "one", runId, past: false, future: false },
+        taskIds: null,
+        directions: { upstream: false, downstream: false },
+        states: body.only_failed ? FAILED : null,
+        resetRuns: true,
+        preventRunning: false,
+        dryRun: body.dry_run,
+      });
+      audit.skip = body.dry_run;
+      if (body.dry_run) return answer(touched);
+      const run = body.note === undefined ? null : await findRun(store, dagId, runId);
+      if (run) await setRunNote(store, run.id, body.note ?? null);
+      return toDagRun(await mustFindRun(store, dagId, runId));
+    },
+  );
+}
+
+function pickOf(body: ClearBody): RunPick {
+  if (body.dag_run_id) return { kind: "one", runId: body.dag_run_id, past: body.include_past, future: body.include_future };
+  if (body.include_past || body.include_future)
+    throw refusal(
+      "filter_invalid",
+      "include_past and include_future need dag_run_id: they mean the runs before and after that one.",
+    );
+  return { kind: "range", from: body.start_date ?? null, to: body.end_date ?? null };
+}

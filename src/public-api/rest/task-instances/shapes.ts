@@ -1,0 +1,114 @@
+import { z } from "@hono/zod-openapi";
+import { TASK_INSTANCE_STATES } from "../../../contracts/index.ts";
+import { type Db, type InstanceRow, listRenderedFields, type TryRow, type VersionFacts } from "../../../store/index.ts";
+import { dagVersionShape, versionOf } from "../dag-versions/shapes.ts";
+import { count, iso, isoOrNull, when } from "../fields.ts";
+import { displayNameOf, type VersionFactsCache } from "../version-facts.ts";
+
+export const tryShape = z
+  .object({
+    task_id: z.string(),
+    dag_id: z.string(),
+    dag_run_id: z.string(),
+    map_index: z.int(),
+    start_date: when.nullable(),
+    end_date: when.nullable(),
+    duration: z.number().nullable(),
+    state: z.enum(TASK_INSTANCE_STATES).nullable(),
+    try_number: z.int(),
+    max_tries: z.int(),
+    task_display_name: z.string(),
+    dag_display_name: z.string(),
+    hostname: z.string().nullable(),
+    unixname: z.string().nullable(),
+    pool: z.string(),
+    pool_slots: z.int(),
+    queue: z.string().nullable(),
+    priority_weight: z.int().nullable(),
+    operator: z.string().nullable(),
+    operator_name: z.string().nullable(),
+    queued_when: when.nullable(),
+    scheduled_when: when.nullable(),
+    pid: z.int().nullable(),
+    executor: z.string().nullable(),
+    executor_config: z.string(),
+    dag_version: dagVersionShape.nullable(),
+  })
+  .openapi("TaskInstanceHistoryResponse");
+
+export const tryListShape = z
+  .object({ task_instances: z.array(tryShape), total_entries: count })
+  .openapi("TaskInstanceHistoryCollectionResponse");
+
+export const instanceShape = tryShape
+  .extend({
+    id: z.uuid(),
+    logical_date: when.nullable(),
+    run_after: when,
+    note: z.string().nullable(),
+    rendered_map_index: z.string().nullable(),
+    rendered_fields: z.record(z.string(), z.unknown()),
+    trigger: z.null(),
+    triggerer_job: z.null(),
+  })
+  .openapi("TaskInstanceResponse");
+export type InstanceAnswer = z.infer<typeof instanceShape>;
+
+/** `total_entries` is exact below `total_entries_limit`, where counting stops. */
+export const instanceListShape = z
+  .object({ task_instances: z.array(instanceShape), total_entries: count, total_entries_limit: count.optional() })
+  .openapi("TaskInstanceCollectionResponse");
+
+export function toTry(row: TryRow, facts: VersionFacts | undefined): z.infer<typeof tryShape> {
+  return {
+    task_id: row.taskId,
+    dag_id: row.dagId,
+    dag_run_id: row.runId,
+    map_index: row.mapIndex,
+    start_date: isoOrNull(row.startDate),
+    end_date: isoOrNull(row.endDate),
+    duration: row.duration,
+    state: row.state,
+    try_number: row.tryNumber,
+    max_tries: row.maxTries,
+    task_display_name: displayNameOf(facts, row.taskId),
+    dag_display_name: row.dagDisplayName,
+    hostname: row.hostname,
+    unixname: row.unixname,
+    pool: row.pool,
+    pool_slots: row.poolSlots,
+    queue: row.queue,
+    priority_weight: row.priorityWeight,
+    operator: row.operator,
+    operator_name: row.operator,
+    queued_when: isoOrNull(row.queuedAt),
+    scheduled_when: isoOrNull(row.scheduledAt),
+    pid: row.pid,
+    executor: row.executor,
+    executor_config: JSON.stringify(facts?.tasks[row.taskId]?.executorConfig ?? {}),
+    dag_version: versionOf(row),
+  };
+}
+
+/** A page's rows with what their versions and their rendered fields add, each looked up once for the page. */
+export async function toInstances(db: Db, facts: VersionFactsCache, rows: readonly InstanceRow[]): Promise<InstanceAnswer[]> {
+  if (rows.length === 0) return [];
+  const versions = await facts.get(
+    db,
+    rows.map((row) => row.versionId),
+  );
+  const keyOf = (row: { dagRunId: number; taskId: string; mapIndex: number }) =>
+    `${row.dagRunId}\n${row.taskId}\n${row.mapIndex}`;
+  const rendered = new Map((await listRenderedFields(db, rows)).map((row) => [keyOf(row), row.fields]));
+  return rows.map((row) => ({
+    ...toTry(row, versions.get(row.versionId)),
+    id: row.id,
+    logical_date: isoOrNull(row.logicalDate),
+    run_after: iso(row.runAfter),
+    note: row.note,
+    rendered_map_index: row.mapIndex < 0 ? null : String(row.mapIndex),
+    rendered_fields: rendered.get(keyOf(row)) ?? {},
+    trigger: null,
+    triggerer_job: null,
+  }));
+}

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { type Cli, createCli } from "./run-cli.ts";
+
+type TaskRow = { task_id: string; state: string | null; try_number: number };
+
+let database: TestDatabase;
+let cli: Cli;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  cli = createCli(database.address);
+}, 30_000);
+afterAll(async () => {
+  cli.remove();
+  await database.drop();
+});
+
+/** A database that nobody can reach: the command must not need one. */
+const NO_DATABASE = { BARAM__DATABASE__URL: "postgres://u:p@127.0.0.1:1/x" };
+const statesOf = (stdout: string) => Object.fromEntries((JSON.parse(stdout) as TaskRow[]).map((row) => [row.task_id, row.state]));
+const test = (...args: string[]) => cli.runWith(NO_DATABASE, "dags", "test", ...args, "-o", "json");
+
+describe("dags test", () => {
+  it("runs the tasks in order in one process, with conf, retries, branches and sensors", async () => {
+    const file = cli.writeDag(
+      "whole.ts",
+      `
+import { dag, task } from "baram";
+import { BashOperator, branch, EmptyOperator, sensor } from "baram/operators";
+let looks = 0;
+export default dag({ dagId: "whole", params: { name: "Ada" }, onSuccess: (ctx) => ctx.logger.info("called back") }, () => {
+  const extract = task({ taskId: "extract" }, async (ctx) => { console.log("printed"); ctx.logger.info("pid", { pid: process.pid }); return { rows: 3 }; });
+  const load = task({ taskId: "load", retries: 1, retryDelay: "1h" }, async (ctx, from: { rows: number }) => {
+    if (ctx.ti.tryNumber === 1) throw new Error("not yet");
+    ctx.logger.info("loaded " + from.rows + " as " + ctx.conf.name);
+    return from.rows;
+  });
+  const wait = sensor({ taskId: "wait", mode: "reschedule", pokeInterval: "20ms" }, async () => ++looks > 2);
+  const choose = branch({ taskId: "choose" }, async () => "left");
+  const left = new BashOperator({ taskId: "left", bashCommand: "echo left on {{ ds }}" });
+  const right = new EmptyOperator({ taskId: "right" });
+  const join = new EmptyOperator({ taskId: "join", triggerRule: "none_failed_min_one_success" });
+  const chosen = choose();
+  load(extract()).before(wait()).before(chosen);
+  chosen.before(left).before(join);
+  chosen.before(right).before(join);
+});
+`,
+    );
+    const ended = await test("whole", "2026-01-02", "--file", file, "--conf", '{"name": "Bo"}', "--no-retry-delay");
+    expect(ended.stderr).toContain("loaded 3 as Bo");
+    expect(ended.stderr).toContain("left on 2026-01-02");
+    expect(ended.stderr).toContain("printed");
+    expect(ended.stderr).toContain("called back");
+    // The stack leads to the author's own line.
+    expect(ended.stderr).toMatch(/whole\.ts:8:\d+/);
+    expect(statesOf(ended.stdout)).toEqual({
+      extract: "success",
+      load: "success",
+      wait: "success",
+      choose: "success",
+      left: "success",
+      right: "skipped",
+      join: "success",
+    });
+    expect(JSON.parse(ended.stdout)).toContainEqual(expect.objectContaining({ task_id: "load", try_number: 2 }));
+    expect(ended.code).toBe(0);
+  });
+
+  it("ends with exit code 1 when the run fails, and honours trigger rules on the way", async () => {
+    cli.writeDag(
+      "failing.ts",
+      `
+import { dag, FailError, task } from "baram";
+import { EmptyOperator } from "baram/operators";
+export default dag({ dagId: "failing", onFailure: (ctx) => ctx.logger.info("failed: " + ctx.run.runId) }, () => {
+  const bad = task({ taskId: "bad", retries: 3 }, async () => { throw new FailError("never again"); })();
+  bad.before(new EmptyOperator({ taskId: "after" }));
+  bad.before(new EmptyOperator({ taskId: "cleanup", triggerRule: "all_failed" }));
+});
+`,
+    );
+    const ended = await test("failing");
+    expect(ended.code).toBe(1);
+    expect(statesOf(ended.stdout)).toEqual({ bad: "failed", after: "upstream_failed", cleanup: "success" });
+    expect(ended.stderr).toContain("never again");
+    expect(ended.stderr).toContain("failed: manual__");
+  });
+
+  it("reads variables and connections, hides their secrets, and leaves nothing in the database", async () => {
+    await cli.run("variables", "set", "api_token", "tok-12345");
+    cli.writeDag(
+      "reader.ts",
+      `
+import { dag, task } from "baram";
+export default dag({ dagId: "reader" }, () => {
+  task({ taskId: "read" }, async (ctx) => {
+    ctx.logger.info("token " + (await ctx.variable("api_token")));
+    const lake = await ctx.connection("lake");
+    ctx.logger.info("password " + lake.password + " of " + lake.login);
+    await ctx.setVariable("counter", "5");
+    ctx.logger.info("counter " + (await ctx.variable("counter")));
+    const run = await ctx.dags.trigger({ dagId: "elsewhere" });
+    ctx.logger.info("elsewhere " + (await ctx.dags.runState("elsewhere", run.runId)));
+  })();
+});
+`,
+    );
+    const ended = await cli.runWith({ BARAM_CONN_LAKE: "s3://key:secret-key@" }, "dags", "test", "reader");
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toContain("token ***");
+    expect(ended.stderr).toContain("password *** of key");
+    expect(ended.stderr).toContain("counter 5");
+    expect(ended.stderr).toContain("elsewhere success");
+    const { rows } = await database.store.query<{ count: number }>(
+      "select ((select count(*) from dag_run) + (select count(*) from dag) + (select count(*) from variable where key = 'counter'))::int as count",
+    );
+    expect(rows[0]?.count).toBe(0);
+  });
+
+  it("tells what is wrong with the file, the id or the conf", async () => {
+    const broken = cli.writeDag("broken.ts", 'import { dag } from "baram";\nconst x = ;\n');
+    expect(await cli.fails(1, "dags", "test", "x", "--file", broken)).toContain("broken.ts:2:11");
+    const throwing = cli.writeDag("throwing.ts", 'throw new Error("no table for lonely");\n');
+    expect(await cli.fails(1, "dags", "test", "lonely")).toContain("no table for lonely");
+    expect(await cli.fails(3, "dags", "test", "nowhere")).toContain('defines a DAG "nowhere"');
+    const other = cli.writeDag(
+      "other.ts",
+      'import { dag } from "baram";\nexport default dag({ dagId: "one", params: { n: 1 } }, () => {});\n',
+    );
+    expect(await cli.fails(3, "dags", "test", "two", "--file", other)).toContain('It defines: "one"');
+    expect(await cli.fails(2, "dags", "test", "one", "--file", `${throwing}x`)).toContain("There is no file");
+    expect(await cli.fails(2, "dags", "test", "one", "soon", "--file", other)).toContain('"soon"');
+  });
+});

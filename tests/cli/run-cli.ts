@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect } from "vitest";
+import type { ServerAddress } from "../../src/store/index.ts";
+
+const MAIN = new URL("../../dist/cli/main.js", import.meta.url).pathname;
+
+export type Ended = { code: number | null; stdout: string; stderr: string };
+
+export type Cli = {
+  /** A folder with a DAG folder `dags`, in which the commands run. */
+  readonly folder: string;
+  writeDag(name: string, text: string): string;
+  run(...args: string[]): Promise<Ended>;
+  runWith(environment: Record<string, string>, ...args: string[]): Promise<Ended>;
+  /** Runs a command that must succeed, with `-o json`, and reads its answer. */
+  json<T>(...args: string[]): Promise<T>;
+  /** Runs a command that must fail with this code and one sentence on stderr, nothing on stdout; returns the sentence. */
+  fails(code: number, ...args: string[]): Promise<string>;
+  remove(): void;
+};
+
+/** The compiled command line in a process of its own, with a BARAM_HOME of its own. No address: the embedded database. */
+export function createCli(address?: ServerAddress): Cli {
+  const folder = mkdtempSync(join(tmpdir(), "baram cli "));
+  mkdirSync(join(folder, "dags"));
+  const environment: Record<string, string> = {
+    PATH: process.env.PATH ?? "",
+    HOME: process.env.HOME ?? "",
+    BARAM_HOME: join(folder, "home"),
+    BARAM__CORE__DAGS_FOLDER: join(folder, "dags"),
+    BARAM__CORE__LOAD_EXAMPLES: "false",
+    ...(address ? { BARAM__DATABASE__URL: urlOf(address) } : {}),
+  };
+  const runWith = (more: Record<string, string>, ...args: string[]) =>
+    new Promise<Ended>((resolve, reject) => {
+      const child = spawn(process.execPath, [MAIN, ...args], {
+        cwd: folder,
+        env: { ...environment, ...more },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let stdout = "";
+      let stderr = "";
+      child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString("utf8")));
+      child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
+      child.once("error", reject);
+      child.once("close", (code) => resolve({ code, stdout, stderr }));
+    });
+  const run = (...args: string[]) => runWith({}, ...args);
+  return {
+    folder,
+    run,
+    runWith,
+    writeDag(name, text) {
+      const path = join(folder, "dags", name);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+      return path;
+    },
+    async json<T>(...args: string[]) {
+      const ended = await run(...args, "-o", "json");
+      expect(ended, args.join(" ")).toMatchObject({ code: 0 });
+      return JSON.parse(ended.stdout) as T;
+    },
+    async fails(code, ...args) {
+      const ended = await run(...args);
+      expect(ended, args.join(" ")).toMatchObject({ code, stdout: "" });
+      expect(ended.stderr).toMatch(/^error: .+\n/);
+      expect(ended.stderr).not.toContain("    at ");
+      return ended.stderr.slice("error: ".length).trim();
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+function urlOf({ user, password, database, host, port }: ServerAddress): string {
+  return `postgres://${user}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
+}

@@ -1,0 +1,85 @@
+import { spawnSync } from "node:child_process";
+import { afterAll, describe, expect, it } from "vitest";
+import { parse as parseYaml } from "yaml";
+import { createCli } from "./run-cli.ts";
+
+const cli = createCli();
+afterAll(() => cli.remove());
+
+describe("the command line", () => {
+  it("prints its version and its help on stdout", async () => {
+    const [version, help, groupHelp] = await Promise.all([
+      cli.run("version"),
+      cli.run("--help"),
+      cli.run("dags", "trigger", "--help"),
+    ]);
+    expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: "" });
+    expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining("standalone"), stderr: "" });
+    expect(groupHelp.stdout).toContain("Example:\n  $ baram dags trigger");
+  });
+
+  it("answers wrong usage with exit code 2 and the nearest command", async () => {
+    expect(await cli.fails(2, "dgas")).toContain("Did you mean dags?");
+    expect(await cli.fails(2, "dags", "lst")).toContain("Did you mean list?");
+    expect(await cli.fails(2, "dags", "trigger")).toContain("missing required argument");
+    expect(await cli.fails(2, "config", "list", "-o", "xml")).toContain("Allowed choices are table, json, yaml, plain");
+    expect(await cli.fails(2, "api-server", "--port", "70000")).toContain("0 to 65535");
+    expect((await cli.run("dags")).code).toBe(2);
+  });
+
+  it("has an example in the help of every command", async () => {
+    const { createProgram } = await import("../../src/cli/program.ts");
+    const leaves = (command: ReturnType<typeof createProgram>["program"]): (typeof command)[] =>
+      command.commands.length === 0 ? [command] : command.commands.flatMap((one) => leaves(one as typeof command));
+    const all = leaves(createProgram().program);
+    expect(all.length).toBeGreaterThan(35);
+    for (const command of all) {
+      let text = "";
+      command.configureOutput({ writeOut: (part) => (text += part) });
+      command.outputHelp();
+      expect(text, command.name()).toContain("Example:\n  $ baram ");
+    }
+  });
+
+  it("ends quietly when its reader goes away", () => {
+    const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
+    const script = `"${process.execPath}" "${main}" config list | head -1; echo "\${PIPESTATUS[0]}"`;
+    const ended = spawnSync("bash", ["-c", script], {
+      encoding: "utf8",
+      env: { PATH: process.env.PATH ?? "", BARAM_HOME: cli.folder },
+    });
+    expect(ended).toMatchObject({ stdout: expect.stringMatching(/^section .*\n0\n$/), stderr: "" });
+  });
+});
+
+describe("config", () => {
+  it("lists the options with their sources, secrets hidden", async () => {
+    const secret = { BARAM__API_AUTH__JWT_SECRET: "a-very-long-secret-of-forty-characters!!", BARAM__CORE__PARALLELISM: "7" };
+    const [json, yaml] = await Promise.all([
+      cli.runWith(secret, "config", "list", "-o", "json"),
+      cli.runWith(secret, "config", "list", "-o", "yaml"),
+    ]);
+    const rows = JSON.parse(json.stdout);
+    expect(rows).toContainEqual({ section: "core", option: "parallelism", value: 7, source: "environment" });
+    expect(rows).toContainEqual({ section: "api_auth", option: "jwt_secret", value: "***", source: "environment" });
+    expect(parseYaml(yaml.stdout)).toEqual(rows);
+    expect(json.stdout + yaml.stdout).not.toContain("very-long-secret");
+  });
+
+  it("narrows by section, and prints one value as it is", async () => {
+    const rows = await cli.json<{ section: string; value: unknown }[]>("config", "list", "--section", "xcom", "--defaults");
+    expect(rows).toEqual([{ section: "xcom", option: "max_size_bytes", value: 1_048_576, source: "default" }]);
+    expect(await cli.run("config", "get-value", "core", "parallelism")).toMatchObject({ code: 0, stdout: "32\n" });
+    expect(await cli.fails(3, "config", "get-value", "core", "nope")).toContain("[core] nope");
+    expect(await cli.fails(3, "config", "list", "--section", "nope")).toContain('no section "nope"');
+  });
+
+  it("refuses a value that does not fit, naming the option", async () => {
+    const ended = await cli.runWith({ BARAM__CORE__PARALLELISM: "many" }, "config", "list");
+    expect(ended).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining('BARAM__CORE__PARALLELISM is "many"') });
+  });
+
+  it("shows what the installation is", async () => {
+    expect(await cli.json("info")).toMatchObject({ database: "embedded PostgreSQL", executor: "LocalExecutor" });
+  });
+});
