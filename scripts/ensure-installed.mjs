@@ -14,7 +14,10 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 const stamp = join(root, "node_modules", ".cache", "baram-installed");
-const wanted = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).update(readFileSync(join(root, "package.json"))).digest("hex");
+const wanted = createHash("sha256")
+  .update(readFileSync(join(root, "package-lock.json")))
+  .update(readFileSync(join(root, "package.json")))
+  .digest("hex");
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
   // As a library in somebody's project everything is installed already, and there is no lockfile of ours to go by.
   console.error("baram: installing packages …");
@@ -24,10 +27,17 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
 }
 
 const built = join(root, "dist", ".built");
-const sourcesAt = Math.max(newest(join(root, "src")), ...["tsconfig.json", "tsconfig.build.json", "package-lock.json"].map((name) => statSync(join(root, name)).mtimeMs));
+const sourcesAt = Math.max(
+  newest(join(root, "src")),
+  ...["tsconfig.json", "tsconfig.build.json", "package-lock.json"].map((name) => statSync(join(root, name)).mtimeMs),
+);
 if (!existsSync(built) || statSync(built).mtimeMs < sourcesAt || readFileSync(built, "utf8") !== wanted) {
   console.error("baram: compiling …");
-  run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "tsconfig.build.json")], "The sources do not compile; the messages above say where.");
+  run(
+    process.execPath,
+    [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "tsconfig.build.json")],
+    "The sources do not compile; the messages above say where.",
+  );
   writeFileSync(built, wanted);
 }
 
@@ -43,7 +53,11 @@ function newest(folder) {
 
 function run(command, args, failure) {
   // npm's own output goes to stderr, so that a script's stdout stays its own.
-  const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" && command === "npm" });
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    shell: process.platform === "win32" && command === "npm",
+  });
   if (result.error) fail(`${failure} (${result.error.message})`);
   if (result.status !== 0) fail(failure);
 }

@@ -21,6 +21,8 @@ export type Session = {
 
 /** One command runs a statement at a time; a second connection serves a long read beside a write. */
 const CLI_POOL_SIZE = 2;
+/** A person waits: long enough for a connection that was cut, too short for a server that is not there. */
+const RETRY_WINDOW_MS = 1_000;
 
 /**
  * Opens the database, does the work and closes it, also after Ctrl-C. The embedded database is migrated on the way, so that
@@ -77,7 +79,7 @@ export function createLazySession(terminal: Terminal, config: Config) {
 async function openSession(terminal: Terminal, config: Config): Promise<{ session: Session; close: () => Promise<void> }> {
   const logger = terminal.isVerbose() ? createLogger({ level: "debug", role: "cli" }) : silentLogger;
   const database = await openDatabase(config, logger);
-  const store = database.open("cli", { poolSize: CLI_POOL_SIZE });
+  const store = database.open("cli", { poolSize: CLI_POOL_SIZE, retryWindowMs: RETRY_WINDOW_MS });
   let cipher: Cipher | undefined;
   const session: Session = {
     config,

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config/index.ts";
-import { type Logger, sleep } from "../platform/index.ts";
+import { findPackageRoot, type Logger, sleep } from "../platform/index.ts";
 import { createDagCache, createDagRun } from "../scheduler/index.ts";
 import { findDag, findRun, runProgress, type Store } from "../store/index.ts";
 import { executorNames } from "./executors.ts";
@@ -27,7 +27,14 @@ async function play(config: Config, store: Store, say: (line: string) => void, s
     while (!signal.aborted && !(await findDag(store, dagId))?.versionId) await sleep(100, signal);
   }
   if (signal.aborted) return false;
-  const request = { dagId: DEMO_DAG, triggeredBy: "cli" as const, note: "The demo of the first start" };
+  // Absolute paths, so that it runs from whatever folder Baram was started in.
+  const results = join(config.home, "demo");
+  const conf = {
+    input: join(findPackageRoot(), "examples", "data", "Mall_Customers.csv"),
+    parquet: join(results, "mall_customers_sorted.parquet"),
+    report: join(results, "mall_customers_report.txt"),
+  };
+  const request = { dagId: DEMO_DAG, conf, triggeredBy: "cli" as const, note: "The demo of the first start" };
   const { runId } = await createDagRun(store, createDagCache(), executorNames(config)[0] ?? "", request, new Date());
   say(`Running the demo DAG ${DEMO_DAG} (run ${runId}):`);
   const told = new Set<string>();
@@ -42,7 +49,9 @@ async function play(config: Config, store: Store, say: (line: string) => void, s
     }
     if (run?.state === "success" || run?.state === "failed") {
       const seconds = run.startDate && run.endDate ? (run.endDate.getTime() - run.startDate.getTime()) / 1_000 : 0;
-      say(`The demo ended: ${run.state} after ${seconds.toFixed(1)} s.`);
+      say(
+        `The demo ended: ${run.state} after ${seconds.toFixed(1)} s.${run.state === "success" ? ` Its report is ${conf.report}` : ""}`,
+      );
       return true;
     }
     await sleep(100, signal);

@@ -1,16 +1,20 @@
 import type { Logger } from "../platform/index.ts";
 
-/** Resolves on the first SIGTERM or SIGINT; a second one ends the process at once. */
+/** A Ctrl-C reaches us from the terminal and again from npm, which passes it on: signals this close are one request. */
+const SAME_REQUEST_MS = 1_000;
+
+/** Resolves on the first SIGTERM, SIGINT or SIGHUP; a further one, later, ends the process at once. */
 export function untilStopped(logger: Logger): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let asked = false;
+    let askedAt: number | null = null;
     const onSignal = (signal: NodeJS.Signals) => {
-      if (asked) {
-        logger.warn({}, "asked a second time: ending at once");
+      if (askedAt === null) {
+        askedAt = Date.now();
+        resolve(signal);
+      } else if (Date.now() - askedAt > SAME_REQUEST_MS) {
+        logger.warn({ signal }, "asked a second time: ending at once");
         process.exit(130);
       }
-      asked = true;
-      resolve(signal);
     };
     process.on("SIGTERM", onSignal);
     process.on("SIGINT", onSignal);

@@ -100,7 +100,7 @@ function document<P, Q, B, A>(api: Api, method: "get" | "post" | "patch" | "dele
   const content = Object.fromEntries(
     ["application/json", ...(spec.alsoAnswers ?? [])].map((type) => [type, { schema: spec.answer }]),
   );
-  const done =
+  const done: RouteResponses =
     method === "delete" ? { 204: { description: "Done" } } : { [spec.status ?? 200]: { description: "Done", content } };
   api.app.openAPIRegistry.registerPath({
     method,

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Candidate } from "../store/index.ts";
-import { choose, logPathOf } from "./dispatch.ts";
+import { logPathOf } from "./commands/index.ts";
+import { choose } from "./dispatch.ts";
 
 function candidate(facts: Partial<Candidate> & { id: string }): Candidate {
   return {

@@ -2,6 +2,7 @@ import type { ExecuteTask } from "../contracts/index.ts";
 import type { Executor } from "../executors/index.ts";
 import type { Tokens } from "../platform/index.ts";
 import { type Candidate, type QueuedInstance, queueInstances, selectCandidates, tryDispatchLock } from "../store/index.ts";
+import { logPathOf } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /**
@@ -126,10 +127,4 @@ async function workloadOf(row: QueuedInstance, tokens: Tokens): Promise<ExecuteT
     moduleHash: row.moduleHash,
     logPath: logPathOf(row),
   };
-}
-
-/** Below the log folder; ids are safe path parts by the contract's patterns. */
-export function logPathOf(row: { dagId: string; runId: string; taskId: string; mapIndex: number; tryNumber: number }): string {
-  const mapped = row.mapIndex >= 0 ? `/map_index=${row.mapIndex}` : "";
-  return `dag_id=${row.dagId}/run_id=${row.runId}/task_id=${row.taskId}${mapped}/attempt=${row.tryNumber}.log`;
 }

@@ -2,6 +2,5 @@ export * from "./commands/index.ts";
 export { buildGraph } from "./core/graph.ts";
 export { retryDelaySec } from "./core/retry-delay.ts";
 export { applyEvent, buildPicture, judge, judgeRun, type RunPicture, retryDue } from "./core/run-picture.ts";
-export { logPathOf } from "./dispatch.ts";
 export { pass, type Scheduler, startScheduler } from "./loop.ts";
 export type { PausePoint, SchedulerOptions, SchedulerResources } from "./resources.ts";

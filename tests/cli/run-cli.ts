@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { expect } from "vitest";
 import type { ServerAddress } from "../../src/store/index.ts";
 
-const MAIN = new URL("../../dist/cli/main.js", import.meta.url).pathname;
+export const MAIN = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 
 export type Ended = { code: number | null; stdout: string; stderr: string };
 

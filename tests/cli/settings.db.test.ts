@@ -114,7 +114,7 @@ describe("pools", () => {
       scheduled_slots: 0,
       open_slots: 4,
     });
-    expect(await cli.run("pools", "set", "warehouse", "--", "-1")).toMatchObject({ code: 0 });
+    expect(await cli.run("pools", "set", "warehouse", "-1")).toMatchObject({ code: 0 });
     expect(await cli.json("pools", "list")).toMatchObject([{ pool: "warehouse", slots: -1, open_slots: -1 }]);
     expect(await cli.run("pools", "delete", "warehouse")).toMatchObject({ code: 0 });
     expect(await cli.fails(3, "pools", "delete", "warehouse")).toContain("warehouse");

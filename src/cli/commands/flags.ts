@@ -1,13 +1,14 @@
 import { InvalidArgumentError, Option } from "commander";
+import type { OutputFormat } from "../output/index.ts";
 
-/** The names are written here too, since the module that formats would cost every `--help` the YAML library. */
-export type OutputFormat = "table" | "json" | "yaml" | "plain";
+export type { OutputFormat };
 export type OutputOptions = { output: OutputFormat };
 
+/** Written here, since the module that formats would cost every `--help` the YAML library. */
+const FORMATS: readonly OutputFormat[] = ["table", "json", "yaml", "plain"];
+
 export function outputOption(): Option {
-  return new Option("-o, --output <format>", "how to print the answer")
-    .choices(["table", "json", "yaml", "plain"])
-    .default("table");
+  return new Option("-o, --output <format>", "how to print the answer").choices(FORMATS).default("table");
 }
 
 /** `example`: what stands behind `baram `. */

@@ -1,8 +1,7 @@
 import { stringify as toYaml } from "yaml";
 import { cellText, cellWidth } from "./cell.ts";
 
-export const OUTPUT_FORMATS = ["table", "json", "yaml", "plain"] as const;
-export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+export type OutputFormat = "table" | "json" | "yaml" | "plain";
 
 /** One thing as snake_case keys; the keys' order is the columns' order. */
 export type Row = Readonly<Record<string, unknown>>;

@@ -1,2 +1,2 @@
 export { cellText } from "./cell.ts";
-export { formatRecord, formatRows, OUTPUT_FORMATS, type OutputFormat, type Row } from "./format-rows.ts";
+export { formatRecord, formatRows, type OutputFormat } from "./format-rows.ts";

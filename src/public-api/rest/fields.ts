@@ -1,6 +1,6 @@
 /** The pieces that requests and answers are made of. Importing the OpenAPI package gives zod its `.openapi()`. */
 import { z } from "@hono/zod-openapi";
-import { idSchema, runIdSchema } from "../../contracts/index.ts";
+import { idSchema, jsonObjectSchema, jsonValueSchema, runIdSchema } from "../../contracts/index.ts";
 
 /** PostgreSQL's int. */
 export const INT_MAX = 2 ** 31 - 1;
@@ -33,6 +33,18 @@ export const many = <T extends z.ZodType>(item: T) =>
 
 export const text = z.string().max(1_000);
 
+// Any JSON. The document's generator cannot follow the contracts' schemas, which contain themselves; it is told the type.
+export const optionalJsonObject = z
+  .unknown()
+  .pipe(jsonObjectSchema)
+  .nullable()
+  .optional()
+  .openapi({ type: ["object", "null"] });
+export const jsonValue = z
+  .unknown()
+  .pipe(jsonValueSchema)
+  .openapi({ type: ["object", "array", "string", "number", "boolean", "null"] });
+
 const INSTANT = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)(Z|[ +-]\d{2}:?\d{2})?)?$/i;
 
 /** ISO 8601; without an offset it is UTC. A `+` that a client left unescaped arrives as a space. */
@@ -54,6 +66,12 @@ export const instant = z
     return z.NEVER;
   })
   .openapi({ type: "string", format: "date-time" });
+
+/** In a body. Said twice for the document: a type that is given outright is not widened by `nullable`. */
+export const optionalInstant = instant
+  .nullable()
+  .optional()
+  .openapi({ type: ["string", "null"], format: "date-time" });
 
 const OPERATORS = ["gte", "gt", "lte", "lt"] as const;
 type Operator = (typeof OPERATORS)[number];
@@ -107,6 +125,9 @@ export const taskOrAllPath = z.object({ dag_id: orAll(idSchema), dag_run_id: orA
 /** null = every one. */
 export const orNull = (id: string): string | null => (id === "~" ? null : id);
 export const orNone = (id: string): string[] | undefined => (id === "~" ? undefined : [id]);
+
+/** Fields of Airflow's bodies for what is not there; its clients send them as null. */
+export const absent = z.null().optional();
 
 // ---- in answers
 

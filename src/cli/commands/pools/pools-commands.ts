@@ -11,8 +11,6 @@ export function addPoolsCommands(program: Command, terminal: Terminal): void {
     .argument("<slots>", "how many; -1 = no limit", wholeNumber(-1, 2_147_483_647))
     .argument("[description]")
     .option("--include-deferred", "count deferred tasks too", false)
-    // So that -1 is a number of slots and no option.
-    .allowUnknownOption(false)
     .addHelpText("after", exampleOf("pools set warehouse 4 'connections that the warehouse allows'"))
     .action(async (name: string, slots: number, description: string | undefined, options: { includeDeferred: boolean }) =>
       (await import("./set.ts")).setOne(terminal, { name, slots, description: description ?? null, ...options }),

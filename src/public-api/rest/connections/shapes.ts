@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Connection, JsonObject, JsonValue } from "../../../contracts/index.ts";
 import { isSensitiveName } from "../../../task-logs/index.ts";
 import { refusal } from "../../refuse.ts";
+import { absent } from "../fields.ts";
 
 export const HIDDEN = "***";
 
@@ -39,6 +40,7 @@ export const connectionBody = z
     password: optionalText,
     /** A JSON object as a text. */
     extra: z.string().max(100_000).nullable().optional(),
+    team_name: absent,
   })
   .openapi("ConnectionBody");
 export type ConnectionBody = z.infer<typeof connectionBody>;

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import { DAG_RUN_STATES, DagRunType, jsonObjectSchema, runIdSchema } from "../../../contracts/index.ts";
+import { DAG_RUN_STATES, DagRunType, runIdSchema } from "../../../contracts/index.ts";
 import type { RunRow } from "../../../store/index.ts";
 import { dagVersionShape, versionOf } from "../dag-versions/shapes.ts";
-import { count, instant, iso, isoOrNull, note, when } from "../fields.ts";
+import { absent, count, iso, isoOrNull, note, optionalInstant, optionalJsonObject, when } from "../fields.ts";
 
 export const dagRunShape = z
   .object({
@@ -37,18 +37,16 @@ export const dagRunListShape = z
   .object({ dag_runs: z.array(dagRunShape), total_entries: count, total_entries_limit: count })
   .openapi("DAGRunCollectionResponse");
 
-const bodyInstant = instant.nullable().optional();
-
 export const triggerBody = z
   .strictObject({
     dag_run_id: runIdSchema.nullable().optional(),
-    logical_date: bodyInstant,
-    data_interval_start: bodyInstant,
-    data_interval_end: bodyInstant,
-    run_after: bodyInstant,
-    conf: jsonObjectSchema.nullable().optional(),
+    logical_date: optionalInstant,
+    data_interval_start: optionalInstant,
+    data_interval_end: optionalInstant,
+    run_after: optionalInstant,
+    conf: optionalJsonObject,
     note: note.optional(),
-    partition_key: z.null().optional(),
+    partition_key: absent,
   })
   .refine((body) => (body.data_interval_start ?? null) === null || (body.data_interval_end ?? null) !== null, {
     message: "data_interval_start and data_interval_end come together",

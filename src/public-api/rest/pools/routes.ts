@@ -11,7 +11,7 @@ import {
 } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
-import { count, INT_MAX, text } from "../fields.ts";
+import { absent, count, INT_MAX, text } from "../fields.ts";
 import { masked, orderField, pageFields, readPageQuery, updateMask } from "../paging.ts";
 
 const tag = "Pools";
@@ -37,7 +37,13 @@ const poolShape = z
   .openapi("PoolResponse");
 const description = z.string().max(5_000).nullable().optional();
 const poolBody = z
-  .strictObject({ name: nameField, slots: slotsField, description, include_deferred: z.boolean().default(false) })
+  .strictObject({
+    name: nameField,
+    slots: slotsField,
+    description,
+    team_name: absent,
+    include_deferred: z.boolean().default(false),
+  })
   .openapi("PoolBody");
 /** `pool` repeats the name; a pool is not renamed, since task instances carry its name. */
 const patchBody = z
@@ -45,6 +51,7 @@ const patchBody = z
     pool: nameField.nullable().optional(),
     slots: slotsField.nullable().optional(),
     description,
+    team_name: absent,
     include_deferred: z.boolean().nullable().optional(),
   })
   .openapi("PoolPatchBody");

@@ -6,7 +6,7 @@ import { type Api, endpoint } from "../../endpoint.ts";
 import { noSuchDag, refusal } from "../../refuse.ts";
 import { mustFindRun } from "../dag-runs/routes.ts";
 import { clearRunBody, dagRunShape, toDagRun } from "../dag-runs/shapes.ts";
-import { dagPath, INT_MAX, instant, note, runPath } from "../fields.ts";
+import { dagPath, INT_MAX, note, optionalInstant, runPath } from "../fields.ts";
 import { instanceListShape, toInstances } from "./shapes.ts";
 
 /** A task id, or one with a map index. */
@@ -16,8 +16,8 @@ const clearBody = z
   .strictObject({
     dry_run: z.boolean().default(true),
     dag_run_id: runIdSchema.nullable().optional(),
-    start_date: instant.nullable().optional(),
-    end_date: instant.nullable().optional(),
+    start_date: optionalInstant,
+    end_date: optionalInstant,
     task_ids: z
       .array(chosenTask)
       .min(1, "name at least one task, or leave task_ids out for all")

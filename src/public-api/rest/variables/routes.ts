@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { type JsonValue, jsonValueSchema } from "../../../contracts/index.ts";
+import type { JsonValue } from "../../../contracts/index.ts";
 import {
   addVariable,
   deleteVariable,
@@ -12,7 +12,7 @@ import {
 import { isSensitiveName } from "../../../task-logs/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
-import { count, text } from "../fields.ts";
+import { absent, count, jsonValue, text } from "../fields.ts";
 import { masked, orderField, pageFields, readPageQuery, updateMask } from "../paging.ts";
 
 const tag = "Variables";
@@ -31,7 +31,7 @@ const variableShape = z
   })
   .openapi("VariableResponse");
 const variableBody = z
-  .strictObject({ key: keyField, value: jsonValueSchema, description: z.string().max(5_000).nullable().optional() })
+  .strictObject({ key: keyField, value: jsonValue, team_name: absent, description: z.string().max(5_000).nullable().optional() })
   .openapi("VariableBody");
 
 export function variableRoutes(api: Api): void {

@@ -1,0 +1,161 @@
+// The rooms of src and what each may import: the import column of ARCHITECTURE.md, at error level.
+const rooms = {
+  contracts: [],
+  platform: [],
+  config: ["contracts", "platform"],
+  sdk: ["contracts", "platform"],
+  operators: ["sdk", "contracts", "platform"],
+  serialized: ["contracts", "platform", "timetables"],
+  timetables: ["contracts", "platform"],
+  "dag-files": ["contracts", "platform", "serialized", "timetables", "sdk"],
+  store: ["contracts", "platform", "config"],
+  scheduler: ["contracts", "platform", "store", "timetables", "serialized", "executors"],
+  executors: ["contracts", "platform", "config"],
+  worker: ["contracts", "platform", "task-logs", "sdk", "operators"],
+  "execution-api": ["contracts", "platform", "config", "store", "task-logs", "scheduler"],
+  "public-api": ["contracts", "platform", "store", "task-logs", "scheduler", "serialized", "timetables"],
+  "task-logs": ["contracts", "platform"],
+  cli: [
+    "contracts",
+    "platform",
+    "config",
+    "sdk",
+    "operators",
+    "serialized",
+    "timetables",
+    "dag-files",
+    "store",
+    "scheduler",
+    "executors",
+    "worker",
+    "execution-api",
+    "public-api",
+    "task-logs",
+    "main",
+  ],
+  main: [
+    "contracts",
+    "platform",
+    "config",
+    "sdk",
+    "operators",
+    "serialized",
+    "timetables",
+    "dag-files",
+    "store",
+    "scheduler",
+    "executors",
+    "worker",
+    "execution-api",
+    "public-api",
+    "task-logs",
+  ],
+};
+const names = Object.keys(rooms);
+const notTests = ["\\.test\\.ts$", "\\.test-d\\.ts$"];
+// Second doors, for named visitors only.
+const runtimeDoor = "^src/sdk/runtime\\.ts$";
+const commandsDoor = "^src/scheduler/commands/index\\.ts$";
+
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    ...names.map((room) => ({
+      name: `${room}-imports`,
+      comment: `src/${room} may import ${rooms[room].join(", ") || "no other room"}`,
+      severity: "error",
+      from: { path: `^src/${room}/`, pathNot: [...notTests] },
+      to: { path: "^src/", pathNot: [room, ...rooms[room]].map((allowed) => `^src/${allowed}/`) },
+    })),
+    ...names.map((room) => ({
+      name: `${room}-by-its-door`,
+      comment: "another room is entered through its index.ts only",
+      severity: "error",
+      from: { path: "^src/", pathNot: [`^src/${room}/`, ...notTests] },
+      to: {
+        path: `^src/${room}/.+`,
+        pathNot: [
+          `^src/${room}/index\\.ts$`,
+          `^src/${room}/[a-z]+/index\\.ts$`,
+          runtimeDoor,
+          commandsDoor,
+          ...(room === "main" ? ["^src/main/"] : []),
+        ],
+      },
+    })),
+    {
+      name: "runtime-door",
+      severity: "error",
+      from: { path: "^src/", pathNot: ["^src/(sdk|operators|worker/runner|dag-files/child|cli)/", ...notTests] },
+      to: { path: runtimeDoor },
+    },
+    {
+      name: "scheduler-by-commands",
+      comment: "the API servers reach the scheduler's commands, not its loop",
+      severity: "error",
+      from: { path: "^src/(execution-api|public-api)/", pathNot: [...notTests] },
+      to: { path: "^src/scheduler/", pathNot: commandsDoor },
+    },
+    {
+      name: "user-code-in-runners-only",
+      severity: "error",
+      from: { path: "^src/worker/(supervisor|wire)/" },
+      to: { path: "^src/(sdk|operators|worker/runner)/" },
+    },
+    {
+      name: "runner-knows-no-supervisor",
+      severity: "error",
+      from: { path: "^src/worker/runner/" },
+      to: { path: "^src/(worker/supervisor|task-logs|store)/" },
+    },
+    {
+      name: "evaluation-in-the-child",
+      severity: "error",
+      from: { path: "^src/dag-files/(?!child/)", pathNot: [...notTests] },
+      to: { path: "^src/sdk/" },
+    },
+    {
+      name: "nobody-imports-main",
+      severity: "error",
+      from: { path: "^src/", pathNot: ["^src/(main|cli)/", ...notTests] },
+      to: { path: "^src/main/" },
+    },
+    {
+      name: "database-driver-in-store-only",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/store/" },
+      to: { path: "node_modules/(pg|kysely)/" },
+    },
+    {
+      name: "processes-are-started-in-few-places",
+      severity: "error",
+      from: {
+        path: "^src/",
+        pathNot: ["^src/(dag-files|executors/local|worker/supervisor|store/embedded|operators/bash)/", ...notTests],
+      },
+      to: { path: "^(node:)?child_process$" },
+    },
+    {
+      name: "examples-know-baram-only",
+      severity: "error",
+      from: { path: "^examples/" },
+      to: { path: "^src/", pathNot: "^src/(sdk|operators)/index\\.ts$" },
+    },
+    {
+      name: "product-knows-no-tests",
+      severity: "error",
+      from: { path: "^src/", pathNot: [...notTests] },
+      to: { path: "^(tests|bench)/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "types", "default"],
+      mainFields: ["module", "main", "types"],
+    },
+  },
+};

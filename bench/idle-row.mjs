@@ -1,0 +1,61 @@
+// Idle with 500 DAGs, none due: CPU and memory of every process, PostgreSQL's included, over a minute.
+import { readFileSync } from "node:fs";
+import { rowOf } from "./report.mjs";
+import { processTree, startStandalone } from "./standalone.mjs";
+
+const DAGS = 500;
+const WATCH_SEC = 60;
+
+export async function measureIdle() {
+  const files = {};
+  const ids = [];
+  for (let at = 0; at < DAGS; at++) {
+    ids.push(`idle_${at}`);
+    files[`idle_${at}.ts`] = `import { dag } from "baram";
+import { EmptyOperator } from "baram/operators";
+export default dag({ dagId: "idle_${at}", schedule: "@yearly", startDate: "2020-01-01" }, () => { new EmptyOperator({ taskId: "only" }); });`;
+  }
+  const startedAt = performance.now();
+  const engine = await startStandalone(files, ids);
+  const parsed = (performance.now() - startedAt) / 1_000;
+  try {
+    // What the first pass needed (the evaluation children, warm caches) is let go of first.
+    await new Promise((resolve) => setTimeout(resolve, 30_000));
+    const pids = processTree(engine.pid);
+    const before = cpuSeconds(pids);
+    await new Promise((resolve) => setTimeout(resolve, WATCH_SEC * 1_000));
+    const used = cpuSeconds(processTree(engine.pid)) - before;
+    return [
+      rowOf("500 files, from start to all loaded", "s", [parsed], { atMost: 20 }, 1),
+      rowOf("idle with 500 DAGs, CPU of all processes", "% of a core", [(used / WATCH_SEC) * 100], { atMost: 2 }),
+      rowOf("… memory of all processes (PSS)", "MB", [memoryMb(processTree(engine.pid))], { atMost: 400 }, 0),
+    ];
+  } finally {
+    await engine.stop();
+  }
+}
+
+function cpuSeconds(pids) {
+  let ticks = 0;
+  for (const pid of pids) {
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+      ticks += Number(fields[11]) + Number(fields[12]);
+    } catch {
+      // ended in between
+    }
+  }
+  return ticks / 100;
+}
+
+function memoryMb(pids) {
+  let kb = 0;
+  for (const pid of pids) {
+    try {
+      kb += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+    } catch {
+      // ended in between
+    }
+  }
+  return kb / 1024;
+}

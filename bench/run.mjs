@@ -1,0 +1,31 @@
+// npm run bench [-- --rows 1,3 --runs 5]: measures the design's workloads on this machine and prints a table.
+// Times come from the tasks themselves: each appends one line with its start and end to a file, all on one clock.
+import { cpus, totalmem } from "node:os";
+import { measureChain, measureFanOut, measureFib, measureManyUnfinished } from "./engine-rows.mjs";
+import { measureIdle } from "./idle-row.mjs";
+import { option, table } from "./report.mjs";
+import { measureSchedulerAlone } from "./scheduler-row.mjs";
+
+const runs = Number(option("runs", "5"));
+const wanted = option("rows", "1,2,3,4,5,idle").split(",");
+const measures = {
+  1: measureChain,
+  2: measureFib,
+  3: measureFanOut,
+  4: measureManyUnfinished,
+  5: measureSchedulerAlone,
+  idle: measureIdle,
+};
+
+console.log(
+  `${cpus().length} × ${cpus()[0]?.model ?? "unknown CPU"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}; median of ${runs} runs after one warm-up, full durability`,
+);
+const rows = [];
+for (const name of wanted) {
+  const measure = measures[name];
+  if (!measure) throw new Error(`there is no row "${name}"; there are ${Object.keys(measures).join(", ")}`);
+  process.stderr.write(`row ${name} …\n`);
+  rows.push(...(await measure(runs)).map((row) => ({ row: name, ...row })));
+}
+console.log(table(rows));
+if (rows.some((row) => row.reached === false)) process.exitCode = 1;

@@ -1,0 +1,118 @@
+// A standalone Baram of the bench's own: a fresh home, the real command, the real database with full durability.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { silentLogger } from "../dist/platform/index.js";
+import { createDagCache, createDagRun } from "../dist/scheduler/index.js";
+import { findRun, openStore } from "../dist/store/index.js";
+
+const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+
+/** Starts it with these DAG files and resolves when every DAG in `dagIds` is loaded. */
+export async function startStandalone(files, dagIds, environment = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "baram-bench-"));
+  const home = join(folder, "home");
+  const dags = join(folder, "dags");
+  mkdirSync(dags, { recursive: true });
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(dags, name), text);
+  const trace = join(folder, "trace.ndjson");
+  const child = spawn(process.execPath, [cli, "standalone"], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      BARAM_HOME: home,
+      BARAM__CORE__DAGS_FOLDER: dags,
+      BARAM__CORE__LOAD_EXAMPLES: "false",
+      BARAM__CORE__DAGS_ARE_PAUSED_AT_CREATION: "false",
+      BARAM__API__PORT: "0",
+      BENCH_TRACE: trace,
+      ...environment,
+    },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const password = await poll(
+    () => existsSync(join(home, "postgres_password")) && readFileSync(join(home, "postgres_password"), "utf8").trim(),
+    child,
+  );
+  const socket = await poll(() => socketFolder(home), child);
+  const address = { host: socket, port: 5432, user: "baram", password, database: "baram" };
+  const store = openStore({ address, poolSize: 2, retryWindowMs: 10_000, applicationName: "bench", logger: silentLogger });
+  await poll(async () => {
+    const { rows } = await store
+      .query("select count(*)::int as n from dag where dag_id = any($1)", [dagIds])
+      .catch(() => ({ rows: [] }));
+    return rows[0]?.n === dagIds.length;
+  }, child);
+  const cache = createDagCache();
+  return {
+    pid: child.pid,
+    store,
+    trace,
+    async trigger(dagId) {
+      writeFileSync(trace, "");
+      const triggeredAt = performance.timeOrigin + performance.now();
+      const { runId } = await createDagRun(store, cache, "LocalExecutor", { dagId, triggeredBy: "test" }, new Date());
+      return { runId, triggeredAt };
+    },
+    async finished(dagId, runId) {
+      const run = await poll(async () => {
+        const found = await findRun(store, dagId, runId);
+        return found && (found.state === "success" || found.state === "failed") ? found : null;
+      }, child);
+      if (run.state !== "success") throw new Error(`run ${runId} of ${dagId} ended as ${run.state}`);
+      return readFileSync(trace, "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+    },
+    async stop() {
+      await store.close();
+      const gone = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGTERM");
+      await gone;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Where this home's PostgreSQL listens; root keeps it elsewhere when BARAM_HOME is closed to others. */
+function socketFolder(home) {
+  const wanted = join(home, "postgres", "run");
+  return existsSync(join(wanted, ".s.PGSQL.5432")) ? wanted : null;
+}
+
+async function poll(check, child) {
+  for (let waited = 0; waited < 120_000; waited += 20) {
+    if (child.exitCode !== null) throw new Error(`standalone ended with exit code ${child.exitCode}`);
+    const result = await check();
+    if (result) return result;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error("waited two minutes in vain");
+}
+
+/** Pids of the process and everything below it, the embedded PostgreSQL included. */
+export function processTree(root) {
+  const parentOf = new Map();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      parentOf.set(Number(name), Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${name}/stat`, "utf8"))?.[1]));
+    } catch {
+      // ended in between
+    }
+  }
+  const tree = new Set([root]);
+  for (let grew = true; grew; ) {
+    grew = false;
+    for (const [pid, parent] of parentOf) {
+      if (!tree.has(pid) && tree.has(parent)) {
+        tree.add(pid);
+        grew = true;
+      }
+    }
+  }
+  return [...tree];
+}

@@ -1,0 +1,63 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createTokens, silentLogger, systemClock } from "../../src/platform/index.ts";
+import { createPublicApi, type PublicApiOptions, type PublicApiResources, type Role } from "../../src/public-api/index.ts";
+import { createDagCache } from "../../src/scheduler/commands/index.ts";
+import { createCipher, type Store } from "../../src/store/index.ts";
+import { createFolderLogStore } from "../../src/task-logs/index.ts";
+
+export type Asked = { status: number; headers: Headers; json: JsonAnswer; text: string };
+/** Answers are looked into freely by tests. */
+// biome-ignore lint/suspicious/noExplicitAny: what a test expects is its own business
+export type JsonAnswer = any;
+
+export type TestApi = Awaited<ReturnType<typeof createTestApi>>;
+
+/** The public API over a test's database, asked without a port. `as` takes the role of who asks; null = no token. */
+export async function createTestApi(
+  store: Store,
+  overrides: { resources?: Partial<PublicApiResources>; options?: Partial<PublicApiOptions> } = {},
+) {
+  const logFolder = mkdtempSync(join(tmpdir(), "baram-logs-"));
+  const resources: PublicApiResources = {
+    store,
+    dags: createDagCache(),
+    tokens: createTokens(randomBytes(32)),
+    logs: createFolderLogStore(logFolder),
+    cipher: createCipher(randomBytes(32)),
+    clock: systemClock,
+    logger: silentLogger,
+    defaultExecutor: "LocalExecutor",
+    ...overrides.resources,
+  };
+  const options: PublicApiOptions = {
+    tokenTtlSec: 3_600,
+    cliTokenTtlSec: 60,
+    fallbackPageLimit: 50,
+    maximumPageLimit: 100,
+    healthThresholdSec: 30,
+    version: "0.0.0-test",
+    ...overrides.options,
+  };
+  const app = createPublicApi(resources, options);
+
+  async function ask(
+    method: string,
+    path: string,
+    request: { body?: unknown; raw?: string; as?: Role | null; headers?: Record<string, string> } = {},
+  ): Promise<Asked> {
+    const role = request.as === undefined ? "admin" : request.as;
+    const headers: Record<string, string> = { ...request.headers };
+    if (role !== null)
+      headers.authorization ??= `Bearer ${await resources.tokens.sign("baram:user", { subject: `a-${role}`, role }, 60)}`;
+    const body = request.raw ?? (request.body === undefined ? undefined : JSON.stringify(request.body));
+    if (body !== undefined) headers["content-type"] ??= "application/json";
+    const response = await app.request(path, { method, headers, body });
+    const text = await response.text();
+    const isJson = response.headers.get("content-type")?.includes("application/json") ?? false;
+    return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : null };
+  }
+  return { app, resources, options, logFolder, ask, get: (path: string) => ask("GET", path) };
+}
