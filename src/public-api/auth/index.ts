@@ -1,3 +1,3 @@
 export { type ApiEnv, authenticate } from "./authenticate.ts";
-export { mayAct, ROLES, type Role, type User } from "./roles.ts";
+export { mayAct, type Role, type User } from "./roles.ts";
 export { createUser, ensureAdmin } from "./users.ts";

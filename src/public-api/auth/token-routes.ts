@@ -45,11 +45,10 @@ export function tokenRoutes(api: Api): void {
       const retryAfterSec = attempts.waitSec(key);
       if (retryAfterSec > 0)
         throw refusal("attempts_too_many", `Too many failed logins. Try again in ${retryAfterSec} s.`, { retryAfterSec });
+      // Counted before the password is looked at: guesses sent all at once must not pass together.
+      attempts.failed(key);
       const user = await checkLogin(resources.store, username, password);
-      if (!user) {
-        attempts.failed(key);
-        throw refusal("credentials_wrong", "The user name or the password is wrong.");
-      }
+      if (!user) throw refusal("credentials_wrong", "The user name or the password is wrong.");
       attempts.succeeded(key);
       await logEvent(resources.store, { event, owner: user.name });
       const token = await resources.tokens.sign("baram:user", { subject: user.name, role: user.role }, ttlSec);

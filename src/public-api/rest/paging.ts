@@ -38,11 +38,6 @@ export function readPageQuery<K extends string>(
   };
 }
 
-/** Sorts and cuts a list that is in memory already. */
-export function inMemory<T>(rows: readonly T[], page: { limit: number; offset: number }): T[] {
-  return rows.slice(page.offset, page.offset + page.limit);
-}
-
 const maskField = z.object({ update_mask: many(text) });
 export const updateMask = maskField.shape;
 

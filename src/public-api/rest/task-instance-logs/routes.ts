@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { isTerminal } from "../../../contracts/index.ts";
-import { logPathOf } from "../../../scheduler/index.ts";
+import { logPathOf } from "../../../scheduler/commands/index.ts";
 import { type InstanceRow, listTries } from "../../../store/index.ts";
 import type { LogLine, LogStore } from "../../../task-logs/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { saveDagFixture } from "../../../../tests/support/dag-fixture.ts";
+import { createTestDatabase, type TestDatabase } from "../../../../tests/support/database.ts";
+import { createTestApi, type TestApi } from "../../../../tests/support/public-api.ts";
+import { dagRunListShape, dagRunShape } from "./shapes.ts";
+
+let database: TestDatabase;
+let api: TestApi;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = await createTestApi(database.store);
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    params: { limit: { value: 3, schema: { type: "integer", maximum: 10 } } },
+  });
+});
+afterAll(() => database.drop());
+
+const trigger = (body: unknown, dagId = "d") => api.ask("POST", `/api/v2/dags/${dagId}/dagRuns`, { body, as: "user" });
+const states = async (runId: string) =>
+  Object.fromEntries(
+    (
+      await database.store.query<{ task: string; state: string | null }>(
+        "select task_id as task, state from task_instance where run_id = $1",
+        [runId],
+      )
+    ).rows.map((row) => [row.task, row.state]),
+  );
+
+test("a triggered run is queued with its task instances and says who asked", async () => {
+  const body = { dag_run_id: "first", logical_date: "2024-01-31T01:00:00+01:00", conf: { limit: 5, more: [1] }, note: "hello" };
+  const { status, json } = await trigger(body);
+  expect(status).toBe(200);
+  dagRunShape.parse(json);
+  expect(json).toMatchObject({
+    dag_run_id: "first",
+    dag_id: "d",
+    state: "queued",
+    run_type: "manual",
+    logical_date: "2024-01-31T00:00:00.000Z",
+    conf: { limit: 5, more: [1] },
+    note: "hello",
+    triggered_by: "rest_api",
+    triggering_user_name: "a-user",
+    dag_versions: [{ version_number: 1 }],
+  });
+  expect(await states("first")).toEqual({ extract: null, load: null });
+  const { json: log } = await api.get("/api/v2/eventLogs?event=trigger_dag_run");
+  expect(log.event_logs[0]).toMatchObject({ owner: "a-user", dag_id: "d", run_id: "first" });
+});
+
+test("logical_date may be null or left out; then several runs may stand at one moment", async () => {
+  for (const body of [{ logical_date: null }, {}, {}]) {
+    const { status, json } = await trigger(body);
+    expect(status).toBe(200);
+    expect(json.logical_date).toBeNull();
+    expect(json.dag_run_id).toMatch(/^manual__/);
+  }
+});
+
+test("a second run with the same id or logical date is 409, and nothing is written", async () => {
+  const before = (await api.get("/api/v2/dags/d/dagRuns")).json.total_entries;
+  expect((await trigger({ dag_run_id: "first" })).status).toBe(409);
+  const clash = await trigger({ logical_date: "2024-01-31T00:00:00Z" });
+  expect(clash.status).toBe(409);
+  expect(clash.json.detail).toContain("first");
+  expect((await api.get("/api/v2/dags/d/dagRuns")).json.total_entries).toBe(before);
+});
+
+test("bad requests say what is wrong and where", async () => {
+  expect((await trigger({}, "none")).status).toBe(404);
+  const conf = await trigger({ conf: { limit: 11 } });
+  expect(conf.status).toBe(400);
+  expect(conf.json.detail).toContain('"limit"');
+  expect((await api.ask("POST", "/api/v2/dags/d/dagRuns", { raw: "{not json" })).status).toBe(400);
+  for (const [body, field] of [
+    [{ dag_run_id: "../../etc" }, "dag_run_id"],
+    [{ dag_run_id: 7 }, "dag_run_id"],
+    [{ conf: "text" }, "conf"],
+    [{ logical_date: "yesterday" }, "logical_date"],
+    [{ logical_date: "2024-02-30T00:00:00Z" }, "logical_date"],
+    [{ logical_date: "+275760-09-13T00:00:00Z" }, "logical_date"],
+    [{ note: "x".repeat(1_001) }, "note"],
+    [{ data_interval_start: "2024-01-01T00:00:00Z" }, "data_interval_end"],
+    [{ run_after: 1e300 }, "run_after"],
+  ] as const) {
+    const answer = await trigger(body);
+    expect(`${JSON.stringify(body).slice(0, 60)} ${answer.status}`).toBe(`${JSON.stringify(body).slice(0, 60)} 422`);
+    expect(answer.json.detail[0].loc).toEqual(["body", field]);
+  }
+  expect((await trigger({ unknown: 1 })).status).toBe(422);
+  expect((await trigger({ note: "a\u0000b" })).status).toBe(400);
+});
+
+test("a DAG whose file is gone cannot be triggered", async () => {
+  await saveDagFixture(database.store, { dagId: "stale" });
+  await database.store.query("update dag set is_stale = true where dag_id = 'stale'");
+  expect((await trigger({}, "stale")).status).toBe(409);
+});
+
+test("runs are listed by filters and in the order asked for", async () => {
+  const list = (query: string) => api.get(`/api/v2/dags/~/dagRuns?${query}`);
+  const all = (await list("order_by=-run_after")).json;
+  dagRunListShape.parse(all);
+  const ids = async (query: string) =>
+    ((await list(query)).json.dag_runs as { dag_run_id: string }[]).map((run) => run.dag_run_id);
+  expect(await ids("logical_date_gte=2024-01-31T00:00:00Z")).toEqual(["first"]);
+  // As a client sends it that does not escape the plus sign.
+  expect(await ids("logical_date_lte=2024-01-31T01:00:00+01:00")).toEqual(["first"]);
+  expect(await ids("logical_date_gt=2024-01-31")).toEqual([]);
+  expect(await ids("run_id_pattern=FIR_T")).toEqual(["first"]);
+  expect(await ids("conf_contains=limit")).toEqual(["first"]);
+  expect(await ids("state=running&state=success")).toEqual([]);
+  expect(await ids("run_type=scheduled")).toEqual([]);
+  expect((await list("state=nope")).status).toBe(422);
+  expect((await list("duration_gte=NaN")).status).toBe(422);
+  expect((await list("start_date_gte=0000-00-00")).status).toBe(422);
+});
+
+test("one run is found, and others are 404", async () => {
+  expect((await api.get("/api/v2/dags/d/dagRuns/first")).json.dag_run_id).toBe("first");
+  expect((await api.get("/api/v2/dags/d/dagRuns/none")).json.detail).toContain('"none"');
+  expect((await api.get("/api/v2/dags/none/dagRuns/first")).json.detail).toContain("There is no DAG");
+});
+
+test("a run set to failed stops what runs, skips the rest and tells the scheduler", async () => {
+  await trigger({ dag_run_id: "fails" });
+  await database.store.query("update dag_run set state = 'running' where run_id = 'fails'");
+  await database.store.query(
+    "update task_instance set state = 'running', start_date = now() where run_id = 'fails' and task_id = 'extract'",
+  );
+  const { status, json } = await api.ask("PATCH", "/api/v2/dags/d/dagRuns/fails", { body: { state: "failed", note: "by hand" } });
+  expect(status).toBe(200);
+  expect(json).toMatchObject({ state: "failed", note: "by hand" });
+  expect(json.end_date).not.toBeNull();
+  expect(await states("fails")).toEqual({ extract: "failed", load: "skipped" });
+});
+
+test("a run set to success makes all its tasks one, and set to queued it is looked at anew", async () => {
+  const success = await api.ask("PATCH", "/api/v2/dags/d/dagRuns/fails", { body: { state: "success" } });
+  expect(success.json.state).toBe("success");
+  expect(await states("fails")).toEqual({ extract: "success", load: "success" });
+  const queued = await api.ask("PATCH", "/api/v2/dags/d/dagRuns/fails", { body: { state: "queued" } });
+  expect(queued.json).toMatchObject({ state: "queued", end_date: null });
+  const { rows } = await database.store.query(
+    "select 1 from task_event e join dag_run r on r.id = e.dag_run_id where r.run_id = 'fails' and e.task_id is null",
+  );
+  expect(rows.length).toBeGreaterThan(0);
+  expect((await api.ask("PATCH", "/api/v2/dags/d/dagRuns/fails", { body: { state: "running" } })).status).toBe(422);
+});
+
+test("a run is deleted unless it runs", async () => {
+  await database.store.query("update dag_run set state = 'running' where run_id = 'fails'");
+  expect((await api.ask("DELETE", "/api/v2/dags/d/dagRuns/fails")).status).toBe(409);
+  await database.store.query("update dag_run set state = 'success' where run_id = 'fails'");
+  expect((await api.ask("DELETE", "/api/v2/dags/d/dagRuns/fails")).status).toBe(204);
+  expect((await api.ask("DELETE", "/api/v2/dags/d/dagRuns/fails")).status).toBe(404);
+  expect(await states("fails")).toEqual({});
+});

@@ -1,0 +1,101 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { saveDagFixture } from "../../../../tests/support/dag-fixture.ts";
+import { createTestDatabase, type TestDatabase } from "../../../../tests/support/database.ts";
+import { createTestApi, type TestApi } from "../../../../tests/support/public-api.ts";
+
+let database: TestDatabase;
+let api: TestApi;
+const path = (task: string, attempt = 1) => `/api/v2/dags/d/dagRuns/r/taskInstances/${task}/logs/${attempt}`;
+const logLine = (event: string) =>
+  JSON.stringify({ timestamp: "2024-01-31T00:00:00.000Z", level: "info", event, logger: "task" });
+function write(task: string, text: string) {
+  const file = join(api.logFolder, `dag_id=d/run_id=r/task_id=${task}/attempt=1.log`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = await createTestApi(database.store);
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    tasks: [{ taskId: "done" }, { taskId: "runs" }, { taskId: "waits" }, { taskId: "silent" }],
+  });
+  await api.ask("POST", "/api/v2/dags/d/dagRuns", { body: { dag_run_id: "r" } });
+  await database.store.query("update task_instance set state = 'success', try_number = 1 where task_id in ('done', 'silent')");
+  await database.store.query("update task_instance set state = 'running', try_number = 1 where task_id = 'runs'");
+  write("done", `${logLine("one")}\nno JSON at all\n`);
+  write("runs", `${logLine("so far")}\n{"half a li`);
+});
+afterAll(() => database.drop());
+
+test("an ended try's log comes whole, without a token to go on with", async () => {
+  const { status, json } = await api.get(path("done"));
+  expect(status).toBe(200);
+  expect(json.content).toEqual([
+    { timestamp: "2024-01-31T00:00:00.000Z", level: "info", event: "one", logger: "task" },
+    { level: "info", event: "no JSON at all" },
+  ]);
+  expect(json.continuation_token).toBeNull();
+});
+
+test("a running try's log is followed by its token, and a half line waits", async () => {
+  const first = (await api.get(path("runs"))).json;
+  expect(first.content.map((line: { event: string }) => line.event)).toEqual(["so far"]);
+  expect(first.continuation_token).toBeTypeOf("string");
+  write("runs", `${logLine("so far")}\n${logLine("and more")}\n`);
+  const next = (await api.get(`${path("runs")}?token=${first.continuation_token}`)).json;
+  expect(next.content.map((line: { event: string }) => line.event)).toEqual(["and more"]);
+});
+
+test("NDJSON is streamed by Accept", async () => {
+  const headers = { accept: "application/x-ndjson" };
+  const answer = await api.ask("GET", `${path("done")}?full_content=true`, { headers });
+  expect(answer.headers.get("content-type")).toContain("application/x-ndjson");
+  expect(
+    answer.text
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).event),
+  ).toEqual(["one", "no JSON at all"]);
+});
+
+test("a large log comes in fragments, or whole when asked for", async () => {
+  const lines = Array.from({ length: 30_000 }, (_, n) => logLine(`line ${n} ${"x".repeat(20)}`));
+  write("done", `${lines.join("\n")}\n`);
+  const first = (await api.get(path("done"))).json;
+  expect(first.content.length).toBeLessThan(30_000);
+  let seen = first.content.length;
+  for (let token = first.continuation_token; token !== null; ) {
+    const page = (await api.get(`${path("done")}?token=${token}`)).json;
+    seen += page.content.length;
+    token = page.continuation_token;
+  }
+  expect(seen).toBe(30_000);
+  expect((await api.get(`${path("done")}?full_content=true`)).json.content).toHaveLength(30_000);
+  const headers = { accept: "application/x-ndjson" };
+  const streamed = await api.ask("GET", `${path("done")}?full_content=true`, { headers });
+  expect(streamed.text.trim().split("\n")).toHaveLength(30_000);
+});
+
+test("a forged token, or one of another log, is 400", async () => {
+  const other = (await api.get(path("runs"))).json.continuation_token;
+  for (const token of [
+    other,
+    "nonsense",
+    Buffer.from("../../etc/passwd").toString("base64url"),
+    Buffer.from("-5.0000").toString("base64url"),
+  ])
+    expect((await api.get(`${path("done")}?token=${token}`)).status).toBe(400);
+});
+
+test("a try that never was is 404, and an ended one without a log says so", async () => {
+  expect((await api.get(path("waits"))).status).toBe(404);
+  expect((await api.get(path("done", 2))).status).toBe(404);
+  expect((await api.get("/api/v2/dags/d/dagRuns/..%2f..%2fx/taskInstances/done/logs/1")).status).toBe(422);
+  const silent = (await api.get(path("silent"))).json;
+  expect(silent.content[0].event).toContain("no log");
+  expect(silent.continuation_token).toBeNull();
+});
