@@ -1,6 +1,6 @@
 // A standalone Baram of the bench's own: a fresh home, the real command, the real database with full durability.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,8 @@ const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 /** Starts it with these DAG files and resolves when every DAG in `dagIds` is loaded. */
 export async function startStandalone(files, dagIds, environment = {}) {
   const folder = mkdtempSync(join(tmpdir(), "baram-bench-"));
+  // Open to others, so that a PostgreSQL that root has to run under another account finds its folder here.
+  chmodSync(folder, 0o755);
   const home = join(folder, "home");
   const dags = join(folder, "dags");
   mkdirSync(dags, { recursive: true });

@@ -37,13 +37,6 @@ export const OPTIONS = {
       max: 10_000,
       about: "Task instances that one scheduler keeps queued or running at once.",
     },
-    max_active_tasks_per_dag: {
-      kind: "int",
-      default: 16,
-      min: 1,
-      about: "Default of a DAG's maxActiveTasks: task instances of one DAG run queued or running at once.",
-    },
-    max_active_runs_per_dag: { kind: "int", default: 16, min: 1, about: "Default of a DAG's maxActiveRuns." },
     dags_are_paused_at_creation: { kind: "bool", default: true, about: "Whether a DAG seen for the first time starts paused." },
     default_pool_task_slot_count: {
       kind: "int",
@@ -58,7 +51,7 @@ export const OPTIONS = {
       min: 0.1,
       about: "How long one DAG file may take to evaluate.",
     },
-    default_timezone: { kind: "string", default: "UTC", about: "Time zone of DAGs that name none." },
+    default_timezone: { kind: "string", default: "UTC", about: "Time zone of dates given on the command line without one." },
     killed_task_cleanup_time: {
       kind: "float",
       default: 10,
@@ -189,7 +182,6 @@ export const OPTIONS = {
     max_dagruns_per_loop_to_schedule: { kind: "int", default: 20, min: 1, about: "DAG runs that one transaction evaluates." },
     max_tis_per_query: { kind: "int", default: 512, min: 1, about: "Task instances that one transaction dispatches." },
     use_job_schedule: { kind: "bool", default: true, about: "Whether schedules create runs; off: only manual runs." },
-    catchup_by_default: { kind: "bool", default: false, about: "Default of a DAG's catchup." },
     full_scan_interval: {
       kind: "float",
       default: 60,

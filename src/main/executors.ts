@@ -28,6 +28,13 @@ export function executorNames(config: Config): string[] {
   return names;
 }
 
+/**
+ * The configured executor that a DAG file means: by its name, or by its short form ("local" for LocalExecutor). null = none.
+ */
+export function resolveExecutor(named: string, configured: readonly string[]): string | null {
+  return configured.find((name) => name === named || name.replace(/Executor$/, "").toLowerCase() === named) ?? null;
+}
+
 /** Makes the configured executors, keyed by name. `apiUrl`: where their workers reach the execution API. */
 export function createExecutors(config: Config, apiUrl: string, onEvent: () => void, logger: Logger): Map<string, Executor> {
   const executors = new Map<string, Executor>();

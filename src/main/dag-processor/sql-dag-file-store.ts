@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { SerializedDag } from "../../contracts/index.ts";
-import type { DagFileStore } from "../../dag-files/index.ts";
+import type { DagFileStore, SaveImportError } from "../../dag-files/index.ts";
 import type { Clock } from "../../platform/index.ts";
 import { canonicalJson } from "../../serialized/index.ts";
 import {
@@ -22,6 +22,7 @@ import {
   staleOthers,
 } from "../../store/index.ts";
 import { describe, nextRun, restrictionOf } from "../../timetables/index.ts";
+import { resolveExecutor } from "../executors.ts";
 
 export type SqlDagFileStoreOptions = {
   pausedAtCreation: boolean;
@@ -34,9 +35,32 @@ const compress = promisify(gzip);
 
 /** The dag-processor's results in PostgreSQL; each method is one transaction. */
 export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDagFileStoreOptions): DagFileStore {
+  const saveFault = async (save: SaveImportError): Promise<void> => {
+    const { bundleName, relativePath, error } = save;
+    await store.transaction(async (tx) => {
+      await saveDagFile(tx, { ...save, moduleHash: null, source: null });
+      await saveImportError(tx, { bundleName, relativePath, ...error, stacktrace: error.detail ?? "" });
+    });
+  };
   return {
     knownFiles: (bundleNames) => listDagFiles(store, bundleNames),
     async saveDags(save) {
+      const unknown = findUnknownExecutor(
+        save.dags.map(({ dag }) => dag),
+        options.executors,
+      );
+      if (unknown) {
+        const error = {
+          kind: "invalid_dag" as const,
+          message: unknown,
+          file: save.relativePath,
+          line: null,
+          column: null,
+          detail: null,
+        };
+        await saveFault({ ...save, error });
+        return;
+      }
       const code = await compress(save.module.code);
       await store.transaction(async (tx) => {
         await saveModule(tx, { ...save.module, code });
@@ -68,15 +92,24 @@ export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDa
         await tx.query("select pg_notify('baram_scheduler', 'dag')");
       });
     },
-    async saveImportError(save) {
-      const { bundleName, relativePath, error } = save;
-      await store.transaction(async (tx) => {
-        await saveDagFile(tx, { ...save, moduleHash: null, source: null });
-        await saveImportError(tx, { bundleName, relativePath, ...error, stacktrace: error.detail ?? "" });
-      });
-    },
+    saveImportError: saveFault,
     deactivateMissing: (bundleName, present) => store.transaction((tx) => forgetMissingFiles(tx, bundleName, present)),
   };
+}
+
+/** Names the first task that asks for an executor which is not configured; rewrites short names to full ones. */
+function findUnknownExecutor(dags: readonly SerializedDag[], configured: readonly string[]): string | null {
+  for (const dag of dags) {
+    for (const task of dag.tasks) {
+      if (task.executor === null) continue;
+      const resolved = resolveExecutor(task.executor, configured);
+      if (resolved === null) {
+        return `DAG ${dag.dagId}, task ${task.taskId}: there is no executor "${task.executor}" here; [core] executor configures ${configured.join(", ")}`;
+      }
+      task.executor = resolved;
+    }
+  }
+  return null;
 }
 
 /** When the next run is due follows from the last scheduled one, so an edit of the schedule neither repeats nor skips a date. */

@@ -25,7 +25,8 @@ const DISPATCH_LOCK = 727_002;
  * $1 executors with free slots, $2 candidates at most, $3 ids that limits held back in this transaction, $4 the scheduler's job id.
  *
  * Free places are counted per pool and per run first, and each run offers only what it may start from pools that have
- * room. So a full pool, or a run at its limit, takes no place in the window and starves nobody. -1 slots = no limit.
+ * room, no more for a pool than it has slots. So a full pool, one with a single slot that frees again and again, or a run at
+ * its limit takes no place in the window and starves nobody. -1 slots = no limit.
  */
 const statement = {
   name: "select-candidates",
@@ -42,24 +43,29 @@ with pool_free as materialized (
     from dag_run r join dag d on d.dag_id = r.dag_id
    where r.state = 'running' and not d.is_paused
      and exists (select 1 from task_instance s where s.dag_run_id = r.id and s.state = 'scheduled')
+), offered as materialized (
+  select c.*, rf.free as run_room, rf.run_after,
+         row_number() over (partition by c.pool order by c.priority_weight desc, rf.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index) as place_in_pool
+    from run_free rf
+    cross join lateral (
+      select ti.*, pf.free from task_instance ti join pool_free pf on pf.pool = ti.pool
+       where ti.dag_run_id = rf.id and ti.state = 'scheduled' and ti.pool_slots <= pf.free
+         and ti.executor = any($1) and ti.id <> all($3)
+       order by ti.priority_weight desc, ti.scheduled_dttm, ti.task_id, ti.map_index
+       limit least(greatest(rf.free, 0), $2)
+    ) c
 )
 select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "taskId", c.pool, c.pool_slots as "poolSlots",
-       c.free::int as "poolFree", rf.free::int as "runFree", c.executor,
+       c.free::int as "poolFree", c.run_room::int as "runFree", c.executor,
        c.max_active_tis_per_dag as "maxActiveTisPerDag", c.max_active_tis_per_dagrun as "maxActiveTisPerDagrun",
        case when c.max_active_tis_per_dag is null then 0 else
          (select count(*) from task_instance a where a.dag_id = c.dag_id and a.task_id = c.task_id and a.state in ('queued', 'running', 'restarting')) end::int as "activeOfTask",
        case when c.max_active_tis_per_dagrun is null then 0 else
          (select count(*) from task_instance a where a.dag_run_id = c.dag_run_id and a.task_id = c.task_id and a.state in ('queued', 'running', 'restarting')) end::int as "activeOfTaskInRun",
        (select count(*) from task_instance a where a.state in ('queued', 'running', 'restarting') and a.queued_by_job_id = $4)::int as "activeOfJob"
-  from run_free rf
-  cross join lateral (
-    select ti.*, pf.free from task_instance ti join pool_free pf on pf.pool = ti.pool
-     where ti.dag_run_id = rf.id and ti.state = 'scheduled' and ti.pool_slots <= pf.free
-       and ti.executor = any($1) and ti.id <> all($3)
-     order by ti.priority_weight desc, ti.scheduled_dttm, ti.task_id, ti.map_index
-     limit least(greatest(rf.free, 0), $2)
-  ) c
- order by c.priority_weight desc, rf.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index
+  from offered c
+ where c.place_in_pool <= c.free
+ order by c.priority_weight desc, c.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index
  limit $2`,
 };
 

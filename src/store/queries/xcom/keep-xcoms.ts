@@ -48,10 +48,14 @@ export async function findInputXcoms(
   ).rows;
 }
 
+/**
+ * FOR SHARE: a try that ends at the same moment is waited for and then found ended. A plain read would still see it running,
+ * and the value could land in the next try.
+ */
 const byTry = {
   name: "set-xcom-by-try",
   text: `insert into xcom (dag_run_id, task_id, map_index, key, value)
-         select ti.dag_run_id, ti.task_id, ti.map_index, $2, $3::json from task_instance ti where ti.id = $1 and ti.state = 'running'
+         select ti.dag_run_id, ti.task_id, ti.map_index, $2, $3::json from task_instance ti where ti.id = $1 and ti.state = 'running' for share
          on conflict (dag_run_id, task_id, map_index, key) do update set value = excluded.value, "timestamp" = now()`,
 };
 
@@ -63,7 +67,7 @@ export async function setXcomByTry(db: Db, tryId: string, key: string, value: Js
 const fields = {
   name: "set-rendered-fields",
   text: `insert into rendered_task_instance_fields (dag_run_id, task_id, map_index, fields)
-         select ti.dag_run_id, ti.task_id, ti.map_index, $2::json from task_instance ti where ti.id = $1 and ti.state = 'running'
+         select ti.dag_run_id, ti.task_id, ti.map_index, $2::json from task_instance ti where ti.id = $1 and ti.state = 'running' for share
          on conflict (dag_run_id, task_id, map_index) do update set fields = excluded.fields`,
 };
 

@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
+import type { TestDatabase } from "../../tests/support/database.ts";
+import { createRig, createSchedulerDatabase, type RigOptions, trigger } from "../../tests/support/scheduler-rig.ts";
+import { setPool } from "../store/index.ts";
+
+let database: TestDatabase;
+beforeEach(async () => {
+  database = await createSchedulerDatabase();
+});
+afterEach(() => database.drop());
+
+const CROWD = 2_000;
+const crowd = (facts: object) =>
+  Array.from({ length: CROWD }, (_, at) => ({ taskId: `t${at}`, priorityWeight: 1_000, weightRule: "absolute", ...facts }));
+
+/** The executor keeps what it gets, so that whatever fills a limit goes on filling it. */
+async function handedAfter(dags: readonly string[], options: RigOptions, passes: number): Promise<Record<string, number>> {
+  const rig = await createRig(database, { work: () => null, ...options });
+  for (const dagId of dags) await trigger(database.store, dagId);
+  for (let at = 0; at < passes; at++) await rig.pass();
+  const counts: Record<string, number> = Object.fromEntries(dags.map((dagId) => [dagId, 0]));
+  for (const { ti } of rig.executor.handed) counts[ti.dagId] = (counts[ti.dagId] ?? 0) + 1;
+  return counts;
+}
+
+test("2,000 tasks before a full pool do not delay another run", async () => {
+  await setPool(database.store, { pool: "full", slots: 0, description: null, includeDeferred: false });
+  await saveDagFixture(database.store, { dagId: "crowd", maxActiveTasks: CROWD, tasks: crowd({ pool: "full" }) });
+  await saveDagFixture(database.store, { dagId: "other", tasks: [{ taskId: "t" }] });
+  const settings = { maxInstancesPerQuery: 16 };
+  expect(await handedAfter(["crowd", "other"], { settings }, 1)).toEqual({ crowd: 0, other: 1 });
+});
+
+test("2,000 tasks before a pool with one free slot do not delay another run", async () => {
+  await setPool(database.store, { pool: "tight", slots: 1, description: null, includeDeferred: false });
+  await saveDagFixture(database.store, { dagId: "crowd", maxActiveTasks: CROWD, tasks: crowd({ pool: "tight" }) });
+  await saveDagFixture(database.store, { dagId: "other", tasks: [{ taskId: "t" }] });
+  const settings = { maxInstancesPerQuery: 16 };
+  expect(await handedAfter(["crowd", "other"], { settings }, 1)).toEqual({ crowd: 1, other: 1 });
+});
+
+test("2,000 tasks of a run at maxActiveTasks do not delay another run", async () => {
+  await saveDagFixture(database.store, { dagId: "crowd", maxActiveTasks: 1, tasks: crowd({}) });
+  await saveDagFixture(database.store, { dagId: "other", tasks: [{ taskId: "t" }] });
+  const settings = { maxInstancesPerQuery: 16 };
+  expect(await handedAfter(["crowd", "other"], { settings }, 1)).toEqual({ crowd: 1, other: 1 });
+});
+
+test("candidates held by maxActiveTisPerDag do not fill the window", async () => {
+  await saveDagFixture(database.store, {
+    dagId: "held",
+    maxActiveRuns: 64,
+    tasks: [{ taskId: "one_at_a_time", maxActiveTisPerDag: 1, priorityWeight: 1_000 }],
+  });
+  await saveDagFixture(database.store, { dagId: "other", tasks: [{ taskId: "t" }] });
+  const dags = [...Array.from({ length: 60 }, () => "held"), "other"];
+  const settings = { maxInstancesPerQuery: 8, maxRunsToEvaluate: 100 };
+  // The first pass spends the window on the one that may start.
+  expect(await handedAfter(dags, { settings }, 2)).toEqual({ held: 1, other: 1 });
+});
+
+test("an executor without free slots holds up only its own tasks", async () => {
+  await saveDagFixture(database.store, { dagId: "crowd", maxActiveTasks: CROWD, tasks: crowd({ executor: "Elsewhere" }) });
+  await saveDagFixture(database.store, { dagId: "other", tasks: [{ taskId: "t" }] });
+  expect(await handedAfter(["crowd", "other"], { settings: { maxInstancesPerQuery: 16 } }, 1)).toEqual({ crowd: 0, other: 1 });
+});
+
+test("a paused DAG's scheduled tasks wait, and go on when it is unpaused", async () => {
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
+  const rig = await createRig(database);
+  const runId = await trigger(database.store, "d");
+  await database.store.query("update dag_run set state = 'running', next_scan_at = now() where run_id = $1", [runId]);
+  await database.store.query("update dag set is_paused = true");
+  await rig.pass();
+  expect(rig.executor.handed).toHaveLength(0);
+  await database.store.query("update dag set is_paused = false");
+  await rig.drain();
+  expect(rig.executor.handed).toHaveLength(1);
+});

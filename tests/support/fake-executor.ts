@@ -1,0 +1,110 @@
+/** Executors without workers: they take workloads as a real one would and report what the test tells them to. */
+import type { ExecuteTask, Outcome, Workload } from "../../src/contracts/index.ts";
+import type { Executor, ExecutorEvent } from "../../src/executors/index.ts";
+import { type DagCache, endTries } from "../../src/scheduler/index.ts";
+import { type Store, startTries } from "../../src/store/index.ts";
+
+export const SUCCESS: Outcome = { state: "success", xcoms: [], skipTasks: [] };
+export const FAILURE: Outcome = {
+  state: "failed",
+  retryable: true,
+  error: { name: "Error", message: "on purpose", stack: null },
+  xcoms: [],
+};
+
+export type FakeExecutor = Executor & {
+  /** Every task workload that was handed over, in order. */
+  readonly handed: ExecuteTask[];
+  /** Handed over and neither ended nor revoked. */
+  readonly inHand: Set<string>;
+  readonly revoked: string[];
+  emit(event: ExecutorEvent): void;
+  /** Resolves when all that was handed over is reported. */
+  settled(): Promise<void>;
+};
+
+export type FakeExecutorOptions = {
+  name?: string;
+  slots?: number;
+  /**
+   * How a try ends: at once, later, or (null) never. "running" starts it first, as a worker does; the default is to end a
+   * queued try in one statement.
+   */
+  work?: (workload: ExecuteTask) => Outcome | null | Promise<Outcome | null>;
+  startsFirst?: boolean;
+};
+
+export function createFakeExecutor(store: Store, dags: DagCache, options: FakeExecutorOptions = {}): FakeExecutor {
+  const work = options.work ?? (() => SUCCESS);
+  const handed: ExecuteTask[] = [];
+  const inHand = new Set<string>();
+  const revoked: string[] = [];
+  let events: ExecutorEvent[] = [];
+  let waiting: { id: string; outcome: Outcome }[] = [];
+  let flushing: Promise<void> | null = null;
+  const open = new Set<Promise<void>>();
+
+  async function flush(): Promise<void> {
+    // One turn of the loop gathers what ends together, as a supervisor's batcher does.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, 200);
+      const leaving = options.startsFirst ? (["running"] as const) : (["queued"] as const);
+      await endTries(store, dags, batch, { leaving, silentForSec: null });
+      for (const { id } of batch) inHand.delete(id);
+    }
+    flushing = null;
+  }
+
+  async function take(workload: ExecuteTask): Promise<void> {
+    const { id } = workload.ti;
+    if (options.startsFirst) {
+      const started = await startTries(store, [{ id, hostname: "fake", unixname: "fake", pid: 1 }]);
+      if (started.length === 0) {
+        inHand.delete(id);
+        return;
+      }
+    }
+    const outcome = await work(workload);
+    if (!outcome) return;
+    waiting.push({ id, outcome });
+    flushing ??= flush();
+    await flushing;
+  }
+
+  return {
+    name: options.name ?? "LocalExecutor",
+    handed,
+    inHand,
+    revoked,
+    start: async () => {},
+    slotsAvailable: () => (options.slots ?? 10_000) - inHand.size,
+    queue(workloads: readonly Workload[]) {
+      for (const workload of workloads) {
+        if (workload.type !== "ExecuteTask") continue;
+        handed.push(workload);
+        inHand.add(workload.ti.id);
+        // A database that a test took away is the scheduler's problem, not this fake's.
+        const one = take(workload)
+          .catch(() => {})
+          .finally(() => open.delete(one));
+        open.add(one);
+      }
+    },
+    takeEvents() {
+      const taken = events;
+      events = [];
+      return taken;
+    },
+    adopt: async (tries) => tries.filter(({ id }) => inHand.has(id)).map(({ id }) => id),
+    revoke(id) {
+      revoked.push(id);
+      inHand.delete(id);
+    },
+    end: async () => {},
+    emit: (event) => void events.push(event),
+    async settled() {
+      while (open.size > 0) await Promise.all(open);
+    },
+  };
+}

@@ -1,0 +1,131 @@
+/** Schedulers on a test database: driven pass by pass, or as the real loop, any number of them. */
+import type { TaskInstanceState } from "../../src/contracts/index.ts";
+import { createTokens, type Logger, silentLogger, systemClock } from "../../src/platform/index.ts";
+import {
+  createDagCache,
+  createDagRun,
+  type PausePoint,
+  pass,
+  type Scheduler,
+  type SchedulerOptions,
+  type SchedulerResources,
+  startScheduler,
+} from "../../src/scheduler/index.ts";
+import { ensurePool, findRun, type Store, startJob } from "../../src/store/index.ts";
+import { createTestDatabase, type TestDatabase } from "./database.ts";
+import { createFakeExecutor, type FakeExecutor, type FakeExecutorOptions } from "./fake-executor.ts";
+
+export type RigOptions = FakeExecutorOptions & {
+  settings?: Partial<SchedulerOptions>;
+  pause?: (point: PausePoint) => Promise<void>;
+  logger?: Logger;
+};
+
+/** One scheduler with a pool, a cache and an executor of its own: another process's view. */
+export type Rig = {
+  readonly store: Store;
+  readonly resources: SchedulerResources;
+  readonly options: SchedulerOptions;
+  readonly executor: FakeExecutor;
+  /** One pass, under this rig's own job. */
+  pass(): Promise<{ more: boolean; busy: boolean }>;
+  /** Passes until there is nothing more to do and all handed over is reported. */
+  drain(): Promise<void>;
+  /** The loop, under a job of its own. */
+  start(): Promise<Scheduler>;
+};
+
+const DEFAULTS: Omit<SchedulerOptions, "jobId"> = {
+  parallelism: 10_000,
+  maxRunsToCreate: 10,
+  maxRunsToEvaluate: 20,
+  maxInstancesPerQuery: 512,
+  createScheduledRuns: true,
+  fullScanSec: 60,
+  idleSleepSec: 1,
+  heartbeatSec: 0.2,
+  healthThresholdSec: 30,
+  orphanCheckSec: 15,
+  silentTrySec: 40,
+  silentTryCheckSec: 5,
+  queuedTimeoutSec: 600,
+  queuedTimeoutCheckSec: 30,
+};
+
+export async function createRig(database: TestDatabase, given: RigOptions = {}): Promise<Rig> {
+  const store = database.open();
+  const dags = createDagCache();
+  const executor = createFakeExecutor(store, dags, given);
+  const resources: SchedulerResources = {
+    store,
+    clock: systemClock,
+    logger: given.logger ?? silentLogger,
+    tokens: createTokens(new Uint8Array(48).fill(7)),
+    dags,
+    executors: new Map([[executor.name, executor]]),
+    pictures: new Map(),
+    pause: given.pause ?? (async () => {}),
+  };
+  const jobId = await startJob(store, { type: "SchedulerJob", hostname: "rig", pid: 1 });
+  const options: SchedulerOptions = { ...DEFAULTS, ...given.settings, jobId: () => jobId };
+  return {
+    store,
+    resources,
+    options,
+    executor,
+    pass: () => pass(resources, options),
+    async drain() {
+      for (;;) {
+        const { more, busy } = await pass(resources, options);
+        await executor.settled();
+        if (!more && !busy) return;
+      }
+    },
+    start: () => startScheduler(resources, options),
+  };
+}
+
+export async function createSchedulerDatabase(): Promise<TestDatabase> {
+  const database = await createTestDatabase();
+  await ensurePool(database.store, "default_pool", 128, "");
+  return database;
+}
+
+/** A manual run; returns its id. */
+export async function trigger(db: Store, dagId: string, logicalDate: Date | null = null, now = new Date()): Promise<string> {
+  const request = { dagId, logicalDate, triggeredBy: "test" as const };
+  return (await createDagRun(db, createDagCache(), "LocalExecutor", request, now)).runId;
+}
+
+export async function runState(db: Store, dagId: string, runId: string): Promise<string | undefined> {
+  return (await findRun(db, dagId, runId))?.state;
+}
+
+/** Task id → state. */
+export async function statesOf(db: Store, runId: string): Promise<Record<string, TaskInstanceState | null>> {
+  const { rows } = await db.query<{ task: string; state: TaskInstanceState | null }>(
+    "select task_id as task, state from task_instance where run_id = $1 order by task_id",
+    [runId],
+  );
+  return Object.fromEntries(rows.map((row) => [row.task, row.state]));
+}
+
+/** A door that a test holds shut: `entered` resolves when somebody waits before it. */
+export function createGate(): { pass(): Promise<void>; entered: Promise<void>; open(): void } {
+  let enter = () => {};
+  let open = () => {};
+  const entered = new Promise<void>((resolve) => {
+    enter = resolve;
+  });
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return {
+    pass() {
+      enter();
+      return opened;
+    },
+    entered,
+    open: () => open(),
+  };
+}
