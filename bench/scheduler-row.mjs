@@ -43,6 +43,7 @@ export async function measureSchedulerAlone(runs) {
       dags,
       executors: new Map([["LocalExecutor", executor]]),
       pictures: new Map(),
+      limbo: new Set(),
       pause: async () => {},
     },
     {

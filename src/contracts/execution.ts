@@ -126,7 +126,7 @@ export type RunnerCalls = {
     result: { runId: string; created: boolean };
   };
   getDagRunState: { params: { dagId: string; runId: string }; result: { state: DagRunState } | null };
-  /** Counts of task instances by state over the runs picked by run ids or logical dates. */
+  /** States of task instances in the runs picked by run ids or logical dates. */
   getTaskStates: {
     params: {
       dagId: string;

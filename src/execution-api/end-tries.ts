@@ -1,50 +1,52 @@
-import type { BatchItem, Outcome } from "../contracts/index.ts";
-import { endTries } from "../scheduler/commands/index.ts";
+import type { BatchItem } from "../contracts/index.ts";
+import { endTries, type TryOutcome } from "../scheduler/commands/index.ts";
 import { triesByIds } from "../store/index.ts";
+import { limitOutcome } from "./limit-outcome.ts";
 import { Refusal, staleTry } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+import { OVERDUE_SEC } from "./tokens.ts";
 
 type FinishItem = Extract<BatchItem, { op: "finish" }>;
 
-/** A worker cut off from the API for a while reports with a token that aged meanwhile; the try's id still fences it. */
-const OVERDUE_SEC = 3_600;
-
-/** Ends tries as reported. The same report twice is answered with success twice, since the first answer may be lost. */
+/** Ends the tries whose token is theirs. */
 export async function endBatch(
   resources: ExecutionApiResources,
   options: ExecutionApiOptions,
   items: readonly FinishItem[],
 ): Promise<Map<string, null | Refusal>> {
-  const { store, dags, tokens } = resources;
   const answers = new Map<string, null | Refusal>();
-  const allowed: FinishItem[] = [];
+  // By id: the statement that ends tries would take one that is named twice for two.
+  const allowed = new Map<string, FinishItem>();
   for (const item of items) {
-    const claims = await tokens.verify("baram:task", item.token, OVERDUE_SEC).catch(() => null);
+    const claims = await resources.tokens.verify("baram:task", item.token, OVERDUE_SEC).catch(() => null);
     if (claims?.subject !== item.id)
       answers.set(item.id, new Refusal(401, "token_invalid", "The token is not valid for this try.", { id: item.id }));
-    else allowed.push({ ...item, outcome: withinLimits(item.outcome, options.xcomMaxBytes) });
+    else if (!allowed.has(item.id)) allowed.set(item.id, item);
   }
-  if (allowed.length === 0) return answers;
-  for (const ended of await endTries(store, dags, allowed)) answers.set(ended.id, null);
-  const missing = allowed.filter((item) => !answers.has(item.id));
-  if (missing.length === 0) return answers;
-  const facts = new Map(
-    (
-      await triesByIds(
-        store,
-        missing.map((item) => item.id),
-      )
-    ).map((fact) => [fact.id, fact.state]),
-  );
-  for (const { id, outcome } of missing) answers.set(id, facts.get(id) === outcome.state ? null : staleTry(id));
+  for (const [id, answer] of await endVerified(resources, options, [...allowed.values()])) answers.set(id, answer);
   return answers;
 }
 
-/** The runner checks sizes too, and with a better message; a worker is not trusted to have done so. */
-function withinLimits(outcome: Outcome, xcomMaxBytes: number): Outcome {
-  const tooLarge =
-    "xcoms" in outcome ? outcome.xcoms.find((xcom) => Buffer.byteLength(JSON.stringify(xcom.value)) > xcomMaxBytes) : undefined;
-  if (!tooLarge) return outcome;
-  const message = `XCom "${tooLarge.key}" is larger than ${xcomMaxBytes} bytes ([xcom] max_size_bytes). Store the data outside and pass a reference.`;
-  return { state: "failed", retryable: false, error: { name: "XComTooLargeError", message, stack: null }, xcoms: [] };
+/**
+ * Ends tries as reported; the caller has checked their tokens. The same report twice is answered with success twice, since
+ * the first answer may be lost.
+ */
+export async function endVerified(
+  { store, dags }: ExecutionApiResources,
+  options: ExecutionApiOptions,
+  ends: readonly TryOutcome[],
+): Promise<Map<string, null | Refusal>> {
+  const answers = new Map<string, null | Refusal>();
+  if (ends.length === 0) return answers;
+  const storable = ends.map(({ id, outcome }) => ({ id, outcome: limitOutcome(outcome, options.xcomMaxBytes) }));
+  for (const ended of await endTries(store, dags, storable)) answers.set(ended.id, null);
+  const missing = storable.filter((one) => !answers.has(one.id));
+  if (missing.length === 0) return answers;
+  const facts = await triesByIds(
+    store,
+    missing.map((one) => one.id),
+  );
+  const states = new Map(facts.map((fact) => [fact.id, fact.state]));
+  for (const { id, outcome } of missing) answers.set(id, states.get(id) === outcome.state ? null : staleTry(id));
+  return answers;
 }

@@ -10,11 +10,17 @@ export class Refusal extends BaramError {
   }
 }
 
+export const TRY_NOT_RUNNING = "try_not_running";
+
 export function staleTry(id: string): Refusal {
   return new Refusal(
     409,
-    "try_not_running",
+    TRY_NOT_RUNNING,
     `Try ${id} does not run any more: it was ended, taken back or replaced. Nothing was written; stop it.`,
     { id },
   );
+}
+
+export function notFound(what: string): Refusal {
+  return new Refusal(404, "not_found", `${what} was not found.`);
 }

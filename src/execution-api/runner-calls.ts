@@ -12,14 +12,11 @@ import {
   type RunnerMethod,
   runIdSchema,
 } from "../contracts/index.ts";
-import { BaramError } from "../platform/index.ts";
-import { clearRun, createDagRun } from "../scheduler/commands/index.ts";
 import {
   deleteVariable,
   findConnection,
   findDag,
   findRun,
-  findRunByLogicalDate,
   findVariable,
   findXcom,
   setRenderedFields,
@@ -29,6 +26,8 @@ import {
 } from "../store/index.ts";
 import { Refusal, staleTry } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+import { tasksOfGroup } from "./task-group.ts";
+import { triggerDagRun } from "./trigger-dag-run.ts";
 
 type Caller = { tryId: string; resources: ExecutionApiResources; options: ExecutionApiOptions };
 type Call<M extends RunnerMethod> = {
@@ -105,7 +104,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
       resetDagRun: z.boolean(),
       note: z.string().nullable(),
     }),
-    answer: triggerDagRun,
+    answer: ({ resources, options }, params) => triggerDagRun(resources, options, params),
   },
   getDagRunState: {
     params: z.object({ dagId: idSchema, runId: runIdSchema }),
@@ -154,35 +153,6 @@ export async function answerCall<M extends RunnerMethod>(
   return call.answer(caller, checked.data);
 }
 
-async function triggerDagRun(
-  { resources, options, tryId }: Caller,
-  params: RunnerCalls["triggerDagRun"]["params"],
-): Promise<RunnerCalls["triggerDagRun"]["result"]> {
-  const { store, dags, clock } = resources;
-  const logicalDate = params.logicalDate === null ? null : new Date(params.logicalDate);
-  const request = {
-    dagId: params.dagId,
-    runId: params.runId,
-    logicalDate,
-    conf: params.conf,
-    note: params.note,
-    triggeredBy: "operator" as const,
-  };
-  try {
-    const created = await createDagRun(store, dags, options.defaultExecutor, request, new Date(clock.now()));
-    return { runId: created.runId, created: true };
-  } catch (error) {
-    if (!(error instanceof BaramError) || error.code !== "dag_run_exists") throw error;
-    const existing =
-      (params.runId && (await findRun(store, params.dagId, params.runId))) ||
-      (logicalDate && (await findRunByLogicalDate(store, params.dagId, logicalDate)));
-    if (!existing) throw error;
-    resources.logger.debug({ tryId, runId: existing.runId }, "the run to trigger exists already");
-    if (params.resetDagRun) await clearRun(store, params.dagId, existing.runId);
-    return { runId: existing.runId, created: false };
-  }
-}
-
 async function getTaskStates(
   { resources }: Caller,
   params: RunnerCalls["getTaskStates"]["params"],
@@ -191,12 +161,7 @@ async function getTaskStates(
   const dag = await findDag(store, params.dagId);
   if (!dag?.versionId) return { dagExists: false, missingTaskIds: [], runs: [] };
   const { graph } = await dags.get(store, dag.versionId);
-  const inGroup =
-    params.taskGroupId === null
-      ? []
-      : graph.tasks
-          .filter((task) => isInGroup(graph.dag.taskGroups, task.taskGroupId, params.taskGroupId))
-          .map((task) => task.taskId);
+  const inGroup = params.taskGroupId === null ? [] : tasksOfGroup(graph, params.taskGroupId);
   const taskIds = params.taskIds === null && params.taskGroupId === null ? null : [...(params.taskIds ?? []), ...inGroup];
   const missingTaskIds = (params.taskIds ?? []).filter((id) => !graph.indexOf.has(id));
   if (params.taskGroupId !== null && inGroup.length === 0) missingTaskIds.push(params.taskGroupId);
@@ -211,15 +176,4 @@ async function getTaskStates(
     missingTaskIds,
     runs: runs.map((run) => ({ ...run, logicalDate: run.logicalDate?.toISOString() ?? null })),
   };
-}
-
-function isInGroup(
-  groups: readonly { groupId: string; parentGroupId: string | null }[],
-  groupId: string | null,
-  wanted: string | null,
-): boolean {
-  for (let at = groupId; at !== null; at = groups.find((group) => group.groupId === at)?.parentGroupId ?? null) {
-    if (at === wanted) return true;
-  }
-  return false;
 }

@@ -1,27 +1,38 @@
 import type { BatchItem, RunContext } from "../contracts/index.ts";
-import { findInputXcoms, type StartedTry, startTries, triesByIds } from "../store/index.ts";
+import { findInputXcoms, type StartedTry, startTries, type TryStart, triesByIds } from "../store/index.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 
 type RunItem = Extract<BatchItem, { op: "run" }>;
 
-/** Moves tries from queued to running and gives each its context and token, or the reason why not. */
+/** Starts the tries whose workload token is theirs. */
 export async function startBatch(
   resources: ExecutionApiResources,
   options: ExecutionApiOptions,
   items: readonly RunItem[],
 ): Promise<Map<string, RunContext | Refusal>> {
-  const { store, dags, tokens } = resources;
   const answers = new Map<string, RunContext | Refusal>();
   const allowed: RunItem[] = [];
   for (const item of items) {
-    const claims = await tokens.verify("baram:workload", item.token).catch(() => null);
+    const claims = await resources.tokens.verify("baram:workload", item.token).catch(() => null);
     if (claims?.subject === item.id) allowed.push(item);
     else
       answers.set(item.id, new Refusal(401, "token_invalid", "The workload's token is not valid for this try.", { id: item.id }));
   }
-  if (allowed.length === 0) return answers;
-  const started = await startTries(store, allowed);
+  for (const [id, answer] of await startVerified(resources, options, allowed)) answers.set(id, answer);
+  return answers;
+}
+
+/** Moves tries from queued to running and gives each its context and token, or the reason why not. The caller has checked their tokens. */
+export async function startVerified(
+  resources: ExecutionApiResources,
+  options: ExecutionApiOptions,
+  starts: readonly TryStart[],
+): Promise<Map<string, RunContext | Refusal>> {
+  const { store, dags, tokens } = resources;
+  const answers = new Map<string, RunContext | Refusal>();
+  if (starts.length === 0) return answers;
+  const started = await startTries(store, starts);
   const wanted: { dagRunId: number; taskId: string; key: string }[] = [];
   for (const one of started) {
     const { graph } = await dags.get(store, one.versionId);
@@ -43,14 +54,14 @@ export async function startBatch(
       xcomMaxBytes: options.xcomMaxBytes,
     });
   }
-  const missing = allowed.filter((item) => !answers.has(item.id));
+  const missing = starts.filter((start) => !answers.has(start.id));
   if (missing.length > 0) await explainMissing(resources, missing, answers);
   return answers;
 }
 
 async function explainMissing(
   resources: ExecutionApiResources,
-  missing: readonly RunItem[],
+  missing: readonly TryStart[],
   answers: Map<string, RunContext | Refusal>,
 ): Promise<void> {
   const facts = new Map(

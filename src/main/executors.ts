@@ -89,3 +89,8 @@ export function moduleCacheFolder(config: Config): string {
 function distFile(path: string): string {
   return join(findPackageRoot(), "dist", path);
 }
+
+/** [api] base_url without a slash at its end, or null. */
+export function baseUrl(config: Config): string | null {
+  return config.api.base_url?.replace(/\/+$/, "") ?? null;
+}

@@ -1,9 +1,14 @@
 import type { Config } from "../config/index.ts";
+import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
+import { baseUrl } from "./executors.ts";
 import { startSchedulerPart } from "./parts/scheduler-part.ts";
 import { runRole } from "./role.ts";
 
 /** `baram scheduler`: a scheduler and its executors. Their workers reach the API at [api] base_url, else at host and port. */
 export function runScheduler(config: Config): Promise<void> {
-  const apiUrl = config.api.base_url ?? `http://${config.api.host}:${config.api.port}`;
-  return runRole(config, "scheduler", (store, logger) => startSchedulerPart(config, store, apiUrl, logger));
+  const apiUrl = baseUrl(config) ?? `http://${config.api.host}:${config.api.port}`;
+  return runRole(config, "scheduler", async (store, logger) => {
+    await ensureDefaultPool(store, config.core.default_pool_task_slot_count);
+    return startSchedulerPart(config, store, apiUrl, logger);
+  });
 }

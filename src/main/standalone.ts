@@ -1,10 +1,9 @@
-import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Config, readOrMake } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import { BaramError, createLogger, type Logger } from "../platform/index.ts";
-import { ensureAdmin } from "../public-api/index.ts";
 import { migrate } from "../store/index.ts";
+import { ensureFirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
 import { runDemo } from "./demo.ts";
 import { type Database, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
@@ -30,15 +29,14 @@ export async function runStandalone(config: Config): Promise<void> {
     const store = database.open("standalone", { retryWindowMs: ROLE_RETRY_WINDOW_MS });
     await migrate(store, logger);
     await ensureDefaultPool(store, config.core.default_pool_task_slot_count);
-    const password = readOrMake(config.home, "admin_password", () => randomBytes(12).toString("base64url"));
-    const isNewAdmin = await ensureAdmin(store, password);
+    const admin = await ensureFirstUser(config, store);
     // The API answers requests, which must not hang for minutes when the database is away: a pool of its own.
     const api = await startApiServerPart(config, database.open("api-server", { retryWindowMs: 5_000 }), logger);
     parts.push(api);
-    const scheduler = await startSchedulerPart(config, store, localUrl(api.url, config), logger);
+    const scheduler = await startSchedulerPart(config, store, api.localUrl, logger);
     parts.unshift(scheduler);
     say(`Baram is up at ${api.url}`);
-    say(`  user      admin${isNewAdmin ? `, password ${password}` : ""}  (password in ${join(config.home, "admin_password")})`);
+    say(`  user      admin${admin.isNew ? `, password ${admin.password}` : ""}  (password in ${admin.passwordFile})`);
     say(`  DAGs      ${config.core.dags_folder}`);
     say(`  data      ${database.isEmbedded ? join(config.home, "postgres") : "the database at [database] url"}`);
     const processor = await startDagProcessorPart(config, store, logger, { withExamples: true });
@@ -59,11 +57,6 @@ export async function runStandalone(config: Config): Promise<void> {
 async function stopAll(parts: readonly Part[], logger: Logger): Promise<void> {
   for (const part of parts)
     await part.stop().catch((error: Error) => logger.error({ error: error.message }, "a role did not stop cleanly"));
-}
-
-/** Our own workers reach the API on this machine, whatever address the world knows it by. */
-function localUrl(url: string, config: Config): string {
-  return config.api.base_url ? `http://127.0.0.1:${config.api.port}` : url;
 }
 
 function say(line: string): void {

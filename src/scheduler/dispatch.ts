@@ -1,20 +1,27 @@
 import type { ExecuteTask } from "../contracts/index.ts";
 import type { Executor } from "../executors/index.ts";
 import type { Tokens } from "../platform/index.ts";
-import { type Candidate, type QueuedInstance, queueInstances, selectCandidates, tryDispatchLock } from "../store/index.ts";
+import {
+  type Candidate,
+  lockQueued,
+  type QueuedInstance,
+  queueInstances,
+  selectCandidates,
+  tryDispatchLock,
+} from "../store/index.ts";
 import { logPathOf } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /**
  * Moves scheduled task instances to queued, within every limit, and hands them to their executors. Counting and queueing
  * are one transaction under one lock, so no limit is passed at any instant. Returns how many were queued; `busy` when
- * another scheduler is at it.
+ * another scheduler is at it. Tries whose commit or hand-over did not come back stay in limbo and are looked up first.
  */
 export async function dispatch(
   resources: SchedulerResources,
   options: SchedulerOptions,
 ): Promise<{ queued: number; busy: boolean }> {
-  const { store, executors } = resources;
+  const { store, executors, limbo } = resources;
   const slots = new Map([...executors.values()].map((executor) => [executor.name, executor.slotsAvailable()]));
   const open = [...slots].filter(([, free]) => free > 0).map(([name]) => name);
   const room = Math.min(
@@ -22,10 +29,15 @@ export async function dispatch(
     [...slots.values()].reduce((sum, free) => sum + Math.max(0, free), 0),
     options.parallelism,
   );
-  if (open.length === 0 || room <= 0) return { queued: 0, busy: false };
+  if (limbo.size === 0 && (open.length === 0 || room <= 0)) return { queued: 0, busy: false };
 
   const result = await store.transaction(async (tx) => {
     if (!(await tryDispatchLock(tx))) return { queued: [], busy: true };
+    if (limbo.size > 0) {
+      const left = await lockQueued(tx, [...limbo]);
+      if (left.length > 0) return { queued: left, busy: false };
+      limbo.clear();
+    }
     const heldBack: string[] = [];
     let chosen: Candidate[] = [];
     // Candidates that a per-task limit holds back would fill the window for ever; they are named and asked around.
@@ -39,6 +51,7 @@ export async function dispatch(
       heldBack.push(...choice.heldByTask);
     }
     if (chosen.length === 0) return { queued: [], busy: false };
+    for (const one of chosen) limbo.add(one.id);
     return {
       queued: await queueInstances(
         tx,
@@ -50,6 +63,7 @@ export async function dispatch(
   });
   await resources.pause("after-queue-commit");
   await handOver(result.queued, executors, resources.tokens);
+  if (!result.busy) limbo.clear();
   return { queued: result.queued.length, busy: result.busy };
 }
 

@@ -7,6 +7,7 @@ import {
   type Evaluation,
   heldByPast,
   listForPicture,
+  postponeDue,
   recordEvaluations,
   type StateChange,
   skipUnfinished,
@@ -76,6 +77,7 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
           "a DAG run cannot be evaluated; it is left aside and tried again",
         );
         evaluations.push({ id: run.id, state: null, rescan: false });
+        await postponeDue(tx, run.id, options.fullScanSec);
       }
     }
     if (changes.length > 0 && (await applyChanges(tx, changes)) < changes.length) {

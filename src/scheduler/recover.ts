@@ -14,6 +14,7 @@ import {
   lockOrphans,
   logEvent,
   recoverCallbacks,
+  releaseCallbacks,
   requeueTries,
   silentTries,
   stuckTries,
@@ -83,6 +84,11 @@ export async function requeueStuckTries(resources: SchedulerResources, options: 
 export async function takeExecutorEvents(resources: SchedulerResources): Promise<number> {
   const events: ExecutorEvent[] = [...resources.executors.values()].flatMap((executor) => executor.takeEvents());
   if (events.length === 0) return 0;
+  // An executor knows workloads by their ids only; which of them are callbacks is known here.
+  await releaseCallbacks(
+    resources.store,
+    events.map((event) => event.id),
+  );
   const notStarted = events.filter((event) => event.kind === "not_started").map((event) => event.id);
   if (notStarted.length > 0) await requeueTries(resources.store, notStarted);
   const lost = new Map(events.filter((event) => event.kind === "lost").map((event) => [event.id, event.reason]));

@@ -15,6 +15,11 @@ export type SchedulerResources = {
   readonly executors: ReadonlyMap<string, Executor>;
   /** Pictures of running DAG runs by key; only `evaluate-runs` touches them. */
   readonly pictures: Map<number, RunPicture>;
+  /**
+   * Ids of tries that were chosen to be queued and not yet handed to an executor; only `dispatch` touches them. Were the
+   * answer to the commit lost, they would be queued in the database with nobody to start them.
+   */
+  readonly limbo: Set<string>;
   /** Tests hold races open here: called with a point's name, awaited. */
   readonly pause: (point: PausePoint) => Promise<void>;
 };

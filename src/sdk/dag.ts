@@ -32,7 +32,7 @@ export type DagOptions = {
   tags?: readonly string[];
   /** Default 16; 1 for @continuous. */
   maxActiveRuns?: number;
-  /** Default 16, over all runs of the DAG. */
+  /** Default 16, in each run of the DAG, as in Airflow 3. */
   maxActiveTasks?: number;
   /** Pause the DAG after so many failed runs in a row; 0 = never (default). */
   maxConsecutiveFailedDagRuns?: number;

@@ -37,7 +37,7 @@ export type CronOptions = {
   intervals?: boolean;
 };
 
-/** A cron schedule: 5 fields, or 6 with leading seconds. Its syntax is checked when the file is processed. */
+/** A cron schedule: 5 fields (minute, hour, day of month, month, day of week). Its syntax is checked when the file is processed. */
 export function cron(expression: string, options: CronOptions = {}): Schedule {
   const { timezone, intervals = false } = options;
   if (timezone !== undefined) checkTimezone("cron(): timezone", timezone);

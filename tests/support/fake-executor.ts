@@ -40,7 +40,7 @@ export function createFakeExecutor(store: Store, dags: DagCache, options: FakeEx
   const inHand = new Set<string>();
   const revoked: string[] = [];
   let events: ExecutorEvent[] = [];
-  let waiting: { id: string; outcome: Outcome }[] = [];
+  const waiting: { id: string; outcome: Outcome }[] = [];
   let flushing: Promise<void> | null = null;
   const open = new Set<Promise<void>>();
 

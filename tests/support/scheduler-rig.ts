@@ -64,6 +64,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
     dags,
     executors: new Map([[executor.name, executor]]),
     pictures: new Map(),
+    limbo: new Set(),
     pause: given.pause ?? (async () => {}),
   };
   const jobId = await startJob(store, { type: "SchedulerJob", hostname: "rig", pid: 1 });

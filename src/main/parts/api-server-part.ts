@@ -7,12 +7,13 @@ import { createPublicApi } from "../../public-api/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
 import { createFolderLogStore } from "../../task-logs/index.ts";
-import { executorNames } from "../executors.ts";
+import { baseUrl, executorNames } from "../executors.ts";
 import { packageVersion } from "../version.ts";
 import { keepJob } from "./keep-job.ts";
 import type { Part } from "./part.ts";
 
-export type ApiServerPart = Part & { readonly url: string };
+/** `url`: as the world knows it. `localUrl`: as processes on this machine reach it. */
+export type ApiServerPart = Part & { readonly url: string; readonly localUrl: string };
 
 /** Serves the public API and the execution API. Throws `port_in_use` and `port_forbidden`. */
 export async function startApiServerPart(config: Config, store: Store, logger: Logger): Promise<ApiServerPart> {
@@ -58,9 +59,11 @@ export async function startApiServerPart(config: Config, store: Store, logger: L
   const bound = server.address();
   const actualPort = typeof bound === "object" && bound ? bound.port : port;
   const job = await keepJob(store, "ApiServerJob", config, logger);
+  const reachable = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  const localUrl = `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${actualPort}`;
   return {
-    url:
-      config.api.base_url ?? `http://${host.includes(":") ? `[${host}]` : host === "0.0.0.0" ? "127.0.0.1" : host}:${actualPort}`,
+    url: baseUrl(config) ?? localUrl,
+    localUrl,
     async stop() {
       await job.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -21,6 +21,7 @@ export async function startSchedulerPart(config: Config, store: Store, apiUrl: s
     dags: createDagCache(),
     executors,
     pictures: new Map(),
+    limbo: new Set<string>(),
     pause: async () => {},
   };
   const started = await startScheduler(resources, {

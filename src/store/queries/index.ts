@@ -28,6 +28,7 @@ export * from "./import-error/keep-import-errors.ts";
 export * from "./import-error/page-import-errors.ts";
 export * from "./job/keep-job.ts";
 export * from "./job/list-jobs.ts";
+export { pingDatabase } from "./ping-database.ts";
 export * from "./pool/keep-pools.ts";
 export * from "./pool/page-pools.ts";
 export * from "./pool/pool-users.ts";

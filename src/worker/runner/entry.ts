@@ -18,6 +18,8 @@ const LOG_MESSAGE_MAX = 1024 * 1024;
 
 const modules = new Map<string, Promise<DagDefinition[]>>();
 let stopTask = new AbortController();
+/** The try was taken away: what its callbacks would tell is not so. */
+let isLost = false;
 
 const wire = openWire<ToRunner, FromRunner>(new Socket({ fd: 3, readable: true, writable: true }), {
   message: (message) => void onMessage(message),
@@ -48,9 +50,11 @@ async function onMessage(message: ToRunner): Promise<void> {
     case "answer":
       return caller.answer(message);
     case "cancel":
+      isLost = message.isLost;
       return stopTask.abort(new BaramError("task_stopped", message.reason));
     case "run":
       stopTask = new AbortController();
+      isLost = false;
       await runTry(message);
       break;
     case "callback":
@@ -83,7 +87,7 @@ async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "ru
   }
   const result = await runTask({ dag, taskId: ti.taskId, ti, context, caller, log, signal: stopTask.signal, now: Date.now });
   send({ type: "outcome", outcome: result.outcome });
-  await result.runCallbacks();
+  if (!isLost) await result.runCallbacks();
 }
 
 async function runOwedCallback({ modulePath, request }: Extract<ToRunner, { type: "callback" }>): Promise<void> {

@@ -48,6 +48,8 @@ export type Supervisor = {
 };
 
 const OUTPUT_GRACE_MS = 500;
+/** How long callbacks may run, a task's own and those the platform owes; below the time after which one counts as lost. */
+const CALLBACK_LIMIT_MS = 300_000;
 
 type Queued = { workload: Workload; modulePath: string | null };
 
@@ -197,9 +199,15 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   }
 
   async function startCallback(attempt: Attempt, modulePath: string): Promise<void> {
-    const { request } = await client.post<{ request: CallbackRequest }>(`baram/callbacks/${attempt.id}/start`, {}, attempt.token);
+    const { request, token } = await client.post<{ request: CallbackRequest; token?: string }>(
+      `baram/callbacks/${attempt.id}/start`,
+      {},
+      attempt.token,
+    );
+    if (token) attempt.token = token;
     attempt.state = "running";
     attempt.runner.send({ type: "callback", modulePath, request });
+    limitCallbacks(attempt);
   }
 
   function onMessage(runner: Runner, message: Exclude<FromRunner, { type: "ready" }>): void {
@@ -245,11 +253,22 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     }
   }
 
+  function limitCallbacks(attempt: Attempt): void {
+    const timer = setTimeout(() => {
+      if (byRunner.get(attempt.runner) !== attempt) return;
+      note(attempt, "error", `the callbacks ran longer than ${CALLBACK_LIMIT_MS / 1_000} s; their process is ended`);
+      attempt.runner.kill();
+    }, CALLBACK_LIMIT_MS);
+    timer.unref();
+    attempt.timers.push(timer);
+  }
+
   /** The try's runner is done with it and all its output is in. */
   function letGo(attempt: Attempt): void {
     const { runner } = attempt;
     if (byRunner.get(runner) !== attempt) return;
     byRunner.delete(runner);
+    for (const timer of attempt.timers) clearTimeout(timer);
     if (attempt.workload.type === "ExecuteCallback") void reportCallback(attempt, "success");
     else void attempt.log.flush();
     pool.release(runner);
@@ -288,6 +307,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     if (attempt.state !== "running") return;
     attempt.state = "reporting";
     for (const timer of attempt.timers) clearTimeout(timer);
+    limitCallbacks(attempt);
     if (attempt.isLost) {
       note(attempt, "warn", "the try was taken away from this worker; what it did is not recorded");
     } else {
@@ -325,7 +345,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   function stop(attempt: Attempt, name: string, message: string, graceMs = options.killGraceSec * 1_000): void {
     if (attempt.state !== "running" && attempt.state !== "starting") return;
     attempt.stopReason ??= { name, message };
-    attempt.runner.send({ type: "cancel", reason: message });
+    attempt.runner.send({ type: "cancel", reason: message, isLost: attempt.isLost });
     attempt.runner.terminate();
     attempt.timers.push(
       setTimeout(() => {

@@ -10,8 +10,8 @@ export type ToRunner =
   | { type: "callback"; modulePath: string; request: CallbackRequest }
   | { type: "answer"; call: number; ok: true; result: unknown }
   | { type: "answer"; call: number; ok: false; code: string; message: string }
-  /** The try is to stop: its AbortSignal fires. */
-  | { type: "cancel"; reason: string };
+  /** The try is to stop: its AbortSignal fires. `isLost`: its outcome is nobody's any more, so no callback tells of it. */
+  | { type: "cancel"; reason: string; isLost: boolean };
 
 /** Runner → supervisor. */
 export type FromRunner =

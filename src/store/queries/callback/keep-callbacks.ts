@@ -60,3 +60,14 @@ const start = {
 export async function startCallback(db: Db, id: string): Promise<{ dagRunId: number; data: JsonObject } | null> {
   return (await db.query<{ dagRunId: number; data: JsonObject }>(start, [id])).rows[0] ?? null;
 }
+
+const release = {
+  name: "release-callbacks",
+  text: `update callback_request set state = case when attempts >= 3 then 'failed' else 'scheduled' end, updated_at = now()
+          where id = any($1::uuid[]) and state in ('queued', 'running')`,
+};
+
+/** Puts callbacks back that their executor did not bring to an end; after three attempts they are given up. Other ids are passed over. */
+export async function releaseCallbacks(db: Db, ids: readonly string[]): Promise<void> {
+  await db.query(release, [ids]);
+}

@@ -29,8 +29,8 @@ const statement = {
 with wanted as materialized (
   (select distinct dag_run_id as id from task_event limit $1 * 10)
   union
-  (select distinct dag_run_id from task_instance
-    where state in ('up_for_retry', 'up_for_reschedule') and next_attempt_at <= now() limit $1 * 10)
+  (select distinct t.dag_run_id from task_instance t join dag_run r on r.id = t.dag_run_id
+    where t.state in ('up_for_retry', 'up_for_reschedule') and t.next_attempt_at <= now() and r.state = 'running' limit $1 * 10)
   union
   (select id from dag_run where state = 'running' and next_scan_at <= now() order by next_scan_at limit $1 * 10)
 ), locked as materialized (

@@ -55,7 +55,8 @@ const nextDue = {
   text: `
 select extract(epoch from least(
   (select min(next_dagrun_create_after) from dag where not is_paused and not is_stale and next_dagrun_create_after is not null and next_dagrun_create_after > now()),
-  (select min(next_attempt_at) from task_instance where state in ('up_for_retry', 'up_for_reschedule')),
+  (select min(t.next_attempt_at) from task_instance t join dag_run r on r.id = t.dag_run_id
+    where t.state in ('up_for_retry', 'up_for_reschedule') and r.state = 'running'),
   (select min(next_scan_at) from dag_run where state = 'running'),
   (select min(run_after) from dag_run where state = 'queued' and run_after > now())) - now())::float8 as "dueInSec"`,
 };

@@ -17,6 +17,10 @@ export type QueuedInstance = {
 };
 export type ExecutorConfig = JsonObject;
 
+const columns = `ti.id, ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id as "taskId", ti.map_index as "mapIndex",
+  ti.try_number as "tryNumber", ti.pool_slots as "poolSlots", ti.queue, ti.executor, ti.priority_weight as "priorityWeight",
+  ti.dag_version_id as "versionId", v.module_hash as "moduleHash"`;
+
 /** $1 ids, $2 the scheduler's job id. */
 const statement = {
   name: "queue-instances",
@@ -25,11 +29,20 @@ update task_instance ti
    set state = 'queued', queued_dttm = now(), queued_by_job_id = $2, external_executor_id = null, updated_at = now()
   from dag_version v
  where ti.id = any($1::uuid[]) and ti.state = 'scheduled' and v.id = ti.dag_version_id
-returning ti.id, ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id as "taskId", ti.map_index as "mapIndex",
-          ti.try_number as "tryNumber", ti.pool_slots as "poolSlots", ti.queue, ti.executor, ti.priority_weight as "priorityWeight",
-          ti.dag_version_id as "versionId", v.module_hash as "moduleHash"`,
+returning ${columns}`,
 };
 
 export async function queueInstances(tx: Db, ids: readonly string[], jobId: number): Promise<QueuedInstance[]> {
   return (await tx.query<QueuedInstance>(statement, [ids, jobId])).rows;
+}
+
+/** $1 ids. A try's id changes when it is taken back, so what is found here is still waiting for whoever queued it. */
+const stillQueued = {
+  name: "still-queued",
+  text: `select ${columns} from task_instance ti join dag_version v on v.id = ti.dag_version_id
+          where ti.id = any($1::uuid[]) and ti.state = 'queued' for update of ti`,
+};
+
+export async function lockQueued(tx: Db, ids: readonly string[]): Promise<QueuedInstance[]> {
+  return (await tx.query<QueuedInstance>(stillQueued, [ids])).rows;
 }

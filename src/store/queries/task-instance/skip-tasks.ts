@@ -9,7 +9,7 @@ const statement = {
   text: `
 with skipped as (
   update task_instance ti set state = 'skipped', start_date = now(), end_date = now(), duration = 0, updated_at = now()
-   where ti.dag_run_id = $1 and (ti.state is null or ti.state = 'scheduled')
+   where ti.dag_run_id = $1 and ti.task_id = any($2) and (ti.state is null or ti.state = 'scheduled')
      and exists (select 1 from unnest($2::text[], $3::int[]) as t(task_id, map_index)
                   where t.task_id = ti.task_id and (t.map_index is null or t.map_index = ti.map_index))
   returning ti.dag_run_id, ti.task_id, ti.map_index

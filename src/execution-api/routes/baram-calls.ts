@@ -1,0 +1,108 @@
+/** Baram's own calls, below /execution/baram: many tries in one round trip, and what a supervisor needs beside tasks. */
+import type { Hono } from "hono";
+import { z } from "zod";
+import {
+  type BatchAnswer,
+  batchRequestSchema,
+  callRequestSchema,
+  type HeartbeatAnswer,
+  heartbeatRequestSchema,
+} from "../../contracts/index.ts";
+import { beatTries, endCallback, findModule } from "../../store/index.ts";
+import { beginCallback } from "../begin-callback.ts";
+import { endBatch } from "../end-tries.ts";
+import { readBody } from "../read-request.ts";
+import { Refusal } from "../refusal.ts";
+import { answerCall, isRunnerMethod } from "../runner-calls.ts";
+import { startBatch } from "../start-tries.ts";
+import { readBearer, renewToken } from "../tokens.ts";
+import type { Deps } from "./route.ts";
+
+export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
+  const { store, tokens } = resources;
+
+  app.post("/baram/batch", async (c) => {
+    const { items } = await readBody(c, batchRequestSchema);
+    // Ends first: what they free may be what the starts were waiting for.
+    const ended = await endBatch(
+      resources,
+      options,
+      items.filter((item) => item.op === "finish"),
+    );
+    const started = await startBatch(
+      resources,
+      options,
+      items.filter((item) => item.op === "run"),
+    );
+    const answer: BatchAnswer = {
+      items: items.map(({ op, id }) => {
+        const result = op === "run" ? started.get(id) : ended.get(id);
+        if (result instanceof Refusal)
+          return { id, ok: false, status: result.status, code: result.code, message: result.message };
+        return result ? { id, ok: true, context: result } : { id, ok: true };
+      }),
+    };
+    return c.json(answer);
+  });
+
+  app.post("/baram/heartbeat", async (c) => {
+    const { tries } = await readBody(c, heartbeatRequestSchema);
+    const valid: { id: string; expiresAt: number | null }[] = [];
+    const lost: string[] = [];
+    for (const { id, token } of tries) {
+      const claims = await tokens.verify("baram:task", token).catch(() => null);
+      if (claims?.subject === id) valid.push({ id, expiresAt: claims.expiresAt });
+      else lost.push(id);
+    }
+    const ids = valid.map(({ id }) => id);
+    const running = new Set(await beatTries(store, ids));
+    const answer: HeartbeatAnswer = { running: [], lost };
+    for (const { id, expiresAt } of valid) {
+      if (!running.has(id)) answer.lost.push(id);
+      else {
+        const token = await renewToken(resources, options, id, expiresAt);
+        answer.running.push(token === null ? { id } : { id, token });
+      }
+    }
+    return c.json(answer);
+  });
+
+  app.post("/baram/call", async (c) => {
+    const { subject: tryId } = await tokens.verify("baram:task", readBearer(c));
+    const { method, params } = await readBody(c, callRequestSchema);
+    if (!isRunnerMethod(method)) throw new Refusal(422, "method_unknown", `There is no call "${method}".`, { method });
+    return c.json({ result: await answerCall({ tryId, resources, options }, method, params) });
+  });
+
+  app.post("/baram/callbacks/:id/start", async (c) => {
+    const id = await callbackOf(c.req.param("id"), readBearer(c));
+    return c.json({ request: await beginCallback(store, id) });
+  });
+
+  app.post("/baram/callbacks/:id/end", async (c) => {
+    const id = await callbackOf(c.req.param("id"), readBearer(c));
+    const { state } = await readBody(c, z.object({ state: z.enum(["success", "failed"]) }));
+    await endCallback(store, id, state);
+    return c.json({});
+  });
+
+  app.get("/baram/modules/:hash", async (c) => {
+    // Content-addressed and without secrets, but not public: any workload's token opens it.
+    const token = readBearer(c);
+    await tokens.verify("baram:workload", token).catch(() => tokens.verify("baram:task", token));
+    const { hash } = c.req.param();
+    const module = /^[0-9a-f]{64}$/.test(hash) ? await findModule(store, hash) : null;
+    if (!module) throw new Refusal(404, "module_not_found", `There is no module ${hash}.`, { hash });
+    return c.body(new Uint8Array(module.code), 200, {
+      "content-type": "application/gzip",
+      "x-baram-externals": JSON.stringify(module.externals),
+    });
+  });
+
+  /** A callback's workload token is good for that callback only. */
+  async function callbackOf(id: string, token: string): Promise<string> {
+    const { subject } = await tokens.verify("baram:workload", token);
+    if (subject !== id) throw new Refusal(403, "token_of_another", "The token is for another workload.");
+    return subject;
+  }
+}

@@ -1,0 +1,17 @@
+import type { Hono } from "hono";
+import { pingDatabase } from "../../store/index.ts";
+import type { Deps } from "./route.ts";
+
+export function addHealthRoutes(app: Hono, { resources }: Deps): void {
+  app.get("/health", (c) => c.json({ status: "healthy" }));
+
+  // The services that an answer needs, sorted into well and not, as Airflow's registry does.
+  app.get("/health/ping", async (c) => {
+    try {
+      await pingDatabase(resources.store);
+      return c.json({ ok: ["database"], failing: [] });
+    } catch (error) {
+      return c.json({ ok: [], failing: [{ database: error instanceof Error ? error.message : String(error) }] }, 500);
+    }
+  });
+}

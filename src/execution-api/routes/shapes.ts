@@ -1,0 +1,39 @@
+/** Baram's rows in the shapes of Airflow's Task Execution API. */
+import type { Connection, DagRunFacts } from "../../contracts/index.ts";
+import type { RunFacts } from "../../store/index.ts";
+
+/** `consumed_asset_events` and `partition_key` are asked for by its clients, although Baram has no assets. */
+export function dagRunShape(run: RunFacts | DagRunFacts) {
+  return {
+    dag_id: run.dagId,
+    run_id: run.runId,
+    logical_date: run.logicalDate,
+    data_interval_start: run.dataIntervalStart,
+    data_interval_end: run.dataIntervalEnd,
+    run_after: run.runAfter,
+    start_date: run.startDate,
+    end_date: run.endDate,
+    clear_number: run.clearNumber,
+    run_type: run.runType,
+    state: run.state,
+    conf: run.conf,
+    triggering_user_name: run.triggeringUserName,
+    note: run.note,
+    consumed_asset_events: [],
+    partition_key: null,
+  };
+}
+
+/** `extra` is a text of JSON there. */
+export function connectionShape(connection: Connection) {
+  return {
+    conn_id: connection.connId,
+    conn_type: connection.connType,
+    host: connection.host,
+    schema: connection.schema,
+    login: connection.login,
+    password: connection.password,
+    port: connection.port,
+    extra: Object.keys(connection.extra).length === 0 ? null : JSON.stringify(connection.extra),
+  };
+}

@@ -1,0 +1,76 @@
+/** What a worker may say of its own try, in Airflow's words, and the outcome that it means in Baram's. */
+import { z } from "zod";
+import { idSchema, type Outcome } from "../../contracts/index.ts";
+import { instantSchema } from "../read-request.ts";
+import { Refusal } from "../refusal.ts";
+
+export const runSchema = z.strictObject({
+  state: z.literal("running"),
+  hostname: z.string().min(1).max(255),
+  unixname: z.string().min(1).max(255),
+  pid: z.int32(),
+  /** Only checked: instants of a try are the database's clock. */
+  start_date: instantSchema,
+});
+
+export const heartbeatSchema = z.strictObject({ hostname: z.string().min(1), pid: z.int() });
+
+export const skipDownstreamSchema = z.strictObject({
+  tasks: z.array(z.union([idSchema, z.tuple([idSchema, z.int().min(-1)])])),
+});
+
+const labelled = { end_date: instantSchema, rendered_map_index: z.string().nullish() };
+const stateSchema = z.discriminatedUnion("state", [
+  // Baram has no assets: their events are taken and let go, so that a worker that always sends the lists is served.
+  z.strictObject({
+    state: z.literal("success"),
+    ...labelled,
+    task_outlets: z.array(z.unknown()).optional(),
+    outlet_events: z.array(z.unknown()).optional(),
+  }),
+  z.strictObject({ state: z.enum(["failed", "skipped", "removed", "upstream_failed"]), ...labelled }),
+  z.strictObject({
+    state: z.literal("up_for_retry"),
+    ...labelled,
+    retry_delay_seconds: z.number().min(0).nullish(),
+    retry_reason: z.string().nullish(),
+  }),
+  z.strictObject({ state: z.literal("up_for_reschedule"), end_date: instantSchema, reschedule_date: instantSchema }),
+]);
+
+const waiting = z.looseObject({ state: z.enum(["deferred", "awaiting_input"]) });
+
+/** Throws 422 for a state that a running try cannot report, and for deferral. */
+export function parseState(body: unknown, check: <T>(schema: z.ZodType<T>, value: unknown, place: "body") => T): Outcome {
+  const put = waiting.safeParse(body);
+  if (put.success) {
+    throw new Refusal(
+      422,
+      "deferral_unsupported",
+      `body.state: "${put.data.state}" cannot be reported: Baram has no deferral yet. Use a sensor in reschedule mode.`,
+      { field: "body.state" },
+    );
+  }
+  const report = check(stateSchema, body, "body");
+  switch (report.state) {
+    case "success":
+      return { state: "success", xcoms: [], skipTasks: [] };
+    case "skipped":
+      return { state: "skipped", reason: "the task was skipped", xcoms: [] };
+    case "up_for_reschedule":
+      return { state: "up_for_reschedule", rescheduleDate: report.reschedule_date.toISOString() };
+    case "up_for_retry":
+      // Whether a try is left, and when it is due, is the server's to say: the DAG version knows, not the worker.
+      return failure("TaskFailed", report.retry_reason ?? "the task failed and asks for a retry", true);
+    case "failed":
+      return failure("TaskFailed", "the task failed, not to be retried", false);
+    case "removed":
+    case "upstream_failed":
+      // These are a scheduler's verdicts. A worker that gives one cannot run the task, so the try must not stay running.
+      return failure("TaskNotRun", `the worker did not run the task: it reported ${report.state}`, false);
+  }
+}
+
+function failure(name: string, message: string, retryable: boolean): Outcome {
+  return { state: "failed", retryable, error: { name, message, stack: null }, xcoms: [] };
+}

@@ -1,0 +1,94 @@
+/** What a worker may do with its own try. Every route is bound to the try of the path by the token. */
+import { jsonObjectSchema } from "../../contracts/index.ts";
+import { beatTries, findPreviousRun, findRun, findTryState, triesByIds } from "../../store/index.ts";
+import { endVerified } from "../end-tries.ts";
+import { check, readJson } from "../read-request.ts";
+import { notFound, Refusal, staleTry } from "../refusal.ts";
+import { answerCall } from "../runner-calls.ts";
+import { skipDownstream } from "../skip-downstream.ts";
+import { startVerified } from "../start-tries.ts";
+import { renewToken } from "../tokens.ts";
+import { type AddRoute, type Asked, OWN_TRY, OWN_TRY_OVERDUE, OWN_WORKLOAD } from "./route.ts";
+import { dagRunShape } from "./shapes.ts";
+import { heartbeatSchema, parseState, runSchema, skipDownstreamSchema } from "./task-instance-bodies.ts";
+
+const TOKEN_HEADER = "Refreshed-API-Token";
+
+export function addTaskInstanceRoutes(add: AddRoute): void {
+  add("PATCH", "/task-instances/:id/run", OWN_WORKLOAD, async ({ c, tryId, resources, options }) => {
+    const { hostname, unixname, pid } = check(runSchema, await readJson(c), "body");
+    const context = (await startVerified(resources, options, [{ id: tryId, hostname, unixname, pid }])).get(tryId);
+    if (!context || context instanceof Refusal) throw context ?? staleTry(tryId);
+    c.header(TOKEN_HEADER, context.token);
+    return c.json({
+      dag_run: dagRunShape(context.dagRun),
+      task_reschedule_count: context.taskRescheduleCount,
+      max_tries: context.maxTries,
+      should_retry: context.shouldRetry,
+      start_date: context.startDate,
+      variables: [],
+      connections: [],
+      // The start has cleared them already.
+      xcom_keys_to_clear: [],
+      next_method: null,
+      next_kwargs: null,
+    });
+  });
+
+  add("PATCH", "/task-instances/:id/state", OWN_TRY_OVERDUE, async ({ c, tryId, resources, options }) => {
+    const outcome = parseState(await readJson(c), check);
+    const refused = (await endVerified(resources, options, [{ id: tryId, outcome }])).get(tryId);
+    if (refused) throw refused;
+    return c.body(null, 204);
+  });
+
+  add("PUT", "/task-instances/:id/heartbeat", OWN_TRY, heartbeat);
+
+  add("PUT", "/task-instances/:id/rtif", OWN_TRY, async ({ c, ...caller }) => {
+    const fields = check(jsonObjectSchema, await readJson(c), "body");
+    await answerCall(caller, "putRenderedFields", { fields });
+    return c.json({ message: "Rendered task instance fields successfully set" }, 201);
+  });
+
+  add("PATCH", "/task-instances/:id/skip-downstream", OWN_TRY, async ({ c, tryId, resources }) => {
+    const { tasks } = check(skipDownstreamSchema, await readJson(c), "body");
+    const targets = tasks.map((task) => (typeof task === "string" ? task : { taskId: task[0], mapIndex: task[1] }));
+    await skipDownstream(resources.store, tryId, targets);
+    return c.body(null, 204);
+  });
+
+  add("GET", "/task-instances/:id/previous-successful-dagrun", OWN_TRY, async ({ c, tryId, resources: { store } }) => {
+    const [fact] = await triesByIds(store, [tryId]);
+    const run = fact && (await findRun(store, fact.dagId, fact.runId));
+    if (!run) throw notFound(`Task instance ${tryId}`);
+    // A run without a logical date stands in no order with others.
+    const previous = run.logicalDate && (await findPreviousRun(store, run.dagId, run.logicalDate, "success"));
+    return c.json({
+      data_interval_start: previous?.dataIntervalStart ?? null,
+      data_interval_end: previous?.dataIntervalEnd ?? null,
+      start_date: previous?.startDate ?? null,
+      end_date: previous?.endDate ?? null,
+    });
+  });
+}
+
+async function heartbeat({ c, tryId, expiresAt, resources, options }: Asked): Promise<Response> {
+  const { hostname, pid } = check(heartbeatSchema, await readJson(c), "body");
+  const { store } = resources;
+  const [fact] = await triesByIds(store, [tryId]);
+  // Who runs a try never changes while it runs, so it may be compared before the beat, which asks for the state again.
+  if (fact?.state === "running" && (fact.hostname !== hostname || fact.pid !== pid)) {
+    throw new Refusal(409, "running_elsewhere", `Try ${tryId} runs as process ${fact.pid} on ${fact.hostname}; stop this one.`, {
+      current_hostname: fact.hostname,
+      current_pid: fact.pid,
+    });
+  }
+  if ((await beatTries(store, [tryId])).length === 0) {
+    const found = await findTryState(store, tryId);
+    if (!found) throw notFound(`Task instance ${tryId}`);
+    throw new Refusal(409, "not_running", staleTry(tryId).message, { current_state: found.state });
+  }
+  const token = await renewToken(resources, options, tryId, expiresAt);
+  if (token !== null) c.header(TOKEN_HEADER, token);
+  return c.body(null, 204);
+}

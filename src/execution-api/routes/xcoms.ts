@@ -1,0 +1,103 @@
+/**
+ * XComs. Any task may read; a write is bound to the try that asks, and its path must name that try's own task instance.
+ * `item` and `slice` take one key of all of a task's map indexes as a list; an unmapped task's is a list of one.
+ */
+import { z } from "zod";
+import { idSchema, jsonValueSchema, runIdSchema } from "../../contracts/index.ts";
+import { countXcoms, deleteXcomByTry, findXcomItem, listXcomValues, triesByIds } from "../../store/index.ts";
+import { check, flagSchema, readJson, readQuery } from "../read-request.ts";
+import { notFound, Refusal, staleTry } from "../refusal.ts";
+import { answerCall } from "../runner-calls.ts";
+import { sliceValues } from "../slice-values.ts";
+import { type AddRoute, ANY_TRY, type Asked } from "./route.ts";
+
+const PATH = "/xcoms/:dag/:run/:task/:key{.+}";
+
+const indexSchema = z.coerce.number().int();
+const pathSchema = z
+  .object({ dag: idSchema, run: runIdSchema, task: idSchema, key: z.string().min(1).max(512) })
+  .transform(({ dag, run, task, key }) => ({ dagId: dag, runId: run, taskId: task, key }));
+const headSchema = z.object({ map_index: indexSchema.min(-1).optional() });
+const readSchema = z.object({
+  map_index: indexSchema.min(-1).default(-1),
+  include_prior_dates: flagSchema,
+  offset: indexSchema.optional(),
+});
+const writeSchema = z.object({ map_index: indexSchema.min(-1).default(-1) });
+const sliceSchema = z.object({
+  start: indexSchema.optional(),
+  stop: indexSchema.optional(),
+  step: indexSchema.refine((step) => step !== 0, "must not be 0").optional(),
+  include_prior_dates: flagSchema,
+});
+
+export function addXcomRoutes(add: AddRoute): void {
+  // Before the route of the key, which takes what follows for a part of it.
+  add("GET", `${PATH}/item/:offset{-?[0-9]+}`, ANY_TRY, async (asked) => {
+    const offset = check(indexSchema, asked.c.req.param("offset"), "path");
+    return asked.c.json((await itemOf(asked, offset)).value);
+  });
+
+  add("GET", `${PATH}/slice`, ANY_TRY, async ({ c, resources }) => {
+    const ref = check(pathSchema, c.req.param(), "path");
+    const { start = null, stop = null, step = null, include_prior_dates } = check(sliceSchema, readQuery(c), "query");
+    const values = await listXcomValues(resources.store, ref, include_prior_dates);
+    return c.json(sliceValues(values, { start, stop, step }));
+  });
+
+  // HEAD comes here too.
+  add("GET", PATH, ANY_TRY, async (asked) => (asked.c.req.method === "HEAD" ? count(asked) : read(asked)));
+
+  // `dag_result` and `mapped_length` of the query are for what Baram does not have: results of runs, and mapped tasks.
+  add("POST", PATH, ANY_TRY, async (asked) => {
+    const { c, tryId, resources, options } = asked;
+    const key = await ownKey(asked);
+    const value = check(jsonValueSchema, await readJson(c), "body");
+    await answerCall({ tryId, resources, options }, "setXcom", { key, value });
+    return c.json({ message: "XCom successfully written" }, 201);
+  });
+
+  add("DELETE", PATH, ANY_TRY, async (asked) => {
+    const key = await ownKey(asked);
+    if (!(await deleteXcomByTry(asked.resources.store, asked.tryId, key))) throw staleTry(asked.tryId);
+    return asked.c.json({ message: `XCom with key: ${key} successfully deleted.` });
+  });
+}
+
+async function read(asked: Asked): Promise<Response> {
+  const { c, tryId, resources, options } = asked;
+  const { key, ...place } = check(pathSchema, c.req.param(), "path");
+  const { map_index: mapIndex, include_prior_dates: includePriorDates, offset } = check(readSchema, readQuery(c), "query");
+  if (offset !== undefined) return c.json({ key, value: (await itemOf(asked, offset)).value });
+  const params = { ...place, key, mapIndex, includePriorDates };
+  const { found, value } = await answerCall({ tryId, resources, options }, "getXcom", params);
+  if (!found) throw notFound(`XCom "${key}" of task "${place.taskId}" at map index ${mapIndex} in run "${place.runId}"`);
+  return c.json({ key, value });
+}
+
+/** How many there are stands in a header, since an answer to HEAD has no body. */
+async function count({ c, resources }: Asked): Promise<Response> {
+  const ref = check(pathSchema, c.req.param(), "path");
+  const { map_index: mapIndex = null } = check(headSchema, readQuery(c), "query");
+  c.header("Content-Range", `map_indexes ${await countXcoms(resources.store, ref, mapIndex)}`);
+  return c.body(null, 200);
+}
+
+async function itemOf({ c, resources }: Asked, offset: number) {
+  const ref = check(pathSchema, c.req.param(), "path");
+  const item = await findXcomItem(resources.store, ref, offset);
+  if (!item) throw notFound(`XCom "${ref.key}" of task "${ref.taskId}" at offset ${offset} in run "${ref.runId}"`);
+  return item;
+}
+
+/** The path's key, if the rest of the path is the caller's own place. Whether its try still runs is asked again by the write. */
+async function ownKey({ c, tryId, resources }: Asked): Promise<string> {
+  const { key, ...place } = check(pathSchema, c.req.param(), "path");
+  const { map_index: mapIndex } = check(writeSchema, readQuery(c), "query");
+  const [own] = await triesByIds(resources.store, [tryId]);
+  if (!own) throw staleTry(tryId);
+  if (own.dagId !== place.dagId || own.runId !== place.runId || own.taskId !== place.taskId || own.mapIndex !== mapIndex) {
+    throw new Refusal(403, "xcom_of_another", "A task writes its own XComs only.", { dag_id: own.dagId, task_id: own.taskId });
+  }
+  return key;
+}

@@ -1,0 +1,23 @@
+import type { Context } from "hono";
+import { Refusal } from "./refusal.ts";
+import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+
+/** A worker cut off from the API for a while reports with a token that aged meanwhile; the try's id still fences it. */
+export const OVERDUE_SEC = 3_600;
+
+export function readBearer(c: Context): string {
+  const [scheme, token] = (c.req.header("authorization") ?? "").split(" ");
+  if (scheme?.toLowerCase() !== "bearer" || !token) throw new Refusal(401, "token_missing", "A task's token is needed.");
+  return token;
+}
+
+/** A fresh token for a running try whose old one has less than half of its life left; else null. */
+export async function renewToken(
+  { tokens, clock }: ExecutionApiResources,
+  { tokenTtlSec }: ExecutionApiOptions,
+  id: string,
+  expiresAt: number | null,
+): Promise<string | null> {
+  if (expiresAt === null || expiresAt - clock.now() / 1_000 >= tokenTtlSec / 2) return null;
+  return tokens.sign("baram:task", { subject: id }, tokenTtlSec);
+}

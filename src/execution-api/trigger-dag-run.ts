@@ -1,0 +1,36 @@
+import type { RunnerCalls } from "../contracts/index.ts";
+import { BaramError } from "../platform/index.ts";
+import { clearRun, createDagRun } from "../scheduler/commands/index.ts";
+import { findRun, findRunByLogicalDate } from "../store/index.ts";
+import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+
+/** `runAfter`: the earliest moment at which the run may start; the logical date or now if left out. */
+export type TriggerRequest = RunnerCalls["triggerDagRun"]["params"] & { runAfter?: Date | null };
+
+/**
+ * Creates a run as a task asked for it. A run of that id or logical date is answered with `created: false`, after it was
+ * cleared if that was asked for.
+ */
+export async function triggerDagRun(
+  resources: ExecutionApiResources,
+  options: ExecutionApiOptions,
+  params: TriggerRequest,
+): Promise<RunnerCalls["triggerDagRun"]["result"]> {
+  const { store, dags, clock, logger } = resources;
+  const { dagId, conf, note, runAfter = null } = params;
+  const logicalDate = params.logicalDate === null ? null : new Date(params.logicalDate);
+  const request = { dagId, runId: params.runId, logicalDate, runAfter, conf, note, triggeredBy: "operator" as const };
+  try {
+    const created = await createDagRun(store, dags, options.defaultExecutor, request, new Date(clock.now()));
+    return { runId: created.runId, created: true };
+  } catch (error) {
+    if (!(error instanceof BaramError) || error.code !== "dag_run_exists") throw error;
+    const existing =
+      (params.runId && (await findRun(store, dagId, params.runId))) ||
+      (logicalDate && (await findRunByLogicalDate(store, dagId, logicalDate)));
+    if (!existing) throw error;
+    logger.debug({ dagId, runId: existing.runId }, "the run to trigger exists already");
+    if (params.resetDagRun) await clearRun(store, dagId, existing.runId);
+    return { runId: existing.runId, created: false };
+  }
+}
