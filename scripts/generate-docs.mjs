@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { OPTIONS, variableFor } from "../dist/config/index.js";
+import { OPTIONS } from "../dist/config/index.js";
 import { ERROR_CODES } from "../dist/platform/error-codes.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -36,7 +36,7 @@ function optionsPage() {
       const unit = spec.unit ? ` ${spec.unit}` : "";
       const value = spec.default === null ? "not set" : `\`${spec.default}\`${unit}`;
       const values = spec.values ? ` One of ${spec.values.map((one) => `\`${one}\``).join(", ")}.` : "";
-      lines.push(`| \`${name}\` | \`${variableFor(section, name)}\` | ${value} | ${spec.about}${values} |`);
+      lines.push(`| \`${name}\` | \`${`BARAM__${section}__${name}`.toUpperCase()}\` | ${value} | ${spec.about}${values} |`);
     }
   }
   return `${lines.join("\n")}\n`;

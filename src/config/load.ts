@@ -48,7 +48,7 @@ export function loadConfig(environment: Environment = process.env, cwd: string =
   return withAbsolutePaths(config);
 }
 
-export function variableFor(section: string, name: string): string {
+function variableFor(section: string, name: string): string {
   return `BARAM__${section}__${name}`.toUpperCase();
 }
 

@@ -22,9 +22,6 @@ export const TASK_INSTANCE_STATES: readonly TaskInstanceState[] = Object.values(
 /** States that nothing leaves without an explicit clear. */
 export const TERMINAL_STATES: readonly TaskInstanceState[] = ["success", "failed", "skipped", "upstream_failed", "removed"];
 
-/** States in which a try holds a pool slot and counts against every limit. */
-export const ACTIVE_STATES: readonly TaskInstanceState[] = ["queued", "running", "restarting"];
-
 export function isTerminal(state: TaskInstanceState | null): boolean {
   return state !== null && TERMINAL_STATES.includes(state);
 }

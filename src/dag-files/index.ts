@@ -1,4 +1,4 @@
-export { bundleDagFile, type DagFileBundle, MODULE_MAX_BYTES } from "./bundle-dag-file.ts";
+export { bundleDagFile, type DagFileBundle } from "./bundle-dag-file.ts";
 export type {
   DagBundle,
   DagFileInputs,
@@ -19,4 +19,4 @@ export {
 } from "./dag-processor.ts";
 export { type FoundDagFiles, findDagFiles } from "./find-dag-files.ts";
 export { DagFileError } from "./import-error.ts";
-export { type LoadDagFileOptions, type LoadedDag, loadDagFile } from "./load-dag-file.ts";
+export type { LoadDagFileOptions, LoadedDag } from "./load-dag-file.ts";

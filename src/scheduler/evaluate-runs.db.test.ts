@@ -12,7 +12,7 @@ import {
   trigger,
 } from "../../tests/support/scheduler-rig.ts";
 import type { Outcome } from "../contracts/index.ts";
-import { clearRun, createDagCache, endTries, markRun, type Scheduler } from "./index.ts";
+import { clearRun, createDagCache, endTries, markRun, type Scheduler, startScheduler } from "./index.ts";
 
 let database: TestDatabase;
 let scheduler: Scheduler | null = null;
@@ -124,10 +124,21 @@ test("the loop's own safety scan comes after fullScanSec", async () => {
 test("notifications lost: the idle poll finds the work within idleSleepSec", async () => {
   await saveDagFixture(database.store, { dagId: "d", tasks: CHAIN });
   const rig = await createRig(database, { settings: { idleSleepSec: 0.5 } });
-  const deaf: Rig["resources"]["store"] = { ...rig.store, listen: () => ({ close: async () => {} }) };
-  const { startScheduler } = await import("./index.ts");
+  let slept = () => {};
+  const asleep = new Promise<void>((resolve) => {
+    slept = resolve;
+  });
+  const deaf: Rig["store"] = {
+    ...rig.store,
+    listen: () => ({ close: async () => {} }),
+    query(statement, values) {
+      // The last thing a pass asks before it sleeps.
+      if (typeof statement !== "string" && statement.name === "next-due") slept();
+      return rig.store.query(statement, values);
+    },
+  };
   scheduler = await startScheduler({ ...rig.resources, store: deaf }, rig.options);
-  await expect.poll(() => rig.resources.store.statementCount()).toBeGreaterThan(5);
+  await asleep;
   const startedAt = Date.now();
   const runId = await trigger(database.store, "d");
   await expect.poll(() => runState(database.store, "d", runId), { timeout: 10_000, interval: 20 }).toBe("success");

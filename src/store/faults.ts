@@ -25,14 +25,6 @@ export function isRetryable(error: unknown): boolean {
   return code === "40001" || code === "40P01";
 }
 
-export const UNIQUE_VIOLATION = "23505";
-export const DISK_FULL = "53100";
-
 export function sqlState(error: unknown): string | undefined {
   return error instanceof Error ? (error as { code?: string }).code : undefined;
-}
-
-/** The name of the constraint that a write broke, e.g. "dag_run_dag_id_run_id_key". */
-export function brokenConstraint(error: unknown): string | undefined {
-  return error instanceof Error ? (error as { constraint?: string }).constraint : undefined;
 }

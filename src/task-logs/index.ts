@@ -1,4 +1,4 @@
-export { createLineSplitter, type LineSplitter, truncateLine } from "./line-splitter.ts";
+export { createLineSplitter, type LineSplitter } from "./line-splitter.ts";
 export { createFolderLogStore, type LogPage, type LogStore } from "./log-reader.ts";
 export { createLogWriter, type LogLine, type LogWriter, type LogWriterOptions } from "./log-writer.ts";
 export { createMasker, isSensitiveName, type Masker } from "./masker.ts";

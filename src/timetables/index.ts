@@ -1,4 +1,4 @@
-export { validateCron, validateTimetable } from "./cron-expression.ts";
+export { validateTimetable } from "./cron-expression.ts";
 export {
   type DataInterval,
   type LastRun,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import type { SerializedDag } from "../../contracts/index.ts";
+import { type SerializedDag, WORKLOAD_MAX_BYTES } from "../../contracts/index.ts";
 import type { DagFileStore, SaveImportError } from "../../dag-files/index.ts";
 import type { Clock } from "../../platform/index.ts";
 import { canonicalJson } from "../../serialized/index.ts";
@@ -45,14 +45,14 @@ export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDa
   return {
     knownFiles: (bundleNames) => listDagFiles(store, bundleNames),
     async saveDags(save) {
-      const unknown = findUnknownExecutor(
+      const fault = findExecutorFault(
         save.dags.map(({ dag }) => dag),
         options.executors,
       );
-      if (unknown) {
+      if (fault) {
         const error = {
           kind: "invalid_dag" as const,
-          message: unknown,
+          message: fault,
           file: save.relativePath,
           line: null,
           column: null,
@@ -97,10 +97,13 @@ export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDa
   };
 }
 
-/** Names the first task that asks for an executor which is not configured; rewrites short names to full ones. */
-function findUnknownExecutor(dags: readonly SerializedDag[], configured: readonly string[]): string | null {
+/** What is wrong with the first task that no configured executor could take, or null; rewrites executors' short names to full ones. */
+function findExecutorFault(dags: readonly SerializedDag[], configured: readonly string[]): string | null {
   for (const dag of dags) {
     for (const task of dag.tasks) {
+      if (Buffer.byteLength(JSON.stringify(task.executorConfig)) > WORKLOAD_MAX_BYTES / 2) {
+        return `DAG ${dag.dagId}, task ${task.taskId}: executorConfig is larger than ${WORKLOAD_MAX_BYTES / 2} bytes, more than a workload can carry`;
+      }
       if (task.executor === null) continue;
       const resolved = resolveExecutor(task.executor, configured);
       if (resolved === null) {

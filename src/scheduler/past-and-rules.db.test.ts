@@ -1,0 +1,164 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
+import type { TestDatabase } from "../../tests/support/database.ts";
+import { FAILURE, SUCCESS } from "../../tests/support/fake-executor.ts";
+import { createRig, createSchedulerDatabase, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
+import type { Outcome, TaskInstanceState, TriggerRule } from "../contracts/index.ts";
+import { createDagCache, endTries } from "./index.ts";
+
+let database: TestDatabase;
+beforeEach(async () => {
+  database = await createSchedulerDatabase();
+});
+afterEach(() => database.drop());
+
+const DAY_1 = new Date("2024-01-01T00:00:00Z");
+const DAY_2 = new Date("2024-01-02T00:00:00Z");
+const DAY_3 = new Date("2024-01-03T00:00:00Z");
+
+async function end(runId: string, taskId: string, outcome: Outcome = SUCCESS): Promise<void> {
+  const { rows } = await database.store.query<{ id: string }>(
+    "select id from task_instance where run_id = $1 and task_id = $2 and state = 'queued'",
+    [runId, taskId],
+  );
+  const guard = { leaving: ["queued"], silentForSec: null } as const;
+  expect(await endTries(database.store, createDagCache(), [{ id: rows[0]?.id ?? "", outcome }], guard)).toHaveLength(1);
+}
+
+test("dependsOnPast: a task waits for its own success in the run before, and is woken by it, run by run", async () => {
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "a", dependsOnPast: true }, { taskId: "free" }] });
+  const rig = await createRig(database, { work: () => null });
+  const runs: string[] = [];
+  for (const day of [DAY_1, DAY_2, DAY_3]) runs.push(await trigger(database.store, "d", day));
+  const states = async () => Promise.all(runs.map(async (run) => (await statesOf(database.store, run)).a));
+  await rig.drain();
+  expect(await states()).toEqual(["queued", null, null]);
+  for (const run of runs) await end(run, "free");
+  await rig.drain();
+  expect(await states(), "another task's end lets nobody go").toEqual(["queued", null, null]);
+  await end(runs[0] ?? "", "a");
+  await rig.drain();
+  expect(await states()).toEqual(["success", "queued", null]);
+  await end(runs[1] ?? "", "a");
+  await rig.drain();
+  expect(await states()).toEqual(["success", "success", "queued"]);
+  await end(runs[2] ?? "", "a");
+  await rig.drain();
+  for (const run of runs) expect(await runState(database.store, "d", run)).toBe("success");
+});
+
+test("dependsOnPast: after a failure the next run's task goes on waiting, until the failed one is cleared and succeeds", async () => {
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "a", dependsOnPast: true }] });
+  const rig = await createRig(database, { work: () => null });
+  const first = await trigger(database.store, "d", DAY_1);
+  const second = await trigger(database.store, "d", DAY_2);
+  await rig.drain();
+  await end(first, "a", FAILURE);
+  await rig.drain();
+  expect(await runState(database.store, "d", first)).toBe("failed");
+  expect(await statesOf(database.store, second)).toEqual({ a: null });
+  expect(await runState(database.store, "d", second), "held is not deadlocked").toBe("running");
+  const { clearRun } = await import("./index.ts");
+  await clearRun(database.store, "d", first);
+  await rig.drain();
+  await end(first, "a");
+  await rig.drain();
+  expect(await statesOf(database.store, second)).toEqual({ a: "queued" });
+});
+
+test("waitForDownstream: a task also waits for what directly follows it in the run before", async () => {
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    tasks: [
+      { taskId: "a", dependsOnPast: true, waitForDownstream: true },
+      { taskId: "b", upstream: ["a"] },
+    ],
+  });
+  const rig = await createRig(database, { work: () => null });
+  const first = await trigger(database.store, "d", DAY_1);
+  const second = await trigger(database.store, "d", DAY_2);
+  await rig.drain();
+  await end(first, "a");
+  await rig.drain();
+  expect(await statesOf(database.store, second)).toEqual({ a: null, b: null });
+  await end(first, "b");
+  await rig.drain();
+  expect(await statesOf(database.store, second)).toEqual({ a: "queued", b: null });
+});
+
+const SKIP: Outcome = { state: "skipped", reason: "on purpose", xcoms: [] };
+const OUTCOMES: Record<string, Outcome> = { s: SUCCESS, f: FAILURE, k: SKIP };
+type Shape = "ss" | "sf" | "sk" | "ff" | "kk";
+type Verdict = TaskInstanceState | "upstream_failed";
+
+/** What a task with two upstreams comes to, by how those end: s success, f failed, k skipped. */
+const MATRIX: Record<Exclude<TriggerRule, "all_done_setup_success">, Record<Shape, Verdict>> = {
+  all_success: { ss: "success", sf: "upstream_failed", sk: "skipped", ff: "upstream_failed", kk: "skipped" },
+  all_failed: { ss: "skipped", sf: "skipped", sk: "skipped", ff: "success", kk: "skipped" },
+  all_done: { ss: "success", sf: "success", sk: "success", ff: "success", kk: "success" },
+  all_done_min_one_success: { ss: "success", sf: "success", sk: "success", ff: "upstream_failed", kk: "skipped" },
+  one_success: { ss: "success", sf: "success", sk: "success", ff: "upstream_failed", kk: "skipped" },
+  one_failed: { ss: "skipped", sf: "success", sk: "skipped", ff: "success", kk: "skipped" },
+  one_done: { ss: "success", sf: "success", sk: "success", ff: "success", kk: "skipped" },
+  none_failed: { ss: "success", sf: "upstream_failed", sk: "success", ff: "upstream_failed", kk: "success" },
+  none_failed_min_one_success: { ss: "success", sf: "upstream_failed", sk: "success", ff: "upstream_failed", kk: "skipped" },
+  none_skipped: { ss: "success", sf: "success", sk: "skipped", ff: "success", kk: "skipped" },
+  all_skipped: { ss: "skipped", sf: "skipped", sk: "skipped", ff: "skipped", kk: "success" },
+  always: { ss: "success", sf: "success", sk: "success", ff: "success", kk: "success" },
+};
+
+test("every trigger rule comes to its verdict through the database, for every pair of upstream ends", async () => {
+  const shapes: Shape[] = ["ss", "sf", "sk", "ff", "kk"];
+  const rules = Object.entries(MATRIX);
+  // A layer in between shows that a verdict without a run cascades.
+  const tasks = shapes.flatMap((shape) => [
+    { taskId: `${shape}_0` },
+    { taskId: `${shape}_1` },
+    ...rules.flatMap(([rule]) => [
+      { taskId: `${shape}__${rule}`, triggerRule: rule, upstream: [`${shape}_0`, `${shape}_1`] },
+      { taskId: `${shape}__${rule}__after`, upstream: [`${shape}__${rule}`] },
+    ]),
+  ]);
+  await saveDagFixture(database.store, { dagId: "d", maxActiveTasks: 500, tasks });
+  const rig = await createRig(database, {
+    work({ ti }) {
+      const [, shape, at] = /^(\w\w)_(\d)$/.exec(ti.taskId) ?? [];
+      return shape ? (OUTCOMES[shape[Number(at)] ?? ""] ?? SUCCESS) : SUCCESS;
+    },
+  });
+  const runId = await trigger(database.store, "d");
+  await rig.drain();
+  const states = await statesOf(database.store, runId);
+  for (const [rule, verdicts] of rules) {
+    for (const shape of shapes) {
+      expect(states[`${shape}__${rule}`], `${rule} after ${shape}`).toBe(verdicts[shape]);
+      expect(states[`${shape}__${rule}__after`], `after ${rule} after ${shape}`).toBe(verdicts[shape]);
+    }
+  }
+  expect(await runState(database.store, "d", runId)).toBe("failed");
+});
+
+test("an upstream that fails decides all_success while its sibling still runs; one_success starts before the rest ends", async () => {
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    tasks: [
+      { taskId: "fails" },
+      { taskId: "runs" },
+      { taskId: "all", upstream: ["fails", "runs"] },
+      { taskId: "one_failed", triggerRule: "one_failed", upstream: ["fails", "runs"] },
+      { taskId: "all_done", triggerRule: "all_done", upstream: ["fails", "runs"] },
+    ],
+  });
+  const rig = await createRig(database, {
+    work: ({ ti }) => (ti.taskId === "runs" ? null : ti.taskId === "fails" ? FAILURE : SUCCESS),
+  });
+  const runId = await trigger(database.store, "d");
+  await rig.drain();
+  expect(await statesOf(database.store, runId)).toEqual({
+    fails: "failed",
+    runs: "queued",
+    all: "upstream_failed",
+    one_failed: "success",
+    all_done: null,
+  });
+});

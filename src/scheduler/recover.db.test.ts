@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
+import type { TestDatabase } from "../../tests/support/database.ts";
+import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
+import { beatTries, startTries } from "../store/index.ts";
+import type { Scheduler } from "./index.ts";
+import { adoptOrphans, failSilentTries, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
+
+let database: TestDatabase;
+let scheduler: Scheduler | null = null;
+beforeEach(async () => {
+  database = await createSchedulerDatabase();
+});
+afterEach(async () => {
+  await scheduler?.stop();
+  scheduler = null;
+  await database.drop();
+});
+
+const callbacks = { onFailure: true, onRetry: true };
+const count = async (sql: string) =>
+  (await database.store.query<{ n: number }>(`select count(*)::int as n from ${sql}`)).rows[0]?.n;
+const tryOf = async (taskId: string) =>
+  (
+    await database.store.query<{ id: string; state: string | null; n: number }>(
+      "select id, state, try_number as n from task_instance where task_id = $1",
+      [taskId],
+    )
+  ).rows[0] ?? { id: "", state: null, n: 0 };
+
+/** A DAG with one task that is in the executor's hands, and started. */
+async function running(rig: Rig, task: object = {}): Promise<string> {
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t", callbacks, ...task }] });
+  const runId = await trigger(database.store, "d");
+  await rig.drain();
+  const { id } = await tryOf("t");
+  expect(await startTries(database.store, [{ id, hostname: "host-7", unixname: "u", pid: 77 }])).toHaveLength(1);
+  return runId;
+}
+const silence = () => database.store.query("update task_instance set last_heartbeat_at = now() - interval '1 hour'");
+const idle = { work: () => null };
+
+test("of three schedulers that find the same dead try exactly one takes it: one history row, one callback, one new try", async () => {
+  const rigs = [await createRig(database, idle), await createRig(database, idle), await createRig(database, idle)];
+  const [first] = rigs;
+  if (!first) throw new Error("no rig");
+  await running(first, { retries: 3, retryDelaySec: 600 });
+  for (let round = 1; round <= 3; round++) {
+    const { id } = await tryOf("t");
+    await silence();
+    const taken = await Promise.all(rigs.map((rig) => failSilentTries(rig.resources, rig.options)));
+    expect(taken.reduce((sum, one) => sum + one, 0)).toBe(1);
+    expect(await count("task_instance_history")).toBe(round);
+    expect(await count("callback_request")).toBe(round);
+    const after = await tryOf("t");
+    expect(after).toMatchObject({ state: "up_for_retry", n: round });
+    expect(after.id).not.toBe(id);
+    await database.store.query("update task_instance set next_attempt_at = now()");
+    await first.drain();
+    await startTries(database.store, [{ id: (await tryOf("t")).id, hostname: "host-7", unixname: "u", pid: 77 }]);
+  }
+  const { rows } = await database.store.query<{ reason: string }>("select distinct reason from task_instance_history");
+  expect(rows[0]?.reason).toMatch(/^WorkerLostError: no heartbeat for \d+ s from host-7, process 77/);
+});
+
+test("a dead try without retries left fails, and owes onFailure", async () => {
+  const rig = await createRig(database, idle);
+  const runId = await running(rig);
+  await silence();
+  await failSilentTries(rig.resources, rig.options);
+  await rig.drain();
+  expect(await statesOf(database.store, runId)).toEqual({ t: "failed" });
+  expect(await runState(database.store, "d", runId)).toBe("failed");
+  const { rows } = await database.store.query<{ data: { callback: string } }>("select data from callback_request");
+  expect(rows.map((row) => row.data.callback)).toEqual(["onFailure"]);
+});
+
+test("a heartbeat that is written while the try is being taken wins, and nothing of the taking stays", async () => {
+  const rig = await createRig(database, idle);
+  await running(rig);
+  await silence();
+  const { id } = await tryOf("t");
+  let taking: Promise<number> = Promise.resolve(0);
+  await database.store.transaction(async (tx) => {
+    expect(await beatTries(tx, [id])).toEqual([id]);
+    taking = failSilentTries(rig.resources, rig.options);
+    await expect
+      .poll(async () => count("pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"))
+      .toBe(1);
+  });
+  expect(await taking).toBe(0);
+  expect(await tryOf("t")).toMatchObject({ id, state: "running" });
+  expect(await count("task_instance_history")).toBe(0);
+  expect(await count("callback_request")).toBe(0);
+});
+
+test("a try that is taken first refuses the heartbeat that comes a moment later", async () => {
+  const rig = await createRig(database, idle);
+  await running(rig, { retries: 1 });
+  await silence();
+  const { id } = await tryOf("t");
+  expect(await failSilentTries(rig.resources, rig.options)).toBe(1);
+  expect(await beatTries(database.store, [id])).toEqual([]);
+});
+
+test("one poisoned DAG among the dead tries does not keep the others from being taken", async () => {
+  const rig = await createRig(database, idle);
+  for (const dagId of ["bad", "good"]) {
+    await saveDagFixture(database.store, { dagId, tasks: [{ taskId: dagId, callbacks }] });
+    await trigger(database.store, dagId);
+  }
+  await rig.drain();
+  for (const taskId of ["bad", "good"])
+    await startTries(database.store, [{ id: (await tryOf(taskId)).id, hostname: "h", unixname: "u", pid: 1 }]);
+  // The bad one comes first, as the check looks at tries in the order of their ids.
+  await database.store.query("update task_instance set id = '00000000-0000-4000-8000-000000000000' where task_id = 'bad'");
+  await database.store.query("update serialized_dag set data = '[]' where dag_id = 'bad'");
+  await silence();
+  const late = await createRig(database, idle);
+  await failSilentTries(late.resources, late.options).catch(() => {});
+  expect((await tryOf("good")).state).toBe("failed");
+});
+
+test("a try that nobody starts is taken back twice under a new id, then fails; its executor is told", async () => {
+  const rig = await createRig(database, idle);
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
+  const runId = await trigger(database.store, "d");
+  const ids: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    await rig.drain();
+    const one = await tryOf("t");
+    expect(one).toMatchObject({ state: "queued", n: 1 });
+    ids.push(one.id);
+    expect(await requeueStuckTries(rig.resources, rig.options), "before its time").toBe(0);
+    await database.store.query("update task_instance set queued_dttm = now() - interval '1 hour'");
+    expect(await requeueStuckTries(rig.resources, rig.options)).toBe(1);
+  }
+  expect(new Set(ids).size).toBe(3);
+  expect(rig.executor.revoked).toEqual(ids);
+  await rig.drain();
+  expect(await statesOf(database.store, runId)).toEqual({ t: "failed" });
+  expect(await runState(database.store, "d", runId)).toBe("failed");
+});
+
+test("running tries of a dead scheduler go on under the heir; queued ones start anew under a new id", async () => {
+  const dead = await createRig(database, idle);
+  const heir = await createRig(database, idle);
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }, { taskId: "waits" }] });
+  await trigger(database.store, "d");
+  await dead.drain();
+  const before = { t: await tryOf("t"), waits: await tryOf("waits") };
+  await startTries(database.store, [{ id: before.t.id, hostname: "h", unixname: "u", pid: 1 }]);
+  await database.store.query("update job set latest_heartbeat = now() - interval '1 hour' where id = $1", [dead.options.jobId()]);
+  expect(await adoptOrphans(heir.resources, heir.options)).toBe(2);
+  expect(await tryOf("t")).toMatchObject({ id: before.t.id, state: "running", n: 1 });
+  expect(await beatTries(database.store, [before.t.id])).toEqual([before.t.id]);
+  await heir.drain();
+  const after = await tryOf("waits");
+  expect(after).toMatchObject({ state: "queued", n: 1 });
+  expect(after.id).not.toBe(before.waits.id);
+  const { rows } = await database.store.query("select distinct queued_by_job_id as job from task_instance");
+  expect(rows).toEqual([{ job: heir.options.jobId() }]);
+  expect(await adoptOrphans(heir.resources, heir.options), "twice").toBe(0);
+});
+
+test("an executor's report of a lost worker ends the try at once; of one not started, queues it anew", async () => {
+  const rig = await createRig(database, idle);
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "lost" }, { taskId: "unstarted" }] });
+  await trigger(database.store, "d");
+  await rig.drain();
+  const lost = await tryOf("lost");
+  const unstarted = await tryOf("unstarted");
+  await startTries(database.store, [{ id: lost.id, hostname: "h", unixname: "u", pid: 1 }]);
+  rig.executor.emit({ id: lost.id, kind: "lost", reason: "the machine is gone" });
+  rig.executor.emit({ id: unstarted.id, kind: "not_started", reason: "no room" });
+  await takeExecutorEvents(rig.resources);
+  expect((await tryOf("lost")).state).toBe("failed");
+  expect((await tryOf("unstarted")).state).toBe("scheduled");
+  expect((await tryOf("unstarted")).id).not.toBe(unstarted.id);
+});
+
+test("a scheduler that was taken for dead goes on under a new job", async () => {
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
+  const rig = await createRig(database, { settings: { heartbeatSec: 0.05 } });
+  scheduler = await rig.start();
+  const job = scheduler.jobId();
+  await database.store.query("update job set state = 'failed', end_date = now() where id = $1", [job]);
+  await expect.poll(() => scheduler?.jobId(), { timeout: 5_000 }).not.toBe(job);
+  const runId = await trigger(database.store, "d");
+  await expect.poll(() => runState(database.store, "d", runId), { timeout: 5_000 }).toBe("success");
+  const { rows } = await database.store.query("select queued_by_job_id as job from task_instance");
+  expect(rows).toEqual([{ job: scheduler.jobId() }]);
+  expect(await count(`job where id = ${job} and state = 'failed'`), "the old job stays dead").toBe(1);
+});
