@@ -23,7 +23,7 @@ export function limitOutcome(outcome: Outcome, xcomMaxBytes: number): Outcome {
   const xcoms = lastOfEachKey(outcome.xcoms);
   switch (outcome.state) {
     case "success":
-      return { ...outcome, xcoms, skipTasks: outcome.skipTasks };
+      return { ...outcome, xcoms };
     case "skipped":
       return { ...outcome, xcoms, reason: withoutNul(outcome.reason) };
     case "failed":

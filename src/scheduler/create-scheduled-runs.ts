@@ -1,5 +1,7 @@
 import { type Db, type DueDag, lockDueDags, setNextRun } from "../store/index.ts";
 import { type LastRun, nextRun, restrictionOf } from "../timetables/index.ts";
+
+import { isPoisoned } from "./commands/dag-cache.ts";
 import { createDagRun, type DagCache } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -14,7 +16,7 @@ export async function createScheduledRuns(resources: SchedulerResources, options
         await createOne(tx, dags, defaultExecutor, dag, new Date(clock.now()));
       } catch (error) {
         // One poisoned DAG must not keep the others from running; it is looked at again when its file changes.
-        if (!(error instanceof Error) || !("facts" in error)) throw error;
+        if (!isPoisoned(error)) throw error;
         logger.error(
           { dagId: dag.dagId, error: error.message },
           "a scheduled run could not be created; the DAG's schedule is halted until its file changes",

@@ -13,6 +13,7 @@ import {
   skipUnfinished,
   wakeLaterRuns,
 } from "../store/index.ts";
+import { isPoisoned } from "./commands/dag-cache.ts";
 import { applyEvent, buildPicture, judge, judgeRun, type RunPicture, retryDue } from "./core/run-picture.ts";
 import { noteRunEnds, type RunEnd } from "./end-runs.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
@@ -122,11 +123,6 @@ function pastNeeds(
       { taskId: task.taskId, waitForDownstream: task.waitForDownstream, downstream, ignoreFirst: task.ignoreFirstDependsOnPast },
     ];
   });
-}
-
-/** A fault of the run's own data, not of the database: it must not stop the other runs. */
-function isPoisoned(error: unknown): error is Error {
-  return error instanceof Error && "facts" in error && (error as { code?: string }).code !== "database_unavailable";
 }
 
 /** Pictures of this many runs are remembered; a forgotten one is built anew from the database. */

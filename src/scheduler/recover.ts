@@ -21,6 +21,8 @@ import {
   type TryFacts,
   triesByIds,
 } from "../store/index.ts";
+import { readableGraph } from "./commands/dag-cache.ts";
+import { endPlainTries } from "./commands/end-tries.ts";
 import { endTries } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -105,40 +107,44 @@ async function loseTries(
   silentForSec: number | null,
   reasonOf: (one: TryFacts) => string,
 ): Promise<number> {
-  const { store, dags, logger } = resources;
   let count = 0;
   for (const one of tries) {
     const reason = reasonOf(one);
-    const ended = await endTries(store, dags, [{ id: one.id, outcome: failure("WorkerLostError", reason) }], {
+    if (!(await loseTry(resources, one, silentForSec, reason))) continue;
+    count++;
+    resources.logger.warn(
+      { dagId: one.dagId, runId: one.runId, taskId: one.taskId, tryNumber: one.tryNumber, reason },
+      "a try lost its worker",
+    );
+  }
+  return count;
+}
+
+/** The try's end and what is owed for it stand or fall together: a crash in between loses no callback. */
+async function loseTry(
+  { store, dags }: SchedulerResources,
+  one: TryFacts,
+  silentForSec: number | null,
+  reason: string,
+): Promise<boolean> {
+  return store.transaction(async (tx) => {
+    const [ended] = await endPlainTries(tx, dags, [{ id: one.id, outcome: failure("WorkerLostError", reason) }], {
       leaving: ["running", "restarting"],
       silentForSec,
     });
     // No row: the worker reported in the meantime, or another scheduler was faster. Then nothing is owed either.
-    if (ended.length === 0) continue;
-    count++;
-    logger.warn(
-      { dagId: one.dagId, runId: one.runId, taskId: one.taskId, tryNumber: one.tryNumber, reason },
-      "a try lost its worker",
-    );
+    if (!ended) return false;
     const where = { dagId: one.dagId, runId: one.runId, taskId: one.taskId, mapIndex: one.mapIndex, tryNumber: one.tryNumber };
-    await logEvent(store, { event: "worker lost", owner: "scheduler", ...where, extra: { reason } });
-    const { graph } = await dags.get(store, one.versionId);
-    const flags = graph.tasks[graph.indexOf.get(one.taskId) ?? -1]?.callbacks;
+    await logEvent(tx, { event: "worker lost", owner: "scheduler", ...where, extra: { reason } });
+    const graph = await readableGraph(dags, tx, one.versionId);
     const callback = one.tryNumber <= one.maxTries ? "onRetry" : "onFailure";
-    if (flags?.[callback]) {
-      const ti = {
-        id: one.id,
-        taskId: one.taskId,
-        mapIndex: one.mapIndex,
-        tryNumber: one.tryNumber,
-        maxTries: one.maxTries,
-        startDate: ended[0]?.startDate?.toISOString() ?? null,
-      };
-      const data: JsonObject = { kind: "task", callback, reason, ti };
-      await insertCallback(store, { dagRunId: one.dagRunId, versionId: one.versionId, data });
-    }
-  }
-  return count;
+    if (!graph?.tasks[graph.indexOf.get(one.taskId) ?? -1]?.callbacks[callback]) return true;
+    const { id, taskId, mapIndex, tryNumber, maxTries } = one;
+    const ti = { id, taskId, mapIndex, tryNumber, maxTries, startDate: ended.startDate?.toISOString() ?? null };
+    const data: JsonObject = { kind: "task", callback, reason, ti };
+    await insertCallback(tx, { dagRunId: one.dagRunId, versionId: one.versionId, data });
+    return true;
+  });
 }
 
 function failure(name: string, message: string): Outcome {

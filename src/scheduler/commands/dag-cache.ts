@@ -35,3 +35,18 @@ export function createDagCache(capacity = 500): DagCache {
     },
   };
 }
+
+/** The version's graph, or null if its row cannot be read: what must be done without it is still done. */
+export async function readableGraph(cache: DagCache, db: Db, versionId: string): Promise<Graph | null> {
+  try {
+    return (await cache.get(db, versionId)).graph;
+  } catch (error) {
+    if (isPoisoned(error)) return null;
+    throw error;
+  }
+}
+
+/** A fault of one DAG's or run's own data, not of the database: it must not stop the others. */
+export function isPoisoned(error: unknown): error is BaramError {
+  return error instanceof BaramError && error.code !== "database_unavailable";
+}

@@ -11,7 +11,7 @@ import {
   triesByIds,
 } from "../../store/index.ts";
 import { retryDelaySec } from "../core/retry-delay.ts";
-import type { DagCache } from "./dag-cache.ts";
+import { type DagCache, readableGraph } from "./dag-cache.ts";
 
 export type TryOutcome = { id: string; outcome: Outcome };
 
@@ -27,9 +27,19 @@ export async function endTries(
 ): Promise<EndedTry[]> {
   const branching = outcomes.filter(({ outcome }) => outcome.state === "success" && outcome.skipTasks.length > 0);
   const plain = outcomes.filter((one) => !branching.includes(one));
-  const ended = plain.length === 0 ? [] : await finishTries(store, await decideEnds(store, cache, plain), guard);
+  const ended = plain.length === 0 ? [] : await endPlainTries(store, cache, plain, guard);
   for (const one of branching) ended.push(...(await endBranch(store, one, guard)));
   return ended;
+}
+
+/** As `endTries`, for outcomes that skip no other task: one statement, so it fits into a transaction of the caller's. */
+export async function endPlainTries(
+  db: Db,
+  cache: DagCache,
+  outcomes: readonly TryOutcome[],
+  guard?: FinishGuard,
+): Promise<EndedTry[]> {
+  return finishTries(db, await decideEnds(db, cache, outcomes), guard);
 }
 
 /** A branch's end and the skips it decides become visible together, else its other paths could start in between. */
@@ -53,8 +63,8 @@ async function decideEnds(db: Db, cache: DagCache, outcomes: readonly TryOutcome
     const end = endOf(id, outcome);
     const fact = facts.find((one) => one.id === id);
     if (fact && fact.tryNumber <= fact.maxTries) {
-      const { graph } = await cache.get(db, fact.versionId);
-      const task = graph.tasks[graph.indexOf.get(fact.taskId) ?? -1];
+      const graph = await readableGraph(cache, db, fact.versionId);
+      const task = graph?.tasks[graph.indexOf.get(fact.taskId) ?? -1];
       end.state = "up_for_retry";
       end.nextAttemptInSec = task ? retryDelaySec(task, fact.tryNumber, id) : 0;
     }

@@ -95,7 +95,9 @@ describe("templates", () => {
   });
 
   it("fail by name for a run without logical date", async () => {
-    expect(await renderError("{{ ds }}", { dagRun: { logicalDate: null } })).toContain("'ds' is undefined");
+    expect(await renderError("{{ ds }}", { dagRun: { logicalDate: null } })).toContain(
+      "'ds' is undefined (this run has no logical date: trigger it with one",
+    );
   });
 
   it.each([

@@ -30,7 +30,7 @@ export function createRuntime(base: typeof nunjucks.runtime, trace: RenderTrace)
       return noteName(local === undefined ? context.lookup(name) : local, name);
     },
     memberLookup(object: unknown, key: unknown) {
-      if (object === undefined) throw new Error(`'${lastMiss}' is undefined, so it has no '${String(key)}'`);
+      if (object === undefined) throw new Error(`'${lastMiss}' is undefined${hintFor(lastMiss)}, so it has no '${String(key)}'`);
       if (object === null) throw new Error(`'${String(key)}' is asked of null`);
       const path = object instanceof LookupNamespace ? object.name : nameOf(object);
       return noteName(readMember(object, key), `${path}.${String(key)}`);
@@ -42,7 +42,7 @@ export function createRuntime(base: typeof nunjucks.runtime, trace: RenderTrace)
     ensureDefined(value: unknown, line: number) {
       if (value !== undefined) return value;
       trace.line = line + 1;
-      throw new Error(`'${lastMiss}' is undefined`);
+      throw new Error(`'${lastMiss}' is undefined${hintFor(lastMiss)}`);
     },
     suppressValue(value: unknown) {
       trace.chunks.push(value);
@@ -67,4 +67,12 @@ export function toText(value: unknown): string {
 /** Nunjucks names what is called as `ti["xcom_pull"]`. */
 function readable(name: string): string {
   return name.replace(/\["([^"]*)"\]/g, ".$1");
+}
+
+const OF_THE_LOGICAL_DATE = ["ds", "ds_nodash", "ts", "ts_nodash", "logical_date", "data_interval_start", "data_interval_end"];
+
+/** A newcomer's first manual run has no logical date, as in Airflow 3; the message shall not leave them guessing. */
+function hintFor(name: string): string {
+  if (!OF_THE_LOGICAL_DATE.includes(name)) return "";
+  return " (this run has no logical date: trigger it with one, or use dag_run.run_after)";
 }
