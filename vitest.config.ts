@@ -10,10 +10,25 @@ export default defineConfig({
     ],
   },
   test: {
-    globalSetup: "tests/support/global-setup.ts",
-    include: ["src/**/*.test.ts", "tests/**/*.test.ts"],
-    typecheck: { enabled: true, include: ["src/**/*.test-d.ts", "tests/**/*.test-d.ts"], tsconfig: "tsconfig.json" },
-    testTimeout: 20_000,
     pool: "forks",
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    globalSetup: "tests/support/global-setup.ts",
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "rooms",
+          include: ["src/**/*.test.ts"],
+          typecheck: { enabled: true, include: ["src/**/*.test-d.ts"], tsconfig: "tsconfig.json" },
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // Whole systems with processes of their own and deadlines: one after the other, so that they do not slow each other.
+        extends: true,
+        test: { name: "systems", include: ["tests/**/*.test.ts"], fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

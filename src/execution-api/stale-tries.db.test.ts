@@ -95,6 +95,7 @@ test("a write that races with the try's end waits for it, and is then refused", 
     rtif: "insert into rendered_task_instance_fields",
     "skip-downstream": "for share",
   };
+  const watcher = database.open();
   for (const name of Object.keys(write)) {
     const one = await api.running("d", "a");
     await api.ask("POST", api.xcomPath(one, "k"), { token: one.token, body: "kept" });
@@ -103,12 +104,14 @@ test("a write that races with the try's end waits for it, and is then refused", 
     await database.store.transaction(async (tx) => {
       await tx.query("update task_instance set state = 'failed' where id = $1", [one.id]);
       asked = WRITES[name]?.(one);
+      const deadline = Date.now() + 5_000;
       for (let waits = 0; waits === 0; ) {
-        const { rows } = await tx.query<{ waits: number }>(
+        const { rows } = await watcher.query<{ waits: number }>(
           "select count(*)::int as waits from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query ilike $1",
           [`%${statement}%`],
         );
         waits = rows[0]?.waits ?? 0;
+        expect(Date.now(), `${name} never waited`).toBeLessThan(deadline);
       }
     });
     expect(`${name} ${(await asked)?.status}`).toBe(`${name} 409`);

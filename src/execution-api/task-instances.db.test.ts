@@ -47,6 +47,18 @@ test("the same process may start its try again, another may not", async () => {
   expect((await api.instance(one)).pid).toBe(WORKER.pid);
 });
 
+test("a new try starts without the XComs of the one before, and asked again keeps its own", async () => {
+  const one = await api.queued("d", "once", { tryNumber: 2 });
+  await database.store.query(
+    "insert into xcom (dag_run_id, task_id, key, value) select id, 'once', 'old', '1' from dag_run where run_id = $1",
+    [one.runId],
+  );
+  await api.start(one);
+  await api.ask("POST", api.xcomPath(one, "new"), { token: one.token, body: 2 });
+  expect((await api.start(one)).status).toBe(200);
+  expect(await api.xcoms(one)).toEqual({ new: 2 });
+});
+
 test("of two processes that start one try at once exactly one wins", async () => {
   for (let round = 0; round < 25; round++) {
     const one = await api.queued("d", "once");

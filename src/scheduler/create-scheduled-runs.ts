@@ -1,4 +1,5 @@
-import { type Db, type DueDag, lockDueDags, setNextRun } from "../store/index.ts";
+import { toError } from "../platform/index.ts";
+import { type Db, type DueDag, inSavepoint, isDataFault, lockDueDags, setNextRun } from "../store/index.ts";
 import { type LastRun, nextRun, restrictionOf } from "../timetables/index.ts";
 
 import { isPoisoned } from "./commands/dag-cache.ts";
@@ -13,12 +14,12 @@ export async function createScheduledRuns(resources: SchedulerResources, options
     const due = await lockDueDags(tx, options.maxRunsToCreate);
     for (const dag of due) {
       try {
-        await createOne(tx, dags, defaultExecutor, dag, new Date(clock.now()));
+        await inSavepoint(tx, () => createOne(tx, dags, defaultExecutor, dag, new Date(clock.now())));
       } catch (error) {
         // One poisoned DAG must not keep the others from running; it is looked at again when its file changes.
-        if (!isPoisoned(error)) throw error;
+        if (!isPoisoned(error) && !isDataFault(error)) throw error;
         logger.error(
-          { dagId: dag.dagId, error: error.message },
+          { dagId: dag.dagId, error: toError(error).message },
           "a scheduled run could not be created; the DAG's schedule is halted until its file changes",
         );
         await setNextRun(tx, dag.dagId, null);

@@ -45,7 +45,7 @@ export function routesOf(app: Hono, deps: Deps): AddRoute {
 }
 
 /** Airflow tells the worker of a stale try what became of it. */
-export async function inAirflowsWords(error: unknown, { store }: ExecutionApiResources, tryId: string): Promise<unknown> {
+async function inAirflowsWords(error: unknown, { store }: ExecutionApiResources, tryId: string): Promise<unknown> {
   if (!(error instanceof Refusal) || error.code !== TRY_NOT_RUNNING) return error;
   const found = await findTryState(store, tryId);
   return new Refusal(409, "invalid_state", error.message, { previous_state: found?.state ?? null });

@@ -1,7 +1,7 @@
 /** What a worker may say of its own try, in Airflow's words, and the outcome that it means in Baram's. */
 import { z } from "zod";
 import { idSchema, type Outcome } from "../../contracts/index.ts";
-import { instantSchema } from "../read-request.ts";
+import { check, instantSchema } from "../read-request.ts";
 import { Refusal } from "../refusal.ts";
 
 export const runSchema = z.strictObject({
@@ -41,7 +41,7 @@ const stateSchema = z.discriminatedUnion("state", [
 const waiting = z.looseObject({ state: z.enum(["deferred", "awaiting_input"]) });
 
 /** Throws 422 for a state that a running try cannot report, and for deferral. */
-export function parseState(body: unknown, check: <T>(schema: z.ZodType<T>, value: unknown, place: "body") => T): Outcome {
+export function parseState(body: unknown): Outcome {
   const put = waiting.safeParse(body);
   if (put.success) {
     throw new Refusal(

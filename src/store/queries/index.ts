@@ -51,7 +51,7 @@ export * from "./task-instance/select-states.ts";
 export * from "./task-instance/set-states.ts";
 export * from "./task-instance/skip-tasks.ts";
 export * from "./task-instance/start-tries.ts";
-export { tryOut } from "./try-out.ts";
+export { inSavepoint, tryOut } from "./try-out.ts";
 export * from "./user/keep-users.ts";
 export * from "./variable/keep-variables.ts";
 export * from "./variable/page-variables.ts";

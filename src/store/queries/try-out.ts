@@ -7,3 +7,17 @@ export async function tryOut<T>(tx: Db, work: () => Promise<T>): Promise<T> {
   await tx.query("rollback to savepoint try_out");
   return result;
 }
+
+/** Runs `work` so that a statement of it that fails leaves the transaction usable, and nothing of `work` behind. */
+export async function inSavepoint<T>(tx: Db, work: () => Promise<T>): Promise<T> {
+  await tx.query("savepoint part");
+  try {
+    const result = await work();
+    await tx.query("release savepoint part");
+    return result;
+  } catch (error) {
+    // On a lost connection this fails too; the fault that came first is the one to tell.
+    await tx.query("rollback to savepoint part").catch(() => {});
+    throw error;
+  }
+}

@@ -32,7 +32,8 @@ export type StartedTry = {
 
 /**
  * $1 ids, $2 hostnames, $3 unix names, $4 pids. queued → running; the same caller (host, user, pid) may ask again, since
- * its first answer may have been lost. A new try starts without the XComs of the tries before it.
+ * its first answer may have been lost. A new try starts without the XComs of the tries before it; asked again, it keeps its own
+ * (`start_date = now()`: this statement has started it).
  */
 const statement = {
   name: "start-tries",
@@ -50,7 +51,7 @@ with started as (
   returning ti.*
 ), emptied as (
   delete from xcom x using started t
-   where t.try_number > 1 and t.reschedule_count = 0 and x.dag_run_id = t.dag_run_id and x.task_id = t.task_id and x.map_index = t.map_index
+   where t.try_number > 1 and t.reschedule_count = 0 and t.start_date = now() and x.dag_run_id = t.dag_run_id and x.task_id = t.task_id and x.map_index = t.map_index
 )
 select t.id, t.dag_run_id as "dagRunId", t.dag_id as "dagId", t.run_id as "runId", t.task_id as "taskId", t.map_index as "mapIndex",
        t.try_number as "tryNumber", t.max_tries as "maxTries", t.dag_version_id as "versionId",
