@@ -21,10 +21,11 @@ const wanted = createHash("sha256")
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
   // As a library in somebody's project everything is installed already, and there is no lockfile of ours to go by.
   console.error("baram: installing packages …");
+  // `install` and not `ci`: the lockfile may lack other platforms' optional packages, which `ci` refuses and `install` adds.
   // The compiler is a development dependency, needed here whatever NODE_ENV says.
   run(
     "npm",
-    ["ci", "--include=dev", "--no-audit", "--no-fund"],
+    ["install", "--no-save", "--include=dev", "--no-audit", "--no-fund"],
     "The packages could not be installed; npm's messages above say why.",
   );
   mkdirSync(dirname(stamp), { recursive: true });

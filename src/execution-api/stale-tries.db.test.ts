@@ -150,5 +150,6 @@ test("success that races with the verdict of a silent worker leaves exactly one 
       outcomes.up_for_retry++;
     }
   }
-  expect(outcomes.success + outcomes.up_for_retry).toBe(200);
+  // A race that one side always wins would show nothing.
+  expect(Math.min(outcomes.success, outcomes.up_for_retry)).toBeGreaterThan(0);
 });

@@ -25,6 +25,11 @@ export function isRetryable(error: unknown): boolean {
   return code === "40001" || code === "40P01";
 }
 
+/** The values themselves were refused (data exceptions, constraints, limits): the same statement would fail for ever. */
+export function isDataFault(error: unknown): boolean {
+  return /^(22|23|54)...$/.test(sqlState(error) ?? "");
+}
+
 export function sqlState(error: unknown): string | undefined {
   return error instanceof Error ? (error as { code?: string }).code : undefined;
 }

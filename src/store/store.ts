@@ -138,7 +138,9 @@ function listen(
           client.on("error", () => resolve());
         });
         client.on("notification", (message) => onNotify(message.payload ?? ""));
-        await client.connect();
+        // A client that is ended while it connects settles its connect() never; its end is told all the same.
+        await Promise.race([client.connect(), ended]);
+        if (stop.signal.aborted) break;
         await client.query(`listen ${pg.escapeIdentifier(channel)}`);
         failures = 0;
         onNotify(null);

@@ -306,13 +306,13 @@ test("callbacks run in the runner, after the outcome; a DAG's in a workload of i
 import { appendFileSync } from "node:fs";
 import { dag, task } from "baram";
 const note = (text: string) => appendFileSync(${JSON.stringify(trace)}, text + "\\n");
-export default dag({ dagId: "callbacks", schedule: null, onFailure: (ctx) => note("dag failed " + ctx.run.runId) }, () => {
+export default dag({ dagId: "callbacks", schedule: null, onFailure: async (ctx) => note("dag failed " + ctx.run.runId + " of " + (await ctx.connection("store")).host) }, () => {
   task({ taskId: "good", onSuccess: () => note("good success"), onExecute: () => note("good execute") }, async () => note("good runs"))();
   task({ taskId: "bad", retries: 1, retryDelay: { seconds: 0.1 }, onRetry: () => note("bad retry"), onFailure: () => note("bad failure") }, async () => { throw new Error("no"); })();
 });`,
   });
   const { runId } = await run("callbacks");
-  await expect.poll(() => readFileSync(trace, "utf8"), { timeout: 10_000 }).toContain(`dag failed ${runId}`);
+  await expect.poll(() => readFileSync(trace, "utf8"), { timeout: 10_000 }).toContain(`dag failed ${runId} of db`);
   const lines = readFileSync(trace, "utf8").trim().split("\n");
   expect(lines.filter((line) => line.startsWith("good"))).toEqual(["good execute", "good runs", "good success"]);
   expect(lines.filter((line) => line.startsWith("bad"))).toEqual(["bad retry", "bad failure"]);

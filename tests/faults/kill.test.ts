@@ -1,241 +1,90 @@
-/**
- * kill -9 of each process in the middle of a run of 500 tasks. The tasks write what they do to a file with appends that
- * cannot tear; afterwards that file is checked against the task instances and their history.
- */
-import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+/** kill -9 of each process in the middle of a run of 500 tasks: nothing is lost, nothing is done twice. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findPackageRoot, sleep } from "../../src/platform/index.ts";
-import { type Engine, startEngine } from "../support/engine.ts";
-import { type OwnServer, startOwnServer, urlOf } from "../support/own-server.ts";
+import { type Grid, startGrid } from "../support/grid-run.ts";
 
 const LAYERS = 10;
 const WIDTH = 50;
-const FAST = {
-  BARAM__SCHEDULER__SCHEDULER_HEARTBEAT_SEC: "0.5",
-  BARAM__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD: "2",
-  BARAM__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL: "0.5",
-  BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: "0.5",
-  BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT: "4",
-  BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL: "0.5",
-  BARAM__CORE__PARALLELISM: "6",
-};
 
-let own: OwnServer;
-let engine: Engine;
-let trace: string;
-let schedulers: ChildProcess[] = [];
-
+let grid: Grid;
 beforeEach(async () => {
-  own = await startOwnServer();
-  engine = await startEngine({ database: own, withScheduler: false, environment: FAST });
-  trace = join(engine.home, "trace.ndjson");
-  writeFileSync(trace, "");
-  await engine.load({
-    "grid.ts": `
-import { appendFileSync } from "node:fs";
-import { dag, task } from "baram";
-// Each task waits for three of the layer above it.
-dag({ dagId: "grid", schedule: null, maxActiveTasks: 64, defaultArgs: { retries: 20, retryDelay: { seconds: 0.1 } } }, () => {
-  let above: any[] = [];
-  for (let layer = 0; layer < ${LAYERS}; layer++) {
-    above = Array.from({ length: ${WIDTH} }, (_, at) => {
-      const node = task({ taskId: "t" + layer + "_" + at }, async (ctx) => {
-        const note = (what: string) => appendFileSync(${JSON.stringify(trace)}, JSON.stringify({ what, task: ctx.ti.taskId, attempt: ctx.ti.tryNumber, pid: process.pid, at: Date.now() }) + "\\n");
-        note("start");
-        await new Promise((r) => setTimeout(r, 20));
-        note("end");
-        return ctx.ti.tryNumber;
-      })();
-      for (const offset of [0, 1, 2]) above[(at + offset) % ${WIDTH}]?.before(node);
-      return node;
-    });
-  }
-});`,
-  });
+  grid = await startGrid({ layers: LAYERS, width: WIDTH });
 }, 60_000);
-
-afterEach(async () => {
-  for (const child of schedulers) if (child.exitCode === null && child.signalCode === null) await end(child);
-  schedulers = [];
-  await engine?.stop();
-}, 60_000);
-
-function startScheduler(): ChildProcess {
-  const child = spawn(process.execPath, [join(findPackageRoot(), "tests", "support", "child-role.mjs"), "scheduler"], {
-    env: {
-      ...process.env,
-      ...FAST,
-      BARAM_HOME: engine.home,
-      BARAM__CORE__DAGS_FOLDER: engine.config.core.dags_folder,
-      BARAM__DATABASE__URL: urlOf(own.address),
-      BARAM__API__BASE_URL: engine.apiUrl,
-      BARAM__LOGGING__LOGGING_LEVEL: "error",
-    },
-    stdio: ["ignore", "inherit", process.env.BARAM_TEST_LOG ? "inherit" : "ignore"],
-  });
-  schedulers.push(child);
-  return child;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  const gone = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGTERM");
-  await Promise.race([gone, sleep(20_000)]);
-}
-
-/** Pids of this engine's processes of one kind, found by what their environment and command line say. */
-function pidsOf(kind: "runner" | "supervisor"): number[] {
-  const entry = kind === "runner" ? "worker/runner/entry.js" : "main/local-supervisor.js";
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        if (!readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(entry)) return false;
-        // Only our own: a descendant of a scheduler that this test started.
-        for (let at = pid; at > 1; ) {
-          if (schedulers.some((one) => one.pid === at)) return true;
-          at = Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${at}/stat`, "utf8"))?.[1] ?? 0);
-        }
-      } catch {
-        // ended in between
-      }
-      return false;
-    });
-}
-
-async function doneCount(runId: string): Promise<number> {
-  const { rows } = await engine.store.query<{ n: number }>(
-    "select count(*)::int as n from task_instance where run_id = $1 and state = 'success'",
-    [runId],
-  );
-  return rows[0]?.n ?? 0;
-}
-
-/** Waits until the run is between two shares of its tasks, so that a fault hits the middle of it. */
-async function untilDone(runId: string, count: number): Promise<void> {
-  await expect.poll(() => doneCount(runId), { timeout: 60_000, interval: 10 }).toBeGreaterThanOrEqual(count);
-}
-
-type Line = { what: "start" | "end"; task: string; attempt: number; pid: number; at: number };
-
-async function check(runId: string): Promise<{ attempts: number }> {
-  const lines = readFileSync(trace, "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Line);
-  const { rows: instances } = await engine.store.query<{ taskId: string; state: string; attempt: number; value: number }>(
-    `select ti.task_id as "taskId", ti.state, ti.try_number as attempt, x.value from task_instance ti
-       left join xcom x on x.dag_run_id = ti.dag_run_id and x.task_id = ti.task_id and x.key = 'return_value' where ti.run_id = $1`,
-    [runId],
-  );
-  const { rows: history } = await engine.store.query<{ taskId: string; attempt: number; state: string }>(
-    `select task_id as "taskId", try_number as attempt, state from task_instance_history where run_id = $1`,
-    [runId],
-  );
-  expect(instances).toHaveLength(LAYERS * WIDTH);
-  const startOf = new Map<string, Line>();
-  const endOf = new Map<string, Line>();
-  for (const line of lines) {
-    const key = `${line.task}#${line.attempt}`;
-    const seen = line.what === "start" ? startOf : endOf;
-    expect(seen.has(key), `${line.what} of ${key} stands in the file twice`).toBe(false);
-    seen.set(key, line);
-  }
-  const known = new Set([...instances, ...history].map((one) => `${one.taskId}#${one.attempt}`));
-  for (const key of startOf.keys()) expect(known.has(key), `${key} ran, but the database does not know of it`).toBe(true);
-  const acceptedEnd = new Map<string, number>();
-  for (const one of instances) {
-    const key = `${one.taskId}#${one.attempt}`;
-    expect(one.state, key).toBe("success");
-    expect(endOf.has(key), `${key} is a success that never ended`).toBe(true);
-    // The one that wrote is the one that was accepted.
-    expect(one.value, `the XCom of ${key}`).toBe(one.attempt);
-    expect(
-      history
-        .filter((old) => old.taskId === one.taskId)
-        .map((old) => old.attempt)
-        .sort((a, b) => a - b),
-    ).toEqual(Array.from({ length: one.attempt - 1 }, (_, at) => at + 1));
-    acceptedEnd.set(one.taskId, endOf.get(key)?.at ?? 0);
-  }
-  for (const line of startOf.values()) {
-    const [, layer, at] = /^t(\d+)_(\d+)$/.exec(line.task) ?? [];
-    if (Number(layer) === 0) continue;
-    // Node (layer, at) waits for (layer - 1, at - offset).
-    for (const offset of [0, 1, 2]) {
-      const up = `t${Number(layer) - 1}_${(Number(at) + offset) % WIDTH}`;
-      expect(line.at, `${line.task} started before ${up} ended`).toBeGreaterThanOrEqual(
-        acceptedEnd.get(up) ?? Number.POSITIVE_INFINITY,
-      );
-    }
-  }
-  const { rows: leftovers } = await engine.store.query(
-    "select 1 from task_instance where state in ('queued', 'running', 'restarting')",
-  );
-  expect(leftovers).toHaveLength(0);
-  return { attempts: startOf.size };
-}
+afterEach(() => grid.stop(), 60_000);
 
 test("kill -9 of the scheduler, three times: another takes over, nothing is lost or done twice", async () => {
-  let scheduler = startScheduler();
-  const runId = await engine.trigger("grid");
+  let scheduler = grid.startRole("scheduler");
+  const runId = await grid.engine.trigger("grid");
   for (const share of [0.2, 0.4, 0.6]) {
-    await untilDone(runId, LAYERS * WIDTH * share);
+    await grid.untilDone(runId, LAYERS * WIDTH * share);
     scheduler.kill("SIGKILL");
-    scheduler = startScheduler();
+    scheduler = grid.startRole("scheduler");
   }
-  expect(await engine.finished("grid", runId, 90_000)).toBe("success");
-  await check(runId);
+  expect(await grid.engine.finished("grid", runId, 90_000)).toBe("success");
+  await grid.check(runId);
+}, 150_000);
+
+test("two schedulers share the run; one is killed with kill -9 in the middle, and the other finishes alone", async () => {
+  const killed = grid.startRole("scheduler");
+  grid.startRole("scheduler");
+  const runId = await grid.engine.trigger("grid");
+  await grid.untilDone(runId, LAYERS * WIDTH * 0.4);
+  const { rows: sharing } = await grid.engine.store.query<{ n: number }>(
+    "select count(distinct queued_by_job_id)::int as n from task_instance",
+  );
+  expect(sharing[0]?.n, "one scheduler did all of it").toBe(2);
+  killed.kill("SIGKILL");
+  expect(await grid.engine.finished("grid", runId, 90_000)).toBe("success");
+  await grid.check(runId);
+  const { rows: jobs } = await grid.engine.store.query("select state from job where job_type = 'SchedulerJob' order by state");
+  expect(jobs).toEqual([{ state: "failed" }, { state: "running" }]);
 }, 150_000);
 
 test("kill -9 of runners: their tries fail with how they died, and are tried again", async () => {
-  startScheduler();
-  const runId = await engine.trigger("grid");
+  grid.startRole("scheduler");
+  const runId = await grid.engine.trigger("grid");
   let killed = 0;
   for (const share of [0.15, 0.3, 0.45, 0.6, 0.75]) {
-    await untilDone(runId, LAYERS * WIDTH * share);
-    for (const pid of pidsOf("runner")) {
+    await grid.untilDone(runId, LAYERS * WIDTH * share);
+    for (const pid of grid.pidsOf("runner")) {
       process.kill(pid, "SIGKILL");
       killed++;
     }
   }
-  expect(await engine.finished("grid", runId, 90_000)).toBe("success");
+  expect(await grid.engine.finished("grid", runId, 90_000)).toBe("success");
   expect(killed).toBeGreaterThan(4);
-  await check(runId);
-  const { rows } = await engine.store.query<{ reason: string }>("select reason from task_instance_history where run_id = $1", [
-    runId,
-  ]);
+  await grid.check(runId);
+  const { rows } = await grid.engine.store.query<{ reason: string }>(
+    "select reason from task_instance_history where run_id = $1",
+    [runId],
+  );
   expect(rows.length, "no kill hit a running try").toBeGreaterThan(0);
   for (const row of rows) expect(row.reason).toMatch(/SIGKILL|task's process ended/);
 }, 150_000);
 
 test("kill -9 of the supervisor: a new one is started, its tries are reported lost and tried again", async () => {
-  startScheduler();
-  const runId = await engine.trigger("grid");
+  grid.startRole("scheduler");
+  const runId = await grid.engine.trigger("grid");
   for (const share of [0.2, 0.5, 0.7]) {
-    await untilDone(runId, LAYERS * WIDTH * share);
-    const [pid] = pidsOf("supervisor");
+    await grid.untilDone(runId, LAYERS * WIDTH * share);
+    const [pid] = grid.pidsOf("supervisor");
     expect(pid).toBeDefined();
     process.kill(pid ?? 0, "SIGKILL");
-    await expect.poll(() => pidsOf("supervisor").filter((one) => one !== pid).length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => grid.pidsOf("supervisor").filter((one) => one !== pid).length, { timeout: 10_000 }).toBe(1);
   }
-  expect(await engine.finished("grid", runId, 90_000)).toBe("success");
-  await check(runId);
+  expect(await grid.engine.finished("grid", runId, 90_000)).toBe("success");
+  await grid.check(runId);
 }, 150_000);
 
 test("kill -9 of PostgreSQL: every role waits it out, and what was acknowledged is there", async () => {
-  startScheduler();
-  const runId = await engine.trigger("grid");
+  grid.startRole("scheduler");
+  const runId = await grid.engine.trigger("grid");
   for (const share of [0.3, 0.6]) {
-    await untilDone(runId, LAYERS * WIDTH * share);
-    const pid = own.server.pid();
+    await grid.untilDone(runId, LAYERS * WIDTH * share);
+    const pid = grid.own.server.pid();
     expect(pid).not.toBeNull();
     process.kill(pid ?? 0, "SIGKILL");
-    await expect.poll(() => own.server.pid(), { timeout: 20_000 }).not.toBe(pid);
+    await expect.poll(() => grid.own.server.pid(), { timeout: 20_000 }).not.toBe(pid);
   }
-  expect(await engine.finished("grid", runId, 90_000)).toBe("success");
-  await check(runId);
+  expect(await grid.engine.finished("grid", runId, 90_000)).toBe("success");
+  await grid.check(runId);
 }, 150_000);

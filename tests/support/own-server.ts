@@ -5,18 +5,18 @@ import { silentLogger } from "../../src/platform/index.ts";
 import { type EmbeddedServer, migrate, openStore, type Store, startEmbeddedServer } from "../../src/store/index.ts";
 import type { TestDatabase } from "./database.ts";
 
-export type OwnServer = TestDatabase & { server: EmbeddedServer };
+export type OwnServer = TestDatabase & {
+  readonly server: EmbeddedServer;
+  /** Shuts the server down, does `work` while it is away, and starts it again. */
+  awayWhile(work: () => Promise<void>): Promise<void>;
+};
 
 /** A PostgreSQL of the test's own, with full durability, that it may kill; it is started again by its watchdog. */
 export async function startOwnServer(): Promise<OwnServer> {
   const home = mkdtempSync(join(tmpdir(), "baram-server-"));
-  const server = await startEmbeddedServer({
-    home,
-    password: "test",
-    logger: silentLogger,
-    takeOver: true,
-    settings: ["max_connections=100"],
-  });
+  const settings = ["max_connections=100"];
+  const launch = () => startEmbeddedServer({ home, password: "test", logger: silentLogger, takeOver: true, settings });
+  let server = await launch();
   const stores: Store[] = [];
   const open = () => {
     const store = openStore({
@@ -32,7 +32,14 @@ export async function startOwnServer(): Promise<OwnServer> {
   const store = open();
   await migrate(store, silentLogger);
   return {
-    server,
+    get server() {
+      return server;
+    },
+    async awayWhile(work) {
+      await server.stop();
+      await work();
+      server = await launch();
+    },
     address: server.address,
     store,
     open,

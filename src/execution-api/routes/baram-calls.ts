@@ -76,7 +76,9 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
 
   app.post("/baram/callbacks/:id/start", async (c) => {
     const id = await callbackOf(c.req.param("id"), readBearer(c));
-    return c.json({ request: await beginCallback(store, id) });
+    const request = await beginCallback(store, id);
+    // For what the callback asks on its way; as it is no try, every write of a try's is refused to it.
+    return c.json({ request, token: await tokens.sign("baram:task", { subject: id }, options.tokenTtlSec) });
   });
 
   app.post("/baram/callbacks/:id/end", async (c) => {

@@ -199,12 +199,12 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   }
 
   async function startCallback(attempt: Attempt, modulePath: string): Promise<void> {
-    const { request, token } = await client.post<{ request: CallbackRequest; token?: string }>(
+    const { request, token } = await client.post<{ request: CallbackRequest; token: string }>(
       `baram/callbacks/${attempt.id}/start`,
       {},
       attempt.token,
     );
-    if (token) attempt.token = token;
+    attempt.token = token;
     attempt.state = "running";
     attempt.runner.send({ type: "callback", modulePath, request });
     limitCallbacks(attempt);
@@ -334,7 +334,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     if (attempt.state === "over") return;
     attempt.state = "over";
     await client
-      .post(`baram/callbacks/${attempt.id}/end`, { state }, attempt.token)
+      .post(`baram/callbacks/${attempt.id}/end`, { state }, attempt.workload.token)
       .catch((error: Error) => logger.warn({ error: error.message }, "the end of a callback could not be reported"));
     await attempt.log.flush();
     attempts.delete(attempt.id);

@@ -1,0 +1,166 @@
+import pg from "pg";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
+import { createGate } from "../../tests/support/scheduler-rig.ts";
+import { silentLogger } from "../platform/index.ts";
+import { type Db, type Listener, openStore, type Store } from "./index.ts";
+
+let database: TestDatabase;
+let store: Store;
+const listeners: Listener[] = [];
+beforeEach(async () => {
+  database = await createTestDatabase();
+  store = database.open();
+  await store.query("create table thing (id int primary key, n int not null)");
+  await store.query("insert into thing values (1, 0), (2, 0)");
+});
+afterEach(async () => {
+  await Promise.all(listeners.splice(0).map((one) => one.close()));
+  await database.drop();
+});
+
+const values = async () => (await store.query<{ n: number }>("select n from thing order by id")).rows.map((row) => row.n);
+const backendOf = async (tx: Db) => (await tx.query<{ pid: number }>("select pg_backend_pid() as pid")).rows[0]?.pid ?? 0;
+const terminate = (pid: number) => database.store.query("select pg_terminate_backend($1, 5000)", [pid]);
+const idleInPool = () => store.pool.idleCount === store.pool.totalCount && store.pool.waitingCount === 0;
+
+test("two transactions that deadlock are run again and both stand", async () => {
+  const other = database.open();
+  const gates = [createGate(), createGate()] as const;
+  let attempts = 0;
+  const addIn = (db: Store, order: readonly [number, number], gate: (typeof gates)[0]) => {
+    let isFirst = true;
+    return db.transaction(async (tx) => {
+      attempts++;
+      await tx.query("update thing set n = n + 1 where id = $1", [order[0]]);
+      if (isFirst) {
+        isFirst = false;
+        await gate.pass();
+      }
+      await tx.query("update thing set n = n + 1 where id = $1", [order[1]]);
+    });
+  };
+  const both = Promise.all([addIn(store, [1, 2], gates[0]), addIn(other, [2, 1], gates[1])]);
+  // Each has its first row before either asks for its second.
+  await Promise.all(gates.map((gate) => gate.entered));
+  for (const gate of gates) gate.open();
+  await both;
+  expect(attempts, "there was no deadlock").toBeGreaterThan(2);
+  expect(await values()).toEqual([2, 2]);
+});
+
+test("serialization failures are run again until they pass", async () => {
+  const other = database.open();
+  let attempts = 0;
+  const add = (db: Store) =>
+    db.transaction(async (tx) => {
+      attempts++;
+      await tx.query("set transaction isolation level serializable");
+      const n = (await tx.query<{ n: number }>("select n from thing where id = 1")).rows[0]?.n ?? 0;
+      await tx.query("update thing set n = $1 where id = 1", [n + 1]);
+    });
+  await Promise.all(Array.from({ length: 12 }, (_, at) => add(at % 2 === 0 ? store : other)));
+  expect((await values())[0]).toBe(12);
+  expect(attempts).toBeGreaterThan(12);
+});
+
+test("a backend that is terminated in the middle: the transaction runs again from its start and counts once", async () => {
+  let attempts = 0;
+  await store.transaction(async (tx) => {
+    attempts++;
+    await tx.query("update thing set n = n + 1 where id = 1");
+    if (attempts === 1) await terminate(await backendOf(tx));
+    await tx.query("update thing set n = n + 1 where id = 2");
+  });
+  expect(attempts).toBe(2);
+  expect(await values()).toEqual([1, 1]);
+  await expect.poll(idleInPool).toBe(true);
+});
+
+test("a backend that is terminated before its COMMIT: the transaction runs again and counts once", async () => {
+  let attempts = 0;
+  await store.transaction(async (tx) => {
+    attempts++;
+    await tx.query("update thing set n = n + 1 where id = 1");
+    if (attempts === 1) await terminate(await backendOf(tx));
+  });
+  expect(attempts).toBe(2);
+  expect(await values()).toEqual([1, 0]);
+});
+
+test("a plain statement outlasts a terminated backend", async () => {
+  const pid = await backendOf(store);
+  const slow = store.query("select pg_sleep(0.5), 7 as n");
+  await expect
+    .poll(
+      async () => (await database.store.query("select 1 from pg_stat_activity where pid = $1 and state = 'active'", [pid])).rows,
+    )
+    .toHaveLength(1);
+  await terminate(pid);
+  expect((await slow).rows[0]).toMatchObject({ n: 7 });
+});
+
+test("an error of the work rolls back, comes out as it is, and gives the connection back", async () => {
+  for (let at = 0; at < 30; at++) {
+    const failing = store.transaction(async (tx) => {
+      await tx.query("update thing set n = 99");
+      throw new Error("on purpose");
+    });
+    await expect(failing).rejects.toThrow("on purpose");
+    await expect(store.transaction((tx) => tx.query("select * from no_such_table"))).rejects.toMatchObject({ code: "42P01" });
+  }
+  expect(await values()).toEqual([0, 0]);
+  expect(store.pool.totalCount).toBeLessThanOrEqual(8);
+  await expect.poll(idleInPool).toBe(true);
+});
+
+test("terminating every backend under load loses nothing and leaks nothing", async () => {
+  const work = Array.from({ length: 60 }, () => store.transaction((tx) => tx.query("update thing set n = n + 1 where id = 1")));
+  for (let round = 0; round < 3; round++) {
+    await database.store.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+    );
+  }
+  await Promise.all(work);
+  // A lost answer to COMMIT may count one twice: this work does not guard its writes.
+  expect((await values())[0]).toBeGreaterThanOrEqual(60);
+  expect(store.pool.totalCount).toBeLessThanOrEqual(8);
+  await expect.poll(idleInPool).toBe(true);
+});
+
+test("a server that stays away: database_unavailable after the retry window, without the password", async () => {
+  const address = { ...database.address, host: "127.0.0.1", port: 1, password: "hunter22" };
+  const lost = openStore({ address, poolSize: 1, retryWindowMs: 200, applicationName: "test", logger: silentLogger });
+  const error = await lost.query("select 1").catch((fault: Error) => fault);
+  expect(error).toMatchObject({ code: "database_unavailable" });
+  expect(String(error)).not.toContain("hunter22");
+  await lost.close();
+});
+
+test("listen hears notifications, connects again after its backend is terminated, and says so with null", async () => {
+  const heard: (string | null)[] = [];
+  listeners.push(store.listen("baram test", (payload) => heard.push(payload)));
+  const notify = (payload: string) => database.store.query("select pg_notify('baram test', $1)", [payload]);
+  await expect.poll(() => heard).toEqual([null]);
+  await notify("one");
+  await expect.poll(() => heard).toEqual([null, "one"]);
+  await database.store.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%'`,
+  );
+  await expect.poll(() => heard, { timeout: 5_000 }).toEqual([null, "one", null]);
+  await notify("two");
+  await expect.poll(() => heard).toEqual([null, "one", null, "two"]);
+});
+
+test("a listener that is closed at once, or while it cannot connect, ends", async () => {
+  await store.listen("a", () => {}).close();
+  const address = { ...database.address, host: "127.0.0.1", port: 1 };
+  const lost = openStore({ address, poolSize: 1, retryWindowMs: 0, applicationName: "test", logger: silentLogger });
+  await lost.listen("a", () => {}).close();
+  await lost.close();
+});
+
+test("bigint keys come as numbers", async () => {
+  expect((await store.query<{ n: number }>("select 9007199254740991::bigint as n")).rows[0]?.n).toBe(9_007_199_254_740_991);
+  expect(pg.types.getTypeParser(pg.types.builtins.INT8)("5")).toBe(5);
+});

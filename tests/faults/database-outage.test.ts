@@ -1,0 +1,112 @@
+/** PostgreSQL is away for 15 s in the middle of a run of 200 tasks: every role outlasts it, and the run ends right. */
+import type { ChildProcess } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readJwtSecret } from "../../src/config/index.ts";
+import { createTokens, sleep } from "../../src/platform/index.ts";
+import { type Grid, startGrid } from "../support/grid-run.ts";
+
+const LAYERS = 4;
+const WIDTH = 50;
+const OUTAGE_MS = 15_000;
+
+let grid: Grid;
+let roles: ChildProcess[] = [];
+let apiUrl = "";
+beforeEach(async () => {
+  grid = await startGrid({ layers: LAYERS, width: WIDTH });
+  const port = await freePort();
+  apiUrl = `http://127.0.0.1:${port}`;
+  const environment = { BARAM__API__PORT: String(port), BARAM__API__BASE_URL: apiUrl };
+  roles = ["api-server", "scheduler", "dag-processor"].map((role) => grid.startRole(role, environment));
+  await expect
+    .poll(
+      () =>
+        fetch(`${apiUrl}/api/v2/version`).then(
+          (answer) => answer.status,
+          () => null,
+        ),
+      { timeout: 20_000 },
+    )
+    .toBe(200);
+}, 60_000);
+afterEach(() => grid.stop(), 60_000);
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const bound = server.address();
+      server.close(() => resolve(typeof bound === "object" && bound ? bound.port : 0));
+    });
+  });
+}
+
+/** Asks the API for something that stands in the database, until told to stop; returns the statuses it gave. */
+function keepAsking(token: string): { stop(): Promise<number[]> } {
+  const statuses: number[] = [];
+  let asking = true;
+  const loop = (async () => {
+    while (asking) {
+      const answer = await fetch(`${apiUrl}/api/v2/dags/grid`, { headers: { authorization: `Bearer ${token}` } });
+      await answer.text();
+      statuses.push(answer.status);
+      await sleep(50);
+    }
+  })();
+  return {
+    async stop() {
+      asking = false;
+      await loop;
+      return statuses;
+    },
+  };
+}
+
+async function runThrough(outage: () => Promise<void>): Promise<number[]> {
+  const tokens = createTokens(readJwtSecret(grid.engine.config));
+  const asking = keepAsking(await tokens.sign("baram:user", { subject: "admin", role: "admin" }, 600));
+  const runId = await grid.engine.trigger("grid");
+  await grid.untilDone(runId, LAYERS * WIDTH * 0.3);
+  const pids = roles.map((role) => role.pid);
+  await outage();
+  expect(await grid.engine.finished("grid", runId, 90_000)).toBe("success");
+  await grid.check(runId);
+  expect(roles.map((role) => ({ code: role.exitCode, signal: role.signalCode }))).toEqual(
+    roles.map(() => ({ code: null, signal: null })),
+  );
+  expect(roles.map((role) => role.pid)).toEqual(pids);
+  const statuses = await asking.stop();
+  expect(statuses.at(-1)).toBe(200);
+  return statuses;
+}
+
+/** The server and all its backends, which have process groups of their own. */
+function serverPids(): number[] {
+  const postmaster = grid.own.server.pid() ?? 0;
+  const children = readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${name}/stat`, "utf8"))?.[1]) === postmaster;
+    } catch {
+      return false;
+    }
+  });
+  return [postmaster, ...children.map(Number)];
+}
+
+test("a PostgreSQL that is shut down and started again 15 s later: the API answers 503 meanwhile, no role ends", async () => {
+  const statuses = await runThrough(() => grid.own.awayWhile(() => sleep(OUTAGE_MS)));
+  expect(statuses).toContain(503);
+  expect(statuses.filter((status) => status !== 200 && status !== 503)).toEqual([]);
+}, 150_000);
+
+test("a PostgreSQL that stands still for 15 s (SIGSTOP): no request fails otherwise than with 503, no role ends", async () => {
+  const statuses = await runThrough(async () => {
+    const pids = serverPids();
+    expect(pids.length).toBeGreaterThan(5);
+    for (const pid of pids) process.kill(pid, "SIGSTOP");
+    await sleep(OUTAGE_MS);
+    for (const pid of pids) process.kill(pid, "SIGCONT");
+  });
+  expect(statuses.filter((status) => status !== 200 && status !== 503)).toEqual([]);
+}, 150_000);
