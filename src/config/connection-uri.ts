@@ -13,7 +13,7 @@ export function parseConnection(connId: string, text: string): Connection {
 
 function fromUri(connId: string, text: string): Connection {
   const parts =
-    /^([A-Za-z][A-Za-z0-9+._-]*):\/\/(?:([^:@/?#]*)(?::([^@/?#]*))?@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?(?:\/([^?#]*))?(?:\?(.*))?$/.exec(
+    /^([A-Za-z][A-Za-z0-9+._-]*):\/\/(?:([^:@/?#]*)(?::([^@/?#]*))?@)?(\[[^\]]*\]|[^:@/?#]*)(?::(\d+))?(?:\/([^?#]*))?(?:\?(.*))?$/.exec(
       text,
     );
   if (!parts)
@@ -67,8 +67,7 @@ function fromJson(connId: string, text: string): Connection {
     if (value !== null && typeof value !== "string") throw invalid(connId, `${name} must be a string`);
     return value;
   };
-  const extra =
-    typeof values.extra === "string" ? objectOf(connId, values.extra, "its extra") : ((values.extra ?? {}) as JsonObject);
+  const extra = values.extra ?? {};
   return {
     connId,
     connType: values.connType,
@@ -78,7 +77,7 @@ function fromJson(connId: string, text: string): Connection {
     login: text_("login"),
     password: text_("password"),
     port: values.port === undefined || values.port === null ? null : portOf(connId, Number(values.port)),
-    extra,
+    extra: objectOf(connId, typeof extra === "string" ? extra : JSON.stringify(extra), "its extra"),
   };
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BaramError } from "../platform/index.ts";
 import type { Config } from "./load.ts";
@@ -30,14 +30,23 @@ export function readJwtSecret(config: Config): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-/** Reads a secret of this installation; the first process to ask makes it (mode 0600, exclusive, so racing processes agree). */
+/**
+ * Reads a secret of this installation; the first process to ask makes it (mode 0600). It is written beside its place and
+ * linked there, which fails if another was faster: racing processes agree, and none reads a file that is still empty.
+ */
 export function readOrMake(home: string, name: string, make: () => string): string {
   const path = join(home, name);
   mkdirSync(home, { recursive: true });
-  try {
-    writeFileSync(path, `${make()}\n`, { mode: 0o600, flag: "wx" });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  if (!existsSync(path)) {
+    const made = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
+    try {
+      writeFileSync(made, `${make()}\n`, { mode: 0o600, flag: "wx" });
+      linkSync(made, path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    } finally {
+      rmSync(made, { force: true });
+    }
   }
   return readFileSync(path, "utf8").trim();
 }

@@ -48,7 +48,7 @@ export function loadConfig(environment: Environment = process.env, cwd: string =
   return withAbsolutePaths(config);
 }
 
-function variableFor(section: string, name: string): string {
+export function variableFor(section: string, name: string): string {
   return `BARAM__${section}__${name}`.toUpperCase();
 }
 
@@ -85,6 +85,15 @@ function refuseUnknownNames(file: Record<string, Record<string, unknown>>, envir
     Object.entries(OPTIONS).flatMap(([section, names]) => Object.keys(names).map((name) => variableFor(section, name))),
   );
   for (const [section, names] of Object.entries(file)) {
+    if (!Object.hasOwn(OPTIONS, section)) throw unknownOption(`[${section}] in ${path}`);
+    if (typeof names !== "object" || names === null || Array.isArray(names))
+      throw new BaramError(
+        "config_invalid",
+        `"${section}" in ${path} must be a section: write [${section}] and its options below.`,
+        {
+          section,
+        },
+      );
     for (const name of Object.keys(names)) {
       if (!known.has(variableFor(section, name))) throw unknownOption(`[${section}] ${name} in ${path}`);
     }
@@ -119,7 +128,7 @@ function parseValue(spec: OptionSpec, raw: unknown, where: string): string | num
     if (spec.values && !spec.values.includes(raw)) return refuse(`one of ${spec.values.join(", ")}`);
     return raw;
   }
-  const number = typeof raw === "number" ? raw : Number(String(raw).trim() || "x");
+  const number = typeof raw === "number" ? raw : typeof raw === "string" ? Number(raw.trim() || "x") : Number.NaN;
   const unit = spec.unit ? ` (${spec.unit})` : "";
   if (!Number.isFinite(number)) return refuse(`a number${unit}`);
   if (spec.kind === "int" && !Number.isInteger(number)) return refuse(`a whole number${unit}`);

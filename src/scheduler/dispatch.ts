@@ -1,6 +1,4 @@
 import type { ExecuteTask } from "../contracts/index.ts";
-import type { Executor } from "../executors/index.ts";
-import type { Tokens } from "../platform/index.ts";
 import {
   type Candidate,
   lockQueued,
@@ -62,7 +60,7 @@ export async function dispatch(
     };
   });
   await resources.pause("after-queue-commit");
-  await handOver(result.queued, executors, resources.tokens);
+  await handOver(resources, result.queued);
   if (!result.busy) limbo.clear();
   return { queued: result.queued.length, busy: result.busy };
 }
@@ -105,24 +103,21 @@ export function choose(
   return { chosen, heldByTask };
 }
 
-async function handOver(
-  queued: readonly QueuedInstance[],
-  executors: ReadonlyMap<string, Executor>,
-  tokens: Tokens,
-): Promise<void> {
+async function handOver(resources: SchedulerResources, queued: readonly QueuedInstance[]): Promise<void> {
   if (queued.length === 0) return;
   // RETURNING keeps no order; executors take the most important first.
   const ordered = [...queued].sort((a, b) => b.priorityWeight - a.priorityWeight);
   const byExecutor = new Map<string, ExecuteTask[]>();
   for (const row of ordered) {
     const list = byExecutor.get(row.executor) ?? [];
-    list.push(await workloadOf(row, tokens));
+    list.push(await workloadOf(resources, row));
     byExecutor.set(row.executor, list);
   }
-  for (const [name, workloads] of byExecutor) executors.get(name)?.queue(workloads);
+  for (const [name, workloads] of byExecutor) resources.executors.get(name)?.queue(workloads);
 }
 
-async function workloadOf(row: QueuedInstance, tokens: Tokens): Promise<ExecuteTask> {
+async function workloadOf({ store, dags, tokens }: SchedulerResources, row: QueuedInstance): Promise<ExecuteTask> {
+  const { graph } = await dags.get(store, row.versionId);
   return {
     type: "ExecuteTask",
     token: await tokens.sign("baram:workload", { subject: row.id }, null),
@@ -136,7 +131,7 @@ async function workloadOf(row: QueuedInstance, tokens: Tokens): Promise<ExecuteT
       poolSlots: row.poolSlots,
       queue: row.queue,
       priorityWeight: row.priorityWeight,
-      executorConfig: {},
+      executorConfig: graph.tasks[graph.indexOf.get(row.taskId) ?? -1]?.executorConfig ?? {},
     },
     moduleHash: row.moduleHash,
     logPath: logPathOf(row),

@@ -20,10 +20,17 @@ export function createFolderLogStore(folder: string): LogStore {
       if (!handle) return { lines: null, offset, isEnd: true };
       try {
         const { size } = await handle.stat();
-        const buffer = Buffer.alloc(Math.max(0, Math.min(maxBytes, size - offset)));
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset);
-        // Only whole lines: the writer may be in the middle of one.
-        const end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1;
+        let buffer = Buffer.alloc(0);
+        let bytesRead = 0;
+        let end = 0;
+        // Only whole lines: the writer may be in the middle of one. A line longer than the page makes the page longer.
+        for (let room = Math.max(1, maxBytes); end === 0 && offset + bytesRead < size; room *= 2) {
+          buffer = Buffer.alloc(Math.min(room, size - offset));
+          ({ bytesRead } = await handle.read(buffer, 0, buffer.length, offset));
+          if (bytesRead < buffer.length) break;
+          end = buffer.lastIndexOf(10) + 1;
+        }
+        if (end === 0) end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1;
         const lines = buffer
           .subarray(0, end)
           .toString("utf8")

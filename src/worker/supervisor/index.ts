@@ -1,1 +1,2 @@
-export { createSupervisor, type Supervisor, type SupervisorEvents, type SupervisorOptions } from "./supervisor.ts";
+export type { SupervisorOptions } from "./options.ts";
+export { createSupervisor, type Supervisor, type SupervisorEvents } from "./supervisor.ts";

@@ -1,37 +1,17 @@
 import { hostname, userInfo } from "node:os";
-import type { CallbackRequest, ExecuteTask, HeartbeatAnswer, Outcome, Workload } from "../../contracts/index.ts";
+import type { CallbackRequest, ExecuteTask, Outcome, Workload } from "../../contracts/index.ts";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { createLogWriter } from "../../task-logs/index.ts";
 import { type FromRunner, OUTPUT_END } from "../wire/index.ts";
 import { ApiRefusal, createApiClient } from "./api-client.ts";
 import { type Attempt, contextForRunner, forwardCall, idOf, maskOutcome, newMasker, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
+import type { SupervisorOptions } from "./options.ts";
 import { createRunnerPool } from "./runner-pool.ts";
 import type { Runner } from "./runner-process.ts";
-
-export type SupervisorOptions = {
-  /** The execution API, e.g. http://127.0.0.1:8080/execution. */
-  apiUrl: string;
-  concurrency: number;
-  runnerEntry: string;
-  /** What a runner's environment is: nothing of Baram's own, no token. */
-  environment: Readonly<Record<string, string>>;
-  cacheFolder: string;
-  resolveFrom: readonly string[];
-  logFolder: string;
-  maxLineBytes: number;
-  maxFileBytes: number;
-  heartbeatSec: number;
-  /** Heartbeats that may fail in a row before the running tries are stopped. */
-  maxFailedHeartbeats: number;
-  killGraceSec: number;
-  retryWindowSec: number;
-  recycleAfterTries: number;
-  recycleMemoryMb: number;
-  idleRunnerSec: number;
-  freshProcessPerTry: boolean;
-};
+import { createWorkQueue } from "./work-queue.ts";
 
 export type SupervisorEvents = {
   /** The workload is off our hands: reported, or refused by the API. */
@@ -51,8 +31,6 @@ const OUTPUT_GRACE_MS = 500;
 /** How long callbacks may run, a task's own and those the platform owes; below the time after which one counts as lost. */
 const CALLBACK_LIMIT_MS = 300_000;
 
-type Queued = { workload: Workload; modulePath: string | null };
-
 /** Runs workloads in warm runner processes and speaks for them to the execution API. Holds their tokens; no user code runs here. */
 export function createSupervisor(options: SupervisorOptions, events: SupervisorEvents, logger: Logger): Supervisor {
   const client = createApiClient(options.apiUrl);
@@ -63,14 +41,13 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     resolveFrom: options.resolveFrom,
     retryWindowMs: 60_000,
   });
-  const queue: Queued[] = [];
+  const queue = createWorkQueue(modules, logger, { ready: () => pump(), failed: (id, reason) => events.notStarted(id, reason) });
   const attempts = new Map<string, Attempt>();
   const byRunner = new Map<Runner, Attempt>();
   const host = hostname();
   const user = userInfo().username;
   let draining = false;
   let pumpTimer: NodeJS.Timeout | null = null;
-  let failedHeartbeats = 0;
 
   const pool = createRunnerPool(
     {
@@ -91,28 +68,38 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       ended: (how) => onRunnerEnded(runner(), how),
     }),
   );
-  const beat = setInterval(() => void heartbeat(), options.heartbeatSec * 1_000);
+  const heartbeat = startHeartbeat({
+    client,
+    logger,
+    sec: options.heartbeatSec,
+    maxFailed: options.maxFailedHeartbeats,
+    running: () =>
+      [...attempts.values()].filter((attempt) => attempt.state === "running" && attempt.workload.type === "ExecuteTask"),
+    onLost(attempt) {
+      attempt.isLost = true;
+      note(attempt, "warn", "the try is no longer this worker's (cleared, marked, timed out or taken for dead); it is stopped");
+      stop(attempt, "TryLostError", "the try was taken away");
+    },
+    onUnreachable(attempt, failed) {
+      note(
+        attempt,
+        "error",
+        `no heartbeat could be delivered ${failed} times in a row; the task is stopped, since another worker may have it by now`,
+      );
+      stop(attempt, "ApiUnreachableError", "the worker could not reach the API for too long");
+    },
+  });
 
   function pump(): void {
     if (pumpTimer) clearTimeout(pumpTimer);
     pumpTimer = null;
-    for (let at = 0; at < queue.length && !draining; ) {
-      const next = queue[at];
-      const runner = next?.modulePath ? pool.take(next.workload.moduleHash, queue.length) : null;
-      if (!next?.modulePath) {
-        at++;
-        continue;
-      }
-      if (!runner) {
-        // Tries of another module may still find their warm runner further down the queue.
-        at = queue.findIndex((one, index) => index > at && one.workload.moduleHash !== next.workload.moduleHash);
-        if (at === -1) break;
-        continue;
-      }
-      queue.splice(at, 1);
-      void start(next.workload, next.modulePath, runner);
+    while (!draining) {
+      const next = queue.next((workload) => pool.take(workload.moduleHash, queue.size()));
+      if (!next) break;
+      void start(next.workload, next.modulePath, next.runner);
     }
-    if (queue.length > 0 && !draining) pumpTimer = setTimeout(pump, 100);
+    // Whether another runner is worth its boot depends on how long those at work take: look again.
+    if (queue.size() > 0 && !draining) pumpTimer = setTimeout(pump, 100);
   }
 
   async function start(workload: Workload, modulePath: string, runner: Runner): Promise<void> {
@@ -354,73 +341,17 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     );
   }
 
-  async function heartbeat(): Promise<void> {
-    const running = [...attempts.values()].filter(
-      (attempt) => attempt.state === "running" && attempt.workload.type === "ExecuteTask",
-    );
-    if (running.length === 0) return;
-    try {
-      const answer = await client.post<HeartbeatAnswer>("baram/heartbeat", {
-        tries: running.map(({ id, token }) => ({ id, token })),
-      });
-      failedHeartbeats = 0;
-      for (const { id, token } of answer.running) {
-        const attempt = attempts.get(id);
-        if (attempt && token) attempt.token = token;
-      }
-      for (const id of answer.lost) {
-        const attempt = attempts.get(id);
-        // It may have ended while the heartbeat was on its way.
-        if (attempt?.state !== "running") continue;
-        attempt.isLost = true;
-        note(attempt, "warn", "the try is no longer this worker's (cleared, marked, timed out or taken for dead); it is stopped");
-        stop(attempt, "TryLostError", "the try was taken away");
-      }
-    } catch (error) {
-      failedHeartbeats++;
-      logger.warn({ error: toError(error).message, failedHeartbeats }, "a heartbeat failed");
-      if (failedHeartbeats < options.maxFailedHeartbeats) return;
-      for (const attempt of running) {
-        note(
-          attempt,
-          "error",
-          `no heartbeat could be delivered ${failedHeartbeats} times in a row; the task is stopped, since another worker may have it by now`,
-        );
-        stop(attempt, "ApiUnreachableError", "the worker could not reach the API for too long");
-      }
-    }
-  }
-
   return {
     accept(workloads) {
       for (const workload of workloads) {
-        const id = idOf(workload);
         // Delivered twice: the first one counts.
-        if (attempts.has(id) || queue.some((one) => idOf(one.workload) === id)) continue;
-        if (draining) {
-          events.notStarted(id, "the worker is shutting down");
-          continue;
-        }
-        const entry: Queued = { workload, modulePath: null };
-        queue.push(entry);
-        modules.pathOf(workload.moduleHash, workload.token).then(
-          (path) => {
-            entry.modulePath = path;
-            pump();
-          },
-          (error: Error) => {
-            const at = queue.indexOf(entry);
-            if (at === -1) return;
-            queue.splice(at, 1);
-            logger.warn({ id, error: error.message }, "a workload's module could not be fetched");
-            events.notStarted(id, error.message);
-          },
-        );
+        if (attempts.has(idOf(workload)) || queue.has(idOf(workload))) continue;
+        if (draining) events.notStarted(idOf(workload), "the worker is shutting down");
+        else queue.add(workload);
       }
     },
     revoke(id) {
-      const at = queue.findIndex((one) => idOf(one.workload) === id);
-      if (at !== -1) queue.splice(at, 1);
+      queue.remove(id);
       const attempt = attempts.get(id);
       if (attempt) {
         attempt.isLost = true;
@@ -429,7 +360,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     },
     async drain(graceMs) {
       draining = true;
-      for (const { workload } of queue.splice(0)) events.notStarted(idOf(workload), "the worker is shutting down");
+      for (const workload of queue.clear()) events.notStarted(idOf(workload), "the worker is shutting down");
       pool.close();
       const deadline = Date.now() + graceMs;
       const isBusy = () => attempts.size > 0 || byRunner.size > 0;
@@ -437,7 +368,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       for (const attempt of attempts.values()) stop(attempt, "WorkerShutdownError", "the worker was shut down");
       const hardDeadline = Date.now() + options.killGraceSec * 1_000 + 5_000;
       while (isBusy() && Date.now() < hardDeadline) await sleep(20);
-      clearInterval(beat);
+      heartbeat.stop();
       if (pumpTimer) clearTimeout(pumpTimer);
       for (const runner of pool.all()) runner.kill();
       client.close();

@@ -1,0 +1,153 @@
+import { fork } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { findPackageRoot } from "../platform/index.ts";
+import { environmentForUserCode, environmentSecrets, loadConfig, OPTIONS, readEncryptionKey, readJwtSecret } from "./index.ts";
+import { variableFor } from "./load.ts";
+import type { OptionSpec } from "./options.ts";
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "baram config "));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const load = (environment: Record<string, string> = {}) => loadConfig({ BARAM_HOME: home, ...environment }, "/somewhere");
+const toml = (text: string) => writeFileSync(join(home, "baram.toml"), text);
+const every = Object.entries(OPTIONS).flatMap(([section, names]) =>
+  Object.entries<OptionSpec>(names).map(([name, spec]) => ({ section, name, spec, variable: variableFor(section, name) })),
+);
+
+/** Values that this option must refuse. */
+function badValues(spec: OptionSpec): string[] {
+  if (spec.kind === "bool") return ["maybe", "2"];
+  if (spec.kind === "string") return spec.values ? ["something-else"] : [];
+  const bad = ["many", "NaN", "Infinity", "1 2"];
+  if (spec.kind === "int") bad.push("1.5");
+  if (spec.min !== undefined) bad.push(String(spec.min - 1));
+  if (spec.max !== undefined) bad.push(String(spec.max + 1));
+  return bad;
+}
+
+test("every bad value of every option is refused with the option's name and what it must be", () => {
+  let count = 0;
+  for (const { spec, variable } of every) {
+    for (const bad of badValues(spec)) {
+      count++;
+      expect(() => load({ [variable]: bad }), `${variable}=${bad}`).toThrow(new RegExp(`^${variable} is .+, but must be .+\\.$`));
+    }
+  }
+  expect(count).toBeGreaterThan(100);
+});
+
+test("a bad value in the file is refused with its section, name and file, also one of the wrong TOML type", () => {
+  toml("[core]\nparallelism = 'many'");
+  expect(() => load()).toThrow("[core] parallelism in baram.toml");
+  toml("[core]\ndags_folder = 7");
+  expect(() => load()).toThrow("[core] dags_folder in baram.toml is 7, but must be a string");
+  toml("[core]\nparallelism = [1]");
+  expect(() => load()).toThrow("[core] parallelism");
+  toml("[core\n");
+  expect(() => load()).toThrow(/baram\.toml is not valid TOML/);
+});
+
+test("unknown options are refused, in the environment and in the file, whatever stands in the section's place", () => {
+  expect(() => load({ BARAM__CORE__PARALELISM: "3" })).toThrow("BARAM__CORE__PARALELISM is not an option");
+  for (const text of ["[core]\nparalelism = 3", "[nowhere]\nx = 1", "parallelism = 3", "core = 3", "[nowhere]"]) {
+    toml(text);
+    expect(() => load(), text).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^config_(unknown_option|invalid)$/) }),
+    );
+  }
+});
+
+test("the environment wins over the file, the file over the default, an empty variable counts as unset", () => {
+  toml("[core]\nparallelism = 5\n[api]\nport = 9000");
+  const config = load({ BARAM__CORE__PARALLELISM: "7", BARAM__API__PORT: "" });
+  expect(config.core.parallelism).toBe(7);
+  expect(config.api.port).toBe(9_000);
+  expect(config.sources).toMatchObject({
+    "core.parallelism": "environment",
+    "api.port": "file",
+    "api.host": "default",
+  });
+});
+
+test("every default is a value that its own option would take", () => {
+  for (const { spec, variable } of every) {
+    if (spec.default !== null) expect(() => load({ [variable]: String(spec.default) }), variable).not.toThrow();
+  }
+});
+
+test("relative paths: BARAM_HOME from the working folder, dags beside it, logs below it", () => {
+  const config = loadConfig({ BARAM_HOME: "inner/.baram" }, "/work/place");
+  expect(config.home).toBe("/work/place/inner/.baram");
+  expect(config.core.dags_folder).toBe("/work/place/inner/dags");
+  expect(config.logging.base_log_folder).toBe("/work/place/inner/.baram/logs");
+  expect(load({ BARAM__CORE__DAGS_FOLDER: "/abs" }).core.dags_folder).toBe("/abs");
+});
+
+test("a secret option's bad value is not shown", () => {
+  toml("[core]\nencryption_key = 12345678");
+  expect(() => load()).toThrow(expect.objectContaining({ message: expect.not.stringContaining("12345678") }));
+  toml("");
+  const short = Buffer.from("hunter2").toString("base64");
+  expect(() => readEncryptionKey(load({ BARAM__CORE__ENCRYPTION_KEY: short }))).toThrow("[core] encryption_key must be 32 bytes");
+  expect(() => readJwtSecret(load({ BARAM__API_AUTH__JWT_SECRET: "short" }))).toThrow(
+    "[api_auth] jwt_secret must have at least 32",
+  );
+});
+
+test("keys are made once, mode 0600, also when processes race for them, and no process sees half of one", async () => {
+  const script = join(home, "race.mjs");
+  const entry = join(findPackageRoot(), "dist", "config", "index.js");
+  writeFileSync(
+    script,
+    `import { loadConfig, readEncryptionKey, readJwtSecret } from ${JSON.stringify(entry)};
+     process.on("message", () => {
+       const config = loadConfig({ BARAM_HOME: ${JSON.stringify(join(home, "new"))} });
+       process.send(readEncryptionKey(config).toString("hex") + Buffer.from(readJwtSecret(config)).toString("hex"));
+       process.disconnect();
+     });
+     process.send("ready");`,
+  );
+  const children = Array.from({ length: 4 }, () => fork(script));
+  const answers = children.map(
+    (child) =>
+      new Promise<string>((resolve, reject) => {
+        let ready = 0;
+        child.on("message", (message) => {
+          if (ready++ > 0) resolve(String(message));
+        });
+        child.once("exit", () => reject(new Error("a process failed")));
+      }),
+  );
+  await Promise.all(children.map((child) => new Promise((resolve) => child.once("message", resolve))));
+  for (const child of children) child.send("go");
+  expect(new Set(await Promise.all(answers)).size).toBe(1);
+  for (const name of ["encryption_key", "jwt_secret"]) {
+    expect(statSync(join(home, "new", name)).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(home, "new", name), "utf8").length).toBeGreaterThan(40);
+  }
+});
+
+test("user code gets the environment without Baram's own settings and Node's switches", () => {
+  const environment = {
+    PATH: "/bin",
+    BARAM__DATABASE__URL: "u",
+    BARAM_CONN_X: "c",
+    BARAM_HOME: "h",
+    NODE_OPTIONS: "-r x",
+    none: undefined,
+  };
+  expect(environmentForUserCode(environment)).toEqual({ PATH: "/bin" });
+});
+
+test("connections and variables come from the environment by upper-case name", () => {
+  const secrets = environmentSecrets({ BARAM_CONN_MY_DB: "postgres://h", BARAM_VAR_KEY: "v", BARAM_VAR_EMPTY: "" });
+  expect(secrets.connection("my_db")?.host).toBe("h");
+  expect(secrets.connection("other")).toBeNull();
+  expect([secrets.variable("key"), secrets.variable("empty"), secrets.variable("none")]).toEqual(["v", "", null]);
+});

@@ -1,0 +1,51 @@
+import { SignJWT, UnsecuredJWT } from "jose";
+import { expect, test } from "vitest";
+import { createTokens } from "./tokens.ts";
+
+const secret = new Uint8Array(48).fill(1);
+const tokens = createTokens(secret);
+const invalid = { code: "token_invalid" };
+
+test("a token gives back its subject and role to its own audience", async () => {
+  const token = await tokens.sign("baram:user", { subject: "ada", role: "admin" }, 60);
+  expect(await tokens.verify("baram:user", token)).toMatchObject({ subject: "ada", role: "admin" });
+});
+
+test("a token is refused by every other audience", async () => {
+  const audiences = ["baram:user", "baram:workload", "baram:task"] as const;
+  for (const given of audiences) {
+    const token = await tokens.sign(given, { subject: "x" }, 60);
+    for (const asked of audiences) {
+      if (asked !== given) await expect(tokens.verify(asked, token)).rejects.toMatchObject(invalid);
+    }
+  }
+});
+
+test("a token ends with its time, and is taken for the tolerance beyond it", async () => {
+  const token = await tokens.sign("baram:task", { subject: "x" }, -5);
+  await expect(tokens.verify("baram:task", token)).rejects.toMatchObject({ code: "token_expired" });
+  await expect(tokens.verify("baram:task", token, 2)).rejects.toMatchObject({ code: "token_expired" });
+  expect((await tokens.verify("baram:task", token, 60)).expiresAt).toBeLessThan(Date.now() / 1_000);
+});
+
+test("a token without an end says so", async () => {
+  const token = await tokens.sign("baram:workload", { subject: "x" }, null);
+  expect((await tokens.verify("baram:workload", token)).expiresAt).toBeNull();
+});
+
+test("a token that was changed, signed with another secret or not at all, or lacks a claim is refused", async () => {
+  const token = await tokens.sign("baram:user", { subject: "ada" }, 60);
+  const [head, , signature] = token.split(".");
+  const forged = Buffer.from(JSON.stringify({ sub: "eve", aud: "baram:user", iat: 1 })).toString("base64url");
+  const bad = [
+    "",
+    "no token",
+    `${head}.${forged}.${signature}`,
+    `${token.slice(0, -3)}AAA`,
+    await createTokens(new Uint8Array(48).fill(2)).sign("baram:user", { subject: "ada" }, 60),
+    new UnsecuredJWT({ sub: "eve" }).setAudience("baram:user").setIssuedAt().encode(),
+    await new SignJWT({}).setProtectedHeader({ alg: "HS256" }).setAudience("baram:user").setIssuedAt().sign(secret),
+    await new SignJWT({ sub: "x" }).setProtectedHeader({ alg: "HS512" }).setAudience("baram:user").setIssuedAt().sign(secret),
+  ];
+  for (const one of bad) await expect(tokens.verify("baram:user", one)).rejects.toMatchObject(invalid);
+});

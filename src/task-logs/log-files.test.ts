@@ -1,0 +1,129 @@
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createFolderLogStore } from "./log-reader.ts";
+import { createLogWriter, type LogLine, type LogWriterOptions } from "./log-writer.ts";
+import { createMasker } from "./masker.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "baram logs "));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const PATH = "dag_id=d/run_id=r/task_id=t/attempt=1.log";
+const faults: Error[] = [];
+const writer = (options: Partial<LogWriterOptions> = {}) => {
+  faults.length = 0;
+  return createLogWriter({
+    folder,
+    path: PATH,
+    maxLineBytes: 1_000,
+    maxFileBytes: 100_000,
+    masker: createMasker(),
+    onFault: (error) => faults.push(error),
+    ...options,
+  });
+};
+const line = (event: string, facts: object = {}): LogLine => ({ timestamp: "t", level: "info", event, ...facts });
+const linesOf = () =>
+  readFileSync(join(folder, PATH), "utf8")
+    .trim()
+    .split("\n")
+    .map((text) => JSON.parse(text) as LogLine);
+
+test("lines come out in order, one JSON object each; another writer of the same try appends", async () => {
+  for (const half of [0, 1]) {
+    const log = writer();
+    for (let at = 0; at < 500; at++) log.write(line(`line ${half * 500 + at}\nwith a break`));
+    await log.flush();
+  }
+  expect(linesOf().map((one) => one.event)).toEqual(Array.from({ length: 1_000 }, (_, at) => `line ${at}\nwith a break`));
+  expect(statSync(join(folder, PATH)).mode & 0o007).toBe(0);
+});
+
+test("a long line is cut with a mark; a log at its limit ends with one mark and takes no more", async () => {
+  const log = writer({ maxFileBytes: 5_000 });
+  for (let at = 0; at < 50; at++) log.write(line("x".repeat(3_000)));
+  await log.flush();
+  const lines = linesOf();
+  expect(lines[0]?.event).toMatch(/^x{1000,1100}… \[line truncated: \d+ more bytes\]$/);
+  expect(lines.at(-1)?.event).toContain("log truncated: it reached 5000 bytes");
+  expect(lines.filter((one) => one.event.includes("log truncated"))).toHaveLength(1);
+  expect(statSync(join(folder, PATH)).size).toBeLessThan(8_000);
+});
+
+test("secrets are masked in the event and in every fact, also where the mask breaks the JSON around it", async () => {
+  const masker = createMasker();
+  for (const secret of ["hunter22", 'quo"te\\d', '","event":"']) masker.add(secret);
+  const log = writer({ masker });
+  log.write(line("it is hunter22", { nested: { list: ["hunter22"] }, error: 'say quo"te\\d' }));
+  log.write(line('odd ","event":" odd'));
+  await log.flush();
+  const text = readFileSync(join(folder, PATH), "utf8");
+  expect(text).not.toContain("hunter22");
+  expect(text).not.toContain("te\\\\d");
+  expect(linesOf()[0]).toMatchObject({ event: "it is ***", nested: { list: ["***"] }, error: "say ***" });
+  expect(linesOf()).toHaveLength(2);
+});
+
+test("a folder that cannot be written is reported, and neither write nor flush throws", async () => {
+  writeFileSync(join(folder, "file"), "");
+  const log = writer({ folder: join(folder, "file") });
+  log.write(line("lost"));
+  await log.flush();
+  log.write(line("lost again"));
+  await log.flush();
+  expect(faults.length).toBe(2);
+});
+
+test("a path that leads out of the folder is refused, for writing and for reading", async () => {
+  for (const path of ["../outside.log", "a/../../outside.log", "/etc/passwd", "a\0b", "", "."]) {
+    expect(() => writer({ path }), path).toThrow(expect.objectContaining({ code: "log_path_invalid" }));
+    await expect(createFolderLogStore(folder).read(path, 0, 10)).rejects.toMatchObject({ code: "log_path_invalid" });
+  }
+});
+
+test("reading gives whole lines only, and goes on where it stopped", async () => {
+  const store = createFolderLogStore(folder);
+  expect(await store.read(PATH, 0, 1_000)).toEqual({ lines: null, offset: 0, isEnd: true });
+  mkdirSync(join(folder, PATH, ".."), { recursive: true });
+  const [one, two] = [line("eins ü"), line("zwei")].map((each) => JSON.stringify(each)) as [string, string];
+  appendFileSync(join(folder, PATH), `${one}\n${two.slice(0, 10)}`);
+  const first = await store.read(PATH, 0, 1_000);
+  expect(first).toMatchObject({ lines: [line("eins ü")], isEnd: true });
+  expect(await store.read(PATH, first.offset, 1_000)).toMatchObject({ lines: [], offset: first.offset });
+  appendFileSync(join(folder, PATH), `${two.slice(10)}\nno json\n`);
+  const second = await store.read(PATH, first.offset, 1_000);
+  expect(second.lines?.map((each) => each.event)).toEqual(["zwei", "no json"]);
+  expect(await store.read(PATH, second.offset, 1_000)).toMatchObject({ lines: [], isEnd: true });
+});
+
+test("pages of any size that holds a line give the whole log", async () => {
+  const log = writer();
+  for (let at = 0; at < 100; at++) log.write(line(`line ${at}`));
+  await log.flush();
+  const store = createFolderLogStore(folder);
+  const events: string[] = [];
+  for (let offset = 0, isEnd = false; !isEnd; ) {
+    const page = await store.read(PATH, offset, 200);
+    events.push(...(page.lines ?? []).map((each) => each.event));
+    ({ offset, isEnd } = page);
+  }
+  expect(events).toEqual(Array.from({ length: 100 }, (_, at) => `line ${at}`));
+});
+
+test("a line longer than a page does not stop the reader for ever", async () => {
+  mkdirSync(join(folder, PATH, ".."), { recursive: true });
+  appendFileSync(join(folder, PATH), `${JSON.stringify(line("x".repeat(5_000)))}\n${JSON.stringify(line("after"))}\n`);
+  const store = createFolderLogStore(folder);
+  const events: string[] = [];
+  for (let offset = 0, isEnd = false, pages = 0; !isEnd; pages++) {
+    expect(pages, "the reader does not move").toBeLessThan(100);
+    const page = await store.read(PATH, offset, 100);
+    events.push(...(page.lines ?? []).map((each) => each.event));
+    ({ offset, isEnd } = page);
+  }
+  expect(events.at(-1)).toBe("after");
+});

@@ -1,0 +1,45 @@
+import type { HeartbeatAnswer } from "../../contracts/index.ts";
+import { type Logger, toError } from "../../platform/index.ts";
+import type { ApiClient } from "./api-client.ts";
+import type { Attempt } from "./attempt.ts";
+
+export type HeartbeatOptions = {
+  client: ApiClient;
+  logger: Logger;
+  sec: number;
+  /** Failures in a row after which the running tries are given up. */
+  maxFailed: number;
+  running(): Attempt[];
+  /** The API says that the try is not ours any more. */
+  onLost(attempt: Attempt): void;
+  onUnreachable(attempt: Attempt, failed: number): void;
+};
+
+/** Reports all running tries in one call every `sec`, and takes over the tokens that come back renewed. */
+export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
+  let failed = 0;
+
+  async function beat(): Promise<void> {
+    const running = options.running();
+    if (running.length === 0) return;
+    try {
+      const answer = await options.client.post<HeartbeatAnswer>("baram/heartbeat", {
+        tries: running.map(({ id, token }) => ({ id, token })),
+      });
+      failed = 0;
+      for (const { id, token } of answer.running) {
+        const attempt = running.find((one) => one.id === id);
+        if (attempt && token) attempt.token = token;
+      }
+      // One may have ended while the heartbeat was on its way.
+      for (const attempt of options.running()) if (answer.lost.includes(attempt.id)) options.onLost(attempt);
+    } catch (error) {
+      failed++;
+      options.logger.warn({ error: toError(error).message, failed }, "a heartbeat failed");
+      if (failed >= options.maxFailed) for (const attempt of options.running()) options.onUnreachable(attempt, failed);
+    }
+  }
+
+  const timer = setInterval(() => void beat(), options.sec * 1_000);
+  return { stop: () => clearInterval(timer) };
+}
