@@ -78,14 +78,14 @@ test("a picture that is forgotten is built anew", async () => {
 });
 
 test("a picture that another scheduler's evaluation or a clear made stale is not used", async () => {
-  await saveDagFixture(database.store, { dagId: "d", tasks: CHAIN });
+  await saveDagFixture(database.store, { dagId: "d", tasks: [...CHAIN.slice(0, 2), { taskId: "c", upstream: ["a", "b"] }] });
   const first = await createRig(database, { work: () => null });
   const second = await createRig(database, { work: () => null });
   const runId = await trigger(database.store, "d");
   await first.pass();
   await end(runId, "a");
   await second.drain();
-  // The first remembers `a` as queued and `b` as waiting.
+  // The first remembers `a` as queued, so `c` would wait for it for ever.
   await end(runId, "b");
   await first.drain();
   expect(await statesOf(database.store, runId)).toEqual({ a: "success", b: "success", c: "queued" });

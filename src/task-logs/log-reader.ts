@@ -27,10 +27,9 @@ export function createFolderLogStore(folder: string): LogStore {
         for (let room = Math.max(1, maxBytes); end === 0 && offset + bytesRead < size; room *= 2) {
           buffer = Buffer.alloc(Math.min(room, size - offset));
           ({ bytesRead } = await handle.read(buffer, 0, buffer.length, offset));
+          end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1;
           if (bytesRead < buffer.length) break;
-          end = buffer.lastIndexOf(10) + 1;
         }
-        if (end === 0) end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1;
         const lines = buffer
           .subarray(0, end)
           .toString("utf8")
