@@ -54,6 +54,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const logger = process.env.BARAM_TEST_LOG ? createLogger({ level: "debug", role: "engine" }) : silentLogger;
   const { store } = database;
   await ensureDefaultPool(store, 128);
+  const defaultExecutor = config.core.executor.split(",")[0] ?? "";
   const tokens = createTokens(readJwtSecret(config));
   const api = createExecutionApi(
     {
@@ -68,7 +69,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     {
       tokenTtlSec: config.execution_api.jwt_expiration_time,
       xcomMaxBytes: config.xcom.max_size_bytes,
-      defaultExecutor: "LocalExecutor",
+      defaultExecutor,
     },
   );
   const app = new Hono().route("/execution", api);
@@ -103,7 +104,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     },
     async trigger(dagId, { conf = {}, logicalDate, runId } = {}) {
       const request = { dagId, conf, triggeredBy: "test" as const, logicalDate: logicalDate ?? null, runId: runId ?? null };
-      return (await createDagRun(store, cache, "LocalExecutor", request, new Date())).runId;
+      return (await createDagRun(store, cache, defaultExecutor, request, new Date())).runId;
     },
     async finished(dagId, runId, timeoutMs = 30_000) {
       const deadline = Date.now() + timeoutMs;

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
 import { silentLogger } from "../../src/platform/index.ts";
 import { migrate, openStore, type ServerAddress, startEmbeddedServer } from "../../src/store/index.ts";
@@ -16,7 +17,7 @@ export const TEMPLATE_DATABASE = "baram_template";
 
 /** Builds dist (child processes run from it) and starts one PostgreSQL with a migrated template database for all tests. */
 export default async function setup(project: TestProject) {
-  const root = new URL("../..", import.meta.url).pathname;
+  const root = fileURLToPath(new URL("../..", import.meta.url));
   // Compiles only what is stale. Type errors are the type check's to report; the compiler emits all the same.
   spawnSync(process.execPath, [join(root, "scripts", "ensure-installed.mjs")], { stdio: "ignore" });
   const home = mkdtempSync(join(tmpdir(), "baram-test-"));
