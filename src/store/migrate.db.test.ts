@@ -47,7 +47,6 @@ test("an older Baram refuses a database that a newer one changed in a breaking w
       message: expect.stringContaining("999"),
     });
 });
-});
 
 test("a newer migration that breaks nothing is let be", async () => {
   await database.store.query("insert into baram_migration (version, name, breaking) values (999, 'an-index', false)");

@@ -48,6 +48,9 @@ export function openStore(options: StoreOptions): Store {
   const pool = new pg.Pool({ ...settings, max: options.poolSize, idleTimeoutMillis: 30_000 });
   // An idle connection that breaks is simply replaced; without this line it would end the process.
   pool.on("error", (error) => options.logger.debug({ error: error.message }, "an idle database connection broke"));
+  // Between its last byte of greeting and our await, a new connection has no listener yet: the server may end it in just
+  // that read, which would end the process too. Whoever uses the connection then finds it broken.
+  pool.on("connect", (client) => client.on("error", () => {}));
   let closed = false;
   let sent = 0;
 
