@@ -44,21 +44,22 @@ test("an error keeps its code, facts and cause; whatever else is thrown becomes 
 
 test("a mark finds a whole tree, a detached grandchild too, and kills all but the one that is spared", async () => {
   const mark = { name: "BARAM_TEST_MARK", value: randomUUID() };
-  const script = `require("node:child_process").spawn(process.execPath, ["-e", "console.log('up', process.pid); setInterval(() => {}, 1e6)"], { detached: true, stdio: "inherit" });`;
+  const script = `require("node:child_process").spawn(process.execPath, ["-e", "console.log('up', process.pid); setInterval(() => {}, 1e6)"], { detached: true, stdio: "inherit" }); setInterval(() => {}, 1e6);`;
   const child = spawn(process.execPath, ["-e", script], {
     env: { ...process.env, [mark.name]: mark.value },
     stdio: ["ignore", "pipe", "inherit"],
     detached: true,
   });
+  const gone = once(child, "exit");
   const [line] = (await once(child.stdout, "data")) as [Buffer];
   const grandchild = Number(/up (\d+)/.exec(line.toString())?.[1]);
   expect(hasChildren(child.pid ?? 0)).toBe(true);
   expect(hasChildren(grandchild)).toBe(false);
   killMarked(mark, child.pid);
   await expect.poll(() => isAlive(grandchild)).toBe(false);
-  const gone = once(child, "exit");
+  expect(child.exitCode ?? child.signalCode, "the spared one").toBeNull();
   killMarked(mark);
-  await gone;
+  expect(await gone).toEqual([null, "SIGKILL"]);
   expect(hasChildren(child.pid ?? 0)).toBe(false);
 });
 

@@ -13,12 +13,12 @@ import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 /**
  * Moves scheduled task instances to queued, within every limit, and hands them to their executors. Counting and queueing
  * are one transaction under one lock, so no limit is passed at any instant. Returns how many were queued; `busy` when
- * another scheduler is at it. Tries whose commit or hand-over did not come back stay in limbo and are looked up first.
+ * another scheduler is at it; `more` when a further look may find more. Tries whose commit or hand-over did not come back stay in limbo and are looked up first.
  */
 export async function dispatch(
   resources: SchedulerResources,
   options: SchedulerOptions,
-): Promise<{ queued: number; busy: boolean }> {
+): Promise<{ queued: number; busy: boolean; more: boolean }> {
   const { store, executors, limbo } = resources;
   const slots = new Map([...executors.values()].map((executor) => [executor.name, executor.slotsAvailable()]));
   const open = [...slots].filter(([, free]) => free > 0).map(([name]) => name);
@@ -27,17 +27,18 @@ export async function dispatch(
     [...slots.values()].reduce((sum, free) => sum + Math.max(0, free), 0),
     options.parallelism,
   );
-  if (limbo.size === 0 && (open.length === 0 || room <= 0)) return { queued: 0, busy: false };
+  if (limbo.size === 0 && (open.length === 0 || room <= 0)) return { queued: 0, busy: false, more: false };
 
   const result = await store.transaction(async (tx) => {
-    if (!(await tryDispatchLock(tx))) return { queued: [], busy: true };
+    if (!(await tryDispatchLock(tx))) return { queued: [], busy: true, more: false };
     if (limbo.size > 0) {
       const left = await lockQueued(tx, [...limbo]);
-      if (left.length > 0) return { queued: left, busy: false };
+      if (left.length > 0) return { queued: left, busy: false, more: true };
       limbo.clear();
     }
     const heldBack: string[] = [];
     let chosen: Candidate[] = [];
+    let isWindowFull = false;
     // Candidates that a per-task limit holds back would fill the window for ever; they are named and asked around.
     for (;;) {
       const candidates = await selectCandidates(tx, { executors: open, limit: room, heldBack, jobId: options.jobId() });
@@ -45,10 +46,11 @@ export async function dispatch(
       const free = options.parallelism - (candidates[0]?.activeOfJob ?? 0);
       const choice = choose(candidates, new Map(slots), Math.min(room, free));
       chosen = choice.chosen;
+      isWindowFull = candidates.length >= room;
       if (chosen.length > 0 || choice.heldByTask.length === 0) break;
       heldBack.push(...choice.heldByTask);
     }
-    if (chosen.length === 0) return { queued: [], busy: false };
+    if (chosen.length === 0) return { queued: [], busy: false, more: false };
     for (const one of chosen) limbo.add(one.id);
     return {
       queued: await queueInstances(
@@ -57,12 +59,14 @@ export async function dispatch(
         options.jobId(),
       ),
       busy: false,
+      // Behind a full window there may be tasks of pools and runs that still have room.
+      more: isWindowFull,
     };
   });
   await resources.pause("after-queue-commit");
   await handOver(resources, result.queued);
   if (!result.busy) limbo.clear();
-  return { queued: result.queued.length, busy: result.busy };
+  return { queued: result.queued.length, busy: result.busy, more: result.more };
 }
 
 /** Spends the free places on the candidates in their order. Pure. */

@@ -165,7 +165,7 @@ test("a run that cannot start yet while a retry of it is due does not keep the s
   expect(await runState(database.store, "d", second)).toBe("running");
   expect(await runState(database.store, "d", first)).toBe("queued");
   for (let at = 0; at < 3; at++) await rig.pass();
-  expect(await rig.pass()).toEqual({ more: false, busy: false });
+  expect(await rig.pass()).toMatchObject({ more: false, busy: false });
   await end(second, "a");
   await rig.drain();
   expect(await stateOf(first, "a")).toBe("queued");
@@ -187,7 +187,7 @@ test("a run whose DAG version is poisoned is left aside, without keeping the sch
   expect(await runState(database.store, "good", good)).toBe("success");
   expect(await runState(database.store, "bad", bad)).toBe("running");
   for (let at = 0; at < 3; at++) await late.pass();
-  expect(await late.pass()).toEqual({ more: false, busy: false });
+  expect(await late.pass()).toMatchObject({ more: false, busy: false });
   // Repaired, it goes on by itself.
   const data = { schemaVersion: 1, dagId: "bad", timetable: { type: "null" } };
   const task = { taskId: "a", operator: "task", kind: "function", upstream: [], retries: 2, retryDelaySec: 0 };

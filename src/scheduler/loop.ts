@@ -19,6 +19,7 @@ import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 export type Scheduler = {
   /** Resolves when the loop has ended; the executors are ended by the caller. */
   stop(): Promise<void>;
+  /** An executor has events or room again: a light pass follows. */
   wake(): void;
   readonly jobId: () => number;
 };
@@ -36,12 +37,15 @@ export async function startScheduler(
   const options: SchedulerOptions = { ...settings, jobId: () => jobId };
   const stopping = new AbortController();
   let awake = true;
+  let isFull = true;
   let wakeUp: (() => void) | null = null;
-  const wake = () => {
+  const wake = (full: boolean) => {
     awake = true;
+    isFull ||= full;
     wakeUp?.();
   };
-  const listener = store.listen("baram_scheduler", wake);
+  // null: the connection was made anew, and whatever was notified meanwhile is lost.
+  const listener = store.listen("baram_scheduler", (payload) => wake(payload !== "event" && payload !== "scheduled"));
   const timers = [
     every(options.heartbeatSec, async () => {
       if (await beatJob(store, jobId)) return;
@@ -56,13 +60,18 @@ export async function startScheduler(
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
+      const full = isFull;
       awake = false;
+      isFull = false;
       try {
-        const { more, busy } = await pass(resources, options);
-        if (more || awake) continue;
+        const { again, busy } = await pass(resources, options, full);
+        if (again) isFull = true;
+        if (again || awake) continue;
         const dueMs = busy ? BUSY_RETRY_MS : ((await nextDueInSec(store)) ?? Number.POSITIVE_INFINITY) * 1_000;
-        await waitForWake(Math.max(1, Math.min(dueMs, options.idleSleepSec * 1_000)));
+        const wokenInTime = await waitForWake(Math.max(1, Math.min(dueMs, options.idleSleepSec * 1_000)));
+        if (!wokenInTime) isFull = true;
       } catch (error) {
+        isFull = true;
         if (stopping.signal.aborted) return;
         logger.error({ error: toError(error).message, stack: toError(error).stack }, "a scheduling pass failed; trying again");
         await sleep(500, stopping.signal);
@@ -70,16 +79,18 @@ export async function startScheduler(
     }
   }
 
-  async function waitForWake(ms: number): Promise<void> {
-    if (awake) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wakeUp = () => {
+  /** Resolves with whether something woke us before the time was over. */
+  async function waitForWake(ms: number): Promise<boolean> {
+    if (awake) return true;
+    return new Promise<boolean>((resolve) => {
+      const end = (woken: boolean) => {
         clearTimeout(timer);
-        resolve();
+        wakeUp = null;
+        resolve(woken);
       };
+      const timer = setTimeout(() => end(false), ms);
+      wakeUp = () => end(true);
     });
-    wakeUp = null;
   }
 
   /** Runs `work` now and every `sec`; never twice at once, and a failure only waits for the next time. */
@@ -97,24 +108,40 @@ export async function startScheduler(
   }
 
   return {
-    wake,
+    wake: () => wake(false),
     jobId: () => jobId,
     async stop() {
       stopping.abort();
-      wake();
+      wake(true);
       await Promise.all([loop, ...timers, listener.close()]);
       await endJob(store, jobId).catch(() => {});
     },
   };
 }
 
-/** One pass over everything. `more` = there may be more to do at once. */
-export async function pass(resources: SchedulerResources, options: SchedulerOptions): Promise<{ more: boolean; busy: boolean }> {
+export type PassReport = {
+  /** Something was written. */
+  more: boolean;
+  /** Look again at once: a limit cut this pass short, further dates may be due, or runs ended and made room. */
+  again: boolean;
+  /** Another scheduler was dispatching. */
+  busy: boolean;
+};
+
+/**
+ * One pass. A full one looks at everything; one that an ended try asked for leaves out what a try's end cannot concern
+ * (schedules, queued runs, callbacks), which is half of the statements.
+ */
+export async function pass(resources: SchedulerResources, options: SchedulerOptions, isFull = true): Promise<PassReport> {
   await takeExecutorEvents(resources);
-  const created = options.createScheduledRuns ? await createScheduledRuns(resources, options) : 0;
-  const started = await resources.store.transaction((tx) => startQueuedRuns(tx, options.maxRunsToEvaluate));
+  const created = isFull && options.createScheduledRuns ? await createScheduledRuns(resources, options) : 0;
+  const started = isFull ? await resources.store.transaction((tx) => startQueuedRuns(tx, options.maxRunsToEvaluate)) : 0;
   const evaluated = await evaluateRuns(resources, options);
-  await dispatchCallbacks(resources, options);
-  const { queued, busy } = await dispatch(resources, options);
-  return { more: created > 0 || started > 0 || evaluated.claimed > 0 || queued > 0, busy };
+  if (isFull || evaluated.ended > 0) await dispatchCallbacks(resources, options);
+  const dispatched = await dispatch(resources, options);
+  return {
+    more: created > 0 || started > 0 || evaluated.claimed > 0 || dispatched.queued > 0,
+    again: created > 0 || evaluated.ended > 0 || evaluated.claimed >= options.maxRunsToEvaluate || dispatched.more,
+    busy: dispatched.busy,
+  };
 }

@@ -1,4 +1,5 @@
 /** Schedulers on a test database: driven pass by pass, or as the real loop, any number of them. */
+
 import type { TaskInstanceState } from "../../src/contracts/index.ts";
 import { createTokens, type Logger, silentLogger, systemClock } from "../../src/platform/index.ts";
 import {
@@ -11,6 +12,7 @@ import {
   type SchedulerResources,
   startScheduler,
 } from "../../src/scheduler/index.ts";
+import type { PassReport } from "../../src/scheduler/loop.ts";
 import { ensurePool, findRun, type Store, startJob } from "../../src/store/index.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 import { createFakeExecutor, type FakeExecutor, type FakeExecutorOptions } from "./fake-executor.ts";
@@ -28,7 +30,7 @@ export type Rig = {
   readonly options: SchedulerOptions;
   readonly executor: FakeExecutor;
   /** One pass, under this rig's own job. */
-  pass(): Promise<{ more: boolean; busy: boolean }>;
+  pass(): Promise<PassReport>;
   /** Passes until there is nothing more to do and all handed over is reported. */
   drain(): Promise<void>;
   /** The loop, under a job of its own. */

@@ -66,9 +66,11 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
           resolve();
         } else if (message.type === "drained") drained?.();
         else {
+          // The end of a task comes to the scheduler from the database; from here it is news only where slots were short.
+          const wasFull = inHand.size >= options.parallelism;
           inHand.delete(message.id);
           if (message.type === "not_started") emit({ id: message.id, kind: "not_started", reason: message.reason });
-          else options.onEvent();
+          else if (wasFull) options.onEvent();
         }
       });
       started.once("error", reject);
