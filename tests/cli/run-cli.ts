@@ -2,10 +2,11 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { ServerAddress } from "../../src/store/index.ts";
 
-export const MAIN = new URL("../../dist/cli/main.js", import.meta.url).pathname;
+export const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 export type Ended = { code: number | null; stdout: string; stderr: string };
 
