@@ -39,6 +39,7 @@ export async function dispatch(
     const heldBack: string[] = [];
     let chosen: Candidate[] = [];
     let isWindowFull = false;
+    let offered = 0;
     // Candidates that a per-task limit holds back would fill the window for ever; they are named and asked around.
     for (;;) {
       const candidates = await selectCandidates(tx, { executors: open, limit: room, heldBack, jobId: options.jobId() });
@@ -47,6 +48,7 @@ export async function dispatch(
       const choice = choose(candidates, new Map(slots), Math.min(room, free));
       chosen = choice.chosen;
       isWindowFull = candidates.length >= room;
+      offered = candidates.length;
       if (chosen.length > 0 || choice.heldByTask.length === 0) break;
       heldBack.push(...choice.heldByTask);
     }
@@ -59,8 +61,8 @@ export async function dispatch(
         options.jobId(),
       ),
       busy: false,
-      // Behind a full window there may be tasks of pools and runs that still have room.
-      more: isWindowFull,
+      // Behind a full window, or one whose tasks were held back, there may be tasks that still have room.
+      more: isWindowFull || chosen.length < offered,
     };
   });
   await resources.pause("after-queue-commit");

@@ -32,7 +32,7 @@ const inRange = {
   name: "lock-runs-in-range",
   text: `select ${RUN_COLUMNS} from dag_run r
           where r.dag_id = $1 and ($2::timestamptz is null or r.logical_date >= $2) and ($3::timestamptz is null or r.logical_date <= $3)
-          order by r.id limit $4 for update`,
+          order by r.id limit $4 for no key update`,
 };
 
 export type RunRange = { dagId: string; from: Date | null; to: Date | null };

@@ -21,7 +21,8 @@ export type ClaimedRun = {
  * One statement finds the runs that have something to decide (an event, a retry that is due, a scan that is due), locks
  * them, and takes their events off the outbox. SKIP LOCKED lets several schedulers share the work; an event that commits
  * after the statement's snapshot waits for the next pass. The first CTE looks at more runs than are claimed, so that the
- * ones looked at longest ago come first although their events are not the oldest.
+ * ones looked at longest ago come first although their events are not the oldest. NO KEY: the outbox's foreign key takes a
+ * share of the run's key, and a try that ends must not wait for the scheduler to commit.
  */
 const statement = {
   name: "claim-runs",
@@ -39,7 +40,7 @@ with wanted as materialized (
    where r.id in (select id from wanted)
    order by r.last_scheduling_decision nulls first, r.id
    limit $1
-   for update skip locked
+   for no key update skip locked
 ), events as (
   delete from task_event e using locked l where e.dag_run_id = l.id
   returning e.id, e.dag_run_id, e.task_id, e.map_index, e.state

@@ -32,7 +32,7 @@ const byLogicalDate = {
 };
 const locked = {
   name: "lock-run",
-  text: `select ${RUN_COLUMNS} from dag_run r where r.dag_id = $1 and r.run_id = $2 for update`,
+  text: `select ${RUN_COLUMNS} from dag_run r where r.dag_id = $1 and r.run_id = $2 for no key update`,
 };
 const byKey = { name: "run-by-key", text: `select ${RUN_COLUMNS} from dag_run r where r.id = $1` };
 

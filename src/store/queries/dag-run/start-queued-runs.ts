@@ -9,7 +9,7 @@ select d.dag_id as "dagId" from dag d
    and d.dag_id in (select q.dag_id from dag_run q where q.state = 'queued' and q.run_after <= now())
    and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state = 'running') < d.max_active_runs
  order by d.dag_id limit $1
- for update skip locked`,
+ for no key update skip locked`,
 };
 
 /** $1 = ids of locked DAGs. Oldest run first, up to each DAG's maxActiveRuns. */

@@ -24,7 +24,7 @@ select d.dag_id as "dagId", d.current_version_id as "versionId", d.next_dagrun a
    and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.run_type <> 'backfill') < d.max_active_runs
  order by d.next_dagrun_create_after, d.dag_id
  limit $1
- for update of d skip locked`,
+ for no key update of d skip locked`,
 };
 
 export async function lockDueDags(tx: Db, limit: number): Promise<DueDag[]> {

@@ -46,8 +46,9 @@ with later as (
 ), woken as (
   insert into task_event (dag_run_id) select id from later
    where not exists (select 1 from task_event e where e.dag_run_id = later.id and e.task_id is null)
-)
-select 1`,
+  returning 1
+), told as materialized (select pg_notify('baram_scheduler', 'event') from woken)
+select count(*) from told`,
 };
 
 /** Has the DAG's next run looked at again: what it waited for may have happened. */
