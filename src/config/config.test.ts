@@ -82,10 +82,10 @@ test("every default is a value that its own option would take", () => {
 });
 
 test("relative paths: BARAM_HOME from the working folder, dags beside it, logs below it", () => {
-  const config = loadConfig({ BARAM_HOME: "inner/.baram" }, "/work/place");
-  expect(config.home).toBe("/work/place/inner/.baram");
-  expect(config.core.dags_folder).toBe("/work/place/inner/dags");
-  expect(config.logging.base_log_folder).toBe("/work/place/inner/.baram/logs");
+  const config = loadConfig({ BARAM_HOME: "inner/.baram" }, "/some/place");
+  expect(config.home).toBe("/some/place/inner/.baram");
+  expect(config.core.dags_folder).toBe("/some/place/inner/dags");
+  expect(config.logging.base_log_folder).toBe("/some/place/inner/.baram/logs");
   expect(load({ BARAM__CORE__DAGS_FOLDER: "/abs" }).core.dags_folder).toBe("/abs");
 });
 
