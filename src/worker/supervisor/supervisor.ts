@@ -304,6 +304,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       if (shown.state === "failed" && decided !== outcome) note(attempt, "error", shown.error.message);
       else if (shown.state === "failed" && /^(RunnerDied)/.test(shown.error.name)) note(attempt, "error", shown.error.message);
       note(attempt, "info", `the try ended: ${shown.state} after ${seconds} s`);
+      // On its way to the disk while the end is on its way to the API: who sees the end next finds the log.
+      void attempt.log.flush();
       try {
         await batcher.finish({ id: attempt.id, token: attempt.token, outcome: shown });
       } catch (error) {
