@@ -35,8 +35,10 @@ test("two schedulers share the run; one is killed with kill -9 in the middle, an
   killed.kill("SIGKILL");
   expect(await grid.engine.finished("grid", runId, 90_000)).toBe("success");
   await grid.check(runId);
-  const { rows: jobs } = await grid.engine.store.query("select state from job where job_type = 'SchedulerJob' order by state");
-  expect(jobs).toEqual([{ state: "failed" }, { state: "running" }]);
+  // The dead one may be found dead only after the run has ended.
+  const states = async () =>
+    (await grid.engine.store.query("select state from job where job_type = 'SchedulerJob' order by state")).rows;
+  await expect.poll(states, { timeout: 10_000 }).toEqual([{ state: "failed" }, { state: "running" }]);
 }, 150_000);
 
 test("kill -9 of runners: their tries fail with how they died, and are tried again", async () => {
