@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Config } from "../config/index.ts";
 import { BaramError, createLogger, type Logger } from "../platform/index.ts";
 import { migrate } from "../store/index.ts";
@@ -67,7 +67,7 @@ function say(line: string): void {
 function lockHome(home: string): () => void {
   const path = join(home, "standalone.pid");
   try {
-    mkdirSync(home, { recursive: true });
+    makeFolder(home);
     const pid = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
     if (pid > 0 && pid !== process.pid && isStandalone(pid)) {
       throw new BaramError(
@@ -83,6 +83,13 @@ function lockHome(home: string): () => void {
   return () => rmSync(path, { force: true });
 }
 
+/** Not mkdir's own `recursive`: Node 20 loops for ever in it where a file system refuses folders, as /proc does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  mkdirSync(path);
+}
+
 function isStandalone(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -95,7 +102,7 @@ function isStandalone(pid: number): boolean {
 
 function explainHome(error: unknown, home: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS" || code === "ENOENT") {
     return new BaramError(
       "home_unwritable",
       `BARAM_HOME ${home} cannot be written by this user. Give it to the user that starts Baram, or set BARAM_HOME to another folder.`,

@@ -167,6 +167,7 @@ test("an unwritable or impossible BARAM_HOME, a bad option and an unknown one ar
   writeFileSync(join(folder, "file"), "");
   for (const [environment, message] of [
     [{ BARAM_HOME: join(folder, "file", "home") }, /BARAM_HOME .* is not a folder/],
+    [{ BARAM_HOME: "/proc/baram" }, /BARAM_HOME \/proc\/baram cannot be written/],
     [{ BARAM__CORE__PARALLELISM: "many" }, /BARAM__CORE__PARALLELISM is "many", but must be a number/],
     [{ BARAM__CORE__PARALELISM: "8" }, /BARAM__CORE__PARALELISM is not an option/],
     [{ BARAM__CORE__EXECUTOR: "MoonExecutor" }, /MoonExecutor/],
