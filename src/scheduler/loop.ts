@@ -13,7 +13,7 @@ import { createScheduledRuns } from "./create-scheduled-runs.ts";
 import { dispatch } from "./dispatch.ts";
 import { dispatchCallbacks } from "./dispatch-callbacks.ts";
 import { evaluateRuns } from "./evaluate-runs.ts";
-import { adoptOrphans, failSilentTries, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
+import { adoptOrphans, createSilenceWatch, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 export type Scheduler = {
@@ -46,6 +46,7 @@ export async function startScheduler(
   };
   // null: the connection was made anew, and whatever was notified meanwhile is lost.
   const listener = store.listen("baram_scheduler", (payload) => wake(payload !== "event" && payload !== "scheduled"));
+  const silence = createSilenceWatch(resources, options);
   const timers = [
     every(options.heartbeatSec, async () => {
       if (await beatJob(store, jobId)) return;
@@ -53,7 +54,7 @@ export async function startScheduler(
       jobId = await startOwnJob();
     }),
     every(options.orphanCheckSec, () => adoptOrphans(resources, options)),
-    every(options.silentTryCheckSec, () => failSilentTries(resources, options)),
+    every(options.silentTryCheckSec, () => silence.check()),
     every(options.queuedTimeoutCheckSec, () => requeueStuckTries(resources, options)),
   ];
   const loop = run();

@@ -16,6 +16,7 @@ import {
   recoverCallbacks,
   releaseCallbacks,
   requeueTries,
+  serverAgeSec,
   silentTries,
   stuckTries,
   type TryFacts,
@@ -52,6 +53,34 @@ export async function adoptOrphans(resources: SchedulerResources, options: Sched
   if (count > 0) logger.info({ adopted: count - back.length, requeued: back.length }, "took over the tasks of dead schedulers");
   await recoverCallbacks(store, options.silentTrySec * 15);
   return count;
+}
+
+export type SilenceWatch = { check(): Promise<number> };
+
+/**
+ * Fails tries that are silent too long, but not for an outage of the database: when the server was just started, or could
+ * not be asked for a while, no heartbeat could arrive, and the tries get their full time again before any is taken for dead.
+ */
+export function createSilenceWatch(resources: SchedulerResources, options: SchedulerOptions): SilenceWatch {
+  const { clock, logger } = resources;
+  const longestGapMs = (options.silentTryCheckSec + options.silentTrySec / 4) * 1_000;
+  let checkedAt = clock.now();
+  let holdUntil = 0;
+  return {
+    async check() {
+      const ageSec = await serverAgeSec(resources.store);
+      const now = clock.now();
+      if (now - checkedAt > longestGapMs) {
+        holdUntil = now + options.silentTrySec * 1_000;
+        logger.warn(
+          { gapSec: Math.round((now - checkedAt) / 1_000) },
+          "the database was away; silent tries get their full time again",
+        );
+      }
+      checkedAt = now;
+      return now < holdUntil || ageSec < options.silentTrySec ? 0 : failSilentTries(resources, options);
+    },
+  };
 }
 
 export async function failSilentTries(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {

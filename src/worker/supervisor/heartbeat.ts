@@ -1,6 +1,6 @@
 import type { HeartbeatAnswer } from "../../contracts/index.ts";
 import { type Logger, toError } from "../../platform/index.ts";
-import type { ApiClient } from "./api-client.ts";
+import { type ApiClient, ApiRefusal } from "./api-client.ts";
 import type { Attempt } from "./attempt.ts";
 
 export type HeartbeatOptions = {
@@ -34,6 +34,8 @@ export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
       // One may have ended while the heartbeat was on its way.
       for (const attempt of options.running()) if (answer.lost.includes(attempt.id)) options.onLost(attempt);
     } catch (error) {
+      // 503: the API is there and its database is not. Nobody can have taken a try away meanwhile, so the tasks go on.
+      if (error instanceof ApiRefusal && error.status === 503) return;
       failed++;
       options.logger.warn({ error: toError(error).message, failed }, "a heartbeat failed");
       if (failed >= options.maxFailed) for (const attempt of options.running()) options.onUnreachable(attempt, failed);
