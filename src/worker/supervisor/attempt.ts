@@ -8,7 +8,7 @@
  */
 import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
 import { toError } from "../../platform/index.ts";
-import { createMasker, isSensitiveName, type LogLine, type LogWriter, type Masker } from "../../task-logs/index.ts";
+import { isSensitiveName, type LogLine, type LogWriter, type Masker } from "../../task-logs/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
 import type { Runner } from "./runner-process.ts";
 
@@ -84,10 +84,6 @@ function rememberConnection(masker: Masker, connection: RunnerCalls["getConnecti
 function rememberVariable(masker: Masker, params: unknown, variable: RunnerCalls["getVariable"]["result"]): void {
   const { key } = params as RunnerCalls["getVariable"]["params"];
   if (variable && isSensitiveName(key)) masker.add(variable.value);
-}
-
-export function newMasker(): Masker {
-  return createMasker();
 }
 
 export function contextForRunner({ token: _token, ...context }: RunContext): Omit<RunContext, "token"> {

@@ -1,10 +1,10 @@
 import { hostname, userInfo } from "node:os";
 import type { CallbackRequest, ExecuteTask, Outcome, Workload } from "../../contracts/index.ts";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
-import { createLogWriter } from "../../task-logs/index.ts";
+import { createLogWriter, createMasker } from "../../task-logs/index.ts";
 import { type FromRunner, OUTPUT_END } from "../wire/index.ts";
 import { ApiRefusal, createApiClient } from "./api-client.ts";
-import { type Attempt, contextForRunner, forwardCall, idOf, maskOutcome, newMasker, note, platformFailure } from "./attempt.ts";
+import { type Attempt, contextForRunner, forwardCall, idOf, maskOutcome, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
@@ -103,7 +103,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   }
 
   async function start(workload: Workload, modulePath: string, runner: Runner): Promise<void> {
-    const masker = newMasker();
+    const masker = createMasker();
     const log = createLogWriter({
       folder: options.logFolder,
       path: workload.logPath,

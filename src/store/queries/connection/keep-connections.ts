@@ -33,7 +33,17 @@ const insert = `insert into connection (${COLUMNS}) values ($1, $2, $3, $4, $5, 
 
 /** Returns false if the id is taken; nothing was written then. */
 export async function addConnection(db: Db, cipher: Cipher, connection: Connection): Promise<boolean> {
-  const { rowCount } = await db.query(insert, [
+  const { rowCount } = await db.query(insert, connectionValues(connection, cipher));
+  return rowCount === 1;
+}
+
+export async function deleteConnection(db: Db, connId: string): Promise<boolean> {
+  return (await db.query("delete from connection where conn_id = $1", [connId])).rowCount === 1;
+}
+
+/** A connection's columns, in the order of COLUMNS; what is secret is encrypted. */
+export function connectionValues(connection: Connection, cipher: Cipher): unknown[] {
+  return [
     connection.connId,
     connection.connType,
     connection.description,
@@ -43,12 +53,7 @@ export async function addConnection(db: Db, cipher: Cipher, connection: Connecti
     connection.port,
     connection.password === null ? null : cipher.encrypt(connection.password),
     Object.keys(connection.extra).length === 0 ? null : cipher.encrypt(JSON.stringify(connection.extra)),
-  ]);
-  return rowCount === 1;
-}
-
-export async function deleteConnection(db: Db, connId: string): Promise<boolean> {
-  return (await db.query("delete from connection where conn_id = $1", [connId])).rowCount === 1;
+  ];
 }
 
 export function readConnection(row: ConnectionRow, cipher: Cipher): Connection {

@@ -2,7 +2,7 @@ import type { Connection } from "../../../contracts/index.ts";
 import type { Cipher } from "../../cipher.ts";
 import type { Db } from "../../store.ts";
 import { type Listed, matching, type Page, readPage, sql, startingWith } from "../compose.ts";
-import { type ConnectionRow, readConnection } from "./keep-connections.ts";
+import { type ConnectionRow, connectionValues, readConnection } from "./keep-connections.ts";
 
 const orderable = {
   connection_id: sql`c.conn_id`,
@@ -42,17 +42,7 @@ export async function lockConnection(tx: Db, connId: string): Promise<void> {
 export async function replaceConnection(db: Db, cipher: Cipher, connection: Connection): Promise<boolean> {
   const { rowCount } = await db.query(
     `update connection set conn_type = $2, description = $3, host = $4, schema = $5, login = $6, port = $7, password = $8, extra = $9 where conn_id = $1`,
-    [
-      connection.connId,
-      connection.connType,
-      connection.description,
-      connection.host,
-      connection.schema,
-      connection.login,
-      connection.port,
-      connection.password === null ? null : cipher.encrypt(connection.password),
-      Object.keys(connection.extra).length === 0 ? null : cipher.encrypt(JSON.stringify(connection.extra)),
-    ],
+    connectionValues(connection, cipher),
   );
   return rowCount === 1;
 }
