@@ -1,4 +1,5 @@
-import { errors, jwtVerify, SignJWT } from "jose";
+import { createSecretKey } from "node:crypto";
+import jwt from "jsonwebtoken";
 import { BaramError } from "./errors.ts";
 
 /** Who a token is for: a user of the public API, a workload not yet started, or a running try. */
@@ -12,28 +13,30 @@ export type Tokens = {
   verify(audience: TokenAudience, token: string, toleranceSec?: number): Promise<TokenClaims & { expiresAt: number | null }>;
 };
 
+const ALGORITHM = "HS256";
+
+/**
+ * JSON web tokens, HMAC with SHA-256. Every task costs two of them signed and two verified. The library works on the
+ * calling thread, 14 µs for the pair; one on WebCrypto took 200 µs and a third of the API's time, since each MAC went to
+ * another thread and back.
+ */
 export function createTokens(secret: Uint8Array): Tokens {
+  const key = createSecretKey(secret);
   return {
-    sign(audience, claims, ttlSec) {
-      const token = new SignJWT(claims.role === undefined ? {} : { role: claims.role })
-        .setProtectedHeader({ alg: "HS256" })
-        .setSubject(claims.subject)
-        .setAudience(audience)
-        .setIssuedAt();
-      return (ttlSec === null ? token : token.setExpirationTime(Math.floor(Date.now() / 1_000) + ttlSec)).sign(secret);
+    async sign(audience, claims, ttlSec) {
+      const payload = claims.role === undefined ? {} : { role: claims.role };
+      const options: jwt.SignOptions = { algorithm: ALGORITHM, subject: claims.subject, audience };
+      return jwt.sign(payload, key, ttlSec === null ? options : { ...options, expiresIn: ttlSec });
     },
     async verify(audience, token, toleranceSec = 0) {
       try {
-        const { payload } = await jwtVerify(token, secret, {
-          audience,
-          algorithms: ["HS256"],
-          requiredClaims: ["sub", "iat"],
-          clockTolerance: toleranceSec,
-        });
+        const payload = jwt.verify(token, key, { algorithms: [ALGORITHM], audience, clockTolerance: toleranceSec });
+        if (typeof payload === "string" || payload.sub === undefined || payload.iat === undefined)
+          throw new jwt.JsonWebTokenError("a claim is missing");
         const role = typeof payload.role === "string" ? payload.role : undefined;
-        return { subject: payload.sub ?? "", role, expiresAt: payload.exp ?? null };
+        return { subject: payload.sub, role, expiresAt: payload.exp ?? null };
       } catch (error) {
-        if (error instanceof errors.JWTExpired)
+        if (error instanceof jwt.TokenExpiredError)
           throw new BaramError("token_expired", "The token has expired. Ask for a new one.", {}, error);
         throw new BaramError("token_invalid", "The token is not valid here.", {}, error);
       }
