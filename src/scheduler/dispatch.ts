@@ -68,7 +68,9 @@ export async function dispatch(
   await resources.pause("after-queue-commit");
   await handOver(resources, result.queued);
   if (!result.busy) limbo.clear();
-  return { queued: result.queued.length, busy: result.busy, more: result.more };
+  // With no place left the next look waits for an executor to free one, which wakes the loop.
+  const hasRoom = [...executors.values()].some((executor) => executor.slotsAvailable() > 0);
+  return { queued: result.queued.length, busy: result.busy, more: result.more && hasRoom };
 }
 
 /** Spends the free places on the candidates in their order. Pure. */

@@ -66,7 +66,7 @@ export async function startScheduler(
       isFull = false;
       try {
         const { again, busy } = await pass(resources, options, full);
-        if (again) isFull = true;
+        isFull ||= again === "full";
         if (again || awake) continue;
         const dueMs = busy ? BUSY_RETRY_MS : ((await nextDueInSec(store)) ?? Number.POSITIVE_INFINITY) * 1_000;
         const wokenInTime = await waitForWake(Math.max(1, Math.min(dueMs, options.idleSleepSec * 1_000)));
@@ -123,8 +123,8 @@ export async function startScheduler(
 export type PassReport = {
   /** Something was written. */
   more: boolean;
-  /** Look again at once: a limit cut this pass short, further dates may be due, or runs ended and made room. */
-  again: boolean;
+  /** Look again at once: at everything, if further dates may be due or runs ended and made room; else a limit cut this pass short. */
+  again: "full" | "light" | null;
   /** Another scheduler was dispatching. */
   busy: boolean;
 };
@@ -142,7 +142,12 @@ export async function pass(resources: SchedulerResources, options: SchedulerOpti
   const dispatched = await dispatch(resources, options);
   return {
     more: created > 0 || started > 0 || evaluated.claimed > 0 || dispatched.queued > 0,
-    again: created > 0 || evaluated.ended > 0 || evaluated.claimed >= options.maxRunsToEvaluate || dispatched.more,
+    again:
+      created > 0 || evaluated.ended > 0
+        ? "full"
+        : evaluated.claimed >= options.maxRunsToEvaluate || dispatched.more
+          ? "light"
+          : null,
     busy: dispatched.busy,
   };
 }

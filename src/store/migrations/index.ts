@@ -1,4 +1,5 @@
 import { initial } from "./000001-initial.ts";
+import { orderedCandidates } from "./000002-ordered-candidates.ts";
 
 export type Migration = {
   readonly version: number;
@@ -9,4 +10,4 @@ export type Migration = {
 };
 
 /** Append only: a migration that was released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [initial];
+export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates];

@@ -6,7 +6,7 @@ import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
 import { BaramError, toError } from "../../platform/index.ts";
 import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
-import { type FromRunner, OUTPUT_END, openWire, type ToRunner } from "../wire/index.ts";
+import { type FromRunner, openWire, type ToRunner } from "../wire/index.ts";
 import { createCaller } from "./caller.ts";
 import { runCallback } from "./run-callback.ts";
 import { runTask } from "./run-task.ts";
@@ -62,18 +62,15 @@ async function onMessage(message: ToRunner): Promise<void> {
       await runOwedCallback(message);
       break;
   }
-  await Promise.all([markEnd(process.stdout), markEnd(process.stderr)]);
+  await Promise.all([handOver(process.stdout), handOver(process.stderr)]);
   send({ type: "idle", rssBytes: process.memoryUsage.rss() });
 }
 
-/**
- * Output and frames travel on different pipes. The mark tells the supervisor where this try's output ends, however late
- * it is read. A task that closed its stdout has nothing more to say there.
- */
-function markEnd(stream: NodeJS.WriteStream): Promise<void> {
+/** Output and frames travel on different pipes: all output is in its pipe before `idle` is sent, so the supervisor finds it there. */
+function handOver(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
-    if (!stream.writable) return resolve();
-    stream.write(OUTPUT_END, () => resolve());
+    if (stream.writableLength === 0 || !stream.writable) resolve();
+    else stream.write("", () => resolve());
   });
 }
 

@@ -1,7 +1,9 @@
 /**
  * One try in a supervisor's hands:
- * - starting: the API is asked to let it run; left for running, or dropped when it is not ours to start;
- * - running: its runner has it, and it is in every heartbeat;
+ * - starting: the API is asked to let it run; left for waiting, or dropped when it is not ours to start;
+ * - waiting: the API counts it as running and it is in every heartbeat, but it has no runner yet. A few are started ahead of
+ *   their runners, so that a runner never waits for the API and starts and ends share round trips;
+ * - running: its runner has it;
  * - reporting: its end is on its way to the API. No heartbeat: what ends now is the API's to decide;
  * - over: stored, or refused because the try had been taken away. Never left.
  * `isLost` stands beside these: the API said that the try is no longer ours. It is stopped, and nothing of it is reported.
@@ -9,25 +11,25 @@
 import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
 import { toError } from "../../platform/index.ts";
 import { isSensitiveName, type LogLine, type LogWriter, type Masker } from "../../task-logs/index.ts";
+import type { ToRunner } from "../wire/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
 import type { Runner } from "./runner-process.ts";
 
-export type AttemptState = "starting" | "running" | "reporting" | "over";
+export type AttemptState = "starting" | "waiting" | "running" | "reporting" | "over";
 
 export type Attempt = {
   readonly workload: ExecuteTask | ExecuteCallback;
   readonly id: string;
-  readonly runner: Runner;
+  readonly modulePath: string;
+  runner: Runner | null;
+  /** What its runner is told when it gets one. */
+  order: Exclude<ToRunner, { type: "answer" | "cancel" }> | null;
   readonly masker: Masker;
   readonly log: LogWriter;
   state: AttemptState;
   token: string;
   startedAt: number;
   isLost: boolean;
-  /** Its runner said that it is done with it. */
-  isIdle: boolean;
-  /** Of stdout and stderr, how many ended for this try. */
-  outputsEnded: number;
   /** Why the supervisor stopped it, when it did: then this is its outcome, whatever the runner still says. */
   stopReason: { name: string; message: string } | null;
   timers: NodeJS.Timeout[];

@@ -16,6 +16,8 @@ export type Batcher = {
 type Waiting = { item: BatchItem; resolve(context: RunContext | undefined): void; reject(error: Error): void };
 
 const BATCH_MAX = 200;
+/** A request under way for longer is slow (a large XCom, a busy API); then the next does not wait for it. */
+const SLOW_REQUEST_MS = 50;
 
 export function createBatcher(
   client: ApiClient,
@@ -24,6 +26,8 @@ export function createBatcher(
 ): Batcher {
   let waiting: Waiting[] = [];
   let inFlight = 0;
+  /** Of those in flight, the ones that are not slow: at most one, so that what comes meanwhile gathers. */
+  let prompt = 0;
 
   const add = (item: BatchItem) =>
     new Promise<RunContext | undefined>((resolve, reject) => {
@@ -33,11 +37,20 @@ export function createBatcher(
     });
 
   function pump(): void {
-    while (waiting.length > 0 && inFlight < options.maxInFlight) {
+    while (waiting.length > 0 && prompt === 0 && inFlight < options.maxInFlight) {
       const batch = waiting.slice(0, BATCH_MAX);
       waiting = waiting.slice(BATCH_MAX);
       inFlight++;
+      prompt++;
+      const slow = setTimeout(() => {
+        prompt--;
+        isSlow = true;
+        pump();
+      }, SLOW_REQUEST_MS);
+      let isSlow = false;
       void sendBatch(batch).finally(() => {
+        clearTimeout(slow);
+        if (!isSlow) prompt--;
         inFlight--;
         pump();
       });

@@ -23,8 +23,8 @@ export type RunnerPool = {
   close(): void;
 };
 
-/** An expected wait below this is shorter than a process's boot: another runner would come too late to help. */
-const WORTH_A_BOOT_MS = 150;
+/** What a boot takes at least; the mean of those seen counts where it is longer, as on a busy machine. */
+const BOOT_MS_MIN = 150;
 
 export function createRunnerPool(
   options: RunnerPoolOptions,
@@ -34,6 +34,7 @@ export function createRunnerPool(
   const runners = new Set<Runner>();
   const busySince = new Map<Runner, number>();
   let meanBusyMs = 0;
+  let meanBootMs = BOOT_MS_MIN;
   let closed = false;
 
   const start = (): void => {
@@ -43,12 +44,14 @@ export function createRunnerPool(
       return self;
     };
     const events = eventsFor(get);
+    const bootedAt = Date.now();
     self = startRunner({
       ...options,
       on: {
         ...events,
         ready() {
           get().idleSince = Date.now();
+          meanBootMs = Math.max(BOOT_MS_MIN, meanBootMs * 0.5 + (Date.now() - bootedAt) * 0.5);
           onFree();
         },
         ended(how) {
@@ -69,9 +72,12 @@ export function createRunnerPool(
     const busy = [...runners].filter((runner) => runner.state === "busy");
     if (busy.length > 0) {
       const now = Date.now();
-      const oldest = Math.max(...busy.map((runner) => now - (busySince.get(runner) ?? now)));
+      // A runner's first try loads the module too, which says nothing of how long the tasks take.
+      const loadingMs = (runner: Runner) => (runner.triesServed === 0 ? meanBootMs : 0);
+      const oldest = Math.max(...busy.map((runner) => now - (busySince.get(runner) ?? now) - loadingMs(runner)));
       const expectedMs = (Math.max(1, waiting - booting) / busy.length) * Math.max(meanBusyMs, oldest);
-      if (expectedMs < WORTH_A_BOOT_MS) return;
+      // An expected wait shorter than a boot: another runner would come too late to help.
+      if (expectedMs < meanBootMs) return;
     }
     start();
   }
@@ -111,7 +117,10 @@ export function createRunnerPool(
       return runner;
     },
     release(runner) {
-      const busyMs = Date.now() - (busySince.get(runner) ?? Date.now());
+      const busyMs = Math.max(
+        1,
+        Date.now() - (busySince.get(runner) ?? Date.now()) - (runner.triesServed === 0 ? meanBootMs : 0),
+      );
       meanBusyMs = meanBusyMs === 0 ? busyMs : meanBusyMs * 0.8 + busyMs * 0.2;
       busySince.delete(runner);
       if (runner.state !== "busy") return;

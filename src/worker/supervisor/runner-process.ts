@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import { hasChildren, killMarked, type ProcessMark, signalGroup } from "../../platform/index.ts";
-import { createLineSplitter } from "../../task-logs/index.ts";
+import { createLineSplitter, type LineSplitter } from "../../task-logs/index.ts";
 import { type FromRunner, openWire, type ToRunner, type Wire } from "../wire/index.ts";
 
 export type RunnerState = "booting" | "idle" | "busy" | "ended";
@@ -44,6 +44,8 @@ export type Runner = {
   kill(): void;
   /** Ends what a task left running behind it. */
   sweep(): void;
+  /** The try's output is in: what was written without a line end is a line too. */
+  endOutput(): void;
 };
 
 export function startRunner(options: RunnerOptions): Runner {
@@ -57,6 +59,7 @@ export function startRunner(options: RunnerOptions): Runner {
   const { on } = options;
   let endedBy: string | null = null;
   let wire: Wire<ToRunner> | null = null;
+  const outputs: LineSplitter[] = [];
 
   const runner: Runner = {
     pid: child.pid ?? 0,
@@ -76,6 +79,9 @@ export function startRunner(options: RunnerOptions): Runner {
     },
     sweep() {
       if (hasChildren(runner.pid)) killMarked(mark, runner.pid);
+    },
+    endOutput() {
+      for (const lines of outputs) lines.end();
     },
   };
   const end = (how: string) => {
@@ -102,6 +108,7 @@ export function startRunner(options: RunnerOptions): Runner {
     [child.stderr, "stderr"],
   ] as const) {
     const lines = createLineSplitter(options.maxLineBytes, (line) => on.output(line, name));
+    outputs.push(lines);
     stream?.on("data", (chunk: Buffer) => lines.push(chunk));
     stream?.on("end", () => lines.end());
     stream?.on("error", () => {});

@@ -2,7 +2,7 @@ import { hostname, userInfo } from "node:os";
 import type { CallbackRequest, ExecuteTask, Outcome, Workload } from "../../contracts/index.ts";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { createLogWriter, createMasker } from "../../task-logs/index.ts";
-import { type FromRunner, OUTPUT_END } from "../wire/index.ts";
+import type { FromRunner } from "../wire/index.ts";
 import { ApiRefusal, createApiClient } from "./api-client.ts";
 import { type Attempt, contextForRunner, forwardCall, idOf, maskOutcome, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
@@ -27,7 +27,11 @@ export type Supervisor = {
   drain(graceMs: number): Promise<void>;
 };
 
-const OUTPUT_GRACE_MS = 500;
+/**
+ * Tries that are started ahead of their runners, at most. A scheduler hands over no more than there may be runners, so none
+ * of them waits longer than a process takes to boot.
+ */
+const START_AHEAD = 16;
 /** How long callbacks may run, a task's own and those the platform owes; below the time after which one counts as lost. */
 const CALLBACK_LIMIT_MS = 300_000;
 
@@ -44,6 +48,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   const queue = createWorkQueue(modules, logger, { ready: () => pump(), failed: (id, reason) => events.notStarted(id, reason) });
   const attempts = new Map<string, Attempt>();
   const byRunner = new Map<Runner, Attempt>();
+  /** Started and without a runner, in their order. */
+  const waiting: Attempt[] = [];
   const host = hostname();
   const user = userInfo().username;
   let draining = false;
@@ -74,7 +80,9 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     sec: options.heartbeatSec,
     maxFailed: options.maxFailedHeartbeats,
     running: () =>
-      [...attempts.values()].filter((attempt) => attempt.state === "running" && attempt.workload.type === "ExecuteTask"),
+      [...attempts.values()].filter(
+        ({ state, workload }) => (state === "running" || state === "waiting") && workload.type === "ExecuteTask",
+      ),
     onLost(attempt) {
       attempt.isLost = true;
       note(attempt, "warn", "the try is no longer this worker's (cleared, marked, timed out or taken for dead); it is stopped");
@@ -93,16 +101,37 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   function pump(): void {
     if (pumpTimer) clearTimeout(pumpTimer);
     pumpTimer = null;
-    while (!draining) {
-      const next = queue.next((workload) => pool.take(workload.moduleHash, queue.size()));
+    giveRunners();
+    while (!draining && countAhead() < START_AHEAD) {
+      const next = queue.next();
       if (!next) break;
-      void start(next.workload, next.modulePath, next.runner);
+      void start(next.workload, next.modulePath);
     }
     // Whether another runner is worth its boot depends on how long those at work take: look again.
-    if (queue.size() > 0 && !draining) pumpTimer = setTimeout(pump, 100);
+    if (waiting.length + queue.size() > 0 && !draining) pumpTimer = setTimeout(pump, 100);
   }
 
-  async function start(workload: Workload, modulePath: string, runner: Runner): Promise<void> {
+  const countAhead = () => [...attempts.values()].reduce((sum, { runner }) => (runner ? sum : sum + 1), 0);
+
+  /** First come, first served, but where one try of a module finds no runner, one of another may have its own warm. */
+  function giveRunners(): void {
+    const passedOver = new Set<string>();
+    for (const attempt of [...waiting]) {
+      const { moduleHash } = attempt.workload;
+      if (passedOver.has(moduleHash)) continue;
+      const runner = pool.take(moduleHash, waiting.length + queue.size());
+      if (!runner) {
+        passedOver.add(moduleHash);
+        continue;
+      }
+      waiting.splice(waiting.indexOf(attempt), 1);
+      attempt.runner = runner;
+      byRunner.set(runner, attempt);
+      giveOrder(attempt, runner);
+    }
+  }
+
+  async function start(workload: Workload, modulePath: string): Promise<void> {
     const masker = createMasker();
     const log = createLogWriter({
       folder: options.logFolder,
@@ -115,50 +144,46 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     const attempt: Attempt = {
       workload,
       id: idOf(workload),
-      runner,
+      modulePath,
+      runner: null,
+      order: null,
       masker,
       log,
       state: "starting",
       token: workload.token,
       startedAt: Date.now(),
       isLost: false,
-      isIdle: false,
-      outputsEnded: 0,
       stopReason: null,
       timers: [],
     };
     attempts.set(attempt.id, attempt);
-    byRunner.set(runner, attempt);
     try {
-      if (workload.type === "ExecuteTask") await startTask(attempt, workload, modulePath);
-      else await startCallback(attempt, modulePath);
+      attempt.order = workload.type === "ExecuteTask" ? await startTask(attempt, workload) : await startCallback(attempt);
+      attempt.state = "waiting";
+      waiting.push(attempt);
+      if (attempt.isLost || draining) dropWaiting(attempt);
     } catch (error) {
       attempt.state = "over";
       attempts.delete(attempt.id);
-      byRunner.delete(runner);
-      pool.release(runner);
       if (error instanceof ApiRefusal) {
         logger.debug({ id: attempt.id, error: error.message }, "a workload was not ours to start");
         events.done(attempt.id);
       } else events.notStarted(attempt.id, toError(error).message);
     }
+    pump();
   }
 
-  async function startTask(attempt: Attempt, workload: ExecuteTask, modulePath: string): Promise<void> {
+  async function startTask(attempt: Attempt, workload: ExecuteTask): Promise<Attempt["order"]> {
+    // As in Airflow, the process that answers for the try is its supervisor, whatever process will run it.
     const context = await batcher.run({
       id: attempt.id,
       token: workload.token,
       hostname: host,
       unixname: user,
-      pid: attempt.runner.pid,
+      pid: process.pid,
     });
     attempt.token = context.token;
-    attempt.state = "running";
-    attempt.startedAt = Date.now();
     const { ti } = workload;
-    note(attempt, "debug", `try ${ti.tryNumber} of ${context.maxTries + 1} starts on ${host}, process ${attempt.runner.pid}`);
-    if (attempt.runner.state === "ended")
-      return report(attempt, platformFailure("RunnerDiedError", "the task's process ended before the task started"));
     const facts = {
       id: ti.id,
       dagId: ti.dagId,
@@ -167,7 +192,31 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       mapIndex: ti.mapIndex,
       tryNumber: ti.tryNumber,
     };
-    attempt.runner.send({ type: "run", modulePath, ti: facts, context: contextForRunner(context) });
+    return { type: "run", modulePath: attempt.modulePath, ti: facts, context: contextForRunner(context) };
+  }
+
+  async function startCallback(attempt: Attempt): Promise<Attempt["order"]> {
+    const { request, token } = await client.post<{ request: CallbackRequest; token: string }>(
+      `baram/callbacks/${attempt.id}/start`,
+      {},
+      attempt.token,
+    );
+    attempt.token = token;
+    return { type: "callback", modulePath: attempt.modulePath, request };
+  }
+
+  function giveOrder(attempt: Attempt, runner: Runner): void {
+    const { order } = attempt;
+    attempt.state = "running";
+    attempt.startedAt = Date.now();
+    if (!order) return;
+    runner.send(order);
+    if (order.type === "callback") {
+      limitCallbacks(attempt);
+      return;
+    }
+    const { context, ti } = order;
+    note(attempt, "debug", `try ${ti.tryNumber} of ${context.maxTries + 1} starts on ${host}, process ${runner.pid}`);
     if (context.executionTimeoutSec === null) return;
     // The runner keeps the time-out itself; this is for a task that holds its event loop and cannot.
     const limitMs = (context.executionTimeoutSec + options.killGraceSec) * 1_000;
@@ -185,16 +234,14 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     );
   }
 
-  async function startCallback(attempt: Attempt, modulePath: string): Promise<void> {
-    const { request, token } = await client.post<{ request: CallbackRequest; token: string }>(
-      `baram/callbacks/${attempt.id}/start`,
-      {},
-      attempt.token,
-    );
-    attempt.token = token;
+  /** Nothing of it has run: it is given back for a new start, unless it was taken away already. */
+  function dropWaiting(attempt: Attempt): void {
+    waiting.splice(waiting.indexOf(attempt), 1);
+    if (attempt.workload.type === "ExecuteCallback") return void reportCallback(attempt, "failed");
+    if (!attempt.isLost)
+      note(attempt, "info", "the worker stops before the task had a process; the try goes back to be scheduled");
     attempt.state = "running";
-    attempt.runner.send({ type: "callback", modulePath, request });
-    limitCallbacks(attempt);
+    void report(attempt, { state: "up_for_reschedule", rescheduleDate: new Date().toISOString() });
   }
 
   function onMessage(runner: Runner, message: Exclude<FromRunner, { type: "ready" }>): void {
@@ -232,19 +279,19 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
           pool.release(runner);
           return;
         }
-        attempt.isIdle = true;
-        // Output that the task could not mark the end of (it closed its stdout) gets a moment.
-        if (attempt.outputsEnded < 2) attempt.timers.push(setTimeout(() => letGo(attempt), OUTPUT_GRACE_MS));
-        else letGo(attempt);
+        // What it wrote is in its pipes, and a pipe is read whole in one turn of the event loop: the next turn but one is
+        // past the end of its output.
+        setImmediate(() => setImmediate(() => letGo(attempt)));
         return;
     }
   }
 
   function limitCallbacks(attempt: Attempt): void {
     const timer = setTimeout(() => {
-      if (byRunner.get(attempt.runner) !== attempt) return;
+      const { runner } = attempt;
+      if (!runner || byRunner.get(runner) !== attempt) return;
       note(attempt, "error", `the callbacks ran longer than ${CALLBACK_LIMIT_MS / 1_000} s; their process is ended`);
-      attempt.runner.kill();
+      runner.kill();
     }, CALLBACK_LIMIT_MS);
     timer.unref();
     attempt.timers.push(timer);
@@ -253,7 +300,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   /** The try's runner is done with it and all its output is in. */
   function letGo(attempt: Attempt): void {
     const { runner } = attempt;
-    if (byRunner.get(runner) !== attempt) return;
+    if (!runner || byRunner.get(runner) !== attempt) return;
+    runner.endOutput();
     byRunner.delete(runner);
     for (const timer of attempt.timers) clearTimeout(timer);
     if (attempt.workload.type === "ExecuteCallback") void reportCallback(attempt, "success");
@@ -267,18 +315,12 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       logger.debug({ line }, "output of a runner without a task");
       return;
     }
-    const isEnd = line.endsWith(OUTPUT_END.slice(0, -1));
-    const text = isEnd ? line.slice(0, 1 - OUTPUT_END.length) : line;
-    if (!isEnd || text !== "")
-      attempt.log.write({
-        timestamp: new Date().toISOString(),
-        level: stream === "stderr" ? "error" : "info",
-        event: text,
-        logger: `task.${stream}`,
-      });
-    if (!isEnd) return;
-    attempt.outputsEnded++;
-    if (attempt.isIdle && attempt.outputsEnded === 2) letGo(attempt);
+    attempt.log.write({
+      timestamp: new Date().toISOString(),
+      level: stream === "stderr" ? "error" : "info",
+      event: line,
+      logger: `task.${stream}`,
+    });
   }
 
   function onRunnerEnded(runner: Runner, how: string): void {
@@ -332,13 +374,18 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
 
   /** Asks the task to stop, and makes it stop when the grace is over. */
   function stop(attempt: Attempt, name: string, message: string, graceMs = options.killGraceSec * 1_000): void {
-    if (attempt.state !== "running" && attempt.state !== "starting") return;
+    if (attempt.state === "waiting") {
+      dropWaiting(attempt);
+      return;
+    }
+    const { runner } = attempt;
+    if (attempt.state !== "running" || !runner) return;
     attempt.stopReason ??= { name, message };
-    attempt.runner.send({ type: "cancel", reason: message, isLost: attempt.isLost });
-    attempt.runner.terminate();
+    runner.send({ type: "cancel", reason: message, isLost: attempt.isLost });
+    runner.terminate();
     attempt.timers.push(
       setTimeout(() => {
-        if (byRunner.get(attempt.runner) === attempt && attempt.state !== "over") attempt.runner.kill();
+        if (byRunner.get(runner) === attempt && attempt.state !== "over") runner.kill();
       }, graceMs),
     );
   }
@@ -364,6 +411,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       draining = true;
       for (const workload of queue.clear()) events.notStarted(idOf(workload), "the worker is shutting down");
       pool.close();
+      for (const attempt of [...waiting]) dropWaiting(attempt);
       const deadline = Date.now() + graceMs;
       const isBusy = () => attempts.size > 0 || byRunner.size > 0;
       while (isBusy() && Date.now() < deadline) await sleep(20);

@@ -6,13 +6,13 @@ import type { ModuleStore } from "./module-store.ts";
 type Queued = { readonly workload: Workload; modulePath: string | null };
 export type Ready = { readonly workload: Workload; readonly modulePath: string };
 
-/** Workloads that wait for a runner, in the order they came; their modules are fetched meanwhile. */
+/** Workloads that wait to be started, in the order they came; their modules are fetched meanwhile. */
 export type WorkQueue = {
   add(workload: Workload): void;
   has(id: string): boolean;
   readonly size: () => number;
-  /** The first workload whose module is here and for which `take` finds a runner, with that runner; null = none now. */
-  next<R>(take: (workload: Workload) => R | null): (Ready & { runner: R }) | null;
+  /** Takes out the first workload whose module is here; null = none is. */
+  next(): Ready | null;
   remove(id: string): boolean;
   /** Empties the queue. */
   clear(): Workload[];
@@ -43,19 +43,10 @@ export function createWorkQueue(
         },
       );
     },
-    next(take) {
-      // Where one try of a module finds no runner, no other of that module does; those of another may have theirs warm.
-      const passedOver = new Set<string>();
-      for (const [at, { workload, modulePath }] of queue.entries()) {
-        if (modulePath === null || passedOver.has(workload.moduleHash)) continue;
-        const runner = take(workload);
-        if (runner === null) passedOver.add(workload.moduleHash);
-        else {
-          queue.splice(at, 1);
-          return { workload, modulePath, runner };
-        }
-      }
-      return null;
+    next() {
+      const at = queue.findIndex(({ modulePath }) => modulePath !== null);
+      const [found] = at === -1 ? [] : queue.splice(at, 1);
+      return found?.modulePath ? { workload: found.workload, modulePath: found.modulePath } : null;
     },
     remove(id) {
       const before = queue.length;

@@ -1,2 +1,2 @@
 export { openWire, type Wire } from "./frames.ts";
-export { type FromRunner, type LogLevel, OUTPUT_END, type RunnerContext, type ToRunner, type TryFacts } from "./messages.ts";
+export type { FromRunner, LogLevel, RunnerContext, ToRunner, TryFacts } from "./messages.ts";

@@ -23,6 +23,3 @@ export type FromRunner =
   | { type: "idle"; rssBytes: number };
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
-
-/** Ends a try's output on stdout and stderr. */
-export const OUTPUT_END = "\0end of output\n";

@@ -27,6 +27,9 @@ const DISPATCH_LOCK = 727_002;
  * Free places are counted per pool and per run first, and each run offers only what it may start from pools that have
  * room, no more for a pool than it has slots. So a full pool, one with a single slot that frees again and again, or a run at
  * its limit takes no place in the window and starves nobody. -1 slots = no limit.
+ *
+ * Each run's instances come in the order of the index ti_scheduled, so a look costs what it offers, however many are
+ * scheduled. The two subqueries keep it so: as a join or an EXISTS, the planner reads and sorts all of them.
  */
 const statement = {
   name: "select-candidates",
@@ -41,19 +44,21 @@ with pool_free as materialized (
          d.max_active_tasks - (select count(*) from task_instance a
                                 where a.dag_run_id = r.id and a.state in ('queued', 'running', 'restarting')) as free
     from dag_run r join dag d on d.dag_id = r.dag_id
+    cross join lateral (select 1 from task_instance s where s.dag_run_id = r.id and s.state = 'scheduled' limit 1) has_scheduled
    where r.state = 'running' and not d.is_paused
-     and exists (select 1 from task_instance s where s.dag_run_id = r.id and s.state = 'scheduled')
 ), offered as materialized (
-  select c.*, rf.free as run_room, rf.run_after,
+  select c.*, rf.free as run_room, rf.run_after, pf.free,
          row_number() over (partition by c.pool order by c.priority_weight desc, rf.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index) as place_in_pool
     from run_free rf
     cross join lateral (
-      select ti.*, pf.free from task_instance ti join pool_free pf on pf.pool = ti.pool
-       where ti.dag_run_id = rf.id and ti.state = 'scheduled' and ti.pool_slots <= pf.free
+      select ti.* from task_instance ti
+       where ti.dag_run_id = rf.id and ti.state = 'scheduled'
+         and ti.pool_slots <= (select pf.free from pool_free pf where pf.pool = ti.pool)
          and ti.executor = any($1) and ti.id <> all($3)
        order by ti.priority_weight desc, ti.scheduled_dttm, ti.task_id, ti.map_index
        limit least(greatest(rf.free, 0), $2)
     ) c
+    join pool_free pf on pf.pool = c.pool
 )
 select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "taskId", c.pool, c.pool_slots as "poolSlots",
        c.free::int as "poolFree", c.run_room::int as "runFree", c.executor,
