@@ -1,19 +1,20 @@
 // npm run bench [-- --rows 1,3 --runs 5]: measures the design's workloads on this machine and prints a table.
 // Times come from the tasks themselves: each appends one line with its start and end to a file, all on one clock.
 import { cpus, totalmem } from "node:os";
-import { measureChain, measureFanOut, measureFib, measureManyUnfinished } from "./engine-rows.mjs";
+import { measureChain, measureFanOut, measureFib, measureManyUnfinished, measureThreeSteps } from "./engine-rows.mjs";
 import { measureIdle } from "./idle-row.mjs";
 import { option, table } from "./report.mjs";
 import { measureSchedulerAlone } from "./scheduler-row.mjs";
 
 const runs = Number(option("runs", "5"));
-const wanted = option("rows", "1,2,3,4,5,idle").split(",");
+const wanted = option("rows", "1,2,3,4,5,6,idle").split(",");
 const measures = {
   1: measureChain,
   2: measureFib,
   3: measureFanOut,
   4: measureManyUnfinished,
   5: measureSchedulerAlone,
+  6: measureThreeSteps,
   idle: measureIdle,
 };
 

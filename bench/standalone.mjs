@@ -9,6 +9,7 @@ import { createDagCache, createDagRun } from "../dist/scheduler/index.js";
 import { findRun, openStore } from "../dist/store/index.js";
 
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const counter = new URL("./count-statements.mjs", import.meta.url).href;
 
 /** Starts it with these DAG files and resolves when every DAG in `dagIds` is loaded. */
 export async function startStandalone(files, dagIds, environment = {}) {
@@ -20,7 +21,8 @@ export async function startStandalone(files, dagIds, environment = {}) {
   mkdirSync(dags, { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dags, name), text);
   const trace = join(folder, "trace.ndjson");
-  const child = spawn(process.execPath, [cli, "standalone"], {
+  const counts = join(folder, "statements.json");
+  const child = spawn(process.execPath, ["--import", counter, cli, "standalone"], {
     cwd: folder,
     env: {
       ...process.env,
@@ -30,6 +32,7 @@ export async function startStandalone(files, dagIds, environment = {}) {
       BARAM__CORE__DAGS_ARE_PAUSED_AT_CREATION: "false",
       BARAM__API__PORT: "0",
       BENCH_TRACE: trace,
+      BENCH_STATEMENTS: counts,
       ...environment,
     },
     stdio: ["ignore", "ignore", "inherit"],
@@ -68,6 +71,18 @@ export async function startStandalone(files, dagIds, environment = {}) {
         .trim()
         .split("\n")
         .map((line) => JSON.parse(line));
+    },
+    /** SQL statements that the process has sent so far: scheduler, API, dag-processor, all of it. */
+    async statements() {
+      rmSync(counts, { force: true });
+      child.kill("SIGUSR2");
+      return poll(() => {
+        try {
+          return JSON.parse(readFileSync(counts, "utf8")).count;
+        } catch {
+          return null;
+        }
+      }, child);
     },
     async stop() {
       await store.close();
