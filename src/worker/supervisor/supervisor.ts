@@ -1,10 +1,11 @@
-import { hostname, userInfo } from "node:os";
-import type { CallbackRequest, ExecuteTask, Outcome, Workload } from "../../contracts/index.ts";
+import { hostname } from "node:os";
+import type { Outcome, Workload } from "../../contracts/index.ts";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { createLogWriter, createMasker } from "../../task-logs/index.ts";
 import type { FromRunner } from "../wire/index.ts";
 import { ApiRefusal, createApiClient } from "./api-client.ts";
-import { type Attempt, contextForRunner, forwardCall, idOf, maskOutcome, note, platformFailure } from "./attempt.ts";
+import { askToStart } from "./ask-to-start.ts";
+import { type Attempt, forwardCall, idOf, maskOutcome, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
@@ -50,8 +51,6 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   const byRunner = new Map<Runner, Attempt>();
   /** Started and without a runner, in their order. */
   const waiting: Attempt[] = [];
-  const host = hostname();
-  const user = userInfo().username;
   let draining = false;
   let pumpTimer: NodeJS.Timeout | null = null;
 
@@ -158,7 +157,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     };
     attempts.set(attempt.id, attempt);
     try {
-      attempt.order = workload.type === "ExecuteTask" ? await startTask(attempt, workload) : await startCallback(attempt);
+      attempt.order = await askToStart(attempt, { batcher, client });
       attempt.state = "waiting";
       waiting.push(attempt);
       if (attempt.isLost || draining) dropWaiting(attempt);
@@ -173,38 +172,6 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     pump();
   }
 
-  async function startTask(attempt: Attempt, workload: ExecuteTask): Promise<Attempt["order"]> {
-    // As in Airflow, the process that answers for the try is its supervisor, whatever process will run it.
-    const context = await batcher.run({
-      id: attempt.id,
-      token: workload.token,
-      hostname: host,
-      unixname: user,
-      pid: process.pid,
-    });
-    attempt.token = context.token;
-    const { ti } = workload;
-    const facts = {
-      id: ti.id,
-      dagId: ti.dagId,
-      runId: ti.runId,
-      taskId: ti.taskId,
-      mapIndex: ti.mapIndex,
-      tryNumber: ti.tryNumber,
-    };
-    return { type: "run", modulePath: attempt.modulePath, ti: facts, context: contextForRunner(context) };
-  }
-
-  async function startCallback(attempt: Attempt): Promise<Attempt["order"]> {
-    const { request, token } = await client.post<{ request: CallbackRequest; token: string }>(
-      `baram/callbacks/${attempt.id}/start`,
-      {},
-      attempt.token,
-    );
-    attempt.token = token;
-    return { type: "callback", modulePath: attempt.modulePath, request };
-  }
-
   function giveOrder(attempt: Attempt, runner: Runner): void {
     const { order } = attempt;
     attempt.state = "running";
@@ -216,7 +183,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       return;
     }
     const { context, ti } = order;
-    note(attempt, "debug", `try ${ti.tryNumber} of ${context.maxTries + 1} starts on ${host}, process ${runner.pid}`);
+    note(attempt, "debug", `try ${ti.tryNumber} of ${context.maxTries + 1} starts on ${hostname()}, process ${runner.pid}`);
     if (context.executionTimeoutSec === null) return;
     // The runner keeps the time-out itself; this is for a task that holds its event loop and cannot.
     const limitMs = (context.executionTimeoutSec + options.killGraceSec) * 1_000;
@@ -237,7 +204,11 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   /** Nothing of it has run: it is given back for a new start, unless it was taken away already. */
   function dropWaiting(attempt: Attempt): void {
     waiting.splice(waiting.indexOf(attempt), 1);
-    if (attempt.workload.type === "ExecuteCallback") return void reportCallback(attempt, "failed");
+    if (attempt.workload.type === "ExecuteCallback") {
+      attempts.delete(attempt.id);
+      events.notStarted(attempt.id, "the worker is shutting down");
+      return;
+    }
     if (!attempt.isLost)
       note(attempt, "info", "the worker stops before the task had a process; the try goes back to be scheduled");
     attempt.state = "running";

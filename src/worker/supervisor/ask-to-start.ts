@@ -1,0 +1,32 @@
+import { hostname, userInfo } from "node:os";
+import type { CallbackRequest } from "../../contracts/index.ts";
+import type { ApiClient } from "./api-client.ts";
+import { type Attempt, contextForRunner } from "./attempt.ts";
+import type { Batcher } from "./batcher.ts";
+
+const host = hostname();
+const user = userInfo().username;
+
+/** Asks the API to let it run, takes over its token, and returns what its runner is to be told. Throws ApiRefusal when it is not ours to start. */
+export async function askToStart(
+  attempt: Attempt,
+  { batcher, client }: { batcher: Batcher; client: ApiClient },
+): Promise<NonNullable<Attempt["order"]>> {
+  const { workload, modulePath } = attempt;
+  if (workload.type === "ExecuteCallback") {
+    const { request, token } = await client.post<{ request: CallbackRequest; token: string }>(
+      `baram/callbacks/${attempt.id}/start`,
+      {},
+      attempt.token,
+    );
+    attempt.token = token;
+    return { type: "callback", modulePath, request };
+  }
+  // As in Airflow, the process that answers for the try is its supervisor, whatever process will run it.
+  const facts = { id: attempt.id, token: workload.token, hostname: host, unixname: user, pid: process.pid };
+  const context = await batcher.run(facts);
+  attempt.token = context.token;
+  const { id, dagId, runId, taskId, mapIndex, tryNumber } = workload.ti;
+  const ti = { id, dagId, runId, taskId, mapIndex, tryNumber };
+  return { type: "run", modulePath, ti, context: contextForRunner(context) };
+}
