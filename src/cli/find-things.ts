@@ -47,15 +47,15 @@ function readInstant(text: string, config: Config): Date | null {
   return parsed.isValid ? parsed.toJSDate() : null;
 }
 
-/** --conf. Throws `usage_invalid` for text that is no JSON object. */
-export function readConf(text: string | undefined): JsonObject {
+/** --conf, or the flag of another name. Throws `usage_invalid` for text that is no JSON object. */
+export function readConf(text: string | undefined, flag = "--conf"): JsonObject {
   if (text === undefined) return {};
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw usageError(`--conf is not JSON: ${(error as Error).message}. Quote it for the shell, as in '{"name": "Ada"}'.`);
+    throw usageError(`${flag} is not JSON: ${(error as Error).message}. Quote it for the shell, as in '{"name": "Ada"}'.`);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
-  throw usageError(`--conf must be a JSON object, as in '{"name": "Ada"}', not ${text.slice(0, 100)}.`);
+  throw usageError(`${flag} must be a JSON object, as in '{"name": "Ada"}', not ${text.slice(0, 100)}.`);
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addBackfillCommands } from "./commands/backfill/backfill-commands.ts";
 import { addConfigCommands } from "./commands/config/config-commands.ts";
 import { addConnectionsCommands } from "./commands/connections/connections-commands.ts";
 import { addDagsCommands } from "./commands/dags/dags-commands.ts";
@@ -29,6 +30,7 @@ export function createProgram(): { program: Command; terminal: Terminal } {
   addRoleCommands(program);
   addDagsCommands(program, terminal);
   addTasksCommands(program, terminal);
+  addBackfillCommands(program, terminal);
   addConnectionsCommands(program, terminal);
   addVariablesCommands(program, terminal);
   addPoolsCommands(program, terminal);

@@ -13,6 +13,9 @@ export const runIdSchema = z
   .regex(RUN_ID_PATTERN, "must be made of letters, digits and '_.~:+-', 1 to 250 of them")
   .refine((id) => !id.includes(".."), "must not contain '..'");
 
+/** Characters of a note on a DAG run or a task instance at most, as in Airflow. */
+export const NOTE_MAX = 1_000;
+
 export function isValidId(id: string): boolean {
   return ID_PATTERN.test(id);
 }

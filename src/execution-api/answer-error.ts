@@ -12,6 +12,7 @@ const STATUS_OF: Record<string, 400 | 401 | 404 | 409 | 503> = {
   dag_stale: 409,
   dag_run_exists: 409,
   conf_invalid: 400,
+  note_too_long: 400,
   database_unavailable: 503,
 };
 

@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   serialized_dag_invalid: "A stored DAG does not fit the schema.",
   timetable_invalid: "A schedule cannot be used.",
   // asking for what is not there
+  backfill_not_found: "There is no such backfill.",
   callback_not_open: "The callback was already run, or given up.",
   connection_not_found: "There is no such connection.",
   dag_not_found: "There is no such DAG.",
@@ -55,6 +56,8 @@ export const ERROR_CODES = {
   variable_not_found: "There is no such variable.",
   xcom_not_found: "There is no such XCom.",
   // it is there, but does not allow this
+  backfill_completed: "The backfill has ended: it cannot be paused, unpaused or cancelled.",
+  backfill_running: "The DAG has an active backfill.",
   connection_exists: "A connection of that id exists.",
   dag_run_exists: "The DAG has a run with that run id or logical date.",
   dag_run_running: "The DAG run has not ended.",
@@ -75,6 +78,7 @@ export const ERROR_CODES = {
   already_exists: "What was to be created exists.",
   // a request that does not fit
   attempts_too_many: "Too many failed logins; wait.",
+  backfill_impossible: "The DAG's schedule, its tasks or the dates do not allow such a backfill; the message says which.",
   body_invalid: "The body does not fit its schema; the message names the field.",
   body_malformed: "The body is not JSON.",
   body_too_large: "The body is larger than allowed.",
@@ -83,6 +87,7 @@ export const ERROR_CODES = {
   deferral_unsupported: "A task cannot be deferred yet.",
   filter_invalid: "A filter has a value that cannot be read.",
   log_token_invalid: "The continuation token is not one of ours.",
+  note_too_long: "A note is longer than 1,000 characters.",
   not_supported: "A part of the request is not supported.",
   order_by_unknown: "Answers cannot be ordered by that.",
   params_invalid: "The parameters of a runner's call do not fit.",

@@ -7,6 +7,7 @@ import { tokenRoutes } from "./auth/token-routes.ts";
 import type { Api } from "./endpoint.ts";
 import { refusal } from "./refuse.ts";
 import type { PublicApiOptions, PublicApiResources } from "./resources.ts";
+import { backfillRoutes } from "./rest/backfills/routes.ts";
 import { connectionRoutes } from "./rest/connections/routes.ts";
 import { dagRunRoutes } from "./rest/dag-runs/routes.ts";
 import { dagVersionRoutes } from "./rest/dag-versions/routes.ts";
@@ -33,6 +34,7 @@ const RESOURCES = [
   taskRoutes,
   dagVersionRoutes,
   dagRunRoutes,
+  backfillRoutes,
   clearRoutes,
   // Before the task instances: below one, a word such as "logs" comes first, then a map index.
   logRoutes,

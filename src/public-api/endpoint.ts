@@ -17,6 +17,8 @@ export type Api = {
   readonly facts: VersionFactsCache;
 };
 
+type Method = "get" | "post" | "put" | "patch" | "delete";
+
 type Spec<P, Q, B, A> = {
   /** Group in the OpenAPI document. */
   tag: string;
@@ -35,7 +37,7 @@ type Spec<P, Q, B, A> = {
 };
 
 /** What the handler knows of the audit line beyond the path: `skip` for a dry run, which writes nothing. */
-export type AuditNote = { skip?: boolean; runId?: string; extra?: JsonObject };
+export type AuditNote = { skip?: boolean; dagId?: string; runId?: string; extra?: JsonObject };
 
 export type Call<P, Q, B> = { params: P; query: Q; body: B; user: User; c: Context<ApiEnv>; audit: AuditNote } & Pick<
   Api,
@@ -50,11 +52,11 @@ const NOBODY: User = { name: "", role: "viewer" };
  */
 export function endpoint<A, P = unknown, Q = unknown, B = unknown>(
   api: Api,
-  route: `${"get" | "post" | "patch" | "delete"} /${string}`,
+  route: `${Method} /${string}`,
   spec: Spec<P, Q, B, A>,
   handle: (call: Call<P, Q, B>) => Promise<NoInfer<A> | Response>,
 ): void {
-  const [method = "get", path = "/"] = route.split(" ") as ["get" | "post" | "patch" | "delete", string];
+  const [method = "get", path = "/"] = route.split(" ") as [Method, string];
   const { resources, options, facts } = api;
   const status = spec.status ?? 200;
   document(api, method, path, spec);
@@ -87,10 +89,10 @@ export function noContent(c: Context): Response {
 async function leaveLine(api: Api, event: string, user: User, path: Record<string, string>, note: AuditNote): Promise<void> {
   const { dag_id: dagId, dag_run_id, task_id: taskId, ...others } = path;
   const extra = { ...others, ...note.extra };
-  await logEvent(api.resources.store, { event, owner: user.name, dagId, runId: note.runId ?? dag_run_id, taskId, extra });
+  await logEvent(api.resources.store, { event, owner: user.name, dagId: note.dagId ?? dagId, runId: note.runId ?? dag_run_id, taskId, extra });
 }
 
-function document<P, Q, B, A>(api: Api, method: "get" | "post" | "patch" | "delete", path: string, spec: Spec<P, Q, B, A>): void {
+function document<P, Q, B, A>(api: Api, method: Method, path: string, spec: Spec<P, Q, B, A>): void {
   const errors = Object.fromEntries(
     [...(spec.access === null ? [] : [401, 403]), ...(spec.params ? [404] : []), ...(spec.body ? [400] : []), 422].map((code) => [
       code,

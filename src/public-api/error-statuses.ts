@@ -4,10 +4,12 @@
  */
 export const ERROR_STATUSES = {
   // the request itself
+  backfill_impossible: 422,
   body_malformed: 400,
   filter_invalid: 400,
   log_token_invalid: 400,
   not_supported: 400,
+  note_too_long: 422,
   order_by_unknown: 400,
   update_mask_unknown: 400,
   value_refused: 400,
@@ -22,6 +24,7 @@ export const ERROR_STATUSES = {
   attempts_too_many: 429,
   // what is asked for is not there
   route_not_found: 404,
+  backfill_not_found: 404,
   connection_not_found: 404,
   dag_not_found: 404,
   dag_run_not_found: 404,
@@ -35,6 +38,8 @@ export const ERROR_STATUSES = {
   variable_not_found: 404,
   xcom_not_found: 404,
   // it is there, but does not allow this
+  backfill_completed: 409,
+  backfill_running: 409,
   conf_invalid: 400,
   connection_exists: 409,
   dag_run_exists: 409,

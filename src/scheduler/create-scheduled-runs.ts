@@ -12,6 +12,7 @@ export async function createScheduledRuns(resources: SchedulerResources, options
   const defaultExecutor = [...executors.keys()][0] ?? "";
   return store.transaction(async (tx) => {
     const due = await lockDueDags(tx, options.maxRunsToCreate);
+    if (due.length > 0) await resources.pause("after-due-dags");
     for (const dag of due) {
       try {
         await inSavepoint(tx, () => createOne(tx, dags, defaultExecutor, dag, new Date(clock.now())));

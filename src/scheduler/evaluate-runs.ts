@@ -3,6 +3,7 @@ import {
   applyChanges,
   type ClaimedRun,
   claimRuns,
+  completeBackfills,
   type Db,
   type Evaluation,
   heldByPast,
@@ -88,10 +89,13 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
     }
     if (evaluations.length > 0) await recordEvaluations(tx, evaluations, options.fullScanSec);
     await noteRunEnds(tx, ends);
-    return { claimed: claimed.length, scheduled: changes.length, ended: ends.length };
+    const backfillIds = new Set(ends.flatMap(({ run }) => run.backfillId ?? []));
+    return { claimed: claimed.length, scheduled: changes.length, ended: ends.length, backfillIds };
   });
   for (const [id, picture] of kept) pictures.set(id, picture);
   forgetOldest(pictures);
+  // After the commit, so that of two schedulers that end a backfill's last two runs one sees both.
+  if (report.backfillIds.size > 0) await completeBackfills(store, [...report.backfillIds]);
   return report;
 }
 

@@ -9,6 +9,7 @@
 import { hostname } from "node:os";
 import { sleep, toError } from "../platform/index.ts";
 import { beatJob, endJob, nextDueInSec, startJob, startQueuedRuns } from "../store/index.ts";
+import { checkBackfills } from "./check-backfills.ts";
 import { createScheduledRuns } from "./create-scheduled-runs.ts";
 import { dispatch } from "./dispatch.ts";
 import { dispatchCallbacks } from "./dispatch-callbacks.ts";
@@ -26,6 +27,9 @@ export type Scheduler = {
 
 /** While another scheduler dispatches, look again after this long. */
 const BUSY_RETRY_MS = 5;
+
+/** As in Airflow: how often what a crash left of a backfill is put right. */
+const BACKFILL_CHECK_SEC = 30;
 
 export async function startScheduler(
   resources: SchedulerResources,
@@ -55,6 +59,7 @@ export async function startScheduler(
     }),
     every(options.orphanCheckSec, () => adoptOrphans(resources, options)),
     every(options.silentTryCheckSec, () => silence.check()),
+    every(BACKFILL_CHECK_SEC, () => checkBackfills(resources, stopping.signal)),
     every(options.queuedTimeoutCheckSec, () => requeueStuckTries(resources, options)),
   ];
   const loop = run();

@@ -25,7 +25,7 @@ export type SchedulerResources = {
 };
 
 /** Named points at which a test can stop a scheduler. */
-export type PausePoint = "after-claim" | "after-candidates" | "after-queue-commit";
+export type PausePoint = "after-due-dags" | "after-backfill-lock" | "after-claim" | "after-candidates" | "after-queue-commit";
 
 export type SchedulerOptions = {
   readonly jobId: () => number;

@@ -42,6 +42,14 @@ export function nextRuns(timetable: SerializedTimetable, query: NextRunQuery, co
 }
 
 /**
+ * Whether the schedule names points in time of its own accord, so that past ones can be counted up: Airflow's
+ * `Timetable.periodic`. Only then does a backfill have dates.
+ */
+export function isPeriodic(timetable: SerializedTimetable): boolean {
+  return timetable.type !== "null" && timetable.type !== "once" && timetable.type !== "continuous";
+}
+
+/**
  * The data interval of a run that somebody starts by hand with this logical date: the last complete interval before it
  * for schedules with data intervals, else the instant itself. Follows Airflow's `infer_manual_data_interval`.
  */

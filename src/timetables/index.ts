@@ -1,6 +1,7 @@
 export { validateTimetable } from "./cron-expression.ts";
 export {
   type DataInterval,
+  isPeriodic,
   type LastRun,
   manualRunInterval,
   type NextRunQuery,

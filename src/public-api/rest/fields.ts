@@ -1,6 +1,6 @@
 /** The pieces that requests and answers are made of. Importing the OpenAPI package gives zod its `.openapi()`. */
 import { z } from "@hono/zod-openapi";
-import { idSchema, jsonObjectSchema, jsonValueSchema, runIdSchema } from "../../contracts/index.ts";
+import { idSchema, jsonObjectSchema, jsonValueSchema, NOTE_MAX, runIdSchema } from "../../contracts/index.ts";
 
 /** PostgreSQL's int. */
 export const INT_MAX = 2 ** 31 - 1;
@@ -133,7 +133,8 @@ export const absent = z.null().optional();
 
 export const when = z.string().openapi({ format: "date-time" });
 export const count = z.int();
-export const note = z.string().max(1_000).nullable();
+/** Of a run or task instance, as in Airflow. */
+export const note = z.string().max(NOTE_MAX, `a note has at most ${NOTE_MAX} characters`).nullable();
 
 export function iso(date: Date): string {
   return date.toISOString();

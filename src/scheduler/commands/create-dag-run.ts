@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { DagRunTriggeredBy, DagRunType, JsonObject, SerializedDag } from "../../contracts/index.ts";
+import { type DagRunTriggeredBy, type DagRunType, type JsonObject, NOTE_MAX, type SerializedDag } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { priorityWeights } from "../../serialized/index.ts";
 import { createRun, type Db, findDag, findRun, findRunByLogicalDate, type NewInstance } from "../../store/index.ts";
@@ -20,13 +20,15 @@ export type RunRequest = {
   triggeringUserName?: string | null;
   conf?: JsonObject;
   note?: string | null;
+  /** The backfill it is made for, and its place there. */
+  backfill?: { id: number; ordinal: number } | null;
 };
 
 export type CreatedRun = { id: number; dagId: string; runId: string };
 
 /**
  * Creates a queued DAG run with all its task instances, pinned to the DAG's current version. Throws `dag_not_found`,
- * `dag_stale`, `conf_invalid`, and `dag_run_exists` when the run id or the logical date is taken.
+ * `dag_stale`, `conf_invalid`, `note_too_long`, and `dag_run_exists` when the run id or the logical date is taken.
  */
 export async function createDagRun(
   db: Db,
@@ -49,6 +51,13 @@ export async function createDagRun(
   const { graph } = await cache.get(db, facts.versionId);
   const conf = request.conf ?? {};
   checkConf(graph.dag, conf);
+  if (request.note && request.note.length > NOTE_MAX) {
+    throw new BaramError(
+      "note_too_long",
+      `The note for the run of DAG "${dagId}" has ${request.note.length} characters; at most ${NOTE_MAX} are kept. Shorten it.`,
+      { dagId, length: request.note.length },
+    );
+  }
 
   const runType = request.runType ?? "manual";
   const logicalDate = request.logicalDate ?? null;
@@ -72,6 +81,7 @@ export async function createDagRun(
       note: request.note ?? null,
       versionId: facts.versionId,
       timeoutSec: graph.dag.dagrunTimeoutSec,
+      backfill: request.backfill ?? null,
     },
     newInstances(graph.dag, defaultExecutor),
   );
@@ -98,7 +108,8 @@ async function explainConflict(db: Db, dagId: string, runId: string, logicalDate
 
 const instancesOf = new WeakMap<SerializedDag, { executor: string; instances: NewInstance[] }>();
 
-function newInstances(dag: SerializedDag, defaultExecutor: string): NewInstance[] {
+/** The task instances of a new run of this version. */
+export function newInstances(dag: SerializedDag, defaultExecutor: string): NewInstance[] {
   const known = instancesOf.get(dag);
   if (known?.executor === defaultExecutor) return known.instances;
   const weights = priorityWeights(dag);

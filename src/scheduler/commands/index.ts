@@ -1,3 +1,5 @@
+export { type BackfillChange, changeBackfill } from "./backfill/change-backfill.ts";
+export { type BackfillRequest, type BackfillResources, createBackfill, tryBackfill } from "./backfill/create-backfill.ts";
 export { checkConf } from "./check-conf.ts";
 export { type ClearOptions, clearRun } from "./clear-run.ts";
 export { type ClearRequest, clearRuns, type Touched } from "./clear-runs.ts";

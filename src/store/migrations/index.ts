@@ -1,5 +1,6 @@
 import { initial } from "./000001-initial.ts";
 import { orderedCandidates } from "./000002-ordered-candidates.ts";
+import { backfill } from "./000004-backfill.ts";
 
 export type Migration = {
   readonly version: number;
@@ -10,4 +11,4 @@ export type Migration = {
 };
 
 /** Append only: a migration that was released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates];
+export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill];

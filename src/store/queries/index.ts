@@ -1,3 +1,10 @@
+export * from "./backfill/change-backfill.ts";
+export * from "./backfill/complete-backfills.ts";
+export * from "./backfill/fill-backfill.ts";
+export * from "./backfill/find-backfill.ts";
+export * from "./backfill/insert-backfill.ts";
+export * from "./backfill/run-states.ts";
+export { BACKFILL_ORDER_KEYS, type BackfillFacts, type BackfillOrderKey, findBackfill, listBackfills } from "./backfill/list-backfills.ts";
 export * from "./callback/keep-callbacks.ts";
 export { COUNT_MAX, type Listed, type Order, type Page, type Range } from "./compose.ts";
 export * from "./connection/keep-connections.ts";
@@ -45,6 +52,7 @@ export * from "./task-instance/list-instances.ts";
 export * from "./task-instance/list-tries.ts";
 export * from "./task-instance/past.ts";
 export * from "./task-instance/queue-instances.ts";
+export * from "./task-instance/repin-instances.ts";
 export * from "./task-instance/requeue-tries.ts";
 export * from "./task-instance/select-candidates.ts";
 export * from "./task-instance/select-states.ts";

@@ -15,6 +15,8 @@ export type NewRun = {
   note: string | null;
   versionId: string;
   timeoutSec: number | null;
+  /** The backfill it is made for, and its place there. */
+  backfill: { id: number; ordinal: number } | null;
 };
 
 export type NewInstance = {
@@ -36,8 +38,8 @@ const statement = {
   text: `
 with run as (
   insert into dag_run (dag_id, run_id, logical_date, data_interval_start, data_interval_end, run_after, run_type, triggered_by,
-      triggering_user_name, conf, note, created_dag_version_id, timeout_sec)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json, $11, $12, $13)
+      triggering_user_name, conf, note, created_dag_version_id, timeout_sec, backfill_id, backfill_ordinal)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json, $11, $12, $13, $24, $25)
   on conflict do nothing
   returning id, dag_id, run_id, state
 ), instances as (
@@ -82,6 +84,8 @@ export async function createRun(
     instances.map((i) => i.priorityWeight),
     instances.map((i) => i.maxActiveTisPerDag),
     instances.map((i) => i.maxActiveTisPerDagrun),
+    run.backfill?.id ?? null,
+    run.backfill?.ordinal ?? null,
   ]);
   return rows[0] ?? null;
 }

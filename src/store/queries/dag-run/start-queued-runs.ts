@@ -1,31 +1,56 @@
 import type { Db } from "../../store.ts";
 
-/** $1 = DAGs at most. Locks the DAGs that have a run to start and room for it; the count is made again under the lock. */
+/**
+ * $1 = DAGs at most. Locks the DAGs that have a run to start and room for it; the counts are made again under the lock. A
+ * backfill's runs have their own limit and count for nothing in the DAG's, as in Airflow. Where $1 cuts, DAGs with other
+ * runs come first.
+ */
 const lockStatement = {
   name: "lock-dags-with-queued-runs",
   text: `
-select d.dag_id as "dagId" from dag d
+with startable as materialized (
+  select d.dag_id, 0 as place from dag d
+   where d.dag_id in (select q.dag_id from dag_run q where q.state = 'queued' and q.backfill_id is null and q.run_after <= now())
+     and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state = 'running' and r.backfill_id is null) < d.max_active_runs
+  union all
+  select b.dag_id, 1 from backfill b
+   where b.completed_at is null and not b.is_paused
+     and exists (select 1 from dag_run q where q.backfill_id = b.id and q.state = 'queued')
+     and (select count(*) from dag_run r where r.backfill_id = b.id and r.state = 'running') < b.max_active_runs
+), first as materialized (select dag_id, min(place) as place from startable group by dag_id)
+select d.dag_id as "dagId" from dag d join first on first.dag_id = d.dag_id
  where not d.is_paused
-   and d.dag_id in (select q.dag_id from dag_run q where q.state = 'queued' and q.run_after <= now())
-   and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state = 'running') < d.max_active_runs
- order by d.dag_id limit $1
- for no key update skip locked`,
+ order by first.place, d.dag_id limit $1
+ for no key update of d skip locked`,
 };
 
-/** $1 = ids of locked DAGs. Oldest run first, up to each DAG's maxActiveRuns. */
+/**
+ * $1 = ids of locked DAGs. Oldest run first, up to each DAG's maxActiveRuns; a backfill's in its own order, up to its own
+ * max_active_runs.
+ */
 const startStatement = {
   name: "start-queued-runs",
   text: `
 with queued as (
-  select q.id, q.dag_id, row_number() over (partition by q.dag_id order by (q.run_type = 'backfill'), q.run_after, q.id) as place
-    from dag_run q where q.dag_id = any($1) and q.state = 'queued' and q.run_after <= now()
+  select q.id, q.dag_id, row_number() over (partition by q.dag_id order by q.run_after, q.id) as place
+    from dag_run q where q.dag_id = any($1) and q.state = 'queued' and q.backfill_id is null and q.run_after <= now()
+), starting as (
+  select q.id from queued q join dag d on d.dag_id = q.dag_id
+   where q.place <= d.max_active_runs
+                    - (select count(*) from dag_run x where x.dag_id = q.dag_id and x.state = 'running' and x.backfill_id is null)
+  union all
+  select q.id from backfill b
+    cross join lateral (
+      select r.id from dag_run r where r.backfill_id = b.id and r.state = 'queued' order by r.backfill_ordinal
+       limit greatest(b.max_active_runs - (select count(*) from dag_run x where x.backfill_id = b.id and x.state = 'running'), 0)
+    ) q
+   where b.dag_id = any($1) and b.completed_at is null and not b.is_paused
 )
 update dag_run r
    set state = 'running', start_date = now(), end_date = null, next_scan_at = now(), updated_at = now(),
        timeout_at = now() + make_interval(secs => r.timeout_sec)
-  from queued q join dag d on d.dag_id = q.dag_id
- where r.id = q.id and r.state = 'queued'
-   and q.place <= d.max_active_runs - (select count(*) from dag_run x where x.dag_id = q.dag_id and x.state = 'running')
+  from starting s
+ where r.id = s.id and r.state = 'queued'
 returning r.id`,
 };
 

@@ -79,11 +79,15 @@ export async function staleOthers(tx: Db, bundleName: string, relativePath: stri
 
 export type LastScheduledRun = { logicalDate: Date; dataIntervalStart: Date; dataIntervalEnd: Date; runAfter: Date };
 
-/** The newest run that the schedule created. */
+/**
+ * The newest run that the schedule created. A backfill's own runs do not move the schedule on; one of the schedule's that a
+ * backfill processed again has kept its run id.
+ */
 export async function lastScheduledRun(tx: Db, dagId: string): Promise<LastScheduledRun | null> {
   const { rows } = await tx.query<LastScheduledRun>(
     `select logical_date as "logicalDate", data_interval_start as "dataIntervalStart", data_interval_end as "dataIntervalEnd", run_after as "runAfter"
-       from dag_run where dag_id = $1 and run_type in ('scheduled', 'backfill') and logical_date is not null order by logical_date desc limit 1`,
+       from dag_run where dag_id = $1 and (run_type = 'scheduled' or (run_type = 'backfill' and starts_with(run_id, 'scheduled__')))
+        and logical_date is not null order by logical_date desc limit 1`,
     [dagId],
   );
   return rows[0] ?? null;

@@ -11,7 +11,7 @@ export type DueDag = {
 
 /**
  * $1 = DAGs at most. A DAG with maxActiveRuns unfinished runs gets no further one yet, so a long catch-up does not pile up
- * thousands of queued runs. Locked, so that one scheduler creates the run.
+ * thousands of queued runs; a backfill's do not count. Locked, so that one scheduler creates the run.
  */
 const due = {
   name: "lock-due-dags",
@@ -21,7 +21,7 @@ select d.dag_id as "dagId", d.current_version_id as "versionId", d.next_dagrun a
        d.next_dagrun_create_after as "createAfter"
   from dag d
  where not d.is_paused and not d.is_stale and d.current_version_id is not null and d.next_dagrun_create_after <= now()
-   and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.run_type <> 'backfill') < d.max_active_runs
+   and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.backfill_id is null) < d.max_active_runs
  order by d.next_dagrun_create_after, d.dag_id
  limit $1
  for no key update of d skip locked`,
@@ -58,7 +58,7 @@ select extract(epoch from least(
   (select min(t.next_attempt_at) from task_instance t join dag_run r on r.id = t.dag_run_id
     where t.state in ('up_for_retry', 'up_for_reschedule') and r.state = 'running'),
   (select min(next_scan_at) from dag_run where state = 'running'),
-  (select min(run_after) from dag_run where state = 'queued' and run_after > now())) - now())::float8 as "dueInSec"`,
+  (select min(run_after) from dag_run where state = 'queued' and backfill_id is null and run_after > now())) - now())::float8 as "dueInSec"`,
 };
 
 export async function nextDueInSec(db: Db): Promise<number | null> {

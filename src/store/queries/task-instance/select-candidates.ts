@@ -26,7 +26,8 @@ const DISPATCH_LOCK = 727_002;
  *
  * Free places are counted per pool and per run first, and each run offers only what it may start from pools that have
  * room, no more for a pool than it has slots. So a full pool, one with a single slot that frees again and again, or a run at
- * its limit takes no place in the window and starves nobody. -1 slots = no limit.
+ * its limit takes no place in the window and starves nobody. -1 slots = no limit. At one priority, a backfill's tasks come
+ * after all others (place 0), in the order of its dates.
  *
  * Each run's instances come in the order of the index ti_scheduled, so a look costs what it offers, however many are
  * scheduled. The two subqueries keep it so: as a join or an EXISTS, the planner reads and sorts all of them.
@@ -40,15 +41,15 @@ with pool_free as materialized (
     left join (select pool, sum(pool_slots)::int as slots from task_instance
                 where state in ('queued', 'running', 'restarting') group by pool) used on used.pool = p.pool
 ), run_free as materialized (
-  select r.id, r.run_after,
+  select r.id, r.run_after, case when r.backfill_id is null then 0 else r.backfill_ordinal end as backfill_place,
          d.max_active_tasks - (select count(*) from task_instance a
                                 where a.dag_run_id = r.id and a.state in ('queued', 'running', 'restarting')) as free
     from dag_run r join dag d on d.dag_id = r.dag_id
     cross join lateral (select 1 from task_instance s where s.dag_run_id = r.id and s.state = 'scheduled' limit 1) has_scheduled
    where r.state = 'running' and not d.is_paused
 ), offered as materialized (
-  select c.*, rf.free as run_room, rf.run_after, pf.free,
-         row_number() over (partition by c.pool order by c.priority_weight desc, rf.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index) as place_in_pool
+  select c.*, rf.free as run_room, rf.run_after, rf.backfill_place, pf.free,
+         row_number() over (partition by c.pool order by c.priority_weight desc, rf.backfill_place, rf.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index) as place_in_pool
     from run_free rf
     cross join lateral (
       select ti.* from task_instance ti
@@ -70,7 +71,7 @@ select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "task
        (select count(*) from task_instance a where a.state in ('queued', 'running', 'restarting') and a.queued_by_job_id = $4)::int as "activeOfJob"
   from offered c
  where c.place_in_pool <= c.free
- order by c.priority_weight desc, c.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index
+ order by c.priority_weight desc, c.backfill_place, c.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index
  limit $2`,
 };
 
