@@ -89,7 +89,14 @@ export function noContent(c: Context): Response {
 async function leaveLine(api: Api, event: string, user: User, path: Record<string, string>, note: AuditNote): Promise<void> {
   const { dag_id: dagId, dag_run_id, task_id: taskId, ...others } = path;
   const extra = { ...others, ...note.extra };
-  await logEvent(api.resources.store, { event, owner: user.name, dagId: note.dagId ?? dagId, runId: note.runId ?? dag_run_id, taskId, extra });
+  await logEvent(api.resources.store, {
+    event,
+    owner: user.name,
+    dagId: note.dagId ?? dagId,
+    runId: note.runId ?? dag_run_id,
+    taskId,
+    extra,
+  });
 }
 
 function document<P, Q, B, A>(api: Api, method: Method, path: string, spec: Spec<P, Q, B, A>): void {

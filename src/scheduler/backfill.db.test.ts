@@ -265,7 +265,9 @@ test("while a backfill makes its runs the schedule waits, then goes on behind th
   gate.open();
   const id = await creating;
   for (let at = 0; at < 6; at++) await rig.pass();
-  const { rows } = await database.store.query("select run_type as type, extract(day from logical_date)::int as day from dag_run order by 2");
+  const { rows } = await database.store.query(
+    "select run_type as type, extract(day from logical_date)::int as day from dag_run order by 2",
+  );
   expect(rows.map((row) => row.type)).toEqual([...Array.from({ length: 6 }, () => "backfill"), "scheduled", "scheduled"]);
   expect(new Set(await runsPerDate())).toEqual(new Set([1]));
   await rig.executor.settled();

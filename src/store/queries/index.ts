@@ -3,8 +3,14 @@ export * from "./backfill/complete-backfills.ts";
 export * from "./backfill/fill-backfill.ts";
 export * from "./backfill/find-backfill.ts";
 export * from "./backfill/insert-backfill.ts";
+export {
+  BACKFILL_ORDER_KEYS,
+  type BackfillFacts,
+  type BackfillOrderKey,
+  findBackfill,
+  listBackfills,
+} from "./backfill/list-backfills.ts";
 export * from "./backfill/run-states.ts";
-export { BACKFILL_ORDER_KEYS, type BackfillFacts, type BackfillOrderKey, findBackfill, listBackfills } from "./backfill/list-backfills.ts";
 export * from "./callback/keep-callbacks.ts";
 export { COUNT_MAX, type Listed, type Order, type Page, type Range } from "./compose.ts";
 export * from "./connection/keep-connections.ts";

@@ -116,7 +116,8 @@ export function backfillRoutes(api: Api): void {
 
 async function mustFindBackfill(db: Db, id: number) {
   const row = await findBackfill(db, id);
-  if (!row) throw refusal("backfill_not_found", `There is no backfill ${id}. GET /api/v2/backfills?dag_id=… lists a DAG's.`, { id });
+  if (!row)
+    throw refusal("backfill_not_found", `There is no backfill ${id}. GET /api/v2/backfills?dag_id=… lists a DAG's.`, { id });
   return row;
 }
 

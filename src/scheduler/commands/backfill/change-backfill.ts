@@ -12,9 +12,13 @@ export async function changeBackfill(store: Store, id: number, change: BackfillC
   return store.transaction(async (tx) => {
     const backfill = await lockBackfill(tx, id);
     if (!backfill)
-      throw new BaramError("backfill_not_found", `There is no backfill ${id}. See "baram backfill list" for the ones there are.`, {
-        id,
-      });
+      throw new BaramError(
+        "backfill_not_found",
+        `There is no backfill ${id}. See "baram backfill list" for the ones there are.`,
+        {
+          id,
+        },
+      );
     if (backfill.completedAt)
       throw new BaramError(
         "backfill_completed",

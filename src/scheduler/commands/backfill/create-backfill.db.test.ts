@@ -51,7 +51,10 @@ const runCount = async () =>
 async function runAt(date: Date, state: string, conf = {}): Promise<string> {
   const request = { dagId: "d", logicalDate: date, runType: "scheduled" as const, triggeredBy: "timetable" as const, conf };
   const { runId } = await createDagRun(database.store, createDagCache(), "LocalExecutor", request, NOW);
-  await database.store.query("update dag_run set state = $2, start_date = now(), end_date = now() where run_id = $1", [runId, state]);
+  await database.store.query("update dag_run set state = $2, start_date = now(), end_date = now() where run_id = $1", [
+    runId,
+    state,
+  ]);
   if (state === "success" || state === "failed")
     await database.store.query("update task_instance set state = $2, try_number = 1 where run_id = $1", [runId, state]);
   return runId;
@@ -105,8 +108,7 @@ test("what cannot be backfilled is refused by name, and nothing is written", asy
   await saveDagFixture(database.store, { dagId: "minutely", timetable: { ...DAILY, expression: "* * * * *", intervals: false } });
   await saveDagFixture(database.store, { dagId: "stale", timetable: DAILY });
   await database.store.query("update dag set is_stale = true where dag_id = 'stale'");
-  for (const type of ["null", "once", "continuous"])
-    await saveDagFixture(database.store, { dagId: type, timetable: { type } });
+  for (const type of ["null", "once", "continuous"]) await saveDagFixture(database.store, { dagId: type, timetable: { type } });
   const refusals: [Partial<BackfillRequest>, string, string][] = [
     [{ dagId: "none" }, "dag_not_found", "none"],
     [{ dagId: "stale" }, "dag_stale", "stale"],
@@ -159,13 +161,14 @@ for (const [behavior, expected] of Object.entries({
            from dag_run r where run_id = $1`,
         [kept[state]],
       );
-      expect(again).toEqual([{ conf: { why: "again" }, triggered_by: "backfill", clear_number: 1, states: ["none"], history: 2 }]);
+      expect(again).toEqual([
+        { conf: { why: "again" }, triggered_by: "backfill", clear_number: 1, states: ["none"], history: 2 },
+      ]);
     }
     for (const state of ["running", "queued"]) {
-      const { rows: left } = await database.store.query(
-        "select state, run_type, backfill_id from dag_run where run_id = $1",
-        [kept[state]],
-      );
+      const { rows: left } = await database.store.query("select state, run_type, backfill_id from dag_run where run_id = $1", [
+        kept[state],
+      ]);
       expect(left).toEqual([{ state, run_type: "scheduled", backfill_id: null }]);
     }
   });
@@ -184,7 +187,8 @@ test("a run that runs again takes the current version's tasks, or keeps its own 
       )
     ).rows;
   const versionOf = async (at: number) =>
-    (await database.store.query("select created_dag_version_id as id from dag_run where logical_date = $1", [day(at)])).rows[0]?.id;
+    (await database.store.query("select created_dag_version_id as id from dag_run where logical_date = $1", [day(at)])).rows[0]
+      ?.id;
   await create({ toDate: day(1), reprocessBehavior: "failed" });
   expect(await versionOf(1)).toBe(second);
   expect(await tasksOf(1)).toEqual([
@@ -195,7 +199,10 @@ test("a run that runs again takes the current version's tasks, or keeps its own 
   await database.store.query("update backfill set completed_at = now()");
   await create({ fromDate: day(2), toDate: day(2), reprocessBehavior: "failed", runOnLatestVersion: false });
   expect(await versionOf(2)).toBe(first);
-  expect(await tasksOf(2)).toMatchObject([{ task: "gone", state: null }, { task: "kept", state: null, version: first }]);
+  expect(await tasksOf(2)).toMatchObject([
+    { task: "gone", state: null },
+    { task: "kept", state: null, version: first },
+  ]);
 });
 
 test("of two backfills created at once there is one, and the other is refused until it has ended", async () => {

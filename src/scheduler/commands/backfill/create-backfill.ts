@@ -1,6 +1,13 @@
 import type { JsonObject } from "../../../contracts/index.ts";
 import { BaramError } from "../../../platform/index.ts";
-import { type BackfillDate, findDag, holdDag, insertBackfill, type ReprocessBehavior, runStatesOfDates } from "../../../store/index.ts";
+import {
+  type BackfillDate,
+  findDag,
+  holdDag,
+  insertBackfill,
+  type ReprocessBehavior,
+  runStatesOfDates,
+} from "../../../store/index.ts";
 import { isPeriodic } from "../../../timetables/index.ts";
 import type { Graph } from "../../core/graph.ts";
 import { checkConf } from "../check-conf.ts";

@@ -3,7 +3,7 @@
  * not, batch by batch in the order of the dates. A batch is one transaction under the DAG's and then the backfill's lock, so
  * several that fill at once take turns, the schedule creates no run of the DAG in between, and a crash leaves whole batches.
  */
-import { BaramError } from "../../../platform/index.ts";
+import type { BaramError } from "../../../platform/index.ts";
 import {
   type BackfillFacts,
   clearInstances,
@@ -69,9 +69,7 @@ async function fillBatch(resources: BackfillResources, id: number, now: Date): P
     const filled: FilledDate[] = [];
     for (const date of dates) {
       const run = runs.get(date.logicalDate.getTime());
-      filled.push(
-        run ? await runAgain(tx, resources, backfill, date, run) : await createNew(tx, resources, backfill, date, now),
-      );
+      filled.push(run ? await runAgain(tx, resources, backfill, date, run) : await createNew(tx, resources, backfill, date, now));
     }
     await recordFilled(tx, id, filled);
     return dates.length;
