@@ -2,10 +2,11 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { saveDagFixture } from "../../../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../../../tests/support/database.ts";
 import { createDagCache } from "../dag-cache.ts";
-import { createDagRun, markRun } from "../index.ts";
+import { createDagRun, deleteDagRun, markRun, removeDag } from "../index.ts";
 import { BACKFILL_DATES_MAX } from "./backfill-dates.ts";
 import { changeBackfill } from "./change-backfill.ts";
 import { type BackfillRequest, createBackfill, tryBackfill } from "./create-backfill.ts";
+import { fillBackfill } from "./fill-backfill.ts";
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -269,4 +270,17 @@ test("a cancelled backfill's queued runs fail, those that run go on, and nothing
     await expect(changeBackfill(database.store, 999, change)).rejects.toMatchObject({ code: "backfill_not_found" });
   }
   await markRun(database.store, "d", "backfill__2025-06-02T00:00:00+00:00", "success");
+});
+
+test("a run of an active backfill that is deleted is not made again, and a DAG is deleted with its backfills", async () => {
+  await saveDaily();
+  const id = await create();
+  await deleteDagRun(database.store, "d", "backfill__2025-06-02T00:00:00+00:00");
+  await fillBackfill(resources(), id, { now: NOW });
+  expect((await datesOf(id)).map((row) => row.state)).toEqual([null, "queued", "queued", "queued", "queued"]);
+  await removeDag(database.store, "d");
+  const { rows } = await database.store.query(
+    "select (select count(*) from backfill)::int as backfills, (select count(*) from backfill_dag_run)::int as dates",
+  );
+  expect(rows).toEqual([{ backfills: 0, dates: 0 }]);
 });
