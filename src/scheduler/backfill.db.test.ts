@@ -127,6 +127,22 @@ test("with two schedulers a backfill's limit and its DAG's hold at every moment,
   expect(tries).toHaveLength(16 + 6 + 5);
 }, 30_000);
 
+test("a DAG at its limit starts a backfill's runs, and one whose backfill is at its limit starts its other runs", async () => {
+  await save({ maxActiveRuns: 1 });
+  const rig = await createRig(database, { work: () => null });
+  const running = async () =>
+    (await database.store.query("select run_type as type from dag_run where state = 'running' order by id")).rows;
+  await trigger(database.store, "d");
+  await rig.pass();
+  await create();
+  await rig.pass();
+  expect(await running()).toEqual([{ type: "manual" }, { type: "backfill" }, { type: "backfill" }]);
+  await markRun(database.store, "d", rig.executor.handed[0]?.ti.runId ?? "", "success");
+  for (let at = 0; at < 2; at++) await trigger(database.store, "d");
+  await rig.pass();
+  expect(await running()).toEqual([{ type: "backfill" }, { type: "backfill" }, { type: "manual" }]);
+});
+
 test("a paused backfill starts nothing; what runs goes on, and unpaused it goes on to its end", async () => {
   await save();
   const id = await create();
