@@ -1,6 +1,6 @@
 import { initial } from "./000001-initial.ts";
 import { orderedCandidates } from "./000002-ordered-candidates.ts";
-import { backfill } from "./000004-backfill.ts";
+import { backfill } from "./000003-backfill.ts";
 
 export type Migration = {
   readonly version: number;

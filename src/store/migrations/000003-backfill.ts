@@ -1,6 +1,6 @@
 /** Backfills. Breaking: a scheduler that does not know them would start their runs under the DAG's maxActiveRuns. */
 export const backfill = {
-  version: 4,
+  version: 3,
   name: "backfill",
   breaking: true,
   sql: `
