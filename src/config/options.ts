@@ -52,6 +52,45 @@ export const OPTIONS = {
       about: "How long one DAG file may take to evaluate.",
     },
     default_timezone: { kind: "string", default: "UTC", about: "Time zone of dates given on the command line without one." },
+    max_active_runs_per_dag: {
+      kind: "int",
+      default: 16,
+      min: 1,
+      about: "maxActiveRuns of DAGs that do not set it: unfinished runs of a DAG at once.",
+    },
+    max_active_tasks_per_dag: {
+      kind: "int",
+      default: 16,
+      min: 1,
+      about: "maxActiveTasks of DAGs that do not set it: active task instances in one run.",
+    },
+    max_consecutive_failed_dag_runs_per_dag: {
+      kind: "int",
+      default: 0,
+      min: 0,
+      about: "maxConsecutiveFailedDagRuns of DAGs that do not set it; 0 = a DAG is never paused for its failures.",
+    },
+    default_task_retries: { kind: "int", default: 0, min: 0, about: "retries of tasks that do not set it." },
+    default_task_retry_delay: {
+      kind: "float",
+      default: 300,
+      unit: "s",
+      min: 0,
+      about: "retryDelay of tasks that do not set it.",
+    },
+    default_task_weight_rule: {
+      kind: "string",
+      default: "downstream",
+      values: ["downstream", "upstream", "absolute"],
+      about: "weightRule of tasks that do not set it.",
+    },
+    default_task_execution_timeout: {
+      kind: "float",
+      default: null,
+      unit: "s",
+      min: 0.001,
+      about: "executionTimeout of tasks that do not set it. Unset: none.",
+    },
     killed_task_cleanup_time: {
       kind: "float",
       default: 10,
@@ -181,6 +220,26 @@ export const OPTIONS = {
     max_dagruns_to_create_per_loop: { kind: "int", default: 10, min: 1, about: "DAGs for which one pass creates runs." },
     max_dagruns_per_loop_to_schedule: { kind: "int", default: 20, min: 1, about: "DAG runs that one transaction evaluates." },
     max_tis_per_query: { kind: "int", default: 512, min: 1, about: "Task instances that one transaction dispatches." },
+    catchup_by_default: {
+      kind: "bool",
+      default: false,
+      about: "catchup of DAGs that do not set it.",
+    },
+    create_cron_data_intervals: {
+      kind: "bool",
+      default: false,
+      about: "Whether cron schedules that do not say so have data intervals: a run then covers the time up to its start.",
+    },
+    create_delta_data_intervals: {
+      kind: "bool",
+      default: false,
+      about: "The same for delta schedules.",
+    },
+    allow_trigger_in_future: {
+      kind: "bool",
+      default: false,
+      about: "Whether a run may be triggered for a logical date to come; it waits, queued, until that date.",
+    },
     use_job_schedule: { kind: "bool", default: true, about: "Whether schedules create runs; off: only manual runs." },
     full_scan_interval: {
       kind: "float",
@@ -200,6 +259,10 @@ export const OPTIONS = {
     },
     parsing_processes: { kind: "int", default: 2, min: 1, max: 64, about: "DAG files evaluated at once." },
     max_memory_mb: { kind: "int", default: 512, unit: "MB", min: 64, about: "Memory a DAG file's evaluation may take." },
+  },
+  operators: {
+    default_owner: { kind: "string", default: "baram", about: "owner of tasks that do not set it." },
+    default_queue: { kind: "string", default: "default", about: "queue of tasks that do not set it." },
   },
   workers: {
     graceful_shutdown_sec: {

@@ -1,4 +1,5 @@
 export * from "./callback.ts";
+export * from "./dag-defaults.ts";
 export * from "./execution.ts";
 export * from "./execution-batch.ts";
 export * from "./ids.ts";
@@ -6,4 +7,5 @@ export * from "./json.ts";
 export * from "./serialized-dag.ts";
 export * from "./skip-decision.ts";
 export * from "./states.ts";
+export * from "./timetable.ts";
 export * from "./workload.ts";

@@ -2,23 +2,13 @@ import { z } from "zod";
 import { idSchema } from "./ids.ts";
 import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
 import { TriggerRule, WeightRule } from "./states.ts";
+import { timetableSchema } from "./timetable.ts";
 
 /**
  * The contract form of a DAG: what the scheduler, the API and the CLI know of a DAG file. Data only; user code stays in
  * the module that `moduleHash` of its version names. Durations are seconds, instants ISO 8601 with an offset.
  */
 export const SERIALIZED_DAG_VERSION = 1;
-
-export const timetableSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("null") }),
-  z.object({ type: z.literal("once") }),
-  z.object({ type: z.literal("continuous") }),
-  /** `intervals`: false = cron trigger (no data interval), true = Airflow's CronDataIntervalTimetable. */
-  z.object({ type: z.literal("cron"), expression: z.string(), timezone: z.string(), intervals: z.boolean() }),
-  /** Fixed length; `intervals` as for cron. */
-  z.object({ type: z.literal("delta"), seconds: z.number().positive(), intervals: z.boolean() }),
-]);
-export type SerializedTimetable = z.infer<typeof timetableSchema>;
 
 /** An XCom that a task's arguments need, so that the answer to `run` can carry it along. */
 export const taskInputSchema = z.object({ taskId: idSchema, key: z.string() });

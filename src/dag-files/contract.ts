@@ -1,4 +1,4 @@
-import type { SerializedDag } from "../contracts/index.ts";
+import type { PlanSeed, SerializedDag, TimetablePlan } from "../contracts/index.ts";
 import type { BundledModule } from "../platform/index.ts";
 
 /** A source of DAG files: a name that the database knows, and a folder. Earlier ones win where two define one dagId. */
@@ -51,7 +51,8 @@ export type SaveDags = DagFileRef &
     module: BundledModule;
     /** Text of the DAG file itself, for the code view. */
     source: string;
-    dags: { dag: SerializedDag; hash: string }[];
+    /** `plan`: the next runs of a DAG with a custom timetable; they replace the ones planned before. */
+    dags: { dag: SerializedDag; hash: string; plan: TimetablePlan | null }[];
   };
 
 export type SaveImportError = DagFileRef & DagFileInputs & { error: ImportErrorFacts };
@@ -63,6 +64,10 @@ export type SaveImportError = DagFileRef & DagFileInputs & { error: ImportErrorF
 export type DagFileStore = {
   /** All files of these bundles that were saved and not deactivated. */
   knownFiles(bundleNames: string[]): Promise<KnownDagFile[]>;
+  /** Files of these bundles with a DAG whose planned runs are half used up, or whose timetable had ended an hour ago. */
+  filesToPlan(bundleNames: string[]): Promise<DagFileRef[]>;
+  /** Where the plans of the file's custom timetables begin, by dagId; DAGs without any run are left out. */
+  planSeeds(file: DagFileRef): Promise<Record<string, PlanSeed>>;
   /**
    * Stores the module by its hash; for each DAG a version where the pair (DAG hash, module hash) is new; makes these DAGs
    * active and owned by this file; makes stale every other DAG owned by this file; remembers the inputs; and clears the

@@ -13,9 +13,13 @@ function createMemoryStore() {
   const dags = new Map<string, { file: string; hash: string; isStale: boolean }>();
   const errors = new Map<string, ImportErrorFacts>();
   const saves: string[] = [];
+  /** Files that the next scan is to plan anew. */
+  const toPlan: string[] = [];
   const ownedBy = (file: string) => [...dags].filter(([, dag]) => dag.file === file);
   const store: DagFileStore = {
     knownFiles: async () => [...files.values()],
+    filesToPlan: async () => toPlan.splice(0).map((relativePath) => ({ bundleName: "dags", relativePath })),
+    planSeeds: async () => ({}),
     async saveDags(save) {
       const file = save.relativePath;
       saves.push(file);
@@ -50,7 +54,7 @@ function createMemoryStore() {
       .filter(([, dag]) => !dag.isStale)
       .map(([id, dag]) => `${id}@${dag.file}`)
       .sort();
-  return { store, errors, saves, active, dags };
+  return { store, errors, saves, active, dags, toPlan };
 }
 
 let folder: string;

@@ -6,6 +6,7 @@
 // Results are saved one after another, and who owns a dagId is decided at that point, so that two files with one DAG
 // cannot overwrite each other in the order in which their evaluation happened to end.
 
+import { DAG_DEFAULTS, type DagDefaults } from "../contracts/index.ts";
 import { type Clock, type Logger, toError } from "../platform/index.ts";
 import { stopBundler } from "./bundle-dag-file.ts";
 import type { DagBundle, DagFileStore } from "./contract.ts";
@@ -24,6 +25,8 @@ export type DagProcessorOptions = {
   cacheDir: string;
   /** The whole environment of DAG files while they load: PATH, HOME, TZ, LANG … `BARAM_*` is taken out. */
   environment: Record<string, string>;
+  /** What the installation fills in where a DAG file says nothing. */
+  dagDefaults?: DagDefaults;
   /** Files evaluated at the same time. Default 2. */
   parsingProcesses?: number;
   /** Bound on loading one file. Default 30. */
@@ -58,7 +61,7 @@ const IDLE_MS = 10_000;
 export function createDagProcessor(resources: DagProcessorResources, given: DagProcessorOptions): DagProcessor {
   const options = withDefaults(given);
   const { store, clock, logger } = resources;
-  const hasher = createFileHasher();
+  const hasher = createFileHasher(options.dagDefaults);
   const queue: FileState[] = [];
   const evaluators: Evaluator[] = Array.from({ length: options.parsingProcesses }, () =>
     createEvaluator({ ...options, timeoutSec: options.dagbagImportTimeoutSec }),
@@ -73,7 +76,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
 
   const processing = createFileProcessing(
     { store, clock, logger, hasher, requeue: enqueue, isStopped: () => isStopped },
-    { cacheDir: options.cacheDir },
+    { cacheDir: options.cacheDir, defaults: options.dagDefaults },
   );
   const scanner = createScanner(
     { store, clock, logger, hasher, claims: processing },
@@ -200,6 +203,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
 
 function withDefaults(options: DagProcessorOptions) {
   return {
+    dagDefaults: DAG_DEFAULTS,
     parsingProcesses: 2,
     dagbagImportTimeoutSec: 30,
     memoryMb: 512,

@@ -8,7 +8,7 @@
 // Violated when: a file's DAGs depend on which files were evaluated before it.
 
 import { dirname } from "node:path";
-import type { ChildMessage } from "./child/messages.ts";
+import type { ChildMessage, EvaluateRequest } from "./child/messages.ts";
 import { describeEnd, describeThrown } from "./child-faults.ts";
 import { type Child, type ChildEnd, type ChildOptions, startChild } from "./child-process.ts";
 import { DagFileError } from "./import-error.ts";
@@ -17,12 +17,17 @@ const START_TIMEOUT_MS = 30_000;
 
 export type EvaluatorOptions = Omit<ChildOptions, "cpuLimitSec"> & { timeoutSec: number; evaluationsPerChild: number };
 
+/** The installation's defaults, and where plans of custom timetables begin. */
+export type EvaluationFacts = Omit<EvaluateRequest, "id" | "modulePath">;
+
+export type Evaluation = { dags: unknown[]; plans: Record<string, unknown> };
+
 export type Evaluator = {
   /**
-   * The serialized DAGs that a module defines, unchecked. `file` is the DAG file's path for messages. Throws `DagFileError`
+   * The serialized DAGs that a module defines, and the plans of custom timetables by dagId, unchecked. `file` is the DAG file's path for messages. Throws `DagFileError`
    * of kind `threw`, `timeout`, `memory`, `exit`, `crash` or `internal`. One call at a time.
    */
-  evaluate(modulePath: string, file: string): Promise<unknown[]>;
+  evaluate(modulePath: string, file: string, facts: EvaluationFacts): Promise<Evaluation>;
   /** Ends the child, also in the middle of a file; the next call starts a new one. */
   stop(): Promise<void>;
 };
@@ -42,7 +47,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
 
   return {
     stop: discard,
-    async evaluate(modulePath, file) {
+    async evaluate(modulePath, file, facts) {
       if (warm?.evaluated.has(modulePath)) await discard();
       const current =
         warm ??
@@ -56,13 +61,13 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       if (started.by === "message") {
         current.child.forgetOutput();
         current.evaluated.add(modulePath);
-        current.child.send({ id, modulePath });
+        current.child.send({ id, modulePath, ...facts });
       }
       const ending = started.by === "message" ? await endingOf(current, options.timeoutSec * 1000) : started;
       const { child } = current;
       if (ending.by === "message" && ending.message.type === "dags" && ending.message.id === id) {
         if (ending.message.leaks.length > 0 || current.evaluated.size >= options.evaluationsPerChild) await discard();
-        return ending.message.dags;
+        return { dags: ending.message.dags, plans: ending.message.plans };
       }
       // Ended before the message is written, so that its last output is in it.
       if (warm === current) await discard();

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
-import { SERIALIZED_DAG_VERSION } from "../contracts/index.ts";
+import { type DagDefaults, SERIALIZED_DAG_VERSION } from "../contracts/index.ts";
 
 /** Raise it when the bundler's settings change, so that files are bundled again after an upgrade. */
 const BUNDLER_VERSION = 1;
@@ -14,8 +14,11 @@ export type FileHasher = {
   hashInputs(root: string, inputs: readonly string[]): Promise<string>;
 };
 
-export function createFileHasher(): FileHasher {
+/** `defaults`: what files are evaluated with besides their text; when it changes, all of them are evaluated again. */
+export function createFileHasher(defaults: DagDefaults): FileHasher {
   const known = new Map<string, { identity: string; hash: string }>();
+
+  const settings = JSON.stringify(Object.entries(defaults).sort(([a], [b]) => (a < b ? -1 : 1)));
 
   async function hashFile(path: string): Promise<string> {
     const facts = await stat(path, { bigint: true }).catch(() => null);
@@ -35,7 +38,7 @@ export function createFileHasher(): FileHasher {
 
   return {
     async hashInputs(root, inputs) {
-      const total = createHash("sha256").update(`${SERIALIZED_DAG_VERSION}:${BUNDLER_VERSION}`);
+      const total = createHash("sha256").update(`${SERIALIZED_DAG_VERSION}:${BUNDLER_VERSION}:${settings}`);
       for (const input of [...inputs, "package.json"]) total.update(`\0${input}\0${await hashFile(resolve(root, input))}`);
       return total.digest("hex");
     },

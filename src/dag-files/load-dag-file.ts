@@ -1,13 +1,14 @@
 import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { SerializedDag } from "../contracts/index.ts";
+import { DAG_DEFAULTS, type SerializedDag, type TimetablePlan, timetablePlanSchema } from "../contracts/index.ts";
 import { BaramError, type BundledModule, materializeModule, toError } from "../platform/index.ts";
 import { hashDag, parseSerializedDag, validateDag } from "../serialized/index.ts";
 import { bundleDagFile } from "./bundle-dag-file.ts";
-import { createEvaluator, type Evaluator } from "./evaluator.ts";
+import { createEvaluator, type EvaluationFacts, type Evaluator } from "./evaluator.ts";
 import { DagFileError } from "./import-error.ts";
 
-export type LoadedDag = { dag: SerializedDag; hash: string };
+/** `plan`: the next runs of a DAG with a custom timetable, null for others. */
+export type LoadedDag = { dag: SerializedDag; hash: string; plan: TimetablePlan | null };
 
 /** Beyond this a file is not one pipeline's any more, and its slot would be held for long. */
 const MAX_DAGS_PER_FILE = 10_000;
@@ -20,16 +21,17 @@ export async function loadBundledFile(
   module: BundledModule,
   where: { root: string; relativePath: string; cacheDir: string },
   evaluator: Evaluator,
+  facts: EvaluationFacts,
 ): Promise<LoadedDag[]> {
   const file = where.relativePath;
   const modulePath = await place(module, where);
-  const raw = await evaluator.evaluate(modulePath, file);
+  const { dags: raw, plans } = await evaluator.evaluate(modulePath, file, facts);
   if (raw.length > MAX_DAGS_PER_FILE) {
     throw new DagFileError("invalid_dag", `the file defines ${raw.length} DAGs, more than the ${MAX_DAGS_PER_FILE} allowed`, {
       file,
     });
   }
-  return raw.map((json) => checkDag(json, file));
+  return raw.map((json) => checkDag(json, plans, file));
 }
 
 async function place(module: BundledModule, where: { root: string; relativePath: string; cacheDir: string }): Promise<string> {
@@ -42,7 +44,7 @@ async function place(module: BundledModule, where: { root: string; relativePath:
   }
 }
 
-function checkDag(json: unknown, file: string): LoadedDag {
+function checkDag(json: unknown, plans: Record<string, unknown>, file: string): LoadedDag {
   let dag: SerializedDag;
   try {
     dag = parseSerializedDag(json);
@@ -50,8 +52,20 @@ function checkDag(json: unknown, file: string): LoadedDag {
     throw new DagFileError("invalid_dag", toError(error).message, { file });
   }
   const [first, ...rest] = validateDag(dag);
-  if (!first) return { dag, hash: hashDag(dag) };
+  if (!first) return { dag, hash: hashDag(dag), plan: checkPlan(dag, plans, file) };
   throw new DagFileError("invalid_dag", first.message, { file, detail: rest.map((problem) => problem.message).join("\n") });
+}
+
+/** The child shares its pipe with the file's code, so a plan is as little to be trusted as a DAG. */
+function checkPlan(dag: SerializedDag, plans: Record<string, unknown>, file: string): TimetablePlan | null {
+  if (dag.timetable.type !== "custom") return null;
+  const { success, data } = timetablePlanSchema.safeParse(Object.hasOwn(plans, dag.dagId) ? plans[dag.dagId] : undefined);
+  const isOrdered = data?.runs.every((run, at) => run.logicalDate > (data.runs[at - 1]?.logicalDate ?? Number.NEGATIVE_INFINITY));
+  const areIntervals = data?.runs.every(({ dataInterval: [start, end] }) => start <= end);
+  if (success && isOrdered && areIntervals) return data;
+  throw new DagFileError("invalid_dag", `DAG "${dag.dagId}": the plan of its timetable ${dag.timetable.name} cannot be read`, {
+    file,
+  });
 }
 
 export type LoadDagFileOptions = {
@@ -67,7 +81,9 @@ export async function loadDagFile(path: string, folder: string, options: LoadDag
   const module = await bundleDagFile(path, root);
   const evaluator = createEvaluator({ ...options, evaluationsPerChild: 1 });
   try {
-    return { module, dags: await loadBundledFile(module, { root, relativePath: path, cacheDir: options.cacheDir }, evaluator) };
+    const facts = { defaults: DAG_DEFAULTS, seeds: {}, now: Date.now() };
+    const where = { root, relativePath: path, cacheDir: options.cacheDir };
+    return { module, dags: await loadBundledFile(module, where, evaluator, facts) };
   } finally {
     await evaluator.stop();
   }

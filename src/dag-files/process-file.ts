@@ -1,5 +1,6 @@
 import { readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
+import type { DagDefaults } from "../contracts/index.ts";
 import { type Clock, type Logger, toError } from "../platform/index.ts";
 import { bundleDagFile, type DagFileBundle } from "./bundle-dag-file.ts";
 import type { DagFileInputs, DagFileStore, ImportErrorFacts } from "./contract.ts";
@@ -29,7 +30,7 @@ type Resources = {
   isStopped(): boolean;
 };
 
-export function createFileProcessing(resources: Resources, options: { cacheDir: string }): FileProcessing {
+export function createFileProcessing(resources: Resources, options: { cacheDir: string; defaults: DagDefaults }): FileProcessing {
   const { store, clock, logger, hasher } = resources;
   const claims = createDagClaims<FileState>(compareFiles);
   let lastSave: Promise<unknown> = Promise.resolve();
@@ -109,7 +110,9 @@ export function createFileProcessing(resources: Resources, options: { cacheDir: 
         state.failedInBundler = false;
         seen = await see(bundle.inputs);
         const where = { root, relativePath: state.relativePath, cacheDir: options.cacheDir };
-        const dags = await loadBundledFile(bundle, where, evaluator);
+        const seeds = await store.planSeeds(state);
+        const facts = { defaults: options.defaults, seeds, now: clock.now() };
+        const dags = await loadBundledFile(bundle, where, evaluator, facts);
         await inTurn(async () => (isUnwanted(state) ? undefined : saveGood(state, seen, bundle, source, dags)));
       } catch (error) {
         if (!(error instanceof DagFileError)) throw toError(error);

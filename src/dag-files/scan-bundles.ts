@@ -41,7 +41,13 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
     hasLoaded = true;
   }
 
-  async function scanBundle(bundle: DagBundle, index: number, settleMs: number, force: boolean): Promise<Scan> {
+  /** Files whose custom timetables must be asked for further runs, by bundle. */
+  async function findToPlan(): Promise<ReadonlySet<string>> {
+    const files = await store.filesToPlan(options.bundles.map((bundle) => bundle.name));
+    return new Set(files.map(({ bundleName, relativePath }) => `${bundleName}:${relativePath}`));
+  }
+
+  async function scanBundle(bundle: DagBundle, index: number, settleMs: number, isForced: (state: FileState) => boolean): Promise<Scan> {
     const states = byBundle[index] ?? new Map<string, FileState>();
     const found = await findDagFiles(bundle.path);
     for (const path of found.refused.filter((refused) => !refusedBefore.has(`${bundle.name}:${refused}`))) {
@@ -55,7 +61,7 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
     for (const relativePath of found.files) {
       const state = states.get(relativePath) ?? newFileState(bundle, index, relativePath);
       states.set(relativePath, state);
-      if (!force && !(await isDue(state, root))) continue;
+      if (!isForced(state) && !(await isDue(state, root))) continue;
       const mtimeMs =
         settleMs === 0
           ? 0
@@ -96,6 +102,10 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
     states: () => byBundle.flatMap((states) => [...states.values()]).sort(compareFiles),
     async scan(settleMs, force) {
       await loadKnown();
+      const toPlan = await findToPlan();
+      // One that failed has its own time for another try: its plan stays low meanwhile.
+      const needsPlan = (state: FileState) =>
+        state.outcome === "good" && toPlan.has(`${state.bundleName}:${state.relativePath}`);
       const total: Scan = { due: [], folders: [], unsettled: false };
       for (const [index, bundle] of options.bundles.entries()) {
         const unreadable = await realpath(bundle.path).then(
@@ -109,7 +119,7 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
           );
           continue;
         }
-        const scan = await scanBundle(bundle, index, settleMs, force);
+        const scan = await scanBundle(bundle, index, settleMs, (state) => force || needsPlan(state));
         total.due.push(...scan.due);
         total.folders.push(...scan.folders);
         total.unsettled ||= scan.unsettled;

@@ -13,6 +13,7 @@ const STATUS_OF: Record<string, 400 | 401 | 404 | 409 | 503> = {
   dag_run_exists: 409,
   conf_invalid: 400,
   note_too_long: 400,
+  logical_date_in_future: 400,
   database_unavailable: 503,
 };
 

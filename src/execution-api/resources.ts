@@ -18,4 +18,6 @@ export type ExecutionApiOptions = {
   readonly tokenTtlSec: number;
   readonly xcomMaxBytes: number;
   readonly defaultExecutor: string;
+  /** Whether a run may be triggered for a logical date to come. */
+  readonly allowTriggerInFuture: boolean;
 };

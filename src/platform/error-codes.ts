@@ -86,6 +86,7 @@ export const ERROR_CODES = {
   credentials_wrong: "User name or password is wrong.",
   deferral_unsupported: "A task cannot be deferred yet.",
   filter_invalid: "A filter has a value that cannot be read.",
+  logical_date_in_future: "A run was asked for a logical date to come, and [scheduler] allow_trigger_in_future is off.",
   log_token_invalid: "The continuation token is not one of ours.",
   note_too_long: "A note is longer than 1,000 characters.",
   not_supported: "A part of the request is not supported.",

@@ -8,6 +8,7 @@ export const ERROR_STATUSES = {
   body_malformed: 400,
   filter_invalid: 400,
   log_token_invalid: 400,
+  logical_date_in_future: 400,
   not_supported: 400,
   note_too_long: 422,
   order_by_unknown: 400,

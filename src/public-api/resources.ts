@@ -25,6 +25,8 @@ export type PublicApiOptions = {
   readonly fallbackPageLimit: number;
   /** Largest page, whatever was asked for. */
   readonly maximumPageLimit: number;
+  /** Whether a run may be triggered for a logical date to come. */
+  readonly allowTriggerInFuture: boolean;
   /** A role silent for this long is unhealthy, in seconds. */
   readonly healthThresholdSec: number;
   readonly version: string;

@@ -1,6 +1,6 @@
 import { toError } from "../platform/index.ts";
-import { type Db, type DueDag, inSavepoint, isDataFault, lockDueDags, setNextRun } from "../store/index.ts";
-import { type LastRun, nextRun, restrictionOf } from "../timetables/index.ts";
+import { type Db, type DueDag, inSavepoint, isDataFault, listPlannedRuns, lockDueDags, setNextRun } from "../store/index.ts";
+import { dueRun, nextRun, type RunInstants, restrictionOf } from "../timetables/index.ts";
 
 import { isPoisoned } from "./commands/dag-cache.ts";
 import { createDagRun, type DagCache } from "./commands/index.ts";
@@ -32,32 +32,22 @@ export async function createScheduledRuns(resources: SchedulerResources, options
 
 async function createOne(tx: Db, cache: DagCache, defaultExecutor: string, dag: DueDag, now: Date): Promise<void> {
   const { graph } = await cache.get(tx, dag.versionId);
-  const run: LastRun = {
+  const { timetable } = graph.dag;
+  const waiting: RunInstants = {
     logicalDate: dag.nextDagrun,
     dataIntervalStart: dag.dataIntervalStart,
     dataIntervalEnd: dag.dataIntervalEnd,
     runAfter: dag.createAfter,
   };
+  const planned = timetable.type === "custom" ? await listPlannedRuns(tx, dag.dagId, dag.nextDagrun) : undefined;
+  const query = { restriction: restrictionOf(graph.dag), now, planned };
+  const run = dueRun(timetable, waiting, query);
+  const request = { dagId: dag.dagId, ...run, runType: "scheduled" as const, triggeredBy: "timetable" as const };
   try {
-    await createDagRun(
-      tx,
-      cache,
-      defaultExecutor,
-      {
-        dagId: dag.dagId,
-        logicalDate: dag.nextDagrun,
-        dataIntervalStart: dag.dataIntervalStart,
-        dataIntervalEnd: dag.dataIntervalEnd,
-        runAfter: dag.createAfter,
-        runType: "scheduled",
-        triggeredBy: "timetable",
-      },
-      now,
-    );
+    await createDagRun(tx, cache, defaultExecutor, request, now);
   } catch (error) {
     // Somebody ran this date by hand: the schedule goes on with the next one.
     if (!(error instanceof Error) || (error as { code?: string }).code !== "dag_run_exists") throw error;
   }
-  const next = nextRun(graph.dag.timetable, { last: run, restriction: restrictionOf(graph.dag), now });
-  await setNextRun(tx, dag.dagId, next);
+  await setNextRun(tx, dag.dagId, nextRun(timetable, { ...query, last: run }));
 }

@@ -2,6 +2,7 @@ import type { SerializedParam, SerializedTimetable } from "../contracts/index.ts
 import type { DagCallback } from "./context.ts";
 import type { DraftGroup, TaskNode } from "./dag-draft.ts";
 import type { Upstreams } from "./resolve-edges.ts";
+import type { Timetable } from "./timetable.ts";
 
 /** A DAG as its file defines it: complete, checked, and with the code of its tasks. What `dag()` returns. */
 export class DagDefinition {
@@ -29,6 +30,8 @@ export type DagDefinitionFacts = {
   readonly tags: readonly string[];
   readonly timezone: string;
   readonly timetable: SerializedTimetable;
+  /** The object that a timetable of type `custom` stands for. */
+  readonly customTimetable: Timetable | null;
   readonly scheduleSummary: string | null;
   readonly startDate: string | null;
   readonly endDate: string | null;

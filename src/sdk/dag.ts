@@ -1,6 +1,7 @@
 import { checkAcyclic } from "./check-cycle.ts";
 import { checkId } from "./check-id.ts";
 import type { DagCallback } from "./context.ts";
+import { dagDefaults } from "./dag-defaults.ts";
 import { DagDefinition } from "./dag-definition.ts";
 import { DagDraft } from "./dag-draft.ts";
 import { DagDefinitionError, showValue } from "./definition-error.ts";
@@ -13,6 +14,7 @@ import { resolveSchedule, type ScheduleInput } from "./schedule.ts";
 import { runInDag } from "./scope.ts";
 import { type CommonTaskOptions, mergeOptions } from "./task-options.ts";
 import { checkCallbacks, checkInteger, checkText } from "./task-settings.ts";
+import { Timetable } from "./timetable.ts";
 
 export type DagOptions = {
   /** Letters, digits, `_`, `.`, `-`; 1 to 250. */
@@ -23,18 +25,18 @@ export type DagOptions = {
   endDate?: InstantInput;
   /** IANA zone of the schedule and of instants written without one. Default "UTC". */
   timezone?: string;
-  /** Run the schedule's past points, too. Default false. */
+  /** Run the schedule's past points, too. Default: the installation's, false unless set. */
   catchup?: boolean;
   displayName?: string;
   description?: string;
   /** Markdown. */
   docMd?: string;
   tags?: readonly string[];
-  /** Default 16; 1 for @continuous. */
+  /** Default: the installation's, 16 unless set; 1 for @continuous. */
   maxActiveRuns?: number;
-  /** Default 16, in each run of the DAG, as in Airflow 3. */
+  /** In each run of the DAG, as in Airflow 3. Default: the installation's, 16 unless set. */
   maxActiveTasks?: number;
-  /** Pause the DAG after so many failed runs in a row; 0 = never (default). */
+  /** Pause the DAG after so many failed runs in a row; 0 = never. Default: the installation's, 0 unless set. */
   maxConsecutiveFailedDagRuns?: number;
   dagrunTimeout?: DurationInput;
   /** Fail the whole run as soon as a task fails. */
@@ -74,6 +76,7 @@ export function dag(options: DagOptions, body: () => void): DagDefinition {
 function resolveDagOptions(where: string, options: DagOptions, timezone: string) {
   const { timetable, summary } = resolveSchedule(options.schedule, timezone);
   const continuous = timetable.type === "continuous";
+  const defaults = dagDefaults();
   if (continuous && options.maxActiveRuns !== undefined && options.maxActiveRuns !== 1) {
     throw invalid(
       where,
@@ -97,13 +100,16 @@ function resolveDagOptions(where: string, options: DagOptions, timezone: string)
     tags: checkTags(where, options.tags ?? []),
     timezone,
     timetable,
+    customTimetable: options.schedule instanceof Timetable ? options.schedule : null,
     scheduleSummary: summary,
     startDate,
     endDate,
-    catchup: options.catchup ?? false,
-    maxActiveRuns: checkInteger(where, "maxActiveRuns", options.maxActiveRuns, 1) ?? (continuous ? 1 : 16),
-    maxActiveTasks: checkInteger(where, "maxActiveTasks", options.maxActiveTasks, 1) ?? 16,
-    maxConsecutiveFailedDagRuns: checkInteger(where, "maxConsecutiveFailedDagRuns", options.maxConsecutiveFailedDagRuns, 0) ?? 0,
+    catchup: options.catchup ?? defaults.catchup,
+    maxActiveRuns: checkInteger(where, "maxActiveRuns", options.maxActiveRuns, 1) ?? (continuous ? 1 : defaults.maxActiveRuns),
+    maxActiveTasks: checkInteger(where, "maxActiveTasks", options.maxActiveTasks, 1) ?? defaults.maxActiveTasks,
+    maxConsecutiveFailedDagRuns:
+      checkInteger(where, "maxConsecutiveFailedDagRuns", options.maxConsecutiveFailedDagRuns, 0) ??
+      defaults.maxConsecutiveFailedDagRuns,
     dagrunTimeoutSec: resolveTimeout(where, options.dagrunTimeout),
     failFast: options.failFast ?? false,
     isPausedUponCreation: options.isPausedUponCreation ?? null,

@@ -28,10 +28,22 @@ export type { InstantInput } from "./instant.ts";
 export type { Link } from "./linkable.ts";
 export { BaseOperator, type OperatorOptions } from "./operator.ts";
 export { type Param, type ParamOptions, type ParamsInput, param } from "./params.ts";
-export { type CronOptions, cron, delta, type Schedule, type ScheduleInput, type SchedulePreset } from "./schedule.ts";
+export {
+  type CronOptions,
+  cron,
+  crons,
+  delta,
+  type EventsOptions,
+  events,
+  type Schedule,
+  type ScheduleInput,
+  type SchedulePreset,
+  type TriggerOptions,
+} from "./schedule.ts";
 export { BaseSensor, type PokeResult, type SensorOptions } from "./sensor.ts";
 export { FailError, SkipError } from "./signals.ts";
 export { type TaskGroup, type TaskGroupOptions, taskGroup } from "./task-group.ts";
 export type { CommonTaskOptions, TaskOptions } from "./task-options.ts";
 export { type Arg, type Template, type Templated, template } from "./template.ts";
+export { type LastTimetableRun, Timetable, type TimetableRestriction, type TimetableRun } from "./timetable.ts";
 export type { XComArg } from "./xcom-arg.ts";

@@ -1,9 +1,11 @@
 // The second door of the SDK, for the rooms of this package that load and run DAG files; authors do not see it.
+export { setDagDefaults } from "./dag-defaults.ts";
 export { DagDefinition } from "./dag-definition.ts";
 export type { TaskNode } from "./dag-draft.ts";
 export { durationToSeconds } from "./duration.ts";
 export { createFactory, FunctionOperator, type FunctionOptions, FunctionSensor, sensor } from "./function-task.ts";
 export { findJsonFault, type JsonFault } from "./json-fault.ts";
+export { planTimetable } from "./plan-timetable.ts";
 export { collectDags } from "./registry.ts";
 export { BaseSensor, type SensorTiming } from "./sensor.ts";
 export { serializeDag } from "./serialize-dag.ts";

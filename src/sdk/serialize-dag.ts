@@ -17,7 +17,7 @@ import { XComArg } from "./xcom-arg.ts";
  * expressions are checked by the dag-processor, with the parser that will schedule them.
  */
 export function serializeDag(dag: DagDefinition): SerializedDag {
-  const { nodes, groups, upstreams, groupRoots: _roots, callbacks, ...facts } = dag.facts;
+  const { nodes, groups, upstreams, groupRoots: _roots, customTimetable: _timetable, callbacks, ...facts } = dag.facts;
   const tasks = [...nodes.values()].sort((left, right) => compare(left.taskId, right.taskId));
   return {
     schemaVersion: SERIALIZED_DAG_VERSION,

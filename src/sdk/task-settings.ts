@@ -1,5 +1,6 @@
 import { type SerializedTask, TRIGGER_RULES, WeightRule } from "../contracts/index.ts";
 import type { DagCallback, TaskCallback } from "./context.ts";
+import { dagDefaults } from "./dag-defaults.ts";
 import { DagDefinitionError, showValue } from "./definition-error.ts";
 import { type DurationInput, durationToSeconds } from "./duration.ts";
 import { type InstantInput, instantToIso } from "./instant.ts";
@@ -55,28 +56,29 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
   const text = (name: string, input: string | undefined) => checkText(where, name, input);
   const integer = (name: string, input: number | undefined, min: number) => checkInteger(where, name, input, min);
   const isTeardown = options.isTeardown ?? false;
-  const executionTimeoutSec = seconds("executionTimeout", options.executionTimeout);
+  const defaults = dagDefaults();
+  const executionTimeoutSec = seconds("executionTimeout", options.executionTimeout) ?? defaults.executionTimeoutSec;
   if (executionTimeoutSec === 0) throw invalid(where, "executionTimeout", options.executionTimeout, "it must be above zero");
   return {
     displayName: text("displayName", options.displayName),
     docMd: text("docMd", options.docMd),
-    owner: text("owner", options.owner) ?? "baram",
+    owner: text("owner", options.owner) ?? defaults.owner,
     triggerRule: checkOneOf(
       where,
       "triggerRule",
       options.triggerRule ?? (isTeardown ? "all_done_setup_success" : "all_success"),
       TRIGGER_RULES,
     ),
-    retries: integer("retries", options.retries, 0) ?? 0,
-    retryDelaySec: seconds("retryDelay", options.retryDelay) ?? 300,
+    retries: integer("retries", options.retries, 0) ?? defaults.retries,
+    retryDelaySec: seconds("retryDelay", options.retryDelay) ?? defaults.retryDelaySec,
     retryExponentialBackoff: resolveBackoff(where, options.retryExponentialBackoff),
     maxRetryDelaySec: seconds("maxRetryDelay", options.maxRetryDelay),
     executionTimeoutSec,
     priorityWeight: integer("priorityWeight", options.priorityWeight, Number.MIN_SAFE_INTEGER) ?? 1,
-    weightRule: checkOneOf(where, "weightRule", options.weightRule ?? "downstream", Object.values(WeightRule)),
+    weightRule: checkOneOf(where, "weightRule", options.weightRule ?? defaults.weightRule, Object.values(WeightRule)),
     pool: text("pool", options.pool) ?? "default_pool",
     poolSlots: integer("poolSlots", options.poolSlots, 1) ?? 1,
-    queue: text("queue", options.queue) ?? "default",
+    queue: text("queue", options.queue) ?? defaults.queue,
     executor: text("executor", options.executor),
     executorConfig: checkJson(where, "executorConfig", options.executorConfig ?? {}),
     dependsOnPast: (options.dependsOnPast ?? false) || (options.waitForDownstream ?? false),

@@ -52,12 +52,25 @@ export function validateCron(expression: string, timezone: string): string | nul
 
 /** As `validateCron`, for any timetable. */
 export function validateTimetable(timetable: SerializedTimetable): string | null {
+  if ("intervalSec" in timetable && (timetable.intervalSec ?? 0) > MAX_DELTA_SEC) {
+    return `invalid data interval of ${timetable.intervalSec} s: it must not be above 100 years`;
+  }
   if (timetable.type === "cron") return validateCron(timetable.expression, timetable.timezone);
+  if (timetable.type === "crons") {
+    const problems = timetable.expressions.map((expression) => validateCron(expression, timetable.timezone));
+    return problems.find((problem) => problem !== null) ?? null;
+  }
+  if (timetable.type === "events") return findEventProblem(timetable.dates);
   if (timetable.type !== "delta") return null;
   const { seconds } = timetable;
   // Instants are whole milliseconds, so anything shorter would never advance.
   if (seconds >= 0.001 && seconds <= MAX_DELTA_SEC) return null;
   return `invalid schedule of every ${seconds} s: it must be between 0.001 s and 100 years`;
+}
+
+function findEventProblem(dates: readonly string[]): string | null {
+  const at = dates.findIndex((date, index) => index > 0 && Date.parse(date) <= Date.parse(dates[index - 1] ?? ""));
+  return at < 0 ? null : `the events are not in order: "${dates[at]}" follows "${dates[at - 1]}"`;
 }
 
 /** Compiles a preset or five-field expression; throws `timetable_invalid` with `validateCron`'s sentence. */

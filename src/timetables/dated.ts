@@ -2,7 +2,7 @@
 
 import type { DagRunType, SerializedTimetable } from "../contracts/index.ts";
 import { manualRunInterval as manualInterval } from "./manual-run.ts";
-import { nextRuns as nextRunsFrom } from "./next-run.ts";
+import { dueRun as dueRunFrom, nextRuns as nextRunsFrom } from "./next-run.ts";
 import { restrictionOf as boundsOf, type Schedulable } from "./restriction.ts";
 import { runIdFor as runIdAt } from "./run-id.ts";
 import type * as ms from "./run-instants.ts";
@@ -17,7 +17,15 @@ export type RunInstants = Dated<ms.RunInstants>;
 export type LastRun = RunInstants;
 /** Bounds of the schedule, inclusive: `latest` bounds the logical date. null = open. */
 export type Restriction = Dated<ms.Restriction>;
-export type NextRunQuery = { last: LastRun | null; restriction: Restriction; now: Date };
+/** `planned`: for a custom timetable, the runs it was planned ahead, ascending. */
+export type NextRunQuery = {
+  last: LastRun | null;
+  restriction: Restriction;
+  now: Date;
+  planned?: readonly RunInstants[] | undefined;
+};
+/** Of a custom timetable, the newest planned run that is due by a moment. */
+export type PlannedInterval = DataInterval & { manualInterval: DataInterval | null };
 
 /**
  * The next automatic run of a DAG, or null when there will be none. It is due once `now` ≥ its `runAfter`; one in the
@@ -30,15 +38,15 @@ export function nextRun(timetable: SerializedTimetable, query: NextRunQuery): Ru
 
 /** The next `count` runs, each as if the one before had been created: fewer where the schedule ends. */
 export function nextRuns(timetable: SerializedTimetable, query: NextRunQuery, count: number): RunInstants[] {
-  const { last, restriction, now } = query;
-  const bounds = { ...restriction, earliest: toMs(restriction.earliest), latest: toMs(restriction.latest) };
-  const inMs = { last: last && runToMs(last), restriction: bounds, now: now.getTime() };
-  return nextRunsFrom(timetable, inMs, count).map((run) => ({
-    logicalDate: new Date(run.logicalDate),
-    dataIntervalStart: new Date(run.dataIntervalStart),
-    dataIntervalEnd: new Date(run.dataIntervalEnd),
-    runAfter: new Date(run.runAfter),
-  }));
+  return nextRunsFrom(timetable, queryToMs(query), count).map(runToDates);
+}
+
+/**
+ * The run to create now that `planned`, as the DAG's row has it, is due: without catchup the latest one that is due, so that
+ * a downtime or a pause leaves no more than one.
+ */
+export function dueRun(timetable: SerializedTimetable, planned: RunInstants, query: Omit<NextRunQuery, "last">): RunInstants {
+  return runToDates(dueRunFrom(timetable, runToMs(planned), queryToMs({ ...query, last: null })));
 }
 
 /**
@@ -51,10 +59,19 @@ export function isPeriodic(timetable: SerializedTimetable): boolean {
 
 /**
  * The data interval of a run that somebody starts by hand with this logical date: the last complete interval before it
- * for schedules with data intervals, else the instant itself. Follows Airflow's `infer_manual_data_interval`.
+ * for schedules with data intervals, else the instant itself. Follows Airflow's `infer_manual_data_interval`; `planned` is
+ * for custom timetables.
  */
-export function manualRunInterval(timetable: SerializedTimetable, logicalDate: Date): DataInterval {
-  const interval = manualInterval(timetable, logicalDate.getTime());
+export function manualRunInterval(
+  timetable: SerializedTimetable,
+  logicalDate: Date,
+  planned: PlannedInterval | null = null,
+): DataInterval {
+  const inMs = planned && {
+    ...intervalToMs(planned),
+    manualInterval: planned.manualInterval && intervalToMs(planned.manualInterval),
+  };
+  const interval = manualInterval(timetable, logicalDate.getTime(), inMs);
   return { dataIntervalStart: new Date(interval.dataIntervalStart), dataIntervalEnd: new Date(interval.dataIntervalEnd) };
 }
 
@@ -72,12 +89,28 @@ export function runIdFor(type: DagRunType, instant: Date, suffix?: string): stri
   return runIdAt(type, instant.getTime(), suffix);
 }
 
+function queryToMs({ last, restriction, now, planned }: NextRunQuery): ms.NextRunQuery {
+  const bounds = { ...restriction, earliest: toMs(restriction.earliest), latest: toMs(restriction.latest) };
+  return { last: last && runToMs(last), restriction: bounds, now: now.getTime(), planned: planned?.map(runToMs) };
+}
+
 function runToMs(run: RunInstants): ms.RunInstants {
+  return { logicalDate: run.logicalDate.getTime(), ...intervalToMs(run), runAfter: run.runAfter.getTime() };
+}
+
+function runToDates(run: ms.RunInstants): RunInstants {
   return {
-    logicalDate: run.logicalDate.getTime(),
-    dataIntervalStart: run.dataIntervalStart.getTime(),
-    dataIntervalEnd: run.dataIntervalEnd.getTime(),
-    runAfter: run.runAfter.getTime(),
+    logicalDate: new Date(run.logicalDate),
+    dataIntervalStart: new Date(run.dataIntervalStart),
+    dataIntervalEnd: new Date(run.dataIntervalEnd),
+    runAfter: new Date(run.runAfter),
+  };
+}
+
+function intervalToMs(interval: DataInterval): ms.DataInterval {
+  return {
+    dataIntervalStart: interval.dataIntervalStart.getTime(),
+    dataIntervalEnd: interval.dataIntervalEnd.getTime(),
   };
 }
 

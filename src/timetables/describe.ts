@@ -19,9 +19,21 @@ export function describe(timetable: SerializedTimetable): string {
       return "As frequently as possible, but only one run at a time";
     case "cron":
       return `Cron "${expandPreset(timetable.expression)}" in ${timetable.timezone}`;
+    case "crons":
+      return `Crons ${timetable.expressions.map((one) => `"${expandPreset(one)}"`).join(", ")} in ${timetable.timezone}`;
+    case "events":
+      return timetable.description ?? describeEvents(timetable.dates);
+    case "custom":
+      return timetable.description ?? `Timetable ${timetable.name} of the DAG file`;
     case "delta":
       return `Every ${describeSeconds(timetable.seconds)}`;
   }
+}
+
+function describeEvents(dates: readonly string[]): string {
+  const [first, last] = [dates[0], dates.at(-1)];
+  if (first === undefined || last === undefined) return "No events";
+  return dates.length === 1 ? `One event at ${first}` : `${dates.length} events between ${first} and ${last}`;
 }
 
 function describeSeconds(seconds: number): string {

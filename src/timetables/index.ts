@@ -2,11 +2,13 @@ export { validateTimetable } from "./cron-expression.ts";
 export {
   type DataInterval,
   isPeriodic,
+  dueRun,
   type LastRun,
   manualRunInterval,
   type NextRunQuery,
   nextRun,
   nextRuns,
+  type PlannedInterval,
   type Restriction,
   type RunInstants,
   restrictionOf,

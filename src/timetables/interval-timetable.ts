@@ -19,7 +19,7 @@ function earliestStart(timetable: PeriodicTimetable, period: Period, { restricti
   const { earliest, catchup } = restriction;
   const aligned = earliest === null ? null : period.alignToNext(earliest);
   if (catchup) return aligned;
-  const latest = timetable.type === "cron" ? latestCompleteCron(period, now) : latestCompleteDelta(timetable.seconds, now);
+  const latest = timetable.type === "delta" ? latestCompleteDelta(timetable.seconds, now) : latestCompleteCron(period, now);
   return aligned === null ? latest : Math.max(latest, aligned);
 }
 

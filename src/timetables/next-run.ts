@@ -1,7 +1,16 @@
 import type { SerializedTimetable } from "../contracts/index.ts";
 import { nextIntervalStart } from "./interval-timetable.ts";
 import { periodOf } from "./period.ts";
-import { type NextRunQuery, type RunInstants, runAt, runOver } from "./run-instants.ts";
+import { nextOfList } from "./planned-runs.ts";
+import {
+  hasDataIntervals,
+  type NextRunQuery,
+  type PeriodicTimetable,
+  type RunInstants,
+  runAt,
+  runOver,
+  triggerIntervalMs,
+} from "./run-instants.ts";
 import { nextTrigger } from "./trigger-timetable.ts";
 
 /**
@@ -17,10 +26,25 @@ export function nextRun(timetable: SerializedTimetable, query: NextRunQuery): Ru
       return nextOnce(query);
     case "continuous":
       return nextContinuous(query);
+    case "events":
+      return nextOfList(eventRuns(timetable.dates), query, false);
+    case "custom":
+      return nextOfList(query.planned ?? [], query, true);
     case "cron":
+    case "crons":
     case "delta":
       return nextPeriodic(timetable, query);
   }
+}
+
+/**
+ * The run to create now that `planned` is due. With catchup that one; without, the latest one that is due, since others may
+ * have become due while no scheduler ran or the DAG was paused. Neither @once nor @continuous has any other.
+ */
+export function dueRun(timetable: SerializedTimetable, planned: RunInstants, query: Omit<NextRunQuery, "last">): RunInstants {
+  if (query.restriction.catchup || timetable.type === "once" || timetable.type === "continuous") return planned;
+  const later = nextRun(timetable, { ...query, last: planned });
+  return later && later.runAfter <= query.now ? later : planned;
 }
 
 /** The next `count` runs, each computed as if the one before had been created: fewer where the schedule ends. */
@@ -36,12 +60,24 @@ export function nextRuns(timetable: SerializedTimetable, query: NextRunQuery, co
   return runs;
 }
 
-function nextPeriodic(timetable: Extract<SerializedTimetable, { type: "cron" | "delta" }>, query: NextRunQuery) {
+function nextPeriodic(timetable: PeriodicTimetable, query: NextRunQuery) {
   const { latest } = query.restriction;
   const period = periodOf(timetable);
-  const start = timetable.intervals ? nextIntervalStart(timetable, period, query) : nextTrigger(timetable, period, query);
+  const withIntervals = hasDataIntervals(timetable);
+  const start = withIntervals ? nextIntervalStart(timetable, period, query) : nextTrigger(timetable, period, query);
   if (start === null || (latest !== null && start > latest)) return null;
-  return timetable.intervals ? runOver(start, period.next(start)) : runAt(start);
+  return withIntervals ? runOver(start, period.next(start)) : runOver(start - triggerIntervalMs(timetable), start);
+}
+
+const parsedEvents = new WeakMap<readonly string[], RunInstants[]>();
+
+/** Parsed once for a DAG version: thousands of dates, asked for with every run. */
+function eventRuns(dates: readonly string[]): RunInstants[] {
+  const known = parsedEvents.get(dates);
+  if (known) return known;
+  const runs = dates.map((date) => runAt(Date.parse(date)));
+  parsedEvents.set(dates, runs);
+  return runs;
 }
 
 /** At the start date, or at once; catchup makes no difference, as in Airflow. */

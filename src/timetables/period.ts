@@ -3,12 +3,25 @@ import { validateTimetable } from "./cron-expression.ts";
 import { cronPeriod } from "./cron-instants.ts";
 import type { Period, PeriodicTimetable } from "./run-instants.ts";
 
-/** The instants a cron or delta timetable steps through. Throws `timetable_invalid`. */
+/** The instants a cron, several crons or a delta step through. Throws `timetable_invalid`. */
 export function periodOf(timetable: PeriodicTimetable): Period {
   if (timetable.type === "cron") return cronPeriod(timetable.expression, timetable.timezone);
+  if (timetable.type === "crons") {
+    return unionOf(timetable.expressions.map((expression) => cronPeriod(expression, timetable.timezone)));
+  }
   const problem = validateTimetable(timetable);
   if (problem) throw new BaramError("timetable_invalid", problem, { seconds: timetable.seconds });
   return deltaPeriod(timetable.seconds);
+}
+
+/** Each instant once, whichever of them name it. */
+function unionOf(periods: readonly Period[]): Period {
+  return {
+    next: (instant) => Math.min(...periods.map((period) => period.next(instant))),
+    previous: (instant) => Math.max(...periods.map((period) => period.previous(instant))),
+    alignToNext: (instant) => Math.min(...periods.map((period) => period.alignToNext(instant))),
+    alignToPrevious: (instant) => Math.max(...periods.map((period) => period.alignToPrevious(instant))),
+  };
 }
 
 /** A delta has no anchor, as in Airflow: it counts in real time from wherever it is asked, so every instant is aligned. */

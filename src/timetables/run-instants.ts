@@ -14,7 +14,13 @@ export type LastRun = RunInstants;
 /** Bounds of the schedule, inclusive: `latest` bounds the logical date. null = open. */
 export type Restriction = { earliest: number | null; latest: number | null; catchup: boolean };
 
-export type NextRunQuery = { last: LastRun | null; restriction: Restriction; now: number };
+/** `planned`: the runs that a custom timetable was planned ahead, ascending; other schedules need none. */
+export type NextRunQuery = {
+  last: LastRun | null;
+  restriction: Restriction;
+  now: number;
+  planned?: readonly RunInstants[] | undefined;
+};
 
 /** A repeating sequence of instants. `next` and `previous` are strict; aligning returns the instant itself where it matches. */
 export type Period = {
@@ -24,7 +30,17 @@ export type Period = {
   alignToPrevious(instant: number): number;
 };
 
-export type PeriodicTimetable = Extract<SerializedTimetable, { type: "cron" | "delta" }>;
+export type PeriodicTimetable = Extract<SerializedTimetable, { type: "cron" | "crons" | "delta" }>;
+
+/** Whether each run covers the interval up to the next instant (Airflow's data interval timetables). */
+export function hasDataIntervals(timetable: PeriodicTimetable): timetable is Extract<PeriodicTimetable, { type: "cron" | "delta" }> {
+  return timetable.type !== "crons" && timetable.intervals;
+}
+
+/** Length in ms of the data interval that a trigger timetable gives its runs. */
+export function triggerIntervalMs(timetable: PeriodicTimetable): number {
+  return Math.round((timetable.intervalSec ?? 0) * 1000);
+}
 
 export function runAt(instant: number): RunInstants {
   return runOver(instant, instant);

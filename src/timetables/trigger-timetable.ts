@@ -21,13 +21,16 @@ export function nextTrigger(timetable: PeriodicTimetable, period: Period, { last
 
 /**
  * The first run of a DAG with no start date. A cron instant that has just passed (within 10 % of its period, at least 5
- * minutes) still runs, so that a DAG deployed at 00:01 is not left until tomorrow.
+ * minutes) still runs, so that a DAG deployed at 00:01 is not left until tomorrow; `runImmediately` says otherwise.
  */
 function firstRun(timetable: PeriodicTimetable, period: Period, now: number): number {
   const past = period.alignToPrevious(now);
   if (timetable.type === "delta") return past;
   const next = period.alignToNext(now);
-  return now - past <= Math.max((next - past) / 10, FIVE_MINUTES_MS) ? past : next;
+  const { runImmediately } = timetable;
+  if (typeof runImmediately === "boolean") return runImmediately ? past : next;
+  const mostMs = runImmediately === undefined ? Math.max((next - past) / 10, FIVE_MINUTES_MS) : runImmediately * 1000;
+  return now - past <= mostMs ? past : next;
 }
 
 function laterOf(instant: number, bound: number | null): number {

@@ -70,6 +70,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       tokenTtlSec: config.execution_api.jwt_expiration_time,
       xcomMaxBytes: config.xcom.max_size_bytes,
       defaultExecutor,
+      allowTriggerInFuture: config.scheduler.allow_trigger_in_future,
     },
   );
   const app = new Hono().route("/execution", api);

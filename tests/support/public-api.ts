@@ -37,6 +37,7 @@ export async function createTestApi(
     cliTokenTtlSec: 60,
     fallbackPageLimit: 50,
     maximumPageLimit: 100,
+    allowTriggerInFuture: false,
     healthThresholdSec: 30,
     version: "0.0.0-test",
     ...overrides.options,

@@ -34,7 +34,7 @@ export function createReader(session: () => Promise<Session>, masker: Masker): R
       const { store, cipher } = await session();
       const resources = { store, dags, tokens, cipher: cipher(), secrets, clock: systemClock, logger: silentLogger };
       // No try's rights are needed to read, and nothing is written.
-      const options = { tokenTtlSec: 0, xcomMaxBytes: 0, defaultExecutor: "" };
+      const options = { tokenTtlSec: 0, xcomMaxBytes: 0, defaultExecutor: "", allowTriggerInFuture: false };
       answer = await answerCall({ tryId: "", resources, options }, method, params);
     }
     rememberSecrets(masker, params, answer);

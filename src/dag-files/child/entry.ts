@@ -5,7 +5,7 @@ import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
 import { toError } from "../../platform/index.ts";
-import { collectDags, serializeDag } from "../../sdk/runtime.ts";
+import { collectDags, type DagDefinition, planTimetable, serializeDag, setDagDefaults } from "../../sdk/runtime.ts";
 import { createFrameReader, encodeFrame } from "./frames.ts";
 import { watchLeaks } from "./leaks.ts";
 import { type ChildMessage, type EvaluateRequest, evaluateRequestSchema, type Thrown } from "./messages.ts";
@@ -43,23 +43,37 @@ async function evaluate(request: EvaluateRequest): Promise<void> {
   const { id } = request;
   const findLeaks = watchLeaks();
   try {
-    const dags = await load(request);
+    const { dags, plans } = await load(request);
     evaluating = null;
-    send({ type: "dags", id, dags, leaks: findLeaks() });
+    send({ type: "dags", id, dags, plans, leaks: findLeaks() });
   } catch (error) {
     evaluating = null;
     send({ type: "threw", id, error: describeThrown(error) });
   }
 }
 
-function load({ id, modulePath }: EvaluateRequest): Promise<unknown[]> {
+type Loaded = { dags: unknown[]; plans: Record<string, unknown> };
+
+function load({ id, modulePath, defaults, seeds, now }: EvaluateRequest): Promise<Loaded> {
   return new Promise((resolve, reject) => {
     evaluating = { id, fail: reject };
+    setDagDefaults(defaults);
     collectDags(() => import(pathToFileURL(modulePath).href))
-      .then((dags) => dags.map(serializeDag))
+      .then((dags) => ({ dags: dags.map(serializeDag), plans: planAll(dags, seeds, now) }))
       // One turn of the event loop, so that a rejection nobody handles is reported for this file.
-      .then((dags) => setImmediate(() => resolve(dags)), reject);
+      .then((loaded) => setImmediate(() => resolve(loaded)), reject);
   });
+}
+
+function planAll(dags: readonly DagDefinition[], seeds: EvaluateRequest["seeds"], now: number): Record<string, unknown> {
+  return Object.fromEntries(
+    dags.flatMap((dag) => {
+      const { customTimetable } = dag.facts;
+      if (customTimetable === null) return [];
+      const seed = Object.hasOwn(seeds, dag.dagId) ? (seeds[dag.dagId] ?? null) : null;
+      return [[dag.dagId, planTimetable(dag, customTimetable, seed, now)]];
+    }),
+  );
 }
 
 function describeThrown(thrown: unknown): Thrown {

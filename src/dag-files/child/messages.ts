@@ -1,15 +1,25 @@
 import { z } from "zod";
+import { dagDefaultsSchema, planSeedSchema } from "../../contracts/index.ts";
 
-/** Parent → child: evaluate the module at this path. */
-export const evaluateRequestSchema = z.object({ id: z.int(), modulePath: z.string() });
+/**
+ * Parent → child: evaluate the module at this path, with the installation's defaults, and plan its custom timetables from
+ * `now` (epoch ms) on; `seeds` are the newest automatic runs by dagId.
+ */
+export const evaluateRequestSchema = z.object({
+  id: z.int(),
+  modulePath: z.string(),
+  defaults: dagDefaultsSchema,
+  seeds: z.record(z.string(), planSeedSchema),
+  now: z.number(),
+});
 export type EvaluateRequest = z.infer<typeof evaluateRequestSchema>;
 
 const thrownSchema = z.object({ name: z.string(), message: z.string(), stack: z.string().nullable() });
 
-/** Child → parent. `leaks` names what the file left behind in the process; `dags` are checked by the parent. */
+/** Child → parent. `leaks` names what the file left behind in the process; `dags` and `plans` (by dagId) are checked by the parent. */
 export const childMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
-  z.object({ type: z.literal("dags"), id: z.int(), dags: z.array(z.unknown()), leaks: z.array(z.string()) }),
+  z.object({ type: z.literal("dags"), id: z.int(), dags: z.array(z.unknown()), plans: z.record(z.string(), z.unknown()), leaks: z.array(z.string()) }),
   z.object({ type: z.literal("threw"), id: z.int(), error: thrownSchema }),
   /** `process.exit` was called: sent on the way out, with the stack of the caller. */
   z.object({ type: z.literal("exiting"), id: z.int().nullable(), code: z.int(), stack: z.string().nullable() }),

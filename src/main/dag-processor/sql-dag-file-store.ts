@@ -1,22 +1,27 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { type SerializedDag, WORKLOAD_MAX_BYTES } from "../../contracts/index.ts";
+import { type PlanSeed, type SerializedDag, type TimetablePlan, WORKLOAD_MAX_BYTES } from "../../contracts/index.ts";
 import type { DagFileStore, SaveImportError } from "../../dag-files/index.ts";
 import type { Clock } from "../../platform/index.ts";
 import { canonicalJson } from "../../serialized/index.ts";
 import {
   clearImportError,
   type Db,
+  dropPlan,
   ensurePool,
   forgetMissingFiles,
   lastScheduledRun,
   listDagFiles,
+  listFilesToPlan,
+  listPlanSeeds,
+  type PlannedRunRow,
   type Store,
   saveDag,
   saveDagFile,
   saveImportError,
   saveModule,
+  savePlan,
   saveVersion,
   setNextRun,
   staleOthers,
@@ -44,6 +49,14 @@ export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDa
   };
   return {
     knownFiles: (bundleNames) => listDagFiles(store, bundleNames),
+    filesToPlan: (bundleNames) => listFilesToPlan(store, bundleNames),
+    async planSeeds({ bundleName, relativePath }) {
+      const rows = await listPlanSeeds(store, bundleName, relativePath);
+      const seeds: Record<string, PlanSeed> = Object.create(null);
+      for (const row of rows.last) seeds[row.dagId] = { last: toPastRun(row), passed: null };
+      for (const row of rows.passed) seeds[row.dagId] = { last: seeds[row.dagId]?.last ?? null, passed: toPastRun(row) };
+      return seeds;
+    },
     async saveDags(save) {
       const fault = findExecutorFault(
         save.dags.map(({ dag }) => dag),
@@ -66,7 +79,7 @@ export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDa
         await saveModule(tx, { ...save.module, code });
         // In the order of their ids: two dag-processors that save the same DAGs lock them alike.
         const dags = [...save.dags].sort((a, b) => (a.dag.dagId < b.dag.dagId ? -1 : 1));
-        for (const { dag, hash } of dags) {
+        for (const { dag, hash, plan } of dags) {
           const isPaused =
             dag.isPausedUponCreation ?? (options.pausedAtCreation && !options.activeBundles.includes(save.bundleName));
           const scheduleHash = hashSchedule(dag);
@@ -79,7 +92,10 @@ export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDa
             isPaused,
           });
           await saveVersion(tx, { dag, dagHash: hash, moduleHash: save.module.hash });
-          if (was.oldScheduleHash !== scheduleHash || was.wasStale) await scheduleAnew(tx, dag, new Date(clock.now()));
+          const now = new Date(clock.now());
+          if (plan) await replacePlan(tx, dag, plan, now);
+          else if (was.oldTimetableType === "custom") await dropPlan(tx, dag.dagId);
+          if (plan || was.oldScheduleHash !== scheduleHash || was.wasStale) await scheduleAnew(tx, dag, plan, now);
         }
         await staleOthers(
           tx,
@@ -115,10 +131,47 @@ function findExecutorFault(dags: readonly SerializedDag[], configured: readonly 
   return null;
 }
 
+const HOUR_MS = 3_600_000;
+
+/** Asked again when half of it is used up, by the clock or, in a catch-up, by the run it has come to. */
+async function replacePlan(tx: Db, dag: SerializedDag, plan: TimetablePlan, now: Date): Promise<void> {
+  const middle = plan.runs[Math.floor(plan.runs.length / 2)];
+  await savePlan(tx, dag.dagId, {
+    runs: plan.runs.map(({ manualInterval, ...run }) => ({
+      ...toInstants(run),
+      manualIntervalStart: manualInterval && new Date(manualInterval[0]),
+      manualIntervalEnd: manualInterval && new Date(manualInterval[1]),
+    })),
+    // One that has ended may have a reason to go on later; Airflow would ask it at every parse.
+    refreshAt: plan.hasEnded || !middle ? new Date(now.getTime() + HOUR_MS) : new Date(middle.runAfter),
+    byClock: plan.hasEnded || !dag.catchup,
+  });
+}
+
 /** When the next run is due follows from the last scheduled one, so an edit of the schedule neither repeats nor skips a date. */
-async function scheduleAnew(tx: Db, dag: SerializedDag, now: Date): Promise<void> {
+async function scheduleAnew(tx: Db, dag: SerializedDag, plan: TimetablePlan | null, now: Date): Promise<void> {
   const last = await lastScheduledRun(tx, dag.dagId);
-  await setNextRun(tx, dag.dagId, nextRun(dag.timetable, { last, restriction: restrictionOf(dag), now }));
+  const planned = plan?.runs.map(toInstants);
+  await setNextRun(tx, dag.dagId, nextRun(dag.timetable, { last, restriction: restrictionOf(dag), now, planned }));
+}
+
+type PastRun = NonNullable<PlanSeed["last"]>;
+
+function toInstants({ logicalDate, dataInterval: [start, end], runAfter }: PastRun): PlannedRunRow {
+  return {
+    logicalDate: new Date(logicalDate),
+    dataIntervalStart: new Date(start),
+    dataIntervalEnd: new Date(end),
+    runAfter: new Date(runAfter),
+  };
+}
+
+function toPastRun(row: PlannedRunRow): PastRun {
+  return {
+    logicalDate: row.logicalDate.getTime(),
+    dataInterval: [row.dataIntervalStart.getTime(), row.dataIntervalEnd.getTime()],
+    runAfter: row.runAfter.getTime(),
+  };
 }
 
 function hashSchedule(dag: SerializedDag): string {

@@ -23,7 +23,12 @@ export async function startApiServerPart(config: Config, store: Store, logger: L
   const defaultExecutor = executorNames(config)[0] ?? "";
   const execution = createExecutionApi(
     { store, dags, tokens, cipher, secrets: environmentSecrets(), clock: systemClock, logger },
-    { tokenTtlSec: config.execution_api.jwt_expiration_time, xcomMaxBytes: config.xcom.max_size_bytes, defaultExecutor },
+    {
+      tokenTtlSec: config.execution_api.jwt_expiration_time,
+      xcomMaxBytes: config.xcom.max_size_bytes,
+      defaultExecutor,
+      allowTriggerInFuture: config.scheduler.allow_trigger_in_future,
+    },
   );
   const app = new Hono();
   app.route("/execution", execution);
@@ -45,6 +50,7 @@ export async function startApiServerPart(config: Config, store: Store, logger: L
         cliTokenTtlSec: config.api_auth.jwt_cli_expiration_time,
         fallbackPageLimit: config.api.fallback_page_limit,
         maximumPageLimit: config.api.maximum_page_limit,
+        allowTriggerInFuture: config.scheduler.allow_trigger_in_future,
         healthThresholdSec: config.scheduler.scheduler_health_check_threshold,
         version: packageVersion(),
       },

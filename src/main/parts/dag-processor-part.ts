@@ -5,6 +5,7 @@ import { createDagProcessor, type DagProcessor } from "../../dag-files/index.ts"
 import { findPackageRoot, type Logger, systemClock } from "../../platform/index.ts";
 import type { Store } from "../../store/index.ts";
 import { createSqlDagFileStore } from "../dag-processor/sql-dag-file-store.ts";
+import { dagDefaultsOf } from "../dag-defaults.ts";
 import { executorNames, moduleCacheFolder } from "../executors.ts";
 import { keepJob } from "./keep-job.ts";
 import type { Part } from "./part.ts";
@@ -54,6 +55,7 @@ export function createConfiguredDagProcessor(
       bundles,
       cacheDir: moduleCacheFolder(config),
       environment: environmentForUserCode(),
+      dagDefaults: dagDefaultsOf(config),
       parsingProcesses: config.dag_processor.parsing_processes,
       dagbagImportTimeoutSec: config.core.dagbag_import_timeout,
       memoryMb: config.dag_processor.max_memory_mb,

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { type DagRunTriggeredBy, type DagRunType, type JsonObject, NOTE_MAX, type SerializedDag } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { priorityWeights } from "../../serialized/index.ts";
-import { createRun, type Db, findDag, findRun, findRunByLogicalDate, type NewInstance } from "../../store/index.ts";
-import { manualRunInterval, runIdFor } from "../../timetables/index.ts";
+import { createRun, type Db, findDag, findRun, findRunByLogicalDate, type NewInstance, plannedRunDueBy } from "../../store/index.ts";
+import { type DataInterval, manualRunInterval, runIdFor } from "../../timetables/index.ts";
 import { checkConf } from "./check-conf.ts";
 import type { DagCache } from "./dag-cache.ts";
 
@@ -22,13 +22,15 @@ export type RunRequest = {
   note?: string | null;
   /** The backfill it is made for, and its place there. */
   backfill?: { id: number; ordinal: number } | null;
+  /** Whether a run by hand may have a logical date to come; it waits for that date ([scheduler] allow_trigger_in_future). */
+  mayBeInFuture?: boolean;
 };
 
 export type CreatedRun = { id: number; dagId: string; runId: string };
 
 /**
  * Creates a queued DAG run with all its task instances, pinned to the DAG's current version. Throws `dag_not_found`,
- * `dag_stale`, `conf_invalid`, `note_too_long`, and `dag_run_exists` when the run id or the logical date is taken.
+ * `dag_stale`, `conf_invalid`, `note_too_long`, `logical_date_in_future`, and `dag_run_exists` when the run id or the logical date is taken.
  */
 export async function createDagRun(
   db: Db,
@@ -61,8 +63,9 @@ export async function createDagRun(
 
   const runType = request.runType ?? "manual";
   const logicalDate = request.logicalDate ?? null;
-  const runAfter = request.runAfter ?? logicalDate ?? now;
-  const interval = logicalDate && !request.dataIntervalStart ? manualRunInterval(graph.dag.timetable, logicalDate) : null;
+  if (logicalDate && logicalDate > now && runType === "manual" && !request.mayBeInFuture) throw inFuture(dagId, logicalDate, now);
+  const runAfter = laterOf(request.runAfter ?? logicalDate ?? now, runType === "manual" ? logicalDate : null);
+  const interval = logicalDate && !request.dataIntervalStart ? await intervalOf(db, graph.dag, logicalDate) : null;
   const suffix = logicalDate ? undefined : randomBytes(4).toString("hex");
   const runId = request.runId ?? runIdFor(runType, runAfter, suffix);
   const created = await createRun(
@@ -87,6 +90,28 @@ export async function createDagRun(
   );
   if (created) return { id: created.id, dagId, runId };
   throw await explainConflict(db, dagId, runId, logicalDate);
+}
+
+function inFuture(dagId: string, logicalDate: Date, now: Date): BaramError {
+  const date = logicalDate.toISOString();
+  return new BaramError(
+    "logical_date_in_future",
+    `The logical date ${date} is in the future (it is ${now.toISOString()}), and [scheduler] allow_trigger_in_future is off. Choose a date that has come, or switch the option on: then the run waits for its date.`,
+    { dagId, logicalDate: date },
+  );
+}
+
+/** A date given with a run is the earliest it can start at, whatever else is asked for. */
+function laterOf(instant: Date, bound: Date | null): Date {
+  return bound !== null && bound > instant ? bound : instant;
+}
+
+async function intervalOf(db: Db, { dagId, timetable }: SerializedDag, logicalDate: Date): Promise<DataInterval> {
+  if (timetable.type !== "custom") return manualRunInterval(timetable, logicalDate);
+  const row = await plannedRunDueBy(db, dagId, logicalDate);
+  const { manualIntervalStart: start, manualIntervalEnd: end } = row ?? {};
+  const manualInterval = start && end ? { dataIntervalStart: start, dataIntervalEnd: end } : null;
+  return manualRunInterval(timetable, logicalDate, row && { ...row, manualInterval });
 }
 
 async function explainConflict(db: Db, dagId: string, runId: string, logicalDate: Date | null): Promise<BaramError> {

@@ -1,6 +1,7 @@
 import { initial } from "./000001-initial.ts";
 import { orderedCandidates } from "./000002-ordered-candidates.ts";
 import { backfill } from "./000003-backfill.ts";
+import { plannedRuns } from "./000007-planned-runs.ts";
 
 export type Migration = {
   readonly version: number;
@@ -11,4 +12,4 @@ export type Migration = {
 };
 
 /** Append only: a migration that was released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill];
+export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill, plannedRuns];

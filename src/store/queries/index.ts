@@ -21,6 +21,7 @@ export * from "./dag/keep-dag-files.ts";
 export * from "./dag/list-dags.ts";
 export * from "./dag/list-versions.ts";
 export * from "./dag/pause-dag.ts";
+export * from "./dag/plan-runs.ts";
 export * from "./dag/save-dag.ts";
 export * from "./dag/schedule-dags.ts";
 export * from "./dag/version-facts.ts";

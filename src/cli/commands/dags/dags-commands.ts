@@ -75,6 +75,7 @@ function addRunning(dags: Command, terminal: Terminal): void {
     .option("-c, --conf <json>", "a JSON object with values for the DAG's params")
     .option("-r, --run-id <id>", "the run's id; made from the time if not given")
     .option("-e, --logical-date <iso>", "the run's logical date; at most one run of a DAG can have it")
+    .addOption(new Option("--exec-date <iso>", "as --logical-date").conflicts("logicalDate").hideHelp())
     .option("--note <text>", "a note to show with the run")
     .addOption(outputOption())
     .addHelpText("after", exampleOf(`dags trigger hello --conf '{"name": "Ada"}'`))

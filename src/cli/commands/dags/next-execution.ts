@@ -1,4 +1,4 @@
-import { lastScheduledRun } from "../../../store/index.ts";
+import { lastScheduledRun, listPlannedRuns } from "../../../store/index.ts";
 import { nextRuns, restrictionOf } from "../../../timetables/index.ts";
 import { requireDag } from "../../find-things.ts";
 import { withStore } from "../../session.ts";
@@ -13,8 +13,12 @@ export function showNext(terminal: Terminal, dagId: string, { numExecutions }: {
       return;
     }
     const last = await lastScheduledRun(store, dagId);
-    const runs = nextRuns(dag.timetable, { last, restriction: restrictionOf(dag), now: new Date() }, numExecutions);
+    const planned = dag.timetable.type === "custom" ? await listPlannedRuns(store, dagId, null) : undefined;
+    const runs = nextRuns(dag.timetable, { last, restriction: restrictionOf(dag), now: new Date(), planned }, numExecutions);
     for (const run of runs) terminal.print(run.logicalDate.toISOString());
+    if (planned && runs.length > 0 && runs.length < numExecutions) {
+      terminal.note(`The timetable ${dag.scheduleSummary} is planned ${runs.length} run(s) ahead; further ones follow in time.`);
+    }
     if (runs.length === 0) terminal.note(whyNone(dagId, dag.timetable.type === "once", dag.endDate));
     else if (isPaused) terminal.note(`DAG "${dagId}" is paused: no run is created before "baram dags unpause ${dagId}".`);
     if (!config.scheduler.use_job_schedule)

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../../config/index.ts";
 import type { DagRunFacts, SerializedDag } from "../../../contracts/index.ts";
+import { dagDefaultsOf } from "../../../main/dag-defaults.ts";
 import { BaramError } from "../../../platform/index.ts";
 import { checkConf } from "../../../scheduler/commands/index.ts";
-import { type DagDefinition, serializeDag } from "../../../sdk/runtime.ts";
+import { type DagDefinition, serializeDag, setDagDefaults } from "../../../sdk/runtime.ts";
 import { assertValidDag, parseSerializedDag } from "../../../serialized/index.ts";
 import { createMasker } from "../../../task-logs/index.ts";
 import { manualRunInterval, runIdFor } from "../../../timetables/index.ts";
@@ -42,6 +43,7 @@ export async function testDag(terminal: Terminal, dagId: string, date: string | 
   process.once("SIGINT", onSignal);
   process.once("SIGTERM", onSignal);
   try {
+    setDagDefaults(dagDefaultsOf(config));
     const definition = await findDefinition(dagId, { file: options.file, config, cacheDir });
     const dag = parseSerializedDag(serializeDag(definition));
     assertValidDag(dag);

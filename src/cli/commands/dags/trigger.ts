@@ -9,12 +9,13 @@ import { systemUser, withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 
-export type TriggerOptions = OutputOptions & { conf?: string; runId?: string; logicalDate?: string; note?: string };
+export type TriggerOptions = OutputOptions & { conf?: string; runId?: string; logicalDate?: string; execDate?: string; note?: string };
 
 export async function triggerDag(terminal: Terminal, dagId: string, options: TriggerOptions): Promise<void> {
   const conf = readConf(options.conf);
   const checked = runIdSchema.optional().safeParse(options.runId);
   if (!checked.success) throw usageError(`--run-id "${options.runId}" ${checked.error.issues[0]?.message ?? "is not a run id"}.`);
+  const date = options.logicalDate ?? options.execDate;
   await withStore(terminal, async ({ store, config, audit }) => {
     const created = await createDagRun(
       store,
@@ -23,11 +24,12 @@ export async function triggerDag(terminal: Terminal, dagId: string, options: Tri
       {
         dagId,
         runId: options.runId,
-        logicalDate: options.logicalDate === undefined ? null : requireInstant(options.logicalDate, "--logical-date", config),
+        logicalDate: date === undefined ? null : requireInstant(date, "--logical-date", config),
         conf,
         note: options.note ?? null,
         triggeredBy: "cli",
         triggeringUserName: systemUser(),
+        mayBeInFuture: config.scheduler.allow_trigger_in_future,
       },
       new Date(),
     );
@@ -48,6 +50,7 @@ export async function triggerDag(terminal: Terminal, dagId: string, options: Tri
       note: run?.note ?? null,
     };
     terminal.print(formatRecord(shown, options.output));
+    if (run && run.runAfter > new Date()) terminal.note(`The run waits, queued, until ${run.runAfter.toISOString()}.`);
     if ((await findDag(store, dagId))?.isPaused)
       terminal.note(`DAG "${dagId}" is paused: the run waits until "baram dags unpause ${dagId}".`);
   });

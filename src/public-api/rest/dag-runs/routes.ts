@@ -101,7 +101,7 @@ export function dagRunRoutes(api: Api): void {
       body: triggerBody,
       answer: dagRunShape,
     },
-    async ({ params, body, user, audit, resources }) => {
+    async ({ params, body, user, audit, resources, options }) => {
       const { store, dags, defaultExecutor, clock } = resources;
       const request = {
         dagId: params.dag_id,
@@ -114,6 +114,7 @@ export function dagRunRoutes(api: Api): void {
         note: body.note,
         triggeredBy: "rest_api" as const,
         triggeringUserName: user.name,
+        mayBeInFuture: options.allowTriggerInFuture,
       };
       const created = await createDagRun(store, dags, defaultExecutor, request, new Date(clock.now()));
       audit.runId = created.runId;

@@ -70,7 +70,7 @@ export const dagDetailsShape = dagShape
   .openapi("DAGDetailsResponse");
 
 /** Schedules that follow the calendar or a fixed length: the ones of which past runs can be told. */
-const isPeriodic = (type: string) => type === "cron" || type === "delta";
+const isPeriodic = (type: string) => type === "cron" || type === "crons" || type === "delta";
 
 export function toDag(row: DagRow, facts: VersionFacts | undefined): DagAnswer {
   const displayName = row.displayName ?? row.dagId;

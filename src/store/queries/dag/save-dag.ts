@@ -28,12 +28,15 @@ on conflict (dag_id) do update
       tags = excluded.tags, owners = excluded.owners, is_stale = false, timetable_summary = excluded.timetable_summary,
       timetable_type = excluded.timetable_type, max_active_runs = excluded.max_active_runs, max_active_tasks = excluded.max_active_tasks,
       max_consecutive_failed_dag_runs = excluded.max_consecutive_failed_dag_runs, last_parsed_time = now(), schedule_hash = excluded.schedule_hash
-returning (select o.schedule_hash from dag o where o.dag_id = $1) as "oldScheduleHash", (select o.is_stale from dag o where o.dag_id = $1) as "wasStale"`;
+returning (select o.schedule_hash from dag o where o.dag_id = $1) as "oldScheduleHash", (select o.is_stale from dag o where o.dag_id = $1) as "wasStale",
+          (select o.timetable_type from dag o where o.dag_id = $1) as "oldTimetableType"`;
+
+export type DagBefore = { oldScheduleHash: string | null; wasStale: boolean | null; oldTimetableType: string | null };
 
 /** Creates or updates the DAG's row, which stays locked until the transaction ends. `isPaused` counts only for a new DAG. */
-export async function saveDag(tx: Db, saved: SavedDag): Promise<{ oldScheduleHash: string | null; wasStale: boolean | null }> {
+export async function saveDag(tx: Db, saved: SavedDag): Promise<DagBefore> {
   const { dag } = saved;
-  const { rows } = await tx.query<{ oldScheduleHash: string | null; wasStale: boolean | null }>(save, [
+  const { rows } = await tx.query<DagBefore>(save, [
     dag.dagId,
     dag.displayName,
     dag.description,
@@ -49,7 +52,7 @@ export async function saveDag(tx: Db, saved: SavedDag): Promise<{ oldScheduleHas
     dag.maxConsecutiveFailedDagRuns,
     saved.scheduleHash,
   ]);
-  return rows[0] ?? { oldScheduleHash: null, wasStale: null };
+  return rows[0] ?? { oldScheduleHash: null, wasStale: null, oldTimetableType: null };
 }
 
 const version = `

@@ -9,26 +9,46 @@ export type DueDag = {
   createAfter: Date;
 };
 
-/**
- * $1 = DAGs at most. A DAG with maxActiveRuns unfinished runs gets no further one yet, so a long catch-up does not pile up
- * thousands of queued runs; a backfill's do not count. Locked, so that one scheduler creates the run.
- */
-const due = {
-  name: "lock-due-dags",
+/** A run that waits for its own future date takes no place yet; it will when that has come. */
+const unfinished = `(select count(*) from dag_run r where r.dag_id = d.dag_id and r.backfill_id is null
+         and (r.state = 'running' or r.state = 'queued' and r.run_after <= now()))`;
+
+/** $1 = DAGs at most, $2 = ids of DAGs to leave out. */
+const due = (order: "asc" | "desc") => ({
+  name: `lock-due-dags-${order}`,
   text: `
 select d.dag_id as "dagId", d.current_version_id as "versionId", d.next_dagrun as "nextDagrun",
        d.next_dagrun_data_interval_start as "dataIntervalStart", d.next_dagrun_data_interval_end as "dataIntervalEnd",
        d.next_dagrun_create_after as "createAfter"
   from dag d
  where not d.is_paused and not d.is_stale and d.current_version_id is not null and d.next_dagrun_create_after <= now()
-   and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.backfill_id is null) < d.max_active_runs
- order by d.next_dagrun_create_after, d.dag_id
+   and d.dag_id <> all($2) and ${unfinished} < d.max_active_runs
+ order by d.next_dagrun_create_after ${order}, d.dag_id
  limit $1
  for no key update of d skip locked`,
+});
+
+/** $1 = ids of locked DAGs. Counted by a statement of its own, since the one that took the locks saw the time before. */
+const room = {
+  name: "dags-with-room",
+  text: `select d.dag_id as "dagId" from dag d where d.dag_id = any($1) and ${unfinished} < d.max_active_runs`,
 };
 
+/**
+ * Locks DAGs whose next run is due, so that one scheduler creates it: half of `limit` from those that are most behind, half
+ * from those that became due last, so that long catch-ups keep no other DAG waiting. A DAG with maxActiveRuns unfinished
+ * runs gets no further one yet, so a catch-up does not pile up thousands of queued runs.
+ */
 export async function lockDueDags(tx: Db, limit: number): Promise<DueDag[]> {
-  return (await tx.query<DueDag>(due, [limit])).rows;
+  const half = Math.ceil(limit / 2);
+  const behind = (await tx.query<DueDag>(due("asc"), [half, []])).rows;
+  if (behind.length === 0) return [];
+  const ids = behind.map((dag) => dag.dagId);
+  const fresh = behind.length < half ? [] : (await tx.query<DueDag>(due("desc"), [limit - half, ids])).rows;
+  const locked = [...behind, ...fresh];
+  const withRoom = (await tx.query<{ dagId: string }>(room, [locked.map((dag) => dag.dagId)])).rows;
+  const hasRoom = new Set(withRoom.map((row) => row.dagId));
+  return locked.filter((dag) => hasRoom.has(dag.dagId));
 }
 
 export type NextRun = { logicalDate: Date; dataIntervalStart: Date; dataIntervalEnd: Date; runAfter: Date };

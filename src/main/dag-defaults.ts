@@ -1,0 +1,20 @@
+import type { Config } from "../config/index.ts";
+import { type DagDefaults, dagDefaultsSchema } from "../contracts/index.ts";
+
+/** What this installation fills in where a DAG file says nothing. */
+export function dagDefaultsOf({ core, scheduler, operators }: Config): DagDefaults {
+  return dagDefaultsSchema.parse({
+    catchup: scheduler.catchup_by_default,
+    cronIntervals: scheduler.create_cron_data_intervals,
+    deltaIntervals: scheduler.create_delta_data_intervals,
+    maxActiveRuns: core.max_active_runs_per_dag,
+    maxActiveTasks: core.max_active_tasks_per_dag,
+    maxConsecutiveFailedDagRuns: core.max_consecutive_failed_dag_runs_per_dag,
+    owner: operators.default_owner,
+    queue: operators.default_queue,
+    retries: core.default_task_retries,
+    retryDelaySec: core.default_task_retry_delay,
+    weightRule: core.default_task_weight_rule,
+    executionTimeoutSec: core.default_task_execution_timeout,
+  });
+}
