@@ -29,6 +29,11 @@ describe("validateCron", () => {
     ["H * * * *", "another time on each machine"],
     ["@reboot", "no such preset"],
     ["every day at 7 please", "Invalid characters"],
+    ["5-1 * * * *", "5-1"],
+    ["0 0 * * 6-2", "6-2"],
+    ["-5 * * * *", "a number on both sides"],
+    ["0 24 * * *", "24"],
+    ["0 0 31 2,4,6 *", "never run"],
   ])("refuses %j, saying %j", (expression, reason) => {
     const problem = validateCron(expression, "UTC");
     expect(problem).toContain(reason);
@@ -41,6 +46,20 @@ describe("validateCron", () => {
     expect(problem?.length).toBeLessThan(200);
   });
 
+  test("refuses NUL, in a message that can be stored as text", () => {
+    const problem = validateCron("* * * * \0", "UTC");
+    expect(problem).toContain('"* * * * \\u0000"');
+    expect(problem).not.toContain("\0");
+  });
+
+  test("refuses whatever it refuses within milliseconds", () => {
+    for (const expression of ["0 0 31 2 *", "0 0 30 2 *", "0 0 31 4,6,9,11 *", "1,".repeat(5_000), "*/0 * * * *", "9".repeat(200)]) {
+      const startedMs = performance.now();
+      expect(validateCron(expression, "America/New_York")).not.toBeNull();
+      expect(performance.now() - startedMs).toBeLessThan(200);
+    }
+  });
+
   test.each(["Mars/Olympus", "", "system", "local"])("refuses the zone %j", (timezone) => {
     expect(validateCron("@daily", timezone)).toContain("unknown time zone");
   });
@@ -48,6 +67,16 @@ describe("validateCron", () => {
   test("compileCron throws the same sentence", () => {
     expect(() => compileCron("0 0 31 2 *")).toThrow('invalid cron expression "0 0 31 2 *"');
   });
+});
+
+test("each of several crons is checked, and events must be in order", () => {
+  const crons = (...expressions: string[]) => validateTimetable({ type: "crons", expressions, timezone: "UTC" });
+  expect(crons("@daily", "0 6 * * 1")).toBeNull();
+  expect(crons("@daily", "0 0 31 2 *")).toContain('"0 0 31 2 *"');
+  const events = (...dates: string[]) =>
+    validateTimetable({ type: "events", dates, restrictToEvents: false, description: null });
+  expect(events("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")).toBeNull();
+  expect(events("2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z")).toContain("not in order");
 });
 
 test("a delta must advance and stay within reason", () => {

@@ -45,7 +45,7 @@ export function validateCron(expression: string, timezone: string): string | nul
     return `cron expression of ${expression.length} characters, starting "${expression.slice(0, 40)}…", is longer than ${MAX_LENGTH}`;
   }
   const problem = findExpressionProblem(expression);
-  if (problem) return `invalid cron expression "${expression}": ${problem}`;
+  if (problem) return `invalid cron expression "${printable(expression)}": ${printable(problem)}`;
   if (!findZone(timezone)) return `unknown time zone "${timezone}": use an IANA name such as "Europe/Zurich", or "UTC"`;
   return null;
 }
@@ -79,8 +79,8 @@ export function compileCron(expression: string): WallCron {
   if (known) return known;
   const problem = expression.length > MAX_LENGTH ? `longer than ${MAX_LENGTH} characters` : findExpressionProblem(expression);
   if (problem) {
-    const shown = expression.slice(0, MAX_LENGTH);
-    throw new BaramError("timetable_invalid", `invalid cron expression "${shown}": ${problem}`, { expression: shown });
+    const shown = printable(expression.slice(0, MAX_LENGTH));
+    throw new BaramError("timetable_invalid", `invalid cron expression "${shown}": ${printable(problem)}`, { expression: shown });
   }
   const cron = compileFields(expandPreset(expression));
   compiled.set(expression, cron);
@@ -103,8 +103,15 @@ function findExpressionProblem(expression: string): string | null {
   } catch (error) {
     const text = toError(error).message.replace(/^\w+ error, /, "");
     if (/day of month definition|loop limit/i.test(text)) return "no month of it has such a day, so it would never run";
+    if (text.includes("NaN")) return "a range needs a number on both sides of its '-', and a step a number or * before its '/'";
     return text;
   }
+}
+
+/** Control characters written out: NUL, for one, cannot be stored as text. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function compileFields(expression: string): WallCron {

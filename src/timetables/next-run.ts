@@ -4,6 +4,7 @@ import { periodOf } from "./period.ts";
 import { nextOfList } from "./planned-runs.ts";
 import {
   hasDataIntervals,
+  LATEST_MS,
   type NextRunQuery,
   type PeriodicTimetable,
   type RunInstants,
@@ -65,8 +66,10 @@ function nextPeriodic(timetable: PeriodicTimetable, query: NextRunQuery) {
   const period = periodOf(timetable);
   const withIntervals = hasDataIntervals(timetable);
   const start = withIntervals ? nextIntervalStart(timetable, period, query) : nextTrigger(timetable, period, query);
-  if (start === null || (latest !== null && start > latest)) return null;
-  return withIntervals ? runOver(start, period.next(start)) : runOver(start - triggerIntervalMs(timetable), start);
+  if (start === null || start > (latest ?? LATEST_MS)) return null;
+  if (!withIntervals) return runOver(start - triggerIntervalMs(timetable), start);
+  const end = period.next(start);
+  return end > LATEST_MS ? null : runOver(start, end);
 }
 
 const parsedEvents = new WeakMap<readonly string[], RunInstants[]>();

@@ -44,7 +44,8 @@ export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDa
     const { bundleName, relativePath, error } = save;
     await store.transaction(async (tx) => {
       await saveDagFile(tx, { ...save, moduleHash: null, source: null });
-      await saveImportError(tx, { bundleName, relativePath, ...error, stacktrace: error.detail ?? "" });
+      const message = withoutNul(error.message);
+      await saveImportError(tx, { bundleName, relativePath, ...error, message, stacktrace: withoutNul(error.detail ?? "") });
     });
   };
   return {
@@ -111,6 +112,11 @@ export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDa
     saveImportError: saveFault,
     deactivateMissing: (bundleName, present) => store.transaction((tx) => forgetMissingFiles(tx, bundleName, present)),
   };
+}
+
+/** PostgreSQL's text cannot hold the character, and a file that failed must be seen to have failed. */
+function withoutNul(text: string): string {
+  return text.replaceAll("\0", "\\0");
 }
 
 /** What is wrong with the first task that no configured executor could take, or null; rewrites executors' short names to full ones. */
