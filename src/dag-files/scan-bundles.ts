@@ -47,7 +47,12 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
     return new Set(files.map(({ bundleName, relativePath }) => `${bundleName}:${relativePath}`));
   }
 
-  async function scanBundle(bundle: DagBundle, index: number, settleMs: number, isForced: (state: FileState) => boolean): Promise<Scan> {
+  async function scanBundle(
+    bundle: DagBundle,
+    index: number,
+    settleMs: number,
+    isForced: (state: FileState) => boolean,
+  ): Promise<Scan> {
     const states = byBundle[index] ?? new Map<string, FileState>();
     const found = await findDagFiles(bundle.path);
     for (const path of found.refused.filter((refused) => !refusedBefore.has(`${bundle.name}:${refused}`))) {
@@ -104,8 +109,7 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
       await loadKnown();
       const toPlan = await findToPlan();
       // One that failed has its own time for another try: its plan stays low meanwhile.
-      const needsPlan = (state: FileState) =>
-        state.outcome === "good" && toPlan.has(`${state.bundleName}:${state.relativePath}`);
+      const needsPlan = (state: FileState) => state.outcome === "good" && toPlan.has(`${state.bundleName}:${state.relativePath}`);
       const total: Scan = { due: [], folders: [], unsettled: false };
       for (const [index, bundle] of options.bundles.entries()) {
         const unreadable = await realpath(bundle.path).then(

@@ -20,7 +20,16 @@ export async function triggerDagRun(
   const { dagId, conf, note, runAfter = null } = params;
   const logicalDate = params.logicalDate === null ? null : new Date(params.logicalDate);
   const mayBeInFuture = options.allowTriggerInFuture;
-  const request = { dagId, runId: params.runId, logicalDate, runAfter, conf, note, triggeredBy: "operator" as const, mayBeInFuture };
+  const request = {
+    dagId,
+    runId: params.runId,
+    logicalDate,
+    runAfter,
+    conf,
+    note,
+    triggeredBy: "operator" as const,
+    mayBeInFuture,
+  };
   try {
     const created = await createDagRun(store, dags, options.defaultExecutor, request, new Date(clock.now()));
     return { runId: created.runId, created: true };

@@ -3,8 +3,10 @@ import { saveDagFixture, serializedDag } from "../../tests/support/dag-fixture.t
 import type { TestDatabase } from "../../tests/support/database.ts";
 import { FAILURE } from "../../tests/support/fake-executor.ts";
 import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
-import { setNextRun } from "../store/index.ts";
-import { nextRun, restrictionOf } from "../timetables/index.ts";
+import { nextDueInSec, savePlan, setNextRun } from "../store/index.ts";
+import { nextRun, type RunInstants, restrictionOf } from "../timetables/index.ts";
+import { createDagCache, createDagRun } from "./commands/index.ts";
+import { createScheduledRuns } from "./create-scheduled-runs.ts";
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -27,6 +29,21 @@ async function scheduled(given: { dagId: string; isPaused?: boolean } & Record<s
     dag.dagId,
     nextRun(dag.timetable, { last: null, restriction: restrictionOf(dag), now: new Date() }),
   );
+}
+
+const runAt = (instant: Date): RunInstants => ({
+  logicalDate: instant,
+  dataIntervalStart: instant,
+  dataIntervalEnd: instant,
+  runAfter: instant,
+});
+
+/** As the dag-processor leaves a custom timetable: its runs planned ahead. */
+async function planned(given: { dagId: string } & Record<string, unknown>, dates: Date[]): Promise<void> {
+  await scheduled({ timetable: { type: "custom", name: "Tides", description: null }, ...given });
+  const runs = dates.map((date) => ({ ...runAt(date), manualIntervalStart: null, manualIntervalEnd: null }));
+  await savePlan(database.store, given.dagId, { runs, refreshAt: new Date(), byClock: false });
+  await setNextRun(database.store, given.dagId, runs[0] ?? null);
 }
 
 async function datesOf(dagId: string): Promise<string[]> {
@@ -62,6 +79,144 @@ test("two schedulers at once create one run per DAG and logical date", async () 
   const handed = rigs.flatMap((rig) => rig.executor.handed.map((one) => one.ti.id));
   expect(new Set(handed).size).toBe(120);
   expect(handed).toHaveLength(120);
+});
+
+test("several schedulers at once create one run per date for several crons, events and custom timetables, too", async () => {
+  const hours = [9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
+  const expected = isoHours(...hours);
+  const common = { startDate: hoursAgo(9).toISOString(), catchup: true };
+  const twoCrons = { type: "crons", expressions: ["0 * * * *", "0 */2 * * *"], timezone: "UTC" };
+  const events = { type: "events", dates: expected, restrictToEvents: false, description: null };
+  for (let at = 0; at < 3; at++) {
+    await scheduled({ dagId: `crons${at}`, timetable: twoCrons, ...common });
+    await scheduled({ dagId: `events${at}`, timetable: events, ...common });
+    await planned({ dagId: `custom${at}`, ...common }, hours.map(hoursAgo));
+  }
+  const rigs = await Promise.all([createRig(database), createRig(database), createRig(database)]);
+  await Promise.all(rigs.map((rig) => rig.drain()));
+  for (const rig of rigs) await rig.drain();
+  for (const kind of ["crons", "events", "custom"])
+    for (let at = 0; at < 3; at++) expect([kind, await datesOf(`${kind}${at}`)]).toEqual([kind, expected]);
+});
+
+test("after a downtime without catchup only the latest date that is due gets a run, whatever the schedule", async () => {
+  const hours = [6, 5, 4, 3, 2, 1, 0];
+  const schedules: Record<string, object> = {
+    cron: hourly,
+    crons: { type: "crons", expressions: ["0 * * * *", "0 0 * * *"], timezone: "UTC" },
+    events: { type: "events", dates: isoHours(...hours), restrictToEvents: false, description: null },
+  };
+  for (const [dagId, timetable] of Object.entries(schedules)) await scheduled({ dagId, timetable });
+  await planned({ dagId: "custom" }, hours.map(hoursAgo));
+  const all = [...Object.keys(schedules), "custom"];
+  // What the last scheduler to run had left as the next date.
+  for (const dagId of all) await setNextRun(database.store, dagId, runAt(hoursAgo(5)));
+  await scheduled({ dagId: "intervals", timetable: { ...hourly, intervals: true } });
+  await setNextRun(database.store, "intervals", { ...runAt(hoursAgo(6)), dataIntervalEnd: hoursAgo(5), runAfter: hoursAgo(5) });
+  await (await createRig(database)).drain();
+  for (const dagId of all) expect([dagId, await datesOf(dagId)]).toEqual([dagId, isoHours(0)]);
+  expect(await datesOf("intervals"), "the interval that ended last").toEqual(isoHours(1));
+});
+
+test("a DAG that was paused for hours runs once when it is unpaused without catchup, for every date with it", async () => {
+  for (const catchup of [false, true]) {
+    await scheduled({ dagId: `catchup-${catchup}`, isPaused: true, catchup, startDate: hoursAgo(4).toISOString() });
+    await setNextRun(database.store, `catchup-${catchup}`, runAt(hoursAgo(4)));
+  }
+  const rig = await createRig(database);
+  await rig.drain();
+  expect(await datesOf("catchup-true")).toEqual([]);
+  await database.store.query("update dag set is_paused = false");
+  await rig.drain();
+  expect(await datesOf("catchup-false")).toEqual(isoHours(0));
+  expect(await datesOf("catchup-true")).toEqual(isoHours(4, 3, 2, 1, 0));
+});
+
+test("a DAG paused in the middle of its catchup goes on where it stopped, without a gap", async () => {
+  await scheduled({ dagId: "d", startDate: hoursAgo(5).toISOString(), catchup: true, maxActiveRuns: 2 });
+  const rig = await createRig(database, noWork);
+  await rig.drain();
+  await database.store.query("update dag set is_paused = true");
+  await endAll(rig);
+  await rig.drain();
+  expect(await datesOf("d")).toEqual(isoHours(5, 4));
+  await database.store.query("update dag set is_paused = false");
+  for (let round = 0; round < 3; round++) {
+    await endAll(rig);
+    await rig.drain();
+  }
+  expect(await datesOf("d")).toEqual(isoHours(5, 4, 3, 2, 1, 0));
+});
+
+test("after its endDate a DAG gets no further run", async () => {
+  const bounds = { startDate: hoursAgo(5).toISOString(), endDate: hoursAgo(3).toISOString(), catchup: true };
+  await scheduled({ dagId: "d", ...bounds });
+  await (await createRig(database)).drain();
+  expect(await datesOf("d")).toEqual(isoHours(5, 4, 3));
+  expect((await database.store.query("select next_dagrun from dag")).rows).toEqual([{ next_dagrun: null }]);
+});
+
+test("years of minutely runs to catch up come in bounded batches and keep no other DAG waiting", async () => {
+  const minutely = { ...hourly, expression: "* * * * *" };
+  const year = new Date(Date.now() - 366 * 24 * HOUR).toISOString();
+  for (let at = 0; at < 6; at++) {
+    await scheduled({ dagId: `a${at}`, timetable: minutely, startDate: year, catchup: true, maxActiveRuns: 1_000_000 });
+  }
+  await scheduled({ dagId: "z", startDate: hoursAgo(0).toISOString(), catchup: true });
+  const rig = await createRig(database, { ...noWork, settings: { maxRunsToCreate: 4 } });
+  for (let round = 1; round <= 5; round++) {
+    expect(await createScheduledRuns(rig.resources, rig.options)).toBeLessThanOrEqual(4);
+    expect(await datesOf("z"), "the first batch has room for what became due last").toEqual(isoHours(0));
+  }
+  const { rows } = await database.store.query<{ least: number; most: number; all: number }>(
+    "select min(n)::int as least, max(n)::int as most, sum(n)::int as all from (select count(*) as n from dag_run where dag_id <> 'z' group by dag_id) x",
+  );
+  expect(rows[0]?.all).toBeGreaterThan(12);
+  const some = await datesOf("a0");
+  expect(some).toEqual([...new Set(some)]);
+});
+
+const triggerFor = (dagId: string, logicalDate: Date) =>
+  createDagRun(
+    database.store,
+    createDagCache(),
+    "LocalExecutor",
+    { dagId, logicalDate, triggeredBy: "test", mayBeInFuture: true },
+    new Date(),
+  );
+
+test("a run for a date to come waits queued and takes no place meanwhile", async () => {
+  await scheduled({ dagId: "d", startDate: hoursAgo(2).toISOString(), catchup: true, maxActiveRuns: 1 });
+  const { runId } = await triggerFor("d", hoursAgo(-2));
+  await (await createRig(database)).drain();
+  expect(await runState(database.store, "d", runId)).toBe("queued");
+  expect(await datesOf("d")).toEqual(isoHours(2, 1, 0, -2));
+  expect(await nextDueInSec(database.store)).toBeLessThanOrEqual(2 * 3_600);
+});
+
+test("a run for a date to come starts at that date, although nothing else wakes the scheduler", async () => {
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
+  const rig = await createRig(database, { settings: { idleSleepSec: 60, heartbeatSec: 60 } });
+  const scheduler = await rig.start();
+  const date = new Date(Date.now() + 900);
+  const { runId } = await triggerFor("d", date);
+  try {
+    await expect.poll(() => runState(database.store, "d", runId), { timeout: 20_000, interval: 50 }).toBe("success");
+  } finally {
+    await scheduler.stop();
+  }
+  const { rows } = await database.store.query<{ late: number }>(
+    "select extract(epoch from start_date - run_after)::float8 as late from dag_run",
+  );
+  expect(rows[0]?.late).toBeGreaterThanOrEqual(0);
+});
+
+test("a date to come is refused unless the installation allows it; the message names the option", async () => {
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
+  await expect(trigger(database.store, "d", hoursAgo(-1))).rejects.toMatchObject({
+    code: "logical_date_in_future",
+    message: expect.stringContaining("[scheduler] allow_trigger_in_future"),
+  });
 });
 
 test("@once makes one run, ever", async () => {

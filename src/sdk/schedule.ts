@@ -58,7 +58,7 @@ export type CronOptions = TriggerOptions & {
 export function cron(expression: string, options: CronOptions = {}): Schedule {
   const { timezone } = options;
   if (timezone !== undefined) checkTimezone("cron(): timezone", timezone);
-  if (typeof expression !== "string") throw invalid(expression, "cron() takes an expression such as \"0 6 * * *\"");
+  if (typeof expression !== "string") throw invalid(expression, 'cron() takes an expression such as "0 6 * * *"');
   const trigger = triggerFields("cron()", options);
   return new Schedule(expression, (dagTimezone) => {
     const intervals = options.intervals ?? (Object.keys(trigger).length === 0 && dagDefaults().cronIntervals);
@@ -83,10 +83,7 @@ export function crons(expressions: readonly string[], options: Omit<CronOptions,
 }
 
 /** Runs at a fixed distance, e.g. `delta("30m")`; `intervals` and `interval` as for `cron()`. */
-export function delta(
-  every: DurationInput,
-  options: { intervals?: boolean; interval?: DurationInput } = {},
-): Schedule {
+export function delta(every: DurationInput, options: { intervals?: boolean; interval?: DurationInput } = {}): Schedule {
   const seconds = durationToSeconds("delta()", every);
   if (seconds <= 0) throw new DagDefinitionError("INVALID_SCHEDULE", "delta(): the distance between runs must be above zero");
   const summary = typeof every === "string" ? every : describeParts(every);

@@ -4,9 +4,12 @@ import {
   BaseOperator,
   type Connection,
   chain,
+  crons,
   dag,
+  events,
   type JsonObject,
   type TaskContext,
+  Timetable,
   task,
   template,
   type XComArg,
@@ -118,5 +121,28 @@ describe("operators", () => {
     >();
     // @ts-expect-error unknown mode
     sensor({ taskId: "w", mode: "sleep" }, () => true);
+  });
+});
+
+describe("schedules", () => {
+  it("takes several crons, events and a class of one's own", () => {
+    class Tides extends Timetable {
+      nextRun(...[last, restriction]: Parameters<Timetable["nextRun"]>) {
+        expectTypeOf(last?.runAfter).toEqualTypeOf<Date | undefined>();
+        expectTypeOf(restriction.catchup).toEqualTypeOf<boolean>();
+        return restriction.earliest;
+      }
+    }
+    dag({ dagId: "d", schedule: new Tides() }, () => {});
+    dag({ dagId: "d", schedule: crons(["@daily", "0 6 * * 1"], { timezone: "UTC", interval: "1h" }) }, () => {});
+    dag({ dagId: "d", schedule: events(["2026-01-01", new Date()], { restrictToEvents: true }) }, () => {});
+    // @ts-expect-error data intervals are for a single cron
+    crons(["@daily"], { intervals: true });
+    // @ts-expect-error one expression is no list
+    crons("@daily");
+    // @ts-expect-error a number is no instant
+    events([0]);
+    // @ts-expect-error a class without nextRun is no timetable
+    class _Empty extends Timetable {}
   });
 });

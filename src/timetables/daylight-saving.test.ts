@@ -169,8 +169,7 @@ describe.each(CHANGES)("%s %s: %s", (zone, day) => {
       const runs = nextRuns(timetable, { last: null, restriction, now: to }, 10_000);
       const wrong = runs.filter(
         (run, at) =>
-          run.dataIntervalEnd <= run.dataIntervalStart ||
-          (at > 0 && run.dataIntervalStart !== runs[at - 1]?.dataIntervalEnd),
+          run.dataIntervalEnd <= run.dataIntervalStart || (at > 0 && run.dataIntervalStart !== runs[at - 1]?.dataIntervalEnd),
       );
       expect([expression, wrong]).toEqual([expression, []]);
     }
@@ -188,12 +187,26 @@ const field = (least: number, most: number) =>
     fc.uniqueArray(fc.integer({ min: least, max: most }), { minLength: 2, maxLength: 3 }).map((list) => list.join(",")),
   );
 const expressions = fc
-  .tuple(field(0, 59), field(0, 23), fc.constantFrom("*", "*", "*", "1", "*/2", "15-31"), fc.constantFrom("*", "*", "3,4,10,11"), field(0, 6))
+  .tuple(
+    field(0, 59),
+    field(0, 23),
+    fc.constantFrom("*", "*", "*", "1", "*/2", "15-31"),
+    fc.constantFrom("*", "*", "3,4,10,11"),
+    field(0, 6),
+  )
   .map((fields) => fields.join(" "));
 const places = fc.oneof(
   fc.constantFrom(...CHANGES).map(([zone, day]): [string, number] => [zone, Date.parse(day)]),
   fc.tuple(
-    fc.constantFrom("UTC", "Asia/Kolkata", "Asia/Kathmandu", "Africa/Casablanca", "America/St_Johns", "Europe/Dublin", "Asia/Gaza"),
+    fc.constantFrom(
+      "UTC",
+      "Asia/Kolkata",
+      "Asia/Kathmandu",
+      "Africa/Casablanca",
+      "America/St_Johns",
+      "Europe/Dublin",
+      "Asia/Gaza",
+    ),
     fc.integer({ min: 1_971 * 12, max: 2_036 * 12 }).map((month) => Date.UTC(Math.floor(month / 12), month % 12, 1)),
   ),
 );

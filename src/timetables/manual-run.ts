@@ -33,9 +33,7 @@ export function manualRunInterval(
     case "custom": {
       if (planned?.manualInterval) return planned.manualInterval;
       const hasInterval = planned && planned.dataIntervalStart < planned.dataIntervalEnd;
-      return hasInterval
-        ? intervalOf(planned.dataIntervalStart, planned.dataIntervalEnd)
-        : intervalOf(logicalDate, logicalDate);
+      return hasInterval ? intervalOf(planned.dataIntervalStart, planned.dataIntervalEnd) : intervalOf(logicalDate, logicalDate);
     }
     default:
       return intervalOf(logicalDate, logicalDate);

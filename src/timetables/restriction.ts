@@ -23,7 +23,11 @@ export function restrictionOf(dag: Schedulable): Restriction {
 function parseInstant(iso: string, timezone: string): number {
   const parsed = DateTime.fromISO(iso, { zone: timezone });
   if (parsed.isValid && parsed.toMillis() >= EARLIEST_MS && parsed.toMillis() <= LATEST_MS) return parsed.toMillis();
-  throw new BaramError("timetable_invalid", `"${iso}" is not an ISO 8601 instant of the years 1 to 9999 in the zone "${timezone}"`, { iso, timezone });
+  throw new BaramError(
+    "timetable_invalid",
+    `"${iso}" is not an ISO 8601 instant of the years 1 to 9999 in the zone "${timezone}"`,
+    { iso, timezone },
+  );
 }
 
 // Not Math.min(...list): 100,000 tasks would overflow the argument stack.

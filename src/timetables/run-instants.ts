@@ -37,7 +37,9 @@ export type Period = {
 export type PeriodicTimetable = Extract<SerializedTimetable, { type: "cron" | "crons" | "delta" }>;
 
 /** Whether each run covers the interval up to the next instant (Airflow's data interval timetables). */
-export function hasDataIntervals(timetable: PeriodicTimetable): timetable is Extract<PeriodicTimetable, { type: "cron" | "delta" }> {
+export function hasDataIntervals(
+  timetable: PeriodicTimetable,
+): timetable is Extract<PeriodicTimetable, { type: "cron" | "delta" }> {
   return timetable.type !== "crons" && timetable.intervals;
 }
 

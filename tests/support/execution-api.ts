@@ -28,7 +28,13 @@ export function createTestExecutionApi(store: Store, overrides: Partial<Executio
     clock: { now: () => Date.now() + ahead.sec * 1_000 },
     logger: silentLogger,
   };
-  const options = { tokenTtlSec: 600, xcomMaxBytes: 1_000, defaultExecutor: "LocalExecutor", allowTriggerInFuture: false, ...overrides };
+  const options = {
+    tokenTtlSec: 600,
+    xcomMaxBytes: 1_000,
+    defaultExecutor: "LocalExecutor",
+    allowTriggerInFuture: false,
+    ...overrides,
+  };
   const app = createExecutionApi(resources, options);
   let runs = 0;
 

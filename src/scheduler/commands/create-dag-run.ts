@@ -2,7 +2,15 @@ import { randomBytes } from "node:crypto";
 import { type DagRunTriggeredBy, type DagRunType, type JsonObject, NOTE_MAX, type SerializedDag } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { priorityWeights } from "../../serialized/index.ts";
-import { createRun, type Db, findDag, findRun, findRunByLogicalDate, type NewInstance, plannedRunDueBy } from "../../store/index.ts";
+import {
+  createRun,
+  type Db,
+  findDag,
+  findRun,
+  findRunByLogicalDate,
+  type NewInstance,
+  plannedRunDueBy,
+} from "../../store/index.ts";
 import { type DataInterval, manualRunInterval, runIdFor } from "../../timetables/index.ts";
 import { checkConf } from "./check-conf.ts";
 import type { DagCache } from "./dag-cache.ts";

@@ -9,7 +9,13 @@ import { systemUser, withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 
-export type TriggerOptions = OutputOptions & { conf?: string; runId?: string; logicalDate?: string; execDate?: string; note?: string };
+export type TriggerOptions = OutputOptions & {
+  conf?: string;
+  runId?: string;
+  logicalDate?: string;
+  execDate?: string;
+  note?: string;
+};
 
 export async function triggerDag(terminal: Terminal, dagId: string, options: TriggerOptions): Promise<void> {
   const conf = readConf(options.conf);
