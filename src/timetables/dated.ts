@@ -50,11 +50,11 @@ export function dueRun(timetable: SerializedTimetable, planned: RunInstants, que
 }
 
 /**
- * Whether the schedule names points in time of its own accord, so that past ones can be counted up: Airflow's
- * `Timetable.periodic`. Only then does a backfill have dates.
+ * Whether a schedule of this type names points in time of its own accord, so that past ones can be counted up: Airflow's
+ * `Timetable.periodic`. Only then does a backfill have dates. A custom timetable is planned ahead, never backwards.
  */
-export function isPeriodic(timetable: SerializedTimetable): boolean {
-  return timetable.type !== "null" && timetable.type !== "once" && timetable.type !== "continuous";
+export function isPeriodic(type: string): boolean {
+  return type === "cron" || type === "crons" || type === "delta" || type === "events";
 }
 
 /**

@@ -1,8 +1,8 @@
 export { validateTimetable } from "./cron-expression.ts";
 export {
   type DataInterval,
-  isPeriodic,
   dueRun,
+  isPeriodic,
   type LastRun,
   manualRunInterval,
   type NextRunQuery,

@@ -1,7 +1,7 @@
 import { initial } from "./000001-initial.ts";
 import { orderedCandidates } from "./000002-ordered-candidates.ts";
 import { backfill } from "./000003-backfill.ts";
-import { plannedRuns } from "./000007-planned-runs.ts";
+import { plannedRuns } from "./000004-planned-runs.ts";
 
 export type Migration = {
   readonly version: number;

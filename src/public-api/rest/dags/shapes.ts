@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { SerializedDag } from "../../../contracts/index.ts";
 import type { DagRow, VersionFacts } from "../../../store/index.ts";
-import { describe } from "../../../timetables/index.ts";
+import { describe, isPeriodic } from "../../../timetables/index.ts";
 import { type DagVersionAnswer, dagVersionShape } from "../dag-versions/shapes.ts";
 import { count, iso, isoOrNull, when } from "../fields.ts";
 
@@ -70,7 +70,6 @@ export const dagDetailsShape = dagShape
   .openapi("DAGDetailsResponse");
 
 /** Schedules that follow the calendar or a fixed length: the ones of which past runs can be told. */
-const isPeriodic = (type: string) => type === "cron" || type === "crons" || type === "delta";
 
 export function toDag(row: DagRow, facts: VersionFacts | undefined): DagAnswer {
   const displayName = row.displayName ?? row.dagId;

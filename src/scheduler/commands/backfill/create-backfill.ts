@@ -103,7 +103,7 @@ async function datesOf({ store, dags }: BackfillResources, request: BackfillRequ
 /** The refusals are Airflow's. */
 function checkRequest({ dag, needsPast }: Graph, request: BackfillRequest, now: Date): void {
   const { dagId, fromDate, toDate } = request;
-  if (!isPeriodic(dag.timetable))
+  if (!isPeriodic(dag.timetable.type))
     throw impossible(
       dagId,
       `DAG "${dagId}" has the schedule ${dag.scheduleSummary ?? "null"}, which names no points in time to fill in. Trigger runs instead.`,
