@@ -79,6 +79,8 @@ export const outcomeSchema = z.discriminatedUnion("state", [
     error: taskErrorSchema,
     /** false = FailError, a bad XCom …: no retry however many are left. */
     retryable: z.boolean(),
+    /** The task's process is gone: onFailure or onRetry did not run in it, and is owed by the platform. */
+    owesCallback: z.boolean().optional(),
     xcoms: z.array(xcomEntrySchema).default([]),
     renderedFields: jsonObjectSchema.optional(),
   }),

@@ -1,5 +1,6 @@
 export * from "./callback.ts";
 export * from "./dag-defaults.ts";
+export * from "./email.ts";
 export * from "./execution.ts";
 export * from "./execution-batch.ts";
 export * from "./ids.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { emailAddressSchema } from "./email.ts";
 import { idSchema } from "./ids.ts";
 import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
 import { TriggerRule, WeightRule } from "./states.ts";
@@ -58,6 +59,11 @@ export const serializedTaskSchema = z.object({
   isSetup: z.boolean().default(false),
   isTeardown: z.boolean().default(false),
   onFailureFailDagrun: z.boolean().default(false),
+  /** Who is written to when a try fails. */
+  email: z.array(emailAddressSchema).default([]),
+  /** null = as the deployment has it. */
+  emailOnFailure: z.boolean().nullable().default(null),
+  emailOnRetry: z.boolean().nullable().default(null),
   sensorMode: z.enum(["poke", "reschedule", "deferrable"]).nullable().default(null),
   startDate: z.string().nullable().default(null),
   endDate: z.string().nullable().default(null),

@@ -166,5 +166,6 @@ export type TaskCallbackContext = PlatformContext & {
 /** What a DAG's `onSuccess` and `onFailure` are given, after its run ended. */
 export type DagCallbackContext = PlatformContext & { readonly reason: string };
 
+/** A callback as a function; wherever one may be given, a notifier may be, too. */
 export type TaskCallback = (ctx: TaskCallbackContext) => unknown;
 export type DagCallback = (ctx: DagCallbackContext) => unknown;

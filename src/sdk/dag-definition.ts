@@ -1,6 +1,7 @@
 import type { SerializedParam, SerializedTimetable } from "../contracts/index.ts";
 import type { DagCallback } from "./context.ts";
 import type { DraftGroup, TaskNode } from "./dag-draft.ts";
+import type { BaseNotifier } from "./notifier.ts";
 import type { Upstreams } from "./resolve-edges.ts";
 import type { Timetable } from "./timetable.ts";
 
@@ -43,7 +44,10 @@ export type DagDefinitionFacts = {
   readonly failFast: boolean;
   readonly isPausedUponCreation: boolean | null;
   readonly params: Readonly<Record<string, SerializedParam>>;
-  readonly callbacks: { readonly onSuccess: readonly DagCallback[]; readonly onFailure: readonly DagCallback[] };
+  readonly callbacks: {
+    readonly onSuccess: readonly (DagCallback | BaseNotifier)[];
+    readonly onFailure: readonly (DagCallback | BaseNotifier)[];
+  };
   readonly nodes: ReadonlyMap<string, TaskNode>;
   readonly groups: ReadonlyMap<string, DraftGroup>;
   readonly upstreams: Upstreams;

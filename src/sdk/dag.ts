@@ -12,7 +12,7 @@ import { registerDag } from "./registry.ts";
 import { firstOfGroup, resolveEdges } from "./resolve-edges.ts";
 import { resolveSchedule, type ScheduleInput } from "./schedule.ts";
 import { runInDag } from "./scope.ts";
-import { type CommonTaskOptions, mergeOptions } from "./task-options.ts";
+import { type CallbackInput, type CommonTaskOptions, mergeOptions } from "./task-options.ts";
 import { checkCallbacks, checkInteger, checkText } from "./task-settings.ts";
 import { Timetable } from "./timetable.ts";
 
@@ -47,8 +47,8 @@ export type DagOptions = {
   defaultArgs?: CommonTaskOptions;
   /** Default executor of the tasks. */
   executor?: string;
-  onSuccess?: DagCallback | readonly DagCallback[];
-  onFailure?: DagCallback | readonly DagCallback[];
+  onSuccess?: CallbackInput<DagCallback>;
+  onFailure?: CallbackInput<DagCallback>;
 };
 
 /**

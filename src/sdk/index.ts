@@ -26,6 +26,7 @@ export type { DurationInput, DurationParts } from "./duration.ts";
 export { type TaskArgs, type TaskFactory, task } from "./function-task.ts";
 export type { InstantInput } from "./instant.ts";
 export type { Link } from "./linkable.ts";
+export { BaseNotifier, type NotifierContext } from "./notifier.ts";
 export { BaseOperator, type OperatorOptions } from "./operator.ts";
 export { type Param, type ParamOptions, type ParamsInput, param } from "./params.ts";
 export {
@@ -43,7 +44,7 @@ export {
 export { BaseSensor, type PokeResult, type SensorOptions } from "./sensor.ts";
 export { FailError, SkipError } from "./signals.ts";
 export { type TaskGroup, type TaskGroupOptions, taskGroup } from "./task-group.ts";
-export type { CommonTaskOptions, TaskOptions } from "./task-options.ts";
+export type { CallbackInput, CommonTaskOptions, TaskOptions } from "./task-options.ts";
 export { type Arg, type Template, type Templated, template } from "./template.ts";
 export { type LastTimetableRun, Timetable, type TimetableRestriction, type TimetableRun } from "./timetable.ts";
 export type { XComArg } from "./xcom-arg.ts";

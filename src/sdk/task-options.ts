@@ -2,6 +2,7 @@ import type { JsonObject, TriggerRule, WeightRule } from "../contracts/index.ts"
 import type { TaskCallback } from "./context.ts";
 import type { DurationInput } from "./duration.ts";
 import type { InstantInput } from "./instant.ts";
+import type { BaseNotifier } from "./notifier.ts";
 
 /** The options every task takes beside its id; also what `defaultArgs` of a DAG or a group may set. */
 export type CommonTaskOptions = {
@@ -44,12 +45,21 @@ export type CommonTaskOptions = {
   doXcomPush?: boolean;
   /** Push each property of the returned object as an XCom of its own, too. */
   multipleOutputs?: boolean;
-  onExecute?: TaskCallback | readonly TaskCallback[];
-  onSuccess?: TaskCallback | readonly TaskCallback[];
-  onFailure?: TaskCallback | readonly TaskCallback[];
-  onRetry?: TaskCallback | readonly TaskCallback[];
-  onSkipped?: TaskCallback | readonly TaskCallback[];
+  /** Who is written to when a try fails: a list, or a text with commas or semicolons between the addresses. */
+  email?: string | readonly string[];
+  /** Write when the last try has failed. Default: `[email] default_email_on_failure`, true. */
+  emailOnFailure?: boolean;
+  /** Write when a try failed and another follows. Default: `[email] default_email_on_retry`, true. */
+  emailOnRetry?: boolean;
+  onExecute?: CallbackInput<TaskCallback>;
+  onSuccess?: CallbackInput<TaskCallback>;
+  onFailure?: CallbackInput<TaskCallback>;
+  onRetry?: CallbackInput<TaskCallback>;
+  onSkipped?: CallbackInput<TaskCallback>;
 };
+
+/** A callback or a notifier, or several of them, which run in order. */
+export type CallbackInput<C> = C | BaseNotifier | readonly (C | BaseNotifier)[];
 
 export type TaskOptions = CommonTaskOptions & {
   /** Letters, digits, `_`, `.`, `-`; 1 to 250, its groups' prefix included. */

@@ -1,11 +1,12 @@
-import { type SerializedTask, TRIGGER_RULES, WeightRule } from "../contracts/index.ts";
+import { ADDRESS_RULE, isEmailAddress, type SerializedTask, splitAddresses, TRIGGER_RULES, WeightRule } from "../contracts/index.ts";
 import type { DagCallback, TaskCallback } from "./context.ts";
 import { dagDefaults } from "./dag-defaults.ts";
 import { DagDefinitionError, showValue } from "./definition-error.ts";
 import { type DurationInput, durationToSeconds } from "./duration.ts";
 import { type InstantInput, instantToIso } from "./instant.ts";
 import { findJsonFault } from "./json-fault.ts";
-import type { CommonTaskOptions } from "./task-options.ts";
+import { BaseNotifier } from "./notifier.ts";
+import type { CallbackInput, CommonTaskOptions } from "./task-options.ts";
 
 export type TaskCallbackName = "onExecute" | "onSuccess" | "onFailure" | "onRetry" | "onSkipped";
 
@@ -38,10 +39,13 @@ export type TaskSettings = Pick<
   | "onFailureFailDagrun"
   | "startDate"
   | "endDate"
+  | "email"
+  | "emailOnFailure"
+  | "emailOnRetry"
 > & {
   doXcomPush: boolean;
   multipleOutputs: boolean;
-  callbacks: Record<TaskCallbackName, readonly TaskCallback[]>;
+  callbacks: Record<TaskCallbackName, readonly (TaskCallback | BaseNotifier)[]>;
 };
 
 /**
@@ -91,6 +95,9 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
     onFailureFailDagrun: options.onFailureFailDagrun ?? false,
     startDate: instant("startDate", options.startDate),
     endDate: instant("endDate", options.endDate),
+    email: checkEmail(where, options.email),
+    emailOnFailure: checkFlag(where, "emailOnFailure", options.emailOnFailure),
+    emailOnRetry: checkFlag(where, "emailOnRetry", options.emailOnRetry),
     doXcomPush: options.doXcomPush ?? true,
     multipleOutputs: options.multipleOutputs ?? false,
     callbacks: {
@@ -103,16 +110,35 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
   };
 }
 
-/** One callback or several, as a list. */
+/** One callback or notifier or several, as a list. */
 export function checkCallbacks<C extends TaskCallback | DagCallback>(
   where: string,
   name: string,
-  given: C | readonly C[] | undefined,
-): readonly C[] {
+  given: CallbackInput<C> | undefined,
+): readonly (C | BaseNotifier)[] {
   const list: readonly unknown[] = given === undefined ? [] : Array.isArray(given) ? given : [given];
-  const wrong = list.find((callback) => typeof callback !== "function");
-  if (wrong !== undefined) throw invalid(where, name, wrong, "it must be a function or an array of functions");
-  return list as readonly C[];
+  for (const one of list) {
+    const isClass = typeof one === "function" && one.prototype instanceof BaseNotifier;
+    if (isClass) throw invalid(where, name, one.name, "a notifier must be made: write new and its options");
+    if (typeof one !== "function" && !(one instanceof BaseNotifier))
+      throw invalid(where, name, one, "it must be a function or a notifier, or an array of them");
+  }
+  return list as readonly (C | BaseNotifier)[];
+}
+
+function checkEmail(where: string, given: string | readonly string[] | undefined): string[] {
+  if (given === undefined) return [];
+  const isList = Array.isArray(given) && given.every((each) => typeof each === "string");
+  if (typeof given !== "string" && !isList) throw invalid(where, "email", given, "it must be a text or an array of texts");
+  const addresses = splitAddresses(given);
+  const wrong = addresses.find((address) => !isEmailAddress(address));
+  if (wrong !== undefined) throw invalid(where, "email", wrong, `each must be ${ADDRESS_RULE}`);
+  return addresses;
+}
+
+function checkFlag(where: string, name: string, value: boolean | undefined): boolean | null {
+  if (value === undefined || typeof value === "boolean") return value ?? null;
+  throw invalid(where, name, value, "it must be true or false");
 }
 
 export function checkInteger(where: string, name: string, value: number | undefined, min: number): number | null {

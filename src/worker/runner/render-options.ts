@@ -1,17 +1,20 @@
 import { BaramError, toError } from "../../platform/index.ts";
-import type { TaskContext } from "../../sdk/index.ts";
 import { isPlainObject, type TaskNode, Template, XComArg } from "../../sdk/runtime.ts";
 import type { RunnerCaller } from "./runner-caller.ts";
 import { TemplateError } from "./task-failure.ts";
-import { createTemplateRenderer, isTemplateText, type TemplateRenderer } from "./templates/index.ts";
+import { createTemplateRenderer, isTemplateText, type TemplateContext, type TemplateRenderer } from "./templates/index.ts";
 
 /**
- * A node's options with its template fields rendered, at every depth: strings as templates, XComArgs to their values,
+ * A task's or notifier's options with its template fields rendered, at every depth: strings as templates, XComArgs to their values,
  * `template()` to native values, a function field called with the context. What an XCom holds is never rendered again, so
  * that data cannot become a template.
  * @throws TemplateError naming task field and template.
  */
-export async function renderOptions(node: TaskNode, ctx: TaskContext, caller: RunnerCaller): Promise<Record<string, unknown>> {
+export async function renderOptions(
+  node: Pick<TaskNode, "options" | "templateFields">,
+  ctx: TemplateContext,
+  caller: RunnerCaller,
+): Promise<Record<string, unknown>> {
   const options: Record<string, unknown> = { ...node.options };
   let renderer: TemplateRenderer | undefined;
   // Made on first need: most tasks have no template, and the library costs 20 ms of a process's start.
@@ -30,10 +33,13 @@ export async function renderOptions(node: TaskNode, ctx: TaskContext, caller: Ru
 async function renderValue(
   value: unknown,
   path: string,
-  ctx: TaskContext,
+  ctx: TemplateContext,
   getRenderer: () => Promise<TemplateRenderer>,
 ): Promise<unknown> {
-  if (value instanceof XComArg) return ctx.xcom.pull(value.taskId, { key: value.key });
+  if (value instanceof XComArg) {
+    if (ctx.xcom === undefined) throw new TemplateError(`option ${path} is a task's result, which a DAG's callback has not`, { path });
+    return ctx.xcom.pull(value.taskId, { key: value.key });
+  }
   if (value instanceof Template)
     return renderText(value.source, path, async () => (await getRenderer()).renderNative(value.source));
   if (typeof value === "string") {

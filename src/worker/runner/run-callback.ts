@@ -23,7 +23,7 @@ export async function runCallback(input: RunCallbackInput): Promise<{ ran: numbe
   const { dag, request, caller, log, signal } = input;
   if (request.kind === "dag") {
     const ctx = { ...createPlatformPart({ dag, dagRun: request.dagRun, caller, log, signal }), reason: request.reason };
-    return runCallbacks(`DAG ${request.callback}`, dag.facts.callbacks[request.callback], ctx, log);
+    return runCallbacks(`DAG ${request.callback}`, dag.facts.callbacks[request.callback], ctx, caller, log);
   }
   const node = dag.facts.nodes.get(request.ti.taskId);
   if (node === undefined) {
@@ -33,7 +33,7 @@ export async function runCallback(input: RunCallbackInput): Promise<{ ran: numbe
   const { ctx } = createTaskContext({ ...input, node, ti: request.ti, context: contextOf(request, input.now) });
   const error = request.callback === "onFailure" || request.callback === "onRetry" ? new Error(request.reason) : undefined;
   const callbackCtx = { ...ctx, error, reason: request.reason };
-  return runCallbacks(request.callback, node.settings.callbacks[request.callback], callbackCtx, log);
+  return runCallbacks(request.callback, node.settings.callbacks[request.callback], callbackCtx, caller, log);
 }
 
 // A callback has no running try: it can read XComs, and whether it may push one is for the execution API to judge.

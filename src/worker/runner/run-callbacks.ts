@@ -1,23 +1,32 @@
 import { toError } from "../../platform/index.ts";
-import type { LogSink } from "./runner-caller.ts";
+import { BaseNotifier, type NotifierContext } from "../../sdk/index.ts";
+import { renderOptions } from "./render-options.ts";
+import type { LogSink, RunnerCaller } from "./runner-caller.ts";
 import { describeError } from "./task-failure.ts";
 
-/** Runs callbacks in order; one that fails is logged, and neither stops the others nor changes any state. */
-export async function runCallbacks<C>(
+/** Runs callbacks and notifiers in order; one that fails is logged, and neither stops the others nor changes any state. */
+export async function runCallbacks<C extends NotifierContext>(
   name: string,
-  callbacks: readonly ((ctx: C) => unknown)[],
+  callbacks: readonly (((ctx: C) => unknown) | BaseNotifier)[],
   ctx: C,
+  caller: RunnerCaller,
   log: LogSink,
 ): Promise<{ ran: number; failed: number }> {
   let failed = 0;
   for (const callback of callbacks) {
     try {
-      await callback(ctx);
+      if (callback instanceof BaseNotifier) await notify(callback, ctx, caller);
+      else await callback(ctx);
     } catch (thrown) {
       failed += 1;
       const error = describeError(toError(thrown));
-      log({ level: "error", message: `the ${name} callback failed: ${error.name}: ${error.message}`, facts: { error } });
+      const what = callback instanceof BaseNotifier ? `${callback.name} of ${name}` : `the ${name} callback`;
+      log({ level: "error", message: `${what} failed: ${error.name}: ${error.message}`, facts: { error } });
     }
   }
   return { ran: callbacks.length, failed };
+}
+
+async function notify(notifier: BaseNotifier, ctx: NotifierContext, caller: RunnerCaller): Promise<void> {
+  await notifier.withOptions(await renderOptions(notifier, ctx, caller)).notify(ctx);
 }

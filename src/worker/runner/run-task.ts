@@ -60,7 +60,7 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
     const options = await renderOptions(node, created.ctx, input.caller);
     renderedFields = toRenderedFields(node.templateFields, options);
     showTimer = setTimeout(() => showFields(input, shown().renderedFields ?? {}), input.showFieldsAfterMs ?? 2_000);
-    await callBack("onExecute", node, created.ctx, undefined, "the task starts", input.log);
+    await callBack("onExecute", node, created.ctx, undefined, "the task starts", input);
     const turn = await execute(node.withOptions(options), created.ctx, input);
     return { outcome: turnOutcome(turn, node, created.decision, input) };
   };
@@ -79,7 +79,7 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
     async runCallbacks() {
       const name = callbackOf(outcome, input.context.shouldRetry);
       const callbackCtx = ctx ?? createTaskContext({ ...input, node }).ctx;
-      if (name !== null) await callBack(name, node, callbackCtx, ending.error, reasonOf(outcome), input.log);
+      if (name !== null) await callBack(name, node, callbackCtx, ending.error, reasonOf(outcome), input);
     },
   };
 }
@@ -141,10 +141,10 @@ async function callBack(
   ctx: TaskContext,
   error: Error | undefined,
   reason: string,
-  log: LogSink,
+  { caller, log }: RunTaskInput,
 ): Promise<void> {
   const callbacks = node.settings.callbacks[name];
-  if (callbacks.length > 0) await runCallbacks(name, callbacks, { ...ctx, error, reason }, log);
+  if (callbacks.length > 0) await runCallbacks(name, callbacks, { ...ctx, error, reason }, caller, log);
 }
 
 function showFields(input: RunTaskInput, fields: NonNullable<Outcome["renderedFields"]>): void {

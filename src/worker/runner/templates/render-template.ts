@@ -1,10 +1,9 @@
 import type nunjucks from "nunjucks";
-import type { TaskContext } from "../../../sdk/index.ts";
 import type { RunnerCaller } from "../runner-caller.ts";
 import { compileTemplate } from "./compile-template.ts";
 import { type LookupCache, PendingLookup, renderWithLookups } from "./lookup.ts";
 import { createRuntime, type RenderTrace, toText } from "./template-runtime.ts";
-import { createTemplateVariables } from "./template-variables.ts";
+import { createTemplateVariables, type TemplateContext } from "./template-variables.ts";
 
 export type TemplateRenderer = {
   renderText(source: string): Promise<string>;
@@ -18,7 +17,7 @@ export function isTemplateText(text: string): boolean {
 }
 
 /** Renders templates of one try. Variables, connections and XComs are asked for once each. */
-export async function createTemplateRenderer(ctx: TaskContext, caller: RunnerCaller): Promise<TemplateRenderer> {
+export async function createTemplateRenderer(ctx: TemplateContext, caller: RunnerCaller): Promise<TemplateRenderer> {
   const { default: engine } = await import("nunjucks");
   const env = createEnvironment(engine);
   const cache: LookupCache = new Map();

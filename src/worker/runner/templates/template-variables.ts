@@ -1,25 +1,18 @@
 import { DateTime } from "luxon";
 import type { Connection, JsonValue } from "../../../contracts/index.ts";
-import type { TaskContext } from "../../../sdk/index.ts";
+import type { NotifierContext, TaskContext, XComAccess } from "../../../sdk/index.ts";
 import { parseVariable } from "../create-context.ts";
 import type { RunnerCaller } from "../runner-caller.ts";
 import { isoWithOffset, strftime, strptime } from "./format-date.ts";
 import { type LookupCache, LookupNamespace, lookUp } from "./lookup.ts";
 import { type TemplateDate, toTemplateDate } from "./template-date.ts";
 
+/** Of a task, of its callbacks, or of a DAG's callbacks, which have no task instance. */
+export type TemplateContext = TaskContext | NotifierContext;
+
 /** The names that templates know, Airflow's. Those of the logical date are absent where the run has none. */
-export function createTemplateVariables(ctx: TaskContext, caller: RunnerCaller, cache: LookupCache): Record<string, unknown> {
-  const { run, ti } = ctx;
-  const taskInstance = {
-    dag_id: ti.dagId,
-    task_id: ti.taskId,
-    run_id: ti.runId,
-    map_index: ti.mapIndex,
-    try_number: ti.tryNumber,
-    max_tries: ti.maxTries,
-    start_date: toDate(ti.startDate),
-    xcom_pull: createXComPull(ctx, cache),
-  };
+export function createTemplateVariables(ctx: TemplateContext, caller: RunnerCaller, cache: LookupCache): Record<string, unknown> {
+  const { run } = ctx;
   return {
     ...dateVariables(run.logicalDate),
     ...without("logical_date", toDate(run.logicalDate)),
@@ -27,12 +20,8 @@ export function createTemplateVariables(ctx: TaskContext, caller: RunnerCaller, 
     ...without("data_interval_end", toDate(run.dataIntervalEnd)),
     run_id: run.runId,
     dag: { dag_id: ctx.dag.dagId, tags: [...ctx.dag.tags], timezone: ctx.dag.timezone },
-    task: { task_id: ctx.task.taskId, task_type: ctx.task.operator, upstream_task_ids: [...ctx.task.upstream] },
-    ti: taskInstance,
-    task_instance: taskInstance,
-    task_instance_key_str: `${ti.dagId}__${ti.taskId}__${ctx.ds?.replaceAll("-", "") ?? ti.runId}`,
-    try_number: ti.tryNumber,
-    map_index: ti.mapIndex,
+    ...taskVariables(ctx, cache),
+    ...callbackVariables(ctx),
     params: ctx.params,
     conf: ctx.conf,
     dag_run: {
@@ -60,6 +49,35 @@ export function createTemplateVariables(ctx: TaskContext, caller: RunnerCaller, 
     True: true,
     False: false,
   };
+}
+
+function taskVariables(ctx: TemplateContext, cache: LookupCache): Record<string, unknown> {
+  const { ti, task, xcom } = ctx;
+  if (ti === undefined || task === undefined || xcom === undefined) return {};
+  const taskInstance = {
+    dag_id: ti.dagId,
+    task_id: ti.taskId,
+    run_id: ti.runId,
+    map_index: ti.mapIndex,
+    try_number: ti.tryNumber,
+    max_tries: ti.maxTries,
+    start_date: toDate(ti.startDate),
+    xcom_pull: createXComPull(xcom, cache),
+  };
+  return {
+    task: { task_id: task.taskId, task_type: task.operator, upstream_task_ids: [...task.upstream] },
+    ti: taskInstance,
+    task_instance: taskInstance,
+    task_instance_key_str: `${ti.dagId}__${ti.taskId}__${ctx.ds?.replaceAll("-", "") ?? ti.runId}`,
+    try_number: ti.tryNumber,
+    map_index: ti.mapIndex,
+  };
+}
+
+function callbackVariables(ctx: TemplateContext): Record<string, unknown> {
+  if (!("reason" in ctx)) return {};
+  const { error, reason } = ctx;
+  return { reason, exception: error === undefined ? null : `${error.name}: ${error.message}` };
 }
 
 const MACROS = {
@@ -136,7 +154,7 @@ type PullArgs = {
 };
 
 /** Airflow's `xcom_pull(task_ids, dag_id, key, include_prior_dates, *, map_indexes, default, run_id)`. */
-function createXComPull(ctx: TaskContext, cache: LookupCache) {
+function createXComPull(xcom: XComAccess, cache: LookupCache) {
   return (...args: unknown[]): unknown => {
     const given = readPullArgs(args);
     if (typeof given.task_ids !== "string" && !Array.isArray(given.task_ids)) {
@@ -151,7 +169,7 @@ function createXComPull(ctx: TaskContext, cache: LookupCache) {
     };
     const pull = (taskId: unknown) => {
       const name = `xcom ${JSON.stringify([taskId, options])}`;
-      return lookUp(cache, name, () => ctx.xcom.pull(String(taskId), options)) ?? given.default ?? null;
+      return lookUp(cache, name, () => xcom.pull(String(taskId), options)) ?? given.default ?? null;
     };
     return Array.isArray(given.task_ids) ? given.task_ids.map(pull) : pull(given.task_ids);
   };
