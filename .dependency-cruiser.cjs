@@ -4,7 +4,10 @@ const rooms = {
   platform: [],
   config: ["contracts", "platform"],
   sdk: ["contracts", "platform"],
-  operators: ["sdk", "contracts", "platform"],
+  mail: ["contracts", "platform"],
+  mailer: ["contracts", "platform", "config", "store", "mail"],
+  operators: ["sdk", "contracts", "platform", "mail"],
+  providers: ["sdk", "contracts", "platform", "mail"],
   serialized: ["contracts", "platform", "timetables"],
   timetables: ["contracts", "platform"],
   "dag-files": ["contracts", "platform", "serialized", "timetables", "sdk"],
@@ -39,6 +42,8 @@ const rooms = {
     "config",
     "sdk",
     "operators",
+    "mail",
+    "mailer",
     "serialized",
     "timetables",
     "dag-files",
@@ -86,7 +91,7 @@ module.exports = {
     {
       name: "runtime-door",
       severity: "error",
-      from: { path: "^src/", pathNot: ["^src/(sdk|operators|worker/runner|dag-files/child|cli)/", ...notTests] },
+      from: { path: "^src/", pathNot: ["^src/(sdk|operators|providers|worker/runner|dag-files/child|cli)/", ...notTests] },
       to: { path: runtimeDoor },
     },
     {
@@ -100,7 +105,7 @@ module.exports = {
       name: "user-code-in-runners-only",
       severity: "error",
       from: { path: "^src/worker/(supervisor|wire)/" },
-      to: { path: "^src/(sdk|operators|worker/runner)/" },
+      to: { path: "^src/(sdk|operators|providers|worker/runner)/" },
     },
     {
       name: "runner-knows-no-supervisor",
@@ -139,7 +144,7 @@ module.exports = {
       name: "examples-know-baram-only",
       severity: "error",
       from: { path: "^examples/" },
-      to: { path: "^src/", pathNot: "^src/(sdk|operators)/index\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/(sdk|operators|providers/[a-z-]+)/index\\.ts$" },
     },
     {
       name: "product-knows-no-tests",

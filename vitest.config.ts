@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^baram$/, replacement: `${root}src/sdk/index.ts` },
       { find: /^baram\/operators$/, replacement: `${root}src/operators/index.ts` },
+      { find: /^baram\/providers\/([a-z-]+)$/, replacement: `${root}src/providers/$1/index.ts` },
     ],
   },
   test: {

@@ -309,6 +309,62 @@ export const OPTIONS = {
       about: "warm = a runner serves many tries; process = a fresh process per try.",
     },
   },
+  email: {
+    email_conn_id: {
+      kind: "string",
+      default: "smtp_default",
+      about: "Connection of type smtp that alerts are sent through. Where there is none, the [smtp] section says how.",
+    },
+    from_email: { kind: "string", default: null, about: "Sender of alerts. Unset: [smtp] smtp_mail_from." },
+    default_email_on_failure: {
+      kind: "bool",
+      default: true,
+      about: "Whether a task that has `email` and does not set `emailOnFailure` sends mail when it has failed.",
+    },
+    default_email_on_retry: {
+      kind: "bool",
+      default: true,
+      about: "Whether a task that has `email` and does not set `emailOnRetry` sends mail when a try failed and another follows.",
+    },
+    subject_template: {
+      kind: "string",
+      default: null,
+      about: "File with the subject of alerts, with names like {{ ti.dag_id }}; a relative path starts at BARAM_HOME.",
+    },
+    html_content_template: {
+      kind: "string",
+      default: null,
+      about:
+        "File with the HTML of alerts, with names like {{ exception_html }}, which are escaped; a relative path starts at BARAM_HOME.",
+    },
+    ssl_context: {
+      kind: "string",
+      default: "default",
+      values: ["default", "none"],
+      about: "default = the SMTP server's certificate must be valid; none = any will do.",
+    },
+  },
+  smtp: {
+    smtp_host: { kind: "string", default: "localhost", about: "SMTP server for alerts." },
+    smtp_port: { kind: "int", default: 25, min: 1, max: 65_535, about: "Its port." },
+    smtp_user: { kind: "string", default: null, about: "Login there. Unset: none." },
+    smtp_password: { kind: "string", default: null, secret: true, about: "Its password." },
+    smtp_starttls: {
+      kind: "bool",
+      default: true,
+      about: "Go over to TLS by STARTTLS; a server that does not offer it is refused.",
+    },
+    smtp_ssl: { kind: "bool", default: false, about: "TLS from the first byte, without STARTTLS." },
+    smtp_mail_from: { kind: "string", default: "baram@localhost", about: "Sender of alerts if [email] from_email is not set." },
+    smtp_timeout: { kind: "float", default: 30, unit: "s", min: 0.1, max: 600, about: "How long the server may be silent." },
+    smtp_retry_limit: {
+      kind: "int",
+      default: 20,
+      min: 1,
+      about:
+        "Attempts before an alert is given up; their distance grows from 5 s to 15 minutes, so that 20 take more than 3 hours.",
+    },
+  },
   logging: {
     logging_level: {
       kind: "string",

@@ -25,6 +25,12 @@ export const ERROR_CODES = {
   // the database and secrets
   database_unavailable: "The database cannot be reached.",
   decryption_failed: "A secret was stored under another key, or was changed.",
+  smtp_connection_invalid: "A connection cannot be used for e-mail; the message says why.",
+  mail_invalid: "A mail's options cannot be used; the message names which.",
+  mail_not_sent: "An SMTP server could not be given a mail; it may be tried again.",
+  mail_refused: "An SMTP server refuses a mail for good.",
+  slack_failed: "Slack did not take a message.",
+  slack_invalid: "A message to Slack or its webhook cannot be used.",
   connection_invalid: "A connection's URI or JSON cannot be read.",
   // DAG files
   dag_cycle: "Tasks wait for each other in a circle; the message names it.",

@@ -5,12 +5,11 @@
  * - a running try that is silent too long has lost its worker: it goes to retry or fails, once, by the guarded statement;
  * - a try that nobody starts is taken back from the queue, twice at most, then failed.
  */
-import type { JsonObject, Outcome } from "../contracts/index.ts";
+import type { Outcome } from "../contracts/index.ts";
 import type { ExecutorEvent } from "../executors/index.ts";
 import {
   adoptTries,
   buryJobs,
-  insertCallback,
   lockOrphans,
   logEvent,
   recoverCallbacks,
@@ -22,7 +21,6 @@ import {
   type TryFacts,
   triesByIds,
 } from "../store/index.ts";
-import { readableGraph } from "./commands/dag-cache.ts";
 import { endPlainTries } from "./commands/end-tries.ts";
 import { endTries } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
@@ -157,25 +155,19 @@ async function loseTry(
   reason: string,
 ): Promise<boolean> {
   return store.transaction(async (tx) => {
-    const [ended] = await endPlainTries(tx, dags, [{ id: one.id, outcome: failure("WorkerLostError", reason) }], {
+    const ended = await endPlainTries(tx, dags, [{ id: one.id, outcome: failure("WorkerLostError", reason) }], {
       leaving: ["running", "restarting"],
       silentForSec,
     });
     // No row: the worker reported in the meantime, or another scheduler was faster. Then nothing is owed either.
-    if (!ended) return false;
+    if (ended.length === 0) return false;
     const where = { dagId: one.dagId, runId: one.runId, taskId: one.taskId, mapIndex: one.mapIndex, tryNumber: one.tryNumber };
     await logEvent(tx, { event: "worker lost", owner: "scheduler", ...where, extra: { reason } });
-    const graph = await readableGraph(dags, tx, one.versionId);
-    const callback = one.tryNumber <= one.maxTries ? "onRetry" : "onFailure";
-    if (!graph?.tasks[graph.indexOf.get(one.taskId) ?? -1]?.callbacks[callback]) return true;
-    const { id, taskId, mapIndex, tryNumber, maxTries } = one;
-    const ti = { id, taskId, mapIndex, tryNumber, maxTries, startDate: ended.startDate?.toISOString() ?? null };
-    const data: JsonObject = { kind: "task", callback, reason, ti };
-    await insertCallback(tx, { dagRunId: one.dagRunId, versionId: one.versionId, data });
     return true;
   });
 }
 
+/** A failure that no runner saw: its callbacks did not run either. */
 function failure(name: string, message: string): Outcome {
-  return { state: "failed", retryable: true, error: { name, message, stack: null }, xcoms: [] };
+  return { state: "failed", retryable: true, owesCallback: true, error: { name, message, stack: null }, xcoms: [] };
 }

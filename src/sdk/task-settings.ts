@@ -1,4 +1,11 @@
-import { ADDRESS_RULE, isEmailAddress, type SerializedTask, splitAddresses, TRIGGER_RULES, WeightRule } from "../contracts/index.ts";
+import {
+  ADDRESS_RULE,
+  isEmailAddress,
+  type SerializedTask,
+  splitAddresses,
+  TRIGGER_RULES,
+  WeightRule,
+} from "../contracts/index.ts";
 import type { DagCallback, TaskCallback } from "./context.ts";
 import { dagDefaults } from "./dag-defaults.ts";
 import { DagDefinitionError, showValue } from "./definition-error.ts";

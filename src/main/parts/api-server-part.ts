@@ -10,13 +10,15 @@ import { createFolderLogStore } from "../../task-logs/index.ts";
 import { baseUrl, executorNames } from "../executors.ts";
 import { packageVersion } from "../version.ts";
 import { keepJob } from "./keep-job.ts";
+import { readMailerOptions, startMailerPart } from "./mailer-part.ts";
 import type { Part } from "./part.ts";
 
 /** `url`: as the world knows it. `localUrl`: as processes on this machine reach it. */
 export type ApiServerPart = Part & { readonly url: string; readonly localUrl: string };
 
-/** Serves the public API and the execution API. Throws `port_in_use` and `port_forbidden`. */
+/** Serves the public API and the execution API, and sends the mails that are owed. Throws `port_in_use` and `port_forbidden`. */
 export async function startApiServerPart(config: Config, store: Store, logger: Logger): Promise<ApiServerPart> {
+  const mailerOptions = readMailerOptions(config);
   const dags = createDagCache();
   const tokens = createTokens(readJwtSecret(config));
   const cipher = createCipher(readEncryptionKey(config));
@@ -65,12 +67,14 @@ export async function startApiServerPart(config: Config, store: Store, logger: L
   const bound = server.address();
   const actualPort = typeof bound === "object" && bound ? bound.port : port;
   const job = await keepJob(store, "ApiServerJob", config, logger);
+  const mailer = startMailerPart(config, store, logger, mailerOptions);
   const reachable = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   const localUrl = `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${actualPort}`;
   return {
     url: baseUrl(config) ?? localUrl,
     localUrl,
     async stop() {
+      await mailer.stop();
       await job.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // Kept-alive connections of our own workers would hold the server open.

@@ -12,6 +12,7 @@ import {
 } from "../../store/index.ts";
 import { retryDelaySec } from "../core/retry-delay.ts";
 import { type DagCache, readableGraph } from "./dag-cache.ts";
+import { type Failure, oweAlerts, owesAnything } from "./owe-alerts.ts";
 
 export type TryOutcome = { id: string; outcome: Outcome };
 
@@ -27,19 +28,37 @@ export async function endTries(
 ): Promise<EndedTry[]> {
   const branching = outcomes.filter(({ outcome }) => outcome.state === "success" && outcome.skipTasks.length > 0);
   const plain = outcomes.filter((one) => !branching.includes(one));
-  const ended = plain.length === 0 ? [] : await endPlainTries(store, cache, plain, guard);
+  const decided = await decideEnds(store, cache, plain);
+  const owing = decided.failures.filter(owesAnything);
+  const owingEnds = owing.map(({ end }) => end);
+  const rest = decided.ends.filter((end) => !owingEnds.includes(end));
+  const ended = rest.length === 0 ? [] : await finishTries(store, rest, guard);
+  if (owing.length > 0) ended.push(...(await store.transaction((tx) => finishOwing(tx, owingEnds, owing, guard))));
   for (const one of branching) ended.push(...(await endBranch(store, one, guard)));
   return ended;
 }
 
-/** As `endTries`, for outcomes that skip no other task: one statement, so it fits into a transaction of the caller's. */
+/** As `endTries`, for outcomes that skip no other task, in a transaction of the caller's. */
 export async function endPlainTries(
-  db: Db,
+  tx: Db,
   cache: DagCache,
   outcomes: readonly TryOutcome[],
   guard?: FinishGuard,
 ): Promise<EndedTry[]> {
-  return finishTries(db, await decideEnds(db, cache, outcomes), guard);
+  const { ends, failures } = await decideEnds(tx, cache, outcomes);
+  return finishOwing(tx, ends, failures, guard);
+}
+
+/** The ends and what is owed for them stand or fall together. */
+async function finishOwing(
+  tx: Db,
+  ends: readonly TryEnd[],
+  failures: readonly Failure[],
+  guard?: FinishGuard,
+): Promise<EndedTry[]> {
+  const ended = await finishTries(tx, ends, guard);
+  await oweAlerts(tx, failures, ended);
+  return ended;
 }
 
 /** A branch's end and the skips it decides become visible together, else its other paths could start in between. */
@@ -55,22 +74,30 @@ async function endBranch(store: Store, { id, outcome }: TryOutcome, guard?: Fini
   });
 }
 
-async function decideEnds(db: Db, cache: DagCache, outcomes: readonly TryOutcome[]): Promise<TryEnd[]> {
-  const failures = outcomes.filter(({ outcome }) => outcome.state === "failed" && outcome.retryable).map(({ id }) => id);
-  const facts = failures.length === 0 ? [] : await triesByIds(db, failures);
+async function decideEnds(
+  db: Db,
+  cache: DagCache,
+  outcomes: readonly TryOutcome[],
+): Promise<{ ends: TryEnd[]; failures: Failure[] }> {
+  const failed = outcomes.filter(({ outcome }) => outcome.state === "failed").map(({ id }) => id);
+  const facts = failed.length === 0 ? [] : await triesByIds(db, failed);
   const ends: TryEnd[] = [];
+  const failures: Failure[] = [];
   for (const { id, outcome } of outcomes) {
     const end = endOf(id, outcome);
     const fact = facts.find((one) => one.id === id);
-    if (fact && fact.tryNumber <= fact.maxTries) {
+    if (fact && outcome.state === "failed") {
       const graph = await readableGraph(cache, db, fact.versionId);
       const task = graph?.tasks[graph.indexOf.get(fact.taskId) ?? -1];
-      end.state = "up_for_retry";
-      end.nextAttemptInSec = task ? retryDelaySec(task, fact.tryNumber, id) : 0;
+      if (outcome.retryable && fact.tryNumber <= fact.maxTries) {
+        end.state = "up_for_retry";
+        end.nextAttemptInSec = task ? retryDelaySec(task, fact.tryNumber, id) : 0;
+      }
+      if (task) failures.push({ fact, task, end, outcome });
     }
     ends.push(end);
   }
-  return ends;
+  return { ends, failures };
 }
 
 function endOf(id: string, outcome: Outcome): TryEnd {

@@ -2,6 +2,7 @@ import { initial } from "./000001-initial.ts";
 import { orderedCandidates } from "./000002-ordered-candidates.ts";
 import { backfill } from "./000003-backfill.ts";
 import { plannedRuns } from "./000004-planned-runs.ts";
+import { emailRequest } from "./000008-email-request.ts";
 
 export type Migration = {
   readonly version: number;
@@ -12,4 +13,4 @@ export type Migration = {
 };
 
 /** Append only: a migration that was released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill, plannedRuns];
+export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill, plannedRuns, emailRequest];

@@ -37,7 +37,8 @@ async function renderValue(
   getRenderer: () => Promise<TemplateRenderer>,
 ): Promise<unknown> {
   if (value instanceof XComArg) {
-    if (ctx.xcom === undefined) throw new TemplateError(`option ${path} is a task's result, which a DAG's callback has not`, { path });
+    if (ctx.xcom === undefined)
+      throw new TemplateError(`option ${path} is a task's result, which a DAG's callback has not`, { path });
     return ctx.xcom.pull(value.taskId, { key: value.key });
   }
   if (value instanceof Template)

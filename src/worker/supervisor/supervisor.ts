@@ -299,11 +299,12 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     byRunner.delete(runner);
     if (!attempt) return;
     if (attempt.workload.type === "ExecuteCallback") return void reportCallback(attempt, "failed");
-    if (attempt.state === "running") void report(attempt, platformFailure("RunnerDiedError", `the task's process ${how}`));
+    if (attempt.state === "running") void report(attempt, platformFailure("RunnerDiedError", `the task's process ${how}`), true);
     else void attempt.log.flush();
   }
 
-  async function report(attempt: Attempt, outcome: Outcome): Promise<void> {
+  /** `isGone`: the runner's process is, and with it the task's callbacks: the platform owes them. */
+  async function report(attempt: Attempt, outcome: Outcome, isGone = false): Promise<void> {
     if (attempt.state !== "running") return;
     attempt.state = "reporting";
     for (const timer of attempt.timers) clearTimeout(timer);
@@ -312,7 +313,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       note(attempt, "warn", "the try was taken away from this worker; what it did is not recorded");
     } else {
       const decided = attempt.stopReason ? platformFailure(attempt.stopReason.name, attempt.stopReason.message) : outcome;
-      const shown = maskOutcome(decided, attempt.masker);
+      const masked = maskOutcome(decided, attempt.masker);
+      const shown = isGone && masked.state === "failed" ? { ...masked, owesCallback: true } : masked;
       const seconds = ((Date.now() - attempt.startedAt) / 1_000).toFixed(3);
       if (shown.state === "failed" && decided !== outcome) note(attempt, "error", shown.error.message);
       else if (shown.state === "failed" && /^(RunnerDied)/.test(shown.error.name)) note(attempt, "error", shown.error.message);

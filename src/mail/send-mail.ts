@@ -1,0 +1,105 @@
+import { BaramError } from "../platform/index.ts";
+import type { SmtpSettings } from "./smtp-settings.ts";
+
+export type Mail = {
+  to: readonly string[];
+  cc?: readonly string[];
+  bcc?: readonly string[];
+  subject: string;
+  html: string;
+  /** Names and bytes: nothing here reads a path or a URL. */
+  attachments?: readonly { filename: string; content: Buffer; cid?: string }[];
+  /** "…@…", without brackets: the same for each attempt, so that a mailbox can tell a repetition. */
+  messageId?: string;
+  headers?: Readonly<Record<string, string>>;
+};
+
+/** Recipients that the server refused while it took the mail for others. */
+export type Sent = { rejected: string[] };
+
+/** The server's answer says that no further attempt will do better. */
+export class MailRefusedError extends BaramError {
+  constructor(message: string, facts: Record<string, unknown>) {
+    super("mail_refused", message, facts);
+    this.name = "MailRefusedError";
+  }
+}
+
+/**
+ * Hands one mail to an SMTP server. Ends within the settings' time-out twice over, whatever the server does.
+ * @throws MailRefusedError, BaramError mail_not_sent: name host, port and the server's words, never the password.
+ */
+export async function sendMail(settings: SmtpSettings, mail: Mail, signal?: AbortSignal): Promise<Sent> {
+  // On first use: few processes send mail, and each would pay for the library.
+  const { createTransport } = await import("nodemailer");
+  const timeoutMs = settings.timeoutSec * 1_000;
+  const transport = createTransport({
+    host: settings.host,
+    port: settings.port,
+    secure: settings.ssl,
+    requireTLS: settings.starttls,
+    ignoreTLS: !settings.starttls,
+    tls: { rejectUnauthorized: settings.verifyCertificate },
+    auth: settings.user === null ? undefined : { user: settings.user, pass: settings.password ?? "" },
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+    dnsTimeout: timeoutMs,
+    // What a message names stays a name: no file and no URL is read on its behalf.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  const deadline = AbortSignal.timeout(timeoutMs * 2);
+  try {
+    const { rejected } = await transport.sendMail({
+      from: settings.from,
+      to: addresses(mail.to),
+      cc: addresses(mail.cc ?? []),
+      bcc: addresses(mail.bcc ?? []),
+      subject: oneLine(mail.subject),
+      html: mail.html,
+      attachments: mail.attachments?.map(({ filename, ...rest }) => ({ filename: oneLine(filename), ...rest })),
+      messageId: mail.messageId === undefined ? undefined : `<${mail.messageId}>`,
+      headers: mail.headers === undefined ? undefined : { ...mail.headers },
+      signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
+    });
+    return { rejected };
+  } catch (error) {
+    throw explain(error, settings);
+  } finally {
+    transport.close();
+  }
+}
+
+/** As objects: a text would be parsed once more, and an odd address could come out as two. */
+function addresses(list: readonly string[]): { name: string; address: string }[] {
+  return list.map((address) => ({ name: "", address }));
+}
+
+/** A header is one line, whatever its data holds. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
+}
+
+function explain(thrown: unknown, { host, port, password, starttls, ssl }: SmtpSettings): BaramError {
+  const { code, responseCode, message } = thrown as { code?: string; responseCode?: number; message?: string };
+  const said = withoutSecret(message ?? String(thrown), password).slice(0, 500);
+  const facts = { host, port, code: code ?? null, responseCode: responseCode ?? null };
+  const place = `the SMTP server ${host}:${port}`;
+  // 5xx about the message or its recipients is final (RFC 5321, 4.2.1); about the login it may be mended meanwhile.
+  if ((code === "EENVELOPE" || code === "EMESSAGE") && responseCode !== undefined && responseCode >= 500)
+    return new MailRefusedError(`${place} refuses the mail: ${said}`, facts);
+  return new BaramError("mail_not_sent", `${place} could not be given the mail: ${said}${remedyFor(code, ssl, starttls)}`, facts);
+}
+
+function remedyFor(code: string | undefined, ssl: boolean, starttls: boolean): string {
+  if (code === "EAUTH") return ". Check login and password of the connection or [smtp] smtp_user and smtp_password";
+  if (code === "ETLS" || (code === "ESOCKET" && (ssl || starttls)))
+    return ". Check its certificate, or the TLS settings (disable_ssl, disable_tls and ssl_context of the connection; [smtp] smtp_ssl and smtp_starttls)";
+  return "";
+}
+
+function withoutSecret(text: string, password: string | null): string {
+  if (password === null || password === "") return text;
+  return text.replaceAll(password, "***").replaceAll(Buffer.from(password).toString("base64").replace(/=+$/, ""), "***");
+}

@@ -1,0 +1,26 @@
+import { type MailOptions, MailRefusedError, SMTP_CONNECTION, sendByConnection } from "../../mail/index.ts";
+import { BaseOperator, FailError, type TaskContext } from "../../sdk/index.ts";
+
+type Rendered = "to" | "subject" | "htmlContent" | "cc" | "bcc" | "files" | "fromEmail";
+
+/** Sends a mail through a connection of type smtp. A server that refuses it for good fails the task without retry. */
+export class EmailOperator extends BaseOperator<MailOptions, void, Rendered> {
+  static override readonly templateFields: readonly string[] = [
+    "to",
+    "subject",
+    "htmlContent",
+    "cc",
+    "bcc",
+    "files",
+    "fromEmail",
+  ];
+
+  async execute(ctx: TaskContext): Promise<void> {
+    const connection = await ctx.connection(this.options.connId ?? SMTP_CONNECTION);
+    const { rejected } = await sendByConnection(connection, this.options, ctx.signal).catch((error: unknown) => {
+      throw error instanceof MailRefusedError ? new FailError(error.message, error) : error;
+    });
+    if (rejected.length > 0) ctx.logger.warn(`the server took the mail, but not for ${rejected.join(", ")}`);
+    else ctx.logger.info("the server took the mail");
+  }
+}

@@ -1,0 +1,40 @@
+import { escapeHtml, type MailOptions, SMTP_CONNECTION, sendByConnection } from "../../mail/index.ts";
+import { BaseNotifier, type NotifierContext } from "../../sdk/index.ts";
+
+/** As for EmailOperator; subject and HTML have a default that tells what happened. */
+export type SmtpNotifierOptions = Omit<MailOptions, "subject" | "htmlContent"> &
+  Partial<Pick<MailOptions, "subject" | "htmlContent">>;
+
+/**
+ * Sends a mail from a callback, by the task's own worker. For mail about failures that must not be lost when the worker
+ * dies, use the task option `email`.
+ */
+export class SmtpNotifier extends BaseNotifier<SmtpNotifierOptions> {
+  static override readonly templateFields: readonly string[] = [
+    "to",
+    "subject",
+    "htmlContent",
+    "cc",
+    "bcc",
+    "files",
+    "fromEmail",
+  ];
+
+  async notify(ctx: NotifierContext): Promise<void> {
+    const connection = await ctx.connection(this.options.connId ?? SMTP_CONNECTION);
+    const { subject = defaultSubject(ctx), htmlContent = defaultHtml(ctx) } = this.options;
+    const { rejected } = await sendByConnection(connection, { ...this.options, subject, htmlContent }, ctx.signal);
+    if (rejected.length > 0) ctx.logger.warn(`the server took the mail, but not for ${rejected.join(", ")}`);
+  }
+}
+
+function defaultSubject(ctx: NotifierContext): string {
+  return ctx.ti === undefined
+    ? `DAG ${ctx.dag.dagId}, run ${ctx.run.runId}`
+    : `DAG ${ctx.dag.dagId}, task ${ctx.ti.taskId}, run ${ctx.run.runId}, try ${ctx.ti.tryNumber}`;
+}
+
+function defaultHtml(ctx: NotifierContext): string {
+  const error = ctx.error === undefined ? "" : `<pre>${escapeHtml(ctx.error.stack ?? String(ctx.error))}</pre>`;
+  return `<p>${escapeHtml(defaultSubject(ctx))}</p><p>${escapeHtml(ctx.reason)}</p>${error}`;
+}

@@ -1,0 +1,73 @@
+import type { EmailRequest, JsonObject, Outcome, SerializedTask } from "../../contracts/index.ts";
+import { type Db, type EndedTry, insertCallback, insertEmailRequests, type TryEnd, type TryFacts } from "../../store/index.ts";
+
+/** A mail is read by people; the whole of a long trace is in the log. */
+const SHOWN_CHARACTERS = 10_000;
+
+/** A failed try with all that decides what is owed for it. */
+export type Failure = { fact: TryFacts; task: SerializedTask; end: TryEnd; outcome: Extract<Outcome, { state: "failed" }> };
+
+/** Whether its end must stand or fall together with rows beside the try's own. */
+export function owesAnything(failure: Failure): boolean {
+  return emailOf(failure) !== null || callbackOf(failure) !== null;
+}
+
+/**
+ * Writes down what is owed for tries that ended: e-mails to the addresses of the task, and the callback that a process
+ * which died could not run. In the transaction of the ends, so that a crash loses neither and none is owed twice.
+ */
+export async function oweAlerts(tx: Db, failures: readonly Failure[], ended: readonly EndedTry[]): Promise<void> {
+  const emails: EmailRequest[] = [];
+  for (const failure of failures) {
+    const { fact, outcome } = failure;
+    const row = ended.find((one) => one.id === fact.id);
+    if (!row) continue;
+    const email = emailOf(failure);
+    if (email !== null) {
+      emails.push({
+        ...email,
+        ...placeOf(fact),
+        hostname: fact.hostname,
+        startDate: row.startDate?.toISOString() ?? null,
+        endDate: row.endDate.toISOString(),
+        error: shorten(outcome.error),
+      });
+    }
+    const callback = callbackOf(failure);
+    if (callback !== null) {
+      const { id, taskId, mapIndex, tryNumber, maxTries } = fact;
+      const ti = {
+        id,
+        taskId,
+        mapIndex,
+        tryNumber: Math.max(1, tryNumber),
+        maxTries,
+        startDate: row.startDate?.toISOString() ?? null,
+      };
+      const data: JsonObject = { kind: "task", callback, reason: outcome.error.message, ti };
+      await insertCallback(tx, { dagRunId: fact.dagRunId, versionId: fact.versionId, data });
+    }
+  }
+  if (emails.length > 0) await insertEmailRequests(tx, emails);
+}
+
+function emailOf({ task, end }: Failure): Pick<EmailRequest, "kind" | "isByDefault" | "to"> | null {
+  const kind = end.state === "up_for_retry" ? "retry" : "failure";
+  const wanted = kind === "retry" ? task.emailOnRetry : task.emailOnFailure;
+  if (task.email.length === 0 || wanted === false) return null;
+  return { kind, isByDefault: wanted === null, to: task.email };
+}
+
+function callbackOf({ task, end, outcome }: Failure): "onRetry" | "onFailure" | null {
+  const callback = end.state === "up_for_retry" ? "onRetry" : "onFailure";
+  return outcome.owesCallback && task.callbacks[callback] ? callback : null;
+}
+
+function placeOf({ dagId, runId, taskId, mapIndex, tryNumber, maxTries }: TryFacts) {
+  return { dagId, runId, taskId, mapIndex, tryNumber, maxTries };
+}
+
+function shorten({ name, message, stack }: Failure["outcome"]["error"]): Failure["outcome"]["error"] {
+  const cut = (text: string) => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
+  return { name: cut(name), message: cut(message), stack: stack && cut(stack) };
+}
