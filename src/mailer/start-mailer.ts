@@ -133,9 +133,8 @@ async function putBack(
   const { store } = resources;
   try {
     if (error instanceof MailRefusedError || claimed.attempts >= options.attemptsMax) {
-      await deleteEmailRequest(store, claimed.id);
       await tell(resources, request, "email not sent", `given up after ${claimed.attempts} attempts: ${error.message}`);
-      return;
+      return await deleteEmailRequest(store, claimed.id);
     }
     const pauseSec = Math.min(LONGEST_PAUSE_SEC, options.firstPauseSec * 2 ** (claimed.attempts - 1));
     await postponeEmailRequest(store, claimed, pauseSec);
