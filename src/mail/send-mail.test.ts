@@ -141,8 +141,17 @@ describe("sendByConnection", () => {
     await sendByConnection(through, mail);
     await sendByConnection(through, { ...mail, mimeSubtype: "related" });
     const [mixed, related] = (await server?.received(2)) ?? [];
-    expect(mixed).toMatchObject({ from: "jobs@example.com", recipients: ["a@example.com", "b@example.com"], type: "multipart/mixed" });
-    expect(mixed?.attachments[0]).toEqual([`baram mail ${process.pid}.txt`, "text/plain", null, Buffer.from("rows").toString("hex")]);
+    expect(mixed).toMatchObject({
+      from: "jobs@example.com",
+      recipients: ["a@example.com", "b@example.com"],
+      type: "multipart/mixed",
+    });
+    expect(mixed?.attachments[0]).toEqual([
+      `baram mail ${process.pid}.txt`,
+      "text/plain",
+      null,
+      Buffer.from("rows").toString("hex"),
+    ]);
     expect(related).toMatchObject({ type: "multipart/related" });
     expect(related?.attachments[0]?.[2]).toContain("baram mail");
   });

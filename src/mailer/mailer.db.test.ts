@@ -39,7 +39,9 @@ const REQUEST: EmailRequest = {
   error: { name: "Error", message: "no rows", stack: 'Error: no rows in <orders> & "items"\n    at load' },
 };
 
-type Given = { smtp?: Partial<MailerOptions["smtp"]>; secrets?: Connection; logger?: Logger } & Partial<Omit<MailerOptions, "smtp">>;
+type Given = { smtp?: Partial<MailerOptions["smtp"]>; secrets?: Connection; logger?: Logger } & Partial<
+  Omit<MailerOptions, "smtp">
+>;
 
 function start({ smtp: server = {}, secrets, logger = silentLogger, ...given }: Given = {}): void {
   const environment = { connection: (id: string) => (id === "smtp_default" ? (secrets ?? null) : null), variable: () => null };
@@ -76,7 +78,9 @@ test("a mail says what failed and where, with all data escaped, and leaves nothi
   start({ texts: { subjectTemplate: null, htmlTemplate: null, baseUrl: "https://baram.example.com" } });
   await smtp.received(2);
   await expect.poll(owed).toBe(0);
-  const [failure, retry] = [...smtp.mails].sort((a, b) => (headerOf(a, "Subject") ?? "").localeCompare(headerOf(b, "Subject") ?? ""));
+  const [failure, retry] = [...smtp.mails].sort((a, b) =>
+    (headerOf(a, "Subject") ?? "").localeCompare(headerOf(b, "Subject") ?? ""),
+  );
   expect(failure?.recipients).toEqual(["ada@example.com", "bob@example.com"]);
   expect(headerOf(failure, "Subject")).toBe(`Baram alert: <TaskInstance: sales.load ${REQUEST.runId} [failed]>`);
   expect(headerOf(failure, "Auto-Submitted")).toBe("auto-generated");
@@ -94,7 +98,11 @@ test("a mail says what failed and where, with all data escaped, and leaves nothi
 test("templates of the deployment are filled: the subject as text, the HTML escaped", async () => {
   smtp = await startSmtpServer();
   await owe({ error: { name: "E", message: "a\r\nBcc: evil@example.com <b>", stack: null } });
-  const texts = { subjectTemplate: "{{ti.dag_id}}: {{ exception }}\n", htmlTemplate: "<i>{{ exception }}</i>{{ ti.log_url }}", baseUrl: null };
+  const texts = {
+    subjectTemplate: "{{ti.dag_id}}: {{ exception }}\n",
+    htmlTemplate: "<i>{{ exception }}</i>{{ ti.log_url }}",
+    baseUrl: null,
+  };
   start({ texts });
   const [mail] = await smtp.received(1);
   expect(headerOf(mail, "Subject")).toBe("sales: E: a Bcc: evil@example.com <b>");

@@ -19,7 +19,12 @@ afterEach(() => database.drop());
 const TO = ["ada@example.com"];
 const callbacks = { onFailure: true, onRetry: true };
 const failure = (rest: Partial<Extract<Outcome, { state: "failed" }>> = {}): Outcome => ({
-  ...{ state: "failed", retryable: true, xcoms: [], error: { name: "Error", message: "no rows", stack: "Error: no rows\n  at x" } },
+  ...{
+    state: "failed",
+    retryable: true,
+    xcoms: [],
+    error: { name: "Error", message: "no rows", stack: "Error: no rows\n  at x" },
+  },
   ...rest,
 });
 
@@ -29,7 +34,9 @@ const emails = () => rowsOf<EmailRequest>("email_request");
 const owedCallbacks = () => rowsOf<{ callback: string; reason: string }>("callback_request");
 
 async function idOf(taskId = "t"): Promise<string> {
-  return (await database.store.query<{ id: string }>("select id from task_instance where task_id = $1", [taskId])).rows[0]?.id ?? "";
+  return (
+    (await database.store.query<{ id: string }>("select id from task_instance where task_id = $1", [taskId])).rows[0]?.id ?? ""
+  );
 }
 
 /** One task, queued; started unless told otherwise. */
@@ -89,7 +96,10 @@ test("emailOnFailure and emailOnRetry false keep quiet; success and tasks withou
   await startAgain();
   await end(failure());
   expect(await emails()).toMatchObject([{ kind: "failure", isByDefault: false }]);
-  await saveDagFixture(database.store, { dagId: "quiet", tasks: [{ taskId: "mute", email: TO, emailOnFailure: false }, { taskId: "none" }] });
+  await saveDagFixture(database.store, {
+    dagId: "quiet",
+    tasks: [{ taskId: "mute", email: TO, emailOnFailure: false }, { taskId: "none" }],
+  });
   await trigger(database.store, "quiet");
   await rig.drain();
   for (const taskId of ["mute", "none"]) {

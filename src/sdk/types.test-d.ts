@@ -1,6 +1,7 @@
 import { describe, expectTypeOf, it } from "vitest";
 import { BashOperator, branch, EmptyOperator, sensor, shortCircuit } from "../operators/index.ts";
 import {
+  BaseNotifier,
   BaseOperator,
   type Connection,
   chain,
@@ -8,8 +9,10 @@ import {
   dag,
   events,
   type JsonObject,
+  type NotifierContext,
   type TaskContext,
   Timetable,
+  type TaskInstanceFacts,
   task,
   template,
   type XComArg,
@@ -144,5 +147,24 @@ describe("schedules", () => {
     events([0]);
     // @ts-expect-error a class without nextRun is no timetable
     class _Empty extends Timetable {}
+  });
+});
+
+describe("notifiers", () => {
+  class Tell extends BaseNotifier<{ text: string }> {
+    async notify(ctx: NotifierContext) {
+      expectTypeOf(ctx.ti).toEqualTypeOf<TaskInstanceFacts | undefined>();
+      expectTypeOf(this.options.text).toEqualTypeOf<string>();
+    }
+  }
+
+  it("stand wherever a callback does, alone or in a list with callbacks", () => {
+    const tell = new Tell({ text: "x" });
+    task({ taskId: "t", onFailure: tell, onRetry: [tell, (ctx) => ctx.ti.tryNumber] }, () => 1);
+    dag({ dagId: "d", onFailure: [tell, (ctx) => ctx.reason], defaultArgs: { onSuccess: tell, email: ["a@b.c"] } }, () => {});
+    // @ts-expect-error the class is no notifier; one is made by new
+    task({ taskId: "t", onFailure: Tell }, () => 1);
+    // @ts-expect-error an option is missing
+    new Tell({});
   });
 });

@@ -1,10 +1,13 @@
 import * as baram from "baram";
 import * as operators from "baram/operators";
+import * as slack from "baram/providers/slack";
+import * as smtp from "baram/providers/smtp";
 import { expect, it } from "vitest";
 import * as runtime from "../../src/sdk/runtime.ts";
 
 it('"baram" exports exactly what an author needs', () => {
   expect(Object.keys(baram).sort()).toEqual([
+    "BaseNotifier",
     "BaseOperator",
     "BaseSensor",
     "DagDefinitionError",
@@ -30,6 +33,7 @@ it('"baram/operators" exports exactly the general operators', () => {
     "BaseBranchOperator",
     "BashOperator",
     "BranchOperator",
+    "EmailOperator",
     "EmptyOperator",
     "ExternalTaskSensor",
     "FileSensor",
@@ -41,6 +45,11 @@ it('"baram/operators" exports exactly the general operators', () => {
     "sensor",
     "shortCircuit",
   ]);
+});
+
+it("a provider exports its operators and notifiers", () => {
+  expect(Object.keys(slack).sort()).toEqual(["SlackWebhookNotifier", "SlackWebhookOperator"]);
+  expect(Object.keys(smtp).sort()).toEqual(["SmtpNotifier"]);
 });
 
 it("keeps the runtime's door to the platform: no loading, serializing or running through the public one", () => {

@@ -1,4 +1,4 @@
-import type { Connection, JsonValue } from "../../contracts/index.ts";
+import type { Connection, JsonObject } from "../../contracts/index.ts";
 import { BaramError, sleep, toError } from "../../platform/index.ts";
 import type { DurationInput } from "../../sdk/index.ts";
 import { durationToSeconds } from "../../sdk/runtime.ts";
@@ -6,8 +6,8 @@ import { durationToSeconds } from "../../sdk/runtime.ts";
 /** A message as Slack's incoming webhooks take it. At least one of text, blocks and attachments. */
 export type SlackMessage = {
   text?: string;
-  blocks?: readonly JsonValue[];
-  attachments?: readonly JsonValue[];
+  blocks?: readonly JsonObject[];
+  attachments?: readonly JsonObject[];
   /** Legacy webhooks only: others post to the channel they were made for. */
   channel?: string;
   username?: string;
