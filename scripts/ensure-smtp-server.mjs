@@ -1,5 +1,5 @@
-// Makes sure that the SMTP server of the tests is there, Debian's python3-aiosmtpd, and openssl for its certificate. Installs it as root on Debian; elsewhere
-// it says what to do and fails, so that no test is passed over in silence.
+// Makes sure that the SMTP server of the tests is there, Debian's python3-aiosmtpd, and openssl for its certificate. Installs
+// them as root on Debian; elsewhere it says what to do and fails, so that no test is passed over in silence.
 import { spawnSync } from "node:child_process";
 
 // Debian's own Python: another one in the PATH does not see Debian's packages.
