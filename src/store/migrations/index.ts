@@ -2,7 +2,7 @@ import { initial } from "./000001-initial.ts";
 import { orderedCandidates } from "./000002-ordered-candidates.ts";
 import { backfill } from "./000003-backfill.ts";
 import { plannedRuns } from "./000004-planned-runs.ts";
-import { emailRequest } from "./000008-email-request.ts";
+import { emailRequest } from "./000005-email-request.ts";
 
 export type Migration = {
   readonly version: number;

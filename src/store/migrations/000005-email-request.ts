@@ -2,7 +2,7 @@ import type { Migration } from "./index.ts";
 
 /** E-mails owed for tries: a row lives until its mail was taken by the SMTP server or given up. */
 export const emailRequest: Migration = {
-  version: 8,
+  version: 5,
   name: "000008-email-request",
   breaking: false,
   sql: `
