@@ -38,6 +38,12 @@ export const OPTIONS = {
       about: "Task instances that one scheduler keeps queued or running at once.",
     },
     dags_are_paused_at_creation: { kind: "bool", default: true, about: "Whether a DAG seen for the first time starts paused." },
+    max_consecutive_failed_dag_runs_per_dag: {
+      kind: "int",
+      default: 0,
+      min: 0,
+      about: "A DAG that sets no limit of its own is paused after so many failed runs in a row; 0 = never.",
+    },
     default_pool_task_slot_count: {
       kind: "int",
       default: 128,
@@ -216,6 +222,19 @@ export const OPTIONS = {
       unit: "s",
       min: 0.1,
       about: "How often such tries are looked for.",
+    },
+    lazarus_interval: {
+      kind: "float",
+      default: 300,
+      unit: "s",
+      min: 0,
+      about: "A running DAG run that stands still for this long although something is owed is evaluated anew; 0 = never.",
+    },
+    lazarus_max_attempts: {
+      kind: "int",
+      default: 3,
+      min: 0,
+      about: "How often that is tried, one interval apart, before the run is failed.",
     },
     max_dagruns_to_create_per_loop: { kind: "int", default: 10, min: 1, about: "DAGs for which one pass creates runs." },
     max_dagruns_per_loop_to_schedule: { kind: "int", default: 20, min: 1, about: "DAG runs that one transaction evaluates." },

@@ -54,6 +54,8 @@ export const serializedTaskSchema = z.object({
   dependsOnPast: z.boolean().default(false),
   waitForDownstream: z.boolean().default(false),
   ignoreFirstDependsOnPast: z.boolean().default(true),
+  /** A task that would be skipped waits for its past first, so that a later run can rely on it. */
+  waitForPastDependsBeforeSkipping: z.boolean().default(false),
   maxActiveTisPerDag: z.int().min(1).nullable().default(null),
   maxActiveTisPerDagrun: z.int().min(1).nullable().default(null),
   isSetup: z.boolean().default(false),

@@ -1,19 +1,25 @@
-import type { ClaimedRun, Db } from "../store/index.ts";
-import { failedStreak, insertCallback, logEvent, pauseDag } from "../store/index.ts";
+import type { Db, LifelessRun } from "../store/index.ts";
+import { failedStreak, insertCallback, lockStreak, logEvent, pauseDag } from "../store/index.ts";
 import type { Graph } from "./core/graph.ts";
+import type { SchedulerOptions } from "./resources.ts";
 
 export type RunEnd = {
-  run: ClaimedRun;
+  run: Pick<LifelessRun, "id" | "dagId" | "runId" | "versionId" | "endsAs">;
   state: "success" | "failed";
-  reason: "timed_out" | "all_tasks_deadlocked" | null;
+  reason: "timed_out" | "all_tasks_deadlocked" | "lazarus_gave_up" | null;
   graph: Graph;
 };
 
 /** What is owed when runs end: their DAG's callback, the pause after too many failures, a line in the audit log. */
-export async function noteRunEnds(tx: Db, ends: readonly RunEnd[]): Promise<void> {
+export async function noteRunEnds(
+  tx: Db,
+  ends: readonly RunEnd[],
+  options: Pick<SchedulerOptions, "maxConsecutiveFailedDagRuns">,
+): Promise<void> {
   for (const { run, state, reason, graph } of ends) {
     const { dag } = graph;
-    if (state === "success" ? dag.hasOnSuccessCallback : dag.hasOnFailureCallback) {
+    // A run that was ended by hand, and only waited for its teardowns, calls nobody.
+    if (run.endsAs === null && (state === "success" ? dag.hasOnSuccessCallback : dag.hasOnFailureCallback)) {
       const callback = state === "success" ? "onSuccess" : "onFailure";
       await insertCallback(tx, {
         dagRunId: run.id,
@@ -22,17 +28,19 @@ export async function noteRunEnds(tx: Db, ends: readonly RunEnd[]): Promise<void
       });
     }
     if (reason) await logEvent(tx, { event: reason, dagId: run.dagId, runId: run.runId, owner: "scheduler" });
-    if (state === "failed" && dag.maxConsecutiveFailedDagRuns > 0) {
-      const limit = dag.maxConsecutiveFailedDagRuns;
-      if ((await failedStreak(tx, run.dagId, limit)) >= limit) {
-        await pauseDag(tx, run.dagId);
-        await logEvent(tx, {
-          event: "paused",
-          dagId: run.dagId,
-          owner: "scheduler",
-          extra: { reason: `${limit} runs failed in a row` },
-        });
-      }
-    }
   }
+  const limits = new Map<string, number>();
+  for (const { run, state, graph } of ends) {
+    const limit = graph.dag.maxConsecutiveFailedDagRuns || options.maxConsecutiveFailedDagRuns;
+    if (state === "failed" && limit > 0) limits.set(run.dagId, limit);
+  }
+  // In the order of their ids: two schedulers that end runs of the same DAGs cannot deadlock.
+  for (const [dagId, limit] of [...limits].sort(([a], [b]) => (a < b ? -1 : 1))) await pauseAfterFailures(tx, dagId, limit);
+}
+
+/** Two runs that fail at once in two schedulers would each miss the other; hence the lock before the count. */
+async function pauseAfterFailures(tx: Db, dagId: string, limit: number): Promise<void> {
+  await lockStreak(tx, dagId);
+  if ((await failedStreak(tx, dagId, limit)) < limit || !(await pauseDag(tx, dagId))) return;
+  await logEvent(tx, { event: "paused", dagId, owner: "scheduler", extra: { reason: `${limit} runs failed in a row` } });
 }

@@ -159,7 +159,7 @@ test("a run that cannot start yet while a retry of it is due does not keep the s
   await makeDue();
   const second = await trigger(database.store, "d");
   // Queued anew by hand while its task waits for a retry; the other run has its place.
-  await markRun(database.store, "d", first, "queued");
+  await markRun(database.store, createDagCache(), "d", first, "queued");
   await database.store.query("update dag_run set queued_at = now(), run_after = now() where run_id = $1", [first]);
   await rig.pass();
   expect(await runState(database.store, "d", second)).toBe("running");

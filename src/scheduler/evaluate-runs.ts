@@ -8,6 +8,7 @@ import {
   type Evaluation,
   heldByPast,
   listForPicture,
+  listSkipDecisions,
   postponeDue,
   recordEvaluations,
   type StateChange,
@@ -17,6 +18,7 @@ import {
 import { isPoisoned } from "./commands/dag-cache.ts";
 import { applyEvent, buildPicture, judge, judgeRun, type RunPicture, retryDue } from "./core/run-picture.ts";
 import { noteRunEnds, type RunEnd } from "./end-runs.ts";
+import { pastNeeds } from "./past-needs.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 export type EvaluationReport = { claimed: number; scheduled: number; ended: number };
@@ -49,7 +51,8 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
           continue;
         }
         const picture = await pictureOf(tx, run, remembered, () => graph);
-        const held = graph.needsPast.size > 0 ? await heldByPast(tx, run.id, pastNeeds(picture)) : new Set<string>();
+        const held =
+          graph.needsPast.size > 0 ? await heldByPast(tx, run.id, pastNeeds(graph), graph.dag.catchup) : new Set<string>();
         const decided = [
           ...(run.due ?? []).flatMap((due) =>
             due.taskId === null ? [] : (retryDue(picture, { ...due, taskId: due.taskId }) ?? []),
@@ -64,7 +67,7 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
             from: change.from,
             to: change.to,
           });
-        const verdict = judgeRun(picture);
+        const verdict = judgeRun(picture, run.endsAs);
         const state: DagRunState | null = verdict === "running" ? null : verdict === "deadlocked" ? "failed" : verdict;
         evaluations.push({ id: run.id, state, rescan: held.size > 0 });
         if (state === "success" || state === "failed")
@@ -88,7 +91,7 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
       for (const evaluation of evaluations) evaluation.rescan = true;
     }
     if (evaluations.length > 0) await recordEvaluations(tx, evaluations, options.fullScanSec);
-    await noteRunEnds(tx, ends);
+    await noteRunEnds(tx, ends, options);
     const backfillIds = new Set(ends.flatMap(({ run }) => run.backfillId ?? []));
     return { claimed: claimed.length, scheduled: changes.length, ended: ends.length, backfillIds };
   });
@@ -112,21 +115,9 @@ async function pictureOf(
     // No event at all is the safety scan: it asks the database, not the memory.
     if (known && (run.events || run.due)) return remembered;
   }
-  return buildPicture(graph(), await listForPicture(tx, run.id), run.evaluation);
-}
-
-function pastNeeds(
-  picture: RunPicture,
-): { taskId: string; waitForDownstream: boolean; downstream: string[]; ignoreFirst: boolean }[] {
-  const { graph } = picture;
-  return [...graph.needsPast].flatMap((index) => {
-    const task = graph.tasks[index];
-    if (!task) return [];
-    const downstream = (graph.downstream[index] ?? []).map((child) => graph.tasks[child]?.taskId ?? "");
-    return [
-      { taskId: task.taskId, waitForDownstream: task.waitForDownstream, downstream, ignoreFirst: task.ignoreFirstDependsOnPast },
-    ];
-  });
+  const facts = await listForPicture(tx, run.id);
+  const decisions = run.clearNumber > 0 ? await listSkipDecisions(tx, run.id) : [];
+  return buildPicture(graph(), facts, run.evaluation, decisions);
 }
 
 /** Pictures of this many runs are remembered; a forgotten one is built anew from the database. */

@@ -14,6 +14,7 @@ import { createScheduledRuns } from "./create-scheduled-runs.ts";
 import { dispatch } from "./dispatch.ts";
 import { dispatchCallbacks } from "./dispatch-callbacks.ts";
 import { evaluateRuns } from "./evaluate-runs.ts";
+import { reviveLifelessRuns } from "./lazarus.ts";
 import { adoptOrphans, createSilenceWatch, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -61,6 +62,7 @@ export async function startScheduler(
     every(options.silentTryCheckSec, () => silence.check()),
     every(BACKFILL_CHECK_SEC, () => checkBackfills(resources, stopping.signal)),
     every(options.queuedTimeoutCheckSec, () => requeueStuckTries(resources, options)),
+    ...(options.lazarusSec > 0 ? [every(options.lazarusSec, () => reviveLifelessRuns(resources, options))] : []),
   ];
   const loop = run();
 

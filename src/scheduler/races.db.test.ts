@@ -155,7 +155,7 @@ for (const point of ["after-claim", "after-candidates", "after-queue-commit"] as
       async () => {
         runId = await trigger(database.store, "d");
       },
-      () => markRun(database.store, "d", runId, "failed"),
+      () => markRun(database.store, createDagCache(), "d", runId, "failed"),
     );
     await rig.drain();
     expect(await runState(database.store, "d", runId)).toBe("failed");

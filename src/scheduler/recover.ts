@@ -10,6 +10,7 @@ import type { ExecutorEvent } from "../executors/index.ts";
 import {
   adoptTries,
   buryJobs,
+  type FinishGuard,
   lockOrphans,
   logEvent,
   recoverCallbacks,
@@ -21,12 +22,17 @@ import {
   type TryFacts,
   triesByIds,
 } from "../store/index.ts";
-import { endPlainTries } from "./commands/end-tries.ts";
-import { endTries } from "./commands/index.ts";
+import { failTry } from "./commands/end-tries.ts";
+import { logPathOf } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** As in Airflow's hidden `num_stuck_in_queued_retries`. */
 const QUEUE_ATTEMPTS_MAX = 2;
+const ACTIVE = ["running", "restarting"] as const;
+
+type Fault = { error: string; event: string; message: string };
+const LOST: Fault = { error: "WorkerLostError", event: "worker lost", message: "a try lost its worker" };
+const STUCK: Fault = { error: "StuckInQueuedError", event: "stuck in queued", message: "a try that nobody started is given up" };
 
 export async function adoptOrphans(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
   const { store, executors, logger } = resources;
@@ -83,7 +89,7 @@ export function createSilenceWatch(resources: SchedulerResources, options: Sched
 
 export async function failSilentTries(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
   const silent = await silentTries(resources.store, options.silentTrySec);
-  return loseTries(resources, silent, options.silentTrySec, (one) => {
+  return loseTries(resources, silent, { leaving: ACTIVE, silentForSec: options.silentTrySec }, (one) => {
     const place = `${one.hostname ?? "an unknown host"}, process ${one.pid ?? "unknown"}`;
     return `no heartbeat for ${Math.round(one.silentForSec ?? options.silentTrySec)} s from ${place}: the worker died or cannot reach the API`;
   });
@@ -98,13 +104,7 @@ export async function requeueStuckTries(resources: SchedulerResources, options: 
   if (again.length > 0) await requeueTries(store, again);
   const given = stuck.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
   const reason = `stuck in queued for more than ${options.queuedTimeoutSec} s, ${QUEUE_ATTEMPTS_MAX + 1} times: no worker took it`;
-  if (given.length > 0)
-    await endTries(
-      store,
-      resources.dags,
-      given.map((one) => ({ id: one.id, outcome: failure("StuckInQueuedError", reason) })),
-      { leaving: ["queued"], silentForSec: null },
-    );
+  await loseTries(resources, given, { leaving: ["queued"], silentForSec: null }, () => reason, STUCK);
   logger.warn({ requeued: again.length, failed: given.length }, "took tries back that nobody started");
   return stuck.length;
 }
@@ -122,7 +122,7 @@ export async function takeExecutorEvents(resources: SchedulerResources): Promise
   if (notStarted.length > 0) await requeueTries(resources.store, notStarted);
   const lost = new Map(events.filter((event) => event.kind === "lost").map((event) => [event.id, event.reason]));
   const facts = lost.size > 0 ? await triesByIds(resources.store, [...lost.keys()]) : [];
-  await loseTries(resources, facts, null, (one) => lost.get(one.id) ?? "its worker is gone");
+  await loseTries(resources, facts, { leaving: ACTIVE, silentForSec: null }, (one) => lost.get(one.id) ?? "its worker is gone");
   const waiting = facts.filter((one) => one.state === "queued").map((one) => one.id);
   if (waiting.length > 0) await requeueTries(resources.store, waiting);
   return events.length;
@@ -131,18 +131,20 @@ export async function takeExecutorEvents(resources: SchedulerResources): Promise
 async function loseTries(
   resources: SchedulerResources,
   tries: readonly TryFacts[],
-  silentForSec: number | null,
+  guard: FinishGuard,
   reasonOf: (one: TryFacts) => string,
+  fault = LOST,
 ): Promise<number> {
   let count = 0;
   for (const one of tries) {
     const reason = reasonOf(one);
-    if (!(await loseTry(resources, one, silentForSec, reason))) continue;
+    if (!(await loseTry(resources, one, guard, fault, reason))) continue;
     count++;
     resources.logger.warn(
       { dagId: one.dagId, runId: one.runId, taskId: one.taskId, tryNumber: one.tryNumber, reason },
-      "a try lost its worker",
+      fault.message,
     );
+    await resources.noteInTryLog(logPathOf(one), `the scheduler ended this try: ${reason}`);
   }
   return count;
 }
@@ -151,23 +153,22 @@ async function loseTries(
 async function loseTry(
   { store, dags }: SchedulerResources,
   one: TryFacts,
-  silentForSec: number | null,
+  guard: FinishGuard,
+  fault: Fault,
   reason: string,
 ): Promise<boolean> {
+  const outcome = failure(fault.error, reason);
   return store.transaction(async (tx) => {
-    const ended = await endPlainTries(tx, dags, [{ id: one.id, outcome: failure("WorkerLostError", reason) }], {
-      leaving: ["running", "restarting"],
-      silentForSec,
-    });
+    const ended = await failTry(tx, dags, one.id, outcome, guard);
     // No row: the worker reported in the meantime, or another scheduler was faster. Then nothing is owed either.
     if (ended.length === 0) return false;
     const where = { dagId: one.dagId, runId: one.runId, taskId: one.taskId, mapIndex: one.mapIndex, tryNumber: one.tryNumber };
-    await logEvent(tx, { event: "worker lost", owner: "scheduler", ...where, extra: { reason } });
+    await logEvent(tx, { event: fault.event, owner: "scheduler", ...where, extra: { reason } });
     return true;
   });
 }
 
 /** A failure that no runner saw: its callbacks did not run either. */
-function failure(name: string, message: string): Outcome {
+function failure(name: string, message: string): Extract<Outcome, { state: "failed" }> {
   return { state: "failed", retryable: true, owesCallback: true, error: { name, message, stack: null }, xcoms: [] };
 }

@@ -20,6 +20,8 @@ export type SchedulerResources = {
    * answer to the commit lost, they would be queued in the database with nobody to start them.
    */
   readonly limbo: Set<string>;
+  /** Adds a line to a try's log, where its worker cannot any more. Never rejects: a log fails no recovery. */
+  readonly noteInTryLog: (logPath: string, message: string) => Promise<void>;
   /** Tests hold races open here: called with a point's name, awaited. */
   readonly pause: (point: PausePoint) => Promise<void>;
 };
@@ -43,4 +45,9 @@ export type SchedulerOptions = {
   readonly silentTryCheckSec: number;
   readonly queuedTimeoutSec: number;
   readonly queuedTimeoutCheckSec: number;
+  /** How long a run may stand still before Lazarus looks at it, and between two attempts; 0 = never. */
+  readonly lazarusSec: number;
+  readonly lazarusAttempts: number;
+  /** For DAGs that set no limit of their own; 0 = none. */
+  readonly maxConsecutiveFailedDagRuns: number;
 };

@@ -30,6 +30,13 @@ export type TaskNode = {
   execute(ctx: TaskContext): Promise<unknown>;
 };
 
+/** Tasks that were created inside a teardown's scope, and the group in which the scope stands. */
+export type TeardownScope = {
+  readonly teardownId: string;
+  readonly members: readonly string[];
+  readonly groupId: string | null;
+};
+
 export type DraftGroup = {
   readonly groupId: string;
   readonly parentGroupId: string | null;
@@ -48,6 +55,8 @@ export class DagDraft {
   readonly nodes = new Map<string, TaskNode>();
   readonly groups = new Map<string, DraftGroup>();
   readonly edges: DraftEdge[] = [];
+  /** Inner ones first. */
+  readonly teardownScopes: TeardownScope[] = [];
 
   constructor(dagId: string, timezone: string, defaultArgs: CommonTaskOptions) {
     this.dagId = dagId;

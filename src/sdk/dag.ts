@@ -1,5 +1,6 @@
 import { checkAcyclic } from "./check-cycle.ts";
 import { checkId } from "./check-id.ts";
+import { checkFailFastRules, checkSetupTeardown } from "./check-setup-teardown.ts";
 import type { DagCallback } from "./context.ts";
 import { dagDefaults } from "./dag-defaults.ts";
 import { DagDefinition } from "./dag-definition.ts";
@@ -39,7 +40,7 @@ export type DagOptions = {
   /** Pause the DAG after so many failed runs in a row; 0 = never. Default: the installation's, 0 unless set. */
   maxConsecutiveFailedDagRuns?: number;
   dagrunTimeout?: DurationInput;
-  /** Fail the whole run as soon as a task fails. */
+  /** As soon as a task fails for good, what runs is failed and the rest skipped, save teardowns. Needs all_success everywhere. */
   failFast?: boolean;
   isPausedUponCreation?: boolean;
   params?: ParamsInput;
@@ -66,6 +67,8 @@ export function dag(options: DagOptions, body: () => void): DagDefinition {
   checkSynchronous(where, runInDag(draft, body));
   const upstreams = resolveEdges(draft);
   checkAcyclic(draft.dagId, upstreams);
+  checkSetupTeardown(draft, upstreams);
+  if (facts.failFast) checkFailFastRules(draft);
   const groupsWithTasks = [...draft.nodes.values()].flatMap((node) => groupsAround(draft, node.taskGroupId));
   const groupRoots = new Map([...new Set(groupsWithTasks)].map((id) => [id, firstOfGroup(draft, upstreams, id)]));
   const definition = new DagDefinition({ ...facts, nodes: draft.nodes, groups: draft.groups, upstreams, groupRoots });

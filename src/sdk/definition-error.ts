@@ -23,6 +23,7 @@ const DEFINITION_ERROR_CODES = [
   "INVALID_SCHEDULE",
   "INVALID_TIMEZONE",
   "SENSOR_DEFERRABLE_UNSUPPORTED",
+  "SETUP_TEARDOWN_INVALID",
 ] as const;
 export type DefinitionErrorCode = (typeof DEFINITION_ERROR_CODES)[number];
 

@@ -44,6 +44,7 @@ export {
 export { BaseSensor, type PokeResult, type SensorOptions } from "./sensor.ts";
 export { FailError, SkipError } from "./signals.ts";
 export { type TaskGroup, type TaskGroupOptions, taskGroup } from "./task-group.ts";
+export type { TeardownOptions } from "./task-link.ts";
 export type { CallbackInput, CommonTaskOptions, TaskOptions } from "./task-options.ts";
 export { type Arg, type Template, type Templated, template } from "./template.ts";
 export { type LastTimetableRun, Timetable, type TimetableRestriction, type TimetableRun } from "./timetable.ts";

@@ -1,10 +1,10 @@
 import type { TaskContext } from "./context.ts";
 import type { DagDraft, Endpoint, TaskNode } from "./dag-draft.ts";
 import { DagDefinitionError } from "./definition-error.ts";
-import { Linkable } from "./linkable.ts";
 import { innermostGroup, qualifyId, requireScope, scopeDefaults } from "./scope.ts";
+import { TaskLink } from "./task-link.ts";
 import { mergeOptions, type TaskOptions } from "./task-options.ts";
-import { resolveTaskSettings, type TaskSettings } from "./task-settings.ts";
+import { checkTeardownRule, resolveTaskSettings, type TaskSettings } from "./task-settings.ts";
 import { Template, type Templated } from "./template.ts";
 import { XComArg } from "./xcom-arg.ts";
 
@@ -25,7 +25,7 @@ export type OperatorOptions<O extends object, T extends keyof O = never> = TaskO
  * Options are not rendered in the constructor; read them in `execute` only.
  */
 export abstract class BaseOperator<O extends object = object, R = unknown, T extends keyof O = never>
-  extends Linkable
+  extends TaskLink
   implements TaskNode
 {
   /** Names of the options that are rendered before `execute`. */
@@ -52,11 +52,9 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
     this.taskGroupId = innermostGroup(scope)?.groupId ?? null;
     this.operatorName = name;
     this.endpoint = { kind: "task", draft: scope.draft, id: this.taskId };
-    this.settings = resolveTaskSettings(
-      `task "${this.taskId}" of DAG "${scope.draft.dagId}"`,
-      mergeOptions(scopeDefaults(scope), options),
-      scope.draft.timezone,
-    );
+    const where = `task "${this.taskId}" of DAG "${scope.draft.dagId}"`;
+    checkTeardownRule(where, options);
+    this.settings = resolveTaskSettings(where, mergeOptions(scopeDefaults(scope), options), scope.draft.timezone);
     // Templated values are replaced by rendered ones (`withOptions`) before anything reads them as `O`.
     this.options = options as unknown as O & TaskOptions;
     this.templateFields = new.target.templateFields;

@@ -1,4 +1,4 @@
-import type { DagDraft, Endpoint } from "./dag-draft.ts";
+import type { DagDraft, Endpoint, TeardownScope } from "./dag-draft.ts";
 import { DagDefinitionError } from "./definition-error.ts";
 import { checkUntemplatedFields } from "./operator.ts";
 import { collectXComArgs } from "./walk-value.ts";
@@ -29,18 +29,46 @@ export function resolveEdges(draft: DagDraft): Upstreams {
     checkUntemplatedFields(node);
     for (const arg of templatedXComArgs(node)) connect(resolveEnd(draft, arg.endpoint, node.taskId).id, node.taskId);
   }
-  const edges = draft.edges.map(({ from, to }) => {
-    const ends = { from: resolveEnd(draft, from, nameOf(to)), to: resolveEnd(draft, to, nameOf(from)) };
-    return { ...ends, depth: commonDepth(draft, ends.from, ends.to) };
+  const edges = draft.edges.map((edge) => {
+    const from = resolveEnd(draft, edge.from, nameOf(edge.to));
+    const to = resolveEnd(draft, edge.to, nameOf(edge.from));
+    const join = () => {
+      const sources = from.kind === "task" ? [from.id] : lastOfGroup(draft, upstreams, from.id);
+      const targets = to.kind === "task" ? [to.id] : firstOfGroup(draft, upstreams, to.id);
+      for (const source of sources) for (const target of targets) connect(source, target);
+    };
+    const depth = commonDepth(draft, from, to);
+    return { depth: from.kind === "task" && to.kind === "task" ? Number.POSITIVE_INFINITY : depth, join };
   });
-  // Deepest first: an edge inside a group decides which of its tasks come first, and so where an edge to the group goes.
-  edges.sort((left, right) => right.depth - left.depth);
-  for (const { from, to } of edges) {
-    const sources = from.kind === "task" ? [from.id] : lastOfGroup(draft, upstreams, from.id);
-    const targets = to.kind === "task" ? [to.id] : firstOfGroup(draft, upstreams, to.id);
-    for (const source of sources) for (const target of targets) connect(source, target);
-  }
+  const scopes = draft.teardownScopes.map((scope) => ({
+    depth: groupPath(draft, scope.groupId).length,
+    join: () => joinScope(draft, upstreams, scope, connect),
+  }));
+  // Edges between tasks, then the deepest first: an edge inside a group decides which of its tasks come first, and so where an
+  // edge to the group goes. A teardown's scope comes after the edges beside it, which decide what is first and last in it.
+  for (const { join } of [...edges, ...scopes].sort((left, right) => right.depth - left.depth)) join();
   return upstreams;
+}
+
+function joinScope(
+  draft: DagDraft,
+  upstreams: Upstreams,
+  { teardownId, members }: TeardownScope,
+  connect: (from: string, to: string) => void,
+): void {
+  const setups = [...(upstreams.get(teardownId) ?? [])].filter((id) => draft.nodes.get(id)?.settings.isSetup);
+  if (setups.length === 0) {
+    throw new DagDefinitionError(
+      "SETUP_TEARDOWN_INVALID",
+      `DAG "${draft.dagId}": around() of teardown "${teardownId}" has no setup: name it in asTeardown({ setups: … })`,
+      { taskId: teardownId },
+    );
+  }
+  const inside = new Set(members);
+  const first = members.filter((taskId) => ![...(upstreams.get(taskId) ?? [])].some((id) => inside.has(id)));
+  const notLast = new Set(members.flatMap((taskId) => [...(upstreams.get(taskId) ?? [])]));
+  for (const taskId of first) for (const setup of setups) connect(setup, taskId);
+  for (const taskId of members) if (!notLast.has(taskId)) connect(taskId, teardownId);
 }
 
 export function templatedXComArgs(node: { options: object; templateFields: readonly string[] }) {
@@ -54,11 +82,14 @@ export function firstOfGroup(draft: DagDraft, upstreams: Upstreams, groupId: str
   return [...members].filter((taskId) => ![...(upstreams.get(taskId) ?? [])].some((id) => members.has(id)));
 }
 
-// As in Airflow, what follows a group does not wait for its teardowns.
+// As in Airflow, what follows a group does not wait for its teardowns; nor for a setup that only a teardown follows.
 function lastOfGroup(draft: DagDraft, upstreams: Upstreams, groupId: string): string[] {
-  const members = membersOf(draft, groupId);
-  const works = [...members].filter((taskId) => !draft.nodes.get(taskId)?.settings.isTeardown);
-  return works.filter((taskId) => !works.some((other) => upstreams.get(other)?.has(taskId)));
+  const members = [...membersOf(draft, groupId)];
+  const isBefore = (taskId: string, others: readonly string[]) => others.some((other) => upstreams.get(other)?.has(taskId));
+  const works = members.filter((taskId) => !draft.nodes.get(taskId)?.settings.isTeardown);
+  const last = works.filter((taskId) => !isBefore(taskId, works));
+  const needed = last.filter((taskId) => !draft.nodes.get(taskId)?.settings.isSetup || !isBefore(taskId, members));
+  return needed.length > 0 ? needed : last;
 }
 
 function membersOf(draft: DagDraft, groupId: string): Set<string> {

@@ -10,7 +10,7 @@ export type CommonTaskOptions = {
   /** Markdown. */
   docMd?: string;
   owner?: string;
-  /** Default "all_success"; "all_done_setup_success" for teardowns. */
+  /** Default "all_success". Of a teardown it is always "all_done_setup_success". */
   triggerRule?: TriggerRule;
   /** Default 0. */
   retries?: number;
@@ -33,6 +33,8 @@ export type CommonTaskOptions = {
   /** Implies `dependsOnPast`. */
   waitForDownstream?: boolean;
   ignoreFirstDependsOnPast?: boolean;
+  /** With `dependsOnPast`: wait for the run before even to be skipped. */
+  waitForPastDependsBeforeSkipping?: boolean;
   maxActiveTisPerDag?: number;
   maxActiveTisPerDagrun?: number;
   isSetup?: boolean;

@@ -39,6 +39,7 @@ export type TaskSettings = Pick<
   | "dependsOnPast"
   | "waitForDownstream"
   | "ignoreFirstDependsOnPast"
+  | "waitForPastDependsBeforeSkipping"
   | "maxActiveTisPerDag"
   | "maxActiveTisPerDagrun"
   | "isSetup"
@@ -77,7 +78,7 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
     triggerRule: checkOneOf(
       where,
       "triggerRule",
-      options.triggerRule ?? (isTeardown ? "all_done_setup_success" : "all_success"),
+      isTeardown ? "all_done_setup_success" : (options.triggerRule ?? "all_success"),
       TRIGGER_RULES,
     ),
     retries: integer("retries", options.retries, 0) ?? defaults.retries,
@@ -95,6 +96,7 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
     dependsOnPast: (options.dependsOnPast ?? false) || (options.waitForDownstream ?? false),
     waitForDownstream: options.waitForDownstream ?? false,
     ignoreFirstDependsOnPast: options.ignoreFirstDependsOnPast ?? true,
+    waitForPastDependsBeforeSkipping: options.waitForPastDependsBeforeSkipping ?? false,
     maxActiveTisPerDag: integer("maxActiveTisPerDag", options.maxActiveTisPerDag, 1),
     maxActiveTisPerDagrun: integer("maxActiveTisPerDagrun", options.maxActiveTisPerDagrun, 1),
     isSetup: options.isSetup ?? false,
@@ -115,6 +117,12 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
       onSkipped: checkCallbacks(where, "onSkipped", options.onSkipped),
     },
   };
+}
+
+/** As in Airflow, a teardown's trigger rule is not the author's to choose; one of `defaultArgs` is simply not for it. */
+export function checkTeardownRule(where: string, own: Pick<CommonTaskOptions, "isTeardown" | "triggerRule">): void {
+  if (!own.isTeardown || own.triggerRule === undefined || own.triggerRule === "all_done_setup_success") return;
+  throw invalid(where, "triggerRule", own.triggerRule, "a teardown always has all_done_setup_success: leave it out");
 }
 
 /** One callback or notifier or several, as a list. */

@@ -1,6 +1,6 @@
 import { checkId } from "./check-id.ts";
 import type { Endpoint } from "./dag-draft.ts";
-import { Linkable } from "./linkable.ts";
+import { TaskLink } from "./task-link.ts";
 
 export const RETURN_VALUE_KEY = "return_value";
 
@@ -10,7 +10,7 @@ declare const resolvesTo: unique symbol;
  * The value that a task will return (or push under another key), to be passed to other tasks: where it is passed, an edge
  * follows. A task that pushed nothing, or was skipped, gives null.
  */
-export class XComArg<R> extends Linkable {
+export class XComArg<R> extends TaskLink {
   declare readonly [resolvesTo]: R;
   override readonly endpoint: Endpoint & { kind: "task" };
   readonly key: string;

@@ -4,4 +4,5 @@ export { downstreamOf, findCycle, topologicalOrder } from "./graph.ts";
 export { hashDag } from "./hash.ts";
 export { parseSerializedDag } from "./parse.ts";
 export { priorityWeights } from "./priority-weights.ts";
+export { setupsOf } from "./setups.ts";
 export { assertValidDag, type DagProblem, MAX_TASKS_PER_DAG, validateDag } from "./validate.ts";

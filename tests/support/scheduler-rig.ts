@@ -21,6 +21,7 @@ export type RigOptions = FakeExecutorOptions & {
   settings?: Partial<SchedulerOptions>;
   pause?: (point: PausePoint) => Promise<void>;
   logger?: Logger;
+  noteInTryLog?: SchedulerResources["noteInTryLog"];
 };
 
 /** One scheduler with a pool, a cache and an executor of its own: another process's view. */
@@ -52,6 +53,9 @@ const DEFAULTS: Omit<SchedulerOptions, "jobId"> = {
   silentTryCheckSec: 5,
   queuedTimeoutSec: 600,
   queuedTimeoutCheckSec: 30,
+  lazarusSec: 300,
+  lazarusAttempts: 3,
+  maxConsecutiveFailedDagRuns: 0,
 };
 
 export async function createRig(database: TestDatabase, given: RigOptions = {}): Promise<Rig> {
@@ -67,6 +71,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
     executors: new Map([[executor.name, executor]]),
     pictures: new Map(),
     limbo: new Set(),
+    noteInTryLog: given.noteInTryLog ?? (async () => {}),
     pause: given.pause ?? (async () => {}),
   };
   const jobId = await startJob(store, { type: "SchedulerJob", hostname: "rig", pid: 1 });

@@ -3,6 +3,7 @@ import { createTokens, type Logger, systemClock } from "../../platform/index.ts"
 import { createDagCache, type Scheduler, startScheduler } from "../../scheduler/index.ts";
 import type { Store } from "../../store/index.ts";
 import { createExecutors } from "../executors.ts";
+import { createTryLogNote } from "../note-in-try-log.ts";
 import type { Part } from "./part.ts";
 
 export type SchedulerPart = Part & { readonly scheduler: Scheduler };
@@ -22,6 +23,7 @@ export async function startSchedulerPart(config: Config, store: Store, apiUrl: s
     executors,
     pictures: new Map(),
     limbo: new Set<string>(),
+    noteInTryLog: createTryLogNote(config, logger),
     pause: async () => {},
   };
   const started = await startScheduler(resources, {
@@ -39,6 +41,9 @@ export async function startSchedulerPart(config: Config, store: Store, apiUrl: s
     silentTryCheckSec: options.task_instance_heartbeat_timeout_detection_interval,
     queuedTimeoutSec: options.task_queued_timeout,
     queuedTimeoutCheckSec: options.task_queued_timeout_check_interval,
+    lazarusSec: options.lazarus_interval,
+    lazarusAttempts: options.lazarus_max_attempts,
+    maxConsecutiveFailedDagRuns: core.max_consecutive_failed_dag_runs_per_dag,
   });
   scheduler = started;
   return {

@@ -12,6 +12,7 @@ import {
 } from "../../store/index.ts";
 import { retryDelaySec } from "../core/retry-delay.ts";
 import { type DagCache, readableGraph } from "./dag-cache.ts";
+import { endAndStopRun, stopsRun } from "./fail-fast.ts";
 import { type Failure, oweAlerts, owesAnything } from "./owe-alerts.ts";
 
 export type TryOutcome = { id: string; outcome: Outcome };
@@ -27,36 +28,53 @@ export async function endTries(
   guard?: FinishGuard,
 ): Promise<EndedTry[]> {
   const branching = outcomes.filter(({ outcome }) => outcome.state === "success" && outcome.skipTasks.length > 0);
-  const plain = outcomes.filter((one) => !branching.includes(one));
-  const decided = await decideEnds(store, cache, plain);
-  const owing = decided.failures.filter(owesAnything);
-  const owingEnds = owing.map(({ end }) => end);
-  const rest = decided.ends.filter((end) => !owingEnds.includes(end));
-  const ended = rest.length === 0 ? [] : await finishTries(store, rest, guard);
-  if (owing.length > 0) ended.push(...(await store.transaction((tx) => finishOwing(tx, owingEnds, owing, guard))));
+  const decided = await decideEnds(
+    store,
+    cache,
+    outcomes.filter((one) => !branching.includes(one)),
+  );
+  const stopping = decided.filter(stops);
+  const owing = decided.filter((one) => !stops(one) && one.failure && owesAnything(one.failure));
+  const plain = decided.filter((one) => !stopping.includes(one) && !owing.includes(one)).map(({ end }) => end);
+  const ended = plain.length === 0 ? [] : await finishTries(store, plain, guard);
+  if (owing.length > 0) ended.push(...(await store.transaction((tx) => finishOwing(tx, owing, guard))));
   for (const one of branching) ended.push(...(await endBranch(store, one, guard)));
+  for (const one of stopping) ended.push(...(await store.transaction((tx) => finishOwing(tx, [one], guard))));
   return ended;
 }
 
-/** As `endTries`, for outcomes that skip no other task, in a transaction of the caller's. */
-export async function endPlainTries(
+/** As `endTries`, for one try that failed, in a transaction of the caller's. */
+export async function failTry(
   tx: Db,
   cache: DagCache,
-  outcomes: readonly TryOutcome[],
-  guard?: FinishGuard,
+  id: string,
+  outcome: Extract<Outcome, { state: "failed" }>,
+  guard: FinishGuard,
 ): Promise<EndedTry[]> {
-  const { ends, failures } = await decideEnds(tx, cache, outcomes);
-  return finishOwing(tx, ends, failures, guard);
+  return finishOwing(tx, await decideEnds(tx, cache, [{ id, outcome }]), guard);
 }
 
-/** The ends and what is owed for them stand or fall together. */
-async function finishOwing(
-  tx: Db,
-  ends: readonly TryEnd[],
-  failures: readonly Failure[],
-  guard?: FinishGuard,
-): Promise<EndedTry[]> {
-  const ended = await finishTries(tx, ends, guard);
+/** An end as decided; `failure` where it failed and its DAG version can be read. */
+type Decided = { end: TryEnd; failure: Failure | null };
+
+function stops({ failure }: Decided): boolean {
+  return failure !== null && stopsRun(failure);
+}
+
+/**
+ * The ends, what is owed for them, and under `failFast` the end of the whole run, stand or fall together. An end that stops
+ * its run comes alone: it takes the run's lock first.
+ */
+async function finishOwing(tx: Db, decided: readonly Decided[], guard?: FinishGuard): Promise<EndedTry[]> {
+  const failures = decided.flatMap(({ failure }) => failure ?? []);
+  const [stopping] = failures.filter(stopsRun);
+  const ended = stopping
+    ? await endAndStopRun(tx, stopping, guard)
+    : await finishTries(
+        tx,
+        decided.map(({ end }) => end),
+        guard,
+      );
   await oweAlerts(tx, failures, ended);
   return ended;
 }
@@ -74,30 +92,26 @@ async function endBranch(store: Store, { id, outcome }: TryOutcome, guard?: Fini
   });
 }
 
-async function decideEnds(
-  db: Db,
-  cache: DagCache,
-  outcomes: readonly TryOutcome[],
-): Promise<{ ends: TryEnd[]; failures: Failure[] }> {
+async function decideEnds(db: Db, cache: DagCache, outcomes: readonly TryOutcome[]): Promise<Decided[]> {
   const failed = outcomes.filter(({ outcome }) => outcome.state === "failed").map(({ id }) => id);
   const facts = failed.length === 0 ? [] : await triesByIds(db, failed);
-  const ends: TryEnd[] = [];
-  const failures: Failure[] = [];
+  const decided: Decided[] = [];
   for (const { id, outcome } of outcomes) {
     const end = endOf(id, outcome);
     const fact = facts.find((one) => one.id === id);
-    if (fact && outcome.state === "failed") {
-      const graph = await readableGraph(cache, db, fact.versionId);
-      const task = graph?.tasks[graph.indexOf.get(fact.taskId) ?? -1];
-      if (outcome.retryable && fact.tryNumber <= fact.maxTries) {
-        end.state = "up_for_retry";
-        end.nextAttemptInSec = task ? retryDelaySec(task, fact.tryNumber, id) : 0;
-      }
-      if (task) failures.push({ fact, task, end, outcome });
+    if (!fact || outcome.state !== "failed") {
+      decided.push({ end, failure: null });
+      continue;
     }
-    ends.push(end);
+    const graph = await readableGraph(cache, db, fact.versionId);
+    const task = graph?.tasks[graph.indexOf.get(fact.taskId) ?? -1];
+    if (outcome.retryable && fact.tryNumber <= fact.maxTries) {
+      end.state = "up_for_retry";
+      end.nextAttemptInSec = task ? retryDelaySec(task, fact.tryNumber, id) : 0;
+    }
+    decided.push({ end, failure: graph && task ? { fact, graph, task, end, outcome } : null });
   }
-  return { ends, failures };
+  return decided;
 }
 
 function endOf(id: string, outcome: Outcome): TryEnd {

@@ -1,13 +1,27 @@
 import { BaramError } from "../../platform/index.ts";
-import { endRun, lockRun, type RunFacts, restartRun, type Store, setStates } from "../../store/index.ts";
+import {
+  type Db,
+  endRun,
+  endRunAfterTeardowns,
+  hasUnfinished,
+  lockRun,
+  type RunFacts,
+  restartRun,
+  type Store,
+  setStates,
+  stopRemaining,
+} from "../../store/index.ts";
+import { type DagCache, readableGraph } from "./dag-cache.ts";
 
 /**
  * Sets a run's state by hand, as Airflow does. success: every task instance becomes a success. failed: what runs fails, what
- * has not ended is skipped. queued: the run is evaluated anew with its task instances as they are.
+ * has not ended is skipped. In both cases teardowns of a run that runs are left to run, since what was set up is there, and
+ * the run ends after them. queued: the run is evaluated anew with its task instances as they are.
  * Throws `dag_run_not_found`.
  */
 export async function markRun(
   store: Store,
+  cache: DagCache,
   dagId: string,
   runId: string,
   state: "success" | "failed" | "queued",
@@ -15,24 +29,24 @@ export async function markRun(
   return store.transaction(async (tx) => {
     const run = await lockRun(tx, dagId, runId);
     if (!run) throw new BaramError("dag_run_not_found", `DAG "${dagId}" has no run "${runId}".`, { dagId, runId });
-    const all = { taskIds: null, mapIndex: null };
-    switch (state) {
-      case "success":
-        await setStates(tx, run.id, "success", { ...all, states: null });
-        await endRun(tx, run.id, "success");
-        break;
-      case "failed":
-        await setStates(tx, run.id, "failed", { ...all, states: ["running", "restarting"] });
-        await setStates(tx, run.id, "skipped", {
-          ...all,
-          states: ["none", "scheduled", "queued", "up_for_retry", "up_for_reschedule", "deferred"],
-        });
-        await endRun(tx, run.id, "failed");
-        break;
-      case "queued":
-        await restartRun(tx, run.id, true);
-        break;
+    if (state === "queued") {
+      await restartRun(tx, run.id, true);
+      return run;
     }
+    const teardowns = run.state === "running" ? await teardownsOf(tx, cache, run) : [];
+    if (state === "failed") {
+      await stopRemaining(tx, run.id, teardowns, ["running", "restarting", "deferred", "up_for_reschedule"]);
+    } else {
+      await setStates(tx, run.id, "success", { taskIds: null, exceptTaskIds: teardowns, mapIndex: null, states: null });
+    }
+    if (teardowns.length > 0 && (await hasUnfinished(tx, run.id))) await endRunAfterTeardowns(tx, run.id, state);
+    else await endRun(tx, run.id, state);
     return run;
   });
+}
+
+/** A version that cannot be read could never run them: then the run ends at once. */
+async function teardownsOf(tx: Db, cache: DagCache, run: RunFacts): Promise<string[]> {
+  const graph = run.versionId === null ? null : await readableGraph(cache, tx, run.versionId);
+  return (graph?.tasks ?? []).filter((task) => task.isTeardown).map((task) => task.taskId);
 }

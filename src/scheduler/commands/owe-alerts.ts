@@ -1,11 +1,18 @@
 import type { EmailRequest, JsonObject, Outcome, SerializedTask } from "../../contracts/index.ts";
 import { type Db, type EndedTry, insertCallback, insertEmailRequests, type TryEnd, type TryFacts } from "../../store/index.ts";
+import type { Graph } from "../core/graph.ts";
 
 /** A mail is read by people; the whole of a long trace is in the log. */
 const SHOWN_CHARACTERS = 10_000;
 
 /** A failed try with all that decides what is owed for it. */
-export type Failure = { fact: TryFacts; task: SerializedTask; end: TryEnd; outcome: Extract<Outcome, { state: "failed" }> };
+export type Failure = {
+  fact: TryFacts;
+  graph: Graph;
+  task: SerializedTask;
+  end: TryEnd;
+  outcome: Extract<Outcome, { state: "failed" }>;
+};
 
 /** Whether its end must stand or fall together with rows beside the try's own. */
 export function owesAnything(failure: Failure): boolean {

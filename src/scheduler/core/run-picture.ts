@@ -11,9 +11,10 @@
  * - in flight (scheduled, queued, running, restarting, deferred): only an event moves it;
  * - done (success, failed, skipped, upstream_failed, removed): only a clear moves it, which makes the picture invalid.
  */
-import { isTerminal, type TaskInstanceState } from "../../contracts/index.ts";
+import { isTerminal, type SerializedTask, type TaskInstanceState } from "../../contracts/index.ts";
 import type { Graph } from "./graph.ts";
-import { judgeTriggerRule, type UpstreamCounts } from "./trigger-rules.ts";
+import { findNotTaken, type SkipDecisionFacts } from "./skip-decisions.ts";
+import { judgeTriggerRule, type UpstreamCounts, type Verdict } from "./trigger-rules.ts";
 
 export type InstanceFacts = { taskId: string; mapIndex: number; state: TaskInstanceState | null };
 export type Instance = { readonly task: number; readonly mapIndex: number; state: TaskInstanceState | null };
@@ -32,10 +33,17 @@ export type RunPicture = {
   waiting: number;
   /** Tasks to judge again. */
   readonly dirty: Set<number>;
+  /** Of a run that was cleared: tells the instances that a branch or short circuit decided against, which still stands. */
+  readonly notTaken: ((instance: Instance) => boolean) | null;
 };
 
 /** Builds the picture; every waiting task is up for judgement. Instances of tasks that the version lacks are left out. */
-export function buildPicture(graph: Graph, facts: readonly InstanceFacts[], evaluation: number): RunPicture {
+export function buildPicture(
+  graph: Graph,
+  facts: readonly InstanceFacts[],
+  evaluation: number,
+  decisions: readonly SkipDecisionFacts[] = [],
+): RunPicture {
   const instances: Instance[][] = graph.tasks.map(() => []);
   for (const fact of facts) {
     const task = graph.indexOf.get(fact.taskId);
@@ -49,6 +57,7 @@ export function buildPicture(graph: Graph, facts: readonly InstanceFacts[], eval
     unfinished: 0,
     waiting: 0,
     dirty: new Set(),
+    notTaken: decisions.length > 0 ? findNotTaken(graph, instances, decisions) : null,
   };
   for (const [task, list] of instances.entries()) {
     for (const instance of list) {
@@ -84,9 +93,10 @@ export function judge(picture: RunPicture, isHeld: (task: number) => boolean): C
     if (!task || !counts) continue;
     for (const instance of picture.instances[next] ?? []) {
       if (instance.state !== null) continue;
-      const verdict = judgeTriggerRule(task.triggerRule, counts);
+      const verdict = judgeInstance(picture, instance, task, counts);
       if (verdict === "wait") continue;
-      if (verdict === "run" && picture.graph.needsPast.has(next) && isHeld(next)) {
+      const waitsForPast = verdict === "run" || (verdict === "skipped" && task.waitForPastDependsBeforeSkipping);
+      if (waitsForPast && picture.graph.needsPast.has(next) && isHeld(next)) {
         held.push(next);
         continue;
       }
@@ -99,6 +109,22 @@ export function judge(picture: RunPicture, isHeld: (task: number) => boolean): C
   return changes;
 }
 
+/** What decides before the trigger rule: a branch that was not taken, and the setups that the task stands on. */
+function judgeInstance(picture: RunPicture, instance: Instance, task: SerializedTask, counts: UpstreamCounts): Verdict {
+  if (picture.notTaken?.(instance)) return "skipped";
+  const setups = picture.graph.indirectSetups.get(instance.task);
+  const before = setups ? judgeSetups(setups.flatMap((setup) => picture.instances[setup] ?? [])) : "run";
+  return before === "run" ? judgeTriggerRule(task.triggerRule, counts) : before;
+}
+
+/** Airflow's setup constraint: one that failed or was skipped decides at once, and none may be left out. */
+function judgeSetups(setups: readonly Instance[]): Verdict {
+  const some = (...states: (TaskInstanceState | null)[]) => setups.some(({ state }) => states.includes(state));
+  if (some("failed", "upstream_failed")) return "upstream_failed";
+  if (some("skipped")) return "skipped";
+  return setups.every(({ state }) => state === "success" || state === "removed") ? "run" : "wait";
+}
+
 /** Puts a retry or a rescheduled poke whose time has come back on the way. */
 export function retryDue(picture: RunPicture, fact: InstanceFacts): Change | null {
   const task = picture.graph.indexOf.get(fact.taskId);
@@ -108,12 +134,19 @@ export function retryDue(picture: RunPicture, fact: InstanceFacts): Change | nul
   return { task, mapIndex: fact.mapIndex, from: fact.state, to: "scheduled" };
 }
 
-/** How the run stands: it ends when no instance is left, or when none can ever move again. */
-export function judgeRun(picture: RunPicture): "running" | "success" | "failed" | "deadlocked" {
+/**
+ * How the run stands: it ends when no instance is left, or when none can ever move again. `endsAs`: somebody ended it,
+ * and it only waits for its teardowns; one that asks to count can still fail it.
+ */
+export function judgeRun(
+  picture: RunPicture,
+  endsAs: "success" | "failed" | null = null,
+): "running" | "success" | "failed" | "deadlocked" {
   if (picture.unfinished > 0) {
     const stuck = picture.waiting === picture.unfinished && picture.dirty.size === 0 && picture.graph.needsPast.size === 0;
     return stuck ? "deadlocked" : "running";
   }
+  if (endsAs === "failed") return "failed";
   for (const task of picture.graph.deciding) {
     if (picture.instances[task]?.some(({ state }) => state === "failed" || state === "upstream_failed")) return "failed";
   }
@@ -132,7 +165,9 @@ function move(picture: RunPicture, instance: Instance, to: TaskInstanceState | n
   }
   count(picture, instance.task, from, -1);
   count(picture, instance.task, to, +1);
-  if (isTerminal(to)) for (const child of picture.graph.downstream[instance.task] ?? []) picture.dirty.add(child);
+  if (!isTerminal(to)) return;
+  for (const child of picture.graph.downstream[instance.task] ?? []) picture.dirty.add(child);
+  for (const child of picture.graph.indirectWork.get(instance.task) ?? []) picture.dirty.add(child);
 }
 
 function count(picture: RunPicture, task: number, state: TaskInstanceState | null, by: 1 | -1): void {

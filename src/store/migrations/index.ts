@@ -3,6 +3,7 @@ import { orderedCandidates } from "./000002-ordered-candidates.ts";
 import { backfill } from "./000003-backfill.ts";
 import { plannedRuns } from "./000004-planned-runs.ts";
 import { emailRequest } from "./000005-email-request.ts";
+import { runRecovery } from "./000005-run-recovery.ts";
 
 export type Migration = {
   readonly version: number;
@@ -13,4 +14,4 @@ export type Migration = {
 };
 
 /** Append only: a migration that was released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill, plannedRuns, emailRequest];
+export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill, plannedRuns, emailRequest, runRecovery];

@@ -142,7 +142,7 @@ export function dagRunRoutes(api: Api): void {
       await mustFindRun(store, dagId, runId);
       if (change.state) {
         audit.extra = { state: change.state };
-        await markRun(store, dagId, runId, change.state);
+        await markRun(store, resources.dags, dagId, runId, change.state);
       }
       if (change.note !== undefined) {
         const run = await findRun(store, dagId, runId);

@@ -15,6 +15,30 @@ export async function endRun(tx: Db, dagRunId: number, state: Extract<DagRunStat
   await tx.query(setState, [dagRunId, state]);
 }
 
+const endAfterTeardowns = {
+  name: "end-run-after-teardowns",
+  text: "update dag_run set ends_as = $2, evaluation = evaluation + 1, next_scan_at = now(), updated_at = now() where id = $1",
+};
+
+/** As `endRun`, for a run with teardowns that are still to run: it ends after them. */
+export async function endRunAfterTeardowns(
+  tx: Db,
+  dagRunId: number,
+  state: Extract<DagRunState, "success" | "failed">,
+): Promise<void> {
+  await tx.query(endAfterTeardowns, [dagRunId, state]);
+}
+
+const unfinished = {
+  name: "has-unfinished",
+  text: `select 1 from task_instance
+          where dag_run_id = $1 and (state is null or state not in ('success', 'failed', 'skipped', 'upstream_failed', 'removed')) limit 1`,
+};
+
+export async function hasUnfinished(tx: Db, dagRunId: number): Promise<boolean> {
+  return (await tx.query(unfinished, [dagRunId])).rowCount === 1;
+}
+
 export async function setRunNote(db: Db, dagRunId: number, note: string | null): Promise<void> {
   await db.query({ name: "set-run-note", text: "update dag_run set note = $2, updated_at = now() where id = $1" }, [
     dagRunId,

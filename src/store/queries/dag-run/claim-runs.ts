@@ -12,6 +12,10 @@ export type ClaimedRun = {
   logicalDate: Date | null;
   backfillId: number | null;
   isTimedOut: boolean;
+  /** Above zero: earlier decisions of branches may still stand. */
+  clearNumber: number;
+  /** Set where the run was ended by hand while teardowns were still to run. */
+  endsAs: "success" | "failed" | null;
   events: ClaimedEvent[] | null;
   due: ClaimedEvent[] | null;
 };
@@ -36,7 +40,7 @@ with wanted as materialized (
   union
   (select id from dag_run where state = 'running' and next_scan_at <= now() order by next_scan_at limit $1 * 10)
 ), locked as materialized (
-  select r.id, r.dag_id, r.run_id, r.state, r.created_dag_version_id, r.evaluation, r.logical_date, r.backfill_id, r.timeout_at
+  select r.id, r.dag_id, r.run_id, r.state, r.created_dag_version_id, r.evaluation, r.logical_date, r.backfill_id, r.timeout_at, r.clear_number, r.ends_as
     from dag_run r
    where r.id in (select id from wanted)
    order by r.last_scheduling_decision nulls first, r.id
@@ -48,6 +52,7 @@ with wanted as materialized (
 )
 select l.id, l.dag_id as "dagId", l.run_id as "runId", l.state, l.created_dag_version_id as "versionId", l.evaluation,
        l.logical_date as "logicalDate", l.backfill_id as "backfillId", coalesce(l.timeout_at <= now(), false) as "isTimedOut",
+       l.clear_number as "clearNumber", l.ends_as as "endsAs",
        (select json_agg(json_build_object('taskId', e.task_id, 'mapIndex', e.map_index, 'state', e.state) order by e.id)
           from events e where e.dag_run_id = l.id) as events,
        (select json_agg(json_build_object('taskId', t.task_id, 'mapIndex', t.map_index, 'state', t.state))

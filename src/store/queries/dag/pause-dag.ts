@@ -11,6 +11,18 @@ export async function failedStreak(tx: Db, dagId: string, limit: number): Promis
   return (await tx.query<{ failed: number }>(streak, [dagId, limit])).rows[0]?.failed ?? 0;
 }
 
-export async function pauseDag(db: Db, dagId: string): Promise<void> {
-  await db.query("update dag set is_paused = true where dag_id = $1", [dagId]);
+const streakLock = { name: "streak-lock", text: "select pg_advisory_xact_lock($1, hashtext($2))" };
+const STREAK_LOCK = 727_003;
+
+/**
+ * Waits for whoever else counts this DAG's failures, until the end of the transaction. A statement of its own: the count
+ * needs a snapshot made after it. Not the DAG's row, which would have to be locked before the run's.
+ */
+export async function lockStreak(tx: Db, dagId: string): Promise<void> {
+  await tx.query(streakLock, [STREAK_LOCK, dagId]);
+}
+
+/** Returns whether it was not paused before. */
+export async function pauseDag(db: Db, dagId: string): Promise<boolean> {
+  return (await db.query("update dag set is_paused = true where dag_id = $1 and not is_paused", [dagId])).rowCount === 1;
 }

@@ -53,7 +53,8 @@ with run as (
   update dag_run set state = case when $2 then 'queued' else state end, end_date = case when $2 then null else end_date end,
          start_date = case when $2 then null else start_date end, queued_at = case when $2 then now() else queued_at end,
          backfill_id = case when $2 and exists (select 1 from backfill b where b.id = backfill_id and b.completed_at is not null) then null else backfill_id end,
-         next_scan_at = now(), clear_number = clear_number + 1, evaluation = evaluation + 1, updated_at = now()
+         next_scan_at = now(), clear_number = clear_number + 1, evaluation = evaluation + 1, updated_at = now(),
+          ends_as = null, lazarus_attempts = 0, lazarus_at = null
    where id = $1 returning id
 ), event as (insert into task_event (dag_run_id) select id from run),
 told as materialized (select pg_notify('baram_scheduler', 'run') from run)

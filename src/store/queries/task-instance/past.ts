@@ -3,8 +3,8 @@ import type { Db } from "../../store.ts";
 export type PastNeed = { taskId: string; waitForDownstream: boolean; downstream: readonly string[]; ignoreFirst: boolean };
 
 /**
- * $1 dag run, $2 task ids. The same tasks in the DAG's previous run by logical date; a run without a logical date has no
- * previous one (as in Airflow).
+ * $1 dag run, $2 task ids, $3 whether the DAG catches up: then runs by hand are none of its past. The same tasks in the DAG's
+ * previous run by logical date; a run without a logical date has no previous one. No row = no previous run.
  */
 const previous = {
   name: "previous-run-states",
@@ -12,30 +12,40 @@ const previous = {
 with this as (select dag_id, logical_date from dag_run where id = $1),
 previous as (
   select p.id from dag_run p join this on p.dag_id = this.dag_id
-   where p.logical_date < this.logical_date order by p.logical_date desc limit 1
+   where p.logical_date < this.logical_date and (not $3 or p.run_type <> 'manual') order by p.logical_date desc limit 1
 )
-select previous.id, ti.task_id as "taskId", bool_and(ti.state in ('success', 'skipped')) as passed
-  from previous left join task_instance ti on ti.dag_run_id = previous.id and ti.task_id = any($2)
- group by previous.id, ti.task_id`,
+select wanted.task_id as "taskId", own.passed,
+       case when own.passed is null then
+         exists (select 1 from this join dag_run r on r.dag_id = this.dag_id and r.logical_date < this.logical_date
+                   join task_instance ti on ti.dag_run_id = r.id and ti.task_id = wanted.task_id)
+       else true end as "hasPast"
+  from previous cross join unnest($2::text[]) as wanted(task_id)
+  cross join lateral (
+    select bool_and(coalesce(ti.state, 'none') in ('success', 'skipped')) as passed from task_instance ti
+     where ti.dag_run_id = previous.id and ti.task_id = wanted.task_id
+  ) own`,
 };
 
-/** Task ids that must still wait for the previous run (dependsOnPast, waitForDownstream). */
-export async function heldByPast(tx: Db, dagRunId: number, needs: readonly PastNeed[]): Promise<Set<string>> {
+/**
+ * Task ids that must still wait for the previous run (dependsOnPast, waitForDownstream), by Airflow's `PrevDagrunDep`: what
+ * has no previous run waits for none; a task that the previous run lacks waits, unless it is its first time ever and
+ * ignoreFirstDependsOnPast lets that pass; what directly follows and is lacking holds nobody up.
+ */
+export async function heldByPast(tx: Db, dagRunId: number, needs: readonly PastNeed[], catchup: boolean): Promise<Set<string>> {
   const names = [...new Set(needs.flatMap((need) => [need.taskId, ...(need.waitForDownstream ? need.downstream : [])]))];
-  const { rows } = await tx.query<{ id: number; taskId: string | null; passed: boolean | null }>(previous, [dagRunId, names]);
-  const hasPrevious = rows.length > 0;
-  const passed = new Map(rows.map((row) => [row.taskId, row.passed ?? false]));
-  const held = new Set<string>();
-  for (const need of needs) {
-    if (!hasPrevious) {
-      if (!need.ignoreFirst) held.add(need.taskId);
-      continue;
-    }
-    // A task that the previous run did not have yet holds nobody up.
-    const waitsFor = [need.taskId, ...(need.waitForDownstream ? need.downstream : [])];
-    if (waitsFor.some((taskId) => passed.get(taskId) === false)) held.add(need.taskId);
-  }
-  return held;
+  const { rows } = await tx.query<{ taskId: string; passed: boolean | null; hasPast: boolean }>(previous, [
+    dagRunId,
+    names,
+    catchup,
+  ]);
+  if (rows.length === 0) return new Set();
+  const past = new Map(rows.map((row) => [row.taskId, row]));
+  const isHeld = ({ taskId, ignoreFirst, waitForDownstream, downstream }: PastNeed) => {
+    const own = past.get(taskId);
+    if (own?.passed === null) return own.hasPast || !ignoreFirst;
+    return own?.passed === false || (waitForDownstream && downstream.some((id) => past.get(id)?.passed === false));
+  };
+  return new Set(needs.filter(isHeld).map((need) => need.taskId));
 }
 
 const wake = {

@@ -6,7 +6,7 @@ export type MarkedInstance = { taskId: string; mapIndex: number; previousState: 
 
 /**
  * $1 dag run, $2 task ids (null = all), $3 map index (null = all), $4 the new state, $5 only these states (null = any; "none"
- * stands for no state). A try that runs is not waited for: its writes are refused from now on, since they ask for the state
+ * stands for no state), $6 task ids that are left out. A try that runs is not waited for: its writes are refused from now on, since they ask for the state
  * running, and it stops at its next heartbeat.
  */
 const statement = {
@@ -16,6 +16,7 @@ with old as materialized (
   select dag_run_id, task_id, map_index, state, start_date from task_instance
    where dag_run_id = $1 and ($2::text[] is null or task_id = any($2)) and ($3::int is null or map_index = $3)
      and state is distinct from $4 and ($5::text[] is null or coalesce(state, 'none') = any($5))
+     and task_id <> all($6::text[])
    order by id for update
 ), marked as (
   update task_instance ti
@@ -35,11 +36,21 @@ export type MarkFilter = {
   taskIds: readonly string[] | null;
   mapIndex: number | null;
   states: readonly (TaskInstanceState | "none")[] | null;
+  exceptTaskIds?: readonly string[];
 };
 
 /** Call under the run's lock. Instances that are in the state already are left out. */
 export async function setStates(tx: Db, dagRunId: number, state: MarkedState, filter: MarkFilter): Promise<MarkedInstance[]> {
-  return (await tx.query<MarkedInstance>(statement, [dagRunId, filter.taskIds, filter.mapIndex, state, filter.states])).rows;
+  return (
+    await tx.query<MarkedInstance>(statement, [
+      dagRunId,
+      filter.taskIds,
+      filter.mapIndex,
+      state,
+      filter.states,
+      filter.exceptTaskIds ?? [],
+    ])
+  ).rows;
 }
 
 export async function setInstanceNotes(

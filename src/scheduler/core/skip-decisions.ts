@@ -1,0 +1,36 @@
+import { isTerminal, type SkipDecisionRecord } from "../../contracts/index.ts";
+import type { Graph } from "./graph.ts";
+import type { Instance } from "./run-picture.ts";
+
+/** What a branch or a short circuit left as its XCom. */
+export type SkipDecisionFacts = { taskId: string; mapIndex: number; decision: SkipDecisionRecord };
+
+/**
+ * Airflow's `NotPreviouslySkippedDep`: an instance is skipped again when a task directly before it, which is done, decided
+ * against it. A decision of a task that is itself to run again does not stand; what it decides then, its end writes. So only
+ * the states as they are now count, and `instances` is not kept.
+ */
+export function findNotTaken(
+  graph: Graph,
+  instances: readonly (readonly Instance[])[],
+  decisions: readonly SkipDecisionFacts[],
+): (instance: Instance) => boolean {
+  const byTask = new Map<number, SkipDecisionFacts[]>();
+  for (const fact of decisions) {
+    const task = graph.indexOf.get(fact.taskId) ?? -1;
+    const decided = instances[task]?.find((one) => one.mapIndex === fact.mapIndex);
+    if (decided && isTerminal(decided.state)) byTask.set(task, [...(byTask.get(task) ?? []), fact]);
+  }
+  return ({ task, mapIndex }) => {
+    const taskId = graph.tasks[task]?.taskId ?? "";
+    return (graph.upstream[task] ?? []).some((parent) =>
+      (byTask.get(parent) ?? []).some(
+        (fact) => (fact.mapIndex === -1 || fact.mapIndex === mapIndex) && isAgainst(fact.decision, taskId),
+      ),
+    );
+  };
+}
+
+function isAgainst(decision: SkipDecisionRecord, taskId: string): boolean {
+  return "followed" in decision ? !decision.followed.includes(taskId) : decision.skipped.includes(taskId);
+}

@@ -1,0 +1,99 @@
+/**
+ * Lazarus: the last resort for a running DAG run that came to a halt. Events move a run on at once, and the full scan of
+ * `evaluate-runs.ts` finds within a minute what an event did not tell. A run that got past both has nothing in flight and no
+ * task instance that moved for `lazarusSec`, and yet something is owed: a task that may run, the run's end, a retry without
+ * a time, or a DAG version that cannot be read. It is evaluated anew from the database, `lazarusAttempts` times with
+ * `lazarusSec` between them, and then failed with the reason. Whatever moves in between starts the count anew.
+ *
+ * A run that rightly waits (for an earlier run, for a retry's time) is left alone, however long that takes.
+ */
+import {
+  type Db,
+  endRun,
+  heldByPast,
+  type LifelessRun,
+  listForPicture,
+  listSkipDecisions,
+  lockLifelessRuns,
+  logEvent,
+  reviveRun,
+  setRunNote,
+  skipUnfinished,
+} from "../store/index.ts";
+import { isPoisoned, readableGraph } from "./commands/dag-cache.ts";
+import { buildPicture, judge, judgeRun } from "./core/run-picture.ts";
+import { noteRunEnds } from "./end-runs.ts";
+import { pastNeeds } from "./past-needs.ts";
+import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
+
+const RUNS_MAX = 50;
+
+export type LazarusReport = { revived: number; failed: number };
+
+export async function reviveLifelessRuns(resources: SchedulerResources, options: SchedulerOptions): Promise<LazarusReport> {
+  const { store, logger } = resources;
+  return store.transaction(async (tx) => {
+    const report: LazarusReport = { revived: 0, failed: 0 };
+    for (const run of await lockLifelessRuns(tx, options.lazarusSec, RUNS_MAX)) {
+      const cause = await findCause(tx, resources, run);
+      if (cause === null) continue;
+      const where = { dagId: run.dagId, runId: run.runId };
+      const gaveUp = run.attempts >= options.lazarusAttempts;
+      const attempt = run.attempts + 1;
+      logger.warn({ ...where, cause, attempt }, gaveUp ? "a halted run is failed" : "a halted run is put back on its way");
+      if (gaveUp) {
+        await failRun(tx, resources, options, run, cause);
+        report.failed++;
+        continue;
+      }
+      await reviveRun(tx, run.id, attempt);
+      await logEvent(tx, { event: "lazarus", owner: "scheduler", ...where, extra: { cause, attempt } });
+      report.revived++;
+    }
+    return report;
+  });
+}
+
+/** What is owed to the run, in words; null = it rightly waits. */
+async function findCause(tx: Db, { dags }: SchedulerResources, run: LifelessRun): Promise<string | null> {
+  try {
+    const { graph } = await dags.get(tx, run.versionId ?? "");
+    if (run.hasLost) return "a retry or a rescheduled poke had no time at which it was due";
+    if (run.hasDue) return null;
+    const decisions = run.clearNumber > 0 ? await listSkipDecisions(tx, run.id) : [];
+    const picture = buildPicture(graph, await listForPicture(tx, run.id), run.evaluation, decisions);
+    const held = graph.needsPast.size > 0 ? await heldByPast(tx, run.id, pastNeeds(graph), graph.dag.catchup) : new Set<string>();
+    const changes = judge(picture, (task) => held.has(graph.tasks[task]?.taskId ?? ""));
+    if (changes.length > 0) {
+      const taskIds = [...new Set(changes.map((change) => graph.tasks[change.task]?.taskId ?? ""))];
+      return `nothing moved, although ${taskIds.slice(0, 3).join(", ")}${taskIds.length > 3 ? " and others" : ""} could`;
+    }
+    const verdict = judgeRun(picture, run.endsAs);
+    return verdict === "running" ? null : `the run was not ended, although it is ${verdict}`;
+  } catch (error) {
+    if (!isPoisoned(error)) throw error;
+    return `the run cannot be evaluated: ${error.message}`;
+  }
+}
+
+async function failRun(
+  tx: Db,
+  { dags }: SchedulerResources,
+  options: SchedulerOptions,
+  run: LifelessRun,
+  cause: string,
+): Promise<void> {
+  const reason = `Failed by Lazarus after ${run.attempts} attempts to put the run back on its way: ${cause}.`;
+  await skipUnfinished(tx, run.id);
+  await endRun(tx, run.id, "failed");
+  await setRunNote(tx, run.id, [run.note, reason].filter((text) => text !== null).join("\n"));
+  await logEvent(tx, {
+    event: "lazarus_gave_up",
+    dagId: run.dagId,
+    runId: run.runId,
+    owner: "scheduler",
+    extra: { cause, attempts: run.attempts },
+  });
+  const graph = await readableGraph(dags, tx, run.versionId ?? "");
+  if (graph) await noteRunEnds(tx, [{ run, state: "failed", reason: "lazarus_gave_up", graph }], options);
+}

@@ -1,0 +1,14 @@
+import type { PastNeed } from "../store/index.ts";
+import type { Graph } from "./core/graph.ts";
+
+/** What of a run's tasks must be asked about the run before. */
+export function pastNeeds(graph: Graph): PastNeed[] {
+  return [...graph.needsPast].flatMap((index) => {
+    const task = graph.tasks[index];
+    if (!task) return [];
+    const downstream = (graph.downstream[index] ?? []).map((child) => graph.tasks[child]?.taskId ?? "");
+    return [
+      { taskId: task.taskId, waitForDownstream: task.waitForDownstream, downstream, ignoreFirst: task.ignoreFirstDependsOnPast },
+    ];
+  });
+}
