@@ -128,6 +128,8 @@ export type RunnerCalls = {
     result: { runId: string; created: boolean };
   };
   getDagRunState: { params: { dagId: string; runId: string }; result: { state: DagRunState } | null };
+  /** When the schedule makes the run after this one due; `runAfter` null = never. Null = there is no such run. */
+  getNextRunAfter: { params: { dagId: string; runId: string }; result: { runAfter: string | null } | null };
   /** States of task instances in the runs picked by run ids or logical dates. */
   getTaskStates: {
     params: {

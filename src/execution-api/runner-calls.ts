@@ -12,6 +12,7 @@ import {
   type RunnerMethod,
   runIdSchema,
 } from "../contracts/index.ts";
+import { nextRunAfter } from "../scheduler/commands/index.ts";
 import {
   deleteVariable,
   findConnection,
@@ -111,6 +112,14 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
     async answer({ resources }, { dagId, runId }) {
       const run = await findRun(resources.store, dagId, runId);
       return run && { state: run.state };
+    },
+  },
+  getNextRunAfter: {
+    params: z.object({ dagId: idSchema, runId: runIdSchema }),
+    async answer({ resources }, { dagId, runId }) {
+      const now = new Date(resources.clock.now());
+      const next = await nextRunAfter(resources.store, resources.dags, dagId, runId, now);
+      return next && { runAfter: next.runAfter?.toISOString() ?? null };
     },
   },
   getTaskStates: {

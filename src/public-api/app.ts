@@ -12,6 +12,7 @@ import { connectionRoutes } from "./rest/connections/routes.ts";
 import { dagRunRoutes } from "./rest/dag-runs/routes.ts";
 import { dagVersionRoutes } from "./rest/dag-versions/routes.ts";
 import { dagRoutes } from "./rest/dags/routes.ts";
+import { dagWarningRoutes } from "./rest/dag-warnings/routes.ts";
 import { eventLogRoutes } from "./rest/event-logs/routes.ts";
 import { importErrorRoutes } from "./rest/import-errors/routes.ts";
 import { jobRoutes } from "./rest/jobs/routes.ts";
@@ -33,6 +34,7 @@ const RESOURCES = [
   dagRoutes,
   taskRoutes,
   dagVersionRoutes,
+  dagWarningRoutes,
   dagRunRoutes,
   backfillRoutes,
   clearRoutes,

@@ -100,6 +100,8 @@ export type DagsAccess = {
   trigger(request: TriggerDagRunRequest): Promise<{ runId: string; created: boolean }>;
   /** Null when there is no such run. */
   runState(dagId: string, runId: string): Promise<DagRunState | null>;
+  /** When the schedule makes the run after this one due; null when there will be none, or no such run. */
+  nextRunAfter(dagId: string, runId: string): Promise<Date | null>;
   taskStates(request: RunnerCalls["getTaskStates"]["params"]): Promise<RunnerCalls["getTaskStates"]["result"]>;
 };
 

@@ -37,6 +37,7 @@ it('"baram/operators" exports exactly the general operators', () => {
     "EmptyOperator",
     "ExternalTaskSensor",
     "FileSensor",
+    "LatestOnlyOperator",
     "ShortCircuitOperator",
     "TimeDeltaSensor",
     "TimeSensor",

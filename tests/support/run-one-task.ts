@@ -56,6 +56,7 @@ export function fakeCaller(platform: Platform = {}) {
     deleteVariable: () => null,
     triggerDagRun: ({ runId }) => ({ runId: runId ?? "manual__2", created: true }),
     getDagRunState: () => ({ state: "success" }),
+    getNextRunAfter: () => ({ runAfter: null }),
     getTaskStates: () => ({ dagExists: true, missingTaskIds: [], runs: [] }),
     putRenderedFields: () => null,
     ...platform.handlers,

@@ -64,6 +64,8 @@ export function createDebugMemory(run: { dagId: string; runId: string }, read: R
       if (triggered.has(nameOf(params.dagId, params.runId))) return { state: "success" satisfies DagRunState };
       return read("getDagRunState", params);
     },
+    // A test's run stands in no schedule: it is the latest.
+    getNextRunAfter: async () => null,
     getTaskStates: (params) => read("getTaskStates", params),
     putRenderedFields: async () => null,
   });

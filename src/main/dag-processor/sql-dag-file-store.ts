@@ -19,6 +19,7 @@ import {
   type Store,
   saveDag,
   saveDagFile,
+  saveDagPools,
   saveImportError,
   saveModule,
   savePlan,
@@ -92,6 +93,7 @@ export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDa
             scheduleHash,
             isPaused,
           });
+          await saveDagPools(tx, dag);
           await saveVersion(tx, { dag, dagHash: hash, moduleHash: save.module.hash });
           const now = new Date(clock.now());
           if (plan) await replacePlan(tx, dag, plan, now);

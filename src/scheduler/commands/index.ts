@@ -10,4 +10,5 @@ export { endTries, type TryOutcome } from "./end-tries.ts";
 export { logPathOf } from "./log-path.ts";
 export { type MarkRequest, markInstances } from "./mark-instances.ts";
 export { markRun } from "./mark-run.ts";
+export { nextRunAfter } from "./next-run-after.ts";
 export type { RunPick } from "./pick-runs.ts";

@@ -84,6 +84,10 @@ function createDagsAccess(caller: RunnerCaller): TaskContext["dags"] {
     async runState(dagId, runId) {
       return (await caller.call("getDagRunState", { dagId, runId }))?.state ?? null;
     },
+    async nextRunAfter(dagId, runId) {
+      const runAfter = (await caller.call("getNextRunAfter", { dagId, runId }))?.runAfter ?? null;
+      return runAfter === null ? null : new Date(runAfter);
+    },
     taskStates: (request) => caller.call("getTaskStates", request),
   };
 }

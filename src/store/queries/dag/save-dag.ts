@@ -55,6 +55,24 @@ export async function saveDag(tx: Db, saved: SavedDag): Promise<DagBefore> {
   return rows[0] ?? { oldScheduleHash: null, wasStale: null, oldTimetableType: null };
 }
 
+/** $1 DAG, $2 pools, $3 the most slots that one task asks of each. Only what changed is written. */
+const pools = {
+  name: "save-dag-pools",
+  text: `
+with named as (select * from unnest($2::text[], $3::int[]) as n(pool, pool_slots)),
+gone as (delete from dag_pool where dag_id = $1 and pool not in (select pool from named))
+insert into dag_pool (dag_id, pool, pool_slots) select $1, pool, pool_slots from named
+on conflict (dag_id, pool) do update set pool_slots = excluded.pool_slots, updated_at = now()
+  where dag_pool.pool_slots <> excluded.pool_slots`,
+};
+
+/** Keeps which pools the DAG names, for its warnings. Call after saveDag. */
+export async function saveDagPools(tx: Db, dag: SerializedDag): Promise<void> {
+  const most = new Map<string, number>();
+  for (const { pool, poolSlots } of dag.tasks) most.set(pool, Math.max(poolSlots, most.get(pool) ?? 0));
+  await tx.query(pools, [dag.dagId, [...most.keys()], [...most.values()]]);
+}
+
 const version = `
 with current as (select v.* from dag d join dag_version v on v.id = d.current_version_id where d.dag_id = $1),
 made as (
