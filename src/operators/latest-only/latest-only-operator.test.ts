@@ -18,11 +18,14 @@ const run = (runType: "scheduled" | "backfill" | "manual", runAfter: string | nu
     handlers: { getNextRunAfter: () => ({ runAfter }) },
   });
 
-it.each(["scheduled", "backfill"] as const)("skips what follows directly in a %s run that the schedule left behind", async (type) => {
-  const { outcome } = await run(type, "2024-01-31T00:00:01Z");
-  expect(outcome).toMatchObject({ state: "success", skipTasks: ["a", "b"] });
-  expect(outcome).toMatchObject({ xcoms: expect.arrayContaining([{ key: "skipmixin_key", value: { followed: [] } }]) });
-});
+it.each(["scheduled", "backfill"] as const)(
+  "skips what follows directly in a %s run that the schedule left behind",
+  async (type) => {
+    const { outcome } = await run(type, "2024-01-31T00:00:01Z");
+    expect(outcome).toMatchObject({ state: "success", skipTasks: ["a", "b"] });
+    expect(outcome).toMatchObject({ xcoms: expect.arrayContaining([{ key: "skipmixin_key", value: { followed: [] } }]) });
+  },
+);
 
 it.each(["2024-01-31T00:00:02Z", "2024-02-01T00:00:00Z", null])("goes on while the next run is due at %s", async (runAfter) => {
   expect((await run("scheduled", runAfter)).outcome).toMatchObject({ state: "success", skipTasks: [] });

@@ -1,7 +1,18 @@
 import type { TaskInstanceState } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { type ClearDirections, tasksToClear } from "../../serialized/index.ts";
-import { clearInstances, type Db, pickInstances, restartRun, type Store, setInstanceNotes } from "../../store/index.ts";
+import {
+  clearInstances,
+  type Db,
+  findDag,
+  type NamedIndex,
+  pickInstances,
+  repinRun,
+  restartRun,
+  type Store,
+  setInstanceNotes,
+} from "../../store/index.ts";
+import { newInstances } from "./create-dag-run.ts";
 import type { DagCache } from "./dag-cache.ts";
 import { lockPickedRuns, type RunPick } from "./pick-runs.ts";
 
@@ -10,6 +21,8 @@ export type ClearRequest = {
   runs: RunPick;
   /** null = every task. */
   taskIds: readonly string[] | null;
+  /** Of tasks named here only these map indexes; all of what comes along by `directions`. */
+  only?: readonly NamedIndex[];
   directions: ClearDirections;
   states: readonly TaskInstanceState[] | null;
   /** false: leave runs that have ended as they are. */
@@ -17,6 +30,8 @@ export type ClearRequest = {
   /** Refuse with `task_running` if any of them is queued or running. */
   preventRunning: boolean;
   dryRun: boolean;
+  /** Put the runs on the DAG's current version; its tasks decide what belongs together then. Names the default executor. */
+  onLatestVersion?: { defaultExecutor: string } | null;
   /** Left alone if undefined. */
   note?: string | null;
 };
@@ -30,9 +45,10 @@ export type Touched = { dagRunId: number; taskId: string; mapIndex: number };
 export async function clearRuns(store: Store, cache: DagCache, request: ClearRequest): Promise<Touched[]> {
   return store.transaction(async (tx) => {
     const touched: Touched[] = [];
+    const latest = request.onLatestVersion ? ((await findDag(tx, request.dagId))?.versionId ?? null) : null;
     for (const run of await lockPickedRuns(tx, request.dagId, request.runs)) {
-      const taskIds = await tasksOf(tx, cache, run.versionId, request);
-      const picked = await pickInstances(tx, [run.id], taskIds, request.states);
+      const taskIds = await tasksOf(tx, cache, latest ?? run.versionId, request);
+      const picked = await pickInstances(tx, [run.id], taskIds, request.states, request.only);
       const running = picked.find((one) => one.state === "running" || one.state === "queued" || one.state === "restarting");
       if (request.preventRunning && running) {
         throw new BaramError(
@@ -44,7 +60,11 @@ export async function clearRuns(store: Store, cache: DagCache, request: ClearReq
       touched.push(...picked.map(({ dagRunId, taskId, mapIndex }) => ({ dagRunId, taskId, mapIndex })));
       if (request.dryRun || picked.length === 0) continue;
       const cleared = [...new Set(picked.map((one) => one.taskId))];
-      await clearInstances(tx, run.id, taskIds, request.states);
+      await clearInstances(tx, run.id, taskIds, request.states, request.only);
+      if (request.onLatestVersion && latest !== null && latest !== run.versionId) {
+        const { graph } = await cache.get(tx, latest);
+        await repinRun(tx, run.id, latest, newInstances(graph.dag, request.onLatestVersion.defaultExecutor));
+      }
       if (request.note !== undefined) await setInstanceNotes(tx, run.id, { taskIds: cleared, mapIndex: null }, request.note);
       const hasEnded = run.state === "success" || run.state === "failed";
       await restartRun(tx, run.id, hasEnded && request.resetRuns);

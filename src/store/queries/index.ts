@@ -34,6 +34,7 @@ export * from "./dag-run/lifeless-runs.ts";
 export * from "./dag-run/list-runs.ts";
 export * from "./dag-run/previous-run.ts";
 export * from "./dag-run/record-evaluations.ts";
+export * from "./dag-run/repin-run.ts";
 export * from "./dag-run/run-progress.ts";
 export * from "./dag-run/start-queued-runs.ts";
 export * from "./dag-run/task-states.ts";

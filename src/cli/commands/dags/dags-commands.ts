@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Terminal } from "../../terminal.ts";
 import { exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
+import type { ClearOptions } from "../tasks/clear.ts";
 import type { ListOptions } from "./list.ts";
 import type { ListRunsOptions } from "./list-runs.ts";
 import type { TestOptions } from "./test-dag.ts";
@@ -113,6 +114,25 @@ function addChanging(dags: Command, terminal: Terminal): void {
         (await import("./pause.ts")).setPausedOf(terminal, dagIds, verb === "pause", options),
       );
   }
+  dags
+    .command("clear")
+    .description("clear whole runs of a DAG so that they run again")
+    .argument("<dag-id>")
+    .option("-s, --start-date <iso>", "only runs with this logical date or a later one")
+    .option("-e, --end-date <iso>", "only runs with this logical date or an earlier one")
+    .option("--run-id <id>", "only this run")
+    .option("--past", "with --run-id: also the runs with an earlier logical date", false)
+    .option("--future", "with --run-id: also the runs with a later logical date", false)
+    .option("-f, --only-failed", "only failed task instances", false)
+    .option("-r, --only-running", "only running task instances", false)
+    .option("--run-on-latest-version", "run them with the DAG's current version", false)
+    .option("--dry-run", "only list what would be cleared", false)
+    .option("-y, --yes", "do not ask", false)
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("dags clear hello --only-failed --yes"))
+    .action(async (dagId: string, options: Omit<ClearOptions, "upstream" | "downstream">) =>
+      (await import("../tasks/clear.ts")).clearTasks(terminal, dagId, { ...options, upstream: false, downstream: false }),
+    );
   dags
     .command("reserialize")
     .description("read every DAG file anew, changed or not")

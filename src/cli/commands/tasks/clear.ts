@@ -17,6 +17,9 @@ export type ClearOptions = OutputOptions & {
   onlyRunning: boolean;
   upstream: boolean;
   downstream: boolean;
+  past: boolean;
+  future: boolean;
+  runOnLatestVersion: boolean;
   dryRun: boolean;
   yes: boolean;
 };
@@ -36,6 +39,9 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
       states: statesOf(options),
       resetRuns: true,
       preventRunning: false,
+      onLatestVersion: options.runOnLatestVersion
+        ? { defaultExecutor: session.config.core.executor.split(",")[0]?.trim() ?? "" }
+        : null,
     };
     const cache = createDagCache();
     const concerned = await clearRuns(store, cache, { ...request, dryRun: true });
@@ -55,14 +61,16 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
   });
 }
 
-function pickRuns({ config }: Session, { runId, startDate, endDate }: ClearOptions): RunPick {
+function pickRuns({ config }: Session, { runId, startDate, endDate, past, future }: ClearOptions): RunPick {
+  if ((past || future) && runId === undefined)
+    throw usageError("--past and --future mean the runs before and after one: give --run-id.");
   if (runId === undefined) {
     const from = startDate === undefined ? null : requireInstant(startDate, "--start-date", config);
     const to = endDate === undefined ? null : requireInstant(endDate, "--end-date", config);
     return { kind: "range", from, to };
   }
   if (startDate !== undefined || endDate !== undefined) throw usageError("--run-id and dates exclude each other: give one.");
-  return { kind: "one", runId, past: false, future: false };
+  return { kind: "one", runId, past, future };
 }
 
 /** Ids as they are first: `load` means the task "load" and not "unload" too. */

@@ -71,7 +71,7 @@ export const clearRunBody = z
     dry_run: z.boolean().default(true),
     only_failed: z.boolean().default(false),
     only_new: z.literal(false).default(false),
-    run_on_latest_version: z.literal(false).nullable().optional(),
+    run_on_latest_version: z.boolean().nullable().optional(),
     note: note.optional(),
   })
   .openapi("DAGRunClearBody");

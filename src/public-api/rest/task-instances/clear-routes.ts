@@ -32,7 +32,7 @@ const clearBody = z
     include_future: z.boolean().default(false),
     reset_dag_runs: z.boolean().default(true),
     prevent_running_task: z.boolean().default(false),
-    run_on_latest_version: z.literal(false).nullable().optional(),
+    run_on_latest_version: z.boolean().nullable().optional(),
     note: note.optional(),
   })
   .refine((body) => !(body.only_failed && body.only_running), {
@@ -53,7 +53,7 @@ type ClearBody = z.infer<typeof clearBody>;
 const FAILED: readonly TaskInstanceState[] = ["failed", "upstream_failed"];
 
 export function clearRoutes(api: Api): void {
-  const { store, dags } = api.resources;
+  const { store, dags, defaultExecutor } = api.resources;
   const answer = async (touched: readonly Touched[]) => {
     const rows = await findInstances(store, touched);
     return { task_instances: await toInstances(store, api.facts, rows), total_entries: rows.length };
@@ -76,14 +76,14 @@ export function clearRoutes(api: Api): void {
       const touched = await clearRuns(store, dags, {
         dagId: params.dag_id,
         runs: pickOf(body),
-        // No task is mapped yet: a map index can only be the one there is, or none.
-        taskIds:
-          body.task_ids?.flatMap((chosen) => (typeof chosen === "string" ? chosen : chosen[1] < 0 ? chosen[0] : [])) ?? null,
+        taskIds: body.task_ids?.map((chosen) => (typeof chosen === "string" ? chosen : chosen[0])) ?? null,
+        only: indexesOf(body.task_ids ?? []),
         directions: { upstream: body.include_upstream, downstream: body.include_downstream },
         states: body.only_failed ? FAILED : body.only_running ? ["running"] : null,
         resetRuns: body.reset_dag_runs,
         preventRunning: body.prevent_running_task,
         dryRun: body.dry_run,
+        onLatestVersion: body.run_on_latest_version ? { defaultExecutor } : null,
         note: body.note,
       });
       audit.skip = body.dry_run;
@@ -117,6 +117,7 @@ export function clearRoutes(api: Api): void {
         resetRuns: true,
         preventRunning: false,
         dryRun: body.dry_run,
+        onLatestVersion: body.run_on_latest_version ? { defaultExecutor } : null,
       });
       audit.skip = body.dry_run;
       if (body.dry_run) return answer(touched);
@@ -125,6 +126,12 @@ export function clearRoutes(api: Api): void {
       return toDagRun(await mustFindRun(store, dagId, runId));
     },
   );
+}
+
+/** A task named whole as well is meant whole. */
+function indexesOf(chosen: readonly z.infer<typeof chosenTask>[]) {
+  const whole = new Set(chosen.filter((one) => typeof one === "string"));
+  return chosen.flatMap((one) => (typeof one === "string" || whole.has(one[0]) ? [] : { taskId: one[0], mapIndex: one[1] }));
 }
 
 function pickOf(body: ClearBody): RunPick {

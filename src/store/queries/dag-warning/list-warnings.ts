@@ -25,7 +25,12 @@ const from = sql`(
    group by d.dag_id, s.pool is null
 ) w`;
 const columns = sql`w.dag_id as "dagId", w.display_name as "dagDisplayName", w.warning_type as "warningType", w.message, w."timestamp"`;
-const orderable = { dag_id: sql`w.dag_id`, warning_type: sql`w.warning_type`, message: sql`w.message`, timestamp: sql`w."timestamp"` };
+const orderable = {
+  dag_id: sql`w.dag_id`,
+  warning_type: sql`w.warning_type`,
+  message: sql`w.message`,
+  timestamp: sql`w."timestamp"`,
+};
 export type DagWarningOrderKey = keyof typeof orderable;
 export const DAG_WARNING_ORDER_KEYS = Object.keys(orderable) as DagWarningOrderKey[];
 

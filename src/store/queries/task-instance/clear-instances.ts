@@ -4,7 +4,8 @@ import type { Db } from "../../store.ts";
 export type ClearedInstance = { taskId: string; mapIndex: number; previousState: TaskInstanceState | null };
 
 /**
- * $1 dag run, $2 task ids (null = all), $3 only these states (null = any). Back to no state under a new id, with the
+ * $1 dag run, $2 task ids (null = all), $3 only these states (null = any), $4..$5 task ids and map indexes: of these tasks
+ * only these indexes. Back to no state under a new id, with the
  * retries of a fresh start on top of the tries used; the ended try goes to the history. What still runs is fenced off by
  * the new id and stops at its next heartbeat.
  */
@@ -14,6 +15,7 @@ const statement = {
 with old as materialized (
   select * from task_instance
    where dag_run_id = $1 and ($2::text[] is null or task_id = any($2)) and ($3::text[] is null or state = any($3))
+     and (task_id <> all($4::text[]) or (task_id, map_index) in (select * from unnest($4::text[], $5::int[])))
    order by id for update
 ), archived as (
   insert into task_instance_history (id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, reason, operator, pool,
@@ -36,14 +38,19 @@ select c.task_id as "taskId", c.map_index as "mapIndex", o.state as "previousSta
   from cleared c join old o on o.task_id = c.task_id and o.map_index = c.map_index order by c.task_id, c.map_index`,
 };
 
+/** Of a task that is named here, only the named instances are meant. */
+export type NamedIndex = { taskId: string; mapIndex: number };
+
 /** Call under the run's lock, and restart the run after. */
 export async function clearInstances(
   tx: Db,
   dagRunId: number,
   taskIds: readonly string[] | null,
   states: readonly TaskInstanceState[] | null,
+  only: readonly NamedIndex[] = [],
 ): Promise<ClearedInstance[]> {
-  return (await tx.query<ClearedInstance>(statement, [dagRunId, taskIds, states])).rows;
+  const named = [only.map((one) => one.taskId), only.map((one) => one.mapIndex)];
+  return (await tx.query<ClearedInstance>(statement, [dagRunId, taskIds, states, ...named])).rows;
 }
 
 const restart = {

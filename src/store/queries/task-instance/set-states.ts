@@ -1,5 +1,6 @@
 import type { TaskInstanceState } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
+import type { NamedIndex } from "./clear-instances.ts";
 
 export type MarkedState = Extract<TaskInstanceState, "success" | "failed" | "skipped">;
 export type MarkedInstance = { taskId: string; mapIndex: number; previousState: TaskInstanceState | null };
@@ -71,12 +72,14 @@ export async function pickInstances(
   dagRunIds: readonly number[],
   taskIds: readonly string[] | null,
   states: readonly TaskInstanceState[] | null,
+  only: readonly NamedIndex[] = [],
 ): Promise<{ dagRunId: number; taskId: string; mapIndex: number; state: TaskInstanceState | null }[]> {
   const { rows } = await db.query<{ dagRunId: number; taskId: string; mapIndex: number; state: TaskInstanceState | null }>(
     `select dag_run_id as "dagRunId", task_id as "taskId", map_index as "mapIndex", state from task_instance
       where dag_run_id = any($1::bigint[]) and ($2::text[] is null or task_id = any($2)) and ($3::text[] is null or state = any($3))
+        and (task_id <> all($4::text[]) or (task_id, map_index) in (select * from unnest($4::text[], $5::int[])))
       order by dag_run_id, task_id, map_index`,
-    [dagRunIds, taskIds, states],
+    [dagRunIds, taskIds, states, only.map((one) => one.taskId), only.map((one) => one.mapIndex)],
   );
   return rows;
 }
