@@ -86,6 +86,86 @@ test("waitForDownstream: a task also waits for what directly follows it in the r
   expect(await statesOf(database.store, second)).toEqual({ a: "queued", b: null });
 });
 
+test("the first run of a DAG waits for nobody, whatever ignoreFirstDependsOnPast says", async () => {
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    tasks: [{ taskId: "a", dependsOnPast: true, ignoreFirstDependsOnPast: false }],
+  });
+  const rig = await createRig(database, { work: () => null });
+  const first = await trigger(database.store, "d", DAY_1);
+  await rig.drain();
+  expect(await statesOf(database.store, first)).toEqual({ a: "queued" });
+});
+
+test("a task that is new to the DAG starts at once only if ignoreFirstDependsOnPast lets it; one that was gone waits", async () => {
+  const dag = (tasks: object[]) => saveDagFixture(database.store, { dagId: "d", tasks });
+  const rig = await createRig(database, { work: () => null });
+  await dag([{ taskId: "was" }]);
+  const first = await trigger(database.store, "d", DAY_1);
+  await dag([{ taskId: "stays" }]);
+  const second = await trigger(database.store, "d", DAY_2);
+  await rig.drain();
+  await end(first, "was");
+  await end(second, "stays");
+  await dag([
+    { taskId: "new", dependsOnPast: true },
+    { taskId: "strict", dependsOnPast: true, ignoreFirstDependsOnPast: false },
+    { taskId: "was", dependsOnPast: true },
+    { taskId: "stays", dependsOnPast: true, waitForDownstream: true },
+    { taskId: "later", upstream: ["stays"] },
+  ]);
+  const third = await trigger(database.store, "d", DAY_3);
+  await rig.drain();
+  expect(await statesOf(database.store, third)).toEqual({
+    new: "queued",
+    strict: null,
+    was: null,
+    // What follows it now did not yet then, and holds nobody up.
+    stays: "queued",
+    later: null,
+  });
+});
+
+test("a DAG that catches up does not depend on runs by hand, another does", async () => {
+  for (const [dagId, catchup] of [
+    ["catching", true],
+    ["plain", false],
+  ] as const) {
+    await saveDagFixture(database.store, { dagId, catchup, tasks: [{ taskId: "a", dependsOnPast: true }] });
+    await trigger(database.store, dagId, DAY_1);
+  }
+  const rig = await createRig(database, { work: () => null });
+  const second = [await trigger(database.store, "catching", DAY_2), await trigger(database.store, "plain", DAY_2)];
+  await rig.drain();
+  const { rows } = await database.store.query(
+    "select dag_id as dag, state from task_instance where run_id = any($1) order by 1",
+    [second],
+  );
+  expect(rows).toEqual([
+    { dag: "catching", state: "queued" },
+    { dag: "plain", state: null },
+  ]);
+});
+
+test("waitForPastDependsBeforeSkipping: a task that would be skipped waits for the run before as well", async () => {
+  const task = (taskId: string, wait: boolean) => ({
+    taskId,
+    upstream: ["first"],
+    dependsOnPast: true,
+    waitForPastDependsBeforeSkipping: wait,
+  });
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "first" }, task("waits", true), task("hastes", false)] });
+  const rig = await createRig(database, { work: () => null });
+  const [one, two] = [await trigger(database.store, "d", DAY_1), await trigger(database.store, "d", DAY_2)];
+  await rig.drain();
+  await end(two, "first", SKIP);
+  await rig.drain();
+  expect(await statesOf(database.store, two)).toEqual({ first: "skipped", waits: null, hastes: "skipped" });
+  await end(one, "first", SKIP);
+  await rig.drain();
+  expect(await statesOf(database.store, two)).toEqual({ first: "skipped", waits: "skipped", hastes: "skipped" });
+});
+
 const SKIP: Outcome = { state: "skipped", reason: "on purpose", xcoms: [] };
 const OUTCOMES: Record<string, Outcome> = { s: SUCCESS, f: FAILURE, k: SKIP };
 type Shape = "ss" | "sf" | "sk" | "ff" | "kk";

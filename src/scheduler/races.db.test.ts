@@ -252,3 +252,42 @@ test("two schedulers that evaluate the same run at once decide each task once", 
   expect(first.executor.handed.length + second.executor.handed.length).toBe(3);
   expect((await findRun(database.store, "d", runId))?.state).toBe("success");
 });
+
+test("a clear and a try's end at the same moment: one of them wins whole", async () => {
+  await saveDagFixture(database.store, { dagId: "one", tasks: [{ taskId: "t" }] });
+  for (let round = 0; round < 10; round++) {
+    const rig = await createRig(database, { work: () => null });
+    const runId = await trigger(database.store, "one");
+    await rig.drain();
+    const id = rig.executor.handed[0]?.ti.id ?? "";
+    const outcome = { state: "success" as const, skipTasks: [], xcoms: [{ key: "k", value: round }] };
+    const guard = { leaving: ["queued"] as const, silentForSec: null };
+    const [ended, cleared] = await Promise.all([
+      endTries(database.store, createDagCache(), [{ id, outcome }], guard),
+      clearRun(database.store, "one", runId),
+    ]);
+    expect(cleared).toMatchObject([{ taskId: "t", previousState: ended.length === 1 ? "success" : "queued" }]);
+    const { rows } = await database.store.query<{ id: string; state: string | null; pushed: number }>(
+      `select ti.id, ti.state, (select count(*)::int from xcom x where x.dag_run_id = ti.dag_run_id) as pushed
+         from task_instance ti where ti.run_id = $1`,
+      [runId],
+    );
+    // Cleared last in either order: what the old try pushed stays until the new one starts, or was never there.
+    expect(rows).toMatchObject([{ state: null, pushed: ended.length }]);
+    expect(rows[0]?.id).not.toBe(id);
+  }
+});
+
+test("two clears of a run at once clear each task once, and the run goes through once", async () => {
+  await saveDagFixture(database.store, { dagId: "one", tasks: [{ taskId: "t" }] });
+  const rig = await createRig(database, { startsFirst: true });
+  const runId = await trigger(database.store, "one");
+  await rig.drain();
+  const cleared = await Promise.all([1, 2, 3].map(() => clearRun(database.store, "one", runId)));
+  expect(cleared.map(([one]) => one?.previousState)).toEqual(expect.arrayContaining(["success", null, null]));
+  await rig.drain();
+  expect(await runState(database.store, "one", runId)).toBe("success");
+  expect(rig.executor.handed).toHaveLength(2);
+  const { rows } = await database.store.query("select try_number as n from task_instance_history where run_id = $1", [runId]);
+  expect(rows).toEqual([{ n: 1 }]);
+});

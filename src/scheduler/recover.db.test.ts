@@ -144,6 +144,43 @@ test("a try that nobody starts is taken back twice under a new id, then fails; i
   expect(await runState(database.store, "d", runId)).toBe("failed");
 });
 
+test("of three schedulers that find a stuck try at once, one takes it back each time, and one gives it up, with one callback", async () => {
+  const rigs = [await createRig(database, idle), await createRig(database, idle), await createRig(database, idle)];
+  const [first] = rigs;
+  if (!first) throw new Error("no rig");
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t", callbacks }] });
+  const runId = await trigger(database.store, "d");
+  const ids: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    await first.drain();
+    ids.push((await tryOf("t")).id);
+    await database.store.query("update task_instance set queued_dttm = now() - interval '1 hour'");
+    await Promise.all(rigs.map((rig) => requeueStuckTries(rig.resources, rig.options)));
+    expect(await tryOf("t")).toMatchObject({ state: round < 2 ? "scheduled" : "failed", n: 1 });
+    expect(await count(`task_instance where queue_attempts = ${Math.min(round + 1, 2)}`), "counted once").toBe(1);
+  }
+  expect(new Set(ids).size).toBe(3);
+  expect(await count("callback_request")).toBe(1);
+  expect(await count("log where event = 'stuck in queued'")).toBe(1);
+  await first.drain();
+  expect(await runState(database.store, "d", runId)).toBe("failed");
+});
+
+test("the log of a try that lost its worker says so, once; a log that cannot be written loses nothing", async () => {
+  const lines: string[] = [];
+  const noteInTryLog = async (path: string, message: string) => void lines.push(`${path}: ${message}`);
+  const rigs = [await createRig(database, { ...idle, noteInTryLog }), await createRig(database, { ...idle, noteInTryLog })];
+  const [rig] = rigs;
+  if (!rig) throw new Error("no rig");
+  const runId = await running(rig);
+  await silence();
+  await Promise.all(rigs.map((one) => failSilentTries(one.resources, one.options)));
+  expect(lines).toEqual([
+    expect.stringMatching(/^dag_id=d\/run_id=.*\/task_id=t\/attempt=1.log: the scheduler ended this try: no heartbeat for \d+ s/),
+  ]);
+  expect(await statesOf(database.store, runId)).toEqual({ t: "failed" });
+});
+
 test("running tries of a dead scheduler go on under the heir; queued ones start anew under a new id", async () => {
   const dead = await createRig(database, idle);
   const heir = await createRig(database, idle);

@@ -190,6 +190,25 @@ describe("tasksToClear", () => {
     });
     expect(tasksToClear(withSetup, ["work"], { upstream: false, downstream: false })).toEqual(["make", "work", "drop"]);
   });
+  test("brings setups at any distance, those of descendants too, and no setup whose teardown is past", () => {
+    // make → early → work → late, drop after work; make2 → late → drop2
+    const dag = dagOf({
+      make: { isSetup: true },
+      early: ["make"],
+      work: ["early"],
+      drop: { upstream: ["make", "work"], isTeardown: true },
+      make2: { isSetup: true },
+      late: ["work", "make2"],
+      drop2: { upstream: ["make2", "late"], isTeardown: true },
+    });
+    const clear = (taskId: string, upstream = false, downstream = false) => tasksToClear(dag, [taskId], { upstream, downstream });
+    expect(clear("work")).toEqual(["make", "work", "drop"]);
+    expect(clear("work", false, true)).toEqual(["make", "work", "drop", "make2", "late", "drop2"]);
+    expect(clear("late")).toEqual(["make2", "late", "drop2"]);
+    expect(clear("late", true)).toEqual(["make", "early", "work", "drop", "make2", "late", "drop2"]);
+    expect(clear("make")).toEqual(["make", "drop"]);
+    expect(clear("drop")).toEqual(["drop"]);
+  });
   test("50,000 in a chain: no recursion", () => {
     expect(tasksToClear(dagOf(chainOf(50_000)), ["t0"], { upstream: false, downstream: true })).toHaveLength(50_000);
   });

@@ -1,4 +1,5 @@
 import type { SerializedDag, TaskInstanceState } from "../../../contracts/index.ts";
+import { executorNames } from "../../../main/executors.ts";
 import { clearRuns, createDagCache, type RunPick } from "../../../scheduler/commands/index.ts";
 import { findInstances } from "../../../store/index.ts";
 import { notFound, usageError } from "../../errors.ts";
@@ -39,9 +40,7 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
       states: statesOf(options),
       resetRuns: true,
       preventRunning: false,
-      onLatestVersion: options.runOnLatestVersion
-        ? { defaultExecutor: session.config.core.executor.split(",")[0]?.trim() ?? "" }
-        : null,
+      onLatestVersion: options.runOnLatestVersion ? { defaultExecutor: executorNames(session.config)[0] ?? "" } : null,
     };
     const cache = createDagCache();
     const concerned = await clearRuns(store, cache, { ...request, dryRun: true });
