@@ -196,6 +196,10 @@ describe("runs", () => {
     expect(await cli.fails(2, "tasks", "clear", "hello", "-t", "(", "--yes")).toContain("not a regular expression");
     expect(await cli.fails(3, "tasks", "clear", "hello", "--run-id", "r9", "--yes")).toContain('"r9"');
     expect(await cli.fails(2, "tasks", "clear", "hello", "--run-id", "r1", "-s", "2026-01-01", "--yes")).toContain("--run-id");
+    expect(await cli.fails(2, "dags", "clear", "hello", "--past", "--yes")).toContain("give --run-id");
+    const whole = await cli.json<{ task_id: string }[]>("dags", "clear", "hello", "--run-id", "r1", "--past", "--yes");
+    expect(whole.map((row) => row.task_id)).toEqual(expect.arrayContaining(["load", "say"]));
+    expect(await states()).toEqual([null, null, null]);
   });
 
   it("keep their pool and their DAG from being deleted while they need them", async () => {

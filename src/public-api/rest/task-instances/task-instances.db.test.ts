@@ -196,3 +196,53 @@ test("a note alone changes no state; nothing at all is 400; other states are 422
   expect((await api.ask("PATCH", `${base()}/a`, { body: {} })).status).toBe(400);
   expect((await api.ask("PATCH", `${base()}/a`, { body: { new_state: "running" } })).status).toBe(422);
 });
+
+test("a clear takes a map index where one is named, and the whole task where it is named whole", async () => {
+  await sql(
+    `insert into task_instance select (jsonb_populate_record(t, '{"map_index": 4}'::jsonb || jsonb_build_object('id', gen_random_uuid()))).*
+       from task_instance t where run_id = $1 and task_id = 'b'`,
+    [`r${run}`],
+  );
+  const picked = async (task_ids: unknown[]) =>
+    (await clear({ dag_run_id: `r${run}`, task_ids, only_failed: false })).json.task_instances.map(
+      (ti: { task_id: string; map_index: number }) => [ti.task_id, ti.map_index],
+    );
+  expect(await picked([["b", 4]])).toEqual([["b", 4]]);
+  expect(await picked([["b", 4], "a"])).toEqual(
+    expect.arrayContaining([
+      ["a", -1],
+      ["b", 4],
+    ]),
+  );
+  expect(await picked([["b", 4], "b"])).toHaveLength(2);
+  expect(await picked([["b", 9]])).toEqual([]);
+  await sql("delete from task_instance where run_id = $1 and map_index = 4", [`r${run}`]);
+});
+
+test("a clear onto the latest version pins the run to it: settings follow, what is new is made, what is gone is removed", async () => {
+  const versionId = await saveDagFixture(database.store, {
+    dagId: "d",
+    tasks: [{ taskId: "a" }, { taskId: "b", upstream: ["a"], retries: 3, pool: "other" }, { taskId: "fresh", upstream: ["b"] }],
+  });
+  await sql("update task_instance set state = null where run_id = $1 and task_id = 'c'", [`r${run}`]);
+  const cleared = await clear({
+    dry_run: false,
+    dag_run_id: `r${run}`,
+    task_ids: ["b"],
+    only_failed: false,
+    run_on_latest_version: true,
+  });
+  expect(named(cleared.json)).toEqual(["b"]);
+  expect(await states()).toEqual({ a: "success", b: null, c: "removed", fresh: null });
+  const { rows } = await sql(
+    `select ti.task_id as task, ti.dag_version_id = $2 as moved, r.created_dag_version_id = $2 as pinned, ti.max_tries as tries, ti.pool
+       from task_instance ti join dag_run r on r.id = ti.dag_run_id where ti.run_id = $1 order by ti.task_id`,
+    [`r${run}`, versionId],
+  );
+  expect(rows).toEqual([
+    { task: "a", moved: false, pinned: true, tries: 0, pool: "default_pool" },
+    { task: "b", moved: true, pinned: true, tries: 4, pool: "other" },
+    { task: "c", moved: false, pinned: true, tries: 0, pool: "default_pool" },
+    { task: "fresh", moved: true, pinned: true, tries: 0, pool: "default_pool" },
+  ]);
+});
