@@ -38,12 +38,6 @@ export const OPTIONS = {
       about: "Task instances that one scheduler keeps queued or running at once.",
     },
     dags_are_paused_at_creation: { kind: "bool", default: true, about: "Whether a DAG seen for the first time starts paused." },
-    max_consecutive_failed_dag_runs_per_dag: {
-      kind: "int",
-      default: 0,
-      min: 0,
-      about: "A DAG that sets no limit of its own is paused after so many failed runs in a row; 0 = never.",
-    },
     default_pool_task_slot_count: {
       kind: "int",
       default: 128,

@@ -137,7 +137,7 @@ test("a DAG at its limit starts a backfill's runs, and one whose backfill is at 
   await create();
   await rig.pass();
   expect(await running()).toEqual([{ type: "manual" }, { type: "backfill" }, { type: "backfill" }]);
-  await markRun(database.store, "d", rig.executor.handed[0]?.ti.runId ?? "", "success");
+  await markRun(database.store, createDagCache(), "d", rig.executor.handed[0]?.ti.runId ?? "", "success");
   for (let at = 0; at < 2; at++) await trigger(database.store, "d");
   await rig.pass();
   expect(await running()).toEqual([{ type: "backfill" }, { type: "backfill" }, { type: "manual" }]);
@@ -153,7 +153,7 @@ test("a paused backfill starts nothing; what runs goes on, and unpaused it goes 
   await changeBackfill(database.store, id, "pause");
   await changeBackfill(database.store, id, "pause");
   for (const [at, runId] of rig.executor.handed.map(({ ti }) => ti.runId).entries())
-    await markRun(database.store, "d", runId, at === 0 ? "success" : "failed");
+    await markRun(database.store, createDagCache(), "d", runId, at === 0 ? "success" : "failed");
   hold = false;
   await rig.drain();
   expect(await statesOf()).toEqual(["success", "failed", "queued", "queued", "queued", "queued"]);
@@ -349,7 +349,7 @@ test("a last run that ends by hand, and one cleared in the moment of completion,
   const id = await create({ toDate: day(1) });
   const rig = await createRig(database, { work: () => null });
   await rig.pass();
-  await markRun(database.store, "d", "backfill__2025-01-02T00:00:00+00:00", "success");
+  await markRun(database.store, createDagCache(), "d", "backfill__2025-01-02T00:00:00+00:00", "success");
   expect(await isCompleted(id)).toBe(false);
   await checkBackfills(rig.resources);
   expect(await isCompleted(id)).toBe(true);

@@ -1,7 +1,6 @@
 import type { Db, LifelessRun } from "../store/index.ts";
 import { failedStreak, insertCallback, lockStreak, logEvent, pauseDag } from "../store/index.ts";
 import type { Graph } from "./core/graph.ts";
-import type { SchedulerOptions } from "./resources.ts";
 
 export type RunEnd = {
   run: Pick<LifelessRun, "id" | "dagId" | "runId" | "versionId" | "endsAs">;
@@ -11,11 +10,7 @@ export type RunEnd = {
 };
 
 /** What is owed when runs end: their DAG's callback, the pause after too many failures, a line in the audit log. */
-export async function noteRunEnds(
-  tx: Db,
-  ends: readonly RunEnd[],
-  options: Pick<SchedulerOptions, "maxConsecutiveFailedDagRuns">,
-): Promise<void> {
+export async function noteRunEnds(tx: Db, ends: readonly RunEnd[]): Promise<void> {
   for (const { run, state, reason, graph } of ends) {
     const { dag } = graph;
     // A run that was ended by hand, and only waited for its teardowns, calls nobody.
@@ -31,7 +26,7 @@ export async function noteRunEnds(
   }
   const limits = new Map<string, number>();
   for (const { run, state, graph } of ends) {
-    const limit = graph.dag.maxConsecutiveFailedDagRuns || options.maxConsecutiveFailedDagRuns;
+    const limit = graph.dag.maxConsecutiveFailedDagRuns;
     if (state === "failed" && limit > 0) limits.set(run.dagId, limit);
   }
   // In the order of their ids: two schedulers that end runs of the same DAGs cannot deadlock.

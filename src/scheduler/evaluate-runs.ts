@@ -91,8 +91,9 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
       for (const evaluation of evaluations) evaluation.rescan = true;
     }
     if (evaluations.length > 0) await recordEvaluations(tx, evaluations, options.fullScanSec);
-    await noteRunEnds(tx, ends, options);
-    const backfillIds = new Set(ends.flatMap(({ run }) => run.backfillId ?? []));
+    await noteRunEnds(tx, ends);
+    const endedIds = new Set(ends.map(({ run }) => run.id));
+    const backfillIds = new Set(claimed.flatMap((run) => (endedIds.has(run.id) ? (run.backfillId ?? []) : [])));
     return { claimed: claimed.length, scheduled: changes.length, ended: ends.length, backfillIds };
   });
   for (const [id, picture] of kept) pictures.set(id, picture);

@@ -42,7 +42,7 @@ export async function reviveLifelessRuns(resources: SchedulerResources, options:
       const attempt = run.attempts + 1;
       logger.warn({ ...where, cause, attempt }, gaveUp ? "a halted run is failed" : "a halted run is put back on its way");
       if (gaveUp) {
-        await failRun(tx, resources, options, run, cause);
+        await failRun(tx, resources, run, cause);
         report.failed++;
         continue;
       }
@@ -76,13 +76,7 @@ async function findCause(tx: Db, { dags }: SchedulerResources, run: LifelessRun)
   }
 }
 
-async function failRun(
-  tx: Db,
-  { dags }: SchedulerResources,
-  options: SchedulerOptions,
-  run: LifelessRun,
-  cause: string,
-): Promise<void> {
+async function failRun(tx: Db, { dags }: SchedulerResources, run: LifelessRun, cause: string): Promise<void> {
   const reason = `Failed by Lazarus after ${run.attempts} attempts to put the run back on its way: ${cause}.`;
   await skipUnfinished(tx, run.id);
   await endRun(tx, run.id, "failed");
@@ -95,5 +89,5 @@ async function failRun(
     extra: { cause, attempts: run.attempts },
   });
   const graph = await readableGraph(dags, tx, run.versionId ?? "");
-  if (graph) await noteRunEnds(tx, [{ run, state: "failed", reason: "lazarus_gave_up", graph }], options);
+  if (graph) await noteRunEnds(tx, [{ run, state: "failed", reason: "lazarus_gave_up", graph }]);
 }

@@ -48,6 +48,4 @@ export type SchedulerOptions = {
   /** How long a run may stand still before Lazarus looks at it, and between two attempts; 0 = never. */
   readonly lazarusSec: number;
   readonly lazarusAttempts: number;
-  /** For DAGs that set no limit of their own; 0 = none. */
-  readonly maxConsecutiveFailedDagRuns: number;
 };

@@ -55,7 +55,6 @@ const DEFAULTS: Omit<SchedulerOptions, "jobId"> = {
   queuedTimeoutCheckSec: 30,
   lazarusSec: 300,
   lazarusAttempts: 3,
-  maxConsecutiveFailedDagRuns: 0,
 };
 
 export async function createRig(database: TestDatabase, given: RigOptions = {}): Promise<Rig> {

@@ -43,7 +43,6 @@ export async function startSchedulerPart(config: Config, store: Store, apiUrl: s
     queuedTimeoutCheckSec: options.task_queued_timeout_check_interval,
     lazarusSec: options.lazarus_interval,
     lazarusAttempts: options.lazarus_max_attempts,
-    maxConsecutiveFailedDagRuns: core.max_consecutive_failed_dag_runs_per_dag,
   });
   scheduler = started;
   return {

@@ -3,7 +3,7 @@ import { orderedCandidates } from "./000002-ordered-candidates.ts";
 import { backfill } from "./000003-backfill.ts";
 import { plannedRuns } from "./000004-planned-runs.ts";
 import { emailRequest } from "./000005-email-request.ts";
-import { runRecovery } from "./000005-run-recovery.ts";
+import { runRecovery } from "./000006-run-recovery.ts";
 
 export type Migration = {
   readonly version: number;

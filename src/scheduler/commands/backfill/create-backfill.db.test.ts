@@ -269,7 +269,7 @@ test("a cancelled backfill's queued runs fail, those that run go on, and nothing
     await expect(changeBackfill(database.store, id, change)).rejects.toMatchObject({ code: "backfill_completed" });
     await expect(changeBackfill(database.store, 999, change)).rejects.toMatchObject({ code: "backfill_not_found" });
   }
-  await markRun(database.store, "d", "backfill__2025-06-02T00:00:00+00:00", "success");
+  await markRun(database.store, createDagCache(), "d", "backfill__2025-06-02T00:00:00+00:00", "success");
 });
 
 test("a run of an active backfill that is deleted is not made again, and a DAG is deleted with its backfills", async () => {

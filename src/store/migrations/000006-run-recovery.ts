@@ -1,6 +1,6 @@
 /** Teardowns that outlive a marked run, Lazarus, and the pools that DAGs name. */
 export const runRecovery = {
-  version: 5,
+  version: 6,
   name: "run-recovery",
   breaking: false,
   sql: `
