@@ -1,7 +1,10 @@
 // Runs one role of the built package as a process of its own: node child-role.mjs scheduler
 const [, , role] = process.argv;
-const runs = { scheduler: "runScheduler", "dag-processor": "runDagProcessor", "api-server": "runApiServer" };
+const run = `run${role
+  .split("-")
+  .map((word) => word[0].toUpperCase() + word.slice(1))
+  .join("")}`;
 const { loadConfig } = await import("../../dist/config/index.js");
 const main = await import(`../../dist/main/${role}.js`);
-await main[runs[role]](loadConfig());
+await main[run](loadConfig());
 process.exit(0);

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { silentLogger } from "../../src/platform/index.ts";
 import { type EmbeddedServer, migrate, openStore, type Store, startEmbeddedServer } from "../../src/store/index.ts";
 import type { TestDatabase } from "./database.ts";
@@ -11,10 +11,13 @@ export type OwnServer = TestDatabase & {
   awayWhile(work: () => Promise<void>): Promise<void>;
 };
 
-/** A PostgreSQL of the test's own, with full durability, that it may kill; it is started again by its watchdog. */
-export async function startOwnServer(): Promise<OwnServer> {
+/**
+ * A PostgreSQL of the test's own, with full durability, that it may kill; it is started again by its watchdog. `extra` are
+ * further `name=value` settings.
+ */
+export async function startOwnServer(extra: readonly string[] = []): Promise<OwnServer> {
   const home = mkdtempSync(join(tmpdir(), "baram-server-"));
-  const settings = ["max_connections=100"];
+  const settings = ["max_connections=100", ...extra];
   const launch = () => startEmbeddedServer({ home, password: "test", logger: silentLogger, takeOver: true, settings });
   let server = await launch();
   const stores: Store[] = [];
@@ -44,9 +47,14 @@ export async function startOwnServer(): Promise<OwnServer> {
     store,
     open,
     async drop() {
+      // As root the data stands outside of the home, where the server's account can reach it.
+      const { rows } = await store
+        .query<{ data: string }>("select current_setting('data_directory') as data")
+        .catch(() => ({ rows: [] }));
       for (const one of stores) await one.close();
       await server.stop();
       rmSync(home, { recursive: true, force: true });
+      for (const { data } of rows) rmSync(dirname(data), { recursive: true, force: true });
     },
   };
 }

@@ -1,0 +1,154 @@
+/**
+ * What happened, as the checker reads it: the transitions that the recorder's triggers wrote, the rows at the end, what the
+ * tasks themselves noted in the trace file, and what the API acknowledged. Times are milliseconds since the epoch by the
+ * database's clock; `monotonicMs` is the machine's monotonic clock, the same for all its processes.
+ */
+export type Transition = {
+  seq: number;
+  atMs: number;
+  /** Of the transaction, so that what became visible together can be told. */
+  txid: string;
+  run: string;
+  /** run/task[mapIndex] */
+  instance: string;
+  taskId: string;
+  /** Null for the insert. */
+  oldId: string | null;
+  /** Null for the delete. */
+  newId: string | null;
+  from: string | null;
+  to: string | null;
+  tryNumber: number;
+  pool: string;
+  poolSlots: number;
+  jobId: number | null;
+};
+
+/** dag/run id; `from` is null for the insert. */
+export type RunTransition = { seq: number; atMs: number; run: string; dagId: string; from: string | null; to: string | null };
+
+export type PoolChange = { seq: number; pool: string; slots: number; includeDeferred: boolean };
+
+export type InstanceRow = {
+  run: string;
+  instance: string;
+  taskId: string;
+  id: string;
+  state: string | null;
+  tryNumber: number;
+  maxTries: number;
+};
+/** A try in task_instance_history. */
+export type PastTry = {
+  run: string;
+  instance: string;
+  id: string;
+  tryNumber: number;
+  state: string | null;
+  reason: string | null;
+};
+export type RunRow = {
+  run: string;
+  dagId: string;
+  runType: string;
+  state: string;
+  logicalDateMs: number | null;
+  endMs: number | null;
+};
+export type XcomRow = { instance: string; key: string; value: unknown };
+export type TraceLine = {
+  what: "start" | "end" | "fail";
+  dag: string;
+  run: string;
+  task: string;
+  mapIndex: number;
+  tryNumber: number;
+  tryId: string;
+  pid: number;
+  wallMs: number;
+  monotonicMs: number;
+};
+/** One item of a supervisor's call and the answer it got. */
+export type Acknowledged = { op: "start" | "finish"; tryId: string; outcome: string | null; status: number; atMs: number };
+/** A look at pg_stat_activity. */
+export type Sample = { atMs: number; connections: number; idleInTransactionSec: number };
+
+export type TaskSpec = {
+  taskId: string;
+  upstream: readonly string[];
+  triggerRule?: "all_success" | "all_done";
+  retries: number;
+  /** Tries 1 to this one fail on purpose. */
+  failTries: number;
+  durationMs: number;
+  pool?: string;
+  poolSlots?: number;
+  maxActiveTisPerDag?: number;
+  maxActiveTisPerDagrun?: number;
+};
+export type DagSpec = {
+  dagId: string;
+  /** Cron expression, or null. */
+  schedule: string | null;
+  startDate?: string;
+  catchup?: boolean;
+  maxActiveTasks: number;
+  maxActiveRuns: number;
+  tasks: readonly TaskSpec[];
+};
+
+export type History = {
+  transitions: readonly Transition[];
+  runTransitions: readonly RunTransition[];
+  poolChanges: readonly PoolChange[];
+  instances: readonly InstanceRow[];
+  pastTries: readonly PastTry[];
+  runs: readonly RunRow[];
+  xcoms: readonly XcomRow[];
+  trace: readonly TraceLine[];
+  /** Answers of the execution API as the proxy saw them, whether they reached the supervisor or not. */
+  acknowledged: readonly Acknowledged[];
+  /** dag/run ids that the public API said were created. */
+  acknowledgedRuns: readonly string[];
+  samples: readonly Sample[];
+  /** By instance and try number, `run/task[-1]#1`; only tries whose log exists. */
+  logs: ReadonlyMap<string, string>;
+  /** The database server's own log. */
+  serverLog: string;
+};
+
+/** What the workload and the fault allow. */
+export type Expectation = {
+  dags: readonly DagSpec[];
+  /** Tries that one scheduler keeps queued or running at most. */
+  parallelism: number;
+  /** When the last fault ended. */
+  faultsEndedMs: number;
+  /** How long after that the last run may end. */
+  recoverySec: number;
+  /** Reasons, beside the workload's own failures, for which a try may be lost. */
+  lossReasons: readonly RegExp[];
+  /** Somebody cleared or marked instances: terminal states may be left, and instances end otherwise than their DAG says. */
+  isSteered: boolean;
+  /** Connections that the system under test may hold. */
+  maxConnections: number;
+  /** Logical dates between the first and the last run of a scheduled DAG, in milliseconds; null = not looked at. */
+  intervalMs: number | null;
+};
+
+export const TERMINAL = new Set(["success", "failed", "skipped", "upstream_failed", "removed"]);
+export const ACTIVE = new Set(["queued", "running", "restarting"]);
+
+export function instanceKey(run: string, taskId: string, mapIndex: number): string {
+  return `${run}/${taskId}[${mapIndex}]`;
+}
+
+export function groupBy<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    const list = groups.get(keyOf(one));
+    if (list) list.push(one);
+    else groups.set(keyOf(one), [one]);
+  }
+  return groups;
+}

@@ -1,0 +1,39 @@
+/**
+ * The offline checker: reads what a run of the system left behind and says which of the invariants of docs/chaos.md it broke.
+ * Knows nothing of how the faults were made or where the tasks ran.
+ */
+import type { Expectation, History } from "./history.ts";
+import { checkLimits, checkServer } from "./limits.ts";
+import { checkAcknowledged, checkEnds, checkOutputs, checkRecovery, checkRuns, checkTriggerRules } from "./runs.ts";
+import { checkAttempts, checkLeases, checkStaleWrites, checkTransitions } from "./tries.ts";
+
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I10" | "I11" | "I12" | "I13";
+
+const CHECKS: Readonly<Record<Invariant, (history: History, expect: Expectation) => string[]>> = {
+  I1: checkLeases,
+  I2: checkTransitions,
+  I3: checkEnds,
+  I4: checkAttempts,
+  I5: checkLimits,
+  I6: checkRuns,
+  I7: checkTriggerRules,
+  I8: checkStaleWrites,
+  I10: checkRecovery,
+  I11: checkOutputs,
+  I12: checkAcknowledged,
+  I13: checkServer,
+};
+export const ALL_INVARIANTS = Object.keys(CHECKS) as Invariant[];
+
+export type Verdict = { invariant: Invariant; faults: string[] };
+
+/** Checks all invariants, whichever a fault is named for: a fault may break another one than was thought of. */
+export function checkHistory(history: History, expect: Expectation, except: readonly Invariant[] = []): Verdict[] {
+  return ALL_INVARIANTS.filter((one) => !except.includes(one)).map((invariant) => ({
+    invariant,
+    faults: CHECKS[invariant](history, expect),
+  }));
+}
+
+export type { DagSpec, Expectation, History, TaskSpec } from "./history.ts";
+export { readHistory } from "./read-history.ts";

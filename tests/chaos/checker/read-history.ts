@@ -1,0 +1,90 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Db } from "../../../src/store/index.ts";
+import {
+  type History,
+  type InstanceRow,
+  instanceKey,
+  type PastTry,
+  type PoolChange,
+  type RunRow,
+  type RunTransition,
+  type TraceLine,
+  type Transition,
+  type XcomRow,
+} from "./history.ts";
+
+const RUN = `dag_id || '/' || run_id as run`;
+const INSTANCE = `dag_id || '/' || run_id || '/' || task_id || '[' || map_index || ']' as instance`;
+
+export type Observed = Pick<History, "acknowledged" | "acknowledgedRuns" | "samples" | "serverLog">;
+
+/** Reads everything that the checker looks at, from a database with the recorder in it. */
+export async function readHistory(
+  db: Db,
+  files: { trace: string; logFolder: string | null },
+  observed: Observed,
+): Promise<History> {
+  const transitions = await db.query<Transition>(
+    `select seq, extract(epoch from at)::float8 * 1000 as "atMs", txid, ${RUN}, ${INSTANCE}, task_id as "taskId", old_id as "oldId", new_id as "newId",
+            old_state as "from", new_state as "to", try_number as "tryNumber", pool, pool_slots as "poolSlots", job_id as "jobId"
+       from chaos.transition order by seq`,
+  );
+  const runTransitions = await db.query<RunTransition>(
+    `select seq, extract(epoch from at)::float8 * 1000 as "atMs", ${RUN}, dag_id as "dagId", old_state as "from", new_state as "to" from chaos.run_transition order by seq`,
+  );
+  const poolChanges = await db.query<PoolChange>(
+    `select seq, pool, slots, include_deferred as "includeDeferred" from chaos.pool_change order by seq`,
+  );
+  const instances = await db.query<InstanceRow & { logPath: string }>(
+    `select ${RUN}, ${INSTANCE}, task_id as "taskId", id, state, try_number as "tryNumber", max_tries as "maxTries" from task_instance`,
+  );
+  const pastTries = await db.query<PastTry>(
+    `select ${RUN}, ${INSTANCE}, id, try_number as "tryNumber", state, reason from task_instance_history order by try_number`,
+  );
+  const runs = await db.query<RunRow>(
+    `select ${RUN}, dag_id as "dagId", run_type as "runType", state, extract(epoch from logical_date)::float8 * 1000 as "logicalDateMs",
+            extract(epoch from end_date)::float8 * 1000 as "endMs" from dag_run order by dag_id, logical_date`,
+  );
+  const xcoms = await db.query<XcomRow>(
+    `select r.dag_id || '/' || r.run_id || '/' || x.task_id || '[' || x.map_index || ']' as instance, x.key, x.value
+       from xcom x join dag_run r on r.id = x.dag_run_id`,
+  );
+  const trace = readTrace(files.trace);
+  return {
+    transitions: transitions.rows,
+    runTransitions: runTransitions.rows,
+    poolChanges: poolChanges.rows,
+    instances: instances.rows,
+    pastTries: pastTries.rows,
+    runs: runs.rows,
+    xcoms: xcoms.rows,
+    trace,
+    logs: files.logFolder === null ? new Map() : readLogs(files.logFolder, trace),
+    ...observed,
+  };
+}
+
+/** A torn last line (its process was killed while it wrote) would be a lie of the rig's: it throws. */
+function readTrace(path: string): TraceLine[] {
+  if (!existsSync(path)) return [];
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as TraceLine);
+}
+
+function readLogs(folder: string, trace: readonly TraceLine[]): Map<string, string> {
+  const logs = new Map<string, string>();
+  for (const line of trace) {
+    const key = `${instanceKey(`${line.dag}/${line.run}`, line.task, line.mapIndex)}#${line.tryNumber}`;
+    if (logs.has(key)) continue;
+    const mapped = line.mapIndex >= 0 ? `/map_index=${line.mapIndex}` : "";
+    const path = join(
+      folder,
+      `dag_id=${line.dag}/run_id=${line.run}/task_id=${line.task}${mapped}/attempt=${line.tryNumber}.log`,
+    );
+    if (existsSync(path)) logs.set(key, readFileSync(path, "utf8"));
+  }
+  return logs;
+}

@@ -1,0 +1,121 @@
+/** I1, I2, I4, I8: what may be said of one try, from the transitions, the history and the trace. */
+import { type Expectation, groupBy, type History, TERMINAL } from "./history.ts";
+
+/** I1: a try holds its lease once, and only a try that holds it starts. */
+export function checkLeases(history: History): string[] {
+  const faults: string[] = [];
+  const leases = new Map<string, number>();
+  for (const one of history.transitions)
+    if (one.to === "running" && one.from !== "running" && one.newId) leases.set(one.newId, (leases.get(one.newId) ?? 0) + 1);
+  for (const [id, count] of leases) if (count > 1) faults.push(`try ${id} became running ${count} times`);
+  const starts = groupBy(
+    history.trace.filter((line) => line.what === "start"),
+    (line) => line.tryId,
+  );
+  for (const [id, lines] of starts) {
+    const name = `try ${id} (${lines[0]?.run}/${lines[0]?.task}#${lines[0]?.tryNumber})`;
+    if (lines.length > 1) faults.push(`${name} started ${lines.length} times, in processes ${lines.map((line) => line.pid)}`);
+    if (!leases.has(id)) faults.push(`${name} ran without ever being running in the database`);
+  }
+  return faults;
+}
+
+const LEGAL: Readonly<Record<string, readonly string[]>> = {
+  none: ["scheduled", "skipped", "upstream_failed", "success", "removed"],
+  scheduled: ["queued", "skipped", "upstream_failed", "removed"],
+  queued: ["running", "scheduled", "up_for_retry", "failed"],
+  running: ["success", "failed", "skipped", "up_for_retry", "up_for_reschedule", "deferred", "restarting"],
+  restarting: ["running", "up_for_retry", "failed"],
+  up_for_retry: ["scheduled"],
+  up_for_reschedule: ["scheduled"],
+  deferred: ["scheduled", "queued", "failed", "up_for_retry"],
+};
+/** Transitions after which the old try must not be able to write. */
+const FENCED = new Set(["queued>scheduled", "running>up_for_retry", "running>up_for_reschedule", "queued>up_for_retry"]);
+
+/** I2: only legal transitions, and each leaves the state that the one before it reached. */
+export function checkTransitions(history: History, { isSteered }: Pick<Expectation, "isSteered">): string[] {
+  const faults: string[] = [];
+  for (const [instance, list] of groupBy(history.transitions, (one) => one.instance)) {
+    let last: { state: string | null; id: string | null } | null = null;
+    for (const one of list) {
+      const from = one.from ?? "none";
+      const step = `${instance}: ${from} → ${one.to ?? "none"} (${one.seq})`;
+      if (one.oldId !== null && last && (last.state !== one.from || last.id !== one.oldId))
+        faults.push(`${step} leaves a state that it was not in (${last.state ?? "none"})`);
+      last = { state: one.to, id: one.newId };
+      const isInsertOrDelete = one.oldId === null || one.newId === null;
+      if (isInsertOrDelete || one.from === one.to) continue;
+      if (FENCED.has(`${from}>${one.to}`) && one.oldId === one.newId) faults.push(`${step} kept the try's id`);
+      const isByHand = isSteered && (one.to === null || ["success", "failed", "skipped"].includes(one.to));
+      if (isByHand || LEGAL[from]?.includes(one.to ?? "")) continue;
+      faults.push(TERMINAL.has(from) ? `${step} overwrites a terminal state` : `${step} is no legal transition`);
+    }
+  }
+  return faults;
+}
+
+const ON_PURPOSE = /^Error: on purpose/;
+
+/** I4: as many tries as the DAG's own failures and the recorded losses make, never more than allowed, none unaccounted for. */
+export function checkAttempts(history: History, expect: Pick<Expectation, "dags" | "lossReasons" | "isSteered">): string[] {
+  const faults: string[] = [];
+  const past = groupBy(history.pastTries, (one) => one.instance);
+  const dags = new Map(expect.dags.map((dag) => [dag.dagId, new Map(dag.tasks.map((task) => [task.taskId, task]))]));
+  for (const one of history.instances) {
+    const spec = dags.get(one.run.split("/")[0] ?? "")?.get(one.taskId);
+    if (one.tryNumber > one.maxTries + 1) faults.push(`${one.instance} had ${one.tryNumber} tries of ${one.maxTries + 1}`);
+    const before = past.get(one.instance) ?? [];
+    const numbers = before.map((old) => old.tryNumber);
+    const wanted = Array.from({ length: Math.max(0, one.tryNumber - 1) }, (_, at) => at + 1);
+    if (!expect.isSteered && numbers.join() !== wanted.join())
+      faults.push(`${one.instance} is at try ${one.tryNumber}, and its history holds tries [${numbers}]`);
+    for (const old of before) {
+      const reason = old.reason ?? "";
+      if (spec && ON_PURPOSE.test(reason) && old.tryNumber <= spec.failTries) continue;
+      if (expect.isSteered && reason === "cleared") continue;
+      if (!expect.lossReasons.some((allowed) => allowed.test(reason)))
+        faults.push(`try ${old.tryNumber} of ${one.instance} was lost, and nothing here explains it: ${reason || "no reason"}`);
+    }
+  }
+  const known = new Set([...history.instances, ...history.pastTries].map((one) => `${one.instance}#${one.tryNumber}`));
+  for (const line of history.trace) {
+    const key = `${line.dag}/${line.run}/${line.task}[${line.mapIndex}]#${line.tryNumber}`;
+    if (!known.has(key)) faults.push(`${key} ran, and the database does not know of it`);
+  }
+  return faults;
+}
+
+/** I8: an end that was refused changed nothing, the same end told twice gets the same answer, and the accepted try wrote the XCom. */
+export function checkStaleWrites(history: History, { isSteered }: Pick<Expectation, "isSteered">): string[] {
+  const faults: string[] = [];
+  const ends = endsByTry(history);
+  const leased = new Set(history.transitions.filter((one) => one.to === "running").map((one) => one.newId));
+  const taken = new Set<string>();
+  for (const one of history.acknowledged) {
+    if (one.op !== "finish") continue;
+    const told = `${one.tryId} ${one.outcome}`;
+    if (one.status === 200) taken.add(told);
+    if (one.status !== 409) continue;
+    if (!ends.has(one.tryId) && leased.has(one.tryId))
+      faults.push(`the end of try ${one.tryId} was refused although it was running`);
+    if (taken.has(told) && !isSteered)
+      faults.push(`the end (${one.outcome}) of try ${one.tryId} was taken, and refused when told again`);
+  }
+  for (const xcom of history.xcoms) {
+    const value = xcom.value as { tryId?: unknown } | null;
+    if (xcom.key !== "return_value" || typeof value?.tryId !== "string") continue;
+    const owner = history.instances.find((one) => one.instance === xcom.instance);
+    if (owner?.state === "success" && owner.id !== value.tryId)
+      faults.push(`the XCom of ${xcom.instance} was written by try ${value.tryId}, and the accepted one is ${owner.id}`);
+  }
+  return faults;
+}
+
+/** Try id → the state that its end left it in. */
+export function endsByTry(history: History): Map<string, string> {
+  const ends = new Map<string, string>();
+  for (const one of history.transitions)
+    if (one.from === "running" && one.oldId && one.to && one.to !== "running") ends.set(one.oldId, one.to);
+  return ends;
+}

@@ -1,0 +1,8 @@
+/** The short form of `npm run chaos`: the faults marked short, with less load. */
+import { FAULTS } from "./faults/index.ts";
+import { playFaults } from "./play.ts";
+
+playFaults(
+  FAULTS.filter((fault) => fault.short),
+  { isShort: true },
+);

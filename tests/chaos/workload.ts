@@ -1,0 +1,123 @@
+/** DAGs that are generated from a seed, and whose tasks tell in a file what they do. */
+import type { DagSpec, TaskSpec } from "./checker/index.ts";
+import type { Random } from "./random.ts";
+
+export type PoolSpec = { name: string; slots: number };
+export type Workload = { dags: DagSpec[]; pools: PoolSpec[] };
+
+const RETRIES = 25;
+
+function plain(taskId: string, upstream: readonly string[], random: Random, more: Partial<TaskSpec> = {}): TaskSpec {
+  // Many retries: a fault may take many tries, and none of them may end the task.
+  return { taskId, upstream, retries: RETRIES, failTries: 0, durationMs: random.between(5, 60), ...more };
+}
+
+/** One task, `width` after it, one after all of them; some fail a few times first. */
+export function fanOut(dagId: string, width: number, random: Random): DagSpec {
+  const middle = Array.from({ length: width }, (_, at) =>
+    plain(`m${at}`, ["first"], random, { failTries: random.chance(0.1) ? random.between(1, 2) : 0 }),
+  );
+  const last = plain(
+    "last",
+    middle.map((task) => task.taskId),
+    random,
+  );
+  return { dagId, schedule: null, maxActiveTasks: 16, maxActiveRuns: 4, tasks: [plain("first", [], random), ...middle, last] };
+}
+
+export function chainOf(dagId: string, length: number, random: Random): DagSpec {
+  const tasks = Array.from({ length }, (_, at) => plain(`c${at}`, at === 0 ? [] : [`c${at - 1}`], random));
+  return { dagId, schedule: null, maxActiveTasks: 4, maxActiveRuns: 4, tasks };
+}
+
+/** Layers in which each task waits for some of the layer above it. */
+export function layers(dagId: string, depth: number, width: number, random: Random): DagSpec {
+  const tasks: TaskSpec[] = [];
+  for (let layer = 0; layer < depth; layer++)
+    for (let at = 0; at < width; at++) {
+      const upstream = layer === 0 ? [] : [...new Set([at, (at + 1) % width, random.between(0, width - 1)])];
+      tasks.push(
+        plain(
+          `l${layer}_${at}`,
+          upstream.map((one) => `l${layer - 1}_${one}`),
+          random,
+        ),
+      );
+    }
+  return { dagId, schedule: null, maxActiveTasks: 12, maxActiveRuns: 2, tasks };
+}
+
+/** A task that fails for good, what it holds back, and what goes on all the same. */
+export function failing(dagId: string, random: Random): DagSpec {
+  return {
+    dagId,
+    schedule: null,
+    maxActiveTasks: 4,
+    maxActiveRuns: 4,
+    tasks: [
+      plain("a", [], random),
+      plain("broken", ["a"], random, { retries: 1, failTries: 99 }),
+      plain("held", ["broken"], random),
+      plain("cleanup", ["broken", "a"], random, { triggerRule: "all_done" }),
+    ],
+  };
+}
+
+/** Tasks of several slots in a pool of few, and tasks of which only one may run. */
+export function pooled(dagId: string, pool: string, count: number, random: Random): DagSpec {
+  const tasks = Array.from({ length: count }, (_, at) =>
+    plain(`p${at}`, [], random, at % 4 === 0 ? { maxActiveTisPerDag: 1 } : { pool, poolSlots: (at % 2) + 1 }),
+  );
+  return { dagId, schedule: null, maxActiveTasks: 16, maxActiveRuns: 4, tasks };
+}
+
+/** A bit of everything, about `size` tasks. */
+export function mixedLoad(random: Random, size: number): Workload {
+  const part = Math.max(4, Math.floor(size / 5));
+  return {
+    pools: [{ name: "few", slots: 3 }],
+    dags: [
+      fanOut("fan", 2 * part, random),
+      layers("layers", 4, Math.ceil(part / 3), random),
+      chainOf("chain", Math.max(4, Math.floor(part / 3)), random),
+      pooled("pooled", "few", part, random),
+      failing("failing", random),
+    ],
+  };
+}
+
+/** The text of a DAG file with these DAGs, whose tasks append to `trace` by one write per line, which cannot tear. */
+export function dagFile(dags: readonly DagSpec[], trace: string): string {
+  return `import { appendFileSync } from "node:fs";
+import { dag, task } from "baram";
+
+const dags = ${JSON.stringify(dags)};
+const note = (what: string, { id, dagId, runId, taskId, mapIndex, tryNumber }: any) =>
+  appendFileSync(
+    ${JSON.stringify(trace)},
+    JSON.stringify({ what, dag: dagId, run: runId, task: taskId, mapIndex, tryNumber, tryId: id, pid: process.pid,
+      wallMs: Date.now(), monotonicMs: Number(process.hrtime.bigint()) / 1e6 }) + "\\n",
+  );
+
+for (const { dagId, tasks, schedule, startDate, catchup, maxActiveTasks, maxActiveRuns } of dags as any[])
+  dag({ dagId, schedule, startDate, catchup, maxActiveTasks, maxActiveRuns, isPausedUponCreation: false }, () => {
+    const nodes = new Map<string, any>();
+    for (const { taskId, upstream, failTries, durationMs, ...options } of tasks) {
+      const node = task({ taskId, retryDelay: { seconds: 0.1 }, ...options }, async (ctx) => {
+        note("start", ctx.ti);
+        ctx.logger.info(ctx.ti.id + " begins");
+        await new Promise((resolve) => setTimeout(resolve, durationMs));
+        if (ctx.ti.tryNumber <= failTries) {
+          note("fail", ctx.ti);
+          throw new Error("on purpose");
+        }
+        ctx.logger.info(ctx.ti.id + " ends");
+        note("end", ctx.ti);
+        return { tryId: ctx.ti.id, tryNumber: ctx.ti.tryNumber };
+      })();
+      for (const above of upstream) nodes.get(above).before(node);
+      nodes.set(taskId, node);
+    }
+  });
+`;
+}
