@@ -84,6 +84,19 @@ test("success reported twice is stored once and answered with success twice", as
   expect(await api.xcoms(one)).toEqual({ k: 1 });
 });
 
+test("a failure that is retried, reported twice, after another or at once, is stored once and answered with success twice", async () => {
+  for (const atOnce of [false, true]) {
+    const one = await api.running("d", "a");
+    const tell = () => api.finish(one, failure(true));
+    const answers = atOnce ? await Promise.all([tell(), tell()]) : [await tell(), await tell()];
+    expect(answers.map(({ json }) => json.items[0].ok)).toEqual([true, true]);
+    expect((await api.instance(one)).state).toBe("up_for_retry");
+    expect(await api.history(one)).toHaveLength(1);
+    const other = { ...failure(true), error: { name: "Error", message: "another end", stack: null } };
+    expect((await api.finish(one, other)).json.items[0]).toMatchObject({ ok: false, status: 409 });
+  }
+});
+
 test("one outcome that cannot be stored fails its own try and keeps no other from ending", async () => {
   const outcomes = [
     { ...success(), xcoms: [{ key: "k", value: "x".repeat(2_000) }] },

@@ -1,6 +1,6 @@
 import type { BatchItem } from "../contracts/index.ts";
-import { endTries, type TryOutcome } from "../scheduler/commands/index.ts";
-import { triesByIds } from "../store/index.ts";
+import { endTries, reasonOf, type TryOutcome } from "../scheduler/commands/index.ts";
+import { findToldFailures, triesByIds } from "../store/index.ts";
 import { limitOutcome } from "./limit-outcome.ts";
 import { Refusal, staleTry } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
@@ -47,6 +47,14 @@ export async function endVerified(
     missing.map((one) => one.id),
   );
   const states = new Map(facts.map((fact) => [fact.id, fact.state]));
-  for (const { id, outcome } of missing) answers.set(id, states.get(id) === outcome.state ? null : staleTry(id));
+  const failed = missing.filter(({ outcome }) => outcome.state === "failed");
+  const told =
+    failed.length > 0
+      ? await findToldFailures(
+          store,
+          failed.map(({ id, outcome }) => ({ id, reason: reasonOf(outcome) })),
+        )
+      : new Set<string>();
+  for (const { id, outcome } of missing) answers.set(id, states.get(id) === outcome.state || told.has(id) ? null : staleTry(id));
   return answers;
 }

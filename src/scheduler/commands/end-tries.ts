@@ -120,13 +120,14 @@ function endOf(id: string, outcome: Outcome): TryEnd {
     state: outcome.state,
     nextAttemptInSec:
       outcome.state === "up_for_reschedule" ? Math.max(0, (Date.parse(outcome.rescheduleDate) - Date.now()) / 1_000) : null,
-    reason:
-      outcome.state === "failed"
-        ? `${outcome.error.name}: ${outcome.error.message}`.slice(0, 2_000)
-        : outcome.state === "skipped"
-          ? outcome.reason
-          : null,
+    reason: reasonOf(outcome),
     xcoms: "xcoms" in outcome ? outcome.xcoms : [],
     renderedFields: outcome.renderedFields ?? null,
   };
+}
+
+/** Why the try ended, as the history keeps it; null where there is nothing to say. */
+export function reasonOf(outcome: Outcome): string | null {
+  if (outcome.state === "failed") return `${outcome.error.name}: ${outcome.error.message}`.slice(0, 2_000);
+  return outcome.state === "skipped" ? outcome.reason : null;
 }

@@ -6,7 +6,7 @@ export { type ClearRequest, clearRuns, type Touched } from "./clear-runs.ts";
 export { type CreatedRun, createDagRun, type RunRequest } from "./create-dag-run.ts";
 export { createDagCache, type DagCache, type DagVersion } from "./dag-cache.ts";
 export { deleteDagRun, removeDag } from "./delete-run.ts";
-export { endTries, type TryOutcome } from "./end-tries.ts";
+export { endTries, reasonOf, type TryOutcome } from "./end-tries.ts";
 export { logPathOf } from "./log-path.ts";
 export { type MarkRequest, markInstances } from "./mark-instances.ts";
 export { markRun } from "./mark-run.ts";

@@ -53,6 +53,7 @@ export * from "./pool/pool-users.ts";
 export * from "./task-instance/apply-changes.ts";
 export * from "./task-instance/beat-tries.ts";
 export * from "./task-instance/clear-instances.ts";
+export * from "./task-instance/find-told-failures.ts";
 export * from "./task-instance/find-tries.ts";
 export * from "./task-instance/find-try-state.ts";
 export * from "./task-instance/finish-tries.ts";
