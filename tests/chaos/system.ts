@@ -88,7 +88,7 @@ export type System = {
   readonly random: Random;
   /** The living ones of a role, or all. */
   roles(name?: RoleName): Role[];
-  startRole(name: RoleName, options?: { index?: number; environment?: Readonly<Record<string, string>> }): Role;
+  startRole(name: RoleName, options?: { index?: number; environment?: Readonly<Record<string, string>>; port?: number }): Role;
   /** Processes below a role: the supervisor of its executor, or its runners. */
   pidsOf(kind: "runner" | "supervisor", of?: Role): number[];
   /** Creates a run over the public API, asking again until it is acknowledged; returns its id. */

@@ -1,0 +1,92 @@
+/** What a network does to the calls of workers and people. */
+import type { Fault } from "../fault.ts";
+import { underLoad } from "../fault.ts";
+import type { Call } from "../proxy.ts";
+
+const isExecution = (call: Call) => call.path.startsWith("/execution/");
+
+export const wireFaults: readonly Fault[] = [
+  {
+    number: 11,
+    name: "duplicate-delivery",
+    injects: "every call of a worker is delivered twice, one after the other or to both API servers at once",
+    invariants: ["I1", "I2", "I8"],
+    run: (context) =>
+      underLoad(context, { faultSec: 60 }, async ({ system, fire, goesOn, wait }) => {
+        system.proxy.setMeddler((call) => {
+          if (!isExecution(call)) return null;
+          fire();
+          return { deliveries: 2, atOnce: context.random.chance(0.5) };
+        });
+        while (await goesOn()) await wait(500, 500);
+      }),
+  },
+  {
+    number: 12,
+    name: "lost-response",
+    injects: "one in six answers is lost after the server did what it was asked",
+    invariants: ["I1", "I4", "I8", "I12"],
+    short: true,
+    run: (context) =>
+      underLoad(context, { faultSec: 60 }, async ({ system, fire, goesOn, wait }) => {
+        system.proxy.setMeddler(() => {
+          if (!context.random.chance(1 / 6)) return null;
+          fire();
+          return { lose: "answer" };
+        });
+        for (const { dagId } of system.workload.dags) await system.trigger(dagId);
+        while (await goesOn()) await wait(500, 500);
+      }),
+  },
+  {
+    number: 13,
+    name: "reordered-reports",
+    injects: "heartbeats are held back past the end of their tries, and copies of old starts and ends come again seconds later",
+    invariants: ["I2", "I8"],
+    run: (context) =>
+      underLoad(context, { faultSec: 60 }, async ({ system, fire, goesOn, wait }) => {
+        const late: Promise<unknown>[] = [];
+        system.proxy.setMeddler((call) => {
+          if (call.path.endsWith("/heartbeat")) {
+            fire();
+            return { delayMs: context.random.between(200, 1_500) };
+          }
+          if (!call.path.endsWith("/batch") || !context.random.chance(0.5)) return null;
+          const again = new Promise((resolve) => setTimeout(resolve, context.random.between(20, 3_000)));
+          late.push(
+            again.then(() => {
+              fire();
+              return system.proxy.send(call).catch(() => null);
+            }),
+          );
+          return null;
+        });
+        while (await goesOn()) await wait(500, 500);
+        await Promise.all(late);
+      }),
+  },
+  {
+    number: 15,
+    name: "latency-and-errors",
+    injects: "50 to 500 ms before every call, and one in twenty answered with 500, 503 or 429",
+    invariants: ["I3"],
+    run: async (context) => {
+      let calls = 0;
+      let tries = 0;
+      const report = await underLoad(context, { size: 100, faultSec: 60 }, async ({ system, fire, goesOn, wait }) => {
+        system.proxy.setMeddler(() => {
+          const meddling = { delayMs: context.random.between(50, 500) };
+          if (!context.random.chance(0.05)) return meddling;
+          fire();
+          return { ...meddling, answer: { status: context.random.pick([500, 503, 429]), body: '{"detail":"on purpose"}' } };
+        });
+        while (await goesOn()) await wait(500, 500);
+        calls = system.proxy.calls();
+        tries = (await system.history()).acknowledged.length;
+      });
+      // A start and an end each: with heartbeats, modules and repetitions well below three calls per try.
+      const storm = calls > tries * 3 + 200 ? [`${calls} calls for ${tries} starts and ends: the repetitions storm`] : [];
+      return { ...report, verdicts: [...report.verdicts, { invariant: "I3", faults: storm }] };
+    },
+  },
+];
