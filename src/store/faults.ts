@@ -1,5 +1,5 @@
 /** SQLSTATEs and socket errors after which the connection is gone or the server is not there. */
-const LOST_STATES = new Set(["57P01", "57P02", "57P03", "53300", "08000", "08001", "08003", "08004", "08006"]);
+const LOST_STATES = new Set(["25P03", "57P01", "57P02", "57P03", "53300", "08000", "08001", "08003", "08004", "08006"]);
 const LOST_SOCKET = new Set([
   "ECONNREFUSED",
   "ECONNRESET",

@@ -88,6 +88,38 @@ test("a backend that is terminated before its COMMIT: the transaction runs again
   expect(await values()).toEqual([1, 0]);
 });
 
+test("a transaction that stands still gives up its locks to others, and runs again when its process goes on", async () => {
+  const still = openStore({
+    address: database.address,
+    poolSize: 1,
+    retryWindowMs: 5_000,
+    applicationName: "still",
+    logger: silentLogger,
+    idleTransactionMs: 200,
+  });
+  const gate = createGate();
+  let runs = 0;
+  try {
+    const held = still.transaction(async (tx) => {
+      runs++;
+      await tx.query("select pg_advisory_xact_lock(4711)");
+      if (runs === 1) await gate.pass();
+      await tx.query("update thing set n = n + 1 where id = 1");
+    });
+    await gate.entered;
+    // Without the bound this waits for as long as the other stands still.
+    await store.transaction((tx) => tx.query("select pg_advisory_xact_lock(4711)"));
+    expect(runs).toBe(1);
+    gate.open();
+    await held;
+    expect(runs).toBe(2);
+    expect(await values()).toEqual([1, 0]);
+  } finally {
+    gate.open();
+    await still.close();
+  }
+});
+
 test("a plain statement outlasts a terminated backend", async () => {
   const pid = await backendOf(store);
   const slow = store.query("select pg_sleep(0.5), 7 as n");

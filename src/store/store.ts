@@ -40,7 +40,16 @@ export type StoreOptions = {
   retryWindowMs: number;
   applicationName: string;
   logger: Logger;
+  /** How long the server lets a transaction of ours stand idle, in milliseconds. Default 5 s. */
+  idleTransactionMs?: number;
 };
+
+/**
+ * A process that stands still in the middle of a transaction (stopped, swapped out, cut off from the network) would hold its
+ * locks, the dispatch lock among them, for as long as it lasts. The server ends such a transaction; ours are idle for
+ * milliseconds, and one that is ended runs again.
+ */
+const IDLE_TRANSACTION_MS = 5_000;
 
 export function openStore(options: StoreOptions): Store {
   const connection = "url" in options.address ? { connectionString: options.address.url } : options.address;
@@ -51,6 +60,8 @@ export function openStore(options: StoreOptions): Store {
   // Between its last byte of greeting and our await, a new connection has no listener yet: the server may end it in just
   // that read, which would end the process too. Whoever uses the connection then finds it broken.
   pool.on("connect", (client) => client.on("error", () => {}));
+  // In the message that begins the transaction: no round trip more, and connection poolers let it through.
+  const begin = `begin; set local idle_in_transaction_session_timeout = ${options.idleTransactionMs ?? IDLE_TRANSACTION_MS}`;
   let closed = false;
   let sent = 0;
 
@@ -93,7 +104,7 @@ export function openStore(options: StoreOptions): Store {
         const onError = (error: Error) => (broken = error);
         client.on("error", onError);
         try {
-          await send(client, "begin");
+          await send(client, begin);
           const result = await work({ query: (statement, values) => send(client, statement, values) });
           await send(client, "commit");
           return result;
