@@ -1,6 +1,7 @@
 /** Executors without workers: they take workloads as a real one would and report what the test tells them to. */
 import type { ExecuteTask, Outcome, Workload } from "../../src/contracts/index.ts";
 import type { Executor, ExecutorEvent } from "../../src/executors/index.ts";
+import { sleep } from "../../src/platform/index.ts";
 import { type DagCache, endTries } from "../../src/scheduler/index.ts";
 import { type Store, startTries } from "../../src/store/index.ts";
 
@@ -32,6 +33,8 @@ export type FakeExecutorOptions = {
    */
   work?: (workload: ExecuteTask) => Outcome | null | Promise<Outcome | null>;
   startsFirst?: boolean;
+  /** A start or an end that fails is told again until it is taken, as a supervisor does. Default: it is dropped. */
+  asksAgain?: boolean;
 };
 
 export function createFakeExecutor(store: Store, dags: DagCache, options: FakeExecutorOptions = {}): FakeExecutor {
@@ -44,13 +47,24 @@ export function createFakeExecutor(store: Store, dags: DagCache, options: FakeEx
   let flushing: Promise<void> | null = null;
   const open = new Set<Promise<void>>();
 
+  async function insist<T>(ask: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!options.asksAgain || attempt === 100) throw error;
+        await sleep(1);
+      }
+    }
+  }
+
   async function flush(): Promise<void> {
     // One turn of the loop gathers what ends together, as a supervisor's batcher does.
     await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
       const batch = waiting.splice(0, 200);
       const leaving = options.startsFirst ? (["running"] as const) : (["queued"] as const);
-      await endTries(store, dags, batch, { leaving, silentForSec: null });
+      await insist(() => endTries(store, dags, batch, { leaving, silentForSec: null }));
       for (const { id } of batch) inHand.delete(id);
     }
     flushing = null;
@@ -59,7 +73,7 @@ export function createFakeExecutor(store: Store, dags: DagCache, options: FakeEx
   async function take(workload: ExecuteTask): Promise<void> {
     const { id } = workload.ti;
     if (options.startsFirst) {
-      const started = await startTries(store, [{ id, hostname: "fake", unixname: "fake", pid: 1 }]);
+      const started = await insist(() => startTries(store, [{ id, hostname: "fake", unixname: "fake", pid: 1 }]));
       if (started.length === 0) {
         inHand.delete(id);
         return;

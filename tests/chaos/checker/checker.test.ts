@@ -244,7 +244,7 @@ const BREAKS: readonly [Invariant, string, (history: Mutable) => unknown, Partia
     (h) => h.acknowledged.push({ op: "start", tryId: "x", outcome: null, status: 200, atMs: 1 }),
   ],
   ["I12", "a run that was acknowledged and lost", (h) => h.acknowledgedRuns.push("d/other")],
-  ["I13", "a transaction left idle", (h) => Object.assign(h.samples[0] ?? {}, { idleInTransactionSec: 6 })],
+  ["I13", "a transaction left idle", (h) => Object.assign(h.samples[0] ?? {}, { idleInTransactionSec: 7 })],
   ["I13", "connections above the budget", (h) => Object.assign(h.samples[0] ?? {}, { connections: 11 })],
   ["I13", "a deadlock", (h) => Object.assign(h, { serverLog: "ERROR:  deadlock detected" })],
 ];

@@ -89,7 +89,9 @@ export function checkAttempts(history: History, expect: Pick<Expectation, "dags"
 /** I8: an end that was refused changed nothing, the same end told twice gets the same answer, and the accepted try wrote the XCom. */
 export function checkStaleWrites(history: History, { isSteered }: Pick<Expectation, "isSteered">): string[] {
   const faults: string[] = [];
-  const ends = endsByTry(history);
+  const left = new Set(
+    history.transitions.filter((one) => one.from === "running" && one.to !== "running").map((one) => one.oldId),
+  );
   const leased = new Set(history.transitions.filter((one) => one.to === "running").map((one) => one.newId));
   const taken = new Set<string>();
   for (const one of history.acknowledged) {
@@ -97,7 +99,7 @@ export function checkStaleWrites(history: History, { isSteered }: Pick<Expectati
     const told = `${one.tryId} ${one.outcome}`;
     if (one.status === 200) taken.add(told);
     if (one.status !== 409) continue;
-    if (!ends.has(one.tryId) && leased.has(one.tryId))
+    if (!left.has(one.tryId) && leased.has(one.tryId))
       faults.push(`the end of try ${one.tryId} was refused although it was running`);
     if (taken.has(told) && !isSteered)
       faults.push(`the end (${one.outcome}) of try ${one.tryId} was taken, and refused when told again`);

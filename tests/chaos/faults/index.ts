@@ -1,7 +1,15 @@
 import type { Fault } from "../fault.ts";
+import { clockFaults } from "./clocks.ts";
 import { databaseFaults } from "./database.ts";
+import { exactPointFaults } from "./exact-points.ts";
 import { processFaults } from "./processes.ts";
 import { wireFaults } from "./wire.ts";
 
 /** Every fault of the suite. A new one is a row in a file of this folder, and that file a line here. */
-export const FAULTS: readonly Fault[] = [...processFaults, ...wireFaults, ...databaseFaults].sort((a, b) => a.number - b.number);
+export const FAULTS: readonly Fault[] = [
+  ...processFaults,
+  ...wireFaults,
+  ...databaseFaults,
+  ...clockFaults,
+  ...exactPointFaults,
+].sort((a, b) => a.number - b.number);

@@ -1,0 +1,80 @@
+import type { Store } from "../../src/store/index.ts";
+
+/** "lost": the statement is carried out, and the connection breaks before its answer; else an SQLSTATE that refuses it. */
+export type StatementFault = "lost" | "40P01" | "40001" | "57014" | "53300" | "08006";
+export const STATEMENT_FAULTS: readonly StatementFault[] = ["lost", "40P01", "40001", "57014", "53300", "08006"];
+
+export type FailingStore = {
+  /** Statements since `arm`. */
+  readonly count: () => number;
+  /** The statement that was made to fail, or null. */
+  readonly failed: () => string | null;
+  /** Lets the nth statement from now on fail, once; n = 0: none. `crash` then lets every later one hang, as a dead process's. */
+  arm(n: number, fault: StatementFault, crash?: boolean): void;
+};
+
+type Query = { text?: string; name?: string } | string;
+type Callback = (error: Error | null, result?: unknown) => void;
+type Client = {
+  query(query: Query, values?: unknown, callback?: Callback): Promise<unknown> | undefined;
+  connection: { stream: { destroy(): void } };
+};
+type Connect = { (): Promise<Client>; (callback: (error: Error | null, client?: Client, release?: unknown) => void): void };
+
+/** Puts itself between a store and its connections. */
+export function failStatements(store: Store): FailingStore {
+  let count = 0;
+  let armedAt = 0;
+  let fault: StatementFault = "40001";
+  let failed: string | null = null;
+  let isCrash = false;
+  const known = new WeakSet<Client>();
+  const pool = store.pool as unknown as { connect: Connect };
+  const connect = pool.connect.bind(pool) as Connect;
+
+  pool.connect = ((callback?: (error: Error | null, client?: Client, release?: unknown) => void) => {
+    if (!callback) return connect().then(wrap);
+    connect((error, client, release) => callback(error, client && wrap(client), release));
+  }) as Connect;
+
+  function wrap(client: Client): Client {
+    if (known.has(client)) return client;
+    known.add(client);
+    const send = client.query.bind(client);
+    client.query = (query, values, callback) => {
+      count++;
+      const isHit = armedAt !== 0 && count === armedAt;
+      if (isHit) failed = typeof query === "string" ? query : (query.name ?? query.text ?? "");
+      if (isCrash && armedAt !== 0 && count > armedAt) return callback ? undefined : new Promise(() => {});
+      if (!isHit) return callback ? send(query, values, callback) : send(query, values);
+      const outcome =
+        isCrash || fault === "lost" ? carryOutAndBreak(client, () => send(query, values)) : Promise.reject(refusal(fault));
+      if (!callback) return outcome;
+      outcome.catch((error: Error) => callback(error));
+      return undefined;
+    };
+    return client;
+  }
+
+  return {
+    count: () => count,
+    failed: () => failed,
+    arm(n, which, crash = false) {
+      count = 0;
+      armedAt = n;
+      fault = which;
+      isCrash = crash;
+      failed = null;
+    },
+  };
+}
+
+async function carryOutAndBreak(client: Client, send: () => Promise<unknown> | undefined): Promise<never> {
+  await send();
+  client.connection.stream.destroy();
+  throw Object.assign(new Error("Connection terminated unexpectedly"), { code: "ECONNRESET" });
+}
+
+function refusal(code: string): Error {
+  return Object.assign(new Error(`on purpose: ${code}`), { code });
+}

@@ -1,0 +1,128 @@
+/** Schedulers in the test's own process, on a database with the recorder in it, for faults that must hit an exact point. */
+import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ExecuteTask, Outcome } from "../../src/contracts/index.ts";
+import { sleep } from "../../src/platform/index.ts";
+import { ensurePool } from "../../src/store/index.ts";
+import { saveDagFixture } from "../support/dag-fixture.ts";
+import type { TestDatabase } from "../support/database.ts";
+import { createRig, createSchedulerDatabase, type Rig, type RigOptions, trigger } from "../support/scheduler-rig.ts";
+import { checkHistory, type DagSpec, type Expectation, type Invariant, readHistory } from "./checker/index.ts";
+import type { FaultReport } from "./fault.ts";
+import { installRecorder } from "./recorder.ts";
+import type { Workload } from "./workload.ts";
+
+export type Rigs = {
+  readonly database: TestDatabase;
+  readonly dags: readonly DagSpec[];
+  /** A scheduler whose tasks do as their DAG says, and write the trace as real ones do. */
+  rig(options?: RigOptions): Promise<Rig>;
+  trigger(dagId: string): Promise<string>;
+  /** Passes of all these schedulers until every run has ended. A pass that throws is made again, as the loop does. */
+  untilDone(rigs: readonly Rig[], timeoutMs?: number): Promise<void>;
+  /** What `untilDone` caught. */
+  readonly caught: string[];
+  /** The job of a scheduler that is to be taken for dead. */
+  silence(rig: Rig): Promise<void>;
+};
+
+export async function onRigs(
+  workload: Workload,
+  deal: (rigs: Rigs) => Promise<Pick<FaultReport, "fired" | "note"> & { faults?: { invariant: Invariant; faults: string[] }[] }>,
+  expect: Partial<Expectation> = {},
+): Promise<FaultReport> {
+  const database = await createSchedulerDatabase();
+  const folder = mkdtempSync(join(tmpdir(), "baram-chaos-"));
+  const trace = join(folder, "trace.ndjson");
+  const caught: string[] = [];
+  try {
+    for (const { name, slots } of workload.pools) await ensurePool(database.store, name, slots, "");
+    await installRecorder(database.store);
+    for (const dag of workload.dags) await saveSpec(database, dag);
+    const rigs: Rigs = {
+      database,
+      dags: workload.dags,
+      caught,
+      rig: (options = {}) =>
+        createRig(database, { startsFirst: true, asksAgain: true, work: (one) => workAs(workload, trace, one), ...options }),
+      trigger: (dagId) => trigger(database.store, dagId),
+      async untilDone(all, timeoutMs = 30_000) {
+        const deadline = Date.now() + timeoutMs;
+        for (;;) {
+          for (const rig of all) {
+            await rig.pass().catch((error: Error) => caught.push(error.message));
+            await rig.executor.settled();
+          }
+          const { rows } = await database.store.query("select 1 from dag_run where state in ('queued', 'running') limit 1");
+          if (rows.length === 0) return;
+          if (Date.now() > deadline) throw new Error("runs are still open");
+          await sleep(2);
+        }
+      },
+      async silence(rig) {
+        await database.store.query("update job set latest_heartbeat = now() - interval '1 hour' where id = $1", [
+          rig.options.jobId(),
+        ]);
+      },
+    };
+    const { fired, note, faults = [] } = await deal(rigs);
+    const history = await readHistory(
+      database.store,
+      { trace, logFolder: null },
+      { acknowledged: [], acknowledgedRuns: [], samples: [], serverLog: "" },
+    );
+    const verdicts = checkHistory(history, {
+      dags: workload.dags,
+      parallelism: 10_000,
+      faultsEndedMs: Date.now(),
+      recoverySec: 60,
+      lossReasons: [],
+      isSteered: false,
+      maxConnections: 100,
+      intervalMs: null,
+      ...expect,
+    });
+    return { fired, note, verdicts: [...verdicts, ...faults] };
+  } finally {
+    await database.drop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function saveSpec(database: TestDatabase, dag: DagSpec): Promise<void> {
+  await saveDagFixture(database.store, {
+    dagId: dag.dagId,
+    maxActiveTasks: dag.maxActiveTasks,
+    maxActiveRuns: dag.maxActiveRuns,
+    tasks: dag.tasks.map(({ failTries: _fails, durationMs: _duration, ...task }) => ({ ...task, retryDelaySec: 0 })),
+  });
+}
+
+async function workAs(workload: Workload, trace: string, { ti }: ExecuteTask): Promise<Outcome> {
+  const spec = workload.dags.find((dag) => dag.dagId === ti.dagId)?.tasks.find((task) => task.taskId === ti.taskId);
+  const note = (what: string) => {
+    const line = {
+      what,
+      dag: ti.dagId,
+      run: ti.runId,
+      task: ti.taskId,
+      mapIndex: ti.mapIndex,
+      tryNumber: ti.tryNumber,
+      tryId: ti.id,
+    };
+    appendFileSync(
+      trace,
+      `${JSON.stringify({ ...line, pid: process.pid, wallMs: Date.now(), monotonicMs: performance.now() })}\n`,
+    );
+  };
+  note("start");
+  await sleep(Math.min(spec?.durationMs ?? 0, 3));
+  if (ti.tryNumber <= (spec?.failTries ?? 0)) {
+    note("fail");
+    return { state: "failed", retryable: true, error: { name: "Error", message: "on purpose", stack: null }, xcoms: [] };
+  }
+  note("end");
+  const value = { tryId: ti.id, tryNumber: ti.tryNumber };
+  return { state: "success", xcoms: [{ key: "return_value", value }], skipTasks: [] };
+}
