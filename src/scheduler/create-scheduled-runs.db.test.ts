@@ -68,6 +68,19 @@ test("without catchup only the latest date that is due gets one", async () => {
   expect(await datesOf("d")).toEqual(isoHours(0));
 });
 
+test("a scheduler whose clock is an hour ahead or behind neither leaves dates out nor makes them early", async () => {
+  const shifts = [HOUR, -HOUR];
+  for (const [at, shift] of shifts.entries()) {
+    const dagId = `d${at}`;
+    await scheduled({ dagId, startDate: hoursAgo(5).toISOString(), catchup: false });
+    const wrong = await createRig(database, { clock: { now: () => Date.now() + shift } });
+    await wrong.drain();
+    expect(await datesOf(dagId)).toEqual(isoHours(0));
+    const { rows } = await database.store.query<{ next: Date }>("select next_dagrun as next from dag where dag_id = $1", [dagId]);
+    expect(rows[0]?.next.toISOString()).toBe(hoursAgo(-1).toISOString());
+  }
+});
+
 test("two schedulers at once create one run per DAG and logical date", async () => {
   const dags = Array.from({ length: 12 }, (_, at) => `d${at}`);
   for (const dagId of dags) await scheduled({ dagId, startDate: hoursAgo(9).toISOString(), catchup: true });

@@ -8,14 +8,14 @@ import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** Creates the runs whose time has come, one per DAG and pass, and sets when each DAG's next one is due. Returns how many. */
 export async function createScheduledRuns(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
-  const { store, dags, clock, logger, executors } = resources;
+  const { store, dags, logger, executors } = resources;
   const defaultExecutor = [...executors.keys()][0] ?? "";
   return store.transaction(async (tx) => {
     const due = await lockDueDags(tx, options.maxRunsToCreate);
     if (due.length > 0) await resources.pause("after-due-dags");
     for (const dag of due) {
       try {
-        await inSavepoint(tx, () => createOne(tx, dags, defaultExecutor, dag, new Date(clock.now())));
+        await inSavepoint(tx, () => createOne(tx, dags, defaultExecutor, dag));
       } catch (error) {
         // One poisoned DAG must not keep the others from running; it is looked at again when its file changes.
         if (!isPoisoned(error) && !isDataFault(error)) throw error;
@@ -30,9 +30,10 @@ export async function createScheduledRuns(resources: SchedulerResources, options
   });
 }
 
-async function createOne(tx: Db, cache: DagCache, defaultExecutor: string, dag: DueDag, now: Date): Promise<void> {
+async function createOne(tx: Db, cache: DagCache, defaultExecutor: string, dag: DueDag): Promise<void> {
   const { graph } = await cache.get(tx, dag.versionId);
   const { timetable } = graph.dag;
+  const { now } = dag;
   const waiting: RunInstants = {
     logicalDate: dag.nextDagrun,
     dataIntervalStart: dag.dataIntervalStart,

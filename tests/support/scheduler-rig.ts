@@ -1,7 +1,7 @@
 /** Schedulers on a test database: driven pass by pass, or as the real loop, any number of them. */
 
 import type { TaskInstanceState } from "../../src/contracts/index.ts";
-import { createTokens, type Logger, silentLogger, systemClock } from "../../src/platform/index.ts";
+import { type Clock, createTokens, type Logger, silentLogger, systemClock } from "../../src/platform/index.ts";
 import {
   createDagCache,
   createDagRun,
@@ -22,6 +22,7 @@ export type RigOptions = FakeExecutorOptions & {
   pause?: (point: PausePoint) => Promise<void>;
   logger?: Logger;
   noteInTryLog?: SchedulerResources["noteInTryLog"];
+  clock?: Clock;
 };
 
 /** One scheduler with a pool, a cache and an executor of its own: another process's view. */
@@ -63,7 +64,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
   const executor = createFakeExecutor(store, dags, given);
   const resources: SchedulerResources = {
     store,
-    clock: systemClock,
+    clock: given.clock ?? systemClock,
     logger: given.logger ?? silentLogger,
     tokens: createTokens(new Uint8Array(48).fill(7)),
     dags,

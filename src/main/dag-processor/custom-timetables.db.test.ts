@@ -33,7 +33,7 @@ afterEach(async () => {
 function createProcessor(dagDefaults: DagDefaults = DAG_DEFAULTS): DagProcessor {
   const options = { pausedAtCreation: false, activeBundles: [], executors: ["LocalExecutor"] };
   return createDagProcessor(
-    { store: createSqlDagFileStore(database.store, systemClock, options), clock: systemClock, logger: silentLogger },
+    { store: createSqlDagFileStore(database.store, options), clock: systemClock, logger: silentLogger },
     {
       bundles: [{ name: "dags", path: folder }],
       cacheDir: join(folder, ".cache"),

@@ -3,11 +3,11 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { type PlanSeed, type SerializedDag, type TimetablePlan, WORKLOAD_MAX_BYTES } from "../../contracts/index.ts";
 import type { DagFileStore, SaveImportError } from "../../dag-files/index.ts";
-import type { Clock } from "../../platform/index.ts";
 import { canonicalJson } from "../../serialized/index.ts";
 import {
   clearImportError,
   type Db,
+  databaseNow,
   dropPlan,
   ensurePool,
   forgetMissingFiles,
@@ -40,7 +40,7 @@ export type SqlDagFileStoreOptions = {
 const compress = promisify(gzip);
 
 /** The dag-processor's results in PostgreSQL; each method is one transaction. */
-export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDagFileStoreOptions): DagFileStore {
+export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOptions): DagFileStore {
   const saveFault = async (save: SaveImportError): Promise<void> => {
     const { bundleName, relativePath, error } = save;
     await store.transaction(async (tx) => {
@@ -95,7 +95,7 @@ export function createSqlDagFileStore(store: Store, clock: Clock, options: SqlDa
           });
           await saveDagPools(tx, dag);
           await saveVersion(tx, { dag, dagHash: hash, moduleHash: save.module.hash });
-          const now = new Date(clock.now());
+          const now = await databaseNow(tx);
           if (plan) await replacePlan(tx, dag, plan, now);
           else if (was.oldTimetableType === "custom") await dropPlan(tx, dag.dagId);
           if (plan || was.oldScheduleHash !== scheduleHash || was.wasStale) await scheduleAnew(tx, dag, plan, now);

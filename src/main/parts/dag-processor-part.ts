@@ -44,7 +44,7 @@ export function createConfiguredDagProcessor(
   const bundles = [{ name: DAGS_BUNDLE, path: config.core.dags_folder }];
   if (options.withExamples && config.core.load_examples && existsSync(examples))
     bundles.push({ name: EXAMPLES_BUNDLE, path: examples });
-  const fileStore = createSqlDagFileStore(store, systemClock, {
+  const fileStore = createSqlDagFileStore(store, {
     pausedAtCreation: config.core.dags_are_paused_at_creation,
     activeBundles: [EXAMPLES_BUNDLE],
     executors: executorNames(config),

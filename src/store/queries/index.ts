@@ -40,6 +40,7 @@ export * from "./dag-run/start-queued-runs.ts";
 export * from "./dag-run/task-states.ts";
 export * from "./dag-warning/list-warnings.ts";
 export * from "./email-request/keep-email-requests.ts";
+export * from "./database-now.ts";
 export * from "./event-log/list-events.ts";
 export * from "./event-log/log-event.ts";
 export * from "./import-error/keep-import-errors.ts";

@@ -7,6 +7,8 @@ export type DueDag = {
   dataIntervalStart: Date;
   dataIntervalEnd: Date;
   createAfter: Date;
+  /** By the database's clock: what is due next may not depend on which scheduler asks. */
+  now: Date;
 };
 
 /** A run that waits for its own future date takes no place yet; it will when that has come. */
@@ -19,7 +21,7 @@ const due = (order: "asc" | "desc") => ({
   text: `
 select d.dag_id as "dagId", d.current_version_id as "versionId", d.next_dagrun as "nextDagrun",
        d.next_dagrun_data_interval_start as "dataIntervalStart", d.next_dagrun_data_interval_end as "dataIntervalEnd",
-       d.next_dagrun_create_after as "createAfter"
+       d.next_dagrun_create_after as "createAfter", now() as now
   from dag d
  where not d.is_paused and not d.is_stale and d.current_version_id is not null and d.next_dagrun_create_after <= now()
    and d.dag_id <> all($2) and ${unfinished} < d.max_active_runs
