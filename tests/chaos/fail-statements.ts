@@ -9,7 +9,7 @@ export type FailingStore = {
   readonly count: () => number;
   /** The statement that was made to fail, or null. */
   readonly failed: () => string | null;
-  /** Lets the nth statement from now on fail, once; n = 0: none. `crash` then lets every later one hang, as a dead process's. */
+  /** Lets the nth statement from now on fail, once; n = 0: none. `crash`: the process is dead from then on, and sends nothing more. */
   arm(n: number, fault: StatementFault, crash?: boolean): void;
 };
 
@@ -45,10 +45,15 @@ export function failStatements(store: Store): FailingStore {
       count++;
       const isHit = armedAt !== 0 && count === armedAt;
       if (isHit) failed = typeof query === "string" ? query : (query.name ?? query.text ?? "");
-      if (isCrash && armedAt !== 0 && count > armedAt) return callback ? undefined : new Promise(() => {});
-      if (!isHit) return callback ? send(query, values, callback) : send(query, values);
-      const outcome =
-        isCrash || fault === "lost" ? carryOutAndBreak(client, () => send(query, values)) : Promise.reject(refusal(fault));
+      const isDead = isCrash && armedAt !== 0 && count > armedAt;
+      if (!isHit && !isDead) return callback ? send(query, values, callback) : send(query, values);
+      const outcome = isDead
+        ? Promise.reject(new Error("on purpose: dead"))
+        : isCrash
+          ? carryOutAndBreak(client, () => send(query, values), "on purpose: dead")
+          : fault === "lost"
+            ? carryOutAndBreak(client, () => send(query, values), "Connection terminated unexpectedly")
+            : Promise.reject(refusal(fault));
       if (!callback) return outcome;
       outcome.catch((error: Error) => callback(error));
       return undefined;
@@ -69,10 +74,10 @@ export function failStatements(store: Store): FailingStore {
   };
 }
 
-async function carryOutAndBreak(client: Client, send: () => Promise<unknown> | undefined): Promise<never> {
+async function carryOutAndBreak(client: Client, send: () => Promise<unknown> | undefined, message: string): Promise<never> {
   await send();
   client.connection.stream.destroy();
-  throw Object.assign(new Error("Connection terminated unexpectedly"), { code: "ECONNRESET" });
+  throw new Error(message);
 }
 
 function refusal(code: string): Error {

@@ -7,7 +7,8 @@ import { chainOf, failing, fanOut } from "../workload.ts";
 
 const PRELOAD = fileURLToPath(new URL("../shift-clock.mjs", import.meta.url));
 const MINUTE_MS = 60_000;
-const TOKEN_SEC = 2;
+/** The least that the option takes. */
+const TOKEN_SEC = 5;
 
 /** Of each scheduler and of the workers below it. */
 const SHIFTS = [
@@ -88,14 +89,20 @@ export const clockFaults: readonly Fault[] = [
           workload: { pools: [], dags: [{ ...dag, maxActiveTasks: 32, tasks }] },
           runsOfEach: 1,
           faultSec: 60,
-          system: { environment: { BARAM__EXECUTION_API__JWT_EXPIRATION_TIME: String(TOKEN_SEC) } },
+          system: {
+            environment: {
+              BARAM__EXECUTION_API__JWT_EXPIRATION_TIME: String(TOKEN_SEC),
+              // The tries that run meanwhile are not to be taken for dead.
+              BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT: "20",
+            },
+          },
         },
         async ({ system, fire, goesOn, wait }) => {
-          // Stopped while they have workloads that they have not started; shorter than a try's lease.
+          // Stopped while they have workloads that they have not started.
           while ((await queuedCount(system)) === 0) await sleep(5);
           const pids = system.pidsOf("supervisor");
           for (const pid of pids) process.kill(pid, "SIGSTOP");
-          await sleep(TOKEN_SEC * 1_000 + 1_000);
+          await sleep(TOKEN_SEC * 1_000 + 1_500);
           const waited = await queuedCount(system);
           for (const pid of pids) process.kill(pid, "SIGCONT");
           fire(waited);

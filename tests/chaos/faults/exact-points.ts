@@ -66,11 +66,9 @@ export const exactPointFaults: readonly Fault[] = [
             const dying = await rigs.rig();
             const failing = failStatements(dying.store);
             failing.arm(n, "lost", true);
-            // A dead process never answers: what it waits for is left behind.
-            const died = dying.pass().catch(() => {});
-            await Promise.race([died, sleep(300)]);
+            await dying.pass().catch(() => {});
             if (failing.failed() !== null) fired++;
-            await cutOff(rigs, dying);
+            await untilNoticed(rigs);
             await heir.pass();
             await heir.executor.settled();
             if (random.chance(0.3)) await heir.pass();
@@ -303,15 +301,8 @@ async function countCreation(rig: Rig): Promise<number> {
   return rig.store.statementCount() - before;
 }
 
-/** Ends the sessions of a dead scheduler, as the end of its process does. */
-async function cutOff(rigs: Rigs, dead: Rig): Promise<void> {
-  for (const client of (dead.store.pool as unknown as { _clients: { connection: { stream: { destroy(): void } } }[] })._clients)
-    client.connection.stream.destroy();
-  const isOpen = async () =>
-    (
-      await rigs.database.store.query(
-        "select 1 from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'",
-      )
-    ).rows.length > 0;
-  for (let turn = 0; turn < 200 && (await isOpen()); turn++) await sleep(5);
+/** Waits until the server has noticed that the dead scheduler's connections are gone. */
+async function untilNoticed(rigs: Rigs): Promise<void> {
+  const open = "select 1 from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'";
+  for (let turn = 0; turn < 200 && (await rigs.database.store.query(open)).rows.length > 0; turn++) await sleep(5);
 }
