@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import { gunzipSync } from "node:zlib";
-import { BaramError } from "../../platform/index.ts";
+import { BaramError, sleep } from "../../platform/index.ts";
 
 /** The API answered, but not with success. */
 export class ApiRefusal extends BaramError {
@@ -87,4 +87,17 @@ function readRefusal(status: number, body: Buffer): ApiRefusal {
 /** Whether asking again may help: the API is away, restarting or overloaded. */
 export function isTransient(error: unknown): boolean {
   return !(error instanceof ApiRefusal) || error.status >= 500 || error.status === 429;
+}
+
+/** Asks until the API answers, for `windowMs` at most, then throws what came last. For calls that may be repeated. */
+export async function askAgain<T>(ask: () => Promise<T>, windowMs: number): Promise<T> {
+  const deadline = Date.now() + windowMs;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isTransient(error) || Date.now() > deadline) throw error;
+      await sleep(Math.min(5_000, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2));
+    }
+  }
 }

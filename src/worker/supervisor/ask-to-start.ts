@@ -1,6 +1,6 @@
 import { hostname, userInfo } from "node:os";
 import type { CallbackRequest } from "../../contracts/index.ts";
-import type { ApiClient } from "./api-client.ts";
+import { type ApiClient, askAgain } from "./api-client.ts";
 import { type Attempt, contextForRunner } from "./attempt.ts";
 import type { Batcher } from "./batcher.ts";
 
@@ -10,14 +10,14 @@ const user = userInfo().username;
 /** Asks the API to let it run, takes over its token, and returns what its runner is to be told. Throws ApiRefusal when it is not ours to start. */
 export async function askToStart(
   attempt: Attempt,
-  { batcher, client }: { batcher: Batcher; client: ApiClient },
+  { batcher, client, retryWindowMs }: { batcher: Batcher; client: ApiClient; retryWindowMs: number },
 ): Promise<NonNullable<Attempt["order"]>> {
   const { workload, modulePath } = attempt;
   if (workload.type === "ExecuteCallback") {
-    const { request, token } = await client.post<{ request: CallbackRequest; token: string }>(
-      `baram/callbacks/${attempt.id}/start`,
-      {},
-      attempt.token,
+    // A callback is given up after three hand-overs; an API that is away for a moment must not use them up.
+    const { request, token } = await askAgain(
+      () => client.post<{ request: CallbackRequest; token: string }>(`baram/callbacks/${attempt.id}/start`, {}, attempt.token),
+      retryWindowMs,
     );
     attempt.token = token;
     return { type: "callback", modulePath, request };

@@ -3,7 +3,7 @@ import type { Outcome, Workload } from "../../contracts/index.ts";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { createLogWriter, createMasker } from "../../task-logs/index.ts";
 import type { FromRunner } from "../wire/index.ts";
-import { ApiRefusal, createApiClient } from "./api-client.ts";
+import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
 import { type Attempt, forwardCall, idOf, maskOutcome, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
@@ -157,7 +157,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     };
     attempts.set(attempt.id, attempt);
     try {
-      attempt.order = await askToStart(attempt, { batcher, client });
+      attempt.order = await askToStart(attempt, { batcher, client, retryWindowMs });
       attempt.state = "waiting";
       waiting.push(attempt);
       if (attempt.isLost || draining) dropWaiting(attempt);
@@ -337,9 +337,10 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   async function reportCallback(attempt: Attempt, state: "success" | "failed"): Promise<void> {
     if (attempt.state === "over") return;
     attempt.state = "over";
-    await client
-      .post(`baram/callbacks/${attempt.id}/end`, { state }, attempt.workload.token)
-      .catch((error: Error) => logger.warn({ error: error.message }, "the end of a callback could not be reported"));
+    await askAgain(
+      () => client.post(`baram/callbacks/${attempt.id}/end`, { state }, attempt.workload.token),
+      retryWindowMs,
+    ).catch((error: Error) => logger.warn({ error: error.message }, "the end of a callback could not be reported"));
     await attempt.log.flush();
     attempts.delete(attempt.id);
     events.done(attempt.id);
