@@ -195,7 +195,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   }
 
   const isDone = async () => {
-    const { rows } = await store.query("select 1 from dag_run where state in ('queued', 'running') limit 1");
+    const { rows } = await store.query(
+      `select 1 from dag_run where state in ('queued', 'running')
+       union all select 1 from callback_request where state in ('scheduled', 'queued', 'running') limit 1`,
+    );
     return rows.length === 0;
   };
 

@@ -1,5 +1,5 @@
 /** DAGs that are generated from a seed, and whose tasks tell in a file what they do. */
-import type { DagSpec, TaskSpec } from "./checker/index.ts";
+import { callbackTraceOf, type DagSpec, type TaskSpec } from "./checker/index.ts";
 import type { Random } from "./random.ts";
 
 export type PoolSpec = { name: string; slots: number };
@@ -27,7 +27,7 @@ export function fanOut(dagId: string, width: number, random: Random): DagSpec {
 
 export function chainOf(dagId: string, length: number, random: Random): DagSpec {
   const tasks = Array.from({ length }, (_, at) => plain(`c${at}`, at === 0 ? [] : [`c${at - 1}`], random));
-  return { dagId, schedule: null, maxActiveTasks: 4, maxActiveRuns: 4, tasks };
+  return { dagId, callbacks: true, schedule: null, maxActiveTasks: 4, maxActiveRuns: 4, tasks };
 }
 
 /** Layers in which each task waits for some of the layer above it. */
@@ -51,6 +51,7 @@ export function layers(dagId: string, depth: number, width: number, random: Rand
 export function failing(dagId: string, random: Random): DagSpec {
   return {
     dagId,
+    callbacks: true,
     schedule: null,
     maxActiveTasks: 4,
     maxActiveRuns: 4,
@@ -99,8 +100,11 @@ const note = (what: string, { id, dagId, runId, taskId, mapIndex, tryNumber }: a
       wallMs: Date.now(), monotonicMs: Number(process.hrtime.bigint()) / 1e6 }) + "\\n",
   );
 
-for (const { dagId, tasks, schedule, startDate, catchup, maxActiveTasks, maxActiveRuns } of dags as any[])
-  dag({ dagId, schedule, startDate, catchup, maxActiveTasks, maxActiveRuns, isPausedUponCreation: false }, () => {
+const noteCallback = async ({ run }: any) =>
+  appendFileSync(${JSON.stringify(callbackTraceOf(trace))}, JSON.stringify({ run: run.dagId + "/" + run.runId }) + "\\n");
+
+for (const { dagId, callbacks, tasks, ...dagOptions } of dags as any[])
+  dag({ dagId, ...dagOptions, ...(callbacks ? { onSuccess: noteCallback, onFailure: noteCallback } : {}), isPausedUponCreation: false }, () => {
     const nodes = new Map<string, any>();
     for (const { taskId, upstream, failTries, durationMs, ...options } of tasks) {
       const node = task({ taskId, retryDelay: { seconds: 0.1 }, ...options }, async (ctx) => {

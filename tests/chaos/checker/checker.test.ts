@@ -127,6 +127,8 @@ function wholeHistory(): Mutable {
       ack("finish", B1, "success"),
     ],
     acknowledgedRuns: [RUN],
+    owedCallbacks: [{ run: RUN, state: "success" }],
+    callbacksRun: [RUN],
     samples: [{ atMs: 1, connections: 5, idleInTransactionSec: 0 }],
     logs: new Map([
       [`${RUN}/a[-1]#1`, `${A1} begins`],
@@ -184,6 +186,8 @@ const BREAKS: readonly [Invariant, string, (history: Mutable) => unknown, Partia
   ["I3", "a run that never ended", (h) => Object.assign(h.runs[0] ?? {}, { state: "running" })],
   ["I3", "an instance that hangs", (h) => Object.assign(h.instances[1] ?? {}, { state: "queued" })],
   ["I3", "an end that is not the DAG's", (h) => Object.assign(h.instances[1] ?? {}, { state: "skipped" })],
+  ["I3", "a callback that was given up", (h) => Object.assign(h.owedCallbacks[0] ?? {}, { state: "failed" })],
+  ["I3", "a callback that never ran", (h) => h.callbacksRun.pop()],
   ["I4", "more tries than allowed", (h) => Object.assign(h.instances[0] ?? {}, { maxTries: 0 })],
   ["I4", "a try that history lost", (h) => h.pastTries.pop()],
   ["I4", "a loss that nothing explains", (h) => Object.assign(h.pastTries[0] ?? {}, { reason: "WorkerLostError: gone" })],

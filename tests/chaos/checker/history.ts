@@ -68,6 +68,8 @@ export type TraceLine = {
   wallMs: number;
   monotonicMs: number;
 };
+/** A DAG's callback that the platform owes after a run's end. */
+export type OwedCallback = { run: string; state: string };
 /** One item of a supervisor's call and the answer it got. */
 export type Acknowledged = { op: "start" | "finish"; tryId: string; outcome: string | null; status: number; atMs: number };
 /** A look at pg_stat_activity. */
@@ -88,6 +90,8 @@ export type TaskSpec = {
 };
 export type DagSpec = {
   dagId: string;
+  /** onSuccess and onFailure of the DAG note in the trace that they ran. */
+  callbacks?: boolean;
   /** Cron expression, or null. */
   schedule: string | null;
   startDate?: string;
@@ -106,6 +110,9 @@ export type History = {
   runs: readonly RunRow[];
   xcoms: readonly XcomRow[];
   trace: readonly TraceLine[];
+  owedCallbacks: readonly OwedCallback[];
+  /** dag/run, a line for each time that a DAG's callback ran. */
+  callbacksRun: readonly string[];
   /** Answers of the execution API as the proxy saw them, whether they reached the supervisor or not. */
   acknowledged: readonly Acknowledged[];
   /** dag/run ids that the public API said were created. */

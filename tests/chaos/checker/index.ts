@@ -36,4 +36,4 @@ export function checkHistory(history: History, expect: Expectation, except: read
 }
 
 export type { DagSpec, Expectation, History, TaskSpec } from "./history.ts";
-export { readHistory } from "./read-history.ts";
+export { callbackTraceOf, readHistory } from "./read-history.ts";

@@ -5,6 +5,7 @@ import {
   type History,
   type InstanceRow,
   instanceKey,
+  type OwedCallback,
   type PastTry,
   type PoolChange,
   type RunRow,
@@ -50,7 +51,10 @@ export async function readHistory(
     `select r.dag_id || '/' || r.run_id || '/' || x.task_id || '[' || x.map_index || ']' as instance, x.key, x.value
        from xcom x join dag_run r on r.id = x.dag_run_id`,
   );
-  const trace = readTrace(files.trace);
+  const owed = await db.query<OwedCallback>(
+    `select r.dag_id || '/' || r.run_id as run, c.state from callback_request c join dag_run r on r.id = c.dag_run_id where c.data ->> 'kind' = 'dag'`,
+  );
+  const trace = readLines<TraceLine>(files.trace);
   return {
     transitions: transitions.rows,
     runTransitions: runTransitions.rows,
@@ -60,18 +64,25 @@ export async function readHistory(
     runs: runs.rows,
     xcoms: xcoms.rows,
     trace,
+    owedCallbacks: owed.rows,
+    callbacksRun: readLines<{ run: string }>(callbackTraceOf(files.trace)).map((line) => line.run),
     logs: files.logFolder === null ? new Map() : readLogs(files.logFolder, trace),
     ...observed,
   };
 }
 
+/** Beside the tasks' trace. */
+export function callbackTraceOf(trace: string): string {
+  return `${trace}.callbacks`;
+}
+
 /** A torn last line (its process was killed while it wrote) would be a lie of the rig's: it throws. */
-function readTrace(path: string): TraceLine[] {
+function readLines<T>(path: string): T[] {
   if (!existsSync(path)) return [];
   return readFileSync(path, "utf8")
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as TraceLine);
+    .map((line) => JSON.parse(line) as T);
 }
 
 function readLogs(folder: string, trace: readonly TraceLine[]): Map<string, string> {

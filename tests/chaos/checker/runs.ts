@@ -2,7 +2,7 @@
 import { type DagSpec, type Expectation, groupBy, type History, instanceKey, type TaskSpec, TERMINAL } from "./history.ts";
 import { endsByTry } from "./tries.ts";
 
-/** I3: every run and every instance has come to its end, and to the one that its DAG says. */
+/** I3: every run and every instance has come to its end, and to the one that its DAG says; what is owed after it was done. */
 export function checkEnds(history: History, expect: Pick<Expectation, "dags" | "isSteered">): string[] {
   const faults: string[] = [];
   for (const run of history.runs)
@@ -13,6 +13,11 @@ export function checkEnds(history: History, expect: Pick<Expectation, "dags" | "
     const end = wanted.get(one.run.split("/")[0] ?? "")?.get(one.taskId);
     if (!expect.isSteered && end !== undefined && one.state !== end)
       faults.push(`${one.instance} is ${one.state}, and by its DAG it is ${end}`);
+  }
+  // At least once: a scheduler that dies may have its callback run again by another.
+  for (const { run, state } of history.owedCallbacks) {
+    if (state !== "success") faults.push(`the callback that is owed for ${run} is ${state}`);
+    if (!history.callbacksRun.includes(run)) faults.push(`the callback that is owed for ${run} never ran`);
   }
   return faults;
 }

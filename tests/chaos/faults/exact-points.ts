@@ -138,12 +138,12 @@ export const exactPointFaults: readonly Fault[] = [
             await rigs.database.store.query(
               "update task_instance set last_heartbeat_at = now() - interval '1 hour' where state = 'running'",
             );
+            const reaped = others.map((rig) => failSilentTries(rig.resources, { ...rig.options, silentTrySec: 300 }));
             const told = ids.map(async (id) => {
-              await sleep(random.between(0, 12));
+              await sleep(random.between(0, 90));
               const ended = await endTries(rigs.database.store, owner.resources.dags, [{ id, outcome: SUCCESS }]);
               return ended.length > 0 ? id : null;
             });
-            const reaped = others.map((rig) => failSilentTries(rig.resources, { ...rig.options, silentTrySec: 300 }));
             const taken = (await Promise.all(told)).filter((id) => id !== null);
             losses += (await Promise.all(reaped)).reduce((sum, n) => sum + n, 0);
             successes += taken.length;

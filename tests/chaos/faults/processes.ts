@@ -13,16 +13,20 @@ export const processFaults: readonly Fault[] = [
   {
     number: 1,
     name: "scheduler-kill-loop",
-    injects: "SIGKILL of a random scheduler every 1 to 4 s, another started in its place",
+    injects:
+      "SIGKILL of a random scheduler, now and then of an API server or a dag-processor, every 1 to 4 s; another is started",
     invariants: ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I10"],
     short: true,
     run: (context) =>
       underLoad(context, { size: context.isShort ? 80 : 300 }, async ({ system, fire, goesOn, wait }) => {
         await system.untilProgress(0.1);
         while (await goesOn()) {
-          pickRole(system, "scheduler").end("SIGKILL");
+          const name = system.random.pick(["scheduler", "scheduler", "scheduler", "api-server", "dag-processor"] as const);
+          const role = pickRole(system, name);
+          role.end("SIGKILL");
           fire();
-          system.startRole("scheduler");
+          await role.ended;
+          system.startRole(name, name === "api-server" ? { port: role.port ?? 0 } : {});
           await wait(1_000, 4_000);
         }
       }),
@@ -49,7 +53,7 @@ export const processFaults: readonly Fault[] = [
   {
     number: 6,
     name: "worker-kill",
-    injects: "SIGKILL of all runners, or of a supervisor with its runners, every second or two",
+    injects: "SIGKILL of all runners, of a supervisor, or of a scheduler with its supervisor and runners, every second or two",
     invariants: ["I3", "I4", "I10"],
     run: (context) =>
       underLoad(
@@ -58,9 +62,15 @@ export const processFaults: readonly Fault[] = [
         async ({ system, fire, goesOn, wait }) => {
           await system.untilProgress(0.05);
           while (await goesOn()) {
-            const kind = system.random.chance(0.6) ? "runner" : "supervisor";
-            const pids = system.pidsOf(kind);
-            for (const pid of kind === "runner" ? pids : pids.slice(0, 1)) if (kill(pid, "SIGKILL")) fire();
+            const kind = system.random.pick(["runners", "runners", "supervisor", "machine"] as const);
+            const role = pickRole(system, "scheduler");
+            const pids = [
+              ...(kind === "runners" ? [] : system.pidsOf("supervisor", role)),
+              ...(kind === "supervisor" ? [] : system.pidsOf("runner", kind === "runners" ? undefined : role)),
+            ];
+            if (kind === "machine") role.end("SIGKILL");
+            for (const pid of pids) if (kill(pid, "SIGKILL")) fire();
+            if (kind === "machine") system.startRole("scheduler");
             await wait(600, 2_000);
           }
         },

@@ -1,6 +1,6 @@
 /** What a network does to the calls of workers and people. */
 import type { Fault } from "../fault.ts";
-import { underLoad } from "../fault.ts";
+import { underLoad, WORKER_LOST } from "../fault.ts";
 import type { Call } from "../proxy.ts";
 
 const isExecution = (call: Call) => call.path.startsWith("/execution/");
@@ -64,6 +64,30 @@ export const wireFaults: readonly Fault[] = [
         while (await goesOn()) await wait(500, 500);
         await Promise.all(late);
       }),
+  },
+  {
+    number: 14,
+    name: "partition",
+    injects: "for 8 s no call of a worker reaches the API; then those that wait are answered",
+    invariants: ["I1", "I8", "I11"],
+    run: (context) =>
+      underLoad(
+        context,
+        { size: 250, faultSec: 40, expect: { lossReasons: WORKER_LOST } },
+        async ({ system, fire, goesOn, wait }) => {
+          await system.untilProgress(0.1);
+          while (await goesOn()) {
+            system.proxy.setMeddler((call) => {
+              if (!isExecution(call)) return null;
+              fire();
+              return { lose: "request" };
+            });
+            await wait(8_000, 8_000);
+            system.proxy.setMeddler(null);
+            await wait(4_000, 4_000);
+          }
+        },
+      ),
   },
   {
     number: 15,
