@@ -212,7 +212,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     if (!attempt.isLost)
       note(attempt, "info", "the worker stops before the task had a process; the try goes back to be scheduled");
     attempt.state = "running";
-    void report(attempt, { state: "up_for_reschedule", rescheduleDate: new Date().toISOString() });
+    // Long past, so that it is due at once by whatever clock: this machine's may be ahead.
+    void report(attempt, { state: "up_for_reschedule", rescheduleDate: new Date(0).toISOString() });
   }
 
   function onMessage(runner: Runner, message: Exclude<FromRunner, { type: "ready" }>): void {
