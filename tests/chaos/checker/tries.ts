@@ -75,7 +75,9 @@ export function checkAttempts(history: History, expect: Pick<Expectation, "dags"
       if (spec && ON_PURPOSE.test(reason) && old.tryNumber <= spec.failTries) continue;
       if (expect.isSteered && reason === "cleared") continue;
       if (!expect.lossReasons.some((allowed) => allowed.test(reason)))
-        faults.push(`try ${old.tryNumber} of ${one.instance} was lost, and nothing here explains it: ${reason || "no reason"}`);
+        faults.push(
+          `try ${old.tryNumber} of ${one.instance} was lost, and nothing here explains it: ${reason || "no reason"} (${tell(history, old.id)})`,
+        );
     }
   }
   const known = new Set([...history.instances, ...history.pastTries].map((one) => `${one.instance}#${one.tryNumber}`));
@@ -123,4 +125,20 @@ export function endsByTry(history: History): Map<string, string> {
   for (const one of history.transitions)
     if (one.from === "running" && one.oldId && one.to && one.to !== "running") ends.set(one.oldId, one.to);
   return ends;
+}
+
+/** What is known of a try, for whoever has to find out why it broke a rule: seconds before its end. */
+function tell(history: History, tryId: string): string {
+  const steps = history.transitions.filter((one) => one.oldId === tryId || one.newId === tryId);
+  const lines = history.trace.filter((line) => line.tryId === tryId);
+  const acknowledged = history.acknowledged.filter((one) => one.tryId === tryId);
+  const endMs = steps.at(-1)?.atMs ?? 0;
+  return [
+    ...steps.map((one) => [one.atMs, `${one.to ?? "none"} of job ${one.jobId}`] as const),
+    ...lines.map((line) => [line.wallMs, `its process ${line.pid}: ${line.what}`] as const),
+    ...acknowledged.map((one) => [one.atMs, `${one.op} answered ${one.status}`] as const),
+  ]
+    .sort(([a], [b]) => a - b)
+    .map(([atMs, what]) => `${((atMs - endMs) / 1_000).toFixed(3)} ${what}`)
+    .join(", ");
 }
