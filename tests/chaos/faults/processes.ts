@@ -126,7 +126,11 @@ export const processFaults: readonly Fault[] = [
 
 async function drainOne({ system, fire, wait }: Blows): Promise<string[]> {
   const name = system.random.pick(["scheduler", "scheduler", "api-server", "dag-processor"] as const);
-  const role = pickRole(system, name);
+  // One that still boots has nothing to drain, and no ear for the signal yet.
+  const { rows } = await system.store.query<{ pid: number }>("select pid from job where state = 'running'");
+  const ready = system.roles(name).filter((one) => rows.some(({ pid }) => pid === one.pid));
+  if (ready.length === 0) return wait(200, 200).then(() => []);
+  const role = system.random.pick(ready);
   const startedAt = Date.now();
   if (name !== "api-server") system.startRole(name);
   role.end("SIGTERM");
