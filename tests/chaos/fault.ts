@@ -17,6 +17,8 @@ export type FaultContext = {
   readonly random: Random;
   /** The short form of `npm test`: less load, fewer blows, the same invariants. */
   readonly isShort: boolean;
+  /** What must be done when the fault is over, however it ends: also when its time is up in the middle. */
+  atEnd(work: () => Promise<void>): void;
 };
 
 export type Fault = {
@@ -65,6 +67,7 @@ export async function underLoad(
   const { random, isShort } = context;
   const workload = options.workload ?? mixedLoad(random, options.size ?? (isShort ? 80 : 160));
   const system = await startSystem({ random, workload, ...options.system });
+  context.atEnd(() => system.stop());
   let fired = 0;
   try {
     for (let round = 0; round < (options.runsOfEach ?? (isShort ? 1 : 2)); round++)
@@ -101,6 +104,6 @@ export function pickRole(system: System, name: RoleName) {
   return system.random.pick(system.roles(name));
 }
 
-export function contextOf(fault: Fault, seed: number, isShort: boolean): FaultContext {
-  return { random: createRandom(seed).fork(fault.name), isShort };
+export function contextOf(fault: Fault, seed: number, rest: Omit<FaultContext, "random">): FaultContext {
+  return { random: createRandom(seed).fork(fault.name), ...rest };
 }

@@ -35,7 +35,9 @@ export function playFaults(faults: readonly Fault[], options: { isShort: boolean
             seconds: 0,
           };
           try {
-            const { fired, verdicts, note } = await fault.run(contextOf(fault, seed, options.isShort));
+            const { fired, verdicts, note } = await fault.run(
+              contextOf(fault, seed, { isShort: options.isShort, atEnd: (work) => context.onTestFinished(work, 60_000) }),
+            );
             played.fired = fired;
             played.checked = verdicts.map((one) => one.invariant);
             played.broken = verdicts.filter((one) => one.faults.length > 0);

@@ -85,8 +85,8 @@ export async function onRigs(
     });
     return { fired, note, verdicts: [...verdicts, ...faults] };
   } finally {
-    await database.drop();
     rmSync(folder, { recursive: true, force: true });
+    await database.drop();
   }
 }
 

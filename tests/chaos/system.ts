@@ -131,7 +131,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const all: (Role & { child: ChildProcess; isMeant: boolean; how: string | null })[] = [];
   const acknowledgedRuns: string[] = [];
   const samples: Sample[] = [];
-  let isStopping = false;
+  let stopping: Promise<void> | null = null;
   let stopSampling = () => {};
   let serverLogPath = "";
 
@@ -219,6 +219,25 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     } catch {
       return null;
     }
+  }
+
+  async function endAll(): Promise<void> {
+    stopSampling();
+    proxy.setMeddler(null);
+    for (const role of all) {
+      if (!role.isAlive()) continue;
+      role.isMeant = true;
+      role.signal("SIGCONT");
+      role.end("SIGTERM");
+    }
+    await Promise.race([Promise.all(all.map((role) => role.ended)), sleep(15_000)]);
+    for (const role of all) if (role.isAlive()) role.end("SIGKILL");
+    // Supervisors whose scheduler was killed, and their runners.
+    killMarked(mark);
+    await Promise.all(all.map((role) => role.ended));
+    await proxy.close();
+    await own.drop();
+    if (!process.env.CHAOS_KEEP) rmSync(home, { recursive: true, force: true });
   }
 
   const system: System = {
@@ -311,24 +330,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       ];
     },
     said: (name) => readFileSync(join(home, `${name}.log`), "utf8"),
-    async stop() {
-      if (isStopping) return;
-      isStopping = true;
-      stopSampling();
-      proxy.setMeddler(null);
-      for (const role of all) {
-        if (!role.isAlive()) continue;
-        role.isMeant = true;
-        role.signal("SIGCONT");
-        role.end("SIGTERM");
-      }
-      await Promise.race([Promise.all(all.map((role) => role.ended)), sleep(15_000)]);
-      for (const role of all) if (role.isAlive()) role.end("SIGKILL");
-      // Supervisors whose scheduler was killed, and their runners.
-      killMarked(mark);
-      await proxy.close();
-      await own.drop();
-      if (!process.env.CHAOS_KEEP) rmSync(home, { recursive: true, force: true });
+    stop() {
+      stopping ??= endAll();
+      return stopping;
     },
   };
 
