@@ -58,6 +58,9 @@ export type LoadOptions = {
 /** Reasons that the death of a worker or of its supervisor leaves. */
 export const WORKER_LOST = [/^RunnerDiedError/, /^WorkerLostError/, /^WorkerShutdownError/, /^ApiUnreachableError/];
 
+/** For faults that outlast the lease of a try. */
+export const SHORT_TRY_LEASE = { BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT: "4" };
+
 /** Starts a system and its runs, deals the blows while they go on, waits for the end of all, and checks. */
 export async function underLoad(
   context: FaultContext,

@@ -1,10 +1,10 @@
 /** Processes that are killed, stopped or asked to end. */
 import { sleep } from "../../../src/platform/index.ts";
-import { type Blows, type Fault, pickRole, underLoad, WORKER_LOST } from "../fault.ts";
+import { type Blows, type Fault, pickRole, SHORT_TRY_LEASE, underLoad, WORKER_LOST } from "../fault.ts";
 import type { Role, System } from "../system.ts";
 import { fanOut } from "../workload.ts";
 
-/** Leases of the rig: 3 s of a scheduler's, 4 s of a try's. */
+/** Beyond both leases: 3 s of a scheduler's, 4 s of a try's. */
 const PAUSE_MS = 7_000;
 /** A drain: 2 s for what runs, 1 s for what does not stop, and the reports. */
 const DRAIN_BOUND_SEC = 20;
@@ -90,7 +90,7 @@ export const processFaults: readonly Fault[] = [
           faultSec: 22,
           runsOfEach: 1,
           expect: { lossReasons: WORKER_LOST },
-          // A stale try still runs after SIGCONT, and writes its own lines into the log of the number that it had.
+          system: { environment: SHORT_TRY_LEASE },
         },
         async ({ system, fire, goesOn }) => {
           await system.untilProgress(0.1);

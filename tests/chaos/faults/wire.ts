@@ -1,6 +1,6 @@
 /** What a network does to the calls of workers and people. */
 import type { Fault } from "../fault.ts";
-import { underLoad, WORKER_LOST } from "../fault.ts";
+import { SHORT_TRY_LEASE, underLoad, WORKER_LOST } from "../fault.ts";
 import type { Call } from "../proxy.ts";
 
 const isExecution = (call: Call) => call.path.startsWith("/execution/");
