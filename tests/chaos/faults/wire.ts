@@ -73,7 +73,7 @@ export const wireFaults: readonly Fault[] = [
     run: (context) =>
       underLoad(
         context,
-        { size: 250, faultSec: 40, expect: { lossReasons: WORKER_LOST } },
+        { size: 250, faultSec: 40, expect: { lossReasons: WORKER_LOST }, system: { environment: SHORT_TRY_LEASE } },
         async ({ system, fire, goesOn, wait }) => {
           await system.untilProgress(0.1);
           while (await goesOn()) {
