@@ -1,6 +1,6 @@
 /** Faults that must hit one exact point: on schedulers in this process, held or broken there. */
 import { sleep } from "../../../src/platform/index.ts";
-import { endTries, markRun } from "../../../src/scheduler/index.ts";
+import { createDagCache, endTries, markRun } from "../../../src/scheduler/index.ts";
 import { adoptOrphans, failSilentTries } from "../../../src/scheduler/recover.ts";
 import { setNextRun } from "../../../src/store/index.ts";
 import { nextRun, restrictionOf } from "../../../src/timetables/index.ts";
@@ -273,7 +273,7 @@ async function startAll(rigs: Rigs, owner: Rig): Promise<string[]> {
 /** Makes an end of what is open, as a person would. */
 async function finishRuns(rigs: Rigs): Promise<void> {
   const { rows } = await rigs.database.store.query<{ run: string }>("select run_id as run from dag_run where state = 'running'");
-  for (const { run } of rows) await markRun(rigs.database.store, "silent", run, "success");
+  for (const { run } of rows) await markRun(rigs.database.store, createDagCache(), "silent", run, "success");
 }
 
 async function saveScheduled(rigs: Rigs, dagId: string, start: Date): Promise<void> {
