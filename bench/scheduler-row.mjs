@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serializedDagSchema } from "../dist/contracts/index.js";
-import { createTokens, silentLogger, systemClock } from "../dist/platform/index.js";
+import { createTokens, silentLogger, silentMetrics, systemClock } from "../dist/platform/index.js";
 import { createDagCache, createDagRun, endTries, startScheduler } from "../dist/scheduler/index.js";
 import {
   ensurePool,
@@ -39,6 +39,7 @@ export async function measureSchedulerAlone(runs) {
       store,
       clock: systemClock,
       logger: silentLogger,
+      metrics: silentMetrics,
       tokens: createTokens(new Uint8Array(48).fill(7)),
       dags,
       executors: new Map([["LocalExecutor", executor]]),
@@ -61,6 +62,13 @@ export async function measureSchedulerAlone(runs) {
       silentTryCheckSec: 5,
       queuedTimeoutSec: 600,
       queuedTimeoutCheckSec: 30,
+      maxCallbacks: 20,
+      maxPasses: -1,
+      countIdlePassesOnly: false,
+      runsWithRenderedFields: 30,
+      poolMetricsSec: 5,
+      instanceMetricsSec: 30,
+      runMetricsSec: 30,
     },
   );
   try {

@@ -1,12 +1,14 @@
-// Prints docs/options.md and docs/errors.md from the compiled tables. With --check it only tells whether they are current.
+// Prints docs/options.md, docs/errors.md and docs/metrics.md from the compiled tables. With --check it only tells whether they are current.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { OPTIONS } from "../dist/config/index.js";
+import { MEANINGLESS_OPTIONS, OPTIONS } from "../dist/config/index.js";
+import { prometheusName } from "../dist/main/metrics/prometheus-sink.js";
 import { ERROR_CODES } from "../dist/platform/error-codes.js";
+import { METRICS } from "../dist/platform/index.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const pages = { "docs/options.md": optionsPage(), "docs/errors.md": errorsPage() };
+const pages = { "docs/options.md": optionsPage(), "docs/errors.md": errorsPage(), "docs/metrics.md": metricsPage() };
 const check = process.argv.includes("--check");
 for (const [path, text] of Object.entries(pages)) {
   if (!check) writeFileSync(join(root, path), text);
@@ -38,6 +40,41 @@ function optionsPage() {
       const values = spec.values ? ` One of ${spec.values.map((one) => `\`${one}\``).join(", ")}.` : "";
       lines.push(`| \`${name}\` | \`${`BARAM__${section}__${name}`.toUpperCase()}\` | ${value} | ${spec.about}${values} |`);
     }
+  }
+  lines.push(
+    "",
+    "## Options of Airflow that have no meaning here, and why",
+    "",
+    "From `src/config/meaningless-options.ts`. Setting one is no fault: a role that starts says so in a warning, and goes on.",
+    "",
+    "| option | why |",
+    "| --- | --- |",
+  );
+  for (const [section, options] of Object.entries(MEANINGLESS_OPTIONS))
+    for (const [name, why] of Object.entries(options)) lines.push(`| \`[${section}] ${name}\` | ${why} |`);
+  return `${lines.join("\n")}\n`;
+}
+
+function metricsPage() {
+  const lines = [
+    "# Metrics",
+    "",
+    "Generated from `src/platform/metrics/metric-table.ts`; do not edit. How they are got out: [operations.md](operations.md).",
+    "",
+    "Each name has the prefix `[metrics] statsd_prefix`, `airflow` by default: with a dot in statsd, with `_` in Prometheus.",
+    "Timers are milliseconds in statsd and seconds, as histograms, in Prometheus. Without Datadog's tags, statsd gets a labelled",
+    "counter or timer under its name and under the dotted one, and a labelled gauge under its dotted names and, under its",
+    "own, as their sum.",
+    "",
+    "| name | kind | unit | labels | statsd, dotted | Prometheus | emitted by | what |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+  ];
+  for (const [name, { kind, unit, labels, dotted, roles, about }] of Object.entries(METRICS)) {
+    const spelled = labels.length === 0 ? "" : `\`${dotted ?? `${name}.${labels.map((label) => `{${label}}`).join(".")}`}\``;
+    const shown = labels.map((label) => `\`${label}\``).join(", ");
+    lines.push(
+      `| \`${name}\` | ${kind} | ${unit} | ${shown} | ${spelled} | \`${prometheusName("airflow", name)}\` | ${roles.join(", ")} | ${about} |`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }

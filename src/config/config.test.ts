@@ -63,6 +63,21 @@ test("unknown options are refused, in the environment and in the file, whatever 
   }
 });
 
+test("an option that only Airflow has is taken, does nothing, and is told with the reason", () => {
+  toml("[scheduler]\nclean_tis_without_dagrun_interval = 15\nmax_tis_per_query = 7");
+  const config = load({ BARAM__CORE__FERNET_KEY: "a-secret-of-old" });
+  expect(config.scheduler.max_tis_per_query).toBe(7);
+  expect(config.meaningless).toEqual([
+    {
+      where: expect.stringMatching(/^\[scheduler\] clean_tis_without_dagrun_interval in .+baram\.toml$/),
+      why: expect.any(String),
+    },
+    { where: "BARAM__CORE__FERNET_KEY", why: "it is [core] encryption_key" },
+  ]);
+  expect(JSON.stringify(config)).not.toContain("a-secret-of-old");
+  expect(() => load({ BARAM__CORE__FERNET_KEYS: "x" })).toThrow("BARAM__CORE__FERNET_KEYS is not an option");
+});
+
 test("the environment wins over the file, the file over the default, an empty variable counts as unset", () => {
   toml("[core]\nparallelism = 5\n[api]\nport = 9000");
   const config = load({ BARAM__CORE__PARALLELISM: "7", BARAM__API__PORT: "" });

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parse as parseToml } from "smol-toml";
 import { BaramError } from "../platform/index.ts";
+import { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
 import { type ConfigValues, OPTIONS, type OptionSpec } from "./options.ts";
 
 export type OptionSource = "default" | "file" | "environment";
@@ -9,21 +10,25 @@ export type Config = ConfigValues & {
   /** BARAM_HOME as an absolute path. */
   readonly home: string;
   readonly sources: Readonly<Record<string, OptionSource>>;
+  /** Options of Airflow that were given and do nothing here, and why: to be told when a role starts. */
+  readonly meaningless: readonly MeaninglessOption[];
 };
+
+export type MeaninglessOption = { readonly where: string; readonly why: string };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Fills the configuration from the table's defaults, then BARAM_HOME/baram.toml, then BARAM__SECTION__NAME. Throws
  * `config_invalid` for a value that does not fit, and `config_unknown_option` for a name that is not in the table: a
- * misspelt option would otherwise be ignored without a word.
+ * misspelt option would otherwise be ignored without a word. One that only Airflow has is kept in `meaningless`.
  */
 export function loadConfig(environment: Environment = process.env, cwd: string = process.cwd()): Config {
   const home = resolve(cwd, environment.BARAM_HOME || ".baram");
   const file = readConfigFile(join(home, "baram.toml"));
   const sources: Record<string, OptionSource> = {};
   const values: Record<string, Record<string, unknown>> = {};
-  refuseUnknownNames(file, environment, join(home, "baram.toml"));
+  const meaningless = sortOutNames(file, environment, join(home, "baram.toml"));
 
   for (const [section, names] of Object.entries(OPTIONS)) {
     const filled: Record<string, unknown> = {};
@@ -44,7 +49,7 @@ export function loadConfig(environment: Environment = process.env, cwd: string =
     }
     values[section] = filled;
   }
-  const config = { ...values, home, sources } as unknown as Config;
+  const config = { ...values, home, sources, meaningless } as unknown as Config;
   return withAbsolutePaths(config);
 }
 
@@ -80,7 +85,24 @@ function readConfigFile(path: string): Record<string, Record<string, unknown>> {
   }
 }
 
-function refuseUnknownNames(file: Record<string, Record<string, unknown>>, environment: Environment, path: string): void {
+/** Refuses names that nobody knows, and returns those that only Airflow knows. */
+function sortOutNames(
+  file: Record<string, Record<string, unknown>>,
+  environment: Environment,
+  path: string,
+): MeaninglessOption[] {
+  const found: MeaninglessOption[] = [];
+  const whyNot = new Map(
+    Object.entries(MEANINGLESS_OPTIONS).flatMap(([section, names]) =>
+      Object.entries(names).map(([name, why]) => [variableFor(section, name), why]),
+    ),
+  );
+  const judge = (variable: string, where: string) => {
+    if (known.has(variable)) return;
+    const why = whyNot.get(variable);
+    if (why === undefined) throw unknownOption(where);
+    found.push({ where, why });
+  };
   const known = new Set(
     Object.entries(OPTIONS).flatMap(([section, names]) => Object.keys(names).map((name) => variableFor(section, name))),
   );
@@ -95,12 +117,13 @@ function refuseUnknownNames(file: Record<string, Record<string, unknown>>, envir
         },
       );
     for (const name of Object.keys(names)) {
-      if (!known.has(variableFor(section, name))) throw unknownOption(`[${section}] ${name} in ${path}`);
+      judge(variableFor(section, name), `[${section}] ${name} in ${path}`);
     }
   }
   for (const variable of Object.keys(environment)) {
-    if (variable.startsWith("BARAM__") && !known.has(variable)) throw unknownOption(variable);
+    if (variable.startsWith("BARAM__")) judge(variable, variable);
   }
+  return found;
 }
 
 function unknownOption(where: string): BaramError {

@@ -98,6 +98,19 @@ export const OPTIONS = {
       min: 0,
       about: "Grace between SIGTERM and SIGKILL for a task that is stopped.",
     },
+    max_templated_field_length: {
+      kind: "int",
+      default: 4_096,
+      unit: "characters",
+      min: 16,
+      about: "A rendered template field is kept for display up to this length, as JSON; a longer one is cut, with a mark.",
+    },
+    num_dag_runs_to_retain_rendered_fields: {
+      kind: "int",
+      default: 30,
+      min: 0,
+      about: "Rendered template fields are kept for this many runs of each DAG, the newest; 0 = for all.",
+    },
     encryption_key: {
       kind: "string",
       default: null,
@@ -121,6 +134,14 @@ export const OPTIONS = {
     base_url: { kind: "string", default: null, about: "URL workers reach the API at. Unset: http://host:port." },
     fallback_page_limit: { kind: "int", default: 50, min: 1, about: "Page size of list answers when the request names none." },
     maximum_page_limit: { kind: "int", default: 100, min: 1, about: "Largest page a list answer has, whatever was asked for." },
+    database_timeout: {
+      kind: "float",
+      default: 20,
+      unit: "s",
+      min: 0.1,
+      max: 3_600,
+      about: "Longest that a statement of the API server may take; a request that needs longer is answered 503.",
+    },
   },
   api_auth: {
     jwt_secret: {
@@ -161,6 +182,20 @@ export const OPTIONS = {
       min: 0.01,
       about: "Longest sleep between two passes when nothing wakes the scheduler.",
     },
+    num_runs: {
+      kind: "int",
+      default: -1,
+      min: -1,
+      about: "Passes after which a scheduler stops in order; -1 = never.",
+    },
+    only_idle: { kind: "bool", default: false, about: "Count only passes with nothing to do towards num_runs." },
+    job_heartbeat_sec: {
+      kind: "float",
+      default: 5,
+      unit: "s",
+      min: 0.1,
+      about: "How often an API server or a dag-processor says that it lives.",
+    },
     scheduler_heartbeat_sec: {
       kind: "float",
       default: 5,
@@ -174,6 +209,19 @@ export const OPTIONS = {
       unit: "s",
       min: 0.5,
       about: "A scheduler silent for this long is dead; its tasks are adopted.",
+    },
+    enable_health_check: {
+      kind: "bool",
+      default: false,
+      about: "Whether a scheduler answers /health and /metrics on a port of its own.",
+    },
+    scheduler_health_check_server_host: { kind: "string", default: "0.0.0.0", about: "Address of that port." },
+    scheduler_health_check_server_port: {
+      kind: "int",
+      default: 8974,
+      min: 0,
+      max: 65_535,
+      about: "That port; 0 = any free one.",
     },
     orphaned_tasks_check_interval: {
       kind: "float",
@@ -254,6 +302,37 @@ export const OPTIONS = {
       about: "Whether a run may be triggered for a logical date to come; it waits, queued, until that date.",
     },
     use_job_schedule: { kind: "bool", default: true, about: "Whether schedules create runs; off: only manual runs." },
+    use_row_level_locking: {
+      kind: "bool",
+      default: true,
+      about: "Off: this scheduler takes a lock for itself and refuses to start beside another one that does.",
+    },
+    allowed_run_id_pattern: {
+      kind: "string",
+      default: "^[A-Za-z0-9_.~:+-]+$",
+      about: "Regular expression that a run id given by a person must match, beside Baram's own rule, which is the default.",
+    },
+    pool_metrics_interval: {
+      kind: "float",
+      default: 5,
+      unit: "s",
+      min: 0.1,
+      about: "How often the metrics of pools and executors are measured.",
+    },
+    ti_metrics_interval: {
+      kind: "float",
+      default: 30,
+      unit: "s",
+      min: 0.1,
+      about: "How often the metrics of task instances by state are measured.",
+    },
+    dagrun_metrics_interval: {
+      kind: "float",
+      default: 30,
+      unit: "s",
+      min: 0.1,
+      about: "How often the metric of running DAG runs is measured.",
+    },
     full_scan_interval: {
       kind: "float",
       default: 60,
@@ -271,7 +350,68 @@ export const OPTIONS = {
       about: "How often the DAG folder is listed; changes are mostly seen at once by the watcher.",
     },
     parsing_processes: { kind: "int", default: 2, min: 1, max: 64, about: "DAG files evaluated at once." },
+    file_parsing_sort_mode: {
+      kind: "string",
+      default: "modified_time",
+      values: ["modified_time", "random_seeded_by_host", "alphabetical"],
+      about: "Order in which files that wait are loaded: newest first, in an order of this host's own, or by path.",
+    },
+    max_callbacks_per_loop: {
+      kind: "int",
+      default: 20,
+      min: 1,
+      about: "Callbacks owed by the platform that a scheduler hands to its executor in one pass.",
+    },
+    print_stats_interval: {
+      kind: "float",
+      default: 30,
+      unit: "s",
+      min: 0,
+      about: "How often a dag-processor logs how many files it has; 0 = never.",
+    },
+    health_check_threshold: {
+      kind: "float",
+      default: 30,
+      unit: "s",
+      min: 0.5,
+      about: "A dag-processor silent for this long is unhealthy.",
+    },
+    enable_health_check: {
+      kind: "bool",
+      default: false,
+      about: "Whether a dag-processor answers /health and /metrics on a port of its own.",
+    },
+    dag_processor_health_check_server_host: { kind: "string", default: "0.0.0.0", about: "Address of that port." },
+    dag_processor_health_check_server_port: {
+      kind: "int",
+      default: 8975,
+      min: 0,
+      max: 65_535,
+      about: "That port; 0 = any free one.",
+    },
     max_memory_mb: { kind: "int", default: 512, unit: "MB", min: 64, about: "Memory a DAG file's evaluation may take." },
+  },
+  triggerer: {
+    triggerer_health_check_threshold: {
+      kind: "float",
+      default: 30,
+      unit: "s",
+      min: 0.5,
+      about: "A triggerer silent for this long is unhealthy.",
+    },
+    enable_health_check: {
+      kind: "bool",
+      default: false,
+      about: "Whether a triggerer answers /health and /metrics on a port of its own.",
+    },
+    triggerer_health_check_server_host: { kind: "string", default: "0.0.0.0", about: "Address of that port." },
+    triggerer_health_check_server_port: {
+      kind: "int",
+      default: 8976,
+      min: 0,
+      max: 65_535,
+      about: "That port; 0 = any free one.",
+    },
   },
   operators: {
     default_owner: { kind: "string", default: "baram", about: "owner of tasks that do not set it." },
@@ -403,6 +543,49 @@ export const OPTIONS = {
       unit: "bytes",
       min: 4_096,
       about: "A try's log is cut at this size, with a mark.",
+    },
+  },
+  metrics: {
+    metrics_allow_list: {
+      kind: "string",
+      default: null,
+      about: "Regular expressions, separated by commas: only metrics whose name matches one are emitted. Unset: all.",
+    },
+    metrics_block_list: {
+      kind: "string",
+      default: null,
+      about:
+        "Regular expressions, separated by commas: metrics whose name matches one are not emitted; not read beside metrics_allow_list.",
+    },
+    max_series_per_metric: {
+      kind: "int",
+      default: 1_000,
+      min: 1,
+      about: 'Combinations of labels that one metric has in a process at most; further ones are counted under "other".',
+    },
+    prometheus_on: {
+      kind: "bool",
+      default: true,
+      about: "Whether /metrics is answered: by the API server, and by a role's health port where that is on.",
+    },
+    prometheus_token: {
+      kind: "string",
+      default: null,
+      secret: true,
+      about: "Bearer token that a scrape of /metrics must carry. Unset: whoever reaches the port may read it.",
+    },
+    statsd_on: { kind: "bool", default: false, about: "Whether metrics are sent to statsd." },
+    statsd_host: { kind: "string", default: "localhost", about: "Host of statsd." },
+    statsd_port: { kind: "int", default: 8125, min: 1, max: 65_535, about: "UDP port of statsd." },
+    statsd_prefix: {
+      kind: "string",
+      default: "airflow",
+      about: "Before every metric's name, in statsd and in Prometheus; the default makes dashboards for Airflow fit.",
+    },
+    statsd_datadog_enabled: {
+      kind: "bool",
+      default: false,
+      about: "Whether labels are sent as tags in Datadog's form, instead of as parts of the name.",
     },
   },
   xcom: {

@@ -48,6 +48,8 @@ export const runContextSchema = z.object({
   /** Good while the try runs; renewed by heartbeats. */
   token: z.string(),
   xcomMaxBytes: z.int(),
+  /** Longest JSON of a rendered field that is kept whole; absent: 4,096 characters. */
+  templatedFieldMaxLength: z.int().optional(),
 });
 export type RunContext = z.infer<typeof runContextSchema>;
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { silentLogger, systemClock } from "../platform/index.ts";
+import { silentLogger, silentMetrics, systemClock } from "../platform/index.ts";
 import type { DagFileStore, ImportErrorFacts, KnownDagFile } from "./contract.ts";
 import { createDagProcessor, type DagProcessor, type DagProcessorOptions } from "./dag-processor.ts";
 
@@ -72,7 +72,7 @@ afterEach(async () => {
 
 function createProcessor(options: Partial<DagProcessorOptions> = {}): DagProcessor {
   const processor = createDagProcessor(
-    { store: memory.store, clock: systemClock, logger: silentLogger },
+    { metrics: silentMetrics, store: memory.store, clock: systemClock, logger: silentLogger },
     {
       bundles: [{ name: "dags", path: folder }],
       cacheDir: join(folder, ".cache"),

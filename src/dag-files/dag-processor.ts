@@ -7,17 +7,18 @@
 // cannot overwrite each other in the order in which their evaluation happened to end.
 
 import { DAG_DEFAULTS, type DagDefaults } from "../contracts/index.ts";
-import { type Clock, type Logger, toError } from "../platform/index.ts";
+import { type Clock, type Logger, type Metrics, secondsSince, toError } from "../platform/index.ts";
 import { stopBundler } from "./bundle-dag-file.ts";
 import type { DagBundle, DagFileStore } from "./contract.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
 import { createFileHasher } from "./file-hash.ts";
-import { compareFiles, type FileState, inputFolders } from "./file-states.ts";
+import { createFileOrder, type FileOrder } from "./file-order.ts";
+import { type FileState, inputFolders } from "./file-states.ts";
 import { createFolderWatcher } from "./folder-watcher.ts";
 import { createFileProcessing } from "./process-file.ts";
 import { createScanner } from "./scan-bundles.ts";
 
-export type DagProcessorResources = { store: DagFileStore; clock: Clock; logger: Logger };
+export type DagProcessorResources = { store: DagFileStore; clock: Clock; logger: Logger; metrics: Metrics };
 
 export type DagProcessorOptions = {
   bundles: DagBundle[];
@@ -39,19 +40,39 @@ export type DagProcessorOptions = {
   refreshIntervalSec?: number;
   /** After this long an unchanged file that failed is tried again: the fault may have been the machine's. Default 300. */
   errorRetrySec?: number;
+  /** Which of the files that wait is loaded first. Default alphabetical. */
+  fileOrder?: FileOrder;
 };
 
 /** Counts of one `processOnce`: files present, files loaded in it, how many of these failed. */
 export type ProcessSummary = { files: number; processed: number; failed: number };
+
+/** Of the files that the latest scan found; `totalLoadSec`: the sum of each file's latest load. */
+export type ProcessorStats = {
+  files: number;
+  dags: number;
+  importErrors: number;
+  queued: number;
+  running: number;
+  totalLoadSec: number;
+};
 
 export type DagProcessor = {
   /** Scans, and goes on with the watcher and the regular scans until `stop`. Resolves after the first scan; one that fails is logged and tried again. */
   start(): Promise<void>;
   /** One scan, and the processing of all it found; with `force`, of every file, changed or not. */
   processOnce(options?: { force?: boolean }): Promise<ProcessSummary>;
+  stats(): ProcessorStats;
   /** Ends the children, also in the middle of a file, and waits for a save under way. */
   stop(): Promise<void>;
 };
+
+type UnlabelledGauge =
+  | "dagbag_size"
+  | "dag_processing.import_errors"
+  | "dag_processing.file_path_queue_size"
+  | "dag_processing.processes"
+  | "dag_processing.total_parse_time";
 
 /** A write is often several: a file this fresh is left to settle, or half of it would be loaded. */
 const SETTLE_MS = 100;
@@ -60,8 +81,9 @@ const IDLE_MS = 10_000;
 
 export function createDagProcessor(resources: DagProcessorResources, given: DagProcessorOptions): DagProcessor {
   const options = withDefaults(given);
-  const { store, clock, logger } = resources;
+  const { store, clock, logger, metrics } = resources;
   const hasher = createFileHasher(options.dagDefaults);
+  const inOrder = createFileOrder(options.fileOrder);
   const queue: FileState[] = [];
   const evaluators: Evaluator[] = Array.from({ length: options.parsingProcesses }, () =>
     createEvaluator({ ...options, timeoutSec: options.dagbagImportTimeoutSec }),
@@ -75,7 +97,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   let idleTimer: NodeJS.Timeout | undefined;
 
   const processing = createFileProcessing(
-    { store, clock, logger, hasher, requeue: enqueue, isStopped: () => isStopped },
+    { store, clock, logger, metrics, hasher, requeue: enqueue, isStopped: () => isStopped },
     { cacheDir: options.cacheDir, defaults: options.dagDefaults },
   );
   const scanner = createScanner(
@@ -97,8 +119,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   }
 
   function fillSlots(): void {
-    // A file that failed last goes behind the others: it may be the one that hangs.
-    queue.sort((a, b) => Number(a.outcome === "failed") - Number(b.outcome === "failed") || compareFiles(a, b));
+    queue.sort(inOrder);
     while (!isStopped && free.length > 0 && queue.length > 0) {
       const evaluator = free.pop();
       const state = queue.shift();
@@ -107,6 +128,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
         running.delete(run);
         free.push(evaluator);
         fillSlots();
+        tellStats();
         if (running.size === 0) idleTimer = setTimeout(rest, IDLE_MS).unref();
       });
       clearTimeout(idleTimer);
@@ -115,6 +137,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   }
 
   async function runFile(state: FileState, evaluator: Evaluator): Promise<void> {
+    const began = performance.now();
     Object.assign(state, { isQueued: false, isRunning: true, runAgain: false });
     try {
       if (state.isGone) return;
@@ -128,8 +151,43 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
       if (!isStopped) logger.error({ file: state.relativePath, bundle: state.bundleName, error }, "could not process a DAG file");
     } finally {
       state.isRunning = false;
+      const sec = secondsSince(began);
+      state.lastLoad = { endedAtMs: clock.now(), sec };
+      metrics.time("dag_processing.last_duration", { dag_file: state.relativePath }, sec);
       if (state.runAgain) enqueue(state);
     }
+  }
+
+  function stats(): ProcessorStats {
+    const states = scanner.states();
+    return {
+      files: states.length,
+      dags: states.reduce((sum, { dagCount }) => sum + dagCount, 0),
+      importErrors: states.filter(({ outcome }) => outcome === "failed" || outcome === "duplicate").length,
+      queued: queue.length,
+      running: running.size,
+      totalLoadSec: states.reduce((sum, { lastLoad }) => sum + (lastLoad?.sec ?? 0), 0),
+    };
+  }
+
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  /** Once a second while files are loaded: with thousands of them, adding up after each would cost more than a small file. */
+  function tellStats(): void {
+    if (running.size > 0 && performance.now() - toldAtMs < 1_000) return;
+    toldAtMs = performance.now();
+    const now = stats();
+    const tell = (name: UnlabelledGauge, value: number) => metrics.gauge(name, [{ labels: {}, value }]);
+    tell("dagbag_size", now.dags);
+    tell("dag_processing.import_errors", now.importErrors);
+    tell("dag_processing.file_path_queue_size", now.queued);
+    tell("dag_processing.processes", now.running);
+    tell("dag_processing.total_parse_time", now.totalLoadSec);
+    const loaded = scanner
+      .states()
+      .flatMap(({ relativePath, lastLoad }) =>
+        lastLoad ? [{ labels: { dag_file: relativePath }, value: (clock.now() - lastLoad.endedAtMs) / 1_000 }] : [],
+      );
+    metrics.gauge("dag_processing.last_run.seconds_ago", loaded);
   }
 
   async function rest(): Promise<void> {
@@ -143,6 +201,8 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
       if (isStopped) return;
       const { due, unsettled, folders } = await scanner.scan(settleMs, force);
       for (const state of due) enqueue(state);
+      metrics.count("dag_processing.file_path_queue_update_count", {});
+      tellStats();
       if (scanTimer) watcher.watchOnly([...new Set([...folders, ...scanner.states().flatMap(inputFolders)])]);
       if (unsettled) scheduleScan(SETTLE_MS);
     });
@@ -187,6 +247,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
       await drain();
       return { files: scanner.states().length, ...counts };
     },
+    stats,
     async stop() {
       isStopped = true;
       clearTimeout(scanTimer);
@@ -210,6 +271,7 @@ function withDefaults(options: DagProcessorOptions) {
     evaluationsPerChild: 50,
     refreshIntervalSec: 30,
     errorRetrySec: 300,
+    fileOrder: "alphabetical" as const,
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
   } as Required<DagProcessorOptions>;
 }

@@ -17,6 +17,12 @@ export type FileState = DagFileRef & {
   failedInBundler: boolean;
   /** The import error that the store holds, as text; null where there is none, or none of this process's. */
   savedError: string | null;
+  /** DAGs of its last good version. */
+  dagCount: number;
+  /** When it was last written, as the latest scan saw it; 0 = not looked at. */
+  mtimeMs: number;
+  /** When its latest load ended, and how long it took; null = not loaded by this process. */
+  lastLoad: { endedAtMs: number; sec: number } | null;
   isQueued: boolean;
   isRunning: boolean;
   /** Changed again while it ran. */
@@ -36,6 +42,9 @@ export function newFileState(bundle: DagBundle, bundleIndex: number, relativePat
     failedAtMs: 0,
     failedInBundler: false,
     savedError: null,
+    dagCount: 0,
+    mtimeMs: 0,
+    lastLoad: null,
     isQueued: false,
     isRunning: false,
     runAgain: false,

@@ -15,8 +15,10 @@ export {
   type DagProcessor,
   type DagProcessorOptions,
   type DagProcessorResources,
+  type ProcessorStats,
   type ProcessSummary,
 } from "./dag-processor.ts";
+export type { FileOrder } from "./file-order.ts";
 export { type FoundDagFiles, findDagFiles } from "./find-dag-files.ts";
 export { DagFileError } from "./import-error.ts";
 export type { LoadDagFileOptions, LoadedDag } from "./load-dag-file.ts";

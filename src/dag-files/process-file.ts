@@ -1,7 +1,7 @@
 import { readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import type { DagDefaults } from "../contracts/index.ts";
-import { type Clock, type Logger, toError } from "../platform/index.ts";
+import { type Clock, type Logger, type Metrics, toError } from "../platform/index.ts";
 import { bundleDagFile, type DagFileBundle } from "./bundle-dag-file.ts";
 import type { DagFileInputs, DagFileStore, ImportErrorFacts } from "./contract.ts";
 import { createDagClaims } from "./dag-claims.ts";
@@ -25,13 +25,19 @@ type Resources = {
   store: DagFileStore;
   clock: Clock;
   logger: Logger;
+  metrics: Metrics;
   hasher: FileHasher;
   requeue(state: FileState): void;
   isStopped(): boolean;
 };
 
+function countFault(metrics: Metrics, { relativePath }: FileState, { kind }: ImportErrorFacts): void {
+  metrics.count("dag_file_refresh_error", { dag_file: relativePath });
+  if (kind === "timeout") metrics.count("dag_processing.processor_timeouts", { dag_file: relativePath });
+}
+
 export function createFileProcessing(resources: Resources, options: { cacheDir: string; defaults: DagDefaults }): FileProcessing {
-  const { store, clock, logger, hasher } = resources;
+  const { store, clock, logger, hasher, metrics } = resources;
   const claims = createDagClaims<FileState>(compareFiles);
   let lastSave: Promise<unknown> = Promise.resolve();
 
@@ -82,7 +88,7 @@ export function createFileProcessing(resources: Resources, options: { cacheDir: 
     const { bundleName, relativePath } = state;
     const module = { hash: bundle.hash, code: bundle.code, externals: bundle.externals };
     await store.saveDags({ bundleName, relativePath, ...seen, module, source, dags });
-    Object.assign(state, { ...seen, outcome: "good", savedError: null });
+    Object.assign(state, { ...seen, outcome: "good", savedError: null, dagCount: dags.length });
     logger.info({ bundle: bundleName, file: relativePath, dags: dags.length }, "DAG file loaded");
   }
 
@@ -116,6 +122,7 @@ export function createFileProcessing(resources: Resources, options: { cacheDir: 
         await inTurn(async () => (isUnwanted(state) ? undefined : saveGood(state, seen, bundle, source, dags)));
       } catch (error) {
         if (!(error instanceof DagFileError)) throw toError(error);
+        if (!isUnwanted(state)) countFault(metrics, state, error.error);
         await inTurn(async () => (isUnwanted(state) ? undefined : saveError(state, seen, error.error)));
       }
     },

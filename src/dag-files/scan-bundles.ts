@@ -34,7 +34,12 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
       if (!bundle) continue;
       const state = newFileState(bundle, index, known.relativePath);
       const { inputs, inputsHash } = known;
-      Object.assign(state, { inputs, inputsHash, outcome: known.hasImportError ? "unknown" : "good" });
+      Object.assign(state, {
+        inputs,
+        inputsHash,
+        outcome: known.hasImportError ? "unknown" : "good",
+        dagCount: known.dagIds.length,
+      });
       byBundle[index]?.set(known.relativePath, state);
       claims.claim(state, known.dagIds);
     }
@@ -67,13 +72,10 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
       const state = states.get(relativePath) ?? newFileState(bundle, index, relativePath);
       states.set(relativePath, state);
       if (!isForced(state) && !(await isDue(state, root))) continue;
-      const mtimeMs =
-        settleMs === 0
-          ? 0
-          : await stat(join(root, relativePath))
-              .then((facts) => facts.mtimeMs)
-              .catch(() => 0);
-      if (Math.abs(Date.now() - mtimeMs) < settleMs) unsettled = true;
+      state.mtimeMs = await stat(join(root, relativePath))
+        .then((facts) => facts.mtimeMs)
+        .catch(() => 0);
+      if (settleMs > 0 && Math.abs(Date.now() - state.mtimeMs) < settleMs) unsettled = true;
       else due.push(state);
     }
     return { due, folders: found.folders, unsettled };

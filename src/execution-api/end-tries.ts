@@ -1,5 +1,5 @@
 import type { BatchItem } from "../contracts/index.ts";
-import { endTries, reasonOf, type TryOutcome } from "../scheduler/commands/index.ts";
+import { countEnds, endTries, reasonOf, type TryOutcome } from "../scheduler/commands/index.ts";
 import { findToldFailures, triesByIds } from "../store/index.ts";
 import { limitOutcome } from "./limit-outcome.ts";
 import { Refusal, staleTry } from "./refusal.ts";
@@ -32,14 +32,16 @@ export async function endBatch(
  * the first answer may be lost.
  */
 export async function endVerified(
-  { store, dags }: ExecutionApiResources,
+  { store, dags, metrics }: ExecutionApiResources,
   options: ExecutionApiOptions,
   ends: readonly TryOutcome[],
 ): Promise<Map<string, null | Refusal>> {
   const answers = new Map<string, null | Refusal>();
   if (ends.length === 0) return answers;
   const storable = ends.map(({ id, outcome }) => ({ id, outcome: limitOutcome(outcome, options.xcomMaxBytes) }));
-  for (const ended of await endTries(store, dags, storable)) answers.set(ended.id, null);
+  const ended = await endTries(store, dags, storable);
+  countEnds(metrics, ended);
+  for (const { id } of ended) answers.set(id, null);
   const missing = storable.filter((one) => !answers.has(one.id));
   if (missing.length === 0) return answers;
   const facts = await triesByIds(

@@ -1,5 +1,5 @@
 import type { EnvironmentSecrets } from "../config/index.ts";
-import type { Clock, Logger, Tokens } from "../platform/index.ts";
+import type { Clock, Logger, Metrics, Tokens } from "../platform/index.ts";
 import type { DagCache } from "../scheduler/commands/index.ts";
 import type { Cipher, Store } from "../store/index.ts";
 
@@ -11,12 +11,16 @@ export type ExecutionApiResources = {
   readonly secrets: EnvironmentSecrets;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
 };
 
 export type ExecutionApiOptions = {
   /** Lifetime of a running try's token, in seconds. */
   readonly tokenTtlSec: number;
   readonly xcomMaxBytes: number;
+  /** Longest JSON of a rendered field that is kept whole. */
+  readonly templatedFieldMaxLength: number;
+  readonly allowedRunId: RegExp;
   readonly defaultExecutor: string;
   /** Whether a run may be triggered for a logical date to come. */
   readonly allowTriggerInFuture: boolean;

@@ -29,10 +29,15 @@ export async function startVerified(
   options: ExecutionApiOptions,
   starts: readonly TryStart[],
 ): Promise<Map<string, RunContext | Refusal>> {
-  const { store, dags, tokens } = resources;
+  const { store, dags, tokens, metrics } = resources;
   const answers = new Map<string, RunContext | Refusal>();
   if (starts.length === 0) return answers;
   const started = await startTries(store, starts);
+  for (const { dagId: dag_id, taskId: task_id, queuedSec } of started) {
+    if (queuedSec === null) continue;
+    metrics.count("ti.start", { dag_id, task_id });
+    metrics.time("task.queued_duration", { dag_id, task_id }, queuedSec);
+  }
   const wanted: { dagRunId: number; taskId: string; key: string }[] = [];
   for (const one of started) {
     const { graph } = await dags.get(store, one.versionId);
@@ -52,6 +57,7 @@ export async function startVerified(
       inputs: inputs.map(({ taskId, key, mapIndex, value }) => ({ taskId, key, mapIndex, value })),
       token: await tokens.sign("baram:task", { subject: one.id }, options.tokenTtlSec),
       xcomMaxBytes: options.xcomMaxBytes,
+      templatedFieldMaxLength: options.templatedFieldMaxLength,
     });
   }
   const missing = starts.filter((start) => !answers.has(start.id));

@@ -1,6 +1,6 @@
 import type { RunnerCalls } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
-import { clearRun, createDagRun } from "../scheduler/commands/index.ts";
+import { checkRunId, clearRun, countCreated, createDagRun } from "../scheduler/commands/index.ts";
 import { findRun, findRunByLogicalDate } from "../store/index.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 
@@ -16,7 +16,7 @@ export async function triggerDagRun(
   options: ExecutionApiOptions,
   params: TriggerRequest,
 ): Promise<RunnerCalls["triggerDagRun"]["result"]> {
-  const { store, dags, clock, logger } = resources;
+  const { store, dags, clock, logger, metrics } = resources;
   const { dagId, conf, note, runAfter = null } = params;
   const logicalDate = params.logicalDate === null ? null : new Date(params.logicalDate);
   const mayBeInFuture = options.allowTriggerInFuture;
@@ -30,8 +30,10 @@ export async function triggerDagRun(
     triggeredBy: "operator" as const,
     mayBeInFuture,
   };
+  checkRunId(params.runId, options.allowedRunId);
   try {
     const created = await createDagRun(store, dags, options.defaultExecutor, request, new Date(clock.now()));
+    countCreated(metrics, created);
     return { runId: created.runId, created: true };
   } catch (error) {
     if (!(error instanceof BaramError) || error.code !== "dag_run_exists") throw error;

@@ -4,7 +4,7 @@ import { runRole } from "./role.ts";
 
 /** `baram dag-processor`: reads the DAG folder. */
 export function runDagProcessor(config: Config): Promise<void> {
-  return runRole(config, "dag-processor", (store, logger) =>
-    startDagProcessorPart(config, store, logger, { withExamples: false }),
+  return runRole(config, "dag-processor", (store, logger, metrics) =>
+    startDagProcessorPart(config, store, logger, { withExamples: false }, metrics),
   );
 }

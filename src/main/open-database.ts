@@ -3,17 +3,24 @@ import { type Config, readOrMake } from "../config/index.ts";
 import type { Logger } from "../platform/index.ts";
 import { type EmbeddedServer, openStore, type ServerAddress, type Store, startEmbeddedServer } from "../store/index.ts";
 
+/** `statementTimeoutMs`: longest that one statement may take; none if left out. */
+type OpenOptions = { poolSize?: number; retryWindowMs?: number; statementTimeoutMs?: number };
+
 export type Database = {
   readonly isEmbedded: boolean;
   readonly server: EmbeddedServer | null;
   /** A pool for one role. `retryWindowMs`: how long it outlasts a lost connection. */
-  open(role: string, options?: { poolSize?: number; retryWindowMs?: number }): Store;
+  open(role: string, options?: OpenOptions): Store;
   /** Closes every pool, and the embedded server if we started it. */
   close(): Promise<void>;
 };
 
 /** Long enough for a restart or failover of PostgreSQL: roles wait it out, they do not end. */
 export const ROLE_RETRY_WINDOW_MS = 10 * 60_000;
+/** The API server answers requests, which must not hang for minutes when the database is away or stands still. */
+export function apiStoreOptions(config: Config): OpenOptions {
+  return { retryWindowMs: 5_000, statementTimeoutMs: config.api.database_timeout * 1_000 };
+}
 const EMBEDDED_DATABASE = "baram";
 
 /** Connects to [database] url, or starts (joins, if it runs) the embedded PostgreSQL of BARAM_HOME. `takeOver`: end it with us. */
@@ -30,8 +37,9 @@ export async function openDatabase(
   return {
     isEmbedded: server !== null,
     server,
-    open(role, { poolSize = config.database.pool_size, retryWindowMs = 5_000 } = {}) {
-      const store = openStore({ address, poolSize, retryWindowMs, applicationName: `baram ${role}`, logger });
+    open(role, { poolSize = config.database.pool_size, retryWindowMs = 5_000, statementTimeoutMs } = {}) {
+      const applicationName = `baram ${role}`;
+      const store = openStore({ address, poolSize, retryWindowMs, statementTimeoutMs, applicationName, logger });
       stores.push(store);
       return store;
     },

@@ -1,7 +1,8 @@
 import type { Config } from "../config/index.ts";
 import { createLogger, type Logger } from "../platform/index.ts";
 import { checkMigrated, type Store } from "../store/index.ts";
-import { openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
+import { createMetrics, type ProcessMetrics } from "./metrics/index.ts";
+import { apiStoreOptions, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
 import type { Part } from "./parts/part.ts";
 import { untilStopped } from "./until-stopped.ts";
 
@@ -9,20 +10,28 @@ import { untilStopped } from "./until-stopped.ts";
 export async function runRole(
   config: Config,
   name: string,
-  start: (store: Store, logger: Logger) => Promise<Part>,
+  start: (store: Store, logger: Logger, metrics: ProcessMetrics) => Promise<Part>,
 ): Promise<void> {
   const logger = createLogger({ level: config.logging.logging_level, role: name });
+  warnOfMeaninglessOptions(config, logger);
   const stopped = untilStopped(logger);
+  const metrics = createMetrics(config, logger);
   const database = await openDatabase(config, logger);
   try {
-    const store = database.open(name, { retryWindowMs: name === "api-server" ? 5_000 : ROLE_RETRY_WINDOW_MS });
+    const store = database.open(name, name === "api-server" ? apiStoreOptions(config) : { retryWindowMs: ROLE_RETRY_WINDOW_MS });
     await checkMigrated(store);
-    const part = await start(store, logger);
+    const part = await start(store, logger, metrics);
     logger.info({}, `${name} started`);
-    const signal = await stopped;
-    logger.info({ signal }, `${name} drains`);
+    const signal = await Promise.race([stopped, ...(part.finished ? [part.finished] : [])]);
+    logger.info({ signal: signal ?? "none: it has finished" }, `${name} drains`);
     await part.stop();
   } finally {
     await database.close();
+    await metrics.close();
   }
+}
+
+/** Options taken over from an Airflow that do nothing here; see config/meaningless-options.ts. */
+export function warnOfMeaninglessOptions(config: Config, logger: Logger): void {
+  for (const { where, why } of config.meaningless) logger.warn({ option: where }, `${where} has no meaning in Baram: ${why}`);
 }

@@ -6,11 +6,13 @@ import { migrate } from "../store/index.ts";
 import { ensureFirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
 import { runDemo } from "./demo.ts";
-import { type Database, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
+import { createMetrics } from "./metrics/index.ts";
+import { apiStoreOptions, type Database, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
 import { startApiServerPart } from "./parts/api-server-part.ts";
 import { startDagProcessorPart } from "./parts/dag-processor-part.ts";
 import type { Part } from "./parts/part.ts";
 import { startSchedulerPart } from "./parts/scheduler-part.ts";
+import { warnOfMeaninglessOptions } from "./role.ts";
 import { untilStopped } from "./until-stopped.ts";
 
 /** `baram standalone`: every role in this process, on the embedded PostgreSQL unless a URL is set. Resolves when all has ended. */
@@ -19,6 +21,8 @@ export async function runStandalone(config: Config): Promise<void> {
     level: config.logging.logging_level === "info" ? "warn" : config.logging.logging_level,
     role: "standalone",
   });
+  warnOfMeaninglessOptions(config, logger);
+  const metrics = createMetrics(config, logger);
   const unlock = lockHome(config.home);
   const stopped = untilStopped(logger);
   const parts: Part[] = [];
@@ -30,25 +34,25 @@ export async function runStandalone(config: Config): Promise<void> {
     await migrate(store, logger);
     await ensureDefaultPool(store, config.core.default_pool_task_slot_count);
     const admin = await ensureFirstUser(config, store);
-    // The API answers requests, which must not hang for minutes when the database is away: a pool of its own.
-    const api = await startApiServerPart(config, database.open("api-server", { retryWindowMs: 5_000 }), logger);
+    const api = await startApiServerPart(config, database.open("api-server", apiStoreOptions(config)), logger, metrics);
     parts.push(api);
-    const scheduler = await startSchedulerPart(config, store, api.localUrl, logger);
+    const scheduler = await startSchedulerPart(config, store, api.localUrl, logger, metrics);
     parts.unshift(scheduler);
     say(`Baram is up at ${api.url}`);
     say(`  user      admin${admin.isNew ? `, password ${admin.password}` : ""}  (password in ${admin.passwordFile})`);
     say(`  DAGs      ${config.core.dags_folder}`);
     say(`  data      ${database.isEmbedded ? join(config.home, "postgres") : "the database at [database] url"}`);
-    const processor = await startDagProcessorPart(config, store, logger, { withExamples: true });
+    const processor = await startDagProcessorPart(config, store, logger, { withExamples: true }, metrics);
     parts.unshift(processor);
     const demo = runDemo(config, store, say, logger);
     say("  Ctrl-C ends it.");
-    await stopped;
+    await Promise.race([stopped, ...(scheduler.finished ? [scheduler.finished] : [])]);
     say("Stopping: running tasks may finish; Ctrl-C again ends at once …");
     demo.cancel();
   } finally {
     await stopAll(parts, logger);
     await database?.close();
+    await metrics.close();
     unlock();
   }
   say("Baram has stopped.");

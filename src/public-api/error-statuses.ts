@@ -49,10 +49,12 @@ export const ERROR_STATUSES = {
   dag_stale: 409,
   pool_exists: 409,
   pool_protected: 400,
+  run_id_refused: 400,
   task_running: 409,
   too_many_runs: 400,
   variable_exists: 409,
   // not now
+  database_timeout: 503,
   database_unavailable: 503,
 } as const satisfies Record<string, number>;
 

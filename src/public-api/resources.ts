@@ -1,4 +1,5 @@
-import type { Clock, Logger, Tokens } from "../platform/index.ts";
+import type { JobType } from "../contracts/index.ts";
+import type { Clock, Logger, Metrics, Tokens } from "../platform/index.ts";
 import type { DagCache } from "../scheduler/commands/index.ts";
 import type { Cipher, Store } from "../store/index.ts";
 import type { LogStore } from "../task-logs/index.ts";
@@ -12,6 +13,7 @@ export type PublicApiResources = {
   readonly cipher: Cipher;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   /** The executor of tasks that name none. */
   readonly defaultExecutor: string;
 };
@@ -27,7 +29,9 @@ export type PublicApiOptions = {
   readonly maximumPageLimit: number;
   /** Whether a run may be triggered for a logical date to come. */
   readonly allowTriggerInFuture: boolean;
-  /** A role silent for this long is unhealthy, in seconds. */
-  readonly healthThresholdSec: number;
+  /** A role of that type silent for this long is unhealthy, in seconds. */
+  readonly healthThresholdSec: Readonly<Record<JobType, number>>;
+  /** Run ids that people may choose. */
+  readonly allowedRunId: RegExp;
   readonly version: string;
 };

@@ -4,7 +4,7 @@ import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 /** Hands the callbacks that the platform owes to the default executor, ahead of tasks. Returns how many. */
 export async function dispatchCallbacks(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
   const executor = [...resources.executors.values()][0];
-  const room = Math.min(executor?.slotsAvailable() ?? 0, 20);
+  const room = Math.min(executor?.slotsAvailable() ?? 0, options.maxCallbacks);
   if (!executor || room <= 0) return 0;
   const queued = await queueCallbacks(resources.store, room, options.jobId());
   const workloads = [];

@@ -1,4 +1,5 @@
 import type { ExecuteTask } from "../contracts/index.ts";
+import { secondsSince } from "../platform/index.ts";
 import {
   type Candidate,
   lockQueued,
@@ -19,7 +20,7 @@ export async function dispatch(
   resources: SchedulerResources,
   options: SchedulerOptions,
 ): Promise<{ queued: number; busy: boolean; more: boolean }> {
-  const { store, executors, limbo } = resources;
+  const { store, executors, limbo, metrics } = resources;
   const slots = new Map([...executors.values()].map((executor) => [executor.name, executor.slotsAvailable()]));
   const open = [...slots].filter(([, free]) => free > 0).map(([name]) => name);
   const room = Math.min(
@@ -29,6 +30,7 @@ export async function dispatch(
   );
   if (limbo.size === 0 && (open.length === 0 || room <= 0)) return { queued: 0, busy: false, more: false };
 
+  const began = performance.now();
   const result = await store.transaction(async (tx) => {
     if (!(await tryDispatchLock(tx))) return { queued: [], busy: true, more: false };
     if (limbo.size > 0) {
@@ -42,7 +44,9 @@ export async function dispatch(
     let offered = 0;
     // Candidates that a per-task limit holds back would fill the window for ever; they are named and asked around.
     for (;;) {
+      const asked = performance.now();
       const candidates = await selectCandidates(tx, { executors: open, limit: room, heldBack, jobId: options.jobId() });
+      metrics.time("scheduler.critical_section_query_duration", {}, secondsSince(asked));
       await resources.pause("after-candidates");
       const free = options.parallelism - (candidates[0]?.activeOfJob ?? 0);
       const choice = choose(candidates, new Map(slots), Math.min(room, free));
@@ -65,6 +69,11 @@ export async function dispatch(
       more: isWindowFull || chosen.length < offered,
     };
   });
+  if (result.busy) metrics.count("scheduler.critical_section_busy", {});
+  else metrics.time("scheduler.critical_section_duration", {}, secondsSince(began));
+  metrics.gauge("scheduler.tasks.executable", [{ labels: {}, value: result.queued.length }]);
+  for (const { dagId, taskId, scheduledSec } of result.queued)
+    metrics.time("task.scheduled_duration", { dag_id: dagId, task_id: taskId }, scheduledSec);
   await resources.pause("after-queue-commit");
   await handOver(resources, result.queued);
   if (!result.busy) limbo.clear();

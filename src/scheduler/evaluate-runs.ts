@@ -1,4 +1,5 @@
 import type { DagRunState } from "../contracts/index.ts";
+import { type Metrics, secondsSince } from "../platform/index.ts";
 import {
   applyChanges,
   type ClaimedRun,
@@ -9,6 +10,7 @@ import {
   heldByPast,
   listForPicture,
   listSkipDecisions,
+  type MeasuredEnd,
   postponeDue,
   recordEvaluations,
   type StateChange,
@@ -29,10 +31,13 @@ export type EvaluationReport = { claimed: number; scheduled: number; ended: numb
  * runs again never leaves a picture that knows more than the database.
  */
 export async function evaluateRuns(resources: SchedulerResources, options: SchedulerOptions): Promise<EvaluationReport> {
-  const { store, pictures } = resources;
+  const { store, pictures, metrics } = resources;
   let kept: Map<number, RunPicture> = new Map();
+  let measured: MeasuredEnd[] = [];
+  let checks: { dagId: string; sec: number }[] = [];
   const report = await store.transaction(async (tx) => {
     kept = new Map();
+    checks = [];
     const claimed = await claimRuns(tx, options.maxRunsToEvaluate);
     await resources.pause("after-claim");
     const changes: StateChange[] = [];
@@ -42,6 +47,7 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
       const remembered = pictures.get(run.id);
       pictures.delete(run.id);
       if (run.state !== "running") continue;
+      const checkedFrom = performance.now();
       try {
         const { graph } = await resources.dags.get(tx, run.versionId ?? "");
         if (run.isTimedOut) {
@@ -73,6 +79,7 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
         if (state === "success" || state === "failed")
           ends.push({ run, state, reason: verdict === "deadlocked" ? "all_tasks_deadlocked" : null, graph });
         if (graph.needsPast.size > 0 && run.logicalDate) await wakeLaterRuns(tx, run.dagId, run.logicalDate);
+        checks.push({ dagId: run.dagId, sec: secondsSince(checkedFrom) });
         picture.evaluation = run.evaluation + 1;
         if (state === null) kept.set(run.id, picture);
       } catch (error) {
@@ -90,7 +97,7 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
       kept.clear();
       for (const evaluation of evaluations) evaluation.rescan = true;
     }
-    if (evaluations.length > 0) await recordEvaluations(tx, evaluations, options.fullScanSec);
+    measured = evaluations.length > 0 ? await recordEvaluations(tx, evaluations, options.fullScanSec) : [];
     await noteRunEnds(tx, ends);
     const endedIds = new Set(ends.map(({ run }) => run.id));
     const backfillIds = new Set(claimed.flatMap((run) => (endedIds.has(run.id) ? (run.backfillId ?? []) : [])));
@@ -100,7 +107,15 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
   forgetOldest(pictures);
   // After the commit, so that of two schedulers that end a backfill's last two runs one sees both.
   if (report.backfillIds.size > 0) await completeBackfills(store, [...report.backfillIds]);
+  for (const { dagId, sec } of checks) metrics.time("dagrun.dependency-check", { dag_id: dagId }, sec);
+  for (const end of measured) timeRun(metrics, end);
   return report;
+}
+
+function timeRun(metrics: Metrics, { dagId: dag_id, state, durationSec, firstTaskDelaySec }: MeasuredEnd): void {
+  const name = state === "success" ? "dagrun.duration.success" : "dagrun.duration.failed";
+  if (durationSec !== null) metrics.time(name, { dag_id }, durationSec);
+  if (firstTaskDelaySec !== null) metrics.time("dagrun.first_task_scheduling_delay", { dag_id }, firstTaskDelaySec);
 }
 
 async function pictureOf(

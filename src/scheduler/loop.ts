@@ -7,7 +7,7 @@
  * dead by the others; should it live on, it finds its job row ended and starts anew under a fresh job.
  */
 import { hostname } from "node:os";
-import { sleep, toError } from "../platform/index.ts";
+import { secondsSince, silentMetrics, sleep, toError } from "../platform/index.ts";
 import { beatJob, endJob, nextDueInSec, startJob, startQueuedRuns } from "../store/index.ts";
 import { checkBackfills } from "./check-backfills.ts";
 import { createScheduledRuns } from "./create-scheduled-runs.ts";
@@ -15,6 +15,7 @@ import { dispatch } from "./dispatch.ts";
 import { dispatchCallbacks } from "./dispatch-callbacks.ts";
 import { evaluateRuns } from "./evaluate-runs.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
+import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
 import { adoptOrphans, createSilenceWatch, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -24,8 +25,13 @@ export type Scheduler = {
   /** An executor has events or room again: a light pass follows. */
   wake(): void;
   readonly jobId: () => number;
+  /** What a health answer says: when it started, and when its heartbeat was last written, in ms since the epoch. */
+  readonly life: () => { jobId: number; sinceMs: number; heartbeatMs: number };
+  /** Resolves when the loop has made as many passes as `maxPasses` says; never, if it says none. */
+  readonly finished: Promise<void>;
 };
 
+const FORGET_FIELDS_SEC = 60;
 /** While another scheduler dispatches, look again after this long. */
 const BUSY_RETRY_MS = 5;
 
@@ -36,9 +42,22 @@ export async function startScheduler(
   resources: SchedulerResources,
   settings: Omit<SchedulerOptions, "jobId">,
 ): Promise<Scheduler> {
-  const { store, logger } = resources;
-  const startOwnJob = () => startJob(store, { type: "SchedulerJob", hostname: hostname(), pid: process.pid });
+  const { store, logger, metrics, clock } = resources;
+  const job = "schedulerjob";
+  let sinceMs = clock.now();
+  let heartbeatMs = sinceMs;
+  const startOwnJob = async () => {
+    const id = await startJob(store, { type: "SchedulerJob", hostname: hostname(), pid: process.pid });
+    sinceMs = heartbeatMs = clock.now();
+    metrics.count("job_start", { job });
+    return id;
+  };
   let jobId = await startOwnJob();
+  let passes = 0;
+  let onFinished = () => {};
+  const finished = new Promise<void>((resolve) => {
+    onFinished = resolve;
+  });
   const options: SchedulerOptions = { ...settings, jobId: () => jobId };
   const stopping = new AbortController();
   let awake = true;
@@ -54,7 +73,15 @@ export async function startScheduler(
   const silence = createSilenceWatch(resources, options);
   const timers = [
     every(options.heartbeatSec, async () => {
-      if (await beatJob(store, jobId)) return;
+      const lives = await beatJob(store, jobId).catch((error: unknown) => {
+        metrics.count("job_heartbeat_failure", { job });
+        throw error;
+      });
+      if (lives) {
+        heartbeatMs = clock.now();
+        metrics.count("scheduler_heartbeat", {});
+        return;
+      }
       logger.warn({ jobId }, "this scheduler was taken for dead; it goes on under a new job");
       jobId = await startOwnJob();
     }),
@@ -63,7 +90,15 @@ export async function startScheduler(
     every(BACKFILL_CHECK_SEC, () => checkBackfills(resources, stopping.signal)),
     every(options.queuedTimeoutCheckSec, () => requeueStuckTries(resources, options)),
     ...(options.lazarusSec > 0 ? [every(options.lazarusSec, () => reviveLifelessRuns(resources, options))] : []),
+    every(FORGET_FIELDS_SEC, () => forgetOldFields(resources, options)),
   ];
+  // Where nobody listens, nothing is asked.
+  if (metrics !== silentMetrics)
+    timers.push(
+      every(options.poolMetricsSec, () => measureRoom(resources, options)),
+      every(options.instanceMetricsSec, () => measureInstances(resources, options)),
+      every(options.runMetricsSec, () => measureRuns(resources, options)),
+    );
   const loop = run();
 
   async function run(): Promise<void> {
@@ -72,7 +107,11 @@ export async function startScheduler(
       awake = false;
       isFull = false;
       try {
-        const { again, busy } = await pass(resources, options, full);
+        const began = performance.now();
+        const { more, again, busy } = await pass(resources, options, full);
+        metrics.time("scheduler.scheduler_loop_duration", {}, secondsSince(began));
+        if (!options.countIdlePassesOnly || !more) passes++;
+        if (options.maxPasses > 0 && passes >= options.maxPasses) return onFinished();
         isFull ||= again === "full";
         if (again || awake) continue;
         const dueMs = busy ? BUSY_RETRY_MS : ((await nextDueInSec(store)) ?? Number.POSITIVE_INFINITY) * 1_000;
@@ -118,11 +157,14 @@ export async function startScheduler(
   return {
     wake: () => wake(false),
     jobId: () => jobId,
+    life: () => ({ jobId, sinceMs, heartbeatMs }),
+    finished,
     async stop() {
       stopping.abort();
       wake(true);
       await Promise.all([loop, ...timers, listener.close()]);
       await endJob(store, jobId).catch(() => {});
+      metrics.count("job_end", { job });
     },
   };
 }
@@ -143,12 +185,14 @@ export type PassReport = {
 export async function pass(resources: SchedulerResources, options: SchedulerOptions, isFull = true): Promise<PassReport> {
   await takeExecutorEvents(resources);
   const created = isFull && options.createScheduledRuns ? await createScheduledRuns(resources, options) : 0;
-  const started = isFull ? await resources.store.transaction((tx) => startQueuedRuns(tx, options.maxRunsToEvaluate)) : 0;
+  const started = isFull ? await resources.store.transaction((tx) => startQueuedRuns(tx, options.maxRunsToEvaluate)) : [];
+  for (const { dagId, delaySec } of started)
+    if (delaySec !== null) resources.metrics.time("dagrun.schedule_delay", { dag_id: dagId }, delaySec);
   const evaluated = await evaluateRuns(resources, options);
   if (isFull || evaluated.ended > 0) await dispatchCallbacks(resources, options);
   const dispatched = await dispatch(resources, options);
   return {
-    more: created > 0 || started > 0 || evaluated.claimed > 0 || dispatched.queued > 0,
+    more: created > 0 || started.length > 0 || evaluated.claimed > 0 || dispatched.queued > 0,
     again:
       created > 0 || evaluated.ended > 0
         ? "full"

@@ -10,6 +10,7 @@ import type { ExecutorEvent } from "../executors/index.ts";
 import {
   adoptTries,
   buryJobs,
+  type EndedTry,
   type FinishGuard,
   lockOrphans,
   logEvent,
@@ -23,7 +24,7 @@ import {
   triesByIds,
 } from "../store/index.ts";
 import { failTry } from "./commands/end-tries.ts";
-import { logPathOf } from "./commands/index.ts";
+import { countEnds, logPathOf } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** As in Airflow's hidden `num_stuck_in_queued_retries`. */
@@ -54,6 +55,8 @@ export async function adoptOrphans(resources: SchedulerResources, options: Sched
     if (back.length > 0) await requeueTries(tx, back);
     return orphans.length;
   });
+  resources.metrics.count("scheduler.orphaned_tasks.adopted", {}, count - back.length);
+  resources.metrics.count("scheduler.orphaned_tasks.cleared", {}, back.length);
   if (count > 0) logger.info({ adopted: count - back.length, requeued: back.length }, "took over the tasks of dead schedulers");
   await recoverCallbacks(store, options.silentTrySec * 15);
   return count;
@@ -135,11 +138,16 @@ async function loseTries(
   reasonOf: (one: TryFacts) => string,
   fault = LOST,
 ): Promise<number> {
+  const killed = guard.silentForSec === null ? "scheduler.tasks.killed_externally" : "task_instances_without_heartbeats_killed";
+  const counter = fault === LOST ? killed : null;
   let count = 0;
   for (const one of tries) {
     const reason = reasonOf(one);
-    if (!(await loseTry(resources, one, guard, fault, reason))) continue;
+    const ended = await loseTry(resources, one, guard, fault, reason);
+    if (ended.length === 0) continue;
     count++;
+    countEnds(resources.metrics, ended);
+    if (counter) resources.metrics.count(counter, { dag_id: one.dagId, task_id: one.taskId });
     resources.logger.warn(
       { dagId: one.dagId, runId: one.runId, taskId: one.taskId, tryNumber: one.tryNumber, reason },
       fault.message,
@@ -156,15 +164,15 @@ async function loseTry(
   guard: FinishGuard,
   fault: Fault,
   reason: string,
-): Promise<boolean> {
+): Promise<EndedTry[]> {
   const outcome = failure(fault.error, reason);
   return store.transaction(async (tx) => {
     const ended = await failTry(tx, dags, one.id, outcome, guard);
     // No row: the worker reported in the meantime, or another scheduler was faster. Then nothing is owed either.
-    if (ended.length === 0) return false;
+    if (ended.length === 0) return ended;
     const where = { dagId: one.dagId, runId: one.runId, taskId: one.taskId, mapIndex: one.mapIndex, tryNumber: one.tryNumber };
     await logEvent(tx, { event: fault.event, owner: "scheduler", ...where, extra: { reason } });
-    return true;
+    return ended;
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Executor } from "../executors/index.ts";
-import type { Clock, Logger, Tokens } from "../platform/index.ts";
+import type { Clock, Logger, Metrics, Tokens } from "../platform/index.ts";
 import type { Store } from "../store/index.ts";
 import type { DagCache } from "./commands/index.ts";
 import type { RunPicture } from "./core/run-picture.ts";
@@ -9,6 +9,7 @@ export type SchedulerResources = {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly tokens: Tokens;
   readonly dags: DagCache;
   /** By name; the first is the default. */
@@ -48,4 +49,15 @@ export type SchedulerOptions = {
   /** How long a run may stand still before Lazarus looks at it, and between two attempts; 0 = never. */
   readonly lazarusSec: number;
   readonly lazarusAttempts: number;
+  /** Callbacks handed over in one pass. */
+  readonly maxCallbacks: number;
+  /** Passes after which the loop ends; -1 = never. */
+  readonly maxPasses: number;
+  /** Only passes that found nothing to do count towards `maxPasses`. */
+  readonly countIdlePassesOnly: boolean;
+  /** Runs of each DAG whose rendered fields are kept; 0 = all. */
+  readonly runsWithRenderedFields: number;
+  readonly poolMetricsSec: number;
+  readonly instanceMetricsSec: number;
+  readonly runMetricsSec: number;
 };

@@ -19,6 +19,16 @@ export function isConnectionLost(error: unknown): boolean {
   return (code !== undefined && (LOST_STATES.has(code) || LOST_SOCKET.has(code))) || LOST_MESSAGES.test(error.message);
 }
 
+/** 57014: the server cancelled the statement at its time limit; the message: the server did not answer us at all. */
+export function isTimedOut(error: unknown): boolean {
+  return sqlState(error) === "57014" || (error instanceof Error && error.message === "Query read timeout");
+}
+
+/** The server has not answered: whatever the connection does next, it is not to be used again. */
+export function isUnanswered(error: unknown): boolean {
+  return isTimedOut(error) && sqlState(error) !== "57014";
+}
+
 /** Serialization failure and deadlock: the transaction left nothing behind and may simply run again. */
 export function isRetryable(error: unknown): boolean {
   const code = sqlState(error);

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { BaramError, type Logger, sleep } from "../platform/index.ts";
 import type { ServerAddress } from "./embedded/index.ts";
-import { isConnectionLost, isRetryable } from "./faults.ts";
+import { isConnectionLost, isRetryable, isTimedOut, isUnanswered } from "./faults.ts";
 
 // bigint columns are identities of ours: far below 2^53, and numbers are what JSON answers carry.
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
@@ -38,6 +38,11 @@ export type StoreOptions = {
   poolSize: number;
   /** How long a lost connection is tried again before the error comes out, in milliseconds. */
   retryWindowMs: number;
+  /**
+   * Longest that a statement may take before it ends in `database_timeout`, in milliseconds: the server cancels it, and if
+   * that is not heard of either, the connection is given up. None if left out.
+   */
+  statementTimeoutMs?: number;
   applicationName: string;
   logger: Logger;
   /** How long the server lets a transaction of ours stand idle, in milliseconds. Default 5 s. */
@@ -54,7 +59,13 @@ const IDLE_TRANSACTION_MS = 5_000;
 export function openStore(options: StoreOptions): Store {
   const connection = "url" in options.address ? { connectionString: options.address.url } : options.address;
   const settings = { ...connection, application_name: options.applicationName, keepAlive: true, connectionTimeoutMillis: 5_000 };
-  const pool = new pg.Pool({ ...settings, max: options.poolSize, idleTimeoutMillis: 30_000 });
+  const { statementTimeoutMs } = options;
+  const pool = new pg.Pool({
+    ...settings,
+    max: options.poolSize,
+    idleTimeoutMillis: 30_000,
+    ...(statementTimeoutMs === undefined ? {} : boundedBy(statementTimeoutMs)),
+  });
   // An idle connection that breaks is simply replaced; without this line it would end the process.
   pool.on("error", (error) => options.logger.debug({ error: error.message }, "an idle database connection broke"));
   // Between its last byte of greeting and our await, a new connection has no listener yet: the server may end it in just
@@ -71,6 +82,7 @@ export function openStore(options: StoreOptions): Store {
       try {
         return await work();
       } catch (error) {
+        if (statementTimeoutMs !== undefined && isTimedOut(error)) throw timedOut(error, statementTimeoutMs);
         const lost = isConnectionLost(error);
         if (closed || !(lost ? Date.now() < deadline : isRetryable(error) && attempt < 20))
           throw lost ? unavailable(error) : error;
@@ -109,7 +121,7 @@ export function openStore(options: StoreOptions): Store {
           await send(client, "commit");
           return result;
         } catch (error) {
-          if (isConnectionLost(error)) broken = error as Error;
+          if (isConnectionLost(error) || isUnanswered(error)) broken = error as Error;
           else await client.query("rollback").catch((failure: Error) => (broken = failure));
           throw error;
         } finally {
@@ -123,6 +135,29 @@ export function openStore(options: StoreOptions): Store {
       await pool.end();
     },
   };
+}
+
+/** How much longer than the server's own limit we wait for its answer. */
+const ANSWER_MARGIN_MS = 1_000;
+
+function boundedBy(timeoutMs: number): pg.PoolConfig & { onConnect(client: pg.ClientBase): Promise<void> } {
+  return {
+    query_timeout: timeoutMs + ANSWER_MARGIN_MS,
+    // Not as a start-up parameter, which poolers between us and PostgreSQL refuse.
+    async onConnect(client) {
+      await client.query(`set statement_timeout = ${Math.ceil(timeoutMs)}`);
+    },
+  };
+}
+
+/** Not tried again: a statement that took too long once would only take as long again, while its caller waits. */
+function timedOut(cause: unknown, timeoutMs: number): BaramError {
+  return new BaramError(
+    "database_timeout",
+    `The database did not answer within ${timeoutMs / 1_000} s. Try again; if the request needs longer, raise [api] database_timeout.`,
+    { timeoutSec: timeoutMs / 1_000 },
+    cause,
+  );
 }
 
 function unavailable(cause: unknown): BaramError {

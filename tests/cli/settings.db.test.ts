@@ -133,7 +133,12 @@ describe("jobs", () => {
     expect(await cli.fails(1, "jobs", "check")).toContain("No alive jobs");
     await database.store.query(insert, ["one", "0"]);
     await database.store.query(insert, ["two", "0"]);
-    expect(await cli.run("jobs", "check", "--hostname", "one")).toMatchObject({ code: 0, stdout: "Found one alive job.\n" });
+    expect(await cli.run("jobs", "check", "--hostname", "one")).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        /^Found one alive job\.\nSchedulerJob on one, process 1: alive since \d{4}-.+Z, last heard of \d{4}-.+Z\n$/,
+      ),
+    });
     expect(await cli.fails(1, "jobs", "check", "--limit", "0")).toContain("2 alive jobs");
     expect(await cli.run("jobs", "check", "--limit", "0", "--allow-multiple")).toMatchObject({ code: 0 });
     expect(await cli.fails(1, "jobs", "check", "--job-type", "WorkerJob")).toContain("No alive jobs");

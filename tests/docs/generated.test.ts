@@ -2,13 +2,14 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { MEANINGLESS_OPTIONS, OPTIONS } from "../../src/config/index.ts";
 import { ERROR_CODES } from "../../src/platform/error-codes.ts";
 import { findPackageRoot } from "../../src/platform/index.ts";
 import { ERROR_STATUSES } from "../../src/public-api/error-statuses.ts";
 
 const root = findPackageRoot();
 
-test("docs/options.md and docs/errors.md are current", () => {
+test("docs/options.md, docs/errors.md and docs/metrics.md are current", () => {
   const { status, stderr } = spawnSync(process.execPath, [join(root, "scripts", "generate-docs.mjs"), "--check"], {
     encoding: "utf8",
   });
@@ -37,6 +38,20 @@ test("every error code raised in the sources stands in the table, and every code
   const known = Object.keys(ERROR_CODES);
   expect([...raised].filter((code) => !known.includes(code)).sort()).toEqual([]);
   expect(known.filter((code) => !new RegExp(`\\b${code}\\b`).test(text)).sort()).toEqual([]);
+});
+
+test("every option is read somewhere, and none both has a meaning and has none", () => {
+  const text = sources(join(root, "src"))
+    .filter((path) => !path.includes("/config/options.ts") && !path.includes("/config/meaningless-options.ts"))
+    .map((path) => readFileSync(path, "utf8"))
+    .join("\n");
+  for (const [section, names] of Object.entries(OPTIONS)) {
+    for (const name of Object.keys(names)) {
+      // As in `config.core.parallelism`, `options.parallelism` or `const { parallelism } = config.core`.
+      expect(text, `[${section}] ${name} is read`).toMatch(new RegExp(`(?:\\.|[{,] *)${name}\\b(?!:)`));
+      expect(MEANINGLESS_OPTIONS[section] ?? {}).not.toHaveProperty(name);
+    }
+  }
 });
 
 test("every relative link in the docs leads somewhere", () => {

@@ -19,6 +19,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { findPackageRoot, sleep } from "../../src/platform/index.ts";
 import { findBinaries } from "../../src/store/embedded/binaries.ts";
 import { explainFailure } from "../../src/store/embedded/failure.ts";
+import { readPrometheusText, sampleOf } from "../support/prometheus-text.ts";
 
 let folder: string;
 let port: number;
@@ -101,6 +102,12 @@ test("the first start runs the demo and tells of it; Ctrl-C drains and ends Post
   expect(statSync(join(folder, ".baram", "admin_password")).mode & 0o777).toBe(0o600);
   for (const task of ["trigger_sort", "wait_for_sort", "summarise", "write_report"])
     expect(first.output()).toContain(`✔ mall_customers_report.${task}: success`);
+  // Every role's series on the one port that standalone has.
+  const { samples } = readPrometheusText(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text());
+  const task = { dag_id: "mall_customers_report", task_id: "write_report" };
+  expect(sampleOf(samples, "airflow_ti_successes_total", task)).toBe(1);
+  expect(sampleOf(samples, "airflow_dagbag_size")).toBe(2);
+  expect(sampleOf(samples, "airflow_pool_open_slots", { pool_name: "default_pool" })).toBeGreaterThan(0);
   const answer = await fetch(`http://127.0.0.1:${port}/auth/token`, {
     method: "POST",
     headers: { "content-type": "application/json" },

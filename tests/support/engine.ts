@@ -8,6 +8,7 @@ import { type Config, environmentSecrets, loadConfig, readEncryptionKey, readJwt
 import type { DagRunState, JsonObject, TaskInstanceState } from "../../src/contracts/index.ts";
 import { createExecutionApi } from "../../src/execution-api/index.ts";
 import { createConfiguredDagProcessor, ensureDefaultPool, type SchedulerPart, startSchedulerPart } from "../../src/main/index.ts";
+import { createMetrics } from "../../src/main/metrics/index.ts";
 import { createLogger, createTokens, silentLogger, systemClock } from "../../src/platform/index.ts";
 import { createDagCache, createDagRun } from "../../src/scheduler/index.ts";
 import { createCipher, findRun, type Store } from "../../src/store/index.ts";
@@ -55,6 +56,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const { store } = database;
   await ensureDefaultPool(store, 128);
   const defaultExecutor = config.core.executor.split(",")[0] ?? "";
+  const metrics = createMetrics(config, logger);
   const tokens = createTokens(readJwtSecret(config));
   const api = createExecutionApi(
     {
@@ -65,10 +67,13 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       secrets: environmentSecrets(options.environment ?? {}),
       clock: systemClock,
       logger,
+      metrics: metrics.metrics,
     },
     {
       tokenTtlSec: config.execution_api.jwt_expiration_time,
       xcomMaxBytes: config.xcom.max_size_bytes,
+      templatedFieldMaxLength: config.core.max_templated_field_length,
+      allowedRunId: /^/,
       defaultExecutor,
       allowTriggerInFuture: config.scheduler.allow_trigger_in_future,
     },
@@ -79,7 +84,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const bound = server.address();
   const apiUrl = `http://127.0.0.1:${typeof bound === "object" && bound ? bound.port : 0}`;
   let scheduler: SchedulerPart | null = null;
-  if (options.withScheduler !== false) scheduler = await startSchedulerPart(config, database.open(), apiUrl, logger);
+  if (options.withScheduler !== false) scheduler = await startSchedulerPart(config, database.open(), apiUrl, logger, metrics);
   const cache = createDagCache();
 
   return {
@@ -97,7 +102,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
         mkdirSync(dirname(join(dagsFolder, name)), { recursive: true });
         writeFileSync(join(dagsFolder, name), text);
       }
-      const processor = createConfiguredDagProcessor(config, store, logger, { withExamples: false });
+      const processor = createConfiguredDagProcessor(config, store, logger, { withExamples: false }, metrics.metrics);
       await processor.processOnce();
       await processor.stop();
       const { rows } = await store.query<{ filename: string; message: string }>("select filename, message from import_error");
@@ -133,6 +138,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     },
     async stop() {
       await scheduler?.stop();
+      await metrics.close();
       server.close();
       if ("closeAllConnections" in server) server.closeAllConnections();
       await database.drop();

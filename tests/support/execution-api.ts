@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Outcome } from "../../src/contracts/index.ts";
 import { createExecutionApi, type ExecutionApiOptions, type ExecutionApiResources } from "../../src/execution-api/index.ts";
-import { createTokens, silentLogger } from "../../src/platform/index.ts";
+import { createTokens, silentLogger, silentMetrics } from "../../src/platform/index.ts";
 import { createDagCache, createDagRun } from "../../src/scheduler/commands/index.ts";
 import { createCipher, type Store } from "../../src/store/index.ts";
 
@@ -27,10 +27,13 @@ export function createTestExecutionApi(store: Store, overrides: Partial<Executio
     secrets: { connection: () => null, variable: () => null },
     clock: { now: () => Date.now() + ahead.sec * 1_000 },
     logger: silentLogger,
+    metrics: silentMetrics,
   };
   const options = {
     tokenTtlSec: 600,
     xcomMaxBytes: 1_000,
+    templatedFieldMaxLength: 4_096,
+    allowedRunId: /^/,
     defaultExecutor: "LocalExecutor",
     allowTriggerInFuture: false,
     ...overrides,

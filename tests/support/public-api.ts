@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTokens, silentLogger, systemClock } from "../../src/platform/index.ts";
+import { createTokens, silentLogger, silentMetrics, systemClock } from "../../src/platform/index.ts";
 import { createPublicApi, type PublicApiOptions, type PublicApiResources, type Role } from "../../src/public-api/index.ts";
 import { createDagCache } from "../../src/scheduler/commands/index.ts";
 import { createCipher, type Store } from "../../src/store/index.ts";
@@ -29,6 +29,7 @@ export async function createTestApi(
     cipher: createCipher(randomBytes(32)),
     clock: systemClock,
     logger: silentLogger,
+    metrics: silentMetrics,
     defaultExecutor: "LocalExecutor",
     ...overrides.resources,
   };
@@ -38,7 +39,8 @@ export async function createTestApi(
     fallbackPageLimit: 50,
     maximumPageLimit: 100,
     allowTriggerInFuture: false,
-    healthThresholdSec: 30,
+    healthThresholdSec: { SchedulerJob: 30, DagProcessorJob: 30, TriggererJob: 30, ApiServerJob: 30, WorkerJob: 30 },
+    allowedRunId: /^/,
     version: "0.0.0-test",
     ...overrides.options,
   };

@@ -1,7 +1,7 @@
 /** Schedulers on a test database: driven pass by pass, or as the real loop, any number of them. */
 
 import type { TaskInstanceState } from "../../src/contracts/index.ts";
-import { type Clock, createTokens, type Logger, silentLogger, systemClock } from "../../src/platform/index.ts";
+import { type Clock, createTokens, type Logger, type Metrics, silentLogger, silentMetrics, systemClock } from "../../src/platform/index.ts";
 import {
   createDagCache,
   createDagRun,
@@ -23,6 +23,7 @@ export type RigOptions = FakeExecutorOptions & {
   logger?: Logger;
   noteInTryLog?: SchedulerResources["noteInTryLog"];
   clock?: Clock;
+  metrics?: Metrics;
 };
 
 /** One scheduler with a pool, a cache and an executor of its own: another process's view. */
@@ -56,6 +57,13 @@ const DEFAULTS: Omit<SchedulerOptions, "jobId"> = {
   queuedTimeoutCheckSec: 30,
   lazarusSec: 300,
   lazarusAttempts: 3,
+  maxCallbacks: 20,
+  maxPasses: -1,
+  countIdlePassesOnly: false,
+  runsWithRenderedFields: 30,
+  poolMetricsSec: 5,
+  instanceMetricsSec: 30,
+  runMetricsSec: 30,
 };
 
 export async function createRig(database: TestDatabase, given: RigOptions = {}): Promise<Rig> {
@@ -66,6 +74,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
     store,
     clock: given.clock ?? systemClock,
     logger: given.logger ?? silentLogger,
+    metrics: given.metrics ?? silentMetrics,
     tokens: createTokens(new Uint8Array(48).fill(7)),
     dags,
     executors: new Map([[executor.name, executor]]),

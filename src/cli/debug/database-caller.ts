@@ -1,7 +1,7 @@
 import { environmentSecrets } from "../../config/index.ts";
 import type { RunnerCalls } from "../../contracts/index.ts";
 import { answerCall } from "../../execution-api/index.ts";
-import { createTokens, silentLogger, systemClock } from "../../platform/index.ts";
+import { createTokens, silentLogger, silentMetrics, systemClock } from "../../platform/index.ts";
 import { createDagCache } from "../../scheduler/commands/index.ts";
 import { isSensitiveName, type Masker } from "../../task-logs/index.ts";
 import type { Session } from "../session.ts";
@@ -32,9 +32,11 @@ export function createReader(session: () => Promise<Session>, masker: Masker): R
     let answer = known as Answer;
     if (known === null) {
       const { store, cipher } = await session();
-      const resources = { store, dags, tokens, cipher: cipher(), secrets, clock: systemClock, logger: silentLogger };
+      const silent = { logger: silentLogger, metrics: silentMetrics };
+      const resources = { store, dags, tokens, cipher: cipher(), secrets, clock: systemClock, ...silent };
       // No try's rights are needed to read, and nothing is written.
-      const options = { tokenTtlSec: 0, xcomMaxBytes: 0, defaultExecutor: "", allowTriggerInFuture: false };
+      const limits = { xcomMaxBytes: 0, templatedFieldMaxLength: 0, allowedRunId: /^/, allowTriggerInFuture: false };
+      const options = { tokenTtlSec: 0, defaultExecutor: "", ...limits };
       answer = await answerCall({ tryId: "", resources, options }, method, params);
     }
     rememberSecrets(masker, params, answer);

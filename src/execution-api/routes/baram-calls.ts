@@ -85,6 +85,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
     const id = await callbackOf(c.req.param("id"), readBearer(c));
     const { state } = await readBody(c, z.object({ state: z.enum(["success", "failed"]) }));
     await endCallback(store, id, state);
+    if (state === "failed") resources.metrics.count("dag.callback_exceptions", {});
     return c.json({});
   });
 

@@ -8,7 +8,7 @@ import type { TestDatabase } from "../../../tests/support/database.ts";
 import { createRig, createSchedulerDatabase } from "../../../tests/support/scheduler-rig.ts";
 import { DAG_DEFAULTS, type DagDefaults } from "../../contracts/index.ts";
 import { createDagProcessor, type DagProcessor } from "../../dag-files/index.ts";
-import { silentLogger, systemClock } from "../../platform/index.ts";
+import { silentLogger, silentMetrics, systemClock } from "../../platform/index.ts";
 import { createDagCache, createDagRun } from "../../scheduler/index.ts";
 import { findRun, listImportErrors, listPlannedRuns } from "../../store/index.ts";
 import { createSqlDagFileStore } from "./sql-dag-file-store.ts";
@@ -33,7 +33,12 @@ afterEach(async () => {
 function createProcessor(dagDefaults: DagDefaults = DAG_DEFAULTS): DagProcessor {
   const options = { pausedAtCreation: false, activeBundles: [], executors: ["LocalExecutor"] };
   return createDagProcessor(
-    { store: createSqlDagFileStore(database.store, options), clock: systemClock, logger: silentLogger },
+    {
+      store: createSqlDagFileStore(database.store, options),
+      clock: systemClock,
+      logger: silentLogger,
+      metrics: silentMetrics,
+    },
     {
       bundles: [{ name: "dags", path: folder }],
       cacheDir: join(folder, ".cache"),

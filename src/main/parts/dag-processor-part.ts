@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, environmentForUserCode } from "../../config/index.ts";
-import { createDagProcessor, type DagProcessor } from "../../dag-files/index.ts";
-import { findPackageRoot, type Logger, systemClock } from "../../platform/index.ts";
+import { createDagProcessor, type DagProcessor, type FileOrder } from "../../dag-files/index.ts";
+import { findPackageRoot, type Logger, type Metrics, silentMetrics, systemClock } from "../../platform/index.ts";
 import type { Store } from "../../store/index.ts";
 import { dagDefaultsOf } from "../dag-defaults.ts";
 import { createSqlDagFileStore } from "../dag-processor/sql-dag-file-store.ts";
 import { executorNames, moduleCacheFolder } from "../executors.ts";
+import { openHealthPort } from "../health/index.ts";
+import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { keepJob } from "./keep-job.ts";
 import type { Part } from "./part.ts";
 
@@ -21,15 +23,25 @@ export async function startDagProcessorPart(
   store: Store,
   logger: Logger,
   options: { withExamples: boolean },
+  process: ProcessMetrics = silentProcessMetrics,
 ): Promise<DagProcessorPart> {
-  const processor = createConfiguredDagProcessor(config, store, logger, options);
-  const job = await keepJob(store, "DagProcessorJob", config, logger);
+  const { metrics } = process;
+  const processor = createConfiguredDagProcessor(config, store, logger, options, metrics);
+  const job = await keepJob(store, "DagProcessorJob", config, logger, metrics, () =>
+    metrics.count("dag_processor_heartbeat", {}),
+  );
+  const health = await openHealthPort(config, "dag-processor", job.life, { clock: systemClock, logger, metrics: process });
   await processor.start();
+  const statsSec = config.dag_processor.print_stats_interval;
+  const statsTimer = statsSec > 0 ? setInterval(() => logger.info(processor.stats(), "DAG files"), statsSec * 1_000) : undefined;
   return {
     processor,
+    healthUrl: health?.url,
     async stop() {
+      clearInterval(statsTimer);
       await processor.stop();
       await job.stop();
+      await health?.stop();
     },
   };
 }
@@ -39,6 +51,7 @@ export function createConfiguredDagProcessor(
   store: Store,
   logger: Logger,
   options: { withExamples: boolean },
+  metrics: Metrics = silentMetrics,
 ): DagProcessor {
   const examples = join(findPackageRoot(), "examples", "dags");
   const bundles = [{ name: DAGS_BUNDLE, path: config.core.dags_folder }];
@@ -50,7 +63,7 @@ export function createConfiguredDagProcessor(
     executors: executorNames(config),
   });
   return createDagProcessor(
-    { store: fileStore, clock: systemClock, logger },
+    { store: fileStore, clock: systemClock, logger, metrics },
     {
       bundles,
       cacheDir: moduleCacheFolder(config),
@@ -60,6 +73,7 @@ export function createConfiguredDagProcessor(
       dagbagImportTimeoutSec: config.core.dagbag_import_timeout,
       memoryMb: config.dag_processor.max_memory_mb,
       refreshIntervalSec: config.dag_processor.refresh_interval,
+      fileOrder: config.dag_processor.file_parsing_sort_mode as FileOrder,
     },
   );
 }

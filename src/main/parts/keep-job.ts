@@ -1,25 +1,55 @@
 import { hostname } from "node:os";
 import type { Config } from "../../config/index.ts";
 import type { JobType } from "../../contracts/index.ts";
-import type { Logger } from "../../platform/index.ts";
+import { type Logger, type Metrics, systemClock } from "../../platform/index.ts";
 import { beatJob, endJob, type Store, startJob } from "../../store/index.ts";
-import type { Part } from "./part.ts";
+import type { Part, RoleLife } from "./part.ts";
 
-/** A job row with a heartbeat, so that the health answer can tell that this role lives. */
-export async function keepJob(store: Store, type: JobType, config: Config, logger: Logger): Promise<Part> {
+export type Job = Part & { life(): RoleLife };
+
+/** A job row with a heartbeat, so that the health answer can tell that this role lives. `onBeat`: it was written. */
+export async function keepJob(
+  store: Store,
+  type: JobType,
+  config: Config,
+  logger: Logger,
+  metrics: Metrics,
+  onBeat: () => void = () => {},
+): Promise<Job> {
+  const job = type.toLowerCase();
   const start = () => startJob(store, { type, hostname: hostname(), pid: process.pid });
   let id = await start();
-  const timer = setInterval(async () => {
+  let sinceMs = systemClock.now();
+  let heartbeatMs = sinceMs;
+  let isBeating = false;
+  metrics.count("job_start", { job });
+
+  async function beat(): Promise<void> {
+    // One at a time: while the database hangs, they would pile up on its connections.
+    if (isBeating) return;
+    isBeating = true;
     try {
-      if (!(await beatJob(store, id))) id = await start();
+      if (!(await beatJob(store, id))) {
+        id = await start();
+        sinceMs = systemClock.now();
+      }
+      heartbeatMs = systemClock.now();
+      onBeat();
     } catch (error) {
+      metrics.count("job_heartbeat_failure", { job });
       logger.warn({ error: (error as Error).message, type }, "a heartbeat could not be written");
+    } finally {
+      isBeating = false;
     }
-  }, config.scheduler.scheduler_heartbeat_sec * 1_000);
+  }
+
+  const timer = setInterval(() => void beat(), config.scheduler.job_heartbeat_sec * 1_000);
   return {
+    life: () => ({ jobId: id, sinceMs, heartbeatMs }),
     async stop() {
       clearInterval(timer);
       await endJob(store, id).catch(() => {});
+      metrics.count("job_end", { job });
     },
   };
 }

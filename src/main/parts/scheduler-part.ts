@@ -1,15 +1,24 @@
 import { type Config, readJwtSecret } from "../../config/index.ts";
-import { createTokens, type Logger, systemClock } from "../../platform/index.ts";
+import { BaramError, createTokens, type Logger, systemClock } from "../../platform/index.ts";
 import { createDagCache, type Scheduler, startScheduler } from "../../scheduler/index.ts";
-import type { Store } from "../../store/index.ts";
+import { holdSchedulerLock, type Store } from "../../store/index.ts";
 import { createExecutors } from "../executors.ts";
+import { openHealthPort } from "../health/index.ts";
+import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { createTryLogNote } from "../note-in-try-log.ts";
 import type { Part } from "./part.ts";
 
 export type SchedulerPart = Part & { readonly scheduler: Scheduler };
 
 /** Starts a scheduler with its executors; their workers reach the execution API at `apiUrl`. */
-export async function startSchedulerPart(config: Config, store: Store, apiUrl: string, logger: Logger): Promise<SchedulerPart> {
+export async function startSchedulerPart(
+  config: Config,
+  store: Store,
+  apiUrl: string,
+  logger: Logger,
+  metrics: ProcessMetrics = silentProcessMetrics,
+): Promise<SchedulerPart> {
+  const alone = config.scheduler.use_row_level_locking ? null : await beAlone(store, logger);
   let scheduler: Scheduler | null = null;
   const executors = createExecutors(config, apiUrl, () => scheduler?.wake(), logger);
   for (const executor of executors.values()) await executor.start();
@@ -18,6 +27,7 @@ export async function startSchedulerPart(config: Config, store: Store, apiUrl: s
     store,
     clock: systemClock,
     logger,
+    metrics: metrics.metrics,
     tokens: createTokens(readJwtSecret(config)),
     dags: createDagCache(),
     executors,
@@ -43,14 +53,51 @@ export async function startSchedulerPart(config: Config, store: Store, apiUrl: s
     queuedTimeoutCheckSec: options.task_queued_timeout_check_interval,
     lazarusSec: options.lazarus_interval,
     lazarusAttempts: options.lazarus_max_attempts,
+    maxCallbacks: config.dag_processor.max_callbacks_per_loop,
+    maxPasses: options.num_runs,
+    countIdlePassesOnly: options.only_idle,
+    runsWithRenderedFields: core.num_dag_runs_to_retain_rendered_fields,
+    poolMetricsSec: options.pool_metrics_interval,
+    instanceMetricsSec: options.ti_metrics_interval,
+    runMetricsSec: options.dagrun_metrics_interval,
   });
   scheduler = started;
+  async function stop(graceMs: number): Promise<void> {
+    // Executors first: what they hand back is requeued by the loop, which still runs.
+    await Promise.all([...executors.values()].map((executor) => executor.end(graceMs)));
+    await started.stop();
+    await alone?.release();
+  }
+  const withPort = { clock: systemClock, logger, metrics };
+  const health = await openHealthPort(config, "scheduler", started.life, withPort).catch(async (error: unknown) => {
+    await stop(0);
+    throw error;
+  });
   return {
     scheduler: started,
+    healthUrl: health?.url,
+    finished: Promise.race([started.finished, ...(alone ? [alone.lost] : [])]),
     async stop() {
-      // Executors first: what they hand back is requeued by the loop, which still runs.
-      await Promise.all([...executors.values()].map((executor) => executor.end(config.workers.graceful_shutdown_sec * 1_000)));
-      await started.stop();
+      await stop(config.workers.graceful_shutdown_sec * 1_000);
+      await health?.stop();
     },
   };
+}
+
+/** [scheduler] use_row_level_locking = off. Throws `scheduler_not_alone`. `lost` resolves when another one took the place. */
+async function beAlone(store: Store, logger: Logger): Promise<{ lost: Promise<void>; release(): Promise<void> }> {
+  let onLost = () => {};
+  const lost = new Promise<void>((resolve) => {
+    onLost = resolve;
+  });
+  const held = await holdSchedulerLock(store, () => {
+    logger.error({}, "another scheduler took the place of this one while the database was away; this one ends");
+    onLost();
+  });
+  if (held) return { lost, release: () => held.release() };
+  throw new BaramError(
+    "scheduler_not_alone",
+    "Another scheduler runs, and [scheduler] use_row_level_locking is off, which allows one only. Stop the other, or leave the option on.",
+    {},
+  );
 }

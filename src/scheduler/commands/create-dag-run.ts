@@ -34,7 +34,13 @@ export type RunRequest = {
   mayBeInFuture?: boolean;
 };
 
-export type CreatedRun = { id: number; dagId: string; runId: string };
+export type CreatedRun = {
+  id: number;
+  dagId: string;
+  runId: string;
+  /** How many task instances came with it, by operator. */
+  instances: ReadonlyMap<string, number>;
+};
 
 /**
  * Creates a queued DAG run with all its task instances, pinned to the DAG's current version. Throws `dag_not_found`,
@@ -76,6 +82,7 @@ export async function createDagRun(
   const interval = logicalDate && !request.dataIntervalStart ? await intervalOf(db, graph.dag, logicalDate) : null;
   const suffix = logicalDate ? undefined : randomBytes(4).toString("hex");
   const runId = request.runId ?? runIdFor(runType, runAfter, suffix);
+  const instances = newInstances(graph.dag, defaultExecutor);
   const created = await createRun(
     db,
     {
@@ -94,9 +101,9 @@ export async function createDagRun(
       timeoutSec: graph.dag.dagrunTimeoutSec,
       backfill: request.backfill ?? null,
     },
-    newInstances(graph.dag, defaultExecutor),
+    instances,
   );
-  if (created) return { id: created.id, dagId, runId };
+  if (created) return { id: created.id, dagId, runId, instances: countByOperator(instances) };
   throw await explainConflict(db, dagId, runId, logicalDate);
 }
 
@@ -137,6 +144,12 @@ async function explainConflict(db: Db, dagId: string, runId: string, logicalDate
     `DAG "${dagId}" already has a run for the logical date ${date}${other ? `: "${other.runId}"` : ""}. Choose another date, or clear that run.`,
     { dagId, runId: other?.runId ?? runId, logicalDate: date },
   );
+}
+
+function countByOperator(instances: readonly NewInstance[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { operator } of instances) counts.set(operator, (counts.get(operator) ?? 0) + 1);
+  return counts;
 }
 
 const instancesOf = new WeakMap<SerializedDag, { executor: string; instances: NewInstance[] }>();

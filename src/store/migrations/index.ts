@@ -4,6 +4,7 @@ import { backfill } from "./000003-backfill.ts";
 import { plannedRuns } from "./000004-planned-runs.ts";
 import { emailRequest } from "./000005-email-request.ts";
 import { runRecovery } from "./000006-run-recovery.ts";
+import { deferredIndex } from "./000007-deferred-index.ts";
 
 export type Migration = {
   readonly version: number;
@@ -14,4 +15,4 @@ export type Migration = {
 };
 
 /** Append only: a migration that was released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill, plannedRuns, emailRequest, runRecovery];
+export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill, plannedRuns, emailRequest, runRecovery, deferredIndex];

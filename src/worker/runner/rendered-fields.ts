@@ -1,16 +1,20 @@
 import type { JsonObject } from "../../contracts/index.ts";
 
-const MAX_CHARACTERS = 4096;
+const DEFAULT_MAX_CHARACTERS = 4_096;
 
-/** Rendered values for display: each at most 4,096 characters of JSON, longer ones cut to a marked text. */
-export function toRenderedFields(templateFields: readonly string[], options: Record<string, unknown>): JsonObject {
+/** Rendered values for display: each at most `maxCharacters` of JSON, longer ones cut to a marked text. */
+export function toRenderedFields(
+  templateFields: readonly string[],
+  options: Record<string, unknown>,
+  maxCharacters = DEFAULT_MAX_CHARACTERS,
+): JsonObject {
   const shown: JsonObject = {};
   for (const field of templateFields) {
     const value = options[field];
     if (value === undefined) continue;
     const text = typeof value === "string" ? value : writeJson(value);
-    if (text.length > MAX_CHARACTERS) {
-      shown[field] = `${storable(text.slice(0, MAX_CHARACTERS))}… (cut; ${text.length} characters)`;
+    if (text.length > maxCharacters) {
+      shown[field] = `${storable(text.slice(0, maxCharacters))}… (cut; ${text.length} characters)`;
     } else {
       shown[field] = typeof value === "string" ? storable(value) : JSON.parse(text, storableInside);
     }

@@ -58,7 +58,7 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
     const created = createTaskContext({ ...input, node, signal });
     ctx = created.ctx;
     const options = await renderOptions(node, created.ctx, input.caller);
-    renderedFields = toRenderedFields(node.templateFields, options);
+    renderedFields = toRenderedFields(node.templateFields, options, input.context.templatedFieldMaxLength);
     showTimer = setTimeout(() => showFields(input, shown().renderedFields ?? {}), input.showFieldsAfterMs ?? 2_000);
     await callBack("onExecute", node, created.ctx, undefined, "the task starts", input);
     const turn = await execute(node.withOptions(options), created.ctx, input);

@@ -1,6 +1,7 @@
 import { runIdSchema } from "../../../contracts/index.ts";
 import { executorNames } from "../../../main/executors.ts";
-import { createDagCache, createDagRun } from "../../../scheduler/commands/index.ts";
+import { runIdPattern } from "../../../main/run-id-pattern.ts";
+import { checkRunId, createDagCache, createDagRun } from "../../../scheduler/commands/index.ts";
 import { findDag, findRun } from "../../../store/index.ts";
 import { usageError } from "../../errors.ts";
 import { readConf, requireInstant } from "../../find-things.ts";
@@ -23,6 +24,7 @@ export async function triggerDag(terminal: Terminal, dagId: string, options: Tri
   if (!checked.success) throw usageError(`--run-id "${options.runId}" ${checked.error.issues[0]?.message ?? "is not a run id"}.`);
   const date = options.logicalDate ?? options.execDate;
   await withStore(terminal, async ({ store, config, audit }) => {
+    checkRunId(options.runId, runIdPattern(config));
     const created = await createDagRun(
       store,
       createDagCache(),

@@ -1,5 +1,6 @@
 import { hostname as ownHostname } from "node:os";
 import type { JobType } from "../../../contracts/index.ts";
+import { healthThresholds } from "../../../main/health/index.ts";
 import { listJobs } from "../../../store/index.ts";
 import { checkFailed, usageError } from "../../errors.ts";
 import { withStore } from "../../session.ts";
@@ -18,7 +19,7 @@ export async function checkJobs(terminal: Terminal, options: CheckOptions): Prom
       store,
       {
         isAlive: true,
-        aliveWithinSec: config.scheduler.scheduler_health_check_threshold,
+        aliveWithinSec: healthThresholds(config),
         types: options.jobType ? [options.jobType] : undefined,
         hostnames: hostname === undefined ? undefined : [hostname],
       },
@@ -32,5 +33,9 @@ export async function checkJobs(terminal: Terminal, options: CheckOptions): Prom
     if (alive.length > 1 && !options.allowMultiple)
       throw checkFailed(`Found ${alive.length} alive jobs, but only one is allowed without --allow-multiple.`);
     terminal.print(alive.length === 1 ? "Found one alive job." : `Found ${alive.length} alive jobs.`);
+    for (const job of alive) {
+      const since = `since ${job.startDate.toISOString()}, last heard of ${job.latestHeartbeat.toISOString()}`;
+      terminal.print(`${job.jobType} on ${job.hostname}, process ${job.pid}: alive ${since}`);
+    }
   });
 }

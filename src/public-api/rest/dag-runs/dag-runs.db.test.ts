@@ -157,3 +157,12 @@ test("a run is deleted unless it runs", async () => {
   expect((await api.ask("DELETE", "/api/v2/dags/d/dagRuns/fails")).status).toBe(404);
   expect(await states("fails")).toEqual({});
 });
+
+test("a run id that [scheduler] allowed_run_id_pattern does not match is refused; one that Baram makes is not", async () => {
+  const strict = await createTestApi(database.store, { options: { allowedRunId: /^(?:team_[a-z]+$)/ } });
+  const ask = (body: object) => strict.ask("POST", "/api/v2/dags/d/dagRuns", { body, as: "user" });
+  const refused = await ask({ dag_run_id: "other" });
+  expect([refused.status, refused.json.detail]).toEqual([400, expect.stringContaining("allowed_run_id_pattern")]);
+  expect((await ask({ dag_run_id: "team_one" })).status).toBe(200);
+  expect((await ask({})).status).toBe(200);
+});

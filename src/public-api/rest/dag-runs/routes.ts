@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { DAG_RUN_STATES, DagRunType } from "../../../contracts/index.ts";
-import { createDagRun, deleteDagRun, markRun } from "../../../scheduler/commands/index.ts";
+import { checkRunId, countCreated, createDagRun, deleteDagRun, markRun } from "../../../scheduler/commands/index.ts";
 import { COUNT_MAX, type Db, findDag, findRun, findRunRow, listRuns, RUN_ORDER_KEYS, setRunNote } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
 import { noSuchDag, noSuchRun } from "../../refuse.ts";
@@ -103,6 +103,7 @@ export function dagRunRoutes(api: Api): void {
     },
     async ({ params, body, user, audit, resources, options }) => {
       const { store, dags, defaultExecutor, clock } = resources;
+      checkRunId(body.dag_run_id, options.allowedRunId);
       const request = {
         dagId: params.dag_id,
         runId: body.dag_run_id,
@@ -117,6 +118,7 @@ export function dagRunRoutes(api: Api): void {
         mayBeInFuture: options.allowTriggerInFuture,
       };
       const created = await createDagRun(store, dags, defaultExecutor, request, new Date(clock.now()));
+      countCreated(resources.metrics, created);
       audit.runId = created.runId;
       return toDagRun(await mustFindRun(store, created.dagId, created.runId));
     },

@@ -1,22 +1,25 @@
 import { z } from "@hono/zod-openapi";
 import type { JobType } from "../../../contracts/index.ts";
-import { BaramError } from "../../../platform/index.ts";
-import { isConnectionLost, latestJobs } from "../../../store/index.ts";
+import type { JobRow } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
+import { createHealthProbe } from "./health-probe.ts";
 
 const status = z.enum(["healthy", "unhealthy"]).nullable();
+/** Airflow's fields, and beside them how many jobs of the role live, and since when the eldest of them does. */
+const life = { status, live: z.int(), since: z.string().nullable() };
 const health = z
   .object({
     metadatabase: z.object({ status }),
-    scheduler: z.object({ status, latest_scheduler_heartbeat: z.string().nullable() }),
-    triggerer: z.object({ status, latest_triggerer_heartbeat: z.string().nullable() }),
-    dag_processor: z.object({ status, latest_dag_processor_heartbeat: z.string().nullable() }),
+    scheduler: z.object({ ...life, latest_scheduler_heartbeat: z.string().nullable() }),
+    triggerer: z.object({ ...life, latest_triggerer_heartbeat: z.string().nullable() }),
+    dag_processor: z.object({ ...life, latest_dag_processor_heartbeat: z.string().nullable() }),
   })
   .openapi("HealthInfoResponse");
 const version = z.object({ version: z.string(), git_version: z.string().nullable() }).openapi("VersionInfo");
 
 /** Without a token, so that a load balancer and a client that looks for a server can ask. */
 export function monitorRoutes(api: Api): void {
+  const probe = createHealthProbe(api.resources.store, api.resources.logger);
   endpoint(
     api,
     "get /api/v2/version",
@@ -29,26 +32,32 @@ export function monitorRoutes(api: Api): void {
     api,
     "get /api/v2/monitor/health",
     { tag: "Monitor", summary: "Whether each role lives", access: null, answer: health },
-    async ({ resources, options }) => {
-      const jobs = await latestJobs(resources.store).catch((error: unknown) => {
-        if (isConnectionLost(error) || (error instanceof BaramError && error.code === "database_unavailable")) return null;
-        throw error;
-      });
-      const of = (type: JobType) => {
-        const job = jobs?.find((one) => one.job_type === type);
-        const lives = job?.state === "running" && job.silent_for_sec < options.healthThresholdSec;
-        return {
-          status: job ? (lives ? ("healthy" as const) : ("unhealthy" as const)) : null,
-          at: job?.latest_heartbeat.toISOString() ?? null,
-        };
-      };
+    async ({ options }) => {
+      const jobs = await probe();
+      const of = (type: JobType) => lifeOf(jobs ?? [], type, options.healthThresholdSec[type]);
       const [scheduler, triggerer, processor] = [of("SchedulerJob"), of("TriggererJob"), of("DagProcessorJob")];
       return {
         metadatabase: { status: jobs ? ("healthy" as const) : ("unhealthy" as const) },
-        scheduler: { status: scheduler.status, latest_scheduler_heartbeat: scheduler.at },
-        triggerer: { status: triggerer.status, latest_triggerer_heartbeat: triggerer.at },
-        dag_processor: { status: processor.status, latest_dag_processor_heartbeat: processor.at },
+        scheduler: { ...scheduler.life, latest_scheduler_heartbeat: scheduler.heartbeat },
+        triggerer: { ...triggerer.life, latest_triggerer_heartbeat: triggerer.heartbeat },
+        dag_processor: { ...processor.life, latest_dag_processor_heartbeat: processor.heartbeat },
       };
     },
   );
+}
+
+function lifeOf(jobs: readonly JobRow[], type: JobType, thresholdSec: number) {
+  const ofType = jobs.filter((job) => job.job_type === type);
+  const living = ofType.filter((job) => job.state === "running" && job.silent_for_sec < thresholdSec);
+  const earliest = living.map((job) => job.start_date.getTime()).sort((a, b) => a - b)[0];
+  const latest = ofType.map((job) => job.latest_heartbeat.getTime()).sort((a, b) => b - a)[0];
+  const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
+  return {
+    life: {
+      status: ofType.length === 0 ? null : living.length > 0 ? ("healthy" as const) : ("unhealthy" as const),
+      live: living.length,
+      since: iso(earliest),
+    },
+    heartbeat: iso(latest),
+  };
 }

@@ -51,12 +51,16 @@ update dag_run r
        timeout_at = now() + make_interval(secs => r.timeout_sec)
   from starting s
  where r.id = s.id and r.state = 'queued'
-returning r.id`,
+returning r.dag_id as "dagId",
+  case when r.run_type = 'scheduled' and r.clear_number = 0 then extract(epoch from now() - r.run_after)::float8 end as "delaySec"`,
 };
 
-/** Moves queued runs whose time has come to running, and returns how many. Call inside a transaction. */
-export async function startQueuedRuns(tx: Db, dagLimit: number): Promise<number> {
+/** `delaySec`: how late a scheduled run starts; null for others, and for one that was cleared. */
+export type StartedRun = { dagId: string; delaySec: number | null };
+
+/** Moves queued runs whose time has come to running. Call inside a transaction. */
+export async function startQueuedRuns(tx: Db, dagLimit: number): Promise<StartedRun[]> {
   const { rows } = await tx.query<{ dagId: string }>(lockStatement, [dagLimit]);
-  if (rows.length === 0) return 0;
-  return (await tx.query(startStatement, [rows.map((row) => row.dagId)])).rowCount;
+  if (rows.length === 0) return [];
+  return (await tx.query<StartedRun>(startStatement, [rows.map((row) => row.dagId)])).rows;
 }

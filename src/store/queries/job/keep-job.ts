@@ -41,20 +41,19 @@ export type JobRow = {
   id: number;
   job_type: JobType;
   state: string;
-  hostname: string;
-  pid: number;
+  start_date: Date;
   latest_heartbeat: Date;
-  alive_for_sec: number;
   silent_for_sec: number;
 };
 
-/** The youngest running job of each type, for health answers. */
+/** Every running job, and of each type the one heard of last, for health answers. */
 export async function latestJobs(db: Db): Promise<JobRow[]> {
   const { rows } = await db.query<JobRow>({
     name: "latest-jobs",
-    text: `select distinct on (job_type) id, job_type, state, hostname, pid, latest_heartbeat,
-             extract(epoch from now() - start_date)::float8 as alive_for_sec, extract(epoch from now() - latest_heartbeat)::float8 as silent_for_sec
-             from job order by job_type, (state = 'running') desc, latest_heartbeat desc`,
+    text: `with latest as (select distinct on (job_type) id from job order by job_type, latest_heartbeat desc)
+           select id, job_type, state, start_date, latest_heartbeat,
+                  extract(epoch from now() - latest_heartbeat)::float8 as silent_for_sec
+             from job where state = 'running' or id in (select id from latest) order by id`,
   });
   return rows;
 }

@@ -1,3 +1,4 @@
+import type { JobType } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 import { type Listed, oneOf, type Page, type Range, readPage, sql, within } from "../compose.ts";
 
@@ -27,9 +28,9 @@ export type JobOrderKey = keyof typeof orderable;
 export const JOB_ORDER_KEYS = Object.keys(orderable) as JobOrderKey[];
 
 export type JobFilter = {
-  /** true: running and heard of within `aliveWithinSec`; false: all others. */
+  /** true: running and heard of within its type's `aliveWithinSec`; false: all others. */
   isAlive?: boolean;
-  aliveWithinSec: number;
+  aliveWithinSec: Readonly<Record<JobType, number>>;
   types?: readonly string[];
   states?: readonly string[];
   hostnames?: readonly string[];
@@ -46,7 +47,8 @@ export async function listJobs(db: Db, filter: JobFilter, page: Page<JobOrderKey
     ...within(sql`j.end_date`, filter.endDate),
   ];
   if (filter.isAlive !== undefined) {
-    const alive = sql`(j.state = 'running' and j.latest_heartbeat >= now() - make_interval(secs => ${filter.aliveWithinSec}))`;
+    const limits = sql`${JSON.stringify(filter.aliveWithinSec)}::text::json`;
+    const alive = sql`(j.state = 'running' and j.latest_heartbeat >= now() - make_interval(secs => (${limits} ->> j.job_type)::float8))`;
     where.push(filter.isAlive ? alive : sql`not ${alive}`);
   }
   return readPage<ListedJob, JobOrderKey>(db, { columns, from: sql`job j`, where, page, orderable, tieBreak: [sql`j.id`] });

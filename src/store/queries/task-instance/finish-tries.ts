@@ -19,6 +19,8 @@ export type EndedTry = {
   taskId: string;
   mapIndex: number;
   tryNumber: number;
+  state: TryEnd["state"];
+  operator: string;
   startDate: Date | null;
   endDate: Date;
 };
@@ -58,7 +60,7 @@ with held as materialized (
          reschedule_count = case when h.end_state = 'up_for_reschedule' then ti.reschedule_count + 1 else 0 end
     from held h
    where ti.dag_run_id = h.dag_run_id and ti.task_id = h.task_id and ti.map_index = h.map_index
-  returning h.id as id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.state, ti.try_number, ti.start_date, ti.end_date
+  returning h.id as id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.state, ti.try_number, ti.operator, ti.start_date, ti.end_date
 ), events as (
   insert into task_event (dag_run_id, task_id, map_index, state)
   select dag_run_id, task_id, map_index, state from ended
@@ -76,7 +78,7 @@ with held as materialized (
   select pg_notify('baram_scheduler', 'event') from (select 1 from ended limit 1) one
 )
 select id, dag_run_id as "dagRunId", dag_id as "dagId", run_id as "runId", task_id as "taskId", map_index as "mapIndex",
-       try_number as "tryNumber", start_date as "startDate", end_date as "endDate", (select count(*) from told) as told
+       try_number as "tryNumber", state, operator, start_date as "startDate", end_date as "endDate", (select count(*) from told) as told
   from ended`,
 };
 

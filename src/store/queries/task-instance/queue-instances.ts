@@ -14,12 +14,15 @@ export type QueuedInstance = {
   priorityWeight: number;
   versionId: string;
   moduleHash: string;
+  /** How long it was scheduled before it was queued. */
+  scheduledSec: number;
 };
 export type ExecutorConfig = JsonObject;
 
 const columns = `ti.id, ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id as "taskId", ti.map_index as "mapIndex",
   ti.try_number as "tryNumber", ti.pool_slots as "poolSlots", ti.queue, ti.executor, ti.priority_weight as "priorityWeight",
-  ti.dag_version_id as "versionId", v.module_hash as "moduleHash"`;
+  ti.dag_version_id as "versionId", v.module_hash as "moduleHash",
+  extract(epoch from ti.queued_dttm - ti.scheduled_dttm)::float8 as "scheduledSec"`;
 
 /** $1 ids, $2 the scheduler's job id. */
 const statement = {

@@ -14,6 +14,8 @@ export type StartedTry = {
   versionId: string;
   rescheduleCount: number;
   startDate: Date;
+  /** Seconds from queued to now; null = it ran already, and its caller only asks again. */
+  queuedSec: number | null;
   run: {
     runType: DagRunType;
     state: DagRunState;
@@ -56,6 +58,7 @@ with started as (
 select t.id, t.dag_run_id as "dagRunId", t.dag_id as "dagId", t.run_id as "runId", t.task_id as "taskId", t.map_index as "mapIndex",
        t.try_number as "tryNumber", t.max_tries as "maxTries", t.dag_version_id as "versionId",
        t.reschedule_count as "rescheduleCount", t.first_start_date as "startDate",
+       case when t.start_date = now() then extract(epoch from now() - t.queued_dttm)::float8 end as "queuedSec",
        json_build_object('runType', r.run_type, 'state', r.state, 'logicalDate', r.logical_date, 'dataIntervalStart', r.data_interval_start,
          'dataIntervalEnd', r.data_interval_end, 'runAfter', r.run_after, 'startDate', r.start_date, 'endDate', r.end_date,
          'conf', r.conf, 'clearNumber', r.clear_number, 'note', r.note, 'triggeringUserName', r.triggering_user_name) as run

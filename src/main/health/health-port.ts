@@ -1,0 +1,82 @@
+/**
+ * The small HTTP port on which a role without an API says whether it lives. It answers from memory, so it answers at once
+ * also while the database hangs: what makes a role unhealthy is that its heartbeat could not be written for too long.
+ */
+import { Hono } from "hono";
+import type { Config } from "../../config/index.ts";
+import type { Clock, Logger } from "../../platform/index.ts";
+import { type Listening, listen } from "../listen.ts";
+import { addMetricsRoute, type ProcessMetrics } from "../metrics/index.ts";
+import type { Part, RoleLife } from "../parts/part.ts";
+
+/** Roles that may have a health port. The API server answers on its own. */
+export type HealthRole = "scheduler" | "dag-processor" | "triggerer";
+
+type PortOptions = { isOn: boolean; host: string; port: number; thresholdSec: number; variable: string };
+
+export type HealthPort = Part & { readonly url: string };
+
+type Resources = { clock: Clock; logger: Logger; metrics: ProcessMetrics };
+
+/** null: the role's `enable_health_check` is off. Throws as `listen` does. */
+export async function openHealthPort(
+  config: Config,
+  role: HealthRole,
+  life: () => RoleLife,
+  { clock, logger, metrics }: Resources,
+): Promise<HealthPort | null> {
+  const options = portOptions(config, role);
+  if (!options.isOn) return null;
+  const app = new Hono();
+  app.get("/health", (c) => {
+    const { jobId, sinceMs, heartbeatMs } = life();
+    const isHealthy = clock.now() - heartbeatMs < options.thresholdSec * 1_000;
+    const answer = {
+      status: isHealthy ? "healthy" : "unhealthy",
+      role,
+      job_id: jobId,
+      since: new Date(sinceMs).toISOString(),
+      latest_heartbeat: new Date(heartbeatMs).toISOString(),
+    };
+    return c.json(answer, isHealthy ? 200 : 503);
+  });
+  if (metrics.prometheus) addMetricsRoute(app, metrics.prometheus, config.metrics.prometheus_token);
+  const { host, port, variable } = options;
+  const listening: Listening = await listen(app, {
+    host,
+    port,
+    hostVariable: `${variable}_HOST`,
+    portVariable: `${variable}_PORT`,
+  });
+  logger.info({ url: listening.localUrl, role }, "the health port is open");
+  return { url: listening.localUrl, stop: () => listening.close() };
+}
+
+function portOptions({ scheduler, dag_processor, triggerer }: Config, role: HealthRole): PortOptions {
+  switch (role) {
+    case "scheduler":
+      return {
+        isOn: scheduler.enable_health_check,
+        host: scheduler.scheduler_health_check_server_host,
+        port: scheduler.scheduler_health_check_server_port,
+        thresholdSec: scheduler.scheduler_health_check_threshold,
+        variable: "BARAM__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER",
+      };
+    case "dag-processor":
+      return {
+        isOn: dag_processor.enable_health_check,
+        host: dag_processor.dag_processor_health_check_server_host,
+        port: dag_processor.dag_processor_health_check_server_port,
+        thresholdSec: dag_processor.health_check_threshold,
+        variable: "BARAM__DAG_PROCESSOR__DAG_PROCESSOR_HEALTH_CHECK_SERVER",
+      };
+    case "triggerer":
+      return {
+        isOn: triggerer.enable_health_check,
+        host: triggerer.triggerer_health_check_server_host,
+        port: triggerer.triggerer_health_check_server_port,
+        thresholdSec: triggerer.triggerer_health_check_threshold,
+        variable: "BARAM__TRIGGERER__TRIGGERER_HEALTH_CHECK_SERVER",
+      };
+  }
+}

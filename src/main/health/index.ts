@@ -1,0 +1,2 @@
+export { type HealthPort, type HealthRole, openHealthPort } from "./health-port.ts";
+export { healthThresholds } from "./health-thresholds.ts";

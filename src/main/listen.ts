@@ -1,0 +1,63 @@
+import { serve } from "@hono/node-server";
+import type { Hono } from "hono";
+import { BaramError } from "../platform/index.ts";
+
+/** `hostVariable`, `portVariable`: the options' environment variables, for messages. Port 0 = any free one. */
+export type ListenOptions = { host: string; port: number; hostVariable: string; portVariable: string };
+
+export type Listening = {
+  /** http://address:port as processes on this machine reach it. */
+  readonly localUrl: string;
+  close(): Promise<void>;
+};
+
+/** Kept-alive connections would hold a closing server open for as long as their peers like. */
+const CLOSE_WITHIN_MS = 2_000;
+
+/** Serves the app. Throws `port_in_use`, `port_forbidden` and `host_invalid`. */
+export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): Promise<Listening> {
+  const { host, port } = options;
+  const server = serve({ fetch: app.fetch, hostname: host, port });
+  await new Promise<void>((resolve, reject) => {
+    server.once("listening", resolve);
+    server.once("error", (error: NodeJS.ErrnoException) => reject(explainListenError(error, options)));
+  });
+  const bound = server.address();
+  const actualPort = typeof bound === "object" && bound ? bound.port : port;
+  const reachable = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  return {
+    localUrl: `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${actualPort}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      if ("closeIdleConnections" in server) server.closeIdleConnections();
+      setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), CLOSE_WITHIN_MS).unref();
+      await closed;
+    },
+  };
+}
+
+function explainListenError(error: NodeJS.ErrnoException, { host, port, hostVariable, portVariable }: ListenOptions): Error {
+  if (error.code === "EADDRINUSE") {
+    return new BaramError(
+      "port_in_use",
+      `Port ${port} on ${host} is in use by another program. Stop it, or choose another port with ${portVariable}.`,
+      { host, port },
+      error,
+    );
+  }
+  if (error.code === "EACCES")
+    return new BaramError(
+      "port_forbidden",
+      `This user may not listen on port ${port}. Choose one above 1023 with ${portVariable}.`,
+      { host, port },
+      error,
+    );
+  if (error.code === "EADDRNOTAVAIL" || error.code === "ENOTFOUND")
+    return new BaramError(
+      "host_invalid",
+      `This machine has no address "${host}" to listen on. Set ${hostVariable} to 127.0.0.1 or 0.0.0.0.`,
+      { host },
+      error,
+    );
+  return error;
+}
