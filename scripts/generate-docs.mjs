@@ -30,7 +30,7 @@ function optionsPage() {
   const lines = [
     "# Options",
     "",
-    "Generated from `src/config/options.ts`; do not edit. An option is read from `BARAM_HOME/baram.toml` (`[section]`, `name = value`), then from its environment variable, which wins.",
+    "Generated from `src/config/sections`; do not edit. An option is read from `BARAM_HOME/baram.toml` (`[section]`, `name = value`), then from its environment variable, which wins.",
   ];
   for (const [section, options] of Object.entries(OPTIONS)) {
     lines.push("", `## [${section}]`, "", "| option | environment | default | what |", "| --- | --- | --- | --- |");

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { findPackageRoot } from "../platform/index.ts";
 import { environmentForUserCode, environmentSecrets, loadConfig, OPTIONS, readEncryptionKey, readJwtSecret } from "./index.ts";
 import { variableFor } from "./load.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option-spec.ts";
 
 let home: string;
 beforeEach(() => {

@@ -3,4 +3,5 @@ export { type EnvironmentSecrets, environmentForUserCode, environmentSecrets, ma
 export { readEncryptionKey, readJwtSecret, readOrMake } from "./keys.ts";
 export { type Config, loadConfig, type OptionSource } from "./load.ts";
 export { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
-export { type ConfigValues, OPTIONS, type OptionSpec } from "./options.ts";
+export type { OptionSpec } from "./option-spec.ts";
+export { type ConfigValues, OPTIONS } from "./options.ts";

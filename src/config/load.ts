@@ -3,7 +3,8 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parse as parseToml } from "smol-toml";
 import { BaramError } from "../platform/index.ts";
 import { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
-import { type ConfigValues, OPTIONS, type OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option-spec.ts";
+import { type ConfigValues, OPTIONS } from "./options.ts";
 
 export type OptionSource = "default" | "file" | "environment";
 export type Config = ConfigValues & {

@@ -1,7 +1,15 @@
 /** Schedulers on a test database: driven pass by pass, or as the real loop, any number of them. */
 
 import type { TaskInstanceState } from "../../src/contracts/index.ts";
-import { type Clock, createTokens, type Logger, type Metrics, silentLogger, silentMetrics, systemClock } from "../../src/platform/index.ts";
+import {
+  type Clock,
+  createTokens,
+  type Logger,
+  type Metrics,
+  silentLogger,
+  silentMetrics,
+  systemClock,
+} from "../../src/platform/index.ts";
 import {
   createDagCache,
   createDagRun,

@@ -22,8 +22,8 @@ export function readMailerOptions(config: Config): MailerOptions {
     throw invalid("[smtp] smtp_user and smtp_password must be set together, or neither.");
   return {
     texts: {
-      subjectTemplate: readTemplate(config, "subject_template"),
-      htmlTemplate: readTemplate(config, "html_content_template"),
+      subjectTemplate: readTemplate(config.home, "subject_template", email.subject_template),
+      htmlTemplate: readTemplate(config.home, "html_content_template", email.html_content_template),
       baseUrl: baseUrl(config),
     },
     connId: email.email_conn_id,
@@ -45,8 +45,7 @@ export function readMailerOptions(config: Config): MailerOptions {
   };
 }
 
-function readTemplate({ email, home }: Config, name: "subject_template" | "html_content_template"): string | null {
-  const path = email[name];
+function readTemplate(home: string, name: string, path: string | null): string | null {
   if (path === null) return null;
   const option = `[email] ${name}`;
   try {

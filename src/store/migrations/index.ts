@@ -15,4 +15,12 @@ export type Migration = {
 };
 
 /** Append only: a migration that was released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill, plannedRuns, emailRequest, runRecovery, deferredIndex];
+export const MIGRATIONS: readonly Migration[] = [
+  initial,
+  orderedCandidates,
+  backfill,
+  plannedRuns,
+  emailRequest,
+  runRecovery,
+  deferredIndex,
+];

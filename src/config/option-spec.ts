@@ -1,0 +1,13 @@
+type Kind = "string" | "int" | "float" | "bool";
+
+export type OptionSpec = {
+  readonly kind: Kind;
+  /** `null` = not set; the sentence says what then happens. */
+  readonly default: string | number | boolean | null;
+  readonly unit?: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly values?: readonly string[];
+  readonly secret?: boolean;
+  readonly about: string;
+};

@@ -1,0 +1,11 @@
+import type { OptionSpec } from "../option-spec.ts";
+
+export const EXECUTION_API = {
+  jwt_expiration_time: {
+    kind: "int",
+    default: 600,
+    unit: "s",
+    min: 5,
+    about: "How long a running try's token is good; heartbeats renew it.",
+  },
+} as const satisfies Record<string, OptionSpec>;

@@ -1,0 +1,25 @@
+import type { OptionSpec } from "../option-spec.ts";
+
+export const LOCAL_EXECUTOR = {
+  recycle_after_tries: { kind: "int", default: 500, min: 1, about: "A warm runner is replaced after this many tries." },
+  recycle_memory_mb: {
+    kind: "int",
+    default: 512,
+    unit: "MB",
+    min: 64,
+    about: "A warm runner above this size is replaced after its try.",
+  },
+  idle_runner_timeout: {
+    kind: "float",
+    default: 60,
+    unit: "s",
+    min: 0,
+    about: "An idle runner beyond the first is ended after this long.",
+  },
+  isolation: {
+    kind: "string",
+    default: "warm",
+    values: ["warm", "process"],
+    about: "warm = a runner serves many tries; process = a fresh process per try.",
+  },
+} as const satisfies Record<string, OptionSpec>;

@@ -1,0 +1,11 @@
+import type { OptionSpec } from "../option-spec.ts";
+
+export const XCOM = {
+  max_size_bytes: {
+    kind: "int",
+    default: 1_048_576,
+    unit: "bytes",
+    min: 64,
+    about: "The largest XCom, as JSON; a larger one fails its task.",
+  },
+} as const satisfies Record<string, OptionSpec>;
