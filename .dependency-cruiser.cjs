@@ -15,6 +15,7 @@ const rooms = {
   scheduler: ["contracts", "platform", "store", "timetables", "serialized", "executors"],
   executors: ["contracts", "platform", "config"],
   worker: ["contracts", "platform", "task-logs", "sdk", "operators"],
+  triggerer: ["contracts", "platform", "task-logs", "sdk", "worker"],
   "execution-api": ["contracts", "platform", "config", "store", "task-logs", "scheduler"],
   "public-api": ["contracts", "platform", "store", "task-logs", "scheduler", "serialized", "timetables"],
   "task-logs": ["contracts", "platform"],
@@ -31,6 +32,7 @@ const rooms = {
     "scheduler",
     "executors",
     "worker",
+    "triggerer",
     "execution-api",
     "public-api",
     "task-logs",
@@ -51,6 +53,7 @@ const rooms = {
     "scheduler",
     "executors",
     "worker",
+    "triggerer",
     "execution-api",
     "public-api",
     "task-logs",
@@ -91,7 +94,10 @@ module.exports = {
     {
       name: "runtime-door",
       severity: "error",
-      from: { path: "^src/", pathNot: ["^src/(sdk|operators|providers|worker/runner|dag-files/child|cli)/", ...notTests] },
+      from: {
+        path: "^src/",
+        pathNot: ["^src/(sdk|operators|providers|worker/runner|dag-files/child|triggerer/child|cli)/", ...notTests],
+      },
       to: { path: runtimeDoor },
     },
     {
@@ -120,6 +126,13 @@ module.exports = {
       to: { path: "^src/sdk/" },
     },
     {
+      name: "triggers-of-dag-files-in-the-child",
+      comment: "the triggerer's own process holds secrets: no user code there, and of the worker it takes the wire only",
+      severity: "error",
+      from: { path: "^src/triggerer/", pathNot: ["^src/triggerer/child/", ...notTests] },
+      to: { path: "^src/(sdk|worker/(supervisor|runner))/" },
+    },
+    {
       name: "nobody-imports-main",
       severity: "error",
       from: { path: "^src/", pathNot: ["^src/(main|cli)/", ...notTests] },
@@ -136,7 +149,10 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/",
-        pathNot: ["^src/(dag-files|executors/local|worker/supervisor|store/embedded|operators/bash)/", ...notTests],
+        pathNot: [
+          "^src/(dag-files|executors/local|worker/supervisor|triggerer/host|store/embedded|operators/bash)/",
+          ...notTests,
+        ],
       },
       to: { path: "^(node:)?child_process$" },
     },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { resumeSchema } from "./deferral.ts";
 import { idSchema, runIdSchema } from "./ids.ts";
 import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
 import { DagRunState, DagRunType, type TaskInstanceState } from "./states.ts";
@@ -40,8 +41,10 @@ export const runContextSchema = z.object({
   /** Whether a failure of this try would be retried: decides between onRetry and onFailure. */
   shouldRetry: z.boolean(),
   taskRescheduleCount: z.int(),
-  /** First start of this try, kept over reschedules: a sensor's timeout counts from it. */
+  /** First start of this try, kept over reschedules and deferrals: a sensor's timeout counts from it. */
   startDate: z.string(),
+  /** Set when the try was deferred and goes on. */
+  resume: resumeSchema.nullish(),
   executionTimeoutSec: z.number().nullable(),
   /** The XComs named by the serialized task's `inputs`, where they exist. */
   inputs: z.array(z.object({ taskId: idSchema, key: z.string(), mapIndex: z.int(), value: jsonValueSchema })),
@@ -87,6 +90,18 @@ export const outcomeSchema = z.discriminatedUnion("state", [
     renderedFields: jsonObjectSchema.optional(),
   }),
   z.object({ state: z.literal("up_for_reschedule"), rescheduleDate: z.string(), renderedFields: jsonObjectSchema.optional() }),
+  /** The try waits for a trigger and holds no worker meanwhile. */
+  z.object({
+    state: z.literal("deferred"),
+    /** A built-in trigger's name, or one that the task's own module registered. */
+    classpath: z.string().min(1).max(250),
+    triggerKwargs: jsonObjectSchema,
+    /** Longest wait for the trigger; null = no limit. */
+    timeoutSec: z.number().min(0).nullable(),
+    nextMethod: z.string().min(1).max(250),
+    nextKwargs: jsonObjectSchema,
+    renderedFields: jsonObjectSchema.optional(),
+  }),
 ]);
 export type Outcome = z.infer<typeof outcomeSchema>;
 

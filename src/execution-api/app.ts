@@ -18,7 +18,7 @@ const BODY_MAX_BYTES = 256 * 1024 * 1024;
 /**
  * The server half of the workers' protocol: everything a supervisor may ask, below /execution. Stateless; any number may run.
  * Two dialects over the same commands: Airflow's Task Execution API in its own paths and shapes, for task SDKs of other
- * languages, and Baram's batch calls below /baram. Not there: assets, human-in-the-loop, state stores, deferral.
+ * languages, and Baram's batch calls below /baram. Not there: assets, human-in-the-loop, state stores.
  */
 export function createExecutionApi(resources: ExecutionApiResources, options: ExecutionApiOptions): Hono {
   const app = new Hono();

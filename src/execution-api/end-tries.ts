@@ -1,6 +1,6 @@
-import type { BatchItem } from "../contracts/index.ts";
+import type { BatchItem, Outcome } from "../contracts/index.ts";
 import { countEnds, endTries, reasonOf, type TryOutcome } from "../scheduler/commands/index.ts";
-import { findToldFailures, triesByIds } from "../store/index.ts";
+import { type Cipher, findToldFailures, triesByIds } from "../store/index.ts";
 import { limitOutcome } from "./limit-outcome.ts";
 import { Refusal, staleTry } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
@@ -32,13 +32,13 @@ export async function endBatch(
  * the first answer may be lost.
  */
 export async function endVerified(
-  { store, dags, metrics }: ExecutionApiResources,
+  { store, dags, cipher, metrics }: ExecutionApiResources,
   options: ExecutionApiOptions,
   ends: readonly TryOutcome[],
 ): Promise<Map<string, null | Refusal>> {
   const answers = new Map<string, null | Refusal>();
   if (ends.length === 0) return answers;
-  const storable = ends.map(({ id, outcome }) => ({ id, outcome: limitOutcome(outcome, options.xcomMaxBytes) }));
+  const storable = ends.map(({ id, outcome }) => sealDeferral(cipher, id, limitOutcome(outcome, options.xcomMaxBytes)));
   const ended = await endTries(store, dags, storable);
   countEnds(metrics, ended);
   for (const { id } of ended) answers.set(id, null);
@@ -59,4 +59,11 @@ export async function endVerified(
       : new Set<string>();
   for (const { id, outcome } of missing) answers.set(id, states.get(id) === outcome.state || told.has(id) ? null : staleTry(id));
   return answers;
+}
+
+/** What a task gives to its trigger and to itself may hold secrets: only who has the key can read it at rest. */
+function sealDeferral(cipher: Cipher, id: string, outcome: Outcome): TryOutcome {
+  if (outcome.state !== "deferred") return { id, outcome };
+  const seal = (value: object) => cipher.encrypt(JSON.stringify(value));
+  return { id, outcome, sealed: { kwargs: seal(outcome.triggerKwargs), nextKwargs: seal(outcome.nextKwargs) } };
 }

@@ -11,6 +11,7 @@ export function limitOutcome(outcome: Outcome, xcomMaxBytes: number): Outcome {
     if (!Number.isNaN(Date.parse(outcome.rescheduleDate))) return outcome;
     return unstorable("RescheduleDateError", `The reschedule date "${outcome.rescheduleDate}" is no date of ISO 8601.`);
   }
+  if (outcome.state === "deferred") return limitDeferral(outcome, xcomMaxBytes);
   // The runner checks sizes too, and with a better message; a worker is not trusted to have done so.
   const tooLarge = outcome.xcoms.find((xcom) => Buffer.byteLength(JSON.stringify(xcom.value)) > xcomMaxBytes);
   if (tooLarge) {
@@ -33,6 +34,18 @@ export function limitOutcome(outcome: Outcome, xcomMaxBytes: number): Outcome {
         error: { ...outcome.error, name: withoutNul(outcome.error.name), message: withoutNul(outcome.error.message) },
       };
   }
+}
+
+function limitDeferral(outcome: Extract<Outcome, { state: "deferred" }>, maxBytes: number): Outcome {
+  const sizeBytes = Buffer.byteLength(JSON.stringify([outcome.triggerKwargs, outcome.nextKwargs]));
+  if (sizeBytes > maxBytes) {
+    const limit = `${maxBytes} bytes ([xcom] max_size_bytes)`;
+    return unstorable(
+      "DeferralTooLargeError",
+      `What the task defers with has ${sizeBytes} bytes, more than ${limit}. Pass a reference.`,
+    );
+  }
+  return { ...outcome, classpath: withoutNul(outcome.classpath), nextMethod: withoutNul(outcome.nextMethod) };
 }
 
 function unstorable(name: string, message: string): Outcome {

@@ -1,5 +1,13 @@
-import type { BatchItem, RunContext } from "../contracts/index.ts";
-import { findInputXcoms, type StartedTry, startTries, type TryStart, triesByIds } from "../store/index.ts";
+import {
+  type BatchItem,
+  FAIL_METHOD,
+  type JsonObject,
+  type JsonValue,
+  type Resume,
+  type RunContext,
+} from "../contracts/index.ts";
+import { toError } from "../platform/index.ts";
+import { type Cipher, findInputXcoms, type StartedTry, startTries, type TryStart, triesByIds } from "../store/index.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 
@@ -53,6 +61,7 @@ export async function startVerified(
     );
     answers.set(one.id, {
       ...contextOf(one),
+      resume: resumeOf(one, resources.cipher),
       executionTimeoutSec: task?.executionTimeoutSec ?? null,
       inputs: inputs.map(({ taskId, key, mapIndex, value }) => ({ taskId, key, mapIndex, value })),
       token: await tokens.sign("baram:task", { subject: one.id }, options.tokenTtlSec),
@@ -92,7 +101,31 @@ async function explainMissing(
   }
 }
 
-function contextOf(one: StartedTry): Omit<RunContext, "token" | "inputs" | "executionTimeoutSec" | "xcomMaxBytes"> {
+function resumeOf(one: StartedTry, cipher: Cipher): Resume | null {
+  const { nextMethod: method, nextKwargs, nextEvent, nextFailure } = one;
+  if (method === null) return null;
+  if (nextFailure === "timeout") {
+    return failedResume("timeout", "the trigger did not fire within the deferral's timeout");
+  }
+  if (nextFailure !== null) return failedResume("failed", nextFailure);
+  try {
+    return {
+      method,
+      kwargs: nextKwargs === null ? {} : (JSON.parse(cipher.decrypt(nextKwargs)) as JsonObject),
+      event: nextEvent === null ? null : (JSON.parse(cipher.decrypt(nextEvent)) as JsonValue),
+      failure: null,
+    };
+  } catch (error) {
+    // Of a batch of starts only this try fails, and with the reason.
+    return failedResume("failed", toError(error).message);
+  }
+}
+
+function failedResume(kind: "timeout" | "failed", message: string): Resume {
+  return { method: FAIL_METHOD, kwargs: {}, event: null, failure: { kind, message } };
+}
+
+function contextOf(one: StartedTry): Omit<RunContext, "token" | "inputs" | "executionTimeoutSec" | "xcomMaxBytes" | "resume"> {
   return {
     dagRun: { dagId: one.dagId, runId: one.runId, ...one.run },
     maxTries: one.maxTries,

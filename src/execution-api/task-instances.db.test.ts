@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
 import { createTestExecutionApi, NOW, type TestExecutionApi, WORKER } from "../../tests/support/execution-api.ts";
+import { fireTriggers } from "../store/index.ts";
 
 let database: TestDatabase;
 let api: TestExecutionApi;
@@ -126,12 +127,46 @@ test("a reschedule gives a new id and keeps the first poke's start", async () =>
   expect((await startOf(one.id, one.token)).status).toBe(404);
 });
 
-test("deferral is refused with a reason, and leaves the try running", async () => {
+test("a deferral is stored encrypted and answered at the resumption, in Airflow's shape", async () => {
   const one = await api.running("d", "once");
-  const answer = await api.report(one, { state: "deferred", classpath: "x", next_method: "execute_complete" });
+  const first = await api.instance(one);
+  const deferral = {
+    state: "deferred",
+    classpath: "Mine",
+    trigger_kwargs: { password: "hidden in kwargs" },
+    trigger_timeout: "PT1M30S",
+    next_method: "execute_complete",
+    next_kwargs: { id: "hidden in next" },
+  };
+  expect((await api.report(one, { ...deferral, trigger_timeout: "soon" })).status).toBe(422);
+  expect((await api.report(one, deferral)).status).toBe(204);
+  const after = await api.instance(one);
+  expect(after).toMatchObject({ state: "deferred", try_number: 1, next_method: "execute_complete" });
+  expect(after.id).not.toBe(one.id);
+  expect(Math.round((after.trigger_timeout - after.end_date) / 1_000)).toBe(90);
+  const { rows } = await database.store.query<{ kwargs: Buffer; module_hash: string }>("select kwargs, module_hash from trigger");
+  expect(rows[0]?.module_hash).toMatch(/^[0-9a-f]{64}$/);
+  expect(rows[0]?.kwargs.toString("latin1")).not.toContain("hidden");
+  expect(after.next_kwargs.toString("latin1")).not.toContain("hidden");
+  const event = api.resources.cipher.encrypt(JSON.stringify({ state: "done" }));
+  await fireTriggers(database.store, [{ triggerId: after.trigger_id, event, failure: null }]);
+  await database.store.query("update task_instance set state = 'queued' where id = $1", [after.id]);
+  const workload = await api.resources.tokens.sign("baram:workload", { subject: after.id }, null);
+  const { status, json } = await api.start({ ...one, id: after.id, workload });
+  expect(status).toBe(200);
+  expect(json).toMatchObject({
+    next_method: "execute_complete",
+    next_kwargs: { id: "hidden in next", event: { state: "done" } },
+  });
+  expect(Date.parse(json.start_date)).toBe(first.first_start_date.getTime());
+  expect((await api.report(one, deferral)).status, "the stale try").toBe(409);
+});
+
+test("waiting for a person is refused with a reason, and leaves the try running", async () => {
+  const one = await api.running("d", "once");
+  const answer = await api.report(one, { state: "awaiting_input" });
   expect(answer.status).toBe(422);
   expect(answer.json.detail).toMatchObject({ reason: "deferral_unsupported" });
-  expect(answer.json.detail.message).toContain("no deferral yet");
   expect((await api.instance(one)).state).toBe("running");
 });
 

@@ -86,7 +86,7 @@ export function moduleCacheFolder(config: Config): string {
 }
 
 /** A compiled file of this package. Processes are started from dist, also when this code itself runs from its sources. */
-function distFile(path: string): string {
+export function distFile(path: string): string {
   return join(findPackageRoot(), "dist", path);
 }
 

@@ -12,6 +12,7 @@ import { startApiServerPart } from "./parts/api-server-part.ts";
 import { startDagProcessorPart } from "./parts/dag-processor-part.ts";
 import type { Part } from "./parts/part.ts";
 import { startSchedulerPart } from "./parts/scheduler-part.ts";
+import { startTriggererPart } from "./parts/triggerer-part.ts";
 import { warnOfMeaninglessOptions } from "./role.ts";
 import { untilStopped } from "./until-stopped.ts";
 
@@ -38,6 +39,7 @@ export async function runStandalone(config: Config): Promise<void> {
     parts.push(api);
     const scheduler = await startSchedulerPart(config, store, api.localUrl, logger, metrics);
     parts.unshift(scheduler);
+    parts.unshift(await startTriggererPart(config, store, logger, metrics));
     say(`Baram is up at ${api.url}`);
     say(`  user      admin${admin.isNew ? `, password ${admin.password}` : ""}  (password in ${admin.passwordFile})`);
     say(`  DAGs      ${config.core.dags_folder}`);

@@ -93,7 +93,7 @@ export const ERROR_CODES = {
   body_too_large: "The body is larger than allowed.",
   conf_invalid: "A run's conf does not fit the params' schemas; the message names each param.",
   credentials_wrong: "User name or password is wrong.",
-  deferral_unsupported: "A task cannot be deferred yet.",
+  deferral_unsupported: "A try reported a wait that Baram does not have.",
   filter_invalid: "A filter has a value that cannot be read.",
   logical_date_in_future: "A run was asked for a logical date to come, and [scheduler] allow_trigger_in_future is off.",
   log_token_invalid: "The continuation token is not one of ours.",

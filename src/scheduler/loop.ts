@@ -16,7 +16,7 @@ import { dispatchCallbacks } from "./dispatch-callbacks.ts";
 import { evaluateRuns } from "./evaluate-runs.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
 import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
-import { adoptOrphans, createSilenceWatch, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
+import { adoptOrphans, createSilenceWatch, endLateWaits, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 export type Scheduler = {
@@ -91,6 +91,7 @@ export async function startScheduler(
     every(options.queuedTimeoutCheckSec, () => requeueStuckTries(resources, options)),
     ...(options.lazarusSec > 0 ? [every(options.lazarusSec, () => reviveLifelessRuns(resources, options))] : []),
     every(FORGET_FIELDS_SEC, () => forgetOldFields(resources, options)),
+    every(options.triggerTimeoutCheckSec, () => endLateWaits(resources)),
   ];
   // Where nobody listens, nothing is asked.
   if (metrics !== silentMetrics)

@@ -3,6 +3,7 @@
  * - a job that is silent too long is declared dead (`buryJobs`);
  * - a try whose scheduler is dead is adopted: if it runs it goes on, if it only waits it is queued anew under a new id;
  * - a running try that is silent too long has lost its worker: it goes to retry or fails, once, by the guarded statement;
+ * - a deferred try whose trigger takes too long goes on, to fail in its next turn;
  * - a try that nobody starts is taken back from the queue, twice at most, then failed.
  */
 import type { Outcome } from "../contracts/index.ts";
@@ -21,6 +22,7 @@ import {
   silentTries,
   stuckTries,
   type TryFacts,
+  timeOutTriggers,
   triesByIds,
 } from "../store/index.ts";
 import { failTry } from "./commands/end-tries.ts";
@@ -110,6 +112,16 @@ export async function requeueStuckTries(resources: SchedulerResources, options: 
   await loseTries(resources, given, { leaving: ["queued"], silentForSec: null }, () => reason, STUCK);
   logger.warn({ requeued: again.length, failed: given.length }, "took tries back that nobody started");
   return stuck.length;
+}
+
+/** Deferred tries that one statement times out. */
+const TIMED_OUT_MAX = 500;
+
+export async function endLateWaits({ store, logger }: SchedulerResources): Promise<number> {
+  let total = 0;
+  for (let count = TIMED_OUT_MAX; count === TIMED_OUT_MAX; total += count) count = await timeOutTriggers(store, TIMED_OUT_MAX);
+  if (total > 0) logger.info({ tries: total }, "triggers took too long; their tasks go on to fail");
+  return total;
 }
 
 /** What executors report of their own accord: a workload not started goes back, a started one that is lost ends. */

@@ -60,4 +60,5 @@ export type SchedulerOptions = {
   readonly poolMetricsSec: number;
   readonly instanceMetricsSec: number;
   readonly runMetricsSec: number;
+  readonly triggerTimeoutCheckSec: number;
 };

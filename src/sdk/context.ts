@@ -137,8 +137,18 @@ export type PlatformContext = {
   deleteVariable(key: string): Promise<void>;
 };
 
+/** What a task that was deferred goes on with. */
+export type Resumed = {
+  /** What the trigger told. */
+  readonly event: JsonValue;
+  /** What the task gave to `defer()`. */
+  readonly kwargs: JsonObject;
+};
+
 /** What a running task is given. */
 export type TaskContext = PlatformContext & {
+  /** Set when the try goes on after a deferral; null on its first turn. */
+  readonly resumed: Resumed | null;
   readonly ti: TaskInstanceFacts;
   readonly task: TaskFacts;
   readonly xcom: XComAccess;

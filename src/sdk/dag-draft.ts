@@ -18,7 +18,7 @@ export type TaskNode = {
   /** Class name, or "task" for function tasks. */
   readonly operatorName: string;
   readonly kind: "function" | "operator" | "sensor";
-  readonly sensorMode: "poke" | "reschedule" | null;
+  readonly sensorMode: "poke" | "reschedule" | "deferrable" | null;
   /** Nothing to run, unless it has callbacks. */
   readonly doesNothing: boolean;
   readonly settings: TaskSettings;

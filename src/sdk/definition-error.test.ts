@@ -1,6 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { BashOperator, EmptyOperator } from "../operators/index.ts";
-import { BaseSensor, chain, type DagOptions, dag, delta, param, task, taskGroup, template, type XComArg } from "./index.ts";
+import {
+  BaseSensor,
+  BaseTrigger,
+  chain,
+  type DagOptions,
+  DateTimeTrigger,
+  dag,
+  delta,
+  param,
+  registerTrigger,
+  TriggerEvent,
+  task,
+  taskGroup,
+  template,
+  type XComArg,
+} from "./index.ts";
 import { collectDags } from "./runtime.ts";
 
 const empty = (taskId: string) => new EmptyOperator({ taskId });
@@ -154,10 +169,29 @@ const wrong: [name: string, code: string, message: string | RegExp, run: () => u
     () => inDag(() => void empty("a").before(taskGroup("g", () => {}))),
   ],
   [
-    "a deferrable sensor, with the remedy",
-    "SENSOR_DEFERRABLE_UNSUPPORTED",
+    "a deferrable sensor without a trigger, with the remedy",
+    "SENSOR_NOT_DEFERRABLE",
     'use mode: "reschedule"',
     () => inDag(() => new Never({ taskId: "a", mode: "deferrable" })),
+  ],
+  [
+    "a trigger's name that is one of ours",
+    "TRIGGER_INVALID",
+    "do not begin with baram.triggers.",
+    () => registerTrigger("baram.triggers.Mine", Waits),
+  ],
+  ["a trigger that is no class of one", "TRIGGER_INVALID", "extends BaseTrigger", () => registerTrigger("T", untyped(class {}))],
+  [
+    "a trigger's options that are no JSON",
+    "TRIGGER_OPTIONS_NOT_JSON",
+    "options.at are a Date",
+    () => void new Waits({ at: untyped(new Date()) }),
+  ],
+  [
+    "an instant without a zone",
+    "INVALID_INSTANT",
+    "with a zone",
+    () => void new DateTimeTrigger({ moment: "2024-01-01T00:00:00" }),
   ],
   [
     "a callback that is no function",
@@ -166,6 +200,12 @@ const wrong: [name: string, code: string, message: string | RegExp, run: () => u
     () => inDag(() => new EmptyOperator({ taskId: "a", onFailure: untyped("mail") })),
   ],
 ];
+
+class Waits extends BaseTrigger<object> {
+  async run() {
+    return new TriggerEvent();
+  }
+}
 
 class Never extends BaseSensor {
   async poke() {

@@ -1,5 +1,14 @@
 // What an author imports from "baram". The runner's and the dag-processor's door is runtime.ts.
 export type { Connection, JsonObject, JsonValue, TriggerRule, WeightRule } from "../contracts/index.ts";
+export {
+  DateTimeTrigger,
+  ExternalTaskTrigger,
+  type ExternalTaskTriggerOptions,
+  FileTrigger,
+  HttpTrigger,
+  type HttpTriggerOptions,
+  TimeDeltaTrigger,
+} from "./builtin-triggers.ts";
 export { chain, crossDownstream } from "./chain.ts";
 export type {
   DagCallback,
@@ -7,6 +16,7 @@ export type {
   DagFacts,
   DagsAccess,
   PlatformContext,
+  Resumed,
   RunFacts,
   TaskCallback,
   TaskCallbackContext,
@@ -21,6 +31,7 @@ export type {
 } from "./context.ts";
 export { type DagOptions, dag } from "./dag.ts";
 export type { DagDefinition } from "./dag-definition.ts";
+export { type DeferOptions, defer } from "./defer.ts";
 export { DagDefinitionError, type DefinitionErrorCode } from "./definition-error.ts";
 export type { DurationInput, DurationParts } from "./duration.ts";
 export { type TaskArgs, type TaskFactory, task } from "./function-task.ts";
@@ -48,4 +59,14 @@ export type { TeardownOptions } from "./task-link.ts";
 export type { CallbackInput, CommonTaskOptions, TaskOptions } from "./task-options.ts";
 export { type Arg, type Template, type Templated, template } from "./template.ts";
 export { type LastTimetableRun, Timetable, type TimetableRestriction, type TimetableRun } from "./timetable.ts";
+export {
+  BaseTrigger,
+  registerTrigger,
+  TaskFailedEvent,
+  TaskSkippedEvent,
+  TaskSuccessEvent,
+  type Trigger,
+  type TriggerContext,
+  TriggerEvent,
+} from "./trigger.ts";
 export type { XComArg } from "./xcom-arg.ts";

@@ -1,10 +1,15 @@
+import type { JsonValue } from "../contracts/index.ts";
 import type { TaskContext } from "./context.ts";
 import { DagDefinitionError } from "./definition-error.ts";
 import { type DurationInput, durationToSeconds } from "./duration.ts";
 import { BaseOperator, type OperatorOptions } from "./operator.ts";
+import type { Trigger } from "./trigger.ts";
 
 export type SensorOptions = {
-  /** "poke" (default) keeps the worker's slot between looks, "reschedule" frees it. "deferrable" is refused for now. */
+  /**
+   * "poke" (default) keeps the worker's slot between looks, "reschedule" frees it, "deferrable" leaves the looking to the
+   * triggerer; the sensor must have a `createTrigger` for it.
+   */
   mode?: "poke" | "reschedule" | "deferrable";
   /** Time between two looks. Default "1m". */
   pokeInterval?: DurationInput;
@@ -22,7 +27,7 @@ export type SensorOptions = {
 export type PokeResult<R> = boolean | { done: boolean; value?: R };
 
 export type SensorTiming = {
-  mode: "poke" | "reschedule";
+  mode: "poke" | "reschedule" | "deferrable";
   pokeIntervalSec: number;
   timeoutSec: number;
   softFail: boolean;
@@ -44,16 +49,31 @@ export abstract class BaseSensor<O extends object = object, R = unknown, T exten
   T
 > {
   override readonly kind = "sensor";
-  override readonly sensorMode: "poke" | "reschedule";
+  override readonly sensorMode: "poke" | "reschedule" | "deferrable";
   readonly timing: SensorTiming;
 
   constructor(options: OperatorOptions<O & SensorOptions, T>) {
     super(options);
     this.timing = resolveTiming(this.taskId, options as SensorOptions);
+    if (this.timing.mode === "deferrable" && this.createTrigger === undefined) {
+      throw new DagDefinitionError(
+        "SENSOR_NOT_DEFERRABLE",
+        `sensor "${this.taskId}": ${this.operatorName} has no createTrigger(), so nothing could wait in its place. Give it one that returns a trigger, or use mode: "reschedule", which frees the worker's slot too`,
+        { taskId: this.taskId },
+      );
+    }
     this.sensorMode = this.timing.mode;
   }
 
   abstract poke(ctx: TaskContext): Promise<PokeResult<R>>;
+
+  /** For mode "deferrable": what waits in the sensor's place after a first look. A method, not a field. */
+  createTrigger?(ctx: TaskContext): Trigger<object> | Promise<Trigger<object>>;
+
+  /** For mode "deferrable": what the trigger's event means. By default the wait is over; not done = wait again. */
+  async executeComplete(_ctx: TaskContext, _event: JsonValue): Promise<PokeResult<R>> {
+    return true;
+  }
 
   /** Not for sensors: the runner calls `poke` by the sensor's mode. */
   async execute(_ctx: TaskContext): Promise<R | undefined> {
@@ -63,17 +83,10 @@ export abstract class BaseSensor<O extends object = object, R = unknown, T exten
 
 function resolveTiming(taskId: string, options: SensorOptions): SensorTiming {
   const mode = options.mode ?? "poke";
-  if (mode === "deferrable") {
-    throw new DagDefinitionError(
-      "SENSOR_DEFERRABLE_UNSUPPORTED",
-      `sensor "${taskId}": mode "deferrable" is not supported yet: use mode: "reschedule", which frees the worker's slot too`,
-      { taskId },
-    );
-  }
-  if (mode !== "poke" && mode !== "reschedule") {
+  if (mode !== "poke" && mode !== "reschedule" && mode !== "deferrable") {
     throw new DagDefinitionError(
       "TASK_INVALID_OPTION",
-      `sensor "${taskId}": mode "${String(mode)}" is not one of poke, reschedule`,
+      `sensor "${taskId}": mode "${String(mode)}" is not one of poke, reschedule, deferrable`,
     );
   }
   const seconds = (name: string, input: DurationInput) => durationToSeconds(`sensor "${taskId}": ${name}`, input);

@@ -21,6 +21,38 @@ const statesOf = (stdout: string) => Object.fromEntries((JSON.parse(stdout) as T
 const test = (...args: string[]) => cli.runWith(NO_DATABASE, "dags", "test", ...args, "-o", "json");
 
 describe("dags test", () => {
+  it("runs deferred tasks and their triggers in the same process, beside the other tasks", async () => {
+    const file = cli.writeDag(
+      "deferred.ts",
+      `
+import { BaseTrigger, dag, DateTimeTrigger, defer, FileTrigger, registerTrigger, task, TriggerEvent } from "baram";
+import { TimeDeltaSensor } from "baram/operators";
+class Twice extends BaseTrigger {
+  async *run(ctx) { await ctx.sleep("50ms"); ctx.logger.info("waited"); yield new TriggerEvent(this.options.n * 2); }
+}
+registerTrigger("Twice", Twice);
+export default dag({ dagId: "deferred", schedule: null }, () => {
+  const mine = task({ taskId: "mine" }, async (ctx) => ctx.resumed ? ctx.resumed.event : defer({ trigger: new Twice({ n: 4 }) }))();
+  task({ taskId: "after" }, async (ctx, n) => ctx.logger.info("got " + n))(mine);
+  task({ taskId: "built_in" }, async (ctx) => ctx.resumed ? 1 : defer({ trigger: new DateTimeTrigger({ moment: new Date(Date.now() + 80) }) }))();
+  task({ taskId: "late" }, async () => defer({ trigger: new FileTrigger({ path: "/nowhere/at/all" }), timeout: "50ms" }))();
+  new TimeDeltaSensor({ taskId: "sensor", delta: "1s", mode: "deferrable" });
+});
+`,
+    );
+    const ended = await test("deferred", "2026-01-02", "--file", file);
+    expect(ended.stderr).toContain("waited");
+    expect(ended.stderr).toContain("got 8");
+    expect(ended.stderr).toContain("TriggerTimeoutError");
+    expect(statesOf(ended.stdout)).toEqual({
+      mine: "success",
+      after: "success",
+      built_in: "success",
+      late: "failed",
+      sensor: "success",
+    });
+  });
+
   it("runs the tasks in order in one process, with conf, retries, branches and sensors", async () => {
     const file = cli.writeDag(
       "whole.ts",

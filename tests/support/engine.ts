@@ -7,11 +7,19 @@ import { Hono } from "hono";
 import { type Config, environmentSecrets, loadConfig, readEncryptionKey, readJwtSecret } from "../../src/config/index.ts";
 import type { DagRunState, JsonObject, TaskInstanceState } from "../../src/contracts/index.ts";
 import { createExecutionApi } from "../../src/execution-api/index.ts";
-import { createConfiguredDagProcessor, ensureDefaultPool, type SchedulerPart, startSchedulerPart } from "../../src/main/index.ts";
+import {
+  createConfiguredDagProcessor,
+  ensureDefaultPool,
+  type SchedulerPart,
+  startSchedulerPart,
+  startTriggererPart,
+  type TriggererPart,
+} from "../../src/main/index.ts";
 import { createMetrics } from "../../src/main/metrics/index.ts";
 import { createLogger, createTokens, silentLogger, systemClock } from "../../src/platform/index.ts";
 import { createDagCache, createDagRun } from "../../src/scheduler/index.ts";
 import { createCipher, findRun, type Store } from "../../src/store/index.ts";
+import type { PausePoint } from "../../src/triggerer/index.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 
 export type Engine = {
@@ -21,6 +29,8 @@ export type Engine = {
   readonly home: string;
   readonly apiUrl: string;
   scheduler(): SchedulerPart;
+  /** A further triggerer, with options of its own; ended with the engine. */
+  startTriggerer(environment?: Record<string, string>, pause?: (point: PausePoint) => Promise<void>): Promise<TriggererPart>;
   /** Writes DAG files into the folder and reads them. */
   load(files: Record<string, string>): Promise<void>;
   trigger(dagId: string, options?: { conf?: JsonObject; logicalDate?: Date; runId?: string }): Promise<string>;
@@ -86,6 +96,13 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   let scheduler: SchedulerPart | null = null;
   if (options.withScheduler !== false) scheduler = await startSchedulerPart(config, database.open(), apiUrl, logger, metrics);
   const cache = createDagCache();
+  const triggerers: TriggererPart[] = [];
+  const environment = {
+    BARAM_HOME: home,
+    BARAM__CORE__DAGS_FOLDER: dagsFolder,
+    BARAM__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.5",
+    ...options.environment,
+  };
 
   return {
     store,
@@ -96,6 +113,17 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     scheduler() {
       if (!scheduler) throw new Error("this engine has no scheduler");
       return scheduler;
+    },
+    async startTriggerer(own = {}, pause) {
+      const triggerer = await startTriggererPart(
+        loadConfig({ ...environment, ...own }),
+        database.open(),
+        logger,
+        undefined,
+        pause,
+      );
+      triggerers.push(triggerer);
+      return triggerer;
     },
     async load(files) {
       for (const [name, text] of Object.entries(files)) {
@@ -137,6 +165,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       );
     },
     async stop() {
+      await Promise.all(triggerers.map((triggerer) => triggerer.stop()));
       await scheduler?.stop();
       await metrics.close();
       server.close();

@@ -72,6 +72,7 @@ const DEFAULTS: Omit<SchedulerOptions, "jobId"> = {
   poolMetricsSec: 5,
   instanceMetricsSec: 30,
   runMetricsSec: 30,
+  triggerTimeoutCheckSec: 15,
 };
 
 export async function createRig(database: TestDatabase, given: RigOptions = {}): Promise<Rig> {

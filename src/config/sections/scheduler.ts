@@ -104,6 +104,13 @@ export const SCHEDULER = {
     min: 0,
     about: "How often that is tried, one interval apart, before the run is failed.",
   },
+  trigger_timeout_check_interval: {
+    kind: "float",
+    default: 15,
+    unit: "s",
+    min: 0.05,
+    about: "How often deferred tasks are looked for whose trigger takes too long.",
+  },
   max_dagruns_to_create_per_loop: { kind: "int", default: 10, min: 1, about: "DAGs for which one pass creates runs." },
   max_dagruns_per_loop_to_schedule: { kind: "int", default: 20, min: 1, about: "DAG runs that one transaction evaluates." },
   max_tis_per_query: { kind: "int", default: 512, min: 1, about: "Task instances that one transaction dispatches." },

@@ -1,12 +1,46 @@
 import type { OptionSpec } from "../option-spec.ts";
 
 export const TRIGGERER = {
+  capacity: { kind: "int", default: 1_000, min: 1, about: "Triggers that one triggerer runs at once." },
+  job_heartbeat_sec: {
+    kind: "float",
+    default: 5,
+    unit: "s",
+    min: 0.1,
+    about: "How often a triggerer says that it lives, and looks for triggers of dead ones.",
+  },
   triggerer_health_check_threshold: {
     kind: "float",
     default: 30,
     unit: "s",
     min: 0.5,
-    about: "A triggerer silent for this long is unhealthy.",
+    about: "A triggerer silent for this long is dead; its triggers are started anew by others.",
+  },
+  max_trigger_to_select_per_loop: {
+    kind: "int",
+    default: 50,
+    min: 1,
+    about: "Triggers that one statement takes; a smaller number shares them more evenly.",
+  },
+  max_processes: {
+    kind: "int",
+    default: 8,
+    min: 1,
+    max: 1_000,
+    about: "Processes for triggers of DAG files, one per module; modules beyond this share them.",
+  },
+  blocked_process_timeout: {
+    kind: "float",
+    default: 10,
+    unit: "s",
+    min: 0.2,
+    about: "A process of triggers whose event loop is blocked for this long is killed; its triggers are started anew.",
+  },
+  max_trigger_deaths: {
+    kind: "int",
+    default: 3,
+    min: 1,
+    about: "A trigger whose process died this often has failed.",
   },
   enable_health_check: {
     kind: "bool",

@@ -1,5 +1,5 @@
 /** Baram's rows in the shapes of Airflow's Task Execution API. */
-import type { Connection, DagRunFacts } from "../../contracts/index.ts";
+import type { Connection, DagRunFacts, JsonObject, Resume } from "../../contracts/index.ts";
 import type { RunFacts } from "../../store/index.ts";
 
 /** `consumed_asset_events` and `partition_key` are asked for by its clients, although Baram has no assets. */
@@ -36,4 +36,11 @@ export function connectionShape(connection: Connection) {
     port: connection.port,
     extra: Object.keys(connection.extra).length === 0 ? null : JSON.stringify(connection.extra),
   };
+}
+
+/** As Airflow gives them to the method: the event among the kwargs, or why there is none. */
+export function nextKwargsShape({ kwargs, event, failure }: Resume): JsonObject {
+  return failure === null
+    ? { ...kwargs, event }
+    : { error: failure.kind === "timeout" ? "Trigger timeout" : "Trigger failure", traceback: [failure.message] };
 }

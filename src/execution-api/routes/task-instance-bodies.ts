@@ -1,6 +1,8 @@
 /** What a worker may say of its own try, in Airflow's words, and the outcome that it means in Baram's. */
+
+import { Duration } from "luxon";
 import { z } from "zod";
-import { idSchema, type Outcome } from "../../contracts/index.ts";
+import { idSchema, jsonObjectSchema, type Outcome } from "../../contracts/index.ts";
 import { check, instantSchema } from "../read-request.ts";
 import { Refusal } from "../refusal.ts";
 
@@ -36,18 +38,38 @@ const stateSchema = z.discriminatedUnion("state", [
     retry_reason: z.string().nullish(),
   }),
   z.strictObject({ state: z.literal("up_for_reschedule"), end_date: instantSchema, reschedule_date: instantSchema }),
+  z.strictObject({
+    state: z.literal("deferred"),
+    classpath: z.string().min(1).max(250),
+    /** Airflow's clients may encrypt them with a key of their own, which nobody here has. */
+    trigger_kwargs: jsonObjectSchema.default({}),
+    /** An ISO 8601 duration, or seconds. */
+    trigger_timeout: z.union([z.number().min(0), z.string().transform(secondsOf)]).nullish(),
+    queue: z.string().nullish(),
+    next_method: z.string().min(1).max(250),
+    next_kwargs: jsonObjectSchema.default({}),
+    rendered_map_index: z.string().nullish(),
+    end_date: instantSchema.optional(),
+  }),
 ]);
 
-const waiting = z.looseObject({ state: z.enum(["deferred", "awaiting_input"]) });
+const waiting = z.looseObject({ state: z.enum(["awaiting_input"]) });
 
-/** Throws 422 for a state that a running try cannot report, and for deferral. */
+function secondsOf(text: string, context: z.RefinementCtx): number {
+  const seconds = Duration.fromISO(text).as("seconds");
+  if (Number.isFinite(seconds) && seconds >= 0) return seconds;
+  context.addIssue({ code: "custom", message: `"${text}" is no ISO 8601 duration such as "PT10M"` });
+  return z.NEVER;
+}
+
+/** Throws 422 for a state that a running try cannot report. */
 export function parseState(body: unknown): Outcome {
   const put = waiting.safeParse(body);
   if (put.success) {
     throw new Refusal(
       422,
       "deferral_unsupported",
-      `body.state: "${put.data.state}" cannot be reported: Baram has no deferral yet. Use a sensor in reschedule mode.`,
+      `body.state: "${put.data.state}" cannot be reported: Baram has no human-in-the-loop tasks.`,
       { field: "body.state" },
     );
   }
@@ -59,6 +81,15 @@ export function parseState(body: unknown): Outcome {
       return { state: "skipped", reason: "the task was skipped", xcoms: [] };
     case "up_for_reschedule":
       return { state: "up_for_reschedule", rescheduleDate: report.reschedule_date.toISOString() };
+    case "deferred":
+      return {
+        state: "deferred",
+        classpath: report.classpath,
+        triggerKwargs: report.trigger_kwargs,
+        timeoutSec: report.trigger_timeout ?? null,
+        nextMethod: report.next_method,
+        nextKwargs: report.next_kwargs,
+      };
     case "up_for_retry":
       // Whether a try is left, and when it is due, is the server's to say: the DAG version knows, not the worker.
       return failure("TaskFailed", report.retry_reason ?? "the task failed and asks for a retry", true);

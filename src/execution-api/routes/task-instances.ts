@@ -9,7 +9,7 @@ import { skipDownstream } from "../skip-downstream.ts";
 import { startVerified } from "../start-tries.ts";
 import { renewToken } from "../tokens.ts";
 import { type AddRoute, type Asked, OWN_TRY, OWN_TRY_OVERDUE, OWN_WORKLOAD } from "./route.ts";
-import { dagRunShape } from "./shapes.ts";
+import { dagRunShape, nextKwargsShape } from "./shapes.ts";
 import { heartbeatSchema, parseState, runSchema, skipDownstreamSchema } from "./task-instance-bodies.ts";
 
 const TOKEN_HEADER = "Refreshed-API-Token";
@@ -30,8 +30,8 @@ export function addTaskInstanceRoutes(add: AddRoute): void {
       connections: [],
       // The start has cleared them already.
       xcom_keys_to_clear: [],
-      next_method: null,
-      next_kwargs: null,
+      next_method: context.resume?.method ?? null,
+      next_kwargs: context.resume ? nextKwargsShape(context.resume) : null,
     });
   });
 

@@ -60,6 +60,7 @@ export async function startSchedulerPart(
     poolMetricsSec: options.pool_metrics_interval,
     instanceMetricsSec: options.ti_metrics_interval,
     runMetricsSec: options.dagrun_metrics_interval,
+    triggerTimeoutCheckSec: options.trigger_timeout_check_interval,
   });
   scheduler = started;
   async function stop(graceMs: number): Promise<void> {

@@ -1,6 +1,12 @@
-import { BaseSensor, type DurationInput, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
+import {
+  type ExternalState,
+  type ExternalVerdict,
+  type ExternalView,
+  type JsonValue,
+  judgeExternal,
+} from "../../contracts/index.ts";
+import { BaseSensor, type DurationInput, ExternalTaskTrigger, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
 import { durationToSeconds } from "../../sdk/runtime.ts";
-import { type ExternalState, type ExternalView, judgeExternal } from "./judge-external.ts";
 
 export type ExternalTaskOptions = {
   externalDagId: string;
@@ -39,10 +45,7 @@ export class ExternalTaskSensor extends BaseSensor<
   ];
 
   async poke(ctx: TaskContext): Promise<boolean> {
-    const { externalDagId: dagId, externalTaskId, externalTaskIds, externalTaskGroupId = null, externalRunId } = this.options;
-    const taskIds = externalTaskId === undefined ? (externalTaskIds ?? null) : [externalTaskId];
-    const logicalDates = externalRunId === undefined ? this.logicalDates(ctx) : null;
-    const runIds = externalRunId === undefined ? null : [externalRunId];
+    const { dagId, taskIds, externalTaskGroupId, logicalDates, runIds } = this.target(ctx);
     const answer = await ctx.dags.taskStates({ dagId, taskIds, taskGroupId: externalTaskGroupId, logicalDates, runIds });
     if (this.options.checkExistence) this.checkExists(answer, dagId);
     const view: ExternalView = {
@@ -51,7 +54,39 @@ export class ExternalTaskSensor extends BaseSensor<
       looksAtTasks: taskIds !== null || externalTaskGroupId !== null,
       runs: answer.runs,
     };
-    const verdict = judgeExternal(view, this.options);
+    return this.conclude(ctx, judgeExternal(view, this.options));
+  }
+
+  override createTrigger(ctx: TaskContext): ExternalTaskTrigger {
+    const { dagId, taskIds, externalTaskGroupId, logicalDates, runIds } = this.target(ctx);
+    const { allowedStates, skippedStates, failedStates } = this.options;
+    return new ExternalTaskTrigger({
+      dagId,
+      ...(taskIds === null ? {} : { taskIds }),
+      ...(externalTaskGroupId === null ? {} : { taskGroupId: externalTaskGroupId }),
+      ...(logicalDates === null ? {} : { logicalDates }),
+      ...(runIds === null ? {} : { runIds }),
+      allowedStates,
+      skippedStates,
+      failedStates,
+      pollInterval: { seconds: this.timing.pokeIntervalSec },
+    });
+  }
+
+  override async executeComplete(ctx: TaskContext, event: JsonValue): Promise<boolean> {
+    return this.conclude(ctx, event as ExternalVerdict);
+  }
+
+  private target(ctx: TaskContext) {
+    const { externalDagId: dagId, externalTaskId, externalTaskIds, externalTaskGroupId = null, externalRunId } = this.options;
+    const taskIds = externalTaskId === undefined ? (externalTaskIds ?? null) : [externalTaskId];
+    const logicalDates = externalRunId === undefined ? this.logicalDates(ctx) : null;
+    const runIds = externalRunId === undefined ? null : [externalRunId];
+    return { dagId, taskIds, externalTaskGroupId, logicalDates, runIds };
+  }
+
+  private conclude(ctx: TaskContext, verdict: ExternalVerdict): boolean {
+    const { externalDagId: dagId } = this.options;
     if (verdict.kind === "failed") throw new FailError(`DAG ${dagId}: ${verdict.reason}`);
     if (verdict.kind === "skipped") throw new SkipError(`DAG ${dagId}: ${verdict.reason}`);
     ctx.logger.info(`DAG ${dagId}: ${verdict.reason}`);

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { define, returnValue, runOneTask } from "../../../tests/support/run-one-task.ts";
 import { FileSensor } from "./file-sensor.ts";
-import { matchesGlob } from "./match-glob.ts";
 
 const look = (path: string, recursive = false) =>
   runOneTask(define(() => void new FileSensor({ taskId: "t", mode: "reschedule", path, recursive })));
@@ -22,21 +21,5 @@ describe("FileSensor", () => {
     expect((await look(join(folder, "in"))).outcome.state).toBe("up_for_reschedule");
     expect(returnValue((await look(join(folder, "in"), true)).outcome)).toBe(file);
     expect(returnValue((await look(join(folder, "**/*.csv"))).outcome)).toBe(file);
-  });
-});
-
-describe("matchesGlob", () => {
-  it.each([
-    ["/d/a.csv", "/d/*.csv", true],
-    ["/d/e/a.csv", "/d/*.csv", false],
-    ["/d/e/a.csv", "/d/**/*.csv", true],
-    ["/d/a.csv", "/d/**/*.csv", true],
-    ["/d/a+b.csv", "/d/a+b.*", true],
-    ["/d/ab", "/d/a?", true],
-    ["/d/a1", "/d/a[0-9]", true],
-    ["/d/a.tsv", "/d/a.{csv,tsv}", true],
-    ["/d/aXcsv", "/d/a.csv", false],
-  ])("%s fits %s: %s", (path, pattern, fits) => {
-    expect(matchesGlob(path, pattern)).toBe(fits);
   });
 });

@@ -1,7 +1,6 @@
-import { readdir, stat } from "node:fs/promises";
-import { join, resolve, sep } from "node:path";
-import { BaseSensor, type TaskContext } from "../../sdk/index.ts";
-import { matchesGlob } from "./match-glob.ts";
+import type { JsonValue } from "../../contracts/index.ts";
+import { findFile } from "../../platform/index.ts";
+import { BaseSensor, FileTrigger, type TaskContext } from "../../sdk/index.ts";
 
 export type FileSensorOptions = {
   /** A file or folder, or a glob (`*`, `?`, `**`). A folder counts once there is a file in it. Templated. */
@@ -10,13 +9,13 @@ export type FileSensorOptions = {
   recursive?: boolean;
 };
 
-/** Waits for a file. Looks at the worker's own file system; returns the path that was found. */
+/** Waits for a file on the worker's own file system, in mode "deferrable" on the triggerer's; returns the path that was found. */
 export class FileSensor extends BaseSensor<FileSensorOptions, string, "path"> {
   static override readonly templateFields: readonly string[] = ["path"];
 
   async poke(ctx: TaskContext) {
     const { path, recursive = false } = this.options;
-    const found = /[*?[{]/.test(path) ? await findByGlob(path) : await findFile(path, recursive);
+    const found = await findFile(path, recursive);
     if (found === undefined) {
       ctx.logger.info(`${path} is not there yet`);
       return { done: false };
@@ -24,31 +23,15 @@ export class FileSensor extends BaseSensor<FileSensorOptions, string, "path"> {
     ctx.logger.info(`found ${found}`);
     return { done: true, value: found };
   }
-}
 
-async function findFile(path: string, recursive: boolean): Promise<string | undefined> {
-  const facts = await stat(path).catch(ignoreAbsence);
-  if (facts === undefined) return undefined;
-  if (!facts.isDirectory()) return path;
-  const entries = await readdir(path, { withFileTypes: true, recursive });
-  const file = entries.find((entry) => !entry.isDirectory());
-  return file === undefined ? undefined : join(file.parentPath, file.name);
-}
+  override createTrigger(): FileTrigger {
+    const { path, recursive = false } = this.options;
+    return new FileTrigger({ path, recursive, pollInterval: { seconds: this.timing.pokeIntervalSec } });
+  }
 
-async function findByGlob(pattern: string): Promise<string | undefined> {
-  const absolute = resolve(pattern);
-  const parts = absolute.split(sep);
-  const firstWild = parts.findIndex((part) => /[*?[{]/.test(part));
-  const root = parts.slice(0, firstWild).join(sep) || sep;
-  // Without ** nothing deeper than the pattern can match: do not walk a whole tree for "data/*.csv".
-  const recursive = parts.length - firstWild > 1 || absolute.includes("**");
-  const entries = await readdir(root, { withFileTypes: true, recursive }).catch(ignoreAbsence);
-  const paths = (entries ?? []).filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
-  return paths.sort().find((path) => matchesGlob(path, absolute));
-}
-
-function ignoreAbsence(error: unknown): undefined {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-  throw error;
+  override async executeComplete(ctx: TaskContext, event: JsonValue) {
+    const path = typeof event === "object" && event !== null && "path" in event ? String(event.path) : "";
+    ctx.logger.info(`found ${path}`);
+    return { done: true, value: path };
+  }
 }

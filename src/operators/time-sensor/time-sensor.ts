@@ -1,4 +1,4 @@
-import { BaseSensor, type DurationInput, FailError, type TaskContext } from "../../sdk/index.ts";
+import { BaseSensor, DateTimeTrigger, type DurationInput, FailError, type TaskContext } from "../../sdk/index.ts";
 import { durationToSeconds } from "../../sdk/runtime.ts";
 
 /** Waits until an instant: an ISO 8601 text with a zone. Templated. */
@@ -15,12 +15,25 @@ export class TimeSensor extends BaseSensor<{ until: string }, undefined, "until"
     }
     return ctx.now().getTime() >= untilMs;
   }
+
+  /** The look before it has refused an instant that is none. */
+  override createTrigger(): DateTimeTrigger {
+    return new DateTimeTrigger({ moment: this.options.until });
+  }
 }
 
 /** Waits until some time after the end of the run's data interval, or after `runAfter` where the run has none. */
 export class TimeDeltaSensor extends BaseSensor<{ delta: DurationInput }, undefined> {
   async poke(ctx: TaskContext): Promise<boolean> {
+    return ctx.now().getTime() >= this.moment(ctx).getTime();
+  }
+
+  override createTrigger(ctx: TaskContext): DateTimeTrigger {
+    return new DateTimeTrigger({ moment: this.moment(ctx) });
+  }
+
+  private moment(ctx: TaskContext): Date {
     const from = ctx.dataIntervalEnd ?? ctx.run.runAfter;
-    return ctx.now().getTime() >= from.getTime() + durationToSeconds("delta", this.options.delta) * 1000;
+    return new Date(from.getTime() + durationToSeconds("delta", this.options.delta) * 1000);
   }
 }

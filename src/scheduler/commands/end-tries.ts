@@ -1,6 +1,7 @@
-import type { Outcome } from "../../contracts/index.ts";
+import { isBuiltinTrigger, type Outcome } from "../../contracts/index.ts";
 import {
   type Db,
+  type Deferral,
   type EndedTry,
   type FinishGuard,
   finishTries,
@@ -15,7 +16,10 @@ import { type DagCache, readableGraph } from "./dag-cache.ts";
 import { endAndStopRun, stopsRun } from "./fail-fast.ts";
 import { type Failure, oweAlerts, owesAnything } from "./owe-alerts.ts";
 
-export type TryOutcome = { id: string; outcome: Outcome };
+/** What a deferral keeps, encrypted by whoever has the key. */
+export type SealedDeferral = { kwargs: Buffer; nextKwargs: Buffer };
+/** `sealed` belongs to a deferred outcome. */
+export type TryOutcome = { id: string; outcome: Outcome; sealed?: SealedDeferral };
 
 /**
  * Ends tries as their workers report. What a failure becomes is decided here and nowhere else: up_for_retry while tries
@@ -86,19 +90,24 @@ async function endBranch(store: Store, { id, outcome }: TryOutcome, guard?: Fini
     if (!fact) return [];
     // Lock order everywhere: the run before its task instances.
     await lockRun(tx, fact.dagId, fact.runId);
-    const ended = await finishTries(tx, [endOf(id, outcome)], guard);
+    const ended = await finishTries(tx, [endOf({ id, outcome })], guard);
     if (ended.length > 0 && outcome.state === "success") await skipTasks(tx, fact.dagRunId, outcome.skipTasks);
     return ended;
   });
 }
 
 async function decideEnds(db: Db, cache: DagCache, outcomes: readonly TryOutcome[]): Promise<Decided[]> {
-  const failed = outcomes.filter(({ outcome }) => outcome.state === "failed").map(({ id }) => id);
-  const facts = failed.length === 0 ? [] : await triesByIds(db, failed);
+  const open = outcomes.filter(({ outcome }) => outcome.state === "failed" || outcome.state === "deferred").map(({ id }) => id);
+  const facts = open.length === 0 ? [] : await triesByIds(db, open);
   const decided: Decided[] = [];
-  for (const { id, outcome } of outcomes) {
-    const end = endOf(id, outcome);
-    const fact = facts.find((one) => one.id === id);
+  for (const one of outcomes) {
+    const { id, outcome } = one;
+    const end = endOf(one);
+    const fact = facts.find((each) => each.id === id);
+    if (fact && end.deferral) {
+      const graph = await readableGraph(cache, db, fact.versionId);
+      end.deferral.executionTimeoutSec = graph?.tasks[graph.indexOf.get(fact.taskId) ?? -1]?.executionTimeoutSec ?? null;
+    }
     if (!fact || outcome.state !== "failed") {
       decided.push({ end, failure: null });
       continue;
@@ -114,10 +123,11 @@ async function decideEnds(db: Db, cache: DagCache, outcomes: readonly TryOutcome
   return decided;
 }
 
-function endOf(id: string, outcome: Outcome): TryEnd {
+export function endOf({ id, outcome, sealed }: TryOutcome): TryEnd {
   return {
     id,
     state: outcome.state,
+    deferral: outcome.state === "deferred" ? deferralOf(id, outcome, sealed) : null,
     nextAttemptInSec:
       outcome.state === "up_for_reschedule" ? Math.max(0, (Date.parse(outcome.rescheduleDate) - Date.now()) / 1_000) : null,
     reason: reasonOf(outcome),
@@ -130,4 +140,13 @@ function endOf(id: string, outcome: Outcome): TryEnd {
 export function reasonOf(outcome: Outcome): string | null {
   if (outcome.state === "failed") return `${outcome.error.name}: ${outcome.error.message}`.slice(0, 2_000);
   return outcome.state === "skipped" ? outcome.reason : null;
+}
+
+function deferralOf(
+  id: string,
+  { classpath, timeoutSec, nextMethod }: Extract<Outcome, { state: "deferred" }>,
+  sealed: SealedDeferral | undefined,
+): Deferral {
+  if (sealed === undefined) throw new Error(`the deferral of try ${id} was not encrypted`);
+  return { classpath, isUserDefined: !isBuiltinTrigger(classpath), timeoutSec, executionTimeoutSec: null, nextMethod, ...sealed };
 }

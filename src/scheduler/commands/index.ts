@@ -8,6 +8,7 @@ export { countCreated, countEnds } from "./count-tries.ts";
 export { type CreatedRun, createDagRun, type RunRequest } from "./create-dag-run.ts";
 export { createDagCache, type DagCache, type DagVersion } from "./dag-cache.ts";
 export { deleteDagRun, removeDag } from "./delete-run.ts";
+export { endDeferred } from "./end-deferred.ts";
 export { endTries, reasonOf, type TryOutcome } from "./end-tries.ts";
 export { logPathOf } from "./log-path.ts";
 export { type MarkRequest, markInstances } from "./mark-instances.ts";

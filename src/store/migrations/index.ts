@@ -5,6 +5,7 @@ import { plannedRuns } from "./000004-planned-runs.ts";
 import { emailRequest } from "./000005-email-request.ts";
 import { runRecovery } from "./000006-run-recovery.ts";
 import { deferredIndex } from "./000007-deferred-index.ts";
+import { deferral } from "./000008-deferral.ts";
 
 export type Migration = {
   readonly version: number;
@@ -23,4 +24,5 @@ export const MIGRATIONS: readonly Migration[] = [
   emailRequest,
   runRecovery,
   deferredIndex,
+  deferral,
 ];

@@ -47,6 +47,7 @@ export function createTaskContext(input: {
   const decision: SkipDecision = { skipTasks: [], record: null };
   const ctx: TaskContext = {
     ...platformPart,
+    resumed: context.resume ? { event: context.resume.event, kwargs: context.resume.kwargs } : null,
     task: taskFacts,
     xcom: { pull, push },
     ti: {

@@ -1,38 +1,70 @@
+import type { Resume } from "../../contracts/index.ts";
 import { sleep } from "../../platform/index.ts";
 import { FailError, type PokeResult, SkipError, type TaskContext } from "../../sdk/index.ts";
-import type { BaseSensor, SensorTiming } from "../../sdk/runtime.ts";
-import { SensorTimeoutError, TaskAbortedError, TaskTimeoutError } from "./task-failure.ts";
+import { type BaseSensor, type SensorTiming, TaskDeferred } from "../../sdk/runtime.ts";
+import { failureOfResume } from "./deferral.ts";
+import {
+  SensorTimeoutError,
+  TaskAbortedError,
+  TaskTimeoutError,
+  TriggerFailureError,
+  TriggerTimeoutError,
+} from "./task-failure.ts";
 
 /** How a sensor's turn on a worker ended: the wait is over, or it shall look again at `rescheduleAtMs`. */
 export type SensorTurn = { done: true; value: unknown } | { done: false; rescheduleAtMs: number };
 
 /**
  * Drives a sensor. In poke mode it looks until the wait is over; in reschedule mode it looks once. The timeout counts from
- * the try's first start, over reschedules; the last look is made when it is reached, however long the interval.
+ * the try's first start, over reschedules and deferrals; in deferrable mode it looks once and then waits for its trigger; the last look is made when it is reached, however long the interval.
  * @throws SensorTimeoutError; with `softFail`, SkipError for it and for FailErrors and timeouts of the sensor itself.
  */
 export async function runSensor(
   sensor: BaseSensor<object, unknown, never>,
   ctx: TaskContext,
-  facts: { startMs: number; rescheduleCount: number; now: () => number },
+  facts: { startMs: number; rescheduleCount: number; resume: Resume | null; now: () => number },
 ): Promise<SensorTurn> {
   const { timing } = sensor;
   try {
+    if (facts.resume !== null) {
+      const answer = toAnswer(await takeEvent(sensor, ctx, facts.resume));
+      if (answer.done) return { done: true, value: answer.value };
+    }
     for (let look = facts.rescheduleCount; ; look += 1) {
       const answer = toAnswer(await sensor.poke(ctx));
       if (answer.done) return { done: true, value: answer.value };
       if (ctx.signal.aborted) throw ctx.signal.reason instanceof Error ? ctx.signal.reason : new TaskAbortedError();
       const remainingMs = facts.startMs + timing.timeoutSec * 1000 - facts.now();
       if (remainingMs <= 0) throw new SensorTimeoutError(timing.timeoutSec);
+      if (timing.mode === "deferrable") {
+        if (sensor.createTrigger === undefined) throw new FailError(`${sensor.operatorName} has no createTrigger()`);
+        throw new TaskDeferred({ trigger: await sensor.createTrigger(ctx), timeout: { milliseconds: remainingMs } });
+      }
       const waitMs = Math.min(intervalMs(timing, look), remainingMs);
       if (timing.mode === "reschedule") return { done: false, rescheduleAtMs: facts.now() + waitMs };
       await sleep(waitMs, ctx.signal);
     }
   } catch (error) {
-    const isSoft = error instanceof SensorTimeoutError || error instanceof FailError || error instanceof TaskTimeoutError;
+    const isSoft =
+      error instanceof SensorTimeoutError ||
+      error instanceof FailError ||
+      error instanceof TaskTimeoutError ||
+      error instanceof TriggerFailureError;
     if (timing.softFail && isSoft) throw new SkipError(`skipped by softFail: ${error.message}`, error);
     throw error;
   }
+}
+
+async function takeEvent(
+  sensor: BaseSensor<object, unknown, never>,
+  ctx: TaskContext,
+  resume: Resume,
+): Promise<PokeResult<unknown>> {
+  const failure = failureOfResume(resume);
+  // The trigger's time was the sensor's own: to be out of it is no failure that another try could mend.
+  if (failure instanceof TriggerTimeoutError) throw new SensorTimeoutError(sensor.timing.timeoutSec);
+  if (failure !== null) throw failure;
+  return sensor.executeComplete(ctx, resume.event);
 }
 
 function intervalMs(timing: SensorTiming, look: number): number {

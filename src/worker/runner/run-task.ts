@@ -1,10 +1,11 @@
 import type { Outcome } from "../../contracts/index.ts";
 import { toError } from "../../platform/index.ts";
 import { type DagDefinition, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
-import { BaseSensor, type TaskCallbackName, type TaskNode } from "../../sdk/runtime.ts";
+import { BaseSensor, type TaskCallbackName, TaskDeferred, type TaskNode } from "../../sdk/runtime.ts";
 import type { RunnerContext } from "../wire/index.ts";
 import { boundExecution } from "./bound-execution.ts";
 import { createTaskContext, outcomeXComs, type SkipDecision, type TryFacts } from "./create-task-context.ts";
+import { deferredOutcome, resumeTask } from "./deferral.ts";
 import { renderOptions } from "./render-options.ts";
 import { toRenderedFields } from "./rendered-fields.ts";
 import { runCallbacks } from "./run-callbacks.ts";
@@ -42,7 +43,7 @@ type Ending = { outcome: Outcome; error?: Error };
  *
  * - resolves XComs and templates, runs `onExecute`, then the operator under its timeout, or the sensor's looks;
  * - SkipError → skipped; FailError, a sensor's timeout and a result that is no XCom → failed without retry; any other
- *   error → failed, to be retried if retries are left; a sensor that waits → up_for_reschedule.
+ *   error → failed, to be retried if retries are left; a sensor that waits → up_for_reschedule; `defer()` → deferred.
  */
 export async function runTask(input: RunTaskInput): Promise<TaskResult> {
   const node = input.dag.facts.nodes.get(input.taskId);
@@ -61,10 +62,15 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
     renderedFields = toRenderedFields(node.templateFields, options, input.context.templatedFieldMaxLength);
     showTimer = setTimeout(() => showFields(input, shown().renderedFields ?? {}), input.showFieldsAfterMs ?? 2_000);
     await callBack("onExecute", node, created.ctx, undefined, "the task starts", input);
-    const turn = await execute(node.withOptions(options), created.ctx, input);
-    return { outcome: turnOutcome(turn, node, created.decision, input) };
+    try {
+      const turn = await execute(node.withOptions(options), created.ctx, input);
+      return { outcome: turnOutcome(turn, node, created.decision, input) };
+    } catch (thrown) {
+      if (thrown instanceof TaskDeferred) return { outcome: deferredOutcome(node, thrown) };
+      throw thrown;
+    }
   };
-  const limits = { outer: input.signal, timeoutSec: input.context.executionTimeoutSec, graceMs: input.graceMs ?? 5_000 };
+  const limits = { outer: input.signal, timeoutSec: timeoutOf(input), graceMs: input.graceMs ?? 5_000 };
   const ending = await boundExecution(work, limits).catch((thrown: unknown): Ending => {
     const error = toError(thrown);
     const soft = node.settings && isSoftTimeout(node, error);
@@ -84,11 +90,23 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
   };
 }
 
+/** The execution's time counts from the try's first start, over its deferrals; a try that resumes only to fail needs none. */
+function timeoutOf({ context, now }: RunTaskInput): number | null {
+  const { executionTimeoutSec, resume } = context;
+  if (executionTimeoutSec === null || !resume) return executionTimeoutSec;
+  if (resume.failure !== null) return null;
+  return Math.max(0.001, executionTimeoutSec - (now() - Date.parse(context.startDate)) / 1000);
+}
+
 async function execute(node: TaskNode, ctx: TaskContext, input: RunTaskInput): Promise<SensorTurn> {
-  if (!(node instanceof BaseSensor)) return { done: true, value: await node.execute(ctx) };
+  const { resume = null } = input.context;
+  if (!(node instanceof BaseSensor)) {
+    return { done: true, value: await (resume === null ? node.execute(ctx) : resumeTask(node, ctx, resume)) };
+  }
   return runSensor(node, ctx, {
     startMs: Date.parse(input.context.startDate),
     rescheduleCount: input.context.taskRescheduleCount,
+    resume,
     now: input.now,
   });
 }
@@ -118,6 +136,7 @@ function callbackOf(outcome: Outcome, shouldRetry: boolean): TaskCallbackName | 
     case "failed":
       return shouldRetry && outcome.retryable ? "onRetry" : "onFailure";
     case "up_for_reschedule":
+    case "deferred":
       return null;
   }
 }
@@ -132,6 +151,8 @@ function reasonOf(outcome: Outcome): string {
       return `${outcome.error.name}: ${outcome.error.message}`;
     case "up_for_reschedule":
       return "the sensor waits";
+    case "deferred":
+      return "the task waits for its trigger";
   }
 }
 
@@ -159,5 +180,6 @@ function logEnding(outcome: Outcome, log: LogSink): void {
     const message = `the task failed: ${outcome.error.name}: ${outcome.error.message}`;
     log({ level: "error", message, facts: { error: outcome.error, retryable: outcome.retryable } });
   }
+  if (outcome.state === "deferred") log({ level: "info", message: `the task is deferred to ${outcome.classpath}` });
   if (outcome.state === "skipped") log({ level: "info", message: `the task is skipped: ${outcome.reason}` });
 }

@@ -24,6 +24,22 @@ export class SensorTimeoutError extends BaramError {
   }
 }
 
+/** The trigger that a deferred task waited for failed. */
+export class TriggerFailureError extends BaramError {
+  constructor(message: string) {
+    super("TRIGGER_FAILED", message);
+    this.name = "TriggerFailureError";
+  }
+}
+
+/** The trigger that a deferred task waited for did not fire in time. */
+export class TriggerTimeoutError extends BaramError {
+  constructor(message: string) {
+    super("TRIGGER_TIMEOUT", message);
+    this.name = "TriggerTimeoutError";
+  }
+}
+
 /** A value cannot be kept as an XCom. */
 export class XComValueError extends BaramError {
   constructor(message: string, facts: Record<string, unknown>) {

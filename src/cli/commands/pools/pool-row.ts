@@ -21,6 +21,9 @@ export function poolRow(pool: Pool) {
     running_slots: pool.runningSlots,
     queued_slots: pool.queuedSlots,
     scheduled_slots: pool.scheduledSlots,
-    open_slots: pool.slots === -1 ? -1 : Math.max(0, pool.slots - pool.runningSlots - pool.queuedSlots),
+    open_slots:
+      pool.slots === -1
+        ? -1
+        : Math.max(0, pool.slots - pool.runningSlots - pool.queuedSlots - (pool.includeDeferred ? pool.deferredSlots : 0)),
   };
 }

@@ -20,6 +20,12 @@ export function addRoleCommands(program: Command): void {
     .addHelpText("after", exampleOf("scheduler"))
     .action(async () => (await import("./scheduler.ts")).scheduler());
   program
+    .command("triggerer")
+    .description("run a triggerer, which waits in the place of deferred tasks; several may run at once")
+    .option("--capacity <number>", "triggers to run at once instead of [triggerer] capacity", wholeNumber(1, 1_000_000))
+    .addHelpText("after", exampleOf("triggerer --capacity 1000"))
+    .action(async (options: { capacity?: number }) => (await import("./triggerer.ts")).triggerer(options));
+  program
     .command("dag-processor")
     .description("run the process that reads the DAG files")
     .addHelpText("after", exampleOf("dag-processor"))

@@ -1,26 +1,11 @@
 import { z } from "@hono/zod-openapi";
-import { JOB_ORDER_KEYS, type ListedJob, listJobs } from "../../../store/index.ts";
+import { JOB_ORDER_KEYS, listJobs } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
-import { count, flag, instant, iso, isoOrNull, many, ranges, readDates, text, when } from "../fields.ts";
+import { count, flag, instant, many, ranges, readDates, text } from "../fields.ts";
 import { orderField, pageFields, readPageQuery } from "../paging.ts";
+import { jobShape, toJob } from "./shapes.ts";
 
 const DATES = ["start_date", "end_date"] as const;
-const jobShape = z
-  .object({
-    id: z.int(),
-    dag_id: z.string().nullable(),
-    state: z.string().nullable(),
-    job_type: z.string().nullable(),
-    start_date: when.nullable(),
-    end_date: when.nullable(),
-    latest_heartbeat: when.nullable(),
-    executor_class: z.string().nullable(),
-    hostname: z.string().nullable(),
-    unixname: z.string().nullable(),
-    dag_display_name: z.string().nullable(),
-  })
-  .openapi("JobResponse");
-
 export function jobRoutes(api: Api): void {
   endpoint(
     api,
@@ -55,20 +40,4 @@ export function jobRoutes(api: Api): void {
       return { jobs: rows.map(toJob), total_entries: total };
     },
   );
-}
-
-function toJob(row: ListedJob): z.infer<typeof jobShape> {
-  return {
-    id: row.id,
-    dag_id: null,
-    state: row.state,
-    job_type: row.jobType,
-    start_date: iso(row.startDate),
-    end_date: isoOrNull(row.endDate),
-    latest_heartbeat: iso(row.latestHeartbeat),
-    executor_class: null,
-    hostname: row.hostname,
-    unixname: null,
-    dag_display_name: null,
-  };
 }

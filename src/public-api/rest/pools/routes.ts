@@ -158,7 +158,7 @@ export function poolRoutes(api: Api): void {
 }
 
 function toPool(pool: Pool): z.infer<typeof poolShape> {
-  const occupied = pool.runningSlots + pool.queuedSlots;
+  const occupied = pool.runningSlots + pool.queuedSlots + (pool.includeDeferred ? pool.deferredSlots : 0);
   return {
     name: pool.pool,
     slots: pool.slots,
@@ -170,7 +170,7 @@ function toPool(pool: Pool): z.infer<typeof poolShape> {
     scheduled_slots: pool.scheduledSlots,
     // -1 = no limit, and then as many are open.
     open_slots: pool.slots === -1 ? -1 : pool.slots - occupied,
-    deferred_slots: 0,
+    deferred_slots: pool.deferredSlots,
     team_name: null,
   };
 }

@@ -3,6 +3,7 @@ import { TASK_INSTANCE_STATES } from "../../../contracts/index.ts";
 import { type Db, type InstanceRow, listRenderedFields, type TryRow, type VersionFacts } from "../../../store/index.ts";
 import { dagVersionShape, versionOf } from "../dag-versions/shapes.ts";
 import { count, iso, isoOrNull, when } from "../fields.ts";
+import { jobShape, toJob } from "../jobs/shapes.ts";
 import { displayNameOf, type VersionFactsCache } from "../version-facts.ts";
 
 export const tryShape = z
@@ -40,6 +41,18 @@ export const tryListShape = z
   .object({ task_instances: z.array(tryShape), total_entries: count })
   .openapi("TaskInstanceHistoryCollectionResponse");
 
+const triggerShape = z
+  .object({
+    id: z.int(),
+    classpath: z.string(),
+    /** Encrypted at rest, and shown to nobody: they may hold secrets. */
+    kwargs: z.string(),
+    created_date: when,
+    queue: z.string().nullable(),
+    triggerer_id: z.int().nullable(),
+  })
+  .openapi("TriggerResponse");
+
 export const instanceShape = tryShape
   .extend({
     id: z.uuid(),
@@ -48,8 +61,8 @@ export const instanceShape = tryShape
     note: z.string().nullable(),
     rendered_map_index: z.string().nullable(),
     rendered_fields: z.record(z.string(), z.unknown()),
-    trigger: z.null(),
-    triggerer_job: z.null(),
+    trigger: triggerShape.nullable(),
+    triggerer_job: jobShape.nullable(),
   })
   .openapi("TaskInstanceResponse");
 export type InstanceAnswer = z.infer<typeof instanceShape>;
@@ -108,7 +121,32 @@ export async function toInstances(db: Db, facts: VersionFactsCache, rows: readon
     note: row.note,
     rendered_map_index: row.mapIndex < 0 ? null : String(row.mapIndex),
     rendered_fields: rendered.get(keyOf(row)) ?? {},
-    trigger: null,
-    triggerer_job: null,
+    ...triggerOf(row),
   }));
+}
+
+function triggerOf(row: InstanceRow): Pick<InstanceAnswer, "trigger" | "triggerer_job"> {
+  const { triggerId, triggerClasspath, triggerCreatedAt, triggererId, triggererStartedAt, triggererHeartbeatAt } = row;
+  if (triggerId === null || triggerClasspath === null || triggerCreatedAt === null) return { trigger: null, triggerer_job: null };
+  const trigger = {
+    id: triggerId,
+    classpath: triggerClasspath,
+    kwargs: "***",
+    created_date: iso(triggerCreatedAt),
+    queue: null,
+    triggerer_id: triggererId,
+  };
+  if (triggererId === null || triggererStartedAt === null || triggererHeartbeatAt === null)
+    return { trigger, triggerer_job: null };
+  const triggerer = {
+    id: triggererId,
+    jobType: "TriggererJob",
+    state: row.triggererState ?? "running",
+    hostname: row.triggererHostname ?? "",
+    pid: 0,
+    startDate: triggererStartedAt,
+    endDate: null,
+    latestHeartbeat: triggererHeartbeatAt,
+  };
+  return { trigger, triggerer_job: toJob(triggerer) };
 }

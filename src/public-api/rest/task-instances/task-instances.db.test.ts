@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { saveDagFixture } from "../../../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../../../tests/support/database.ts";
+import { deferTasks } from "../../../../tests/support/deferred-run.ts";
 import { createTestApi, type TestApi } from "../../../../tests/support/public-api.ts";
+import { claimTriggers, setPool, startJob } from "../../../store/index.ts";
 import { instanceListShape, instanceShape, tryListShape } from "./shapes.ts";
 
 let database: TestDatabase;
@@ -245,4 +247,27 @@ test("a clear onto the latest version pins the run to it: settings follow, what 
     { task: "c", moved: false, pinned: true, tries: 0, pool: "default_pool" },
     { task: "fresh", moved: true, pinned: true, tries: 0, pool: "default_pool" },
   ]);
+});
+
+test("a deferred instance shows its trigger and who runs it, without what the trigger was given", async () => {
+  const deferred = await deferTasks(database.store, "waits", [{ kwargs: { password: "hidden" } }]);
+  const ask = async () => (await api.ask("GET", `/api/v2/dags/waits/dagRuns/${deferred}/taskInstances/t0`)).json;
+  const free = instanceShape.parse(await ask());
+  expect(free).toMatchObject({
+    state: "deferred",
+    trigger: { classpath: "baram.triggers.DateTimeTrigger", kwargs: "***", triggerer_id: null },
+  });
+  expect(free.triggerer_job).toBeNull();
+  const jobId = await startJob(database.store, { type: "TriggererJob", hostname: "host", pid: 1 });
+  await claimTriggers(database.store, { jobId, capacity: 10, limit: 10, fairnessSec: 0 });
+  const taken = instanceShape.parse(await ask());
+  expect(taken).toMatchObject({
+    trigger: { triggerer_id: jobId },
+    triggerer_job: { id: jobId, job_type: "TriggererJob", hostname: "host" },
+  });
+  expect(JSON.stringify(taken)).not.toContain("hidden");
+  await setPool(database.store, { pool: "own", slots: 5, description: null, includeDeferred: true });
+  await sql("update task_instance set pool = 'own' where run_id = $1", [deferred]);
+  const pool = { deferred_slots: 1, occupied_slots: 1, open_slots: 4 };
+  expect((await api.ask("GET", "/api/v2/pools/own")).json).toMatchObject(pool);
 });

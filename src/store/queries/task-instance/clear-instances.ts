@@ -21,7 +21,7 @@ with old as materialized (
   insert into task_instance_history (id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, reason, operator, pool,
       pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, end_date, duration, hostname, unixname, pid)
   select id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries,
-      case when state in ('queued', 'running', 'restarting') then 'failed' else state end, 'cleared', operator, pool,
+      case when state in ('queued', 'running', 'restarting', 'deferred') then 'failed' else state end, 'cleared', operator, pool,
       pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, coalesce(end_date, now()), duration, hostname, unixname, pid
     from old where try_number > 0 and state is not null and state not in ('scheduled', 'up_for_retry')
 ), cleared as (

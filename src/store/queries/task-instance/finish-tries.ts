@@ -1,9 +1,24 @@
 import type { JsonValue, TaskInstanceState } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 
+/** What a deferred try waits for and goes on with; what may hold secrets is encrypted. */
+export type Deferral = {
+  classpath: string;
+  /** The trigger is of the DAG file's own module. */
+  isUserDefined: boolean;
+  kwargs: Buffer;
+  timeoutSec: number | null;
+  /** Counted from the try's first start, over all its deferrals. */
+  executionTimeoutSec: number | null;
+  nextMethod: string;
+  nextKwargs: Buffer;
+};
+
 export type TryEnd = {
   id: string;
-  state: Extract<TaskInstanceState, "success" | "failed" | "skipped" | "up_for_retry" | "up_for_reschedule">;
+  state: Extract<TaskInstanceState, "success" | "failed" | "skipped" | "up_for_retry" | "up_for_reschedule" | "deferred">;
+  /** Set for deferred, and only then. */
+  deferral: Deferral | null;
   /** Seconds from now until the next attempt is due (retry, reschedule). */
   nextAttemptInSec: number | null;
   reason: string | null;
@@ -27,11 +42,12 @@ export type EndedTry = {
 
 /**
  * $1 ids, $2 states, $3 seconds to the next attempt, $4 reasons, $5..$7 XComs (try id, key, value), $8..$9 rendered fields,
- * $10 states that may be left, $11 seconds without a heartbeat (null = do not ask).
+ * $10 states that may be left, $11 seconds without a heartbeat (null = do not ask), $12..$19 deferrals (try id, trigger, whether it is
+ * of the module, kwargs, timeout, execution timeout, next method and its kwargs).
  *
  * The one place where a try ends. State, XComs, history and the outbox line are one statement, so all of it stands or
  * nothing does, and a whole batch costs one round trip. Rows are locked in id order: two batches cannot deadlock. A retry
- * and a rescheduled poke get a new id at once, which is what makes every later write of the old try fail.
+ * a rescheduled poke and a deferral get a new id at once, which is what makes every later write of the old try fail.
  */
 const statement = {
   name: "finish-tries",
@@ -51,14 +67,28 @@ with held as materialized (
       h.pool_slots, h.queue, h.executor, h.priority_weight, h.dag_version_id, h.scheduled_dttm, h.queued_dttm, h.start_date, now(),
       extract(epoch from now() - h.start_date), h.hostname, h.unixname, h.pid
     from held h where h.end_state = 'up_for_retry'
+), waits as materialized (
+  select * from unnest($12::uuid[], $13::text[], $14::boolean[], $15::bytea[], $16::float8[], $17::float8[], $18::text[], $19::bytea[])
+    as w(try_id, classpath, is_user_defined, kwargs, timeout_sec, execution_timeout_sec, next_method, next_kwargs)
+), triggers as (
+  insert into trigger (dag_run_id, task_id, map_index, classpath, module_hash, kwargs, priority_weight)
+  select h.dag_run_id, h.task_id, h.map_index, w.classpath, case when w.is_user_defined then v.module_hash end, w.kwargs, h.priority_weight
+    from waits w join held h on h.id = w.try_id join dag_version v on v.id = h.dag_version_id
+   where h.end_state = 'deferred'
+  returning id, dag_run_id, task_id, map_index
 ), ended as (
   update task_instance ti
      set state = h.end_state, end_date = now(), updated_at = now(),
          duration = extract(epoch from now() - coalesce(h.first_start_date, h.start_date)),
-         id = case when h.end_state in ('up_for_retry', 'up_for_reschedule') then gen_random_uuid() else ti.id end,
+         id = case when h.end_state in ('up_for_retry', 'up_for_reschedule', 'deferred') then gen_random_uuid() else ti.id end,
          next_attempt_at = now() + make_interval(secs => h.delay_sec),
-         reschedule_count = case when h.end_state = 'up_for_reschedule' then ti.reschedule_count + 1 else 0 end
+         reschedule_count = case h.end_state when 'up_for_reschedule' then ti.reschedule_count + 1 when 'deferred' then ti.reschedule_count else 0 end,
+         trigger_id = t.id, next_method = w.next_method, next_kwargs = w.next_kwargs, next_event = null, next_failure = null,
+         trigger_timeout = least(now() + make_interval(secs => w.timeout_sec),
+                                 coalesce(h.first_start_date, h.start_date) + make_interval(secs => w.execution_timeout_sec))
     from held h
+    left join waits w on w.try_id = h.id
+    left join triggers t on t.dag_run_id = h.dag_run_id and t.task_id = h.task_id and t.map_index = h.map_index
    where ti.dag_run_id = h.dag_run_id and ti.task_id = h.task_id and ti.map_index = h.map_index
   returning h.id as id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.state, ti.try_number, ti.operator, ti.start_date, ti.end_date
 ), events as (
@@ -76,6 +106,7 @@ with held as materialized (
   on conflict (dag_run_id, task_id, map_index) do update set fields = excluded.fields
 ), told as materialized (
   select pg_notify('baram_scheduler', 'event') from (select 1 from ended limit 1) one
+  union all select pg_notify('baram_triggerer', 'new') from (select 1 from triggers limit 1) one
 )
 select id, dag_run_id as "dagRunId", dag_id as "dagId", run_id as "runId", task_id as "taskId", map_index as "mapIndex",
        try_number as "tryNumber", state, operator, start_date as "startDate", end_date as "endDate", (select count(*) from told) as told
@@ -92,6 +123,7 @@ export async function finishTries(
 ): Promise<EndedTry[]> {
   const xcoms = ends.flatMap((end) => end.xcoms.map((xcom) => ({ id: end.id, ...xcom })));
   const rendered = ends.filter((end) => end.renderedFields !== null);
+  const waits = ends.flatMap(({ id, deferral }) => (deferral === null ? [] : [{ id, ...deferral }]));
   const { rows } = await db.query<EndedTry>(statement, [
     ends.map((e) => e.id),
     ends.map((e) => e.state),
@@ -104,6 +136,14 @@ export async function finishTries(
     rendered.map((r) => JSON.stringify(r.renderedFields)),
     guard.leaving,
     guard.silentForSec,
+    waits.map((w) => w.id),
+    waits.map((w) => w.classpath),
+    waits.map((w) => w.isUserDefined),
+    waits.map((w) => w.kwargs),
+    waits.map((w) => w.timeoutSec),
+    waits.map((w) => w.executionTimeoutSec),
+    waits.map((w) => w.nextMethod),
+    waits.map((w) => w.nextKwargs),
   ]);
   return rows;
 }

@@ -46,7 +46,21 @@ export type TryRow = {
   versionCreatedAt: Date | null;
   bundleName: string | null;
 };
-export type InstanceRow = TryRow & { id: string; note: string | null; logicalDate: Date | null; runAfter: Date };
+export type InstanceRow = TryRow & {
+  id: string;
+  note: string | null;
+  logicalDate: Date | null;
+  runAfter: Date;
+  /** What a deferred instance waits for, and who waits in its place. */
+  triggerId: number | null;
+  triggerClasspath: string | null;
+  triggerCreatedAt: Date | null;
+  triggererId: number | null;
+  triggererState: string | null;
+  triggererHostname: string | null;
+  triggererStartedAt: Date | null;
+  triggererHeartbeatAt: Date | null;
+};
 
 export type InstanceFilter = {
   dagIds?: readonly string[];
@@ -74,8 +88,11 @@ export const TRY_COLUMNS = sql`ti.dag_run_id as "dagRunId", ti.dag_id as "dagId"
   ti.dag_version_id as "versionId", v.version_number as "versionNumber", v.created_at as "versionCreatedAt", d.bundle_name as "bundleName"`;
 export const TRY_JOINS = sql`left join dag d on d.dag_id = ti.dag_id left join dag_version v on v.id = ti.dag_version_id`;
 
-const columns = sql`${TRY_COLUMNS}, ti.id, ti.note, r.logical_date as "logicalDate", r.run_after as "runAfter"`;
-const from = sql`task_instance ti left join dag_run r on r.id = ti.dag_run_id ${TRY_JOINS}`;
+const columns = sql`${TRY_COLUMNS}, ti.id, ti.note, r.logical_date as "logicalDate", r.run_after as "runAfter",
+  tg.id as "triggerId", tg.classpath as "triggerClasspath", tg.created_date as "triggerCreatedAt", tj.id as "triggererId",
+  tj.state as "triggererState", tj.hostname as "triggererHostname", tj.start_date as "triggererStartedAt", tj.latest_heartbeat as "triggererHeartbeatAt"`;
+const from = sql`task_instance ti left join dag_run r on r.id = ti.dag_run_id ${TRY_JOINS}
+  left join trigger tg on tg.id = ti.trigger_id left join job tj on tj.id = tg.triggerer_id`;
 
 const patternable = {
   dag_id: sql`ti.dag_id`,

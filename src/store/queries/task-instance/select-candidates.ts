@@ -27,7 +27,7 @@ const DISPATCH_LOCK = 727_002;
  * Free places are counted per pool and per run first, and each run offers only what it may start from pools that have
  * room, no more for a pool than it has slots. So a full pool, one with a single slot that frees again and again, or a run at
  * its limit takes no place in the window and starves nobody. -1 slots = no limit. At one priority, a backfill's tasks come
- * after all others (place 0), in the order of its dates.
+ * after all others (place 0), in the order of its dates. A pool may count its deferred tasks, too.
  *
  * Each run's instances come in the order of the index ti_scheduled, so a look costs what it offers, however many are
  * scheduled. The two subqueries keep it so: as a join or an EXISTS, the planner reads and sorts all of them.
@@ -36,7 +36,9 @@ const statement = {
   name: "select-candidates",
   text: `
 with pool_free as materialized (
-  select p.pool, case when p.slots = -1 then 1000000 else p.slots - coalesce(used.slots, 0) end as free
+  select p.pool, case when p.slots = -1 then 1000000 else p.slots - coalesce(used.slots, 0)
+           - case when p.include_deferred then (select coalesce(sum(w.pool_slots), 0)::int from task_instance w where w.pool = p.pool and w.state = 'deferred') else 0 end
+         end as free
     from slot_pool p
     left join (select pool, sum(pool_slots)::int as slots from task_instance
                 where state in ('queued', 'running', 'restarting') group by pool) used on used.pool = p.pool

@@ -16,6 +16,11 @@ export type StartedTry = {
   startDate: Date;
   /** Seconds from queued to now; null = it ran already, and its caller only asks again. */
   queuedSec: number | null;
+  /** Set for a try that was deferred and goes on; kwargs and event are encrypted. */
+  nextMethod: string | null;
+  nextKwargs: Buffer | null;
+  nextEvent: Buffer | null;
+  nextFailure: string | null;
   run: {
     runType: DagRunType;
     state: DagRunState;
@@ -44,7 +49,7 @@ with started as (
   update task_instance ti
      set state = 'running', hostname = s.hostname, unixname = s.unixname, pid = s.pid, last_heartbeat_at = now(),
          start_date = case when ti.state = 'running' then ti.start_date else now() end,
-         first_start_date = case when ti.reschedule_count = 0 and ti.state <> 'running' then now() else coalesce(ti.first_start_date, now()) end,
+         first_start_date = case when ti.reschedule_count = 0 and ti.next_method is null and ti.state <> 'running' then now() else coalesce(ti.first_start_date, now()) end,
          updated_at = now()
     from unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) as s(id, hostname, unixname, pid)
    where ti.id = s.id
@@ -53,12 +58,13 @@ with started as (
   returning ti.*
 ), emptied as (
   delete from xcom x using started t
-   where t.try_number > 1 and t.reschedule_count = 0 and t.start_date = now() and x.dag_run_id = t.dag_run_id and x.task_id = t.task_id and x.map_index = t.map_index
+   where t.try_number > 1 and t.reschedule_count = 0 and t.next_method is null and t.start_date = now() and x.dag_run_id = t.dag_run_id and x.task_id = t.task_id and x.map_index = t.map_index
 )
 select t.id, t.dag_run_id as "dagRunId", t.dag_id as "dagId", t.run_id as "runId", t.task_id as "taskId", t.map_index as "mapIndex",
        t.try_number as "tryNumber", t.max_tries as "maxTries", t.dag_version_id as "versionId",
        t.reschedule_count as "rescheduleCount", t.first_start_date as "startDate",
        case when t.start_date = now() then extract(epoch from now() - t.queued_dttm)::float8 end as "queuedSec",
+       t.next_method as "nextMethod", t.next_kwargs as "nextKwargs", t.next_event as "nextEvent", t.next_failure as "nextFailure",
        json_build_object('runType', r.run_type, 'state', r.state, 'logicalDate', r.logical_date, 'dataIntervalStart', r.data_interval_start,
          'dataIntervalEnd', r.data_interval_end, 'runAfter', r.run_after, 'startDate', r.start_date, 'endDate', r.end_date,
          'conf', r.conf, 'clearNumber', r.clear_number, 'note', r.note, 'triggeringUserName', r.triggering_user_name) as run

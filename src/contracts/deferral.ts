@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
+
+/** Names of triggers that the triggerer runs itself begin so; a DAG file may register none. */
+export const BUILTIN_TRIGGER_PREFIX = "baram.triggers.";
+
+export const BuiltinTrigger = {
+  DateTime: `${BUILTIN_TRIGGER_PREFIX}DateTimeTrigger`,
+  File: `${BUILTIN_TRIGGER_PREFIX}FileTrigger`,
+  ExternalTask: `${BUILTIN_TRIGGER_PREFIX}ExternalTaskTrigger`,
+  Http: `${BUILTIN_TRIGGER_PREFIX}HttpTrigger`,
+} as const;
+
+export function isBuiltinTrigger(classpath: string): boolean {
+  return classpath.startsWith(BUILTIN_TRIGGER_PREFIX);
+}
+
+/** `method` of a try that resumes only to fail: its trigger failed or took too long. As in Airflow. */
+export const FAIL_METHOD = "__fail__";
+
+/** How a try goes on after its trigger. */
+export const resumeSchema = z.object({
+  /** The operator's method that goes on; FAIL_METHOD with `failure`. */
+  method: z.string(),
+  kwargs: jsonObjectSchema,
+  event: jsonValueSchema,
+  failure: z.object({ kind: z.enum(["timeout", "failed"]), message: z.string() }).nullable(),
+});
+export type Resume = z.infer<typeof resumeSchema>;
+
+/** The task instance that a trigger waits for. */
+export const triggerTaskSchema = z.object({
+  dagId: z.string(),
+  runId: z.string(),
+  taskId: z.string(),
+  mapIndex: z.int(),
+  tryNumber: z.int(),
+});
+export type TriggerTask = z.infer<typeof triggerTaskSchema>;
+
+/**
+ * How a trigger ended. `event`: the task goes on. `failed`: the task goes on only to fail. `task`: the task ends with it, and
+ * no worker sees it again.
+ */
+export const triggerEndSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("event"), payload: jsonValueSchema }),
+  z.object({ kind: z.literal("failed"), message: z.string() }),
+  z.object({
+    kind: z.literal("task"),
+    state: z.enum(["success", "failed", "skipped"]),
+    reason: z.string(),
+    xcoms: z.array(z.object({ key: z.string().min(1).max(512), value: jsonValueSchema })),
+  }),
+]);
+export type TriggerEnd = z.infer<typeof triggerEndSchema>;

@@ -1,0 +1,94 @@
+import { type Config, environmentForUserCode, environmentSecrets, readEncryptionKey, readJwtSecret } from "../../config/index.ts";
+import { createTokens, type Logger, systemClock } from "../../platform/index.ts";
+import { createDagCache } from "../../scheduler/index.ts";
+import { createCipher, type Store } from "../../store/index.ts";
+import { createLogWriter, createMasker } from "../../task-logs/index.ts";
+import { type PausePoint, startTriggerer, type Triggerer, type TriggerLog } from "../../triggerer/index.ts";
+import { distFile, moduleCacheFolder } from "../executors.ts";
+import { openHealthPort } from "../health/index.ts";
+import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
+import { createSqlTriggerStore } from "../triggerer/sql-trigger-store.ts";
+import type { Part } from "./part.ts";
+
+export type TriggererPart = Part & { readonly triggerer: Triggerer };
+
+/** A trigger that is not covered by anyone's fair share waits this long until a triggerer takes more than its own. */
+const FAIRNESS_SEC = 3;
+
+export async function startTriggererPart(
+  config: Config,
+  store: Store,
+  logger: Logger,
+  metrics: ProcessMetrics = silentProcessMetrics,
+  pause: (point: PausePoint) => Promise<void> = async () => {},
+): Promise<TriggererPart> {
+  const { triggerer: options } = config;
+  const sqlStore = createSqlTriggerStore(
+    {
+      store,
+      dags: createDagCache(),
+      tokens: createTokens(readJwtSecret(config)),
+      cipher: createCipher(readEncryptionKey(config)),
+      secrets: environmentSecrets(),
+      clock: systemClock,
+      logger,
+      metrics: metrics.metrics,
+    },
+    { cacheDir: moduleCacheFolder(config), resolveFrom: [config.core.dags_folder, process.cwd()] },
+  );
+  const triggerer = await startTriggerer(
+    {
+      store: sqlStore,
+      clock: systemClock,
+      logger,
+      metrics: metrics.metrics,
+      openLog: (path) => openLog(config, path, logger),
+      pause,
+    },
+    {
+      capacity: options.capacity,
+      heartbeatSec: options.job_heartbeat_sec,
+      healthThresholdSec: options.triggerer_health_check_threshold,
+      selectPerLoop: options.max_trigger_to_select_per_loop,
+      idleSleepSec: config.scheduler.scheduler_idle_sleep_time,
+      fairnessSec: FAIRNESS_SEC,
+      maxProcesses: options.max_processes,
+      blockedTimeoutSec: options.blocked_process_timeout,
+      maxDeaths: options.max_trigger_deaths,
+      childEntry: distFile("triggerer/child/entry.js"),
+      environment: environmentForUserCode(),
+    },
+  );
+  const withPort = { clock: systemClock, logger, metrics };
+  const health = await openHealthPort(config, "triggerer", triggerer.life, withPort).catch(async (error: unknown) => {
+    await triggerer.stop();
+    throw error;
+  });
+  return {
+    triggerer,
+    async stop() {
+      await triggerer.stop();
+      await health?.stop();
+    },
+  };
+}
+
+/** Lines of a trigger stand in the log of the try that waits for it. */
+function openLog(config: Config, path: string, logger: Logger): TriggerLog {
+  const masker = createMasker();
+  const writer = createLogWriter({
+    folder: config.logging.base_log_folder,
+    path,
+    maxLineBytes: config.logging.max_line_bytes,
+    maxFileBytes: config.logging.max_file_bytes,
+    masker,
+    onFault: (error) => logger.warn({ path, error: error.message }, "a trigger's log cannot be written"),
+  });
+  return {
+    write: (level, event, facts = {}) =>
+      writer.write({ timestamp: new Date().toISOString(), level, event, logger: "baram.triggerer", ...facts }),
+    hide: (secret) => masker.add(secret),
+    mask: (text) => masker.mask(text),
+    flush: () => writer.flush(),
+  };
+}

@@ -1,0 +1,35 @@
+import { readdir, stat } from "node:fs/promises";
+import { join, resolve, sep } from "node:path";
+import { matchesGlob } from "./match-glob.ts";
+
+/** The path of a file that a path or glob (`*`, `?`, `**`) stands for, or undefined. A folder stands for a file in it. */
+export async function findFile(path: string, recursive: boolean): Promise<string | undefined> {
+  return /[*?[{]/.test(path) ? findByGlob(path) : findByPath(path, recursive);
+}
+
+async function findByPath(path: string, recursive: boolean): Promise<string | undefined> {
+  const facts = await stat(path).catch(ignoreAbsence);
+  if (facts === undefined) return undefined;
+  if (!facts.isDirectory()) return path;
+  const entries = await readdir(path, { withFileTypes: true, recursive });
+  const file = entries.find((entry) => !entry.isDirectory());
+  return file === undefined ? undefined : join(file.parentPath, file.name);
+}
+
+async function findByGlob(pattern: string): Promise<string | undefined> {
+  const absolute = resolve(pattern);
+  const parts = absolute.split(sep);
+  const firstWild = parts.findIndex((part) => /[*?[{]/.test(part));
+  const root = parts.slice(0, firstWild).join(sep) || sep;
+  // Without ** nothing deeper than the pattern can match: do not walk a whole tree for "data/*.csv".
+  const recursive = parts.length - firstWild > 1 || absolute.includes("**");
+  const entries = await readdir(root, { withFileTypes: true, recursive }).catch(ignoreAbsence);
+  const paths = (entries ?? []).filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+  return paths.sort().find((path) => matchesGlob(path, absolute));
+}
+
+function ignoreAbsence(error: unknown): undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+  throw error;
+}

@@ -1,0 +1,121 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+import type { RunnerCalls } from "../../contracts/index.ts";
+import type { TriggerCaller } from "../contract.ts";
+import { createGate } from "./builtin-context.ts";
+import { judgeAnswer } from "./http.ts";
+import { type BuiltinContext, runBuiltin } from "./index.ts";
+
+function contextWith(answers: Record<string, () => unknown> = {}, signal = new AbortController().signal) {
+  const logged: string[] = [];
+  const call = (async (method: string) => answers[method]?.() ?? null) as TriggerCaller;
+  const ctx: BuiltinContext = { signal, now: Date.now, call, log: (_level, message) => logged.push(message) };
+  return { ctx, logged };
+}
+
+test("a moment that is past fires at once, one to come when it is there, and an abort ends the wait", async () => {
+  const at = (ms: number) => ({ moment: new Date(Date.now() + ms).toISOString() });
+  const { ctx } = contextWith();
+  await expect(runBuiltin("baram.triggers.DateTimeTrigger", at(-1_000), ctx)).resolves.toMatchObject({ kind: "event" });
+  const from = Date.now();
+  await runBuiltin("baram.triggers.DateTimeTrigger", at(60), ctx);
+  expect(Date.now() - from).toBeGreaterThanOrEqual(59);
+  const stop = new AbortController();
+  const waiting = runBuiltin("baram.triggers.DateTimeTrigger", at(100 * 24 * 3_600_000), contextWith({}, stop.signal).ctx);
+  stop.abort();
+  await expect(waiting).rejects.toThrow();
+});
+
+test("an external run is waited for until it has come to an end", async () => {
+  const run = (state: string) => ({
+    dagExists: true,
+    missingTaskIds: [],
+    runs: [{ runId: "r", logicalDate: null, state, tasks: [] }],
+  });
+  const answers = ["running", "running", "success"].map((state) => run(state) as RunnerCalls["getTaskStates"]["result"]);
+  const { ctx, logged } = contextWith({ getTaskStates: () => answers.shift() });
+  const kwargs = { dagId: "other", runIds: ["r"], pollIntervalSec: 0.05 };
+  expect(await runBuiltin("baram.triggers.ExternalTaskTrigger", kwargs, ctx)).toMatchObject({
+    kind: "event",
+    payload: { kind: "done" },
+  });
+  expect(logged, "the same reason twice").toHaveLength(1);
+  const failed = contextWith({ getTaskStates: () => run("failed") });
+  expect(await runBuiltin("baram.triggers.ExternalTaskTrigger", kwargs, failed.ctx)).toMatchObject({
+    payload: { kind: "failed" },
+  });
+});
+
+test("a URL is asked until it answers as expected, with the connection's login, and nowhere but at its host", async () => {
+  let asked = 0;
+  const seen: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request.headers.authorization);
+    asked++;
+    response.statusCode = asked === 1 ? 503 : 200;
+    response.end(JSON.stringify({ job: { state: asked < 3 ? "RUNNING" : "DONE" } }));
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  const connection = {
+    connId: "c",
+    connType: "http",
+    description: null,
+    host: "127.0.0.1",
+    schema: null,
+    login: "u",
+    password: "hidden",
+    port,
+    extra: {},
+  };
+  const { ctx, logged } = contextWith({ getConnection: () => connection });
+  const kwargs = { url: "/job", connId: "c", pollIntervalSec: 0.05, json: { path: "job.state", oneOf: ["DONE"] } };
+  try {
+    const end = await runBuiltin("baram.triggers.HttpTrigger", kwargs, ctx);
+    expect(end).toEqual({ kind: "event", payload: { status: 200, body: { job: { state: "DONE" } } } });
+    expect(asked).toBe(3);
+    expect(seen[0]).toBe(`Basic ${Buffer.from("u:hidden").toString("base64")}`);
+    const stop = new AbortController();
+    const elsewhere = contextWith({ getConnection: () => connection }, stop.signal);
+    const waiting = runBuiltin("baram.triggers.HttpTrigger", { ...kwargs, url: "http://127.0.0.2:1/x" }, elsewhere.ctx);
+    await expect.poll(() => elsewhere.logged.join()).toContain("away from the connection's");
+    stop.abort();
+    await expect(waiting).rejects.toThrow();
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+  expect(logged.join()).not.toContain("hidden");
+});
+
+test.each([
+  ["an unexpected status is waited over", { status: 404, body: null }, {}, undefined],
+  ["a status that fails", { status: 410, body: null }, { failedStatuses: [410] }, "failed"],
+  ["a status that was asked for", { status: 404, body: null }, { expectedStatuses: [404] }, "event"],
+  ["a value that is not there yet", { status: 200, body: {} }, { json: { path: "a.b", failedWhen: [] } }, undefined],
+  [
+    "any value where none is named",
+    { status: 200, body: { a: [{ b: 0 }] } },
+    { json: { path: "a.0.b", failedWhen: [] } },
+    "event",
+  ],
+  ["a value that fails", { status: 200, body: { s: "ERROR" } }, { json: { path: "s", failedWhen: ["ERROR"] } }, "failed"],
+  ["an inherited name is no value", { status: 200, body: {} }, { json: { path: "constructor", failedWhen: [] } }, undefined],
+])("%s", (_name, answer, wanted, kind) => {
+  expect(judgeAnswer({ url: "u", failedStatuses: [], ...wanted }, answer)?.kind).toBe(kind);
+});
+
+test("a gate lets so many through at once, and all in the end", async () => {
+  const gate = createGate(3);
+  let inside = 0;
+  let most = 0;
+  const work = () =>
+    gate(async () => {
+      most = Math.max(most, ++inside);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      inside--;
+    });
+  await Promise.all(Array.from({ length: 20 }, work));
+  expect([most, inside]).toEqual([3, 0]);
+});

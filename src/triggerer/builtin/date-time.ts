@@ -1,0 +1,12 @@
+import { z } from "zod";
+import type { TriggerEnd } from "../../contracts/index.ts";
+import { type BuiltinContext, sleepUntil } from "./builtin-context.ts";
+
+const kwargsSchema = z.object({ moment: z.iso.datetime({ offset: true }) });
+
+/** One timer of the event loop, however many wait: nothing is asked in between. */
+export async function runDateTime(kwargs: unknown, ctx: BuiltinContext): Promise<TriggerEnd> {
+  const { moment } = kwargsSchema.parse(kwargs);
+  await sleepUntil(Date.parse(moment), ctx);
+  return { kind: "event", payload: moment };
+}

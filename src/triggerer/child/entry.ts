@@ -1,0 +1,106 @@
+/**
+ * A process for triggers of DAG files: many at once, in one event loop. It knows modules' paths, the triggers' options and
+ * the wire to its triggerer, and nothing else: no token, no database, no `BARAM_*` variable.
+ */
+import { Socket } from "node:net";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { toError } from "../../platform/index.ts";
+import { collectDags, type TriggerClass, triggersOf } from "../../sdk/runtime.ts";
+import { openWire } from "../../worker/wire/index.ts";
+import type { TriggerCaller } from "../contract.ts";
+import { watchLoop } from "../loop-watch.ts";
+import type { FromChild, ToChild } from "./messages.ts";
+import { runUserTrigger } from "./run-user-trigger.ts";
+import { createTriggerContext } from "./trigger-context.ts";
+
+type Start = Extract<ToChild, { type: "start" }>;
+
+const modules = new Map<string, Promise<ReadonlyMap<string, TriggerClass>>>();
+const running = new Map<number, AbortController>();
+const calls = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
+let lastCall = 0;
+
+const wire = openWire<ToChild, FromChild>(new Socket({ fd: 3, readable: true, writable: true }), {
+  message: onMessage,
+  // The triggerer is gone: whatever waits here is nobody's any more.
+  close: () => process.exit(70),
+});
+
+// A blocked event loop does not see the wire close. A thread of its own does see its parent change.
+new Worker(
+  `const parent = process.ppid; setInterval(() => process.ppid !== parent && process.kill(process.pid, "SIGKILL"), 1000);`,
+  { eval: true },
+).unref();
+process.on("unhandledRejection", (reason) => logForAll(`unhandled rejection in this process: ${toError(reason).stack}`));
+// One trigger's stray callback must not take the others with it; which it was cannot be known.
+process.on("uncaughtException", (error) => logForAll(`uncaught exception in this process: ${error.stack}`));
+process.on("SIGTERM", () => {});
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+watchLoop((blockedMs) => send({ type: "blocked", blockedMs }));
+send({ type: "ready" });
+
+function send(message: FromChild): void {
+  wire.send(message).catch(() => process.exit(70));
+}
+
+function onMessage(message: ToChild): void {
+  switch (message.type) {
+    case "ping":
+      send({ type: "pong" });
+      return;
+    case "start":
+      void start(message);
+      return;
+    case "cancel":
+      running.get(message.id)?.abort(new Error("nobody waits for this trigger any more"));
+      return;
+    case "answer": {
+      const waiting = calls.get(message.call);
+      calls.delete(message.call);
+      if (message.ok) waiting?.resolve(message.result);
+      else waiting?.reject(new Error(message.message));
+    }
+  }
+}
+
+async function start({ id, modulePath, name, kwargs, task }: Start): Promise<void> {
+  const stop = new AbortController();
+  running.set(id, stop);
+  const call: TriggerCaller = (method, params) =>
+    new Promise((resolve, reject) => {
+      const number = ++lastCall;
+      calls.set(number, { resolve: resolve as (result: unknown) => void, reject });
+      send({ type: "call", call: number, id, method, params });
+    });
+  const ctx = createTriggerContext({
+    task,
+    signal: stop.signal,
+    call,
+    log: (level, message, facts) => send({ type: "log", id, level, message, facts }),
+  });
+  try {
+    const trigger = (await load(modulePath)).get(name);
+    if (trigger === undefined) throw new Error(`the module of this DAG version registers no trigger "${name}"`);
+    const end = await runUserTrigger(new trigger(kwargs), ctx);
+    send(end === null ? { type: "stopped", id } : { type: "end", id, end });
+  } catch (thrown) {
+    const error = toError(thrown);
+    send({ type: "end", id, end: { kind: "failed", message: `${error.name}: ${error.message}` } });
+  } finally {
+    running.delete(id);
+  }
+}
+
+function load(modulePath: string): Promise<ReadonlyMap<string, TriggerClass>> {
+  let loading = modules.get(modulePath);
+  if (loading === undefined) {
+    loading = collectDags(() => import(pathToFileURL(modulePath).href)).then(([dag]) => (dag ? triggersOf(dag) : new Map()));
+    modules.set(modulePath, loading);
+  }
+  return loading;
+}
+
+function logForAll(message: string): void {
+  for (const id of running.keys()) send({ type: "log", id, level: "error", message });
+}

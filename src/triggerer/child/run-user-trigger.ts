@@ -1,0 +1,76 @@
+import type { TriggerEnd } from "../../contracts/index.ts";
+import { sleep, toError } from "../../platform/index.ts";
+import {
+  type BaseTrigger,
+  TaskFailedEvent,
+  TaskSkippedEvent,
+  TaskSuccessEvent,
+  type TriggerContext,
+  TriggerEvent,
+} from "../../sdk/index.ts";
+import { findJsonFault } from "../../sdk/runtime.ts";
+
+const CLEANUP_MS = 5_000;
+
+/**
+ * Runs a trigger until its first event, its failure or an abort of `ctx.signal`, and then its `cleanup`. null = aborted: it
+ * has nothing to tell. A trigger that does not heed the signal is left behind; nothing that it says later counts.
+ */
+export async function runUserTrigger(
+  trigger: BaseTrigger<object>,
+  ctx: TriggerContext,
+  cleanupMs = CLEANUP_MS,
+): Promise<TriggerEnd | null> {
+  const { signal } = ctx;
+  const aborted = new Promise<null>((resolve) => {
+    if (signal.aborted) resolve(null);
+    signal.addEventListener("abort", () => resolve(null), { once: true });
+  });
+  try {
+    const event = await Promise.race([firstEvent(trigger, ctx), aborted]);
+    return event === null || signal.aborted ? null : endOf(event);
+  } catch (error) {
+    return signal.aborted ? null : { kind: "failed", message: describe(error) };
+  } finally {
+    await Promise.race([Promise.resolve(trigger.cleanup()), sleep(cleanupMs)]).catch((error: unknown) =>
+      ctx.logger.warn(`the trigger's cleanup failed: ${describe(error)}`),
+    );
+  }
+}
+
+async function firstEvent(trigger: BaseTrigger<object>, ctx: TriggerContext): Promise<unknown> {
+  const running = trigger.run(ctx);
+  if (!(Symbol.asyncIterator in running)) return running;
+  const iterator = running[Symbol.asyncIterator]();
+  // A generator that waits in its own `finally` must not hold up the event, nor the abort.
+  const leave = () => void Promise.resolve(iterator.return?.()).catch(() => {});
+  ctx.signal.addEventListener("abort", leave, { once: true });
+  const { done, value } = await iterator.next();
+  if (done && value === undefined) throw new Error("the trigger ended without an event");
+  leave();
+  return value;
+}
+
+function endOf(event: unknown): TriggerEnd {
+  if (event instanceof TaskSuccessEvent) {
+    const xcoms = Object.entries(event.xcoms).map(([key, value]) => ({ key, value }));
+    return checked(event.xcoms) ?? { kind: "task", state: "success", reason: "the trigger ended the task", xcoms };
+  }
+  if (event instanceof TaskFailedEvent) return { kind: "task", state: "failed", reason: event.reason, xcoms: [] };
+  if (event instanceof TaskSkippedEvent) return { kind: "task", state: "skipped", reason: event.reason, xcoms: [] };
+  if (event instanceof TriggerEvent) return checked(event.payload) ?? { kind: "event", payload: event.payload };
+  return {
+    kind: "failed",
+    message: `the trigger gave ${typeof event === "object" ? "an object" : String(event)} where a TriggerEvent is expected`,
+  };
+}
+
+function checked(payload: unknown): TriggerEnd | null {
+  const fault = findJsonFault(payload);
+  return fault === undefined ? null : { kind: "failed", message: `the trigger's event${fault.path} is ${fault.fault}` };
+}
+
+function describe(thrown: unknown): string {
+  const error = toError(thrown);
+  return `${error.name}: ${error.message}`;
+}

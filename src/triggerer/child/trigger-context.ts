@@ -1,0 +1,60 @@
+import { inspect } from "node:util";
+import type { JsonObject, TriggerTask } from "../../contracts/index.ts";
+import { sleep } from "../../platform/index.ts";
+import type { TriggerContext } from "../../sdk/index.ts";
+import { durationToSeconds, findJsonFault } from "../../sdk/runtime.ts";
+import type { LogLevel, TriggerCaller } from "../contract.ts";
+
+export type TriggerContextInput = {
+  task: TriggerTask;
+  signal: AbortSignal;
+  call: TriggerCaller;
+  log(level: LogLevel, message: string, facts?: JsonObject): void;
+};
+
+/** What a trigger of a DAG file is given. */
+export function createTriggerContext({ task, signal, call, log }: TriggerContextInput): TriggerContext {
+  const write = (level: LogLevel) => (message: string, facts?: Record<string, unknown>) =>
+    log(level, String(message), facts === undefined ? undefined : toLoggable(facts));
+  const variable = async (key: string, options: { default?: unknown; json?: boolean } = {}): Promise<unknown> => {
+    const found = await call("getVariable", { key });
+    if (found !== null) return options.json ? parse(key, found.value) : found.value;
+    if ("default" in options) return options.default;
+    throw new Error(`there is no variable "${key}": set it with "baram variables set ${key} …", or give a default`);
+  };
+  return {
+    task,
+    signal,
+    logger: { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") },
+    now: () => new Date(),
+    async sleep(duration) {
+      await sleep(durationToSeconds("ctx.sleep()", duration) * 1000, signal);
+      signal.throwIfAborted();
+    },
+    async connection(connId) {
+      const connection = await call("getConnection", { connId });
+      if (connection !== null) return connection;
+      throw new Error(`there is no connection "${connId}": add it with "baram connections add ${connId}"`);
+    },
+    variable: variable as TriggerContext["variable"],
+    dags: { taskStates: (request) => call("getTaskStates", request) },
+  };
+}
+
+function parse(key: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The value may be a secret, and JSON.parse's own message quotes it.
+    throw new Error(`variable "${key}" is not JSON (its value has ${text.length} characters)`);
+  }
+}
+
+// A log line must never fail a trigger: what JSON cannot write is shown as text.
+function toLoggable(facts: Record<string, unknown>): JsonObject {
+  const shown = Object.entries(facts).map(([key, value]) => [
+    key,
+    findJsonFault(value) === undefined ? value : inspect(value, { depth: 3 }),
+  ]);
+  return Object.fromEntries(shown);
+}

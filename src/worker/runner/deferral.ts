@@ -1,0 +1,78 @@
+import type { Outcome, Resume } from "../../contracts/index.ts";
+import { FailError, type TaskContext } from "../../sdk/index.ts";
+import {
+  BaseSensor,
+  classpathOf,
+  durationToSeconds,
+  FunctionOperator,
+  findJsonFault,
+  type TaskDeferred,
+  type TaskNode,
+} from "../../sdk/runtime.ts";
+import { TriggerFailureError, TriggerTimeoutError } from "./task-failure.ts";
+
+type DeferredOutcome = Extract<Outcome, { state: "deferred" }>;
+
+/**
+ * What the task's `defer()` asks for, as the API takes it.
+ * @throws FailError when the trigger, the method or the kwargs could not be found or read when the task goes on.
+ */
+export function deferredOutcome(node: TaskNode, { options }: TaskDeferred): DeferredOutcome {
+  const { trigger, kwargs = {}, timeout } = options;
+  const classpath = classpathOf(trigger);
+  if (classpath === undefined) {
+    const name = Object.getPrototypeOf(trigger)?.constructor?.name ?? "the trigger";
+    throw new FailError(
+      `task ${node.taskId}: defer() was given a ${name}, which the triggerer cannot find: call registerTrigger("${name}", ${name}) in the DAG file, beside the class`,
+    );
+  }
+  const method = methodOf(node, options.method);
+  const fault = findJsonFault(kwargs);
+  if (fault !== undefined) throw new FailError(`task ${node.taskId}: defer() kwargs${fault.path} are ${fault.fault}`);
+  return {
+    state: "deferred",
+    classpath,
+    triggerKwargs: JSON.parse(JSON.stringify(trigger.options)),
+    timeoutSec: timeout === undefined ? null : durationToSeconds("defer() timeout", timeout),
+    nextMethod: method,
+    nextKwargs: JSON.parse(JSON.stringify(kwargs)),
+  };
+}
+
+function methodOf(node: TaskNode, method: string | undefined): string {
+  if (isFunctionTask(node) || node instanceof BaseSensor) return "execute";
+  const name = method ?? "executeComplete";
+  if (findMethod(node, name) !== undefined) return name;
+  throw new FailError(
+    `task ${node.taskId}: defer() names the method "${name}" to go on with, but ${node.operatorName} has none of that name`,
+  );
+}
+
+function isFunctionTask(node: TaskNode): boolean {
+  return node instanceof FunctionOperator;
+}
+
+type Method = (ctx: TaskContext, event: unknown, kwargs: unknown) => Promise<unknown>;
+
+/** A method of the operator's own classes: the name comes from the database, and must reach nothing of Object's. */
+function findMethod(node: TaskNode, name: string): Method | undefined {
+  if (name === "constructor" || name in Object.prototype) return undefined;
+  const found: unknown = Reflect.get(node, name);
+  return typeof found === "function" ? (found as Method) : undefined;
+}
+
+/** The error with which a try fails whose trigger failed or took too long. */
+export function failureOfResume({ failure }: Resume): Error | null {
+  if (failure === null) return null;
+  return failure.kind === "timeout" ? new TriggerTimeoutError(failure.message) : new TriggerFailureError(failure.message);
+}
+
+/** Goes on with a task that was deferred, in the method that it named. */
+export async function resumeTask(node: TaskNode, ctx: TaskContext, resume: Resume): Promise<unknown> {
+  const failure = failureOfResume(resume);
+  if (failure !== null) throw failure;
+  if (resume.method === "execute") return node.execute(ctx);
+  const method = findMethod(node, resume.method);
+  if (method === undefined) throw new FailError(`${node.operatorName} has no method "${resume.method}" to go on with`);
+  return method.call(node, ctx, resume.event, resume.kwargs);
+}
