@@ -34,6 +34,13 @@ export const xcomRefSchema = z.object({
 });
 export type XcomRef = z.infer<typeof xcomRefSchema>;
 
+/** What of other tasks' results a mapped try needs to know its elements: their lengths, and the elements themselves. */
+export const mapFactsSchema = z.object({
+  lengths: z.array(z.object({ taskId: idSchema, length: z.int().min(0) })),
+  elements: z.array(z.object({ taskId: idSchema, index: z.int().min(0), value: jsonValueSchema })),
+});
+export type MapFacts = z.infer<typeof mapFactsSchema>;
+
 /** The answer to `run`: everything a runner needs to start without asking again. */
 export const runContextSchema = z.object({
   dagRun: dagRunFactsSchema,
@@ -48,6 +55,10 @@ export const runContextSchema = z.object({
   executionTimeoutSec: z.number().nullable(),
   /** The XComs named by the serialized task's `inputs`, where they exist. */
   inputs: z.array(z.object({ taskId: idSchema, key: z.string(), mapIndex: z.int(), value: jsonValueSchema })),
+  /** Of a mapped try; null for all others. */
+  map: mapFactsSchema.nullable().default(null),
+  /** A result that others map over may have so many elements. */
+  maxMapLength: z.int().default(1024),
   /** Good while the try runs; renewed by heartbeats. */
   token: z.string(),
   xcomMaxBytes: z.int(),
@@ -64,20 +75,27 @@ export const taskErrorSchema = z.object({
 });
 export type TaskError = z.infer<typeof taskErrorSchema>;
 
+/** What `mapIndexTemplate` made of the instance: shown instead of its number. */
+const renderedMapIndexSchema = z.string().max(250).optional();
+
 /** How a try ended, as its runner or its supervisor saw it. */
 export const outcomeSchema = z.discriminatedUnion("state", [
   z.object({
     state: z.literal("success"),
     xcoms: z.array(xcomEntrySchema).default([]),
+    /** Elements of the returned list or object; only of a task whose result others map over. */
+    mapLength: z.int().min(0).optional(),
     /** Downstream task ids of a branch or short circuit that shall be skipped. */
     skipTasks: z.array(idSchema).default([]),
     renderedFields: jsonObjectSchema.optional(),
+    renderedMapIndex: renderedMapIndexSchema,
   }),
   z.object({
     state: z.literal("skipped"),
     reason: z.string(),
     xcoms: z.array(xcomEntrySchema).default([]),
     renderedFields: jsonObjectSchema.optional(),
+    renderedMapIndex: renderedMapIndexSchema,
   }),
   z.object({
     state: z.literal("failed"),
@@ -88,6 +106,7 @@ export const outcomeSchema = z.discriminatedUnion("state", [
     owesCallback: z.boolean().optional(),
     xcoms: z.array(xcomEntrySchema).default([]),
     renderedFields: jsonObjectSchema.optional(),
+    renderedMapIndex: renderedMapIndexSchema,
   }),
   z.object({ state: z.literal("up_for_reschedule"), rescheduleDate: z.string(), renderedFields: jsonObjectSchema.optional() }),
   /** The try waits for a trigger and holds no worker meanwhile. */
@@ -126,6 +145,11 @@ export type RunnerCalls = {
   getXcom: {
     params: XcomRef & { includePriorDates: boolean };
     result: { found: boolean; value: z.infer<typeof jsonValueSchema> };
+  };
+  /** One key of all of a task's instances, in the order of their map indexes. */
+  getXcomSequence: {
+    params: Omit<XcomRef, "mapIndex"> & { includePriorDates: boolean };
+    result: z.infer<typeof jsonValueSchema>[];
   };
   setXcom: { params: { key: string; value: z.infer<typeof jsonValueSchema> }; result: null };
   getConnection: { params: { connId: string }; result: Connection | null };

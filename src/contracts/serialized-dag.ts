@@ -2,6 +2,7 @@ import { z } from "zod";
 import { emailAddressSchema } from "./email.ts";
 import { idSchema } from "./ids.ts";
 import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
+import { serializedMappingSchema } from "./mapping.ts";
 import { TriggerRule, WeightRule } from "./states.ts";
 import { timetableSchema } from "./timetable.ts";
 
@@ -32,6 +33,8 @@ export const serializedTaskSchema = z.object({
   /** Direct upstream task ids, sorted. */
   upstream: z.array(idSchema),
   inputs: z.array(taskInputSchema).default([]),
+  /** Of a mapped task; null also for the tasks of a mapped group, whose group has it. */
+  mapping: serializedMappingSchema.nullable().default(null),
   taskGroupId: z.string().nullable().default(null),
   displayName: z.string().nullable().default(null),
   docMd: z.string().nullable().default(null),
@@ -81,6 +84,7 @@ export const serializedTaskGroupSchema = z.object({
   parentGroupId: z.string().nullable(),
   label: z.string(),
   tooltip: z.string().default(""),
+  mapping: serializedMappingSchema.nullable().default(null),
 });
 export type SerializedTaskGroup = z.infer<typeof serializedTaskGroupSchema>;
 

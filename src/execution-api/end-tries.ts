@@ -38,7 +38,7 @@ export async function endVerified(
 ): Promise<Map<string, null | Refusal>> {
   const answers = new Map<string, null | Refusal>();
   if (ends.length === 0) return answers;
-  const storable = ends.map(({ id, outcome }) => sealDeferral(cipher, id, limitOutcome(outcome, options.xcomMaxBytes)));
+  const storable = ends.map(({ id, outcome }) => sealDeferral(cipher, id, limitOutcome(outcome, options)));
   const ended = await endTries(store, dags, storable);
   countEnds(metrics, ended);
   for (const { id } of ended) answers.set(id, null);

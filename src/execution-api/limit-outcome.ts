@@ -6,7 +6,10 @@ type Xcoms = Extract<Outcome, { state: "success" }>["xcoms"];
  * An outcome as it can be stored. What cannot be fails the try and no other: one statement ends a whole batch, so a single
  * value that PostgreSQL refuses would keep all the others from ending, for as long as they are sent together.
  */
-export function limitOutcome(outcome: Outcome, xcomMaxBytes: number): Outcome {
+export function limitOutcome(
+  outcome: Outcome,
+  { xcomMaxBytes, maxMapLength }: { xcomMaxBytes: number; maxMapLength: number },
+): Outcome {
   if (outcome.state === "up_for_reschedule") {
     if (!Number.isNaN(Date.parse(outcome.rescheduleDate))) return outcome;
     return unstorable("RescheduleDateError", `The reschedule date "${outcome.rescheduleDate}" is no date of ISO 8601.`);
@@ -21,16 +24,25 @@ export function limitOutcome(outcome: Outcome, xcomMaxBytes: number): Outcome {
       `XCom "${tooLarge.key}" is larger than ${limit}. Store the data outside and pass a reference.`,
     );
   }
+  if (outcome.state === "success" && outcome.mapLength !== undefined && outcome.mapLength > maxMapLength) {
+    return unstorable(
+      "UnmappableLengthError",
+      `The result has ${outcome.mapLength} elements to map over, more than ${maxMapLength} ([core] max_map_length).`,
+    );
+  }
   const xcoms = lastOfEachKey(outcome.xcoms);
+  const { renderedMapIndex: name } = outcome;
+  const renderedMapIndex = name === undefined ? undefined : withoutNul(name);
   switch (outcome.state) {
     case "success":
-      return { ...outcome, xcoms };
+      return { ...outcome, xcoms, renderedMapIndex };
     case "skipped":
-      return { ...outcome, xcoms, reason: withoutNul(outcome.reason) };
+      return { ...outcome, xcoms, renderedMapIndex, reason: withoutNul(outcome.reason) };
     case "failed":
       return {
         ...outcome,
         xcoms,
+        renderedMapIndex,
         error: { ...outcome.error, name: withoutNul(outcome.error.name), message: withoutNul(outcome.error.message) },
       };
   }

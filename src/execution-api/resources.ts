@@ -18,6 +18,8 @@ export type ExecutionApiOptions = {
   /** Lifetime of a running try's token, in seconds. */
   readonly tokenTtlSec: number;
   readonly xcomMaxBytes: number;
+  /** Elements that a result may have which other tasks are mapped over. */
+  readonly maxMapLength: number;
   /** Longest JSON of a rendered field that is kept whole. */
   readonly templatedFieldMaxLength: number;
   readonly allowedRunId: RegExp;

@@ -20,6 +20,7 @@ import {
   findRun,
   findVariable,
   findXcom,
+  listXcomValues,
   setRenderedFields,
   setVariable,
   setXcomByTry,
@@ -52,6 +53,16 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
       const found = await findXcom(resources.store, ref, includePriorDates);
       return found ? { found: true, value: found.value } : { found: false, value: null };
     },
+  },
+  getXcomSequence: {
+    params: z.object({
+      dagId: idSchema,
+      runId: runIdSchema,
+      taskId: idSchema,
+      key: keySchema,
+      includePriorDates: z.boolean(),
+    }),
+    answer: ({ resources }, { includePriorDates, ...ref }) => listXcomValues(resources.store, ref, includePriorDates),
   },
   setXcom: {
     params: z.object({ key: keySchema, value: jsonValueSchema }),

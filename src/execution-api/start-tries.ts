@@ -7,10 +7,21 @@ import {
   type RunContext,
 } from "../contracts/index.ts";
 import { toError } from "../platform/index.ts";
-import { type Cipher, findInputXcoms, type StartedTry, startTries, type TryStart, triesByIds } from "../store/index.ts";
+import type { DagVersion } from "../scheduler/commands/index.ts";
+import {
+  type Cipher,
+  findInputXcoms,
+  type StartedTry,
+  startTries,
+  type TryStart,
+  triesByIds,
+  type WantedXcom,
+} from "../store/index.ts";
+import { mapFactsOf } from "./map-facts.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 
+type Graph = DagVersion["graph"];
 type RunItem = Extract<BatchItem, { op: "run" }>;
 
 /** Starts the tries whose workload token is theirs. */
@@ -46,24 +57,29 @@ export async function startVerified(
     metrics.count("ti.start", { dag_id, task_id });
     metrics.time("task.queued_duration", { dag_id, task_id }, queuedSec);
   }
-  const wanted: { dagRunId: number; taskId: string; key: string }[] = [];
+  const wanted: WantedXcom[] = [];
   for (const one of started) {
     const { graph } = await dags.get(store, one.versionId);
-    for (const input of graph.tasks[graph.indexOf.get(one.taskId) ?? -1]?.inputs ?? [])
-      wanted.push({ dagRunId: one.dagRunId, ...input });
+    for (const input of inputsOf(graph, one)) wanted.push({ dagRunId: one.dagRunId, ...input });
   }
   const xcoms = await findInputXcoms(store, wanted);
+  const maps = await mapFactsOf(store, dags, started);
   for (const one of started) {
     const { graph } = await dags.get(store, one.versionId);
     const task = graph.tasks[graph.indexOf.get(one.taskId) ?? -1];
-    const inputs = (task?.inputs ?? []).flatMap((input) =>
-      xcoms.filter((x) => x.dagRunId === one.dagRunId && x.taskId === input.taskId && x.key === input.key),
+    const inputs = inputsOf(graph, one).flatMap(({ taskId, key, mapIndex }) =>
+      xcoms.filter(
+        (x) =>
+          x.dagRunId === one.dagRunId && x.taskId === taskId && x.key === key && (mapIndex === null || x.mapIndex === mapIndex),
+      ),
     );
     answers.set(one.id, {
       ...contextOf(one),
       resume: resumeOf(one, resources.cipher),
       executionTimeoutSec: task?.executionTimeoutSec ?? null,
       inputs: inputs.map(({ taskId, key, mapIndex, value }) => ({ taskId, key, mapIndex, value })),
+      map: maps.get(one.id) ?? null,
+      maxMapLength: options.maxMapLength,
       token: await tokens.sign("baram:task", { subject: one.id }, options.tokenTtlSec),
       xcomMaxBytes: options.xcomMaxBytes,
       templatedFieldMaxLength: options.templatedFieldMaxLength,
@@ -72,6 +88,15 @@ export async function startVerified(
   const missing = starts.filter((start) => !answers.has(start.id));
   if (missing.length > 0) await explainMissing(resources, missing, answers);
   return answers;
+}
+
+/** The XComs a try's arguments need: in a mapped group only those of its own index, of other mapped tasks all. */
+function inputsOf(graph: Graph, { taskId, mapIndex }: StartedTry): Omit<WantedXcom, "dagRunId">[] {
+  const number = graph.indexOf.get(taskId) ?? -1;
+  return (graph.tasks[number]?.inputs ?? []).map((input) => {
+    const isBeside = graph.besides[graph.indexOf.get(input.taskId) ?? -1]?.has(number) ?? false;
+    return { ...input, mapIndex: isBeside && mapIndex >= 0 ? mapIndex : null };
+  });
 }
 
 async function explainMissing(
@@ -125,7 +150,9 @@ function failedResume(kind: "timeout" | "failed", message: string): Resume {
   return { method: FAIL_METHOD, kwargs: {}, event: null, failure: { kind, message } };
 }
 
-function contextOf(one: StartedTry): Omit<RunContext, "token" | "inputs" | "executionTimeoutSec" | "xcomMaxBytes" | "resume"> {
+function contextOf(
+  one: StartedTry,
+): Omit<RunContext, "token" | "inputs" | "map" | "maxMapLength" | "executionTimeoutSec" | "xcomMaxBytes" | "resume"> {
   return {
     dagRun: { dagId: one.dagId, runId: one.runId, ...one.run },
     maxTries: one.maxTries,

@@ -60,6 +60,7 @@ export const ERROR_CODES = {
   route_not_found: "There is nothing at that path.",
   task_instance_not_found: "There is no such task instance.",
   task_not_found: "There is no such task.",
+  task_not_mapped: "The task is not mapped, so it has no instances by map index.",
   try_not_found: "There is no such try: it was taken back, or its run was deleted.",
   variable_not_found: "There is no such variable.",
   xcom_not_found: "There is no such XCom.",
@@ -117,6 +118,10 @@ export const ERROR_CODES = {
   interrupted: "The command was interrupted.",
   render_failed: "A task's fields could not be rendered.",
   usage_invalid: "The command's arguments do not fit.",
+  // mapped tasks
+  unmappable_return_value_length: "A result has more elements to map over than [core] max_map_length.",
+  map_index_invalid: "What a task is mapped over has no element for its map index.",
+  mapping_invalid: "An element that a task is mapped over does not fit its arguments.",
   // between processes
   frame_malformed: "A message between processes is not JSON.",
   frame_too_long: "A message between processes is longer than allowed.",

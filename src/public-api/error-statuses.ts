@@ -35,6 +35,7 @@ export const ERROR_STATUSES = {
   pool_not_found: 404,
   task_instance_not_found: 404,
   task_not_found: 404,
+  task_not_mapped: 404,
   try_not_found: 404,
   variable_not_found: 404,
   xcom_not_found: 404,

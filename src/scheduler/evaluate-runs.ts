@@ -7,19 +7,23 @@ import {
   completeBackfills,
   type Db,
   type Evaluation,
+  expandTasks,
   heldByPast,
   listForPicture,
   listSkipDecisions,
+  logEvent,
   type MeasuredEnd,
   postponeDue,
   recordEvaluations,
   type StateChange,
   skipUnfinished,
+  type TaskExpansion,
   wakeLaterRuns,
 } from "../store/index.ts";
 import { isPoisoned } from "./commands/dag-cache.ts";
-import { applyEvent, buildPicture, judge, judgeRun, type RunPicture, retryDue } from "./core/run-picture.ts";
+import { applyEvent, buildPicture, type Change, judgeRun, type RunPicture, retryDue } from "./core/run-picture.ts";
 import { noteRunEnds, type RunEnd } from "./end-runs.ts";
+import { judgeWithLengths } from "./judge-with-lengths.ts";
 import { pastNeeds } from "./past-needs.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -41,6 +45,7 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
     const claimed = await claimRuns(tx, options.maxRunsToEvaluate);
     await resources.pause("after-claim");
     const changes: StateChange[] = [];
+    const expansions: TaskExpansion[] = [];
     const evaluations: Evaluation[] = [];
     const ends: RunEnd[] = [];
     for (const run of claimed) {
@@ -64,7 +69,11 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
             due.taskId === null ? [] : (retryDue(picture, { ...due, taskId: due.taskId }) ?? []),
           ),
         ];
-        decided.push(...judge(picture, (task) => held.has(graph.tasks[task]?.taskId ?? "")));
+        const judged = await judgeWithLengths(tx, run.id, picture, (task) => held.has(graph.tasks[task]?.taskId ?? ""));
+        decided.push(...judged.changes);
+        for (const change of judged.changes) if (change.reason !== undefined) await noteReason(tx, run, picture, change);
+        for (const { task, ...shape } of judged.expansions)
+          expansions.push({ dagRunId: run.id, taskId: graph.tasks[task]?.taskId ?? "", ...shape });
         for (const change of decided)
           changes.push({
             dagRunId: run.id,
@@ -92,7 +101,13 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
         await postponeDue(tx, run.id, options.fullScanSec);
       }
     }
-    if (changes.length > 0 && (await applyChanges(tx, changes)) < changes.length) {
+    let isOvertaken = false;
+    if (expansions.length > 0) {
+      isOvertaken = (await expandTasks(tx, expansions)) < expansions.length;
+      await resources.pause("after-expansion");
+    }
+    if (changes.length > 0 && (await applyChanges(tx, changes)) < changes.length) isOvertaken = true;
+    if (isOvertaken) {
       // Somebody else moved an instance first; the pictures no longer tell the truth.
       kept.clear();
       for (const evaluation of evaluations) evaluation.rescan = true;
@@ -116,6 +131,13 @@ function timeRun(metrics: Metrics, { dagId: dag_id, state, durationSec, firstTas
   const name = state === "success" ? "dagrun.duration.success" : "dagrun.duration.failed";
   if (durationSec !== null) metrics.time(name, { dag_id }, durationSec);
   if (firstTaskDelaySec !== null) metrics.time("dagrun.first_task_scheduling_delay", { dag_id }, firstTaskDelaySec);
+}
+
+/** No try will have a log that says why. */
+async function noteReason(tx: Db, run: ClaimedRun, picture: RunPicture, { task, to, reason }: Change): Promise<void> {
+  const taskId = picture.graph.tasks[task]?.taskId;
+  const extra = { state: to, reason: reason ?? "" };
+  await logEvent(tx, { event: "not_expanded", dagId: run.dagId, runId: run.runId, taskId, owner: "scheduler", extra });
 }
 
 async function pictureOf(

@@ -1,6 +1,15 @@
 export * from "./commands/index.ts";
 export { buildGraph } from "./core/graph.ts";
 export { retryDelaySec } from "./core/retry-delay.ts";
-export { applyEvent, buildPicture, judge, judgeRun, type RunPicture, retryDue } from "./core/run-picture.ts";
+export {
+  applyEvent,
+  buildPicture,
+  type Change,
+  judge,
+  judgeRun,
+  type RunPicture,
+  retryDue,
+  tellLengths,
+} from "./core/run-picture.ts";
 export { pass, type Scheduler, startScheduler } from "./loop.ts";
 export type { PausePoint, SchedulerOptions, SchedulerResources } from "./resources.ts";

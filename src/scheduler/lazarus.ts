@@ -21,8 +21,9 @@ import {
   skipUnfinished,
 } from "../store/index.ts";
 import { isPoisoned, readableGraph } from "./commands/dag-cache.ts";
-import { buildPicture, judge, judgeRun } from "./core/run-picture.ts";
+import { buildPicture, judgeRun } from "./core/run-picture.ts";
 import { noteRunEnds } from "./end-runs.ts";
+import { judgeWithLengths } from "./judge-with-lengths.ts";
 import { pastNeeds } from "./past-needs.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -63,7 +64,7 @@ async function findCause(tx: Db, { dags }: SchedulerResources, run: LifelessRun)
     const decisions = run.clearNumber > 0 ? await listSkipDecisions(tx, run.id) : [];
     const picture = buildPicture(graph, await listForPicture(tx, run.id), run.evaluation, decisions);
     const held = graph.needsPast.size > 0 ? await heldByPast(tx, run.id, pastNeeds(graph), graph.dag.catchup) : new Set<string>();
-    const changes = judge(picture, (task) => held.has(graph.tasks[task]?.taskId ?? ""));
+    const { changes } = await judgeWithLengths(tx, run.id, picture, (task) => held.has(graph.tasks[task]?.taskId ?? ""));
     if (changes.length > 0) {
       const taskIds = [...new Set(changes.map((change) => graph.tasks[change.task]?.taskId ?? ""))];
       return `nothing moved, although ${taskIds.slice(0, 3).join(", ")}${taskIds.length > 3 ? " and others" : ""} could`;

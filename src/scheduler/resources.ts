@@ -28,7 +28,13 @@ export type SchedulerResources = {
 };
 
 /** Named points at which a test can stop a scheduler. */
-export type PausePoint = "after-due-dags" | "after-backfill-lock" | "after-claim" | "after-candidates" | "after-queue-commit";
+export type PausePoint =
+  | "after-due-dags"
+  | "after-backfill-lock"
+  | "after-claim"
+  | "after-expansion"
+  | "after-candidates"
+  | "after-queue-commit";
 
 export type SchedulerOptions = {
   readonly jobId: () => number;

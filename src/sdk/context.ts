@@ -54,7 +54,7 @@ export type XComPullOptions = {
   /** Default: this DAG, this run. */
   dagId?: string;
   runId?: string;
-  /** Default -1: a task that is not mapped. */
+  /** Default: of a mapped task all, as a list; of one in the same mapped group the own index; -1 of any other. */
   mapIndex?: number;
   /** Look at earlier runs of the DAG too. Default false. */
   includePriorDates?: boolean;

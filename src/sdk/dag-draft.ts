@@ -1,5 +1,6 @@
 import type { TaskContext } from "./context.ts";
 import { DagDefinitionError } from "./definition-error.ts";
+import type { Mapping, TaskMapping } from "./mapping.ts";
 import type { CommonTaskOptions } from "./task-options.ts";
 import type { TaskSettings } from "./task-settings.ts";
 
@@ -25,8 +26,12 @@ export type TaskNode = {
   readonly templateFields: readonly string[];
   /** The operator's options as written: template fields may hold templates, XComArgs and functions of the context. */
   readonly options: object;
+  /** What the task is mapped over; null = it is not, though its group may be. */
+  readonly mapping: TaskMapping | null;
   /** A copy whose options are these, for one try; the node in the DAG stays as written. */
   withOptions(options: object): TaskNode;
+  /** The task of one instance of a mapped one, made anew: a constructor may look at an option that is mapped. */
+  forElement(options: object): TaskNode;
   execute(ctx: TaskContext): Promise<unknown>;
 };
 
@@ -45,6 +50,7 @@ export type DraftGroup = {
   /** What ids of tasks and groups inside it begin with, "" or "outer.inner.". */
   readonly prefix: string;
   readonly defaultArgs: CommonTaskOptions;
+  readonly mapping: Mapping | null;
 };
 
 /** A DAG while its body runs: what was created and linked so far, unchecked. */

@@ -165,9 +165,9 @@ describe("edges", () => {
     expect(upstreamOf(definition, "outer.z")).toEqual(["outer.one.y"]);
     expect(upstreamOf(definition, "end")).toEqual(["outer.z"]);
     expect(serializeDag(definition).taskGroups).toEqual([
-      { groupId: "outer", parentGroupId: null, label: "outer", tooltip: "" },
-      { groupId: "outer.one", parentGroupId: "outer", label: "one", tooltip: "" },
-      { groupId: "outer.two", parentGroupId: "outer", label: "two", tooltip: "" },
+      { groupId: "outer", parentGroupId: null, label: "outer", tooltip: "", mapping: null },
+      { groupId: "outer.one", parentGroupId: "outer", label: "one", tooltip: "", mapping: null },
+      { groupId: "outer.two", parentGroupId: "outer", label: "two", tooltip: "", mapping: null },
     ]);
   });
 

@@ -1,7 +1,10 @@
 import type { TaskContext } from "./context.ts";
 import { DagDefinitionError } from "./definition-error.ts";
 import { findJsonFault } from "./json-fault.ts";
+import { checkMapping, type TaskMapping } from "./mapping.ts";
+import type { ExpandArgs, KwargsList, NamedArgs, PartialOf } from "./mapping-types.ts";
 import { BaseOperator, type OperatorOptions } from "./operator.ts";
+import { createPartialTask } from "./partial-task.ts";
 import { innermostGroup, requireScope } from "./scope.ts";
 import { BaseSensor, type PokeResult, type SensorOptions } from "./sensor.ts";
 import { mergeOptions, type TaskOptions } from "./task-options.ts";
@@ -15,6 +18,15 @@ export type TaskArgs<A extends readonly unknown[]> = { [K in keyof A]: Arg<A[K]>
 /** A task function: called in a DAG's body it adds a task. Called again, it adds `<taskId>__1`, `__2` and so on. */
 export type TaskFactory<A extends readonly unknown[], R, O extends object = TaskOptions> = {
   (...args: TaskArgs<A>): XComArg<R>;
+  /**
+   * Maps the task: an instance for each element of a list, or of the cross product of several. A list for each argument,
+   * `add.expand([1, 2], numbers)`, or for a function that takes its arguments by name, an object of lists.
+   */
+  expand(...inputs: ExpandArgs<A>): XComArg<R[]>;
+  /** Maps the task over objects, each the arguments of one instance; of a function that takes its arguments by name. */
+  expandKwargs(list: [NamedArgs<A>] extends [never] ? never : KwargsList<NamedArgs<A>>): XComArg<R[]>;
+  /** Arguments that all instances share: the first ones, or some by name. */
+  partial: PartialOf<A, R>;
   /** The same function with other options, e.g. `extract.override({ taskId: "extract_de" })("de")`. */
   override(options: Partial<O>): TaskFactory<A, R, O>;
   readonly taskId: string;
@@ -80,7 +92,7 @@ type SensorArgs<A extends readonly unknown[], R> = OperatorOptions<
 export function createFactory<A extends readonly unknown[], R, O extends TaskOptions>(
   options: O,
   fn: unknown,
-  create: (options: O & { fn: unknown; args: unknown }) => { readonly output: XComArg<unknown> },
+  create: (options: O & { fn: unknown; args: unknown }) => { readonly output: XComArg<unknown>; mapping: TaskMapping | null },
 ): TaskFactory<A, R, O> {
   if (typeof fn !== "function") {
     throw new DagDefinitionError("TASK_INVALID_OPTION", `task "${options.taskId}": its second argument must be a function`);
@@ -90,7 +102,19 @@ export function createFactory<A extends readonly unknown[], R, O extends TaskOpt
     const taskId = freeTaskId(options.taskId);
     return create({ ...options, taskId, fn, args }).output as XComArg<R>;
   };
+  const mapWith = (fixed: readonly unknown[]) =>
+    createPartialTask(fixed, (mapping, args) => {
+      const where = `task "${options.taskId}"`;
+      checkArgs(options.taskId, fixed);
+      checkMapping(where, mapping, requireScope(where).openGroups);
+      const taskId = freeTaskId(options.taskId);
+      const node = create({ ...options, taskId, fn, args: args(requireScope(where).draft, taskId) });
+      node.mapping = mapping;
+      return node.output;
+    });
   return Object.assign(addTask, {
+    ...(mapWith([]) as unknown as Pick<TaskFactory<A, R, O>, "expand" | "expandKwargs">),
+    partial: ((...fixed: unknown[]) => mapWith(fixed)) as unknown as TaskFactory<A, R, O>["partial"],
     override: (changes: Partial<O>) => createFactory<A, R, O>(mergeOptions<O>(options, changes as O), fn, create),
     taskId: options.taskId,
   });

@@ -37,9 +37,11 @@ export type { DurationInput, DurationParts } from "./duration.ts";
 export { type TaskArgs, type TaskFactory, task } from "./function-task.ts";
 export type { InstantInput } from "./instant.ts";
 export type { Link } from "./linkable.ts";
+export type { MapArg, PartialOperator, PartialTask, PartialTaskByName } from "./mapping-types.ts";
 export { BaseNotifier, type NotifierContext } from "./notifier.ts";
 export { BaseOperator, type OperatorOptions } from "./operator.ts";
 export { type Param, type ParamOptions, type ParamsInput, param } from "./params.ts";
+export type { MappedOperator } from "./partial-operator.ts";
 export {
   type CronOptions,
   cron,
@@ -54,7 +56,7 @@ export {
 } from "./schedule.ts";
 export { BaseSensor, type PokeResult, type SensorOptions } from "./sensor.ts";
 export { FailError, SkipError } from "./signals.ts";
-export { type TaskGroup, type TaskGroupOptions, taskGroup } from "./task-group.ts";
+export { type Collected, type TaskGroup, type TaskGroupFactory, type TaskGroupOptions, taskGroup } from "./task-group.ts";
 export type { TeardownOptions } from "./task-link.ts";
 export type { CallbackInput, CommonTaskOptions, TaskOptions } from "./task-options.ts";
 export { type Arg, type Template, type Templated, template } from "./template.ts";
@@ -69,4 +71,4 @@ export {
   type TriggerContext,
   TriggerEvent,
 } from "./trigger.ts";
-export type { XComArg } from "./xcom-arg.ts";
+export { concat, type ListArg, type XComArg, zip } from "./xcom-arg.ts";

@@ -9,15 +9,20 @@ export type Link = Linkable | string;
 export abstract class Linkable {
   abstract readonly endpoint: Endpoint;
 
+  /** What edges really join where this is linked: itself, or the results that it is made of. */
+  links(): readonly Linkable[] {
+    return [this];
+  }
+
   /** This runs before `next`; returns `next`, so that calls chain: `a.before(b).before(c)`. */
   before<T extends Link | readonly Link[]>(next: T): T {
-    for (const link of toLinks("before()", next)) addEdge(this, link);
+    for (const link of toLinks("before()", next)) for (const own of this.links()) addEdge(own, link);
     return next;
   }
 
   /** This runs after `previous`; returns `previous`. */
   after<T extends Link | readonly Link[]>(previous: T): T {
-    for (const link of toLinks("after()", previous)) addEdge(link, this);
+    for (const link of toLinks("after()", previous)) for (const own of this.links()) addEdge(link, own);
     return previous;
   }
 }
@@ -30,7 +35,7 @@ export function toLinks(where: string, given: Link | readonly Link[]): readonly 
     const hint = typeof link === "function" ? ": a task function must be called to become a task, extract() not extract" : "";
     throw new DagDefinitionError("INVALID_CHAIN", `${where} takes tasks and task groups, not ${showValue(link)}${hint}`);
   }
-  return list as readonly Link[];
+  return (list as readonly Link[]).flatMap((link): readonly Link[] => (typeof link === "string" ? [link] : link.links()));
 }
 
 export function addEdge(from: Link, to: Link): void {

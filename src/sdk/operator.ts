@@ -1,7 +1,10 @@
 import type { TaskContext } from "./context.ts";
-import type { DagDraft, Endpoint, TaskNode } from "./dag-draft.ts";
+import { DagDraft, type Endpoint, type TaskNode } from "./dag-draft.ts";
 import { DagDefinitionError } from "./definition-error.ts";
-import { innermostGroup, qualifyId, requireScope, scopeDefaults } from "./scope.ts";
+import { MappedValue, type TaskMapping } from "./mapping.ts";
+import type { PartialOperator } from "./mapping-types.ts";
+import { createPartialOperator, type MappableNode } from "./partial-operator.ts";
+import { innermostGroup, qualifyId, requireScope, runInDag, scopeDefaults } from "./scope.ts";
 import { TaskLink } from "./task-link.ts";
 import { mergeOptions, type TaskOptions } from "./task-options.ts";
 import { checkTeardownRule, resolveTaskSettings, type TaskSettings } from "./task-settings.ts";
@@ -39,6 +42,8 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
   readonly doesNothing: boolean = false;
   readonly settings: TaskSettings;
   readonly options: O & TaskOptions;
+  /** Set by `expand()` and `expandKwargs()`, once, right after the operator is made. */
+  mapping: TaskMapping | null = null;
   /** As the static of the same name, for a class that decides per instance. */
   readonly templateFields: readonly string[];
   override readonly endpoint: Endpoint & { kind: "task" };
@@ -74,6 +79,28 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
     Object.defineProperty(copy, "options", { value: options, enumerable: true });
     return copy;
   }
+
+  forElement(options: object): this {
+    const draft = new DagDraft(this.endpoint.draft.dagId, this.endpoint.draft.timezone, {});
+    const create = this.constructor as new (options: object) => this;
+    return runInDag(draft, () => new create({ ...options, taskId: this.taskId })) as this;
+  }
+
+  /**
+   * This operator with options that all its instances share, to be mapped over others:
+   *
+   *     BashOperator.partial({ taskId: "count", cwd: "/data" }).expand({ bashCommand: ["wc -l a.csv", "wc -l b.csv"] });
+   */
+  static partial<C extends object, I extends { readonly output: XComArg<unknown> }, P extends Partial<C> & { taskId: string }>(
+    this: new (
+      options: C,
+    ) => I,
+    options: P & { [N in Exclude<keyof P, keyof C>]: never },
+  ): PartialOperator<C, keyof P, I extends { readonly output: XComArg<infer V> } ? V : never> {
+    // biome-ignore lint/complexity/noThisInStatic: the subclass that it is called on is what shall be made
+    const partial: unknown = createPartialOperator(this as unknown as new (options: object) => MappableNode, options);
+    return partial as PartialOperator<C, keyof P, I extends { readonly output: XComArg<infer V> } ? V : never>;
+  }
 }
 
 function register(draft: DagDraft, node: TaskNode): void {
@@ -89,7 +116,7 @@ function register(draft: DagDraft, node: TaskNode): void {
 export function checkUntemplatedFields(node: TaskNode): void {
   for (const [field, value] of Object.entries(node.options)) {
     if (node.templateFields.includes(field)) continue;
-    if (!(value instanceof XComArg) && !(value instanceof Template)) continue;
+    if ((!(value instanceof XComArg) && !(value instanceof Template)) || value instanceof MappedValue) continue;
     const kind = value instanceof XComArg ? `the result of task "${value.taskId}"` : "a template()";
     const fields = node.templateFields.length > 0 ? node.templateFields.join(", ") : "none";
     throw new DagDefinitionError(

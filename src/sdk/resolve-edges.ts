@@ -1,7 +1,9 @@
 import type { DagDraft, Endpoint, TeardownScope } from "./dag-draft.ts";
 import { DagDefinitionError } from "./definition-error.ts";
+import { mappedResults, resultsInElements } from "./mapping.ts";
 import { checkUntemplatedFields } from "./operator.ts";
 import { collectXComArgs } from "./walk-value.ts";
+import { MapElement } from "./xcom-arg.ts";
 
 /** Task id → ids of the tasks directly before it. */
 export type Upstreams = ReadonlyMap<string, ReadonlySet<string>>;
@@ -27,7 +29,10 @@ export function resolveEdges(draft: DagDraft): Upstreams {
   };
   for (const node of draft.nodes.values()) {
     checkUntemplatedFields(node);
-    for (const arg of templatedXComArgs(node)) connect(resolveEnd(draft, arg.endpoint, node.taskId).id, node.taskId);
+    checkElements(draft, node);
+    const args = templatedXComArgs(node).flatMap((arg) => [...arg.references()]);
+    if (node.mapping !== null) args.push(...mappedResults(node.mapping), ...resultsInElements(node.mapping));
+    for (const arg of args) connect(resolveEnd(draft, arg.endpoint, node.taskId).id, node.taskId);
   }
   const edges = draft.edges.map((edge) => {
     const from = resolveEnd(draft, edge.from, nameOf(edge.to));
@@ -71,9 +76,25 @@ function joinScope(
   for (const taskId of members) if (!notLast.has(taskId)) connect(taskId, teardownId);
 }
 
+/** The results in a task's options, as they are written there. */
 export function templatedXComArgs(node: { options: object; templateFields: readonly string[] }) {
   const options = node.options as Record<string, unknown>;
   return node.templateFields.flatMap((field) => collectXComArgs(options[field]));
+}
+
+/** An element of a mapped group has no value outside of it. */
+function checkElements(
+  draft: DagDraft,
+  node: { taskId: string; taskGroupId: string | null; options: object; templateFields: readonly string[] },
+): void {
+  for (const arg of templatedXComArgs(node)) {
+    if (!(arg instanceof MapElement) || groupPath(draft, node.taskGroupId).includes(arg.groupId)) continue;
+    throw new DagDefinitionError(
+      "MAPPING_INVALID",
+      `DAG "${draft.dagId}": task "${node.taskId}" is given an element of the mapped group "${arg.groupId}", but is not in it: move it there, or pass it the list itself`,
+      { taskId: node.taskId, groupId: arg.groupId },
+    );
+  }
 }
 
 /** The tasks inside a group, at any depth, that have no upstream inside it. */

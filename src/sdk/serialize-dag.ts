@@ -8,6 +8,7 @@ import {
 import type { DagDefinition } from "./dag-definition.ts";
 import type { TaskNode } from "./dag-draft.ts";
 import { findJsonFault } from "./json-fault.ts";
+import { resultsInElements, serializeMapping } from "./mapping.ts";
 import { templatedXComArgs } from "./resolve-edges.ts";
 import { replacePlaceholders } from "./walk-value.ts";
 import { XComArg } from "./xcom-arg.ts";
@@ -30,12 +31,18 @@ export function serializeDag(dag: DagDefinition): SerializedDag {
     tasks: tasks.map((node) => serializeTask(node, upstreams.get(node.taskId) ?? new Set())),
     taskGroups: [...groups.values()]
       .sort((left, right) => compare(left.groupId, right.groupId))
-      .map(({ groupId, parentGroupId, label, tooltip }) => ({ groupId, parentGroupId, label, tooltip })),
+      .map(({ groupId, parentGroupId, label, tooltip, mapping }) => ({
+        groupId,
+        parentGroupId,
+        label,
+        tooltip,
+        mapping: serializeMapping(mapping),
+      })),
   };
 }
 
 function serializeTask(node: TaskNode, upstream: ReadonlySet<string>): SerializedTask {
-  const { callbacks, doXcomPush: _push, multipleOutputs: _multiple, ...settings } = node.settings;
+  const { callbacks, doXcomPush: _push, multipleOutputs: _multiple, mapIndexTemplate: _label, ...settings } = node.settings;
   const has = (name: keyof typeof callbacks) => callbacks[name].length > 0;
   return {
     taskId: node.taskId,
@@ -45,6 +52,7 @@ function serializeTask(node: TaskNode, upstream: ReadonlySet<string>): Serialize
     isEmpty: node.doesNothing && !has("onExecute") && !has("onSuccess") && !has("onSkipped"),
     upstream: [...upstream].sort(),
     inputs: inputsOf(node),
+    mapping: serializeMapping(node.mapping),
     taskGroupId: node.taskGroupId,
     ...settings,
     sensorMode: node.sensorMode,
@@ -61,7 +69,9 @@ function serializeTask(node: TaskNode, upstream: ReadonlySet<string>): Serialize
 }
 
 function inputsOf(node: TaskNode): SerializedTask["inputs"] {
-  const byName = new Map(templatedXComArgs(node).map(({ taskId, key }) => [`${taskId} ${key}`, { taskId, key }]));
+  const args = templatedXComArgs(node);
+  if (node.mapping !== null) args.push(...resultsInElements(node.mapping));
+  const byName = new Map(args.flatMap((arg) => arg.inputs()).map(({ taskId, key }) => [`${taskId} ${key}`, { taskId, key }]));
   return [...byName.entries()].sort(([left], [right]) => compare(left, right)).map(([, input]) => input);
 }
 

@@ -1,7 +1,10 @@
 import type { DraftGroup, Endpoint } from "./dag-draft.ts";
-import { Linkable } from "./linkable.ts";
+import { addEdge, Linkable } from "./linkable.ts";
+import { checkMapping, type Mapping, mappedResults, resultsInElements } from "./mapping.ts";
+import type { MapArg } from "./mapping-types.ts";
 import { innermostGroup, qualifyId, requireScope, runInGroup } from "./scope.ts";
 import type { CommonTaskOptions } from "./task-options.ts";
+import { MapElement, type MapInput, type XComArg } from "./xcom-arg.ts";
 
 export type TaskGroupOptions = {
   groupId: string;
@@ -29,8 +32,55 @@ export class TaskGroup<R = unknown> extends Linkable {
   }
 }
 
-/** Opens a task group, runs `body` in it, and returns the group. Groups nest. */
-export function taskGroup<R>(options: string | TaskGroupOptions, body: () => R): TaskGroup<R> {
+/** What a mapped group's body returns, seen from outside: of each result, the list of what its instances returned. */
+export type Collected<R> =
+  R extends XComArg<infer V> ? XComArg<V[]> : R extends Linkable ? R : R extends object ? { [K in keyof R]: Collected<R[K]> } : R;
+
+/** A group that is mapped over lists: its body is given one element of each, as results that its tasks can be passed. */
+export type TaskGroupFactory<A extends readonly unknown[], R> = {
+  expand(...inputs: { [K in keyof A]: MapArg<A[K]> }): TaskGroup<Collected<R>>;
+};
+
+/**
+ * Opens a task group, runs `body` in it, and returns the group. Groups nest.
+ *
+ * A body with parameters makes a group to be mapped: `expand` takes a list for each of them, several as a cross product.
+ * Its tasks have an instance for each element, and wait for the instances of their own index in the group.
+ *
+ *     taskGroup("per_file", (path: XComArg<string>) => load(clean(path))).expand(listFiles());
+ */
+export function taskGroup<R>(options: string | TaskGroupOptions, body: () => R): TaskGroup<R>;
+export function taskGroup<A extends readonly unknown[], R>(
+  options: string | TaskGroupOptions,
+  body: (...elements: { [K in keyof A]: XComArg<A[K]> }) => R,
+): TaskGroupFactory<A, R>;
+export function taskGroup(
+  options: string | TaskGroupOptions,
+  body: (...elements: XComArg<unknown>[]) => unknown,
+): TaskGroup | TaskGroupFactory<unknown[], unknown> {
+  if (body.length === 0) return openGroup(options, null, body);
+  return { expand: (...values) => expandGroup(options, values as MapInput[], body) };
+}
+
+function expandGroup(
+  options: string | TaskGroupOptions,
+  values: readonly MapInput[],
+  body: (...elements: XComArg<unknown>[]) => unknown,
+): TaskGroup {
+  const label = typeof options === "string" ? options : options.groupId;
+  const inputs = values.map((value, at) => ({ name: `element ${at + 1}`, value }));
+  const mapping: Mapping = { kind: "expand", inputs };
+  checkMapping(`task group "${label}"`, mapping, requireScope(`task group "${label}"`).openGroups);
+  const group = openGroup(options, mapping, body);
+  for (const result of [...mappedResults(mapping), ...resultsInElements(mapping)]) addEdge(result, group);
+  return group;
+}
+
+function openGroup(
+  options: string | TaskGroupOptions,
+  mapping: Mapping | null,
+  body: (...elements: XComArg<unknown>[]) => unknown,
+): TaskGroup {
   const {
     groupId: label,
     prefixGroupId = true,
@@ -48,8 +98,13 @@ export function taskGroup<R>(options: string | TaskGroupOptions, body: () => R):
     tooltip,
     prefix: prefixGroupId ? `${groupId}.` : (parent?.prefix ?? ""),
     defaultArgs,
+    mapping,
   };
   scope.draft.groups.set(groupId, group);
-  const result = runInGroup(group, body);
+  const elements = (mapping?.inputs ?? []).map(
+    ({ value: input }, position) =>
+      new MapElement({ kind: "task", draft: scope.draft, id: groupId }, { groupId, position, input }),
+  );
+  const result = runInGroup(group, () => body(...elements));
   return new TaskGroup({ kind: "group", draft: scope.draft, id: groupId }, result);
 }

@@ -47,6 +47,8 @@ export type CommonTaskOptions = {
   doXcomPush?: boolean;
   /** Push each property of the returned object as an XCom of its own, too. */
   multipleOutputs?: boolean;
+  /** Of a mapped task: a template, rendered when an instance has run, of the name to show for it instead of its number. */
+  mapIndexTemplate?: string;
   /** Who is written to when a try fails: a list, or a text with commas or semicolons between the addresses. */
   email?: string | readonly string[];
   /** Write when the last try has failed. Default: `[email] default_email_on_failure`, true. */

@@ -53,6 +53,7 @@ export type TaskSettings = Pick<
 > & {
   doXcomPush: boolean;
   multipleOutputs: boolean;
+  mapIndexTemplate: string | null;
   callbacks: Record<TaskCallbackName, readonly (TaskCallback | BaseNotifier)[]>;
 };
 
@@ -109,6 +110,7 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
     emailOnRetry: checkFlag(where, "emailOnRetry", options.emailOnRetry),
     doXcomPush: options.doXcomPush ?? true,
     multipleOutputs: options.multipleOutputs ?? false,
+    mapIndexTemplate: text("mapIndexTemplate", options.mapIndexTemplate),
     callbacks: {
       onExecute: checkCallbacks(where, "onExecute", options.onExecute),
       onSuccess: checkCallbacks(where, "onSuccess", options.onSuccess),

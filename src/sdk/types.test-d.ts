@@ -14,8 +14,10 @@ import {
   type TaskInstanceFacts,
   Timetable,
   task,
+  taskGroup,
   template,
   type XComArg,
+  zip,
 } from "./index.ts";
 
 type Customer = { id: number; name: string; tags: string[] };
@@ -67,6 +69,90 @@ describe("task()", () => {
       expectTypeOf(await ctx.variable<{ a: number }>("k", { json: true })).toEqualTypeOf<{ a: number }>();
       expectTypeOf(await ctx.ti.xcomPull<number>(["a", "b"])).toEqualTypeOf<(number | null)[]>();
     });
+  });
+});
+
+describe("mapping", () => {
+  const rows = extract("x");
+  const numbers = task({ taskId: "numbers" }, async () => [1, 2, 3])();
+  const ages = task({ taskId: "ages" }, async (): Promise<Record<string, number>> => ({}))();
+  const add = task({ taskId: "add" }, (_ctx, left: number, right: number, label?: string) => `${left + right}${label ?? ""}`);
+  const load = task({ taskId: "load" }, (_ctx, { path, limit }: { path: string; limit?: number }) => path.length + (limit ?? 0));
+
+  it("takes a list for each argument, and returns a list", () => {
+    expectTypeOf(extract.expand(["a", "{{ ds }}"])).toEqualTypeOf<XComArg<Customer[][]>>();
+    expectTypeOf(add.expand(numbers, [1, template<number>("{{ params.n }}")])).toEqualTypeOf<XComArg<string[]>>();
+    add.expand([1], numbers, ["label"]);
+    expectTypeOf(add.partial(1).expand(numbers)).toEqualTypeOf<XComArg<string[]>>();
+    add.partial(1, 2).expand(["a"]);
+    task({ taskId: "p" }, (_ctx, [_name, age]: [string, number]) => age).expand(ages);
+    // @ts-expect-error a list of another type
+    add.expand(["a"], numbers);
+    // @ts-expect-error the result of another type
+    add.expand(rows, numbers);
+    // @ts-expect-error an argument is missing
+    add.expand(numbers);
+    // @ts-expect-error no list
+    extract.expand("a");
+    // @ts-expect-error an object is only for pairs
+    extract.expand({ a: 1 });
+    // @ts-expect-error the wrong type for a fixed argument
+    add.partial("1");
+    // @ts-expect-error already fixed
+    add.partial(1).expand(numbers, numbers, ["a"], ["b"]);
+  });
+
+  it("takes arguments by name", () => {
+    expectTypeOf(load.expand({ path: ["a"], limit: numbers })).toEqualTypeOf<XComArg<number[]>>();
+    load.partial({ limit: 3 }).expand({ path: ["a"] });
+    load.expandKwargs([{ path: "a" }, { path: "b", limit: 2 }]);
+    load.expandKwargs(task({ taskId: "k" }, async () => [{ path: "a", limit: 1 }])());
+    // @ts-expect-error path is missing
+    load.expand({ limit: numbers });
+    // @ts-expect-error of another type
+    load.expand({ path: numbers });
+    // @ts-expect-error unknown name
+    load.partial({ other: 1 });
+    // @ts-expect-error fixed already
+    load.partial({ path: "a" }).expand({ path: ["a"] });
+    // @ts-expect-error of another type
+    load.expandKwargs([{ path: 1 }]);
+    // @ts-expect-error a function with arguments by position has no names
+    add.expandKwargs([{ left: 1 }]);
+  });
+
+  it("is typed through map, concat and zip", () => {
+    expectTypeOf(numbers.map((n) => (n > 1 ? String(n) : undefined))).toEqualTypeOf<XComArg<string[]>>();
+    expectTypeOf(ages.map(([name, age]) => name.length + age)).toEqualTypeOf<XComArg<number[]>>();
+    expectTypeOf(numbers.concat(["a"])).toEqualTypeOf<XComArg<(number | string)[]>>();
+    expectTypeOf(zip(numbers, ["a"])).toEqualTypeOf<XComArg<[number, string][]>>();
+    // @ts-expect-error text is no list
+    count([], 1).map((n: number) => n);
+    // @ts-expect-error the element is a number
+    numbers.map((text: string) => text);
+  });
+
+  it("is typed for operators", () => {
+    const partial = BashOperator.partial({ taskId: "b", appendEnv: true });
+    expectTypeOf(partial.expand({ bashCommand: ["a"], env: [{ A: "{{ ds }}" }] }).output).toEqualTypeOf<XComArg<string[]>>();
+    partial.expandKwargs([{ bashCommand: "a" }, { bashCommand: "b", cwd: "/" }]);
+    BashOperator.partial({ taskId: "b" }).expand({ bashCommand: task({ taskId: "c" }, async () => ["ls"])() });
+    // @ts-expect-error a command is text
+    partial.expand({ bashCommand: numbers });
+    // @ts-expect-error the command is missing
+    partial.expand({ cwd: ["/"] });
+    // @ts-expect-error retries hold for all instances
+    partial.expand({ bashCommand: ["a"], retries: [1] });
+    // @ts-expect-error no id
+    BashOperator.partial({ bashCommand: "a" });
+  });
+
+  it("gives a group's body its elements, and lists outside", () => {
+    const group = taskGroup("g", (item: XComArg<number>) => add(item, 1)).expand(numbers);
+    expectTypeOf(group.result).toEqualTypeOf<XComArg<string[]>>();
+    expectTypeOf(taskGroup("h", () => add(1, 2)).result).toEqualTypeOf<XComArg<string>>();
+    // @ts-expect-error a list of another type
+    taskGroup("g", (item: XComArg<number>) => add(item, 1)).expand(["a"]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { ID_RULE, isValidId, type SerializedDag } from "../contracts/index.ts";
 import { BaramError, toError } from "../platform/index.ts";
 import { restrictionOf, validateTimetable } from "../timetables/index.ts";
+import { checkMappings } from "./check-mappings.ts";
 import { describeCycle, findCycle } from "./graph.ts";
 
 /** Bounds what one DAG file can put on the scheduler, the database and the page that draws it. */
@@ -15,6 +16,9 @@ export type DagProblemCode =
   | "unknown_upstream"
   | "unknown_input"
   | "unknown_task_group"
+  | "unknown_mapping"
+  | "nested_mapping"
+  | "mapping_too_long"
   | "cycle"
   | "invalid_schedule"
   | "invalid_dates";
@@ -22,7 +26,13 @@ export type DagProblemCode =
 /** Everything wrong with a DAG that its contract form can show, in a fixed order; empty = valid. */
 export function validateDag(dag: SerializedDag): DagProblem[] {
   if (dag.tasks.length > MAX_TASKS_PER_DAG) return [tooManyTasks(dag)];
-  const problems = [...checkIds(dag), ...checkDuplicates(dag), ...checkReferences(dag), ...checkSchedule(dag)];
+  const problems = [
+    ...checkIds(dag),
+    ...checkDuplicates(dag),
+    ...checkReferences(dag),
+    ...checkMappings(dag),
+    ...checkSchedule(dag),
+  ];
   const cycle = findCycle(dag);
   if (cycle) {
     problems.push({

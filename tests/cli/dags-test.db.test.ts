@@ -164,4 +164,41 @@ export default dag({ dagId: "reader" }, () => {
     expect(await cli.fails(2, "dags", "test", "one", "--file", `${throwing}x`)).toContain("There is no file");
     expect(await cli.fails(2, "dags", "test", "one", "soon", "--file", other)).toContain('"soon"');
   });
+
+  it("runs mapped tasks and groups instance by instance", async () => {
+    const file = cli.writeDag(
+      "mapped.ts",
+      `
+import { dag, task, taskGroup, type XComArg } from "baram";
+export default dag({ dagId: "mapped" }, () => {
+  const list = task({ taskId: "list" }, async () => [1, 2, 3])();
+  const each = task({ taskId: "each", retries: 1, retryDelay: { seconds: 0.01 } }, async (ctx, n: number) => {
+    if (n === 2 && ctx.ti.tryNumber === 1) throw new Error("not yet");
+    return n * 10;
+  }).expand(list);
+  const group = taskGroup("g", (n: XComArg<number>) => task({ taskId: "add" }, async (_ctx, m: number) => m + 1)(n)).expand(each);
+  task({ taskId: "sum" }, async (ctx, all: number[]) => ctx.logger.info("all " + JSON.stringify(all)))(group.result);
+  task({ taskId: "none" }, async (_ctx, n: number) => n).expand([]);
+});`,
+    );
+    const { code, stdout, stderr } = await test("mapped", "--file", file);
+    expect(code, stderr).toBe(0);
+    const rows = (JSON.parse(stdout) as (TaskRow & { map_index: number })[]).map((row) => [
+      `${row.task_id}${row.map_index < 0 ? "" : `[${row.map_index}]`}`,
+      row.state,
+      row.try_number,
+    ]);
+    expect(rows.sort()).toEqual([
+      ["each[0]", "success", 1],
+      ["each[1]", "success", 2],
+      ["each[2]", "success", 1],
+      ["g.add[0]", "success", 1],
+      ["g.add[1]", "success", 1],
+      ["g.add[2]", "success", 1],
+      ["list", "success", 1],
+      ["none", "skipped", 0],
+      ["sum", "success", 1],
+    ]);
+    expect(stderr).toContain("all [11,21,31]");
+  }, 30_000);
 });

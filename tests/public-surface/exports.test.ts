@@ -25,6 +25,7 @@ it('"baram" exports exactly what an author needs', () => {
     "Timetable",
     "TriggerEvent",
     "chain",
+    "concat",
     "cron",
     "crons",
     "crossDownstream",
@@ -37,6 +38,7 @@ it('"baram" exports exactly what an author needs', () => {
     "task",
     "taskGroup",
     "template",
+    "zip",
   ]);
 });
 

@@ -37,6 +37,8 @@ export async function deferTasks(
       reason: null,
       xcoms: [],
       renderedFields: null,
+      mapLength: null,
+      renderedMapIndex: null,
       deferral: {
         classpath: one.classpath ?? "baram.triggers.DateTimeTrigger",
         isUserDefined: one.isUserDefined ?? false,

@@ -32,6 +32,7 @@ export function createTestExecutionApi(store: Store, overrides: Partial<Executio
   const options = {
     tokenTtlSec: 600,
     xcomMaxBytes: 1_000,
+    maxMapLength: 1_024,
     templatedFieldMaxLength: 4_096,
     allowedRunId: /^/,
     defaultExecutor: "LocalExecutor",

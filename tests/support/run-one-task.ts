@@ -46,6 +46,7 @@ export function fakeCaller(platform: Platform = {}) {
       const value = platform.xcoms?.[`${taskId}.${key}`];
       return value === undefined ? { found: false, value: null } : { found: true, value };
     },
+    getXcomSequence: () => [],
     setXcom: () => null,
     getConnection: ({ connId }) => platform.connections?.[connId] ?? null,
     getVariable({ key }) {
@@ -86,6 +87,8 @@ export async function runOneTask(definition: DagDefinition, options: RunOne = {}
       startDate: "2024-01-31T00:00:02Z",
       executionTimeoutSec: null,
       inputs: [],
+      map: null,
+      maxMapLength: 1024,
       xcomMaxBytes: 1_000_000,
       ...options.context,
     },

@@ -7,7 +7,7 @@ import { isSensitiveName, type Masker } from "../../task-logs/index.ts";
 import type { Session } from "../session.ts";
 
 /** The runner's calls that only read. */
-export type ReadMethod = "getXcom" | "getConnection" | "getVariable" | "getDagRunState" | "getTaskStates";
+export type ReadMethod = "getXcom" | "getXcomSequence" | "getConnection" | "getVariable" | "getDagRunState" | "getTaskStates";
 export type Reader = <M extends ReadMethod>(method: M, params: RunnerCalls[M]["params"]) => Promise<RunnerCalls[M]["result"]>;
 
 /**
@@ -35,7 +35,13 @@ export function createReader(session: () => Promise<Session>, masker: Masker): R
       const silent = { logger: silentLogger, metrics: silentMetrics };
       const resources = { store, dags, tokens, cipher: cipher(), secrets, clock: systemClock, ...silent };
       // No try's rights are needed to read, and nothing is written.
-      const limits = { xcomMaxBytes: 0, templatedFieldMaxLength: 0, allowedRunId: /^/, allowTriggerInFuture: false };
+      const limits = {
+        xcomMaxBytes: 0,
+        maxMapLength: 0,
+        templatedFieldMaxLength: 0,
+        allowedRunId: /^/,
+        allowTriggerInFuture: false,
+      };
       const options = { tokenTtlSec: 0, defaultExecutor: "", ...limits };
       answer = await answerCall({ tryId: "", resources, options }, method, params);
     }

@@ -3,13 +3,16 @@ import type { LogSink, RunnerCaller } from "../../worker/runner/index.ts";
 import type { Reader } from "./database-caller.ts";
 
 export type DebugMemory = {
-  /** A caller for one task: what it writes stays in this process. */
-  callerFor(taskId: string, log: LogSink): RunnerCaller;
-  setXcom(taskId: string, key: string, value: JsonValue): void;
+  /** A caller for one task instance: what it writes stays in this process. */
+  callerFor(instance: DebugInstance, log: LogSink): RunnerCaller;
+  setXcom(instance: DebugInstance, key: string, value: JsonValue): void;
   /** A new try starts without what the one before pushed. */
-  forgetXcoms(taskId: string): void;
+  forgetXcoms(instance: DebugInstance): void;
+  /** What a task's instances left under a key, in the order of their map indexes. */
+  xcomsOf(taskId: string, key: string): JsonValue[];
 };
 
+export type DebugInstance = { readonly taskId: string; readonly mapIndex: number };
 type Answers = { [M in RunnerMethod]: (params: RunnerCalls[M]["params"]) => Promise<RunnerCalls[M]["result"]> };
 
 /**
@@ -17,25 +20,38 @@ type Answers = { [M in RunnerMethod]: (params: RunnerCalls[M]["params"]) => Prom
  * read from the database. A DAG that it triggers is not run; the run's state is then `success`, so that nobody waits for it.
  */
 export function createDebugMemory(run: { dagId: string; runId: string }, read: Reader): DebugMemory {
-  const xcoms = new Map<string, Map<string, JsonValue>>();
+  /** Task id → map index → key → value. */
+  const xcoms = new Map<string, Map<number, Map<string, JsonValue>>>();
   /** null = deleted. */
   const variables = new Map<string, string | null>();
   const triggered = new Set<string>();
 
-  const setXcom = (taskId: string, key: string, value: JsonValue) => {
-    const ofTask = xcoms.get(taskId) ?? new Map<string, JsonValue>();
-    xcoms.set(taskId, ofTask.set(key, value));
+  const setXcom = ({ taskId, mapIndex }: DebugInstance, key: string, value: JsonValue) => {
+    const ofTask = xcoms.get(taskId) ?? new Map<number, Map<string, JsonValue>>();
+    const ofInstance = ofTask.get(mapIndex) ?? new Map<string, JsonValue>();
+    xcoms.set(taskId, ofTask.set(mapIndex, ofInstance.set(key, value)));
   };
+  const xcomsOf = (taskId: string, key: string) =>
+    [...(xcoms.get(taskId) ?? [])]
+      .sort(([left], [right]) => left - right)
+      .flatMap(([, ofInstance]) => {
+        const value = ofInstance.get(key);
+        return value === undefined ? [] : [value];
+      });
   const nameOf = (dagId: string, runId: string) => `${dagId} ${runId}`;
 
-  const answersFor = (taskId: string, log: LogSink): Answers => ({
+  const answersFor = (instance: DebugInstance, log: LogSink): Answers => ({
     async getXcom(params) {
       if (params.dagId !== run.dagId || params.runId !== run.runId) return read("getXcom", params);
-      const value = xcoms.get(params.taskId)?.get(params.key);
+      const value = xcoms.get(params.taskId)?.get(params.mapIndex)?.get(params.key);
       return value === undefined ? { found: false, value: null } : { found: true, value };
     },
+    async getXcomSequence(params) {
+      if (params.dagId !== run.dagId || params.runId !== run.runId) return read("getXcomSequence", params);
+      return xcomsOf(params.taskId, params.key);
+    },
     async setXcom({ key, value }) {
-      setXcom(taskId, key, value);
+      setXcom(instance, key, value);
       return null;
     },
     getConnection: (params) => read("getConnection", params),
@@ -72,9 +88,10 @@ export function createDebugMemory(run: { dagId: string; runId: string }, read: R
 
   return {
     setXcom,
-    forgetXcoms: (taskId) => void xcoms.delete(taskId),
-    callerFor(taskId, log) {
-      const answers = answersFor(taskId, log);
+    xcomsOf,
+    forgetXcoms: ({ taskId, mapIndex }) => void xcoms.get(taskId)?.delete(mapIndex),
+    callerFor(instance, log) {
+      const answers = answersFor(instance, log);
       return { call: (method, params) => answers[method](params) };
     },
   };

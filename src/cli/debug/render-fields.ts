@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { DagRunFacts, JsonObject } from "../../contracts/index.ts";
+import type { DagRunFacts, JsonObject, MapFacts } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { DagDefinition, type TaskNode } from "../../sdk/runtime.ts";
 import { type RunnerCaller, runTask } from "../../worker/runner/index.ts";
@@ -7,6 +7,7 @@ import type { Reader, ReadMethod } from "./database-caller.ts";
 
 const READS: ReadonlySet<string> = new Set<ReadMethod>([
   "getXcom",
+  "getXcomSequence",
   "getConnection",
   "getVariable",
   "getDagRunState",
@@ -21,6 +22,10 @@ export async function renderFields(input: {
   definition: DagDefinition;
   taskId: string;
   dagRun: DagRunFacts;
+  /** -1 = not mapped. */
+  mapIndex?: number;
+  /** What a mapped instance needs of the results it is mapped over. */
+  map?: MapFacts | null;
   read: Reader;
 }): Promise<JsonObject> {
   const { definition, taskId, dagRun, read } = input;
@@ -33,7 +38,7 @@ export async function renderFields(input: {
   const { outcome } = await runTask({
     dag: new DagDefinition({ ...definition.facts, nodes }),
     taskId,
-    ti: { id: randomUUID(), mapIndex: -1, tryNumber: 1 },
+    ti: { id: randomUUID(), mapIndex: input.mapIndex ?? -1, tryNumber: 1 },
     context: {
       dagRun,
       maxTries: 0,
@@ -42,6 +47,8 @@ export async function renderFields(input: {
       startDate: new Date().toISOString(),
       executionTimeoutSec: null,
       inputs: [],
+      map: input.map ?? null,
+      maxMapLength: Number.MAX_SAFE_INTEGER,
       xcomMaxBytes: Number.MAX_SAFE_INTEGER,
     },
     caller,
@@ -60,5 +67,9 @@ function withoutWork(node: TaskNode): TaskNode {
     callbacks: { onExecute: [], onSuccess: [], onFailure: [], onRetry: [], onSkipped: [] },
   };
   const quiet = { execute: async () => undefined };
-  return Object.create(node, { settings: { value: settings }, withOptions: { value: () => quiet } });
+  return Object.create(node, {
+    settings: { value: settings },
+    withOptions: { value: () => quiet },
+    forElement: { value: () => quiet },
+  });
 }

@@ -12,6 +12,8 @@ import { randomUUID } from "node:crypto";
 import type {
   DagRunFacts,
   DagRunState,
+  JsonValue,
+  MapFacts,
   Resume,
   SerializedDag,
   SerializedTask,
@@ -22,16 +24,18 @@ import {
   applyEvent,
   buildGraph,
   buildPicture,
+  type Change,
   judge,
   judgeRun,
   type RunPicture,
   retryDelaySec,
   retryDue,
+  tellLengths,
 } from "../../scheduler/index.ts";
 import type { DagDefinition } from "../../sdk/runtime.ts";
 import { topologicalOrder } from "../../serialized/index.ts";
 import { type LogRecord, runTask } from "../../worker/runner/index.ts";
-import type { DebugMemory } from "./memory-caller.ts";
+import type { DebugInstance, DebugMemory } from "./memory-caller.ts";
 import { runTriggerHere } from "./run-trigger.ts";
 
 export type DebugRun = {
@@ -40,6 +44,7 @@ export type DebugRun = {
   dagRun: DagRunFacts;
   memory: DebugMemory;
   /** `taskId` null = the run itself. */
+  /** `taskId` has the map index behind it where the task is mapped: "load[3]". */
   log(taskId: string | null, record: LogRecord): void;
   signal: AbortSignal;
   /** false: a retry starts at once. */
@@ -47,10 +52,13 @@ export type DebugRun = {
   /** false: while a debugger is attached, a task may stand still for ever. */
   hasTimeouts: boolean;
   xcomMaxBytes: number;
+  maxMapLength: number;
 };
 
 export type DebugTask = {
   taskId: string;
+  /** -1 = not mapped, or ended as a whole before it was expanded. */
+  mapIndex: number;
   state: TaskInstanceState | null;
   tryNumber: number;
   startDate: string | null;
@@ -59,8 +67,8 @@ export type DebugTask = {
 export type DebugResult = { state: Extract<DagRunState, "success" | "failed">; tasks: DebugTask[] };
 
 type Standing = DebugTask & { facts: SerializedTask; looks: number; resume: Resume | null };
-type Due = { taskId: string; state: "up_for_retry" | "up_for_reschedule"; atMs: number };
-/** A deferred task; resolves when its trigger has told how it goes on. */
+type Due = DebugInstance & { state: "up_for_retry" | "up_for_reschedule"; atMs: number };
+/** A deferred task; resolves with its name when its trigger has told how it goes on. */
 type Wait = Promise<string>;
 
 export async function runDag(run: DebugRun): Promise<DebugResult> {
@@ -70,53 +78,109 @@ export async function runDag(run: DebugRun): Promise<DebugResult> {
     dag.tasks.map(({ taskId }) => ({ taskId, mapIndex: -1, state: null })),
     0,
   );
+  const tasks = new Map(dag.tasks.map((facts) => [facts.taskId, facts]));
   const rank = new Map(topologicalOrder(dag).map((taskId, index) => [taskId, index]));
-  const standings = new Map(dag.tasks.map((facts) => [facts.taskId, standingOf(facts)]));
-  const ready = new Set<string>();
+  const byRank = (a: DebugTask, b: DebugTask) => (rank.get(a.taskId) ?? 0) - (rank.get(b.taskId) ?? 0) || a.mapIndex - b.mapIndex;
+  const standings = new Map<string, Standing>();
+  const standingAt = (instance: DebugInstance) => {
+    const name = nameOf(instance);
+    const facts = tasks.get(instance.taskId);
+    const standing = standings.get(name) ?? (facts && standingOf(facts, instance.mapIndex));
+    if (standing) standings.set(name, standing);
+    return standing;
+  };
+  const ready = new Map<string, Standing>();
   const later: Due[] = [];
   const waits = new Map<string, Wait>();
-  const set = (taskId: string, state: TaskInstanceState) => {
-    const standing = standings.get(taskId);
+  const set = (instance: DebugInstance, state: TaskInstanceState, reason?: string) => {
+    const standing = standingAt(instance);
     if (standing) standing.state = state;
-    run.log(taskId, { level: "info", message: `→ ${state}` });
+    run.log(nameOf(instance), { level: "info", message: `→ ${state}${reason === undefined ? "" : `: ${reason}`}` });
   };
 
   while (!signal.aborted) {
-    for (const change of judge(picture, () => false)) {
-      const taskId = picture.graph.tasks[change.task]?.taskId ?? "";
-      if (change.to === "scheduled") ready.add(taskId);
-      else set(taskId, change.to);
+    for (const { task, mapIndex, to, reason } of judgeAll(picture, run.memory)) {
+      const instance = { taskId: picture.graph.tasks[task]?.taskId ?? "", mapIndex };
+      const standing = standingAt(instance);
+      if (to === "scheduled" && standing) ready.set(nameOf(instance), standing);
+      else set(instance, to, reason);
     }
-    const taskId = [...ready].sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0))[0];
-    const standing = taskId === undefined ? undefined : standings.get(taskId);
-    if (taskId === undefined || standing === undefined) {
-      if (!(await wakeNext(picture, ready, later, waits, signal))) break;
+    const [standing] = [...ready.values()].sort(byRank);
+    if (standing === undefined) {
+      const makeReady = (name: string) => {
+        const woken = standings.get(name);
+        if (woken) ready.set(name, woken);
+      };
+      if (!(await wakeNext(picture, makeReady, later, waits, signal))) break;
       continue;
     }
-    ready.delete(taskId);
-    await runOne(run, standing, (id, state, due, wait) => {
+    ready.delete(nameOf(standing));
+    await runOne(run, standing, picture, (instance, state, due, wait) => {
+      const isOwn = nameOf(instance) === nameOf(standing);
       // A branch decides over what has not started, and over nothing else.
-      if (id !== taskId && standings.get(id)?.state !== null) return;
-      ready.delete(id);
-      set(id, state);
-      applyEvent(picture, { taskId: id, mapIndex: -1, state });
+      if (!isOwn && (standings.get(nameOf(instance))?.state ?? null) !== null) return;
+      if (!applyEvent(picture, { ...instance, state })) return;
+      ready.delete(nameOf(instance));
+      set(instance, state);
       if (due) later.push(due);
-      if (state === "deferred" && wait) waits.set(id, wait);
+      if (state === "deferred" && wait) waits.set(nameOf(instance), wait);
     });
   }
   const state = !signal.aborted && judgeRun(picture) === "success" ? "success" : "failed";
-  const tasks = [...standings.values()].sort((a, b) => (rank.get(a.taskId) ?? 0) - (rank.get(b.taskId) ?? 0));
-  return { state, tasks: tasks.map(({ facts: _facts, looks: _looks, resume: _resume, ...task }) => task) };
+  for (const [task, instances] of picture.instances.entries()) {
+    for (const mapIndex of instances.keys()) standingAt({ taskId: picture.graph.tasks[task]?.taskId ?? "", mapIndex });
+  }
+  const shown = [...standings.values()].sort(byRank);
+  return { state, tasks: shown.map(({ facts: _facts, looks: _looks, resume: _resume, ...task }) => task) };
 }
 
-function standingOf(facts: SerializedTask): Standing {
-  return { taskId: facts.taskId, state: null, tryNumber: 0, startDate: null, endDate: null, facts, looks: 0, resume: null };
+const nameOf = ({ taskId, mapIndex }: DebugInstance) => (mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`);
+
+/** Expands mapped tasks by the results in memory. */
+function judgeAll(picture: RunPicture, memory: DebugMemory): Change[] {
+  const changes: Change[] = [];
+  for (;;) {
+    changes.push(...judge(picture, () => false).changes);
+    if (picture.wanted.size === 0) return changes;
+    tellLengths(picture, lengthsOf(picture, picture.wanted, memory));
+  }
+}
+
+/** How many elements the results have; left out where there is none to map over. */
+function lengthsOf(picture: RunPicture, tasks: Iterable<number>, memory: DebugMemory): Map<string, number> {
+  const lengths = new Map<string, number>();
+  for (const task of tasks) {
+    const taskId = picture.graph.tasks[task]?.taskId ?? "";
+    const values = memory.xcomsOf(taskId, "return_value");
+    const list = picture.graph.mapped.has(task) ? values : values[0];
+    if (typeof list === "object" && list !== null) lengths.set(taskId, Object.keys(list).length);
+  }
+  return lengths;
+}
+
+/** What an instance needs of the results it is mapped over; all of them, as they are in memory anyway. */
+function mapFactsOf(picture: RunPicture, taskId: string, memory: DebugMemory): MapFacts | null {
+  const mapped = picture.graph.mapped.get(picture.graph.indexOf.get(taskId) ?? -1);
+  if (!mapped) return null;
+  const lengths = [...lengthsOf(picture, mapped.sources, memory)].map(([source, length]) => ({ taskId: source, length }));
+  const elements = mapped.sources.flatMap((source) => {
+    const id = picture.graph.tasks[source]?.taskId ?? "";
+    const values = memory.xcomsOf(id, "return_value");
+    const list = picture.graph.mapped.has(source) ? values : values[0];
+    const items: JsonValue[] = Array.isArray(list) ? list : typeof list === "object" && list !== null ? Object.entries(list) : [];
+    return items.map((value, index) => ({ taskId: id, index, value }));
+  });
+  return { lengths, elements };
+}
+
+function standingOf(facts: SerializedTask, mapIndex: number): Standing {
+  return { taskId: facts.taskId, mapIndex, state: null, tryNumber: 0, startDate: null, endDate: null, facts, looks: 0, resume: null };
 }
 
 /** Waits for the earliest task that is due later, or a trigger, and makes its task ready; false if there is none. */
 async function wakeNext(
   picture: RunPicture,
-  ready: Set<string>,
+  makeReady: (name: string) => void,
   later: Due[],
   waits: Map<string, Wait>,
   signal: AbortSignal,
@@ -130,30 +194,31 @@ async function wakeNext(
   stop.abort();
   if (typeof fired === "string") {
     waits.delete(fired);
-    ready.add(fired);
+    makeReady(fired);
     return true;
   }
   if (!due) return !signal.aborted;
   later.shift();
-  retryDue(picture, { taskId: due.taskId, mapIndex: -1, state: due.state });
-  ready.add(due.taskId);
+  retryDue(picture, due);
+  makeReady(nameOf(due));
   return true;
 }
 
-type Report = (taskId: string, state: TaskInstanceState, due?: Due, wait?: Wait) => void;
+type Report = (instance: DebugInstance, state: TaskInstanceState, due?: Due, wait?: Wait) => void;
 
 /** One try, or one look of a rescheduled sensor. */
-async function runOne(run: DebugRun, standing: Standing, report: Report): Promise<void> {
-  const { taskId, facts } = standing;
+async function runOne(run: DebugRun, standing: Standing, picture: RunPicture, report: Report): Promise<void> {
+  const { taskId, mapIndex, facts } = standing;
+  const instance = { taskId, mapIndex };
   const { memory } = run;
   const isLookAgain = standing.state === "up_for_reschedule" || standing.state === "deferred";
   if (!isLookAgain) {
     Object.assign(standing, { resume: null, tryNumber: standing.tryNumber + 1, looks: 0, startDate: new Date().toISOString() });
-    memory.forgetXcoms(taskId);
+    memory.forgetXcoms(instance);
   }
   standing.state = "running";
-  const log = (record: LogRecord) => run.log(taskId, record);
-  const ti = { id: randomUUID(), mapIndex: -1, tryNumber: standing.tryNumber };
+  const log = (record: LogRecord) => run.log(nameOf(instance), record);
+  const ti = { id: randomUUID(), mapIndex, tryNumber: standing.tryNumber };
   const hasRetries = standing.tryNumber <= facts.retries;
   const { outcome, runCallbacks } = await runTask({
     dag: run.definition,
@@ -168,52 +233,61 @@ async function runOne(run: DebugRun, standing: Standing, report: Report): Promis
       resume: standing.resume,
       executionTimeoutSec: run.hasTimeouts ? facts.executionTimeoutSec : null,
       inputs: [],
+      map: mapIndex < 0 ? null : mapFactsOf(picture, taskId, memory),
+      maxMapLength: run.maxMapLength,
       xcomMaxBytes: run.xcomMaxBytes,
     },
-    caller: memory.callerFor(taskId, log),
+    caller: memory.callerFor(instance, log),
     log,
     signal: run.signal,
     now: Date.now,
   });
   standing.endDate = new Date().toISOString();
   standing.resume = null;
-  if ("xcoms" in outcome) for (const { key, value } of outcome.xcoms) memory.setXcom(taskId, key, value);
+  if ("xcoms" in outcome) for (const { key, value } of outcome.xcoms) memory.setXcom(instance, key, value);
   switch (outcome.state) {
     case "success":
-      report(taskId, "success");
-      for (const skipped of outcome.skipTasks) report(skipped, "skipped");
+      report(instance, "success");
+      for (const skipped of outcome.skipTasks) {
+        const targets = picture.instances[picture.graph.indexOf.get(skipped) ?? -1]?.keys() ?? [];
+        for (const at of [...targets]) if (mapIndex < 0 || at === mapIndex) report({ taskId: skipped, mapIndex: at }, "skipped");
+      }
       break;
     case "skipped":
-      report(taskId, "skipped");
+      report(instance, "skipped");
       break;
     case "failed": {
       if (!hasRetries || !outcome.retryable || run.signal.aborted) {
-        report(taskId, "failed");
+        report(instance, "failed");
         break;
       }
       const waitSec = run.hasRetryDelay ? retryDelaySec(facts, standing.tryNumber, ti.id) : 0;
       log({ level: "info", message: `try ${standing.tryNumber + 1} of ${facts.retries + 1} starts in ${waitSec} s` });
-      report(taskId, "up_for_retry", { taskId, state: "up_for_retry", atMs: Date.now() + waitSec * 1_000 });
+      report(instance, "up_for_retry", { ...instance, state: "up_for_retry", atMs: Date.now() + waitSec * 1_000 });
       break;
     }
     case "deferred": {
       const waiting = runTriggerHere(run.definition, outcome, {
-        task: { dagId: run.dagRun.dagId, runId: run.dagRun.runId, taskId, mapIndex: -1, tryNumber: standing.tryNumber },
-        call: (method, params) => memory.callerFor(taskId, log).call(method, params),
+        task: { dagId: run.dagRun.dagId, runId: run.dagRun.runId, taskId, mapIndex, tryNumber: standing.tryNumber },
+        call: (method, params) => memory.callerFor(instance, log).call(method, params),
         log,
         signal: run.signal,
         hasTimeouts: run.hasTimeouts,
       });
       const wait = waiting.then((resume) => {
         standing.resume = resume;
-        return taskId;
+        return nameOf(instance);
       });
-      report(taskId, "deferred", undefined, wait);
+      report(instance, "deferred", undefined, wait);
       break;
     }
     case "up_for_reschedule":
       standing.looks += 1;
-      report(taskId, "up_for_reschedule", { taskId, state: "up_for_reschedule", atMs: Date.parse(outcome.rescheduleDate) });
+      report(instance, "up_for_reschedule", {
+        ...instance,
+        state: "up_for_reschedule",
+        atMs: Date.parse(outcome.rescheduleDate),
+      });
       break;
   }
   await runCallbacks();

@@ -19,6 +19,13 @@ export const CORE = {
     max: 10_000,
     about: "Task instances that one scheduler keeps queued or running at once.",
   },
+  max_map_length: {
+    kind: "int",
+    default: 1024,
+    min: 1,
+    max: 100_000,
+    about: "Elements that a task's result may have when other tasks are mapped over it; a longer one fails the task.",
+  },
   dags_are_paused_at_creation: { kind: "bool", default: true, about: "Whether a DAG seen for the first time starts paused." },
   default_pool_task_slot_count: {
     kind: "int",

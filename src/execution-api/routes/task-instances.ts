@@ -1,6 +1,7 @@
 /** What a worker may do with its own try. Every route is bound to the try of the path by the token. */
+import { z } from "zod";
 import { jsonObjectSchema } from "../../contracts/index.ts";
-import { beatTries, findPreviousRun, findRun, findTryState, triesByIds } from "../../store/index.ts";
+import { beatTries, findPreviousRun, findRun, findTryState, nameInstance, triesByIds } from "../../store/index.ts";
 import { endVerified } from "../end-tries.ts";
 import { check, readJson } from "../read-request.ts";
 import { notFound, Refusal, staleTry } from "../refusal.ts";
@@ -48,6 +49,12 @@ export function addTaskInstanceRoutes(add: AddRoute): void {
     const fields = check(jsonObjectSchema, await readJson(c), "body");
     await answerCall(caller, "putRenderedFields", { fields });
     return c.json({ message: "Rendered task instance fields successfully set" }, 201);
+  });
+
+  add("PATCH", "/task-instances/:id/rendered-map-index", OWN_TRY, async ({ c, tryId, resources }) => {
+    const name = check(z.string().max(250), await readJson(c), "body").replaceAll("\0", "");
+    if (!(await nameInstance(resources.store, tryId, name))) throw staleTry(tryId);
+    return c.body(null, 204);
   });
 
   add("PATCH", "/task-instances/:id/skip-downstream", OWN_TRY, async ({ c, tryId, resources }) => {

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { idSchema, jsonValueSchema, runIdSchema } from "../../contracts/index.ts";
-import { countXcoms, deleteXcomByTry, findXcomItem, listXcomValues, triesByIds } from "../../store/index.ts";
+import { countXcoms, deleteXcomByTry, findXcomItem, listXcomValues, setMapLength, triesByIds } from "../../store/index.ts";
 import { check, flagSchema, readJson, readQuery } from "../read-request.ts";
 import { notFound, Refusal, staleTry } from "../refusal.ts";
 import { answerCall } from "../runner-calls.ts";
@@ -24,6 +24,7 @@ const readSchema = z.object({
   offset: indexSchema.optional(),
 });
 const writeSchema = z.object({ map_index: indexSchema.min(-1).default(-1) });
+const lengthSchema = z.object({ mapped_length: indexSchema.min(0).optional() });
 const sliceSchema = z.object({
   start: indexSchema.optional(),
   stop: indexSchema.optional(),
@@ -48,11 +49,20 @@ export function addXcomRoutes(add: AddRoute): void {
   // HEAD comes here too.
   add("GET", PATH, ANY_TRY, async (asked) => (asked.c.req.method === "HEAD" ? count(asked) : read(asked)));
 
-  // `dag_result` and `mapped_length` of the query are for what Baram does not have: results of runs, and mapped tasks.
+  // `dag_result` of the query is for what Baram does not have: results of runs. A length comes with a result that others map over.
   add("POST", PATH, ANY_TRY, async (asked) => {
     const { c, tryId, resources, options } = asked;
     const key = await ownKey(asked);
+    const { mapped_length: length } = check(lengthSchema, readQuery(c), "query");
+    if (length !== undefined && length > options.maxMapLength) {
+      throw new Refusal(
+        400,
+        "unmappable_return_value_length",
+        `XCom "${key}" has ${length} elements to map over; at most ${options.maxMapLength} are allowed ([core] max_map_length).`,
+      );
+    }
     const value = check(jsonValueSchema, await readJson(c), "body");
+    if (length !== undefined && !(await setMapLength(resources.store, tryId, length))) throw staleTry(tryId);
     await answerCall({ tryId, resources, options }, "setXcom", { key, value });
     return c.json({ message: "XCom successfully written" }, 201);
   });

@@ -38,6 +38,7 @@ export async function startApiServerPart(
     {
       tokenTtlSec: config.execution_api.jwt_expiration_time,
       xcomMaxBytes: config.xcom.max_size_bytes,
+      maxMapLength: config.core.max_map_length,
       templatedFieldMaxLength: config.core.max_templated_field_length,
       allowedRunId,
       defaultExecutor,

@@ -26,6 +26,7 @@ const decompress = promisify(gunzip);
 const READ_ONLY = {
   tokenTtlSec: 0,
   xcomMaxBytes: 0,
+  maxMapLength: 0,
   templatedFieldMaxLength: 0,
   allowedRunId: /^/,
   defaultExecutor: "",

@@ -6,13 +6,13 @@ import {
   type Db,
   findDag,
   type NamedIndex,
+  noteInstances,
   pickInstances,
   repinRun,
   restartRun,
   type Store,
-  setInstanceNotes,
 } from "../../store/index.ts";
-import { newInstances } from "./create-dag-run.ts";
+import { pinnedTasks } from "./create-dag-run.ts";
 import type { DagCache } from "./dag-cache.ts";
 import { lockPickedRuns, type RunPick } from "./pick-runs.ts";
 
@@ -47,8 +47,8 @@ export async function clearRuns(store: Store, cache: DagCache, request: ClearReq
     const touched: Touched[] = [];
     const latest = request.onLatestVersion ? ((await findDag(tx, request.dagId))?.versionId ?? null) : null;
     for (const run of await lockPickedRuns(tx, request.dagId, request.runs)) {
-      const taskIds = await tasksOf(tx, cache, latest ?? run.versionId, request);
-      const picked = await pickInstances(tx, [run.id], taskIds, request.states, request.only);
+      const { taskIds, only } = await targetsOf(tx, cache, latest ?? run.versionId, request);
+      const picked = await pickInstances(tx, [run.id], taskIds, request.states, only);
       const running = picked.find((one) => one.state === "running" || one.state === "queued" || one.state === "restarting");
       if (request.preventRunning && running) {
         throw new BaramError(
@@ -59,13 +59,12 @@ export async function clearRuns(store: Store, cache: DagCache, request: ClearReq
       }
       touched.push(...picked.map(({ dagRunId, taskId, mapIndex }) => ({ dagRunId, taskId, mapIndex })));
       if (request.dryRun || picked.length === 0) continue;
-      const cleared = [...new Set(picked.map((one) => one.taskId))];
-      await clearInstances(tx, run.id, taskIds, request.states, request.only);
+      await clearInstances(tx, run.id, taskIds, request.states, only);
       if (request.onLatestVersion && latest !== null && latest !== run.versionId) {
         const { graph } = await cache.get(tx, latest);
-        await repinRun(tx, run.id, latest, newInstances(graph.dag, request.onLatestVersion.defaultExecutor));
+        await repinRun(tx, run.id, latest, pinnedTasks(graph, request.onLatestVersion.defaultExecutor));
       }
-      if (request.note !== undefined) await setInstanceNotes(tx, run.id, { taskIds: cleared, mapIndex: null }, request.note);
+      if (request.note !== undefined) await noteInstances(tx, run.id, picked, request.note);
       const hasEnded = run.state === "success" || run.state === "failed";
       await restartRun(tx, run.id, hasEnded && request.resetRuns);
     }
@@ -73,13 +72,31 @@ export async function clearRuns(store: Store, cache: DagCache, request: ClearReq
   });
 }
 
-async function tasksOf(
+type Targets = { taskIds: readonly string[] | null; only: readonly NamedIndex[] };
+
+/** A single instance takes other tasks along whole, but of those in its own mapped group only its own index. */
+async function targetsOf(
   tx: Db,
   cache: DagCache,
   versionId: string | null,
-  { taskIds, directions }: Pick<ClearRequest, "taskIds" | "directions">,
-): Promise<readonly string[] | null> {
-  if (taskIds === null || versionId === null) return taskIds;
+  { taskIds, only = [], directions }: Pick<ClearRequest, "taskIds" | "only" | "directions">,
+): Promise<Targets> {
+  if (taskIds === null || versionId === null) return { taskIds, only };
   const { graph } = await cache.get(tx, versionId);
-  return tasksToClear(graph.dag, taskIds, directions);
+  const related = tasksToClear(graph.dag, taskIds, directions);
+  const single = new Set(only.map(({ taskId }) => taskId));
+  const whole = new Set(
+    tasksToClear(
+      graph.dag,
+      taskIds.filter((taskId) => !single.has(taskId)),
+      directions,
+    ),
+  );
+  const beside = only.flatMap(({ taskId, mapIndex }) => {
+    const { groupId = null, together = [] } = graph.mapped.get(graph.indexOf.get(taskId) ?? -1) ?? {};
+    const others = groupId === null ? [] : together.flatMap((index) => graph.tasks[index]?.taskId ?? []);
+    const alongside = new Set(tasksToClear(graph.dag, [taskId], directions));
+    return others.flatMap((id) => (alongside.has(id) && !single.has(id) && !whole.has(id) ? { taskId: id, mapIndex } : []));
+  });
+  return { taskIds: related, only: [...only, ...beside] };
 }

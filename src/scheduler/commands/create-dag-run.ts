@@ -1,5 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { type DagRunTriggeredBy, type DagRunType, type JsonObject, NOTE_MAX, type SerializedDag } from "../../contracts/index.ts";
+import {
+  type DagRunTriggeredBy,
+  type DagRunType,
+  type JsonObject,
+  NOTE_MAX,
+  type SerializedDag,
+  type SerializedTask,
+} from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { priorityWeights } from "../../serialized/index.ts";
 import {
@@ -9,9 +16,11 @@ import {
   findRun,
   findRunByLogicalDate,
   type NewInstance,
+  type PinnedTask,
   plannedRunDueBy,
 } from "../../store/index.ts";
 import { type DataInterval, manualRunInterval, runIdFor } from "../../timetables/index.ts";
+import { type Graph, lengthFromStart } from "../core/graph.ts";
 import { checkConf } from "./check-conf.ts";
 import type { DagCache } from "./dag-cache.ts";
 
@@ -82,7 +91,7 @@ export async function createDagRun(
   const interval = logicalDate && !request.dataIntervalStart ? await intervalOf(db, graph.dag, logicalDate) : null;
   const suffix = logicalDate ? undefined : randomBytes(4).toString("hex");
   const runId = request.runId ?? runIdFor(runType, runAfter, suffix);
-  const instances = newInstances(graph.dag, defaultExecutor);
+  const instances = newInstances(graph, defaultExecutor);
   const created = await createRun(
     db,
     {
@@ -152,14 +161,33 @@ function countByOperator(instances: readonly NewInstance[]): Map<string, number>
   return counts;
 }
 
-const instancesOf = new WeakMap<SerializedDag, { executor: string; instances: NewInstance[] }>();
+const instancesOf = new WeakMap<Graph, { executor: string; instances: NewInstance[] }>();
 
 /** The task instances of a new run of this version. */
-export function newInstances(dag: SerializedDag, defaultExecutor: string): NewInstance[] {
-  const known = instancesOf.get(dag);
+export function newInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
+  const known = instancesOf.get(graph);
   if (known?.executor === defaultExecutor) return known.instances;
-  const weights = priorityWeights(dag);
-  const instances = dag.tasks.map((task) => ({
+  const weights = priorityWeights(graph.dag);
+  const instances = graph.tasks.flatMap((task, number) => {
+    const facts = factsOf(task, weights.get(task.taskId) ?? task.priorityWeight, defaultExecutor);
+    // Lists that stand in the file are as long as they are; a task over none gets its one instance, which will be skipped.
+    const length = lengthFromStart(graph, number) ?? 0;
+    if (length === 0) return [{ ...facts, mapIndex: -1 }];
+    return Array.from({ length }, (_, mapIndex) => ({ ...facts, mapIndex }));
+  });
+  instancesOf.set(graph, { executor: defaultExecutor, instances });
+  return instances;
+}
+
+/** One instance for each task, as a run that is moved to this version needs them. */
+export function pinnedTasks(graph: Graph, defaultExecutor: string): PinnedTask[] {
+  return newInstances(graph, defaultExecutor)
+    .filter(({ mapIndex }) => mapIndex <= 0)
+    .map((one) => ({ ...one, isMapped: graph.mapped.has(graph.indexOf.get(one.taskId) ?? -1) }));
+}
+
+function factsOf(task: SerializedTask, priorityWeight: number, defaultExecutor: string): Omit<NewInstance, "mapIndex"> {
+  return {
     taskId: task.taskId,
     operator: task.operator,
     maxTries: task.retries,
@@ -167,10 +195,8 @@ export function newInstances(dag: SerializedDag, defaultExecutor: string): NewIn
     poolSlots: task.poolSlots,
     queue: task.queue,
     executor: task.executor ?? defaultExecutor,
-    priorityWeight: weights.get(task.taskId) ?? task.priorityWeight,
+    priorityWeight,
     maxActiveTisPerDag: task.maxActiveTisPerDag,
     maxActiveTisPerDagrun: task.maxActiveTisPerDagrun,
-  }));
-  instancesOf.set(dag, { executor: defaultExecutor, instances });
-  return instances;
+  };
 }

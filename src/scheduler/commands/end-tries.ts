@@ -91,7 +91,12 @@ async function endBranch(store: Store, { id, outcome }: TryOutcome, guard?: Fini
     // Lock order everywhere: the run before its task instances.
     await lockRun(tx, fact.dagId, fact.runId);
     const ended = await finishTries(tx, [endOf({ id, outcome })], guard);
-    if (ended.length > 0 && outcome.state === "success") await skipTasks(tx, fact.dagRunId, outcome.skipTasks);
+    if (ended.length > 0 && outcome.state === "success") {
+      // A mapped branch decides over the instances of its own index only, as in Airflow.
+      const { mapIndex } = fact;
+      const targets = mapIndex < 0 ? outcome.skipTasks : outcome.skipTasks.map((taskId) => ({ taskId, mapIndex }));
+      await skipTasks(tx, fact.dagRunId, targets);
+    }
     return ended;
   });
 }
@@ -133,6 +138,8 @@ export function endOf({ id, outcome, sealed }: TryOutcome): TryEnd {
     reason: reasonOf(outcome),
     xcoms: "xcoms" in outcome ? outcome.xcoms : [],
     renderedFields: outcome.renderedFields ?? null,
+    mapLength: outcome.state === "success" ? (outcome.mapLength ?? null) : null,
+    renderedMapIndex: "renderedMapIndex" in outcome ? (outcome.renderedMapIndex ?? null) : null,
   };
 }
 

@@ -1,5 +1,21 @@
-import type { SerializedDag, SerializedTask } from "../../contracts/index.ts";
+import {
+  mappingLength,
+  mapSourceTasks,
+  type SerializedDag,
+  type SerializedMapping,
+  type SerializedTask,
+} from "../../contracts/index.ts";
 import { setupsOf } from "../../serialized/index.ts";
+
+/** A task that is mapped, by itself or by the group around it: what over, and the tasks whose results are needed for it. */
+export type MappedTask = {
+  readonly mapping: SerializedMapping;
+  /** Of a mapped group, which all its tasks share; null for a task that is mapped by itself. */
+  readonly groupId: string | null;
+  readonly sources: readonly number[];
+  /** The tasks that are expanded together with this one: those of its mapped group, or itself. */
+  readonly together: readonly number[];
+};
 
 /** A DAG version's tasks by number, so that evaluating a run walks arrays and not names. */
 export type Graph = {
@@ -19,6 +35,12 @@ export type Graph = {
   readonly indirectWork: ReadonlyMap<number, readonly number[]>;
   /** Tasks that also wait for an earlier run. */
   readonly needsPast: ReadonlySet<number>;
+  /** By task; a task that is not in it has one instance, with map index -1. */
+  readonly mapped: ReadonlyMap<number, MappedTask>;
+  /** By task: the mapped tasks that cannot be expanded before it has ended. */
+  readonly expandedAfter: ReadonlyMap<number, readonly number[]>;
+  /** Per task, the downstream tasks in the same mapped group: an instance there waits for the instance of its own index only. */
+  readonly besides: readonly ReadonlySet<number>[];
 };
 
 export function buildGraph(dag: SerializedDag): Graph {
@@ -40,6 +62,16 @@ export function buildGraph(dag: SerializedDag): Graph {
   for (const [task, setups] of indirectSetups)
     for (const setup of setups) indirectWork.set(setup, [...(indirectWork.get(setup) ?? []), task]);
   const needsPast = dag.tasks.flatMap((task, index) => (task.dependsOnPast || task.waitForDownstream ? [index] : []));
+  const mapped = findMapped(dag, indexOf);
+  const expandedAfter = new Map<number, number[]>();
+  for (const [task, { sources }] of mapped) {
+    for (const source of sources) expandedAfter.set(source, [...(expandedAfter.get(source) ?? []), task]);
+  }
+  const groupOf = (index: number) => mapped.get(index)?.groupId ?? null;
+  const besides = downstream.map((children, parent) => {
+    const groupId = groupOf(parent);
+    return groupId === null ? NONE : new Set(children.filter((child) => groupOf(child) === groupId));
+  });
   return {
     dag,
     tasks: dag.tasks,
@@ -50,6 +82,9 @@ export function buildGraph(dag: SerializedDag): Graph {
     indirectSetups,
     indirectWork,
     needsPast: new Set(needsPast),
+    mapped,
+    expandedAfter,
+    besides,
   };
 }
 
@@ -66,4 +101,42 @@ function findIndirectSetups(dag: SerializedDag, indexOf: ReadonlyMap<string, num
       );
   });
   return found;
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+function findMapped(dag: SerializedDag, indexOf: ReadonlyMap<string, number>): Map<number, MappedTask> {
+  const groups = new Map(dag.taskGroups.map((group) => [group.groupId, group]));
+  const mappedGroupOf = (groupId: string | null) => {
+    for (let at = groupId; at !== null; at = groups.get(at)?.parentGroupId ?? null) if (groups.get(at)?.mapping) return at;
+    return null;
+  };
+  const members = new Map<string, number[]>();
+  const found = new Map<number, MappedTask>();
+  for (const [index, task] of dag.tasks.entries()) {
+    const groupId = task.mapping ? null : mappedGroupOf(task.taskGroupId);
+    const mapping = task.mapping ?? (groupId === null ? null : (groups.get(groupId)?.mapping ?? null));
+    if (!mapping) continue;
+    let together = [index];
+    if (groupId !== null) {
+      together = members.get(groupId) ?? [];
+      together.push(index);
+      members.set(groupId, together);
+    }
+    const sources = mapSourceTasks(mapping).flatMap((taskId) => indexOf.get(taskId) ?? []);
+    found.set(index, { mapping, groupId, sources, together });
+  }
+  return found;
+}
+
+/** Whether both tasks are in the same mapped group. */
+export function areTogether(graph: Graph, left: number, right: number): boolean {
+  const groupId = graph.mapped.get(left)?.groupId ?? null;
+  return groupId !== null && groupId === graph.mapped.get(right)?.groupId;
+}
+
+/** How many instances a mapped task has from the start; null = that depends on results, or it is not mapped. */
+export function lengthFromStart(graph: Graph, task: number): number | null {
+  const mapped = graph.mapped.get(task);
+  return mapped && mapped.sources.length === 0 ? mappingLength(mapped.mapping, () => null) : null;
 }

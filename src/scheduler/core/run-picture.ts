@@ -3,39 +3,48 @@
  *
  * The picture is built from the task instances once and then kept up by the outbox: each event names an instance and its
  * new state. Per task it holds the counts of upstream states, so an event costs the out-degree of its task, whatever the
- * size of the run. It is valid only while the run's `evaluation` number in the database is the one it was built at.
+ * size of the run, and of how many instances a mapped task has. It is valid only while the run's `evaluation` number in the database is the one it was built at.
  *
  * A task instance here is in one of four conditions:
  * - waiting (state null): `judge` may move it to scheduled, skipped, upstream_failed or, for an empty task, success;
  * - due (up_for_retry, up_for_reschedule): `retryDue` moves it to scheduled when its time has come;
  * - in flight (scheduled, queued, running, restarting, deferred): only an event moves it;
  * - done (success, failed, skipped, upstream_failed, removed): only a clear moves it, which makes the picture invalid.
+ * A mapped task has one instance with index -1 until it is expanded; see `expand.ts`.
  */
 import { isTerminal, type SerializedTask, type TaskInstanceState } from "../../contracts/index.ts";
-import type { Graph } from "./graph.ts";
+import { type Expansion, settle } from "./expand.ts";
+import { areTogether, type Graph } from "./graph.ts";
+import {
+  addInstance,
+  countsOf,
+  createPicture,
+  findInstance,
+  forgetJudgement,
+  type Instance,
+  type InstanceFacts,
+  markDirty,
+  move,
+  type RunPicture,
+} from "./picture-state.ts";
 import { findNotTaken, type SkipDecisionFacts } from "./skip-decisions.ts";
-import { judgeTriggerRule, type UpstreamCounts, type Verdict } from "./trigger-rules.ts";
+import { judgeTriggerRule, type Verdict } from "./trigger-rules.ts";
+import { outlineOf } from "./upstream-counts.ts";
 
-export type InstanceFacts = { taskId: string; mapIndex: number; state: TaskInstanceState | null };
-export type Instance = { readonly task: number; readonly mapIndex: number; state: TaskInstanceState | null };
+export type { Expansion } from "./expand.ts";
+export type { Instance, InstanceFacts, RunPicture } from "./picture-state.ts";
 
-/** What the scheduler shall write: guarded by `from`, so that whoever was faster wins. */
-export type Change = { task: number; mapIndex: number; from: TaskInstanceState | null; to: TaskInstanceState };
-
-export type RunPicture = {
-  readonly graph: Graph;
-  evaluation: number;
-  readonly instances: readonly Instance[][];
-  readonly counts: readonly UpstreamCounts[];
-  /** Instances that are not done. */
-  unfinished: number;
-  /** Instances with state null. */
-  waiting: number;
-  /** Tasks to judge again. */
-  readonly dirty: Set<number>;
-  /** Of a run that was cleared: tells the instances that a branch or short circuit decided against, which still stands. */
-  readonly notTaken: ((instance: Instance) => boolean) | null;
+/** What the scheduler shall write: guarded by `from`, so that whoever was faster wins. `reason`: where it is not plain. */
+export type Change = {
+  task: number;
+  mapIndex: number;
+  from: TaskInstanceState | null;
+  to: TaskInstanceState;
+  reason?: string;
 };
+
+/** To be written in this order: the changes may be of instances that an expansion makes. */
+export type Decisions = { expansions: Expansion[]; changes: Change[] };
 
 /** Builds the picture; every waiting task is up for judgement. Instances of tasks that the version lacks are left out. */
 export function buildPicture(
@@ -44,77 +53,137 @@ export function buildPicture(
   evaluation: number,
   decisions: readonly SkipDecisionFacts[] = [],
 ): RunPicture {
-  const instances: Instance[][] = graph.tasks.map(() => []);
-  for (const fact of facts) {
-    const task = graph.indexOf.get(fact.taskId);
-    if (task !== undefined) instances[task]?.push({ task, mapIndex: fact.mapIndex, state: fact.state });
+  const picture = createPicture(graph, evaluation);
+  for (const { taskId, mapIndex, state } of facts) {
+    const task = graph.indexOf.get(taskId);
+    if (task === undefined) continue;
+    addInstance(picture, { task, mapIndex, state });
+    if (state === null) markDirty(picture, task);
   }
-  const picture: RunPicture = {
-    graph,
-    evaluation,
-    instances,
-    counts: graph.tasks.map(emptyCounts),
-    unfinished: 0,
-    waiting: 0,
-    dirty: new Set(),
-    notTaken: decisions.length > 0 ? findNotTaken(graph, instances, decisions) : null,
-  };
-  for (const [task, list] of instances.entries()) {
-    for (const instance of list) {
-      if (!isTerminal(instance.state)) picture.unfinished++;
-      if (instance.state === null) picture.waiting++;
-      count(picture, task, instance.state, +1);
-    }
-    if (list.some((instance) => instance.state === null)) picture.dirty.add(task);
-  }
+  if (decisions.length > 0) picture.notTaken = findNotTaken(graph, picture.instances, decisions);
   return picture;
 }
 
 /** Takes over what an event reports. Returns false if the picture does not know the instance and must be built anew. */
 export function applyEvent(picture: RunPicture, event: InstanceFacts): boolean {
-  const task = picture.graph.indexOf.get(event.taskId);
-  const instance = task === undefined ? undefined : picture.instances[task]?.find((one) => one.mapIndex === event.mapIndex);
+  const instance = findInstance(picture, event);
   if (!instance) return false;
   move(picture, instance, event.state);
   return true;
 }
 
 /**
- * Judges every task that the events touched, and what follows from that (a skip cascades at once), and returns the
- * changes in an order in which they may be written. `isHeld` tells that a task must still wait for an earlier run.
+ * Judges every task that the events touched, and what follows from that (a skip cascades at once), and returns what is to
+ * be written. `isHeld` tells that a task must still wait for an earlier run. Where `picture.wanted` names tasks afterwards,
+ * the lengths of their results must be told, and then this be called again.
  */
-export function judge(picture: RunPicture, isHeld: (task: number) => boolean): Change[] {
-  const changes: Change[] = [];
-  const held: number[] = [];
+export function judge(picture: RunPicture, isHeld: (task: number) => boolean): Decisions {
+  const decisions: Decisions = { expansions: [], changes: [] };
+  const putOff = new Set<number>();
   for (let next = first(picture.dirty); next !== undefined; next = first(picture.dirty)) {
-    picture.dirty.delete(next);
-    const task = picture.graph.tasks[next];
-    const counts = picture.counts[next];
-    if (!task || !counts) continue;
-    for (const instance of picture.instances[next] ?? []) {
-      if (instance.state !== null) continue;
-      const verdict = judgeInstance(picture, instance, task, counts);
-      if (verdict === "wait") continue;
-      const waitsForPast = verdict === "run" || (verdict === "skipped" && task.waitForPastDependsBeforeSkipping);
-      if (waitsForPast && picture.graph.needsPast.has(next) && isHeld(next)) {
-        held.push(next);
-        continue;
-      }
-      const to = verdict !== "run" ? verdict : task.isEmpty ? "success" : "scheduled";
-      changes.push({ task: next, mapIndex: instance.mapIndex, from: null, to });
-      move(picture, instance, to);
+    const [number, indexes] = next;
+    picture.dirty.delete(number);
+    const task = picture.graph.tasks[number];
+    if (!task) continue;
+    for (const instance of upForJudgement(picture, number, task, indexes)) {
+      const outcome = judgeInstance(picture, task, instance, decisions.expansions, isHeld);
+      if (outcome === "put off") putOff.add(number);
+      if (typeof outcome === "string") continue;
+      decisions.changes.push({ task: number, mapIndex: instance.mapIndex, from: null, ...outcome });
+      move(picture, instance, outcome.to);
     }
   }
-  for (const task of held) picture.dirty.add(task);
-  return changes;
+  for (const task of putOff) forgetJudgement(picture, task);
+  return decisions;
+}
+
+/** Tells how many elements the results have that `judge` asked for; a task left out has no result. */
+export function tellLengths(picture: RunPicture, lengthOf: ReadonlyMap<string, number>): void {
+  for (const source of picture.wanted) {
+    const none = picture.graph.mapped.has(source) ? 0 : null;
+    picture.lengths.set(source, lengthOf.get(picture.graph.tasks[source]?.taskId ?? "") ?? none);
+  }
+  picture.wanted.clear();
+}
+
+/** The waiting instances that may have something to decide; none if it is certain that all of them go on waiting. */
+function upForJudgement(
+  picture: RunPicture,
+  number: number,
+  task: SerializedTask,
+  indexes: ReadonlySet<number> | null,
+): Instance[] {
+  const all = picture.instances[number] ?? new Map<number, Instance>();
+  const isWaiting = (instance: Instance | undefined) => instance !== undefined && instance.state === null;
+  const common = picture.counts[number];
+  if (!common) return [];
+  if (picture.countsBeside[number]?.size) {
+    const outline = outlineOf(common);
+    // A thousand upstream instances that end one by one must not have a thousand instances judged each time.
+    const isOld = picture.outlines.get(number) === outline;
+    picture.outlines.set(number, outline);
+    if (isOld) return [...(indexes ?? [])].flatMap((index) => all.get(index) ?? []).filter(isWaiting);
+  } else if (!all.has(-1) && !mayDecideBefore(picture, number) && judgeTriggerRule(task.triggerRule, common) === "wait")
+    return [];
+  return [...all.values()].filter(isWaiting);
+}
+
+/**
+ * What becomes of a waiting instance. "wait": nothing for now, an event will tell; "put off": to be asked again although
+ * nothing will tell.
+ */
+function judgeInstance(
+  picture: RunPicture,
+  task: SerializedTask,
+  instance: Instance,
+  expansions: Expansion[],
+  isHeld: (task: number) => boolean,
+): "wait" | "put off" | { to: TaskInstanceState; reason?: string } {
+  // It may have been removed, or become another one, since the list was made.
+  if (instance.state !== null || picture.instances[instance.task]?.get(instance.mapIndex) !== instance) return "wait";
+  const verdict = judgeReadiness(picture, instance, task);
+  const mapped = picture.graph.mapped.get(instance.task);
+  const waitsForPast = picture.graph.needsPast.has(instance.task) && isHeld(instance.task);
+  if (verdict === "skipped" && task.waitForPastDependsBeforeSkipping && waitsForPast) return "put off";
+  if (verdict === "skipped" || verdict === "upstream_failed") return { to: verdict };
+  // The tasks of a mapped group are expanded as soon as their number is known: each instance then waits for itself.
+  const mayExpandEarly = instance.mapIndex < 0 && mapped !== undefined && mapped.groupId !== null;
+  if (verdict === "wait" && !mayExpandEarly) return "wait";
+  if (mapped) {
+    const readiness = settle(picture, instance.task, mapped, expansions);
+    if (readiness.kind === "unknown") return "put off";
+    if (readiness.kind === "ends") {
+      return readiness.reason === null ? { to: readiness.to } : { to: readiness.to, reason: readiness.reason };
+    }
+    if (readiness.kind === "wait") {
+      picture.outlines.delete(instance.task);
+      return "wait";
+    }
+    // The instances that an expansion made of it are judged in their own turn; one that it removed, not at all.
+    if (picture.instances[instance.task]?.get(instance.mapIndex) !== instance || isTerminal(instance.state)) return "wait";
+  }
+  if (waitsForPast) return "put off";
+  return { to: task.isEmpty ? "success" : "scheduled" };
+}
+
+/** Whether something but the trigger rule may decide on instances of the task. */
+function mayDecideBefore(picture: RunPicture, task: number): boolean {
+  return picture.notTaken !== null || picture.graph.indirectSetups.has(task);
 }
 
 /** What decides before the trigger rule: a branch that was not taken, and the setups that the task stands on. */
-function judgeInstance(picture: RunPicture, instance: Instance, task: SerializedTask, counts: UpstreamCounts): Verdict {
+function judgeReadiness(picture: RunPicture, instance: Instance, task: SerializedTask): Verdict {
   if (picture.notTaken?.(instance)) return "skipped";
   const setups = picture.graph.indirectSetups.get(instance.task);
-  const before = setups ? judgeSetups(setups.flatMap((setup) => picture.instances[setup] ?? [])) : "run";
-  return before === "run" ? judgeTriggerRule(task.triggerRule, counts) : before;
+  const before = setups ? judgeSetups(setups.flatMap((setup) => setupsSeen(picture, setup, instance))) : "run";
+  return before === "run" ? judgeTriggerRule(task.triggerRule, countsOf(picture, instance)) : before;
+}
+
+/** The instances of a setup that a task stands on: all, but in its own mapped group the one of its own index. */
+function setupsSeen(picture: RunPicture, setup: number, { task, mapIndex }: Instance): Instance[] {
+  const all = picture.instances[setup] ?? new Map<number, Instance>();
+  if (mapIndex < 0 || !areTogether(picture.graph, setup, task)) return [...all.values()];
+  return [all.get(mapIndex) ?? [], all.get(-1) ?? []].flat();
 }
 
 /** Airflow's setup constraint: one that failed or was skipped decides at once, and none may be left out. */
@@ -127,11 +196,10 @@ function judgeSetups(setups: readonly Instance[]): Verdict {
 
 /** Puts a retry or a rescheduled poke whose time has come back on the way. */
 export function retryDue(picture: RunPicture, fact: InstanceFacts): Change | null {
-  const task = picture.graph.indexOf.get(fact.taskId);
-  const instance = task === undefined ? undefined : picture.instances[task]?.find((one) => one.mapIndex === fact.mapIndex);
-  if (task === undefined || !instance || (fact.state !== "up_for_retry" && fact.state !== "up_for_reschedule")) return null;
+  const instance = findInstance(picture, fact);
+  if (!instance || (fact.state !== "up_for_retry" && fact.state !== "up_for_reschedule")) return null;
   move(picture, instance, "scheduled");
-  return { task, mapIndex: fact.mapIndex, from: fact.state, to: "scheduled" };
+  return { task: instance.task, mapIndex: fact.mapIndex, from: fact.state, to: "scheduled" };
 }
 
 /**
@@ -148,51 +216,14 @@ export function judgeRun(
   }
   if (endsAs === "failed") return "failed";
   for (const task of picture.graph.deciding) {
-    if (picture.instances[task]?.some(({ state }) => state === "failed" || state === "upstream_failed")) return "failed";
+    for (const { state } of picture.instances[task]?.values() ?? []) {
+      if (state === "failed" || state === "upstream_failed") return "failed";
+    }
   }
   return "success";
 }
 
-function move(picture: RunPicture, instance: Instance, to: TaskInstanceState | null): void {
-  const from = instance.state;
-  if (from === to) return;
-  instance.state = to;
-  if (isTerminal(from) !== isTerminal(to)) picture.unfinished += isTerminal(to) ? -1 : 1;
-  if (from === null) picture.waiting--;
-  if (to === null) {
-    picture.waiting++;
-    picture.dirty.add(instance.task);
-  }
-  count(picture, instance.task, from, -1);
-  count(picture, instance.task, to, +1);
-  if (!isTerminal(to)) return;
-  for (const child of picture.graph.downstream[instance.task] ?? []) picture.dirty.add(child);
-  for (const child of picture.graph.indirectWork.get(instance.task) ?? []) picture.dirty.add(child);
-}
-
-function count(picture: RunPicture, task: number, state: TaskInstanceState | null, by: 1 | -1): void {
-  const isSetup = picture.graph.tasks[task]?.isSetup ?? false;
-  for (const child of picture.graph.downstream[task] ?? []) {
-    const counts = picture.counts[child];
-    if (!counts || state === "removed") continue;
-    counts.total += by;
-    if (isSetup) counts.setupTotal += by;
-    if (state === "success") {
-      counts.success += by;
-      if (isSetup) counts.setupSuccess += by;
-    } else if (state === "skipped") {
-      counts.skipped += by;
-      if (isSetup) counts.setupSkipped += by;
-    } else if (state === "failed") counts.failed += by;
-    else if (state === "upstream_failed") counts.upstreamFailed += by;
-  }
-}
-
-function emptyCounts(): UpstreamCounts {
-  return { total: 0, success: 0, failed: 0, upstreamFailed: 0, skipped: 0, setupTotal: 0, setupSuccess: 0, setupSkipped: 0 };
-}
-
-function first(set: ReadonlySet<number>): number | undefined {
-  for (const value of set) return value;
+function first<K, V>(map: ReadonlyMap<K, V>): [K, V] | undefined {
+  for (const entry of map) return entry;
   return undefined;
 }

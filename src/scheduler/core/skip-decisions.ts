@@ -1,6 +1,6 @@
 import { isTerminal, type SkipDecisionRecord } from "../../contracts/index.ts";
 import type { Graph } from "./graph.ts";
-import type { Instance } from "./run-picture.ts";
+import type { Instance } from "./picture-state.ts";
 
 /** What a branch or a short circuit left as its XCom. */
 export type SkipDecisionFacts = { taskId: string; mapIndex: number; decision: SkipDecisionRecord };
@@ -12,13 +12,13 @@ export type SkipDecisionFacts = { taskId: string; mapIndex: number; decision: Sk
  */
 export function findNotTaken(
   graph: Graph,
-  instances: readonly (readonly Instance[])[],
+  instances: readonly ReadonlyMap<number, Instance>[],
   decisions: readonly SkipDecisionFacts[],
 ): (instance: Instance) => boolean {
   const byTask = new Map<number, SkipDecisionFacts[]>();
   for (const fact of decisions) {
     const task = graph.indexOf.get(fact.taskId) ?? -1;
-    const decided = instances[task]?.find((one) => one.mapIndex === fact.mapIndex);
+    const decided = instances[task]?.get(fact.mapIndex);
     if (decided && isTerminal(decided.state)) byTask.set(task, [...(byTask.get(task) ?? []), fact]);
   }
   return ({ task, mapIndex }) => {

@@ -6,6 +6,7 @@ import { emailRequest } from "./000005-email-request.ts";
 import { runRecovery } from "./000006-run-recovery.ts";
 import { deferredIndex } from "./000007-deferred-index.ts";
 import { deferral } from "./000008-deferral.ts";
+import { taskMap } from "./000009-task-map.ts";
 
 export type Migration = {
   readonly version: number;
@@ -16,13 +17,4 @@ export type Migration = {
 };
 
 /** Append only: a migration that was released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [
-  initial,
-  orderedCandidates,
-  backfill,
-  plannedRuns,
-  emailRequest,
-  runRecovery,
-  deferredIndex,
-  deferral,
-];
+export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill, plannedRuns, emailRequest, runRecovery, deferredIndex, deferral, taskMap];

@@ -1,11 +1,11 @@
 import { type JsonValue, type Outcome, SKIP_DECISION_KEY, type SkipDecisionRecord } from "../../contracts/index.ts";
 import { sleep } from "../../platform/index.ts";
 import type { DagDefinition, TaskContext } from "../../sdk/index.ts";
-import { durationToSeconds, type TaskNode } from "../../sdk/runtime.ts";
+import { durationToSeconds, mappingFactsOf, RETURN_VALUE_KEY, type TaskNode } from "../../sdk/runtime.ts";
 import type { RunnerContext } from "../wire/index.ts";
 import { createPlatformPart } from "./create-context.ts";
 import type { LogSink, RunnerCaller } from "./runner-caller.ts";
-import { TaskAbortedError } from "./task-failure.ts";
+import { TaskAbortedError, XComValueError } from "./task-failure.ts";
 import { createXComReader } from "./xcom-reader.ts";
 import { toXComValue } from "./xcom-value.ts";
 
@@ -35,7 +35,7 @@ export function createTaskContext(input: {
   const platformPart = createPlatformPart({ dag, dagRun, caller, log: input.log, signal });
   const taskFacts = platformPart.dag.task(node.taskId);
   if (taskFacts === undefined) throw new Error(`DAG ${dag.dagId} has no task ${node.taskId}`);
-  const read = createXComReader(context, caller);
+  const read = createXComReader({ dag, taskId: node.taskId, mapIndex: ti.mapIndex }, context, caller);
   const pull = ((taskIds, options) =>
     typeof taskIds === "string"
       ? read(taskIds, options)
@@ -93,17 +93,48 @@ function createDagsAccess(caller: RunnerCaller): TaskContext["dags"] {
   };
 }
 
-/** The XComs of a task that succeeded: its result, its `multipleOutputs`, and its skip decision. */
-export function outcomeXComs(
+type Success = Extract<Outcome, { state: "success" }>;
+
+/**
+ * How many elements the result has, where other tasks are mapped over it; undefined where none are.
+ * @throws XComValueError where it cannot be mapped over: no list and no object, or too long.
+ */
+export function outcomeLength(
+  dag: DagDefinition,
   node: TaskNode,
-  returned: unknown,
-  decision: SkipDecision,
-  maxBytes: number,
-): Extract<Outcome, { state: "success" }>["xcoms"] {
+  xcoms: Success["xcoms"],
+  context: { maxMapLength: number },
+): number | undefined {
+  const mapping = mappingFactsOf(dag);
+  if (!mapping.isMappedOver(node.taskId)) return undefined;
+  const returned = xcoms.find(({ key }) => key === RETURN_VALUE_KEY);
+  // Of a mapped task the list is collected from what its instances return, whatever that is.
+  if (mapping.mappingOf(node.taskId) !== null) return returned === undefined ? undefined : 1;
+  const where = `other tasks are mapped over the result of task ${node.taskId}, `;
+  if (returned === undefined) {
+    throw new XComValueError(`${where}but it returned nothing: return a list or an object, an empty one to skip them`, {});
+  }
+  const { value } = returned;
+  if (typeof value !== "object" || value === null) {
+    throw new XComValueError(
+      `${where}but it returned ${value === null ? "null" : `a ${typeof value}`}: return a list or an object`,
+      {},
+    );
+  }
+  const length = Array.isArray(value) ? value.length : Object.keys(value).length;
+  if (length <= context.maxMapLength) return length;
+  throw new XComValueError(
+    `${where}but it has ${length} elements, more than the ${context.maxMapLength} allowed: return fewer, in batches, or raise [core] max_map_length`,
+    { length, maxMapLength: context.maxMapLength },
+  );
+}
+
+/** The XComs of a task that succeeded: its result, its `multipleOutputs`, and its skip decision. */
+export function outcomeXComs(node: TaskNode, returned: unknown, decision: SkipDecision, maxBytes: number): Success["xcoms"] {
   const xcoms: { key: string; value: JsonValue }[] = [];
   if (returned !== undefined && node.settings.doXcomPush) {
     const value = toXComValue("return value", returned, maxBytes);
-    xcoms.push({ key: "return_value", value });
+    xcoms.push({ key: RETURN_VALUE_KEY, value });
     if (node.settings.multipleOutputs) {
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
         throw new Error(`task ${node.taskId} has multipleOutputs, so it must return an object`);

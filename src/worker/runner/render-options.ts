@@ -1,21 +1,24 @@
 import { BaramError, toError } from "../../platform/index.ts";
-import { isPlainObject, type TaskNode, Template, XComArg } from "../../sdk/runtime.ts";
+import { DerivedArg, isPlainObject, MapElement, readDerived, type TaskNode, Template, XComArg } from "../../sdk/runtime.ts";
+import { Data, type ElementReader } from "./resolve-mapping.ts";
 import type { RunnerCaller } from "./runner-caller.ts";
 import { TemplateError } from "./task-failure.ts";
 import { createTemplateRenderer, isTemplateText, type TemplateContext, type TemplateRenderer } from "./templates/index.ts";
 
 /**
- * A task's or notifier's options with its template fields rendered, at every depth: strings as templates, XComArgs to their values,
+ * `given`, a task's or notifier's options (of a mapped task, those of the instance), with its template fields rendered, at every depth: strings as templates, XComArgs to their values,
  * `template()` to native values, a function field called with the context. What an XCom holds is never rendered again, so
  * that data cannot become a template.
  * @throws TemplateError naming task field and template.
  */
 export async function renderOptions(
-  node: Pick<TaskNode, "options" | "templateFields">,
-  ctx: TemplateContext,
+  node: Pick<TaskNode, "templateFields">,
+  given: object,
+  source: RenderSource,
   caller: RunnerCaller,
 ): Promise<Record<string, unknown>> {
-  const options: Record<string, unknown> = { ...node.options };
+  const { ctx } = source;
+  const options: Record<string, unknown> = { ...given };
   let renderer: TemplateRenderer | undefined;
   // Made on first need: most tasks have no template, and the library costs 20 ms of a process's start.
   const getRenderer = async () => {
@@ -25,21 +28,33 @@ export async function renderOptions(
   for (const field of node.templateFields) {
     const value = options[field];
     if (typeof value === "function") options[field] = await value(ctx);
-    else if (value !== undefined) options[field] = await renderValue(value, field, ctx, getRenderer);
+    else if (value !== undefined) options[field] = await renderValue(value, field, source, getRenderer);
   }
+  // An option that is no template field can be mapped over a result, too.
+  for (const [field, value] of Object.entries(options)) if (value instanceof Data) options[field] = value.value;
   return options;
 }
+
+/** Where values come from: the task's context, and if its group is mapped, the group's elements for this instance. */
+export type RenderSource = { ctx: TemplateContext; groupElements: ElementReader };
 
 async function renderValue(
   value: unknown,
   path: string,
-  ctx: TemplateContext,
+  source: RenderSource,
   getRenderer: () => Promise<TemplateRenderer>,
 ): Promise<unknown> {
+  if (value instanceof Data) return value.value;
+  if (value instanceof MapElement) {
+    const element = (await source.groupElements())[value.position];
+    return element instanceof Data ? element.value : renderValue(element, path, source, getRenderer);
+  }
+  if (value instanceof DerivedArg)
+    return readDerived(value, (arg) => renderValue(arg, path, source, getRenderer) as Promise<unknown>);
   if (value instanceof XComArg) {
-    if (ctx.xcom === undefined)
+    if (source.ctx.xcom === undefined)
       throw new TemplateError(`option ${path} is a task's result, which a DAG's callback has not`, { path });
-    return ctx.xcom.pull(value.taskId, { key: value.key });
+    return source.ctx.xcom.pull(value.taskId, { key: value.key });
   }
   if (value instanceof Template)
     return renderText(value.source, path, async () => (await getRenderer()).renderNative(value.source));
@@ -47,11 +62,11 @@ async function renderValue(
     return isTemplateText(value) ? renderText(value, path, async () => (await getRenderer()).renderText(value)) : value;
   }
   if (Array.isArray(value)) {
-    return Promise.all(value.map((element, index) => renderValue(element, `${path}[${index}]`, ctx, getRenderer)));
+    return Promise.all(value.map((element, index) => renderValue(element, `${path}[${index}]`, source, getRenderer)));
   }
   if (!isPlainObject(value)) return value;
   const entries = Object.entries(value).map(
-    async ([key, element]) => [key, await renderValue(element, `${path}.${key}`, ctx, getRenderer)] as const,
+    async ([key, element]) => [key, await renderValue(element, `${path}.${key}`, source, getRenderer)] as const,
   );
   return Object.fromEntries(await Promise.all(entries));
 }

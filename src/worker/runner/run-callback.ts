@@ -46,6 +46,8 @@ function contextOf(request: Extract<CallbackRequest, { kind: "task" }>, now: () 
     startDate: request.ti.startDate ?? new Date(now()).toISOString(),
     executionTimeoutSec: null,
     inputs: [],
+    map: null,
+    maxMapLength: Number.MAX_SAFE_INTEGER,
     xcomMaxBytes: Number.MAX_SAFE_INTEGER,
   };
 }

@@ -28,5 +28,7 @@ export async function runCallbacks<C extends NotifierContext>(
 }
 
 async function notify(notifier: BaseNotifier, ctx: NotifierContext, caller: RunnerCaller): Promise<void> {
-  await notifier.withOptions(await renderOptions(notifier, ctx, caller)).notify(ctx);
+  await notifier
+    .withOptions(await renderOptions(notifier, notifier.options, { ctx, groupElements: async () => [] }, caller))
+    .notify(ctx);
 }

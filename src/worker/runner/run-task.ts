@@ -1,13 +1,15 @@
 import type { Outcome } from "../../contracts/index.ts";
 import { toError } from "../../platform/index.ts";
 import { type DagDefinition, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
-import { BaseSensor, type TaskCallbackName, TaskDeferred, type TaskNode } from "../../sdk/runtime.ts";
+import { BaseSensor, mappingFactsOf, type TaskCallbackName, TaskDeferred, type TaskNode } from "../../sdk/runtime.ts";
 import type { RunnerContext } from "../wire/index.ts";
 import { boundExecution } from "./bound-execution.ts";
-import { createTaskContext, outcomeXComs, type SkipDecision, type TryFacts } from "./create-task-context.ts";
+import { createTaskContext, outcomeLength, outcomeXComs, type SkipDecision, type TryFacts } from "./create-task-context.ts";
 import { deferredOutcome, resumeTask } from "./deferral.ts";
+import { renderMapIndex } from "./render-map-index.ts";
 import { renderOptions } from "./render-options.ts";
 import { toRenderedFields } from "./rendered-fields.ts";
+import { bindOptions, createElementReader } from "./resolve-mapping.ts";
 import { runCallbacks } from "./run-callbacks.ts";
 import { runSensor, type SensorTurn } from "./run-sensor.ts";
 import type { LogSink, RunnerCaller } from "./runner-caller.ts";
@@ -51,19 +53,25 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
     const error = new Error(`DAG ${input.dag.dagId} has no task "${input.taskId}" in this version of its file`);
     return { outcome: failed(error, {}), runCallbacks: async () => {} };
   }
+  const elements = readerOf(input);
   let renderedFields: Outcome["renderedFields"];
+  let rendered: Record<string, unknown> = {};
   const shown = () => (renderedFields === undefined ? {} : { renderedFields });
   let ctx: TaskContext | undefined;
   let showTimer: NodeJS.Timeout | undefined;
   const work = async (signal: AbortSignal): Promise<Ending> => {
     const created = createTaskContext({ ...input, node, signal });
     ctx = created.ctx;
-    const options = await renderOptions(node, created.ctx, input.caller);
+    const given = elements === null ? node.options : await bindOptions(input.dag, node, elements);
+    const source = { ctx: created.ctx, groupElements: elements ?? (async () => []) };
+    const options = await renderOptions(node, given, source, input.caller);
+    rendered = options;
     renderedFields = toRenderedFields(node.templateFields, options, input.context.templatedFieldMaxLength);
     showTimer = setTimeout(() => showFields(input, shown().renderedFields ?? {}), input.showFieldsAfterMs ?? 2_000);
     await callBack("onExecute", node, created.ctx, undefined, "the task starts", input);
+    const work = node.mapping === null ? node.withOptions(options) : node.forElement(options);
     try {
-      const turn = await execute(node.withOptions(options), created.ctx, input);
+      const turn = await execute(work, created.ctx, input);
       return { outcome: turnOutcome(turn, node, created.decision, input) };
     } catch (thrown) {
       if (thrown instanceof TaskDeferred) return { outcome: deferredOutcome(node, thrown) };
@@ -78,7 +86,8 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
     return { outcome: failed(error, {}), error };
   });
   clearTimeout(showTimer);
-  const outcome = { ...ending.outcome, ...shown() };
+  let outcome: Outcome = { ...ending.outcome, ...shown() };
+  if (elements !== null && ctx !== undefined) outcome = await renderMapIndex(outcome, node, ctx, rendered, input.caller);
   logEnding(outcome, input.log);
   return {
     outcome,
@@ -98,6 +107,12 @@ function timeoutOf({ context, now }: RunTaskInput): number | null {
   return Math.max(0.001, executionTimeoutSec - (now() - Date.parse(context.startDate)) / 1000);
 }
 
+/** Reads the elements of a mapped instance; null for a task that has only one. */
+function readerOf({ dag, taskId, ti, context }: RunTaskInput) {
+  const mapped = ti.mapIndex < 0 ? null : mappingFactsOf(dag).mappingOf(taskId);
+  return mapped === null ? null : createElementReader(mapped.mapping, ti.mapIndex, context.map);
+}
+
 async function execute(node: TaskNode, ctx: TaskContext, input: RunTaskInput): Promise<SensorTurn> {
   const { resume = null } = input.context;
   if (!(node instanceof BaseSensor)) {
@@ -114,7 +129,8 @@ async function execute(node: TaskNode, ctx: TaskContext, input: RunTaskInput): P
 function turnOutcome(turn: SensorTurn, node: TaskNode, decision: SkipDecision, input: RunTaskInput): Outcome {
   if (!turn.done) return { state: "up_for_reschedule", rescheduleDate: new Date(turn.rescheduleAtMs).toISOString() };
   const xcoms = outcomeXComs(node, turn.value, decision, input.context.xcomMaxBytes);
-  return { state: "success", xcoms, skipTasks: decision.skipTasks };
+  const mapLength = outcomeLength(input.dag, node, xcoms, input.context);
+  return { state: "success", xcoms, skipTasks: decision.skipTasks, ...(mapLength === undefined ? {} : { mapLength }) };
 }
 
 // The timeout of one execution is found outside of the sensor's own loop when a look hangs.

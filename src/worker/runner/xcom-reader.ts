@@ -1,6 +1,6 @@
 import type { JsonValue } from "../../contracts/index.ts";
-import type { XComPullOptions } from "../../sdk/index.ts";
-import { RETURN_VALUE_KEY } from "../../sdk/runtime.ts";
+import type { DagDefinition, XComPullOptions } from "../../sdk/index.ts";
+import { mappingFactsOf, RETURN_VALUE_KEY } from "../../sdk/runtime.ts";
 import type { RunnerContext } from "../wire/index.ts";
 import type { RunnerCaller } from "./runner-caller.ts";
 
@@ -8,12 +8,25 @@ export type XComReader = (taskId: string, options?: XComPullOptions) => Promise<
 
 /**
  * Reads XComs for one try: those that came along with its start cost no call. One that is missing is null, as Airflow's
- * None: the task pushed nothing, was skipped, or has not run.
+ * None: the task pushed nothing, was skipped, or has not run. Of a mapped task it is the list of all its instances' values,
+ * unless the reader is in the same mapped group: then its own instance's.
  */
-export function createXComReader(context: RunnerContext, caller: RunnerCaller): XComReader {
+export function createXComReader(
+  reader: { dag: DagDefinition; taskId: string; mapIndex: number },
+  context: RunnerContext,
+  caller: RunnerCaller,
+): XComReader {
   const { dagRun } = context;
+  const mapping = mappingFactsOf(reader.dag);
   return async (taskId, options = {}) => {
-    const { key = RETURN_VALUE_KEY, dagId = dagRun.dagId, runId = dagRun.runId, mapIndex = -1 } = options;
+    const { key = RETURN_VALUE_KEY, dagId = dagRun.dagId, runId = dagRun.runId } = options;
+    const isHere = dagId === dagRun.dagId;
+    let { mapIndex } = options;
+    if (mapIndex === undefined && isHere && mapping.mappingOf(taskId) !== null) {
+      if (!mapping.areTogether(taskId, reader.taskId)) return readAll(context, caller, { dagId, runId, taskId, key }, options);
+      mapIndex = reader.mapIndex;
+    }
+    mapIndex ??= -1;
     if (dagId === dagRun.dagId && runId === dagRun.runId) {
       const carried = context.inputs.find((input) => input.taskId === taskId && input.key === key && input.mapIndex === mapIndex);
       if (carried !== undefined) return carried.value;
@@ -22,4 +35,17 @@ export function createXComReader(context: RunnerContext, caller: RunnerCaller): 
     const answer = await caller.call("getXcom", { dagId, runId, taskId, key, mapIndex, includePriorDates });
     return answer.found ? answer.value : null;
   };
+}
+
+async function readAll(
+  context: RunnerContext,
+  caller: RunnerCaller,
+  ref: { dagId: string; runId: string; taskId: string; key: string },
+  options: XComPullOptions,
+): Promise<JsonValue[]> {
+  const carried = context.inputs.filter((input) => input.taskId === ref.taskId && input.key === ref.key && input.mapIndex >= 0);
+  if (carried.length > 0 && ref.runId === context.dagRun.runId) {
+    return carried.sort((left, right) => left.mapIndex - right.mapIndex).map((input) => input.value);
+  }
+  return caller.call("getXcomSequence", { ...ref, includePriorDates: options.includePriorDates ?? false });
 }

@@ -62,12 +62,17 @@ export async function testDag(terminal: Terminal, dagId: string, date: string | 
       hasRetryDelay: options.retryDelay,
       hasTimeouts: inspectorUrl() === undefined,
       xcomMaxBytes: config.xcom.max_size_bytes,
+      maxMapLength: config.core.max_map_length,
     };
     const result = await runDag(run);
     await callBack(run, result);
     log(null, { level: "info", message: `run ${dagRun.runId} of DAG "${dagId}" → ${result.state}` });
     terminal.print(
-      formatRows(result.tasks.map(taskRow), ["task_id", "state", "try_number", "start_date", "end_date"], options.output),
+      formatRows(
+        result.tasks.map(taskRow),
+        [...taskColumns(result), "state", "try_number", "start_date", "end_date"],
+        options.output,
+      ),
     );
     if (stop.signal.aborted) throw interrupted("The test was stopped before the run ended.");
     if (result.state === "failed") process.exitCode = ExitCode.Failure;
@@ -114,16 +119,21 @@ async function callBack(
       dagRun: { ...dagRun, state, endDate: new Date().toISOString() },
       reason: state === "success" ? "success" : "task_failure",
     },
-    caller: memory.callerFor("", sink),
+    caller: memory.callerFor({ taskId: "", mapIndex: -1 }, sink),
     log: sink,
     signal,
     now: Date.now,
   });
 }
 
+function taskColumns({ tasks }: DebugResult): string[] {
+  return tasks.some((task) => task.mapIndex >= 0) ? ["task_id", "map_index"] : ["task_id"];
+}
+
 function taskRow(task: DebugResult["tasks"][number]) {
   return {
     task_id: task.taskId,
+    map_index: task.mapIndex,
     state: task.state,
     try_number: task.tryNumber,
     start_date: task.startDate,

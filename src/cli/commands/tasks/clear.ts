@@ -51,7 +51,7 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
       map_index: one.mapIndex,
       state: one.state,
     }));
-    terminal.print(formatRows(rows, ["dag_id", "run_id", "task_id", "state"], options.output));
+    terminal.print(formatRows(rows, ["dag_id", "run_id", "task_id", "map_index", "state"], options.output));
     if (options.dryRun || concerned.length === 0) return;
     await terminal.confirm(`These ${concerned.length} task instance(s) will be cleared. Go on?`, options.yes);
     const cleared = await clearRuns(store, cache, { ...request, dryRun: false });

@@ -2,10 +2,19 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { DagRunFacts, JsonObject } from "../../../contracts/index.ts";
+import { mapFactsOf } from "../../../execution-api/index.ts";
 import { moduleCacheFolder } from "../../../main/executors.ts";
 import { BaramError, materializeModule } from "../../../platform/index.ts";
+import { createDagCache } from "../../../scheduler/commands/index.ts";
 import { collectDags, type DagDefinition } from "../../../sdk/runtime.ts";
-import { findInstances, findModule, findVersion, listRenderedFields, type RunFacts } from "../../../store/index.ts";
+import {
+  findInstances,
+  findModule,
+  findVersion,
+  type InstanceRow,
+  listRenderedFields,
+  type RunFacts,
+} from "../../../store/index.ts";
 import { createMasker } from "../../../task-logs/index.ts";
 import { createReader } from "../../debug/database-caller.ts";
 import { renderFields } from "../../debug/render-fields.ts";
@@ -19,27 +28,39 @@ import type { OutputOptions } from "../flags.ts";
 const unpack = promisify(gunzip);
 
 type Which = { dagId: string; taskId: string; run: string };
+export type RenderOptions = OutputOptions & { mapIndex: number };
 
 /** The fields of the last try as it had them; for a task that has not run yet they are rendered now, by the run's own version. */
-export function renderTask(terminal: Terminal, { dagId, taskId, run: text }: Which, { output }: OutputOptions): Promise<void> {
+export function renderTask(
+  terminal: Terminal,
+  { dagId, taskId, run: text }: Which,
+  { output, mapIndex }: RenderOptions,
+): Promise<void> {
   return withStore(terminal, async (session) => {
     const run = await requireRun(session, dagId, text);
-    const key = { dagRunId: run.id, taskId, mapIndex: -1 };
+    const key = { dagRunId: run.id, taskId, mapIndex };
     const [instance] = await findInstances(session.store, [key]);
     if (!instance)
-      throw notFound("task", `Run "${run.runId}" of DAG "${dagId}" has no task "${taskId}". See "baram tasks list ${dagId}".`);
+      throw notFound(
+        "task",
+        `Run "${run.runId}" of DAG "${dagId}" has no task "${taskId}"${mapIndex < 0 ? "" : ` with map index ${mapIndex}`}. See "baram tasks states-for-dag-run ${dagId} ${run.runId}"; of a mapped task name an instance with --map-index.`,
+      );
     const [stored] = instance.tryNumber > 0 ? await listRenderedFields(session.store, [key]) : [];
-    const fields = stored?.fields ?? (await renderNow(session, run, taskId));
+    const fields = stored?.fields ?? (await renderNow(session, run, instance));
     terminal.print(formatRecord(fields, output));
   });
 }
 
-async function renderNow(session: Session, run: RunFacts, taskId: string): Promise<JsonObject> {
+async function renderNow(session: Session, run: RunFacts, instance: InstanceRow): Promise<JsonObject> {
+  const { taskId, mapIndex } = instance;
+  const facts = await mapFactsOf(session.store, createDagCache(), [instance]);
   const definition = await loadVersion(session, run);
   const masker = createMasker();
   const fields = await renderFields({
     definition,
     taskId,
+    mapIndex,
+    map: facts.get(instance.id) ?? null,
     dagRun: factsOf(run),
     read: createReader(async () => session, masker),
   });

@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { usageError } from "../../errors.ts";
 import type { Terminal } from "../../terminal.ts";
 import { exampleOf, type OutputOptions, outputOption } from "../flags.ts";
 import type { ClearOptions } from "./clear.ts";
 import type { ListOptions } from "./list.ts";
+import type { RenderOptions } from "./render.ts";
 
 export function addTasksCommands(program: Command, terminal: Terminal): void {
   const tasks = program.command("tasks").description("tasks and their instances");
@@ -50,9 +52,15 @@ export function addTasksCommands(program: Command, terminal: Terminal): void {
     .argument("<dag-id>")
     .argument("<task-id>")
     .argument("<run-id-or-logical-date>")
+    .option("--map-index <number>", "which instance of a mapped task", readMapIndex, -1)
     .addOption(outputOption())
     .addHelpText("after", exampleOf("tasks render hello greet 2026-01-01T00:00:00Z"))
-    .action(async (dagId: string, taskId: string, run: string, options: OutputOptions) =>
+    .action(async (dagId: string, taskId: string, run: string, options: RenderOptions) =>
       (await import("./render.ts")).renderTask(terminal, { dagId, taskId, run }, options),
     );
+}
+
+function readMapIndex(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw usageError(`--map-index "${text}" is not a whole number from 0 on.`);
 }

@@ -33,7 +33,11 @@ export const instanceQuery = z.object({
   version_number: many(integer(1, INT_MAX)),
 });
 
-export function readInstanceFilter(query: z.infer<typeof instanceQuery>): InstanceFilter {
+type InstanceQuery = z.infer<typeof instanceQuery>;
+
+export function readInstanceFilter(
+  query: Omit<InstanceQuery, "task_id" | "task_group_id"> & Partial<InstanceQuery>,
+): InstanceFilter {
   const picked = (suffix: "_pattern" | "_prefix_pattern") =>
     Object.fromEntries(INSTANCE_PATTERN_KEYS.map((key) => [key, query[`${key}${suffix}`]]));
   return {

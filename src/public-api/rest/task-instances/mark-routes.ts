@@ -5,7 +5,7 @@ import { type Api, type Call, endpoint } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
 import { mapIndexField, note, taskPath } from "../fields.ts";
 import { masked, updateMask } from "../paging.ts";
-import { mustFindInstance } from "./find-instance.ts";
+import { mustFindInstances } from "./find-instance.ts";
 import { instanceListShape, toInstances } from "./shapes.ts";
 
 const tag = "Task instances";
@@ -36,11 +36,11 @@ export function markRoutes(api: Api): void {
   async function mark(call: MarkCall, dryRun: boolean) {
     const { params, body, audit } = call;
     const change = masked(body, call.query.update_mask?.flatMap(maskNames), MASKABLE);
-    const instance = await mustFindInstance(store, params, call.query.map_index);
+    const instances = await mustFindInstances(store, params, call.query.map_index);
     if (!change.new_state && change.note === undefined)
       throw refusal("filter_invalid", "The request changes nothing: give new_state or note.");
     const mapIndex = call.query.map_index ?? null;
-    let touched: Touched[] = [instance];
+    let touched: Touched[] = instances;
     if (change.new_state) {
       touched = await markInstances(store, dags, {
         dagId: params.dag_id,
@@ -56,7 +56,7 @@ export function markRoutes(api: Api): void {
     }
     if (dryRun) audit.skip = true;
     else if (change.note !== undefined)
-      await setInstanceNotes(store, instance.dagRunId, { taskIds: [params.task_id], mapIndex }, change.note);
+      await setInstanceNotes(store, instances[0].dagRunId, { taskIds: [params.task_id], mapIndex }, change.note);
     const rows = await findInstances(store, touched);
     return { task_instances: await toInstances(store, api.facts, rows), total_entries: rows.length };
   }

@@ -12,6 +12,7 @@ import { instanceListShape, instanceShape, toInstances, toTry, tryListShape, try
 
 const tag = "Task instances";
 const base = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances" as const;
+const mappedQuery = instanceQuery.omit({ task_id: true, task_group_id: true });
 const mapQuery = z.object({ map_index: mapIndexField.optional() });
 const mappedPath = taskPath.extend({ map_index: mapIndexField });
 
@@ -104,6 +105,37 @@ export function taskInstanceRoutes(api: Api): void {
       answer: tryShape,
     },
     ({ params, query }) => nth(params, params.task_try_number, query.map_index),
+  );
+
+  endpoint(
+    api,
+    `get ${base}/{task_id}/listMapped`,
+    {
+      tag,
+      summary: "The instances of a mapped task; none while it is not expanded",
+      access: "viewer",
+      params: taskPath,
+      query: mappedQuery,
+      answer: instanceListShape,
+    },
+    async ({ params, query, options, facts }) => {
+      const run = await mustFindRun(store, params.dag_id, params.dag_run_id);
+      const { graph } = run.versionId ? await dags.get(store, run.versionId) : await currentVersion(store, dags, params.dag_id);
+      const task = graph.indexOf.get(params.task_id);
+      if (task === undefined) {
+        throw refusal("task_not_found", `Run "${params.dag_run_id}" of DAG "${params.dag_id}" has no task "${params.task_id}".`);
+      }
+      if (!graph.mapped.has(task)) {
+        throw refusal(
+          "task_not_mapped",
+          `Task "${params.task_id}" of DAG "${params.dag_id}" is not mapped; read the task instance itself.`,
+        );
+      }
+      const filter = { ...readInstanceFilter(query), dagRunId: run.id, taskIds: [params.task_id] };
+      if (filter.mapIndexes === undefined) filter.isExpanded = true;
+      const { rows, total } = await listInstances(store, filter, readPageQuery(query, options, INSTANCE_ORDER_KEYS));
+      return { task_instances: await toInstances(store, facts, rows), total_entries: total, total_entries_limit: COUNT_MAX };
+    },
   );
 
   // The same by map index in the path. After the routes above: their second part is a word, this one's a number.

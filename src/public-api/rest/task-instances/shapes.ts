@@ -119,7 +119,7 @@ export async function toInstances(db: Db, facts: VersionFactsCache, rows: readon
     logical_date: isoOrNull(row.logicalDate),
     run_after: iso(row.runAfter),
     note: row.note,
-    rendered_map_index: row.mapIndex < 0 ? null : String(row.mapIndex),
+    rendered_map_index: row.renderedMapIndex ?? (row.mapIndex < 0 ? null : String(row.mapIndex)),
     rendered_fields: rendered.get(keyOf(row)) ?? {},
     ...triggerOf(row),
   }));

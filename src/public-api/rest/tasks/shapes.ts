@@ -68,7 +68,7 @@ export function toTask(task: SerializedTask, downstream: readonly string[], para
     operator_name: task.operator,
     params,
     class_ref: { module_path: null, class_name: task.operator },
-    is_mapped: false,
+    is_mapped: task.mapping !== null,
     extra_links: [],
   };
 }

@@ -24,7 +24,7 @@ import {
   restartRun,
   type Store,
 } from "../../../store/index.ts";
-import { createDagRun, newInstances } from "../create-dag-run.ts";
+import { createDagRun, pinnedTasks } from "../create-dag-run.ts";
 import { type DagCache, isPoisoned } from "../dag-cache.ts";
 import { reasonToLeave } from "./judge-date.ts";
 
@@ -123,17 +123,21 @@ async function runAgain(
   const reason = reasonToLeave(run.state, backfill.reprocessBehavior);
   if (reason) return { ordinal, dagRunId: null, reason };
   await clearInstances(tx, run.id, null, null);
-  const version = backfill.runOnLatestVersion ? await repin(tx, resources, run) : null;
+  const version = backfill.runOnLatestVersion ? await repinToVersion(tx, resources, run) : null;
   await joinBackfill(tx, { dagRunId: run.id, backfillId: backfill.id, ordinal, conf: backfill.dagRunConf, version });
   await restartRun(tx, run.id, true);
   return { ordinal, dagRunId: run.id, reason: null };
 }
 
 /** Moves a cleared run to its DAG's current version; null = it has that. */
-async function repin(tx: Db, { dags, defaultExecutor }: BackfillResources, run: RunFacts) {
+export async function repinToVersion(
+  tx: Db,
+  { dags, defaultExecutor }: Pick<BackfillResources, "dags" | "defaultExecutor">,
+  run: RunFacts,
+) {
   const versionId = (await findDag(tx, run.dagId))?.versionId;
   if (!versionId || versionId === run.versionId) return null;
   const { graph } = await dags.get(tx, versionId);
-  await repinInstances(tx, run.id, versionId, newInstances(graph.dag, defaultExecutor));
+  await repinInstances(tx, run.id, versionId, pinnedTasks(graph, defaultExecutor));
   return { id: versionId, timeoutSec: graph.dag.dagrunTimeoutSec };
 }

@@ -21,6 +21,8 @@ export type NewRun = {
 
 export type NewInstance = {
   taskId: string;
+  /** -1 = not mapped, or not expanded yet. */
+  mapIndex: number;
   operator: string;
   maxTries: number;
   pool: string;
@@ -32,6 +34,9 @@ export type NewInstance = {
   maxActiveTisPerDagrun: number | null;
 };
 
+/** A task of a version that a run is moved to. */
+export type PinnedTask = NewInstance & { isMapped: boolean };
+
 /** The run and all its task instances in one statement; no row = the run id or the logical date is taken. */
 const statement = {
   name: "create-run",
@@ -39,15 +44,15 @@ const statement = {
 with run as (
   insert into dag_run (dag_id, run_id, logical_date, data_interval_start, data_interval_end, run_after, run_type, triggered_by,
       triggering_user_name, conf, note, created_dag_version_id, timeout_sec, backfill_id, backfill_ordinal)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json, $11, $12, $13, $24, $25)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json, $11, $12, $13, $25, $26)
   on conflict do nothing
   returning id, dag_id, run_id, state
 ), instances as (
-  insert into task_instance (dag_run_id, dag_id, run_id, dag_version_id, task_id, operator, max_tries, pool, pool_slots, queue, executor,
+  insert into task_instance (dag_run_id, dag_id, run_id, dag_version_id, task_id, map_index, operator, max_tries, pool, pool_slots, queue, executor,
       priority_weight, max_active_tis_per_dag, max_active_tis_per_dagrun, retries)
   select run.id, run.dag_id, run.run_id, $12, t.*, t.max_tries from run,
-    unnest($14::text[], $15::text[], $16::int[], $17::text[], $18::int[], $19::text[], $20::text[], $21::int[], $22::int[], $23::int[])
-      as t(task_id, operator, max_tries, pool, pool_slots, queue, executor, priority_weight, per_dag, per_run)
+    unnest($14::text[], $15::int[], $16::text[], $17::int[], $18::text[], $19::int[], $20::text[], $21::text[], $22::int[], $23::int[], $24::int[])
+      as t(task_id, map_index, operator, max_tries, pool, pool_slots, queue, executor, priority_weight, per_dag, per_run)
 ), told as materialized (
   select pg_notify('baram_scheduler', 'run') from run
 )
@@ -75,6 +80,7 @@ export async function createRun(
     run.versionId,
     run.timeoutSec,
     instances.map((i) => i.taskId),
+    instances.map((i) => i.mapIndex),
     instances.map((i) => i.operator),
     instances.map((i) => i.maxTries),
     instances.map((i) => i.pool),

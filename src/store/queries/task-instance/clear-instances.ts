@@ -30,7 +30,7 @@ with old as materialized (
          max_tries = ti.try_number + ti.retries,
          start_date = null, end_date = null, duration = null, next_attempt_at = null, reschedule_count = 0, first_start_date = null,
          hostname = null, unixname = null, pid = null, last_heartbeat_at = null, queue_attempts = 0, queued_by_job_id = null,
-         scheduled_dttm = null, queued_dttm = null, updated_at = now()
+         scheduled_dttm = null, queued_dttm = null, rendered_map_index = null, updated_at = now()
     from old where ti.dag_run_id = old.dag_run_id and ti.task_id = old.task_id and ti.map_index = old.map_index
   returning ti.task_id, ti.map_index
 )

@@ -24,6 +24,10 @@ export type TryEnd = {
   reason: string | null;
   xcoms: readonly { key: string; value: JsonValue }[];
   renderedFields: JsonValue | null;
+  /** Elements of the result, where other tasks are mapped over it. */
+  mapLength: number | null;
+  /** What the instance is called instead of by its number. */
+  renderedMapIndex: string | null;
 };
 
 export type EndedTry = {
@@ -43,19 +47,21 @@ export type EndedTry = {
 /**
  * $1 ids, $2 states, $3 seconds to the next attempt, $4 reasons, $5..$7 XComs (try id, key, value), $8..$9 rendered fields,
  * $10 states that may be left, $11 seconds without a heartbeat (null = do not ask), $12..$19 deferrals (try id, trigger, whether it is
- * of the module, kwargs, timeout, execution timeout, next method and its kwargs).
+ * of the module, kwargs, timeout, execution timeout, next method and its kwargs), $20 lengths of results that are mapped over,
+ * $21 what instances are called.
  *
- * The one place where a try ends. State, XComs, history and the outbox line are one statement, so all of it stands or
- * nothing does, and a whole batch costs one round trip. Rows are locked in id order: two batches cannot deadlock. A retry
- * a rescheduled poke and a deferral get a new id at once, which is what makes every later write of the old try fail.
+ * The one place where a try ends. State, XComs, the length others are mapped over, history and the outbox line are one
+ * statement, so all of it stands or nothing does, and a whole batch costs one round trip. Rows are locked in id order: two
+ * batches cannot deadlock. A retry, a rescheduled poke and a deferral get a new id at once, which is what makes every later write of the old try fail.
  */
 const statement = {
   name: "finish-tries",
   text: `
 with held as materialized (
-  select ti.*, i.end_state, i.delay_sec, i.reason
+  select ti.*, i.end_state, i.delay_sec, i.reason, i.map_length, i.label
     from task_instance ti
-    join unnest($1::uuid[], $2::text[], $3::float8[], $4::text[]) as i(try_id, end_state, delay_sec, reason) on i.try_id = ti.id
+    join unnest($1::uuid[], $2::text[], $3::float8[], $4::text[], $20::int[], $21::text[])
+      as i(try_id, end_state, delay_sec, reason, map_length, label) on i.try_id = ti.id
    where ti.state = any($10::text[])
      and ($11::float8 is null or coalesce(ti.last_heartbeat_at, ti.queued_dttm) < now() - make_interval(secs => $11))
    order by ti.id
@@ -82,6 +88,7 @@ with held as materialized (
          duration = extract(epoch from now() - coalesce(h.first_start_date, h.start_date)),
          id = case when h.end_state in ('up_for_retry', 'up_for_reschedule', 'deferred') then gen_random_uuid() else ti.id end,
          next_attempt_at = now() + make_interval(secs => h.delay_sec),
+         rendered_map_index = coalesce(h.label, ti.rendered_map_index),
          reschedule_count = case h.end_state when 'up_for_reschedule' then ti.reschedule_count + 1 when 'deferred' then ti.reschedule_count else 0 end,
          trigger_id = t.id, next_method = w.next_method, next_kwargs = w.next_kwargs, next_event = null, next_failure = null,
          trigger_timeout = least(now() + make_interval(secs => w.timeout_sec),
@@ -90,7 +97,7 @@ with held as materialized (
     left join waits w on w.try_id = h.id
     left join triggers t on t.dag_run_id = h.dag_run_id and t.task_id = h.task_id and t.map_index = h.map_index
    where ti.dag_run_id = h.dag_run_id and ti.task_id = h.task_id and ti.map_index = h.map_index
-  returning h.id as id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.state, ti.try_number, ti.operator, ti.start_date, ti.end_date
+  returning h.id as id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.state, ti.try_number, ti.operator, ti.start_date, ti.end_date, h.map_length
 ), events as (
   insert into task_event (dag_run_id, task_id, map_index, state)
   select dag_run_id, task_id, map_index, state from ended
@@ -99,6 +106,10 @@ with held as materialized (
   select e.dag_run_id, e.task_id, e.map_index, x.key, x.value
     from unnest($5::uuid[], $6::text[], $7::json[]) as x(try_id, key, value) join ended e on e.id = x.try_id
   on conflict (dag_run_id, task_id, map_index, key) do update set value = excluded.value, "timestamp" = now()
+), measured as (
+  insert into task_map (dag_run_id, task_id, map_index, length)
+  select dag_run_id, task_id, map_index, map_length from ended where map_length is not null
+  on conflict (dag_run_id, task_id, map_index) do update set length = excluded.length
 ), rendered as (
   insert into rendered_task_instance_fields (dag_run_id, task_id, map_index, fields)
   select e.dag_run_id, e.task_id, e.map_index, f.fields
@@ -144,6 +155,8 @@ export async function finishTries(
     waits.map((w) => w.executionTimeoutSec),
     waits.map((w) => w.nextMethod),
     waits.map((w) => w.nextKwargs),
+    ends.map((e) => e.mapLength),
+    ends.map((e) => e.renderedMapIndex),
   ]);
   return rows;
 }

@@ -49,6 +49,7 @@ export type TryRow = {
 export type InstanceRow = TryRow & {
   id: string;
   note: string | null;
+  renderedMapIndex: string | null;
   logicalDate: Date | null;
   runAfter: Date;
   /** What a deferred instance waits for, and who waits in its place. */
@@ -68,6 +69,8 @@ export type InstanceFilter = {
   dagRunId?: number;
   taskIds?: readonly string[];
   mapIndexes?: readonly number[];
+  /** Only instances with a map index of their own. */
+  isExpanded?: boolean;
   states?: readonly string[];
   pools?: readonly string[];
   queues?: readonly string[];
@@ -88,7 +91,7 @@ export const TRY_COLUMNS = sql`ti.dag_run_id as "dagRunId", ti.dag_id as "dagId"
   ti.dag_version_id as "versionId", v.version_number as "versionNumber", v.created_at as "versionCreatedAt", d.bundle_name as "bundleName"`;
 export const TRY_JOINS = sql`left join dag d on d.dag_id = ti.dag_id left join dag_version v on v.id = ti.dag_version_id`;
 
-const columns = sql`${TRY_COLUMNS}, ti.id, ti.note, r.logical_date as "logicalDate", r.run_after as "runAfter",
+const columns = sql`${TRY_COLUMNS}, ti.id, ti.note, ti.rendered_map_index as "renderedMapIndex", r.logical_date as "logicalDate", r.run_after as "runAfter",
   tg.id as "triggerId", tg.classpath as "triggerClasspath", tg.created_date as "triggerCreatedAt", tj.id as "triggererId",
   tj.state as "triggererState", tj.hostname as "triggererHostname", tj.start_date as "triggererStartedAt", tj.latest_heartbeat as "triggererHeartbeatAt"`;
 const from = sql`task_instance ti left join dag_run r on r.id = ti.dag_run_id ${TRY_JOINS}
@@ -101,6 +104,7 @@ const patternable = {
   pool_name: sql`ti.pool`,
   queue_name: sql`ti.queue`,
   operator_name: sql`ti.operator`,
+  rendered_map_index: sql`coalesce(ti.rendered_map_index, ti.map_index::text)`,
 };
 export type InstancePatternKey = keyof typeof patternable;
 export const INSTANCE_PATTERN_KEYS = Object.keys(patternable) as InstancePatternKey[];
@@ -120,6 +124,7 @@ const orderable = {
   data_interval_start: sql`r.data_interval_start`,
   data_interval_end: sql`r.data_interval_end`,
   map_index: sql`ti.map_index`,
+  rendered_map_index: sql`coalesce(ti.rendered_map_index, ti.map_index::text)`,
   try_number: sql`ti.try_number`,
   pool: sql`ti.pool`,
   queue: sql`ti.queue`,
@@ -150,6 +155,7 @@ export async function listInstances(db: Db, filter: InstanceFilter, page: Page<I
     ...within(sql`ti.updated_at`, ranges.updated_at),
     ...within(sql`ti.duration`, ranges.duration),
   ];
+  if (filter.isExpanded) where.push(sql`ti.map_index >= 0`);
   if (filter.dagRunId !== undefined) where.push(sql`ti.dag_run_id = ${filter.dagRunId}`);
   for (const key of INSTANCE_PATTERN_KEYS) {
     where.push(...matching(patternable[key], filter.patterns?.[key]));

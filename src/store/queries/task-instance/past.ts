@@ -21,7 +21,8 @@ select wanted.task_id as "taskId", own.passed,
        else true end as "hasPast"
   from previous cross join unnest($2::text[]) as wanted(task_id)
   cross join lateral (
-    select bool_and(coalesce(ti.state, 'none') in ('success', 'skipped')) as passed from task_instance ti
+    select bool_and(coalesce(ti.state, 'none') in ('success', 'skipped')) filter (where ti.state is distinct from 'removed') as passed
+      from task_instance ti
      where ti.dag_run_id = previous.id and ti.task_id = wanted.task_id
   ) own`,
 };

@@ -83,3 +83,16 @@ export async function pickInstances(
   );
   return rows;
 }
+
+export async function noteInstances(
+  tx: Db,
+  dagRunId: number,
+  instances: readonly { taskId: string; mapIndex: number }[],
+  note: string | null,
+): Promise<void> {
+  await tx.query(
+    `update task_instance ti set note = $4 from unnest($2::text[], $3::int[]) as n(task_id, map_index)
+      where ti.dag_run_id = $1 and ti.task_id = n.task_id and ti.map_index = n.map_index`,
+    [dagRunId, instances.map((one) => one.taskId), instances.map((one) => one.mapIndex), note],
+  );
+}

@@ -59,6 +59,9 @@ with started as (
 ), emptied as (
   delete from xcom x using started t
    where t.try_number > 1 and t.reschedule_count = 0 and t.next_method is null and t.start_date = now() and x.dag_run_id = t.dag_run_id and x.task_id = t.task_id and x.map_index = t.map_index
+), unmeasured as (
+  delete from task_map m using started t
+   where t.try_number > 1 and t.reschedule_count = 0 and t.next_method is null and t.start_date = now() and m.dag_run_id = t.dag_run_id and m.task_id = t.task_id and m.map_index = t.map_index
 )
 select t.id, t.dag_run_id as "dagRunId", t.dag_id as "dagId", t.run_id as "runId", t.task_id as "taskId", t.map_index as "mapIndex",
        t.try_number as "tryNumber", t.max_tries as "maxTries", t.dag_version_id as "versionId",

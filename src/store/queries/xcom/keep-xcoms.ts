@@ -31,20 +31,25 @@ export async function findXcom(db: Db, ref: XcomRef, includePriorDates: boolean)
 const inputs = {
   name: "find-input-xcoms",
   text: `select x.dag_run_id as "dagRunId", x.task_id as "taskId", x.map_index as "mapIndex", x.key, x.value
-           from (select distinct * from unnest($1::bigint[], $2::text[], $3::text[]) as w(dag_run_id, task_id, key)) w
-           join xcom x on x.dag_run_id = w.dag_run_id and x.task_id = w.task_id and x.key = w.key`,
+           from (select distinct * from unnest($1::bigint[], $2::text[], $3::text[], $4::int[]) as w(dag_run_id, task_id, key, map_index)) w
+           join xcom x on x.dag_run_id = w.dag_run_id and x.task_id = w.task_id and x.key = w.key
+            and (w.map_index is null or x.map_index = w.map_index)`,
 };
 
+/** `mapIndex` null = of all the task's instances. */
+export type WantedXcom = { dagRunId: number; taskId: string; key: string; mapIndex: number | null };
 export type InputXcom = { dagRunId: number; taskId: string; mapIndex: number; key: string; value: JsonValue };
 
 /** The XComs that a batch of starting tries names as inputs, in one statement. */
-export async function findInputXcoms(
-  db: Db,
-  wanted: readonly { dagRunId: number; taskId: string; key: string }[],
-): Promise<InputXcom[]> {
+export async function findInputXcoms(db: Db, wanted: readonly WantedXcom[]): Promise<InputXcom[]> {
   if (wanted.length === 0) return [];
   return (
-    await db.query<InputXcom>(inputs, [wanted.map((w) => w.dagRunId), wanted.map((w) => w.taskId), wanted.map((w) => w.key)])
+    await db.query<InputXcom>(inputs, [
+      wanted.map((w) => w.dagRunId),
+      wanted.map((w) => w.taskId),
+      wanted.map((w) => w.key),
+      wanted.map((w) => w.mapIndex),
+    ])
   ).rows;
 }
 

@@ -17,11 +17,15 @@ export function isTemplateText(text: string): boolean {
 }
 
 /** Renders templates of one try. Variables, connections and XComs are asked for once each. */
-export async function createTemplateRenderer(ctx: TemplateContext, caller: RunnerCaller): Promise<TemplateRenderer> {
+export async function createTemplateRenderer(
+  ctx: TemplateContext,
+  caller: RunnerCaller,
+  options: Readonly<Record<string, unknown>> = {},
+): Promise<TemplateRenderer> {
   const { default: engine } = await import("nunjucks");
   const env = createEnvironment(engine);
   const cache: LookupCache = new Map();
-  const variables = createTemplateVariables(ctx, caller, cache);
+  const variables = createTemplateVariables(ctx, caller, cache, options);
   const render = (source: string) => renderWithLookups(cache, () => renderOnce(engine, env, source, variables));
   return {
     renderText: async (source) => (await render(source)).text,

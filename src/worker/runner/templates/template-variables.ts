@@ -10,8 +10,13 @@ import { type TemplateDate, toTemplateDate } from "./template-date.ts";
 /** Of a task, of its callbacks, or of a DAG's callbacks, which have no task instance. */
 export type TemplateContext = TaskContext | NotifierContext;
 
-/** The names that templates know, Airflow's. Those of the logical date are absent where the run has none. */
-export function createTemplateVariables(ctx: TemplateContext, caller: RunnerCaller, cache: LookupCache): Record<string, unknown> {
+/** The names that templates know, Airflow's; `options`, once they are rendered, stand under `task`. Those of the logical date are absent where the run has none. */
+export function createTemplateVariables(
+  ctx: TemplateContext,
+  caller: RunnerCaller,
+  cache: LookupCache,
+  options: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
   const { run } = ctx;
   return {
     ...dateVariables(run.logicalDate),
@@ -20,7 +25,7 @@ export function createTemplateVariables(ctx: TemplateContext, caller: RunnerCall
     ...without("data_interval_end", toDate(run.dataIntervalEnd)),
     run_id: run.runId,
     dag: { dag_id: ctx.dag.dagId, tags: [...ctx.dag.tags], timezone: ctx.dag.timezone },
-    ...taskVariables(ctx, cache),
+    ...taskVariables(ctx, cache, options),
     ...callbackVariables(ctx),
     params: ctx.params,
     conf: ctx.conf,
@@ -51,7 +56,11 @@ export function createTemplateVariables(ctx: TemplateContext, caller: RunnerCall
   };
 }
 
-function taskVariables(ctx: TemplateContext, cache: LookupCache): Record<string, unknown> {
+function taskVariables(
+  ctx: TemplateContext,
+  cache: LookupCache,
+  options: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const { ti, task, xcom } = ctx;
   if (ti === undefined || task === undefined || xcom === undefined) return {};
   const taskInstance = {
@@ -65,7 +74,7 @@ function taskVariables(ctx: TemplateContext, cache: LookupCache): Record<string,
     xcom_pull: createXComPull(xcom, cache),
   };
   return {
-    task: { task_id: task.taskId, task_type: task.operator, upstream_task_ids: [...task.upstream] },
+    task: { ...options, task_id: task.taskId, task_type: task.operator, upstream_task_ids: [...task.upstream] },
     ti: taskInstance,
     task_instance: taskInstance,
     task_instance_key_str: `${ti.dagId}__${ti.taskId}__${ctx.ds?.replaceAll("-", "") ?? ti.runId}`,

@@ -1,0 +1,54 @@
+import type { TaskInstanceState } from "../../contracts/index.ts";
+import type { UpstreamCounts } from "./trigger-rules.ts";
+
+export function emptyCounts(): UpstreamCounts {
+  return { total: 0, success: 0, failed: 0, upstreamFailed: 0, skipped: 0, setupTotal: 0, setupSuccess: 0, setupSkipped: 0 };
+}
+
+/** Takes one upstream instance in (+1) or out (-1). What was removed does not count. */
+export function tally(counts: UpstreamCounts, state: TaskInstanceState | null, isSetup: boolean, by: 1 | -1): void {
+  if (state === "removed") return;
+  counts.total += by;
+  if (isSetup) counts.setupTotal += by;
+  if (state === "success") {
+    counts.success += by;
+    if (isSetup) counts.setupSuccess += by;
+  } else if (state === "skipped") {
+    counts.skipped += by;
+    if (isSetup) counts.setupSkipped += by;
+  } else if (state === "failed") counts.failed += by;
+  else if (state === "upstream_failed") counts.upstreamFailed += by;
+}
+
+export function addCounts(left: UpstreamCounts, right: UpstreamCounts): UpstreamCounts {
+  return {
+    total: left.total + right.total,
+    success: left.success + right.success,
+    failed: left.failed + right.failed,
+    upstreamFailed: left.upstreamFailed + right.upstreamFailed,
+    skipped: left.skipped + right.skipped,
+    setupTotal: left.setupTotal + right.setupTotal,
+    setupSuccess: left.setupSuccess + right.setupSuccess,
+    setupSkipped: left.setupSkipped + right.setupSkipped,
+  };
+}
+
+/**
+ * All that a trigger rule can see of counts which others are added to: rules ask whether there is any of a kind, and whether
+ * all have ended. While this stays the same, the verdict on an instance changes only with its own counts.
+ */
+export function outlineOf(counts: UpstreamCounts): string {
+  const ended = counts.success + counts.failed + counts.upstreamFailed + counts.skipped;
+  const facts = [
+    ended >= counts.total,
+    counts.total > 0,
+    counts.success > 0,
+    counts.failed > 0,
+    counts.upstreamFailed > 0,
+    counts.skipped > 0,
+    counts.setupTotal > 0,
+    counts.setupSuccess > 0,
+    counts.setupSkipped >= counts.setupTotal,
+  ];
+  return facts.map((fact) => (fact ? 1 : 0)).join("");
+}

@@ -1,0 +1,42 @@
+import { mappingLength, mapSourceTasks, type SerializedDag, type SerializedMapping } from "../contracts/index.ts";
+import type { DagProblem } from "./validate.ts";
+
+/** Instances that lists written in the file may make of one task. */
+const MAX_INSTANCES_FROM_FILE = 100_000;
+
+/** What is wrong with how tasks and groups are mapped: over unknown tasks, one inside another, or over too much. */
+export function checkMappings(dag: SerializedDag): DagProblem[] {
+  const groups = new Map(dag.taskGroups.map((group) => [group.groupId, group]));
+  const tasks = new Set(dag.tasks.map((task) => task.taskId));
+  const mappedAround = (groupId: string | null): string | null => {
+    const seen = new Set<string>();
+    for (let at = groupId; at !== null && !seen.has(at); at = groups.get(at)?.parentGroupId ?? null) {
+      if (groups.get(at)?.mapping) return at;
+      seen.add(at);
+    }
+    return null;
+  };
+  const check = (what: string, taskId: string | null, mapping: SerializedMapping | null, parent: string | null): DagProblem[] => {
+    if (mapping === null) return [];
+    const where = `DAG "${dag.dagId}": ${what}`;
+    const found: DagProblem[] = [];
+    for (const id of mapSourceTasks(mapping).filter((source) => !tasks.has(source))) {
+      found.push({ code: "unknown_mapping", message: `${where} is mapped over "${id}", which is no task of this DAG`, taskId });
+    }
+    const around = mappedAround(parent);
+    if (around !== null) {
+      const message = `${where} is mapped inside the mapped task group "${around}", which is not possible`;
+      found.push({ code: "nested_mapping", message, taskId });
+    }
+    const length = mappingLength(mapping, () => null);
+    if (length !== null && length > MAX_INSTANCES_FROM_FILE) {
+      const message = `${where} is mapped over ${length} elements, more than the ${MAX_INSTANCES_FROM_FILE} allowed`;
+      found.push({ code: "mapping_too_long", message, taskId });
+    }
+    return found;
+  };
+  return [
+    ...dag.tasks.flatMap((task) => check(`task "${task.taskId}"`, task.taskId, task.mapping, task.taskGroupId)),
+    ...dag.taskGroups.flatMap((group) => check(`task group "${group.groupId}"`, null, group.mapping, group.parentGroupId)),
+  ];
+}

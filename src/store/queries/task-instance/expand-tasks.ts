@@ -1,0 +1,83 @@
+import type { Db } from "../../store.ts";
+
+/** The instances one mapped task is to have. `unmapped`: what becomes of index -1. All indexes are disjoint. */
+export type TaskExpansion = {
+  dagRunId: number;
+  taskId: string;
+  unmapped: "kept" | "becomes 0" | "dropped";
+  created: readonly number[];
+  revived: readonly number[];
+  removed: readonly number[];
+};
+
+/**
+ * $1 dag runs, $2 task ids, $3 what becomes of index -1; then the indexes as dag run, task id and index: $4..$6 created, $7..$9
+ * revived, $10..$12 removed.
+ *
+ * Per task all of it or nothing: everything hangs on `seed`, the row that the new ones are copied from, which for a task that is
+ * not expanded must still be index -1 without a state. Where index -1 is dropped or becomes 0, it is that row. An instance that is
+ * removed takes its results along, else the list that is collected of them would be longer than the task; its try, if one
+ * runs, is refused from now on.
+ */
+const statement = {
+  name: "expand-tasks",
+  text: `
+with seed as materialized (
+  select s.*, e.unmapped
+    from unnest($1::bigint[], $2::text[], $3::text[]) as e(dag_run_id, task_id, unmapped)
+    cross join lateral (
+      select * from task_instance ti
+       where ti.dag_run_id = e.dag_run_id and ti.task_id = e.task_id
+         and (e.unmapped = 'kept' or (ti.map_index = -1 and ti.state is null))
+       order by ti.map_index limit 1 for update
+    ) s
+), renamed as (
+  update task_instance ti set map_index = 0, updated_at = now() from seed s
+   where s.unmapped = 'becomes 0' and ti.dag_run_id = s.dag_run_id and ti.task_id = s.task_id and ti.map_index = -1
+), dropped as (
+  delete from task_instance ti using seed s
+   where s.unmapped = 'dropped' and ti.dag_run_id = s.dag_run_id and ti.task_id = s.task_id and ti.map_index = -1
+), created as (
+  insert into task_instance (dag_run_id, dag_id, run_id, task_id, map_index, dag_version_id, max_tries, retries, operator, pool, pool_slots, queue,
+      executor, priority_weight, max_active_tis_per_dag, max_active_tis_per_dagrun)
+  select s.dag_run_id, s.dag_id, s.run_id, s.task_id, c.map_index, s.dag_version_id, s.retries, s.retries, s.operator, s.pool, s.pool_slots, s.queue,
+      s.executor, s.priority_weight, s.max_active_tis_per_dag, s.max_active_tis_per_dagrun
+    from unnest($4::bigint[], $5::text[], $6::int[]) as c(dag_run_id, task_id, map_index)
+    join seed s on s.dag_run_id = c.dag_run_id and s.task_id = c.task_id
+), revived as (
+  update task_instance ti
+     set state = null, id = gen_random_uuid(), max_tries = ti.try_number + ti.retries, start_date = null, end_date = null, duration = null,
+         rendered_map_index = null, updated_at = now()
+    from unnest($7::bigint[], $8::text[], $9::int[]) as r(dag_run_id, task_id, map_index), seed s
+   where s.dag_run_id = r.dag_run_id and s.task_id = r.task_id
+     and ti.dag_run_id = r.dag_run_id and ti.task_id = r.task_id and ti.map_index = r.map_index and ti.state = 'removed'
+), removed as (
+  update task_instance ti set state = 'removed', end_date = coalesce(ti.end_date, now()), next_attempt_at = null, updated_at = now()
+    from unnest($10::bigint[], $11::text[], $12::int[]) as r(dag_run_id, task_id, map_index), seed s
+   where s.dag_run_id = r.dag_run_id and s.task_id = r.task_id
+     and ti.dag_run_id = r.dag_run_id and ti.task_id = r.task_id and ti.map_index = r.map_index
+  returning ti.dag_run_id, ti.task_id, ti.map_index
+), emptied as (
+  delete from xcom x using removed r where x.dag_run_id = r.dag_run_id and x.task_id = r.task_id and x.map_index = r.map_index
+), unmeasured as (
+  delete from task_map m using removed r where m.dag_run_id = r.dag_run_id and m.task_id = r.task_id and m.map_index = r.map_index
+)
+select count(*)::int as count from seed`,
+};
+
+/** Call under the run's lock. Returns how many tasks were expanded: fewer than given means that somebody else was faster. */
+export async function expandTasks(tx: Db, expansions: readonly TaskExpansion[]): Promise<number> {
+  const rowsOf = (kind: "created" | "revived" | "removed") => {
+    const rows = expansions.flatMap((e) => e[kind].map((mapIndex) => ({ dagRunId: e.dagRunId, taskId: e.taskId, mapIndex })));
+    return [rows.map((row) => row.dagRunId), rows.map((row) => row.taskId), rows.map((row) => row.mapIndex)];
+  };
+  const { rows } = await tx.query<{ count: number }>(statement, [
+    expansions.map((e) => e.dagRunId),
+    expansions.map((e) => e.taskId),
+    expansions.map((e) => e.unmapped),
+    ...rowsOf("created"),
+    ...rowsOf("revived"),
+    ...rowsOf("removed"),
+  ]);
+  return rows[0]?.count ?? 0;
+}

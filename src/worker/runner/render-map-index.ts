@@ -1,0 +1,35 @@
+import type { Outcome } from "../../contracts/index.ts";
+import { toError } from "../../platform/index.ts";
+import type { TaskContext } from "../../sdk/index.ts";
+import type { TaskNode } from "../../sdk/runtime.ts";
+import type { RunnerCaller } from "./runner-caller.ts";
+import { describeError } from "./task-failure.ts";
+import { createTemplateRenderer } from "./templates/index.ts";
+
+/** What the database and a list can show. */
+const LONGEST_NAME = 250;
+
+/**
+ * Names a mapped instance that has run by its task's `mapIndexTemplate`. As in Airflow, a template that cannot be rendered
+ * fails a task that succeeded, and is passed over where the task has failed already.
+ */
+export async function renderMapIndex(
+  outcome: Outcome,
+  node: TaskNode,
+  ctx: TaskContext,
+  options: Readonly<Record<string, unknown>>,
+  caller: RunnerCaller,
+): Promise<Outcome> {
+  const { mapIndexTemplate } = node.settings;
+  if (mapIndexTemplate === null || outcome.state === "up_for_reschedule" || outcome.state === "deferred") return outcome;
+  try {
+    const renderer = await createTemplateRenderer(ctx, caller, options);
+    const name = (await renderer.renderText(mapIndexTemplate)).replaceAll("\u0000", "").slice(0, LONGEST_NAME);
+    return { ...outcome, renderedMapIndex: name };
+  } catch (thrown) {
+    if (outcome.state !== "success") return outcome;
+    const { message, stack } = describeError(toError(thrown));
+    const error = { name: "TemplateError", message: `mapIndexTemplate ${JSON.stringify(mapIndexTemplate)}: ${message}`, stack };
+    return { state: "failed", retryable: true, error, xcoms: [] };
+  }
+}
