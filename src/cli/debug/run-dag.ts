@@ -174,7 +174,17 @@ function mapFactsOf(picture: RunPicture, taskId: string, memory: DebugMemory): M
 }
 
 function standingOf(facts: SerializedTask, mapIndex: number): Standing {
-  return { taskId: facts.taskId, mapIndex, state: null, tryNumber: 0, startDate: null, endDate: null, facts, looks: 0, resume: null };
+  return {
+    taskId: facts.taskId,
+    mapIndex,
+    state: null,
+    tryNumber: 0,
+    startDate: null,
+    endDate: null,
+    facts,
+    looks: 0,
+    resume: null,
+  };
 }
 
 /** Waits for the earliest task that is due later, or a trigger, and makes its task ready; false if there is none. */

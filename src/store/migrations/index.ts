@@ -17,4 +17,14 @@ export type Migration = {
 };
 
 /** Append only: a migration that was released is never edited. */
-export const MIGRATIONS: readonly Migration[] = [initial, orderedCandidates, backfill, plannedRuns, emailRequest, runRecovery, deferredIndex, deferral, taskMap];
+export const MIGRATIONS: readonly Migration[] = [
+  initial,
+  orderedCandidates,
+  backfill,
+  plannedRuns,
+  emailRequest,
+  runRecovery,
+  deferredIndex,
+  deferral,
+  taskMap,
+];

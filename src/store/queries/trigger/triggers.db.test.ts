@@ -108,7 +108,17 @@ describe("an event", () => {
     expect((await store.query("select 1 from xcom")).rowCount).toBe(1);
     // What it went on with is forgotten with the try.
     await finishTries(store, [
-      { id, state: "up_for_retry", deferral: null, nextAttemptInSec: 0, reason: null, xcoms: [], renderedFields: null, mapLength: null, renderedMapIndex: null },
+      {
+        id,
+        state: "up_for_retry",
+        deferral: null,
+        nextAttemptInSec: 0,
+        reason: null,
+        xcoms: [],
+        renderedFields: null,
+        mapLength: null,
+        renderedMapIndex: null,
+      },
     ]);
     expect(await one(runId)).toMatchObject({ state: "up_for_retry", nextMethod: null });
   });
