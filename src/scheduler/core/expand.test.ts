@@ -241,6 +241,33 @@ test("a group's tasks also wait for tasks outside, and a failed source ends them
   expect(statesOf(failing)).toMatchObject({ a: "upstream_failed", b: "upstream_failed", c: "upstream_failed" });
 });
 
+test("in a mapped group an instance stands on the setup of its own index", () => {
+  const dag = dagOf(
+    [
+      { taskId: "list" },
+      { taskId: "make", upstream: ["list"], group: "g" },
+      { taskId: "use", upstream: ["make"], group: "g" },
+      { taskId: "last", upstream: ["use"], rule: "all_done", group: "g" },
+      { taskId: "drop", upstream: ["make", "last"], rule: "all_done_setup_success", group: "g" },
+    ],
+    [{ groupId: "g", over: "list" }],
+  );
+  for (const task of dag.tasks) {
+    task.isSetup = task.taskId === "make";
+    task.isTeardown = task.taskId === "drop";
+  }
+  const picture = pictureOf(dag, { list: "success" });
+  judgeWith(picture, { list: 2 });
+  event(picture, "make", "success", 1);
+  judgeWith(picture, {});
+  event(picture, "use", "success", 1);
+  judgeWith(picture, {});
+  expect(statesOf(picture)).toMatchObject({ "last[0]": null, "last[1]": "scheduled" });
+  event(picture, "make", "failed", 0);
+  judgeWith(picture, {});
+  expect(statesOf(picture)).toMatchObject({ "use[0]": "upstream_failed", "last[0]": "upstream_failed", "last[1]": "scheduled" });
+});
+
 test("a thousand instances cost as much per event as ten: nothing that is judged grows with their number", () => {
   const judged = (size: number) => {
     const dag = dagOf(
