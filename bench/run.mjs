@@ -1,13 +1,16 @@
-// npm run bench [-- --rows 1,3 --runs 5]: measures the design's workloads on this machine and prints a table.
+// npm run bench [-- --rows 1,3 --runs 5 --peers]: measures the design's workloads on this machine and prints a table.
 // Times come from the tasks themselves: each appends one line with its start and end to a file, all on one clock.
 import { cpus, totalmem } from "node:os";
 import { measureChain, measureFanOut, measureFib, measureManyUnfinished, measureThreeSteps } from "./engine-rows.mjs";
 import { measureIdle } from "./idle-row.mjs";
+import { measurePeers } from "./peers/run-peers.mjs";
 import { option, table } from "./report.mjs";
 import { measureSchedulerAlone } from "./scheduler-row.mjs";
 
 const runs = Number(option("runs", "5"));
-const wanted = option("rows", "1,2,3,4,5,6,idle").split(",");
+// `--rows none --peers` measures the peers only.
+const rowNames = option("rows", "1,2,3,4,5,6,idle");
+const wanted = rowNames === "none" ? [] : rowNames.split(",");
 const measures = {
   1: measureChain,
   2: measureFib,
@@ -28,5 +31,7 @@ for (const name of wanted) {
   process.stderr.write(`row ${name} …\n`);
   rows.push(...(await measure(runs)).map((row) => ({ row: name, ...row })));
 }
+if (process.argv.includes("--peers"))
+  rows.push(...(await measurePeers(runs, option("peer", null))).map((row) => ({ row: "peer", ...row })));
 console.log(table(rows));
 if (rows.some((row) => row.reached === false)) process.exitCode = 1;
