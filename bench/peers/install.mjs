@@ -1,6 +1,6 @@
 // Installs a peer at a fixed version into bench/.peers, once; nothing of it becomes a dependency of the project.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("../.peers", import.meta.url));
 /** Folder with the npm packages installed, e.g. ["bullmq@5.0.0"]. Throws with the installer's last words. */
 export function installNpm(name, packages) {
   const folder = join(root, name);
-  if (existsSync(join(folder, "installed"))) return folder;
+  if (isInstalled(folder, packages)) return folder;
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
   run("npm", ["install", "--no-audit", "--no-fund", "--save-exact", ...packages], folder);
@@ -20,7 +20,7 @@ export function installNpm(name, packages) {
 /** Folder of a virtual environment with the PyPI packages installed. */
 export function installPip(name, packages) {
   const folder = join(root, name);
-  if (existsSync(join(folder, "installed"))) return folder;
+  if (isInstalled(folder, packages)) return folder;
   run("python3", ["-m", "venv", folder], "/");
   run(join(folder, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", ...packages], folder);
   writeFileSync(join(folder, "installed"), packages.join(" "));
@@ -33,6 +33,11 @@ export function installRedis() {
   if (found) return found;
   run("apt-get", ["install", "--yes", "--no-install-recommends", "redis-server"], "/");
   return spawnSync("which", ["redis-server"], { encoding: "utf8" }).stdout.trim();
+}
+
+function isInstalled(folder, packages) {
+  const mark = join(folder, "installed");
+  return existsSync(mark) && readFileSync(mark, "utf8") === packages.join(" ");
 }
 
 function run(command, args, cwd) {

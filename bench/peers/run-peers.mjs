@@ -62,7 +62,7 @@ async function measureGraphileWorker(runs, { url }) {
 }
 
 async function measureBullmq(runs, { home }) {
-  const folder = installNpm("bullmq", ["bullmq@6.7.0"]);
+  const folder = installNpm("bullmq", ["bullmq@6.7.0", "ioredis@5"]);
   const port = await freePort();
   // Its usual durability in production: every command in the append-only file, written out each second.
   const redis = spawn(
@@ -80,7 +80,8 @@ async function measureBullmq(runs, { home }) {
 
 async function measureDbos(runs, { url }) {
   const folder = installNpm("dbos", ["@dbos-inc/dbos-sdk@5.3.0"]);
-  return drive(process.execPath, [here("dbos.mjs"), folder, url("postgresql"), String(runs)]);
+  // It wants a host name in the address; the socket's folder in the query wins over it.
+  return drive(process.execPath, [here("dbos.mjs"), folder, url("postgresql").replace("@/", "@localhost/"), String(runs)]);
 }
 
 async function measurePrefect(runs, { url, home }) {

@@ -25,6 +25,8 @@ export type RunnerPool = {
 
 /** What a boot takes at least; the mean of those seen counts where it is longer, as on a busy machine. */
 const BOOT_MS_MIN = 150;
+/** Shorter tries keep a core busy by themselves: further runners would only share it. */
+const SHORT_TRY_MS = 10;
 
 export function createRunnerPool(
   options: RunnerPoolOptions,
@@ -35,6 +37,8 @@ export function createRunnerPool(
   const busySince = new Map<Runner, number>();
   let meanBusyMs = 0;
   let meanBootMs = BOOT_MS_MIN;
+  /** Since when tries wait without a pause. */
+  let backlogSince: number | null = null;
   let closed = false;
 
   const start = (): void => {
@@ -76,8 +80,11 @@ export function createRunnerPool(
       const loadingMs = (runner: Runner) => (runner.triesServed === 0 ? meanBootMs : 0);
       const oldest = Math.max(...busy.map((runner) => now - (busySince.get(runner) ?? now) - loadingMs(runner)));
       const expectedMs = (Math.max(1, waiting - booting) / busy.length) * Math.max(meanBusyMs, oldest);
-      // An expected wait shorter than a boot: another runner would come too late to help.
-      if (expectedMs < meanBootMs) return;
+      // An expected wait shorter than a boot: another runner would come too late for these tries. But where some have waited
+      // for as long as a boot takes, others will.
+      const isLasting = now - (backlogSince ?? now) >= meanBootMs && meanBusyMs >= SHORT_TRY_MS;
+      if (expectedMs < meanBootMs && !isLasting) return;
+      backlogSince = now;
     }
     start();
   }
@@ -108,9 +115,11 @@ export function createRunnerPool(
         retire(idle.reduce((a, b) => (a.idleSince <= b.idleSince ? a : b)));
       }
       if (!runner) {
+        backlogSince ??= Date.now();
         grow(waiting);
         return null;
       }
+      if (waiting <= 1) backlogSince = null;
       runner.state = "busy";
       runner.moduleHash = moduleHash;
       busySince.set(runner, Date.now());
