@@ -18,7 +18,13 @@ const taskList = {
     if (--left === 0) finish();
   },
 };
-const runner = await run({ connectionString: url, concurrency: 32, taskList, noHandleSignals: true, logger: new Logger(() => () => {}) });
+const runner = await run({
+  connectionString: url,
+  concurrency: 32,
+  taskList,
+  noHandleSignals: true,
+  logger: new Logger(() => () => {}),
+});
 
 const client = new pg.Client(url);
 await client.connect();

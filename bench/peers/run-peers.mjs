@@ -177,7 +177,17 @@ function drive(command, args, env = process.env) {
       clearTimeout(limit);
       const line = out.trim().split("\n").at(-1) ?? "";
       if (code === 0 && line.startsWith("{")) resolve(JSON.parse(line));
-      else reject(new Error(err.trim().split("\n").filter((line) => /error/i.test(line)).slice(0, 2).join(" ") || `ended with exit code ${code}`));
+      else
+        reject(
+          new Error(
+            err
+              .trim()
+              .split("\n")
+              .filter((line) => /error/i.test(line))
+              .slice(0, 2)
+              .join(" ") || `ended with exit code ${code}`,
+          ),
+        );
     });
   });
 }
