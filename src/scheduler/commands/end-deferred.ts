@@ -1,5 +1,6 @@
 import type { JsonObject, Outcome } from "../../contracts/index.ts";
 import { type Db, type FinishGuard, finishTries, insertCallback, type Store, triesByIds } from "../../store/index.ts";
+import type { Graph } from "../core/graph.ts";
 import { type DagCache, readableGraph } from "./dag-cache.ts";
 import { endOf, failTry } from "./end-tries.ts";
 
@@ -18,12 +19,23 @@ export async function endDeferred(store: Store, cache: DagCache, id: string, out
   );
 }
 
+/** What a runner would have counted: how many elements the result has, where other tasks are mapped over it. */
+function lengthOf(graph: Graph, taskId: string, { xcoms }: Extract<EndOfWait, { state: "success" }>): number | null {
+  const task = graph.indexOf.get(taskId) ?? -1;
+  const value = xcoms.find(({ key }) => key === "return_value")?.value;
+  if (!graph.expandedAfter.has(task) || value === undefined) return null;
+  if (graph.mapped.has(task)) return 1;
+  return typeof value === "object" && value !== null ? Object.keys(value).length : null;
+}
+
 async function endWell(tx: Db, cache: DagCache, id: string, outcome: Exclude<EndOfWait, { state: "failed" }>): Promise<boolean> {
   const [fact] = await triesByIds(tx, [id]);
-  const [ended] = await finishTries(tx, [endOf({ id, outcome })], GUARD);
-  if (!fact || !ended) return false;
-  const callback = outcome.state === "success" ? "onSuccess" : "onSkipped";
+  if (!fact) return false;
   const graph = await readableGraph(cache, tx, fact.versionId);
+  const mapLength = graph && outcome.state === "success" ? lengthOf(graph, fact.taskId, outcome) : null;
+  const [ended] = await finishTries(tx, [{ ...endOf({ id, outcome }), mapLength }], GUARD);
+  if (!ended) return false;
+  const callback = outcome.state === "success" ? "onSuccess" : "onSkipped";
   if (!graph?.tasks[graph.indexOf.get(fact.taskId) ?? -1]?.callbacks[callback]) return true;
   const { taskId, mapIndex, tryNumber, maxTries } = fact;
   const ti = { id, taskId, mapIndex, tryNumber, maxTries, startDate: ended.startDate?.toISOString() ?? null };
