@@ -72,6 +72,14 @@ export function pooled(dagId: string, pool: string, count: number, random: Rando
   return { dagId, schedule: null, maxActiveTasks: 16, maxActiveRuns: 4, tasks };
 }
 
+/** Tasks that give their worker back and go on when a trigger has fired; some fail a few times, and wait anew. */
+export function waiting(dagId: string, count: number, random: Random): DagSpec {
+  const tasks = Array.from({ length: count }, (_, at) =>
+    plain(`w${at}`, [], random, { deferMs: random.between(200, 3_000), failTries: random.chance(0.2) ? 1 : 0 }),
+  );
+  return { dagId, schedule: null, maxActiveTasks: 16, maxActiveRuns: 4, tasks };
+}
+
 /** A bit of everything, about `size` tasks. */
 export function mixedLoad(random: Random, size: number): Workload {
   const part = Math.max(4, Math.floor(size / 5));
@@ -90,7 +98,7 @@ export function mixedLoad(random: Random, size: number): Workload {
 /** The text of a DAG file with these DAGs, whose tasks append to `trace` by one write per line, which cannot tear. */
 export function dagFile(dags: readonly DagSpec[], trace: string): string {
   return `import { appendFileSync } from "node:fs";
-import { dag, task } from "baram";
+import { dag, defer, task, TimeDeltaTrigger } from "baram";
 
 const dags = ${JSON.stringify(dags)};
 const note = (what: string, { id, dagId, runId, taskId, mapIndex, tryNumber }: any) =>
@@ -106,8 +114,9 @@ const noteCallback = async ({ run }: any) =>
 for (const { dagId, callbacks, tasks, ...dagOptions } of dags as any[])
   dag({ dagId, ...dagOptions, ...(callbacks ? { onSuccess: noteCallback, onFailure: noteCallback } : {}), isPausedUponCreation: false }, () => {
     const nodes = new Map<string, any>();
-    for (const { taskId, upstream, failTries, durationMs, ...options } of tasks) {
+    for (const { taskId, upstream, failTries, durationMs, deferMs, ...options } of tasks) {
       const node = task({ taskId, retryDelay: { seconds: 0.1 }, ...options }, async (ctx) => {
+        if (deferMs && ctx.resumed === null) defer({ trigger: new TimeDeltaTrigger({ delta: { seconds: deferMs / 1_000 } }) });
         note("start", ctx.ti);
         ctx.logger.info(ctx.ti.id + " begins");
         await new Promise((resolve) => setTimeout(resolve, durationMs));

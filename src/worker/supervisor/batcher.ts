@@ -78,7 +78,8 @@ export function createBatcher(
           return;
         }
         if (attempt === 0) logger.warn({ error: toError(error).message }, "the API cannot be reached; trying again");
-        await sleep(Math.min(5_000, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2));
+        // A try that the API has started while its answer was lost sends no heartbeat until it is asked for again: do not wait long.
+        await sleep(Math.min(1_000, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2));
       }
     }
   }

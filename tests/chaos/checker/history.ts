@@ -83,6 +83,8 @@ export type TaskSpec = {
   /** Tries 1 to this one fail on purpose. */
   failTries: number;
   durationMs: number;
+  /** The task first waits so long for a trigger. */
+  deferMs?: number;
   pool?: string;
   poolSlots?: number;
   maxActiveTisPerDag?: number;

@@ -1,6 +1,7 @@
 import type { Fault } from "../fault.ts";
 import { clockFaults } from "./clocks.ts";
 import { databaseFaults } from "./database.ts";
+import { everyRoleFaults } from "./every-role.ts";
 import { exactPointFaults } from "./exact-points.ts";
 import { processFaults } from "./processes.ts";
 import { wireFaults } from "./wire.ts";
@@ -11,5 +12,6 @@ export const FAULTS: readonly Fault[] = [
   ...wireFaults,
   ...databaseFaults,
   ...clockFaults,
+  ...everyRoleFaults,
   ...exactPointFaults,
 ].sort((a, b) => a.number - b.number);
