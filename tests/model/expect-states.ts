@@ -1,0 +1,164 @@
+import { isTerminal, type SerializedDag, type SerializedTask } from "../../src/contracts/index.ts";
+import { allowedVerdicts } from "./trigger-rules.ts";
+import {
+  childrenOf,
+  dagOf,
+  inOrder,
+  keyOf,
+  type ModelInstance,
+  type ModelOutcome,
+  type ModelRun,
+  type ModelWorld,
+  type Seen,
+  type State,
+} from "./world.ts";
+
+/** `scheduled` stands for everything between the decision that an instance may run and the end of its try. */
+export type Expected = { state: State; tryNumber: number };
+
+const ON_ITS_WAY: readonly State[] = ["queued", "running", "restarting"];
+
+export function asExpected(state: State): State {
+  return ON_ITS_WAY.includes(state) ? "scheduled" : state;
+}
+
+/**
+ * The state that every instance must have once nothing is left to decide, from the outcomes alone. Where the order in which
+ * outcomes arrived allows two answers, what was seen is taken if it is one of them. Runs that are still queued are left out.
+ */
+export function expectStates(world: ModelWorld, seen: Seen): Map<string, Expected> {
+  const expected = new Map<string, Expected>();
+  const seenStates = new Map(seen.instances.map((one) => [keyOf(one), one]));
+  const queued = new Set(seen.runs.filter((run) => run.state === "queued").map((run) => `${run.dagId}/${run.runId}`));
+  // An instance may look at earlier runs only, so these come first.
+  const runs = [...world.runs].sort((a, b) => (a.logicalDate ?? 0) - (b.logicalDate ?? 0));
+  for (const run of runs) {
+    const dag = dagOf(world, run.dagId);
+    for (const task of inOrder(dag)) {
+      for (const instance of world.instances.filter((one) => isOf(one, run) && one.taskId === task.taskId)) {
+        const key = keyOf(instance);
+        const shown = seenStates.get(key);
+        if (queued.has(`${run.dagId}/${run.runId}`)) {
+          // Nobody looks at it before it is started: it stays as it is, an earlier end or nothing.
+          expected.set(key, { state: shown?.state ?? null, tryNumber: shown?.tryNumber ?? 0 });
+          continue;
+        }
+        const upstream = task.upstream.flatMap((id) => {
+          const isSetup = dag.tasks.some((one) => one.taskId === id && one.isSetup);
+          return world.instances
+            .filter((one) => isOf(one, run) && one.taskId === id)
+            .map((one) => ({ state: expected.get(keyOf(one))?.state ?? null, isSetup }));
+        });
+        const allowed = allowedVerdicts(task.triggerRule, upstream);
+        const verdict = allowed.find((one) => one === shown?.state) ?? allowed[0];
+        const waiting: Expected = { state: null, tryNumber: instance.triesBefore };
+        if (verdict === "skipped" || verdict === "upstream_failed")
+          expected.set(key, { state: verdict, tryNumber: instance.triesBefore });
+        else if (verdict === "wait") expected.set(key, waiting);
+        else if (!instance.wasLetGo && isHeldByPast(world, expected, run, dag, task)) expected.set(key, waiting);
+        else expected.set(key, ownState(instance, task));
+      }
+    }
+  }
+  return expected;
+}
+
+/** dependsOnPast and waitForDownstream: the same task in the run before, and what directly follows it there, must have passed. */
+function isHeldByPast(
+  world: ModelWorld,
+  expected: ReadonlyMap<string, Expected>,
+  run: ModelRun,
+  dag: SerializedDag,
+  task: SerializedTask,
+): boolean {
+  if ((!task.dependsOnPast && !task.waitForDownstream) || run.logicalDate === null) return false;
+  const before = run.logicalDate;
+  const [previous] = world.runs
+    .filter((one) => one.dagId === run.dagId && one.logicalDate !== null && one.logicalDate < before)
+    .sort((a, b) => (b.logicalDate ?? 0) - (a.logicalDate ?? 0));
+  if (!previous) return false;
+  const names = [task.taskId, ...(task.waitForDownstream ? childrenOf(dag, task.taskId).map((child) => child.taskId) : [])];
+  const theirs = world.instances.filter((one) => isOf(one, previous) && names.includes(one.taskId));
+  return !theirs.every((one) => ["success", "skipped"].includes(expected.get(keyOf(one))?.state ?? ""));
+}
+
+/** Where an instance stands that may run, by its own outcomes. */
+export function ownState(instance: ModelInstance, task: SerializedTask): Expected {
+  const isFailure = (outcome: ModelOutcome) => outcome === "failed" || outcome === "lost";
+  const number = (count: number) => instance.triesBefore + count;
+  if (task.isEmpty) return { state: "success", tryNumber: number(1) };
+  const last = instance.outcomes.at(-1);
+  const failures = instance.outcomes.filter(isFailure).length;
+  if (last === undefined) return { state: "scheduled", tryNumber: number(1) };
+  switch (last) {
+    case "success":
+    case "skipped":
+      return { state: last, tryNumber: number(failures + 1) };
+    case "fatal":
+      return { state: "failed", tryNumber: number(failures + 1) };
+    case "rescheduled":
+      // A poke that comes again is the same try.
+      return { state: instance.isDue ? "scheduled" : "up_for_reschedule", tryNumber: number(failures + 1) };
+    case "failed":
+    case "lost":
+      if (number(failures) > instance.maxTries) return { state: "failed", tryNumber: number(failures) };
+      if (!instance.isDue) return { state: "up_for_retry", tryNumber: number(failures) };
+      return { state: "scheduled", tryNumber: number(failures + 1) };
+  }
+}
+
+/** How a run stands whose instances stand so. */
+export function expectRun(dag: SerializedDag, states: readonly { taskId: string; state: State }[]): "running" | "success" | "failed" {
+  const unfinished = states.filter(({ state }) => !isTerminal(state));
+  if (unfinished.length > 0) {
+    const looksAtPast = dag.tasks.some((task) => task.dependsOnPast || task.waitForDownstream);
+    // Deadlock: all that is left waits, and nothing that happens will wake it.
+    return unfinished.every(({ state }) => state === null) && !looksAtPast ? "failed" : "running";
+  }
+  const deciding = decidingTasks(dag);
+  const failed = states.some(
+    ({ taskId, state }) => deciding.includes(taskId) && (state === "failed" || state === "upstream_failed"),
+  );
+  return failed ? "failed" : "success";
+}
+
+/**
+ * Airflow's leaves: teardowns are looked through unless they ask to count; in a DAG that has nothing but teardowns, its
+ * plain leaves count.
+ */
+export function decidingTasks(dag: SerializedDag): string[] {
+  const counts = (task: SerializedTask) => !task.isTeardown || task.onFailureFailDagrun;
+  const leaves = dag.tasks.filter((task) => counts(task) && !childrenOf(dag, task.taskId).some(counts));
+  if (leaves.length > 0) return leaves.map((task) => task.taskId);
+  return dag.tasks.filter((task) => childrenOf(dag, task.taskId).length === 0).map((task) => task.taskId);
+}
+
+/** Everything in which a system at rest differs from the model, in sentences. */
+export function findDifferences(world: ModelWorld, seen: Seen): string[] {
+  const differences: string[] = [];
+  const expected = expectStates(world, seen);
+  if (seen.instances.length !== world.instances.length)
+    differences.push(`${seen.instances.length} instances instead of ${world.instances.length}`);
+  for (const one of seen.instances) {
+    const wanted = expected.get(keyOf(one));
+    const state = asExpected(one.state);
+    if (!wanted) differences.push(`${keyOf(one)} is not known to the model`);
+    else if (wanted.state !== state || wanted.tryNumber !== one.tryNumber)
+      differences.push(
+        `${keyOf(one)} is ${one.state} at try ${one.tryNumber}; the model says ${wanted.state} at try ${wanted.tryNumber}`,
+      );
+  }
+  for (const run of seen.runs) {
+    if (run.state === "queued") continue;
+    const states = world.instances
+      .filter((one) => isOf(one, run))
+      .map((one) => ({ taskId: one.taskId, state: expected.get(keyOf(one))?.state ?? null }));
+    const wanted = expectRun(dagOf(world, run.dagId), states);
+    if (wanted !== run.state) differences.push(`run ${run.dagId}/${run.runId} is ${run.state}; the model says ${wanted}`);
+  }
+  return differences;
+}
+
+export function isOf(one: { dagId: string; runId: string }, run: { dagId: string; runId: string }): boolean {
+  return one.dagId === run.dagId && one.runId === run.runId;
+}

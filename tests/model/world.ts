@@ -1,0 +1,115 @@
+/**
+ * What the reference model works on: DAGs as their authors wrote them, runs, and for each task instance the outcomes that
+ * counted. Nothing here is kept up to date by anybody; every question is answered from the whole list, each time anew.
+ */
+import type { DagRunState, SerializedDag, SerializedTask, TaskInstanceState } from "../../src/contracts/index.ts";
+
+export type State = TaskInstanceState | null;
+
+/** How a try ended: `fatal` is a failure that asks not to be retried, `lost` a worker that died. */
+export type ModelOutcome = "success" | "failed" | "fatal" | "lost" | "skipped" | "rescheduled";
+
+export type ModelRun = {
+  readonly dagId: string;
+  readonly runId: string;
+  /** Milliseconds; null = stands in no order with other runs. */
+  readonly logicalDate: number | null;
+  readonly runAfter: number;
+};
+
+/** One task instance. Extension for mapped tasks: several entries of a task, with map indexes from 0 on. */
+export type ModelInstance = {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  readonly mapIndex: number;
+  /** Since the last clear, in order. */
+  outcomes: ModelOutcome[];
+  /** Tries before the last clear. */
+  triesBefore: number;
+  /** Tries beyond this number are not followed by another. */
+  maxTries: number;
+  /** Whether the time of the retry or the next poke has come. */
+  isDue: boolean;
+  /** It was seen on its way since the last clear: what happens to an earlier run holds it up no more. */
+  wasLetGo: boolean;
+};
+
+export type ModelWorld = {
+  readonly dags: ReadonlyMap<string, SerializedDag>;
+  readonly runs: readonly ModelRun[];
+  readonly instances: readonly ModelInstance[];
+};
+
+/** What a system shows of itself at one moment. */
+export type SeenInstance = {
+  dagId: string;
+  runId: string;
+  taskId: string;
+  mapIndex: number;
+  state: State;
+  tryNumber: number;
+};
+export type SeenRun = { dagId: string; runId: string; state: DagRunState };
+export type Seen = { runs: readonly SeenRun[]; instances: readonly SeenInstance[] };
+
+export function createRunOf(world: { dags: ModelWorld["dags"] }, run: ModelRun): ModelInstance[] {
+  return dagOf(world, run.dagId).tasks.map((task) => ({
+    dagId: run.dagId,
+    runId: run.runId,
+    taskId: task.taskId,
+    mapIndex: -1,
+    outcomes: [],
+    triesBefore: 0,
+    maxTries: task.retries,
+    isDue: false,
+    wasLetGo: false,
+  }));
+}
+
+export function dagOf(world: { dags: ModelWorld["dags"] }, dagId: string): SerializedDag {
+  const dag = world.dags.get(dagId);
+  if (!dag) throw new Error(`the model knows no DAG "${dagId}"`);
+  return dag;
+}
+
+export function taskOf(dag: SerializedDag, taskId: string): SerializedTask {
+  const task = dag.tasks.find((one) => one.taskId === taskId);
+  if (!task) throw new Error(`the model knows no task "${taskId}"`);
+  return task;
+}
+
+/** The tasks directly after this one. */
+export function childrenOf(dag: SerializedDag, taskId: string): SerializedTask[] {
+  return dag.tasks.filter((task) => task.upstream.includes(taskId));
+}
+
+/** All tasks after this one, at any distance. */
+export function descendantsOf(dag: SerializedDag, taskId: string): Set<string> {
+  const found = new Set<string>();
+  const visit = (id: string) => {
+    for (const child of childrenOf(dag, id)) {
+      found.add(child.taskId);
+      visit(child.taskId);
+    }
+  };
+  visit(taskId);
+  return found;
+}
+
+/** Tasks with every task after those it waits for. */
+export function inOrder(dag: SerializedDag): SerializedTask[] {
+  const ordered: SerializedTask[] = [];
+  while (ordered.length < dag.tasks.length) {
+    const next = dag.tasks.find(
+      (task) => !ordered.includes(task) && task.upstream.every((id) => ordered.some((done) => done.taskId === id)),
+    );
+    if (!next) throw new Error(`DAG "${dag.dagId}" has a cycle`);
+    ordered.push(next);
+  }
+  return ordered;
+}
+
+export function keyOf(one: { dagId: string; runId: string; taskId: string; mapIndex: number }): string {
+  return `${one.dagId}/${one.runId}/${one.taskId}[${one.mapIndex}]`;
+}
