@@ -14,7 +14,7 @@ import {
 } from "./world.ts";
 
 /** `scheduled` stands for everything between the decision that an instance may run and the end of its try. */
-export type Expected = { state: State; tryNumber: number };
+export type Expected = { state: State; tryNumber: number; decided: ModelInstance["decided"] };
 
 const ON_ITS_WAY: readonly State[] = ["queued", "running", "restarting"];
 
@@ -40,27 +40,32 @@ export function expectStates(world: ModelWorld, seen: Seen): Map<string, Expecte
         const shown = seenStates.get(key);
         if (queued.has(`${run.dagId}/${run.runId}`)) {
           // Nobody looks at it before it is started: it stays as it is, an earlier end or nothing.
-          expected.set(key, { state: shown?.state ?? null, tryNumber: shown?.tryNumber ?? 0 });
+          expected.set(key, { state: shown?.state ?? null, tryNumber: shown?.tryNumber ?? 0, decided: instance.decided });
           continue;
         }
-        const upstream = task.upstream.flatMap((id) => {
-          const isSetup = dag.tasks.some((one) => one.taskId === id && one.isSetup);
-          return world.instances
-            .filter((one) => isOf(one, run) && one.taskId === id)
-            .map((one) => ({ state: expected.get(keyOf(one))?.state ?? null, isSetup }));
-        });
-        const allowed = allowedVerdicts(task.triggerRule, upstream);
-        const verdict = allowed.find((one) => one === shown?.state) ?? allowed[0];
-        const waiting: Expected = { state: null, tryNumber: instance.triesBefore };
-        if (verdict === "skipped" || verdict === "upstream_failed")
-          expected.set(key, { state: verdict, tryNumber: instance.triesBefore });
-        else if (verdict === "wait") expected.set(key, waiting);
-        else if (!instance.wasLetGo && isHeldByPast(world, expected, run, dag, task)) expected.set(key, waiting);
-        else expected.set(key, ownState(instance, task));
+        const decided = instance.decided ?? decide(run, task, instance);
+        const waiting: Expected = { state: null, tryNumber: instance.triesBefore, decided };
+        if (decided === null) expected.set(key, waiting);
+        else if (decided === "run") expected.set(key, { ...ownState(instance, task), decided });
+        else expected.set(key, { ...waiting, state: decided });
       }
     }
   }
   return expected;
+
+  function decide(run: ModelRun, task: SerializedTask, instance: ModelInstance): ModelInstance["decided"] {
+    const dag = dagOf(world, run.dagId);
+    const upstream = task.upstream.flatMap((id) => {
+      const isSetup = dag.tasks.some((one) => one.taskId === id && one.isSetup);
+      return world.instances
+        .filter((one) => isOf(one, run) && one.taskId === id)
+        .map((one) => ({ state: expected.get(keyOf(one))?.state ?? null, isSetup }));
+    });
+    const allowed = allowedVerdicts(task.triggerRule, upstream);
+    const verdict = allowed.find((one) => one === seenStates.get(keyOf(instance))?.state) ?? allowed[0] ?? "wait";
+    if (verdict === "wait") return null;
+    return verdict === "run" && isHeldByPast(world, expected, run, dag, task) ? null : verdict;
+  }
 }
 
 /** dependsOnPast and waitForDownstream: the same task in the run before, and what directly follows it there, must have passed. */
@@ -83,7 +88,7 @@ function isHeldByPast(
 }
 
 /** Where an instance stands that may run, by its own outcomes. */
-export function ownState(instance: ModelInstance, task: SerializedTask): Expected {
+export function ownState(instance: ModelInstance, task: SerializedTask): Omit<Expected, "decided"> {
   const isFailure = (outcome: ModelOutcome) => outcome === "failed" || outcome === "lost";
   const number = (count: number) => instance.triesBefore + count;
   if (task.isEmpty) return { state: "success", tryNumber: number(1) };
@@ -161,4 +166,10 @@ export function findDifferences(world: ModelWorld, seen: Seen): string[] {
 
 export function isOf(one: { dagId: string; runId: string }, run: { dagId: string; runId: string }): boolean {
   return one.dagId === run.dagId && one.runId === run.runId;
+}
+
+/** Takes over what was decided, which stands from now on. Call where `findDifferences` found none. */
+export function noteDecisions(world: ModelWorld, seen: Seen): void {
+  const expected = expectStates(world, seen);
+  for (const instance of world.instances) instance.decided = expected.get(keyOf(instance))?.decided ?? null;
 }

@@ -31,8 +31,8 @@ export type ModelInstance = {
   maxTries: number;
   /** Whether the time of the retry or the next poke has come. */
   isDue: boolean;
-  /** It was seen on its way since the last clear: what happens to an earlier run holds it up no more. */
-  wasLetGo: boolean;
+  /** What was decided on it since the last clear: that stands, whatever happens to those it waited for. */
+  decided: "run" | "skipped" | "upstream_failed" | null;
 };
 
 export type ModelWorld = {
@@ -63,7 +63,7 @@ export function createRunOf(world: { dags: ModelWorld["dags"] }, run: ModelRun):
     triesBefore: 0,
     maxTries: task.retries,
     isDue: false,
-    wasLetGo: false,
+    decided: null,
   }));
 }
 

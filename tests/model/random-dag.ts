@@ -1,0 +1,164 @@
+import fc from "fast-check";
+import { TRIGGER_RULES, type TriggerRule } from "../../src/contracts/index.ts";
+import type { ModelOutcome } from "./world.ts";
+
+/** A DAG, its surroundings and a fate, as plain data: fast-check shrinks and prints it. */
+export type Scenario = {
+  tasks: readonly ScenarioTask[];
+  runs: number;
+  maxActiveRuns: number;
+  maxActiveTasks: number;
+  /** Slots of pool `a` and `b`. */
+  pools: readonly [number, number];
+  executorSlots: number;
+  parallelism: number;
+  /** Decides over everything that happens in it. */
+  fate: number;
+  /** How often somebody clears something. */
+  clears: number;
+};
+
+export type ScenarioTask = {
+  /** Numbers of earlier tasks. */
+  upstream: readonly number[];
+  rule: TriggerRule;
+  retries: number;
+  /** Whether a retry waits for a time. */
+  waits: boolean;
+  priority: number;
+  weightRule: "downstream" | "upstream" | "absolute";
+  pool: "a" | "b";
+  poolSlots: number;
+  isEmpty: boolean;
+  dependsOnPast: boolean;
+  waitForDownstream: boolean;
+  perDag: number | null;
+  perRun: number | null;
+  kind: "work" | "setup" | "teardown" | "counting teardown";
+};
+
+const rarely = <T>(value: fc.Arbitrary<T>, otherwise: T, one = 5) =>
+  fc.oneof({ arbitrary: fc.constant(otherwise), weight: one }, { arbitrary: value, weight: 1 });
+
+const task = (index: number, withPast: boolean): fc.Arbitrary<ScenarioTask> =>
+  fc.record({
+    upstream: index === 0 ? fc.constant([]) : fc.uniqueArray(fc.nat(index - 1), { maxLength: 3 }),
+    rule: fc.oneof(
+      { arbitrary: fc.constant<TriggerRule>("all_success"), weight: 1 },
+      { arbitrary: fc.constantFrom(...TRIGGER_RULES), weight: 2 },
+    ),
+    retries: fc.constantFrom(0, 0, 1, 2),
+    waits: fc.boolean(),
+    priority: fc.integer({ min: 1, max: 5 }),
+    weightRule: fc.constantFrom("downstream", "upstream", "absolute"),
+    pool: fc.constantFrom("a", "b"),
+    poolSlots: fc.constantFrom(1, 1, 1, 2),
+    isEmpty: rarely(fc.constant(true), false),
+    dependsOnPast: withPast ? rarely(fc.constant(true), false, 2) : fc.constant(false),
+    waitForDownstream: withPast ? rarely(fc.constant(true), false) : fc.constant(false),
+    perDag: rarely<number | null>(fc.constantFrom(1, 2), null),
+    perRun: rarely<number | null>(fc.constant(1), null),
+    kind: rarely<ScenarioTask["kind"]>(fc.constantFrom("setup", "teardown", "counting teardown"), "work"),
+  });
+
+/** At most `size` tasks in at most `runs` runs at once. */
+export function scenarios({ size = 12, runs = 4 } = {}): fc.Arbitrary<Scenario> {
+  return fc
+    .tuple(fc.integer({ min: 1, max: size }), fc.boolean())
+    .chain(([count, withPast]) =>
+      fc.record({
+        tasks: fc.tuple(...Array.from({ length: count }, (_, index) => task(index, withPast))),
+        runs: fc.integer({ min: 1, max: runs }),
+        maxActiveRuns: fc.integer({ min: 1, max: runs }),
+        maxActiveTasks: fc.constantFrom(1, 2, 3, 16),
+        pools: fc.tuple(fc.constantFrom(-1, 2, 3, 8), fc.constantFrom(2, 3, 8)),
+        executorSlots: fc.constantFrom(1, 2, 4, 100),
+        parallelism: fc.constantFrom(2, 3, 100),
+        fate: fc.integer({ min: 0, max: 0x7fff_ffff }),
+        // A clear takes an earlier run's passing back after a later run has gone on: then there is no one right answer.
+        clears: withPast ? fc.constant(0) : fc.constantFrom(0, 0, 1, 2),
+      }),
+    );
+}
+
+/** The serialized form's fields of the scenario's DAG. */
+export function dagFieldsOf(scenario: Scenario, dagId: string) {
+  return {
+    dagId,
+    maxActiveRuns: scenario.maxActiveRuns,
+    maxActiveTasks: scenario.maxActiveTasks,
+    tasks: scenario.tasks.map((one, index) => ({
+      taskId: nameOf(index),
+      upstream: one.upstream.map(nameOf).sort(),
+      triggerRule: one.rule,
+      retries: one.retries,
+      retryDelaySec: one.waits ? 3_000 : 0,
+      priorityWeight: one.priority,
+      weightRule: one.weightRule,
+      pool: `${dagId}_${one.pool}`,
+      poolSlots: one.poolSlots,
+      isEmpty: one.isEmpty,
+      dependsOnPast: one.dependsOnPast,
+      waitForDownstream: one.waitForDownstream,
+      maxActiveTisPerDag: one.perDag,
+      maxActiveTisPerDagrun: one.perRun,
+      isSetup: one.kind === "setup",
+      isTeardown: one.kind === "teardown" || one.kind === "counting teardown",
+      onFailureFailDagrun: one.kind === "counting teardown",
+    })),
+  };
+}
+
+/** Sorts as the numbers do, which is also an order in which they may run. */
+function nameOf(index: number): string {
+  return `t${String(index).padStart(2, "0")}`;
+}
+
+/** How the `attempt`-th attempt (pokes included) of an instance ends: always the same for the same fate. */
+export function fateOf(fate: number, key: string, attempt: number): ModelOutcome {
+  const roll = hash(`${fate}/${key}/${attempt}`) % 100;
+  if (roll < 55) return "success";
+  if (roll < 74) return "failed";
+  if (roll < 82) return "lost";
+  if (roll < 87) return "fatal";
+  if (roll < 94) return "skipped";
+  // A sensor comes to its end: else a history would have none.
+  return attempt < 6 ? "rescheduled" : "success";
+}
+
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  value = Math.imul(value ^ (value >>> 15), 0x2c1b3c6d);
+  value = Math.imul(value ^ (value >>> 12), 0x297a2d39);
+  return (value ^ (value >>> 15)) >>> 0;
+}
+
+export type Dice = {
+  /** 0 ≤ n < below. */
+  roll(below: number): number;
+  chance(percent: number): boolean;
+  pick<T>(list: readonly [T, ...T[]]): T;
+  shuffle<T>(list: readonly T[]): T[];
+};
+
+/** mulberry32: the same seed, the same throws. */
+export function createDice(seed: number): Dice {
+  let state = seed >>> 0;
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  };
+  const roll = (below: number) => next() % below;
+  return {
+    roll,
+    chance: (percent) => roll(100) < percent,
+    pick: (list) => list[roll(list.length)] ?? list[0],
+    shuffle(list) {
+      const left = [...list];
+      return list.map(() => left.splice(roll(left.length), 1)).flat();
+    },
+  };
+}
