@@ -54,9 +54,10 @@ export function buildGraph(dag: SerializedDag): Graph {
     const task = dag.tasks[index];
     return task !== undefined && (!task.isTeardown || task.onFailureFailDagrun);
   };
-  const deciding = dag.tasks
-    .map((_, index) => index)
-    .filter((index) => counts(index) && (dag.failFast || !downstream[index]?.some(counts)));
+  const all = dag.tasks.map((_, index) => index);
+  let deciding = all.filter((index) => counts(index) && (dag.failFast || !downstream[index]?.some(counts)));
+  // Nothing but teardowns: as in Airflow, its leaves decide, or the run would succeed whatever happened.
+  if (deciding.length === 0) deciding = all.filter((index) => downstream[index]?.length === 0);
   const indirectSetups = findIndirectSetups(dag, indexOf);
   const indirectWork = new Map<number, number[]>();
   for (const [task, setups] of indirectSetups)

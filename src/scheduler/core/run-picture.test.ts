@@ -180,3 +180,21 @@ test("teardowns do not decide the run unless they ask to", () => {
   applyEvent(picture, { taskId: "t1", mapIndex: -1, state: "failed" });
   expect(judgeRun(picture)).toBe("success");
 });
+
+test("in a DAG of nothing but teardowns their leaves decide, so that a run of failures is no success", () => {
+  const dag = dagOf([
+    { upstream: [], rule: "always", isEmpty: false },
+    { upstream: [0], rule: "always", isEmpty: false },
+  ]);
+  for (const task of dag.tasks) task.isTeardown = true;
+  const judgeWith = (first: TaskInstanceState, last: TaskInstanceState) =>
+    judgeRun(
+      buildPicture(
+        buildGraph(dag),
+        [first, last].map((state, index) => ({ taskId: `t${index}`, mapIndex: -1, state })),
+        0,
+      ),
+    );
+  expect(judgeWith("success", "failed")).toBe("failed");
+  expect(judgeWith("failed", "success")).toBe("success");
+});
