@@ -1,8 +1,9 @@
 import { isTerminal, type SerializedDag, type SerializedTask } from "../../src/contracts/index.ts";
-import { allowedVerdicts } from "./trigger-rules.ts";
+import { allowedVerdicts, type ModelVerdict } from "./trigger-rules.ts";
 import {
   childrenOf,
   dagOf,
+  descendantsOf,
   inOrder,
   keyOf,
   type ModelInstance,
@@ -43,7 +44,8 @@ export function expectStates(world: ModelWorld, seen: Seen): Map<string, Expecte
           expected.set(key, { state: shown?.state ?? null, tryNumber: shown?.tryNumber ?? 0, decided: instance.decided });
           continue;
         }
-        const decided = instance.decided ?? decide(run, task, instance);
+        const allowed = allowedDecisions(world, (one) => expected.get(keyOf(one))?.state ?? null, run, task);
+        const decided = instance.decided ?? allowed.find((one) => one === shown?.state) ?? allowed[0] ?? null;
         const waiting: Expected = { state: null, tryNumber: instance.triesBefore, decided };
         if (decided === null) expected.set(key, waiting);
         else if (decided === "run") expected.set(key, { ...ownState(instance, task), decided });
@@ -52,26 +54,35 @@ export function expectStates(world: ModelWorld, seen: Seen): Map<string, Expecte
     }
   }
   return expected;
+}
 
-  function decide(run: ModelRun, task: SerializedTask, instance: ModelInstance): ModelInstance["decided"] {
-    const dag = dagOf(world, run.dagId);
-    const upstream = task.upstream.flatMap((id) => {
-      const isSetup = dag.tasks.some((one) => one.taskId === id && one.isSetup);
-      return world.instances
-        .filter((one) => isOf(one, run) && one.taskId === id)
-        .map((one) => ({ state: expected.get(keyOf(one))?.state ?? null, isSetup }));
-    });
-    const allowed = allowedVerdicts(task.triggerRule, upstream);
-    const verdict = allowed.find((one) => one === seenStates.get(keyOf(instance))?.state) ?? allowed[0] ?? "wait";
+/** What may be decided on an instance that waits, when all others stand as `stateOf` says; null = it goes on waiting. */
+export function allowedDecisions(
+  world: ModelWorld,
+  stateOf: (instance: ModelInstance) => State,
+  run: ModelRun,
+  task: SerializedTask,
+): ModelInstance["decided"][] {
+  const dag = dagOf(world, run.dagId);
+  const statesOf = (taskId: string) =>
+    world.instances.filter((one) => isOf(one, run) && one.taskId === taskId).map((one) => stateOf(one));
+  const upstream = task.upstream.flatMap((id) => {
+    const isSetup = dag.tasks.some((one) => one.taskId === id && one.isSetup);
+    return statesOf(id).map((state) => ({ state, isSetup }));
+  });
+  const bySetups = allowedBySetups(indirectSetups(dag, task).flatMap(statesOf));
+  const allowed = bySetups.includes("run") ? allowedVerdicts(task.triggerRule, upstream) : bySetups;
+  return allowed.map((verdict) => {
     if (verdict === "wait") return null;
-    return verdict === "run" && isHeldByPast(world, expected, run, dag, task) ? null : verdict;
-  }
+    const looksAtPast = verdict === "run" || (verdict === "skipped" && task.waitForPastDependsBeforeSkipping);
+    return looksAtPast && isHeldByPast(world, stateOf, run, dag, task) ? null : verdict;
+  });
 }
 
 /** dependsOnPast and waitForDownstream: the same task in the run before, and what directly follows it there, must have passed. */
 function isHeldByPast(
   world: ModelWorld,
-  expected: ReadonlyMap<string, Expected>,
+  stateOf: (instance: ModelInstance) => State,
   run: ModelRun,
   dag: SerializedDag,
   task: SerializedTask,
@@ -84,7 +95,32 @@ function isHeldByPast(
   if (!previous) return false;
   const names = [task.taskId, ...(task.waitForDownstream ? childrenOf(dag, task.taskId).map((child) => child.taskId) : [])];
   const theirs = world.instances.filter((one) => isOf(one, previous) && names.includes(one.taskId));
-  return !theirs.every((one) => ["success", "skipped"].includes(expected.get(keyOf(one))?.state ?? ""));
+  return !theirs.every((one) => ["success", "skipped"].includes(stateOf(one) ?? ""));
+}
+
+/**
+ * The setups that a task stands on without being directly after them, as Airflow has it: setups before it whose own
+ * teardown comes after it, or that have none. A teardown has its own trigger rule for that.
+ */
+export function indirectSetups(dag: SerializedDag, task: SerializedTask): string[] {
+  if (task.isTeardown) return [];
+  const after = descendantsOf(dag, task.taskId);
+  return dag.tasks
+    .filter((setup) => setup.isSetup && descendantsOf(dag, setup.taskId).has(task.taskId) && !task.upstream.includes(setup.taskId))
+    .filter((setup) => {
+      const teardowns = childrenOf(dag, setup.taskId).filter((child) => child.isTeardown);
+      return teardowns.length === 0 || teardowns.some((teardown) => after.has(teardown.taskId));
+    })
+    .map((setup) => setup.taskId);
+}
+
+/** One that failed or was skipped decides, whichever was first; all must have succeeded before the trigger rule is asked. */
+function allowedBySetups(states: readonly State[]): ModelVerdict[] {
+  const allowed: ModelVerdict[] = [];
+  if (states.some((state) => state === "failed" || state === "upstream_failed")) allowed.push("upstream_failed");
+  if (states.some((state) => state === "skipped")) allowed.push("skipped");
+  if (allowed.length > 0) return allowed;
+  return states.every((state) => state === "success" || state === "removed") ? ["run"] : ["wait"];
 }
 
 /** Where an instance stands that may run, by its own outcomes. */
@@ -133,7 +169,8 @@ export function expectRun(dag: SerializedDag, states: readonly { taskId: string;
  */
 export function decidingTasks(dag: SerializedDag): string[] {
   const counts = (task: SerializedTask) => !task.isTeardown || task.onFailureFailDagrun;
-  const leaves = dag.tasks.filter((task) => counts(task) && !childrenOf(dag, task.taskId).some(counts));
+  // Under failFast what follows a failure is skipped, so all that count decide.
+  const leaves = dag.tasks.filter((task) => counts(task) && (dag.failFast || !childrenOf(dag, task.taskId).some(counts)));
   if (leaves.length > 0) return leaves.map((task) => task.taskId);
   return dag.tasks.filter((task) => childrenOf(dag, task.taskId).length === 0).map((task) => task.taskId);
 }

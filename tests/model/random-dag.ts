@@ -32,6 +32,7 @@ export type ScenarioTask = {
   isEmpty: boolean;
   dependsOnPast: boolean;
   waitForDownstream: boolean;
+  waitsBeforeSkipping: boolean;
   perDag: number | null;
   perRun: number | null;
   kind: "work" | "setup" | "teardown" | "counting teardown";
@@ -56,6 +57,7 @@ const task = (index: number, withPast: boolean): fc.Arbitrary<ScenarioTask> =>
     isEmpty: rarely(fc.constant(true), false),
     dependsOnPast: withPast ? rarely(fc.constant(true), false, 2) : fc.constant(false),
     waitForDownstream: withPast ? rarely(fc.constant(true), false) : fc.constant(false),
+    waitsBeforeSkipping: withPast ? rarely(fc.constant(true), false, 3) : fc.constant(false),
     perDag: rarely<number | null>(fc.constantFrom(1, 2), null),
     perRun: rarely<number | null>(fc.constant(1), null),
     kind: rarely<ScenarioTask["kind"]>(fc.constantFrom("setup", "teardown", "counting teardown"), "work"),
@@ -100,6 +102,7 @@ export function dagFieldsOf(scenario: Scenario, dagId: string) {
       isEmpty: one.isEmpty,
       dependsOnPast: one.dependsOnPast,
       waitForDownstream: one.waitForDownstream,
+      waitForPastDependsBeforeSkipping: one.waitsBeforeSkipping,
       maxActiveTisPerDag: one.perDag,
       maxActiveTisPerDagrun: one.perRun,
       isSetup: one.kind === "setup",

@@ -66,6 +66,7 @@ const PLAIN: Scenario["tasks"][number] = {
   isEmpty: false,
   dependsOnPast: false,
   waitForDownstream: false,
+  waitsBeforeSkipping: false,
   perDag: null,
   perRun: null,
   kind: "work",

@@ -1,0 +1,374 @@
+/**
+ * One history: several schedulers, workers that die, doze off and come back, people who clear tasks, and a clock of its own.
+ * The schedulers are the real ones; only their database, their executors and their time are made here.
+ */
+import type { Outcome, SerializedDag } from "../../src/contracts/index.ts";
+import { silentLogger } from "../../src/platform/index.ts";
+import { adoptOrphans, createSilenceWatch, requeueStuckTries } from "../../src/scheduler/recover.ts";
+import { buildGraph, type DagCache, endTries, pass, type SchedulerOptions, type SchedulerResources } from "../../src/scheduler/index.ts";
+import { priorityWeights, tasksToClear } from "../../src/serialized/index.ts";
+import { beatJob, beatTries, clearInstances, lockRun, restartRun, type Store, startTries } from "../../src/store/index.ts";
+import { findDifferences } from "../model/expect-states.ts";
+import type { Dice } from "../model/random-dag.ts";
+import { createDice, dagFieldsOf, fateOf, type Scenario } from "../model/random-dag.ts";
+import type { ModelOutcome } from "../model/world.ts";
+import { serializedDag } from "../support/dag-fixture.ts";
+import { createMemoryDatabase } from "./memory-database.ts";
+import { createReferee, type Referee } from "./referee.ts";
+import { ACTIVE, type InstanceRow } from "./rows.ts";
+import { type Harm, idOf, type Surroundings } from "./statements.ts";
+import { type Actor, createTurns } from "./turns.ts";
+import { createVirtualExecutor, type VirtualExecutor } from "./virtual-executor.ts";
+import { storeFor } from "./virtual-store.ts";
+
+export type Faults = {
+  /** Percent of the moments at which each may happen. */
+  crash: number;
+  freeze: number;
+  lostCommitAnswer: number;
+  clockJump: number;
+  lostWorkload: number;
+  doubledWorkload: number;
+  workerDeath: number;
+  zombie: number;
+  doubledReport: number;
+};
+
+export const ALL_FAULTS: Faults = {
+  crash: 1,
+  freeze: 1,
+  lostCommitAnswer: 2,
+  clockJump: 1,
+  lostWorkload: 3,
+  doubledWorkload: 5,
+  workerDeath: 6,
+  zombie: 6,
+  doubledReport: 10,
+};
+
+export type History = { steps: number; outcomes: number; faults: Record<string, number>; lines: string[] };
+
+/** A history that did not keep what must hold, with everything that happened in it. */
+export class BrokenHistory extends Error {}
+
+const SCAN_NEVER_SEC = 1e9;
+const STEPS_MAX = 30_000;
+/** After so many steps faults cease, and everything must come to its end. */
+const STORMY_STEPS = 1_200;
+const FIRST_DAY = Date.UTC(2024, 0, 1);
+const DAY_MS = 86_400_000;
+
+export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, harm: Harm = "none"): Promise<History> {
+  const dice = createDice(scenario.fate);
+  const history: History = { steps: 0, outcomes: 0, faults: {}, lines: [] };
+  const database = createMemoryDatabase();
+  let broken: string | null = null;
+  const turns = createTurns(dice, database.isFree, (error) => {
+    broken ??= error instanceof Error ? (error.stack ?? error.message) : String(error);
+  });
+  const note = (line: string) => history.lines.push(`${((turns.now() - START) / 1_000).toFixed(0)}s ${line}`);
+  const START = turns.now();
+
+  const fields = dagFieldsOf(scenario, "d");
+  const dag = serializedDag(fields);
+  const env: Surroundings = {
+    now: turns.now,
+    maxActiveRuns: scenario.maxActiveRuns,
+    maxActiveTasks: scenario.maxActiveTasks,
+    pools: new Map([
+      ["d_a", scenario.pools[0]],
+      ["d_b", scenario.pools[1]],
+    ]),
+    harm,
+  };
+  const referee = createReferee(dag, env.pools, scenario.parallelism, turns.now, (what) => {
+    broken ??= what;
+  });
+  fill(database.begin(), dag, scenario.runs, referee);
+
+  let isStormy = true;
+  let clears = scenario.clears;
+  /** Full passes of any scheduler in a row that found nothing to do. */
+  let idlePasses = 0;
+  let frozenUntil = 0;
+  const happens = (fault: keyof Faults) => {
+    if (!isStormy || !dice.chance(faults[fault])) return false;
+    history.faults[fault] = (history.faults[fault] ?? 0) + 1;
+    return true;
+  };
+  const commit = (actor: Actor, changes: Parameters<Referee["commit"]>[1]) => {
+    if (changes.some(({ table }) => table !== "job")) idlePasses = 0;
+    for (const change of changes) {
+      if (change.table !== "instance" || change.before?.state === change.after?.state) continue;
+      note(`${actor.name}: ${change.after?.runId.slice(-1)}/${change.after?.taskId} ${change.before?.state} → ${change.after?.state}`);
+    }
+    referee.commit(actor.name, changes);
+  };
+  const open = (actor: Actor): Store =>
+    storeFor(actor, database, env, { commit: (changes) => commit(actor, changes), losesAnswer: () => happens("lostCommitAnswer") });
+
+  const graph = buildGraph(dag);
+  const dags: DagCache = { get: async () => ({ versionId: "v", dagId: "d", moduleHash: "h", graph }) };
+  const schedulers: { loop: Actor; timers: Actor; executor: VirtualExecutor }[] = [];
+  const count = 1 + dice.roll(3);
+  for (let index = 0; index < count; index++) startScheduler(index);
+
+  while (broken === null) {
+    if (isStormy && history.steps >= STORMY_STEPS) {
+      isStormy = false;
+      note("the storm is over");
+    }
+    if (history.steps++ > STEPS_MAX) broken = `not at rest after ${STEPS_MAX} steps`;
+    if (history.steps % 50 === 0) befall();
+    if (history.steps % 20 === 0 && (!isStormy || clears === 0) && isAtRest()) break;
+    if (!(await turns.step()) && broken === null) broken = "nobody can move";
+  }
+  const seen = { runs: database.rows("run"), instances: database.rows("instance") };
+  const wrong = broken === null ? findDifferences(referee.world, seen) : [broken];
+  history.outcomes = referee.world.instances.reduce((sum, one) => sum + one.outcomes.length, 0);
+  if (wrong.length > 0) throw new BrokenHistory(`${wrong.join("\n")}\nin this history:\n  ${history.lines.join("\n  ")}`);
+  return history;
+
+  /** Between steps: what strikes a whole process, or the world. */
+  function befall(): void {
+    const [one] = dice.shuffle(schedulers);
+    if (!one) return;
+    if (happens("crash") || happens("crash")) {
+      note(`${one.loop.name} dies`);
+      turns.kill(one.loop);
+      turns.kill(one.timers);
+      schedulers.splice(schedulers.indexOf(one), 1);
+      startScheduler(100 + history.steps);
+    }
+    if (happens("freeze") || happens("freeze")) {
+      const sec = 1 + dice.roll(90);
+      note(`${one.loop.name} stands still for ${sec} s`);
+      frozenUntil = Math.max(frozenUntil, turns.now() + sec * 1_000);
+      turns.freeze(one.loop, frozenUntil);
+      if (dice.chance(50)) turns.freeze(one.timers, frozenUntil);
+    }
+    if (happens("clockJump")) {
+      const sec = 1 + dice.roll(4_000);
+      note(`the clock jumps by ${sec} s`);
+      turns.advance(sec * 1_000);
+    }
+    if (isStormy && clears > 0 && dice.chance(25)) {
+      clears--;
+      turns.start("somebody", clear);
+    }
+  }
+
+  /** Nothing is on its way, and nothing waits for a time. */
+  function isAtRest(): boolean {
+    const runs = database.rows("run");
+    if (runs.every((run) => run.state === "success" || run.state === "failed")) return true;
+    const moving: readonly InstanceRow["state"][] = [...ACTIVE, "scheduled", "up_for_retry", "up_for_reschedule"];
+    const isMoving = database.rows("instance").some((one) => moving.includes(one.state));
+    // Whoever stands still may hold what the others wait for.
+    if (isMoving || turns.now() <= frozenUntil || database.rows("event").length > 0) return false;
+    return idlePasses >= 3 * schedulers.length;
+  }
+
+  function startScheduler(number: number): void {
+    const name = `scheduler ${number}`;
+    let jobId = 0;
+    const pictures: SchedulerResources["pictures"] = new Map();
+    const limbo = new Set<string>();
+    const executor = createVirtualExecutor(scenario.executorSlots, (id, tryNumber) => handOver(executor, id, tryNumber));
+    const resourcesOf = (actor: Actor): SchedulerResources => ({
+      store: open(actor),
+      clock: { now: turns.now },
+      logger: silentLogger,
+      tokens: { sign: async () => "token", verify: async () => ({ subject: "", expiresAt: null }) },
+      dags,
+      executors: new Map([["LocalExecutor", executor]]),
+      pictures,
+      limbo,
+      noteInTryLog: async () => {},
+      pause: () => actor.turn(),
+    });
+    const options: SchedulerOptions = {
+      jobId: () => jobId,
+      parallelism: scenario.parallelism,
+      maxRunsToCreate: 10,
+      maxRunsToEvaluate: 1 + dice.roll(4),
+      maxInstancesPerQuery: 1 + dice.roll(16),
+      createScheduledRuns: false,
+      // No safety scan: what only it would find is a fault.
+      fullScanSec: SCAN_NEVER_SEC,
+      idleSleepSec: 1,
+      heartbeatSec: 5,
+      healthThresholdSec: 30,
+      orphanCheckSec: 15,
+      silentTrySec: 40,
+      silentTryCheckSec: 5,
+      queuedTimeoutSec: 60,
+      queuedTimeoutCheckSec: 30,
+      lazarusSec: 0,
+      lazarusAttempts: 3,
+    };
+    const startJob = () => {
+      const tx = database.begin();
+      jobId = tx.run((rows) => {
+        const id = rows.nextNumber();
+        rows.put("job", id, { id, state: "running", heartbeatAt: turns.now() });
+        return id;
+      });
+      referee.commit(name, tx.commit());
+    };
+    startJob();
+    const loop = turns.start(name, async (actor) => {
+      const resources = resourcesOf(actor);
+      for (;;) {
+        const isFull = idlePasses > 0 || dice.chance(50);
+        const { more, again } = await pass(resources, options, isFull);
+        if (more) idlePasses = 0;
+        else if (isFull) idlePasses++;
+        await actor.turn(more || again ? 0 : turns.now() + 1_000);
+      }
+    });
+    const timers = turns.start(`${name}'s timers`, async (actor) => {
+      const resources = resourcesOf(actor);
+      const silence = createSilenceWatch(resources, options);
+      for (let round = 1; ; round++) {
+        await actor.turn(turns.now() + 5_000);
+        if (!(await beatJob(resources.store, jobId))) startJob();
+        if (round % 3 === 0) await adoptOrphans(resources, options);
+        await silence.check();
+        if (round % 6 === 0) await requeueStuckTries(resources, options);
+      }
+    });
+    schedulers.push({ loop, timers, executor });
+  }
+
+  /** A workload on its way to a worker. */
+  function handOver(executor: VirtualExecutor, id: string, tryNumber: number): void {
+    if (happens("lostWorkload")) {
+      executor.drop(id);
+      return note(`the workload of ${id} is lost`);
+    }
+    const copies = happens("doubledWorkload") ? 2 : 1;
+    for (let copy = 1; copy <= copies; copy++) {
+      const name = `worker ${id.slice(0, 8)}.${id.slice(-4)}#${copy}`;
+      turns.start(name, (actor) => work(actor, executor, id, tryNumber, copy));
+    }
+  }
+
+  async function work(actor: Actor, executor: VirtualExecutor, id: string, tryNumber: number, copy: number): Promise<void> {
+    const store = open(actor);
+    await actor.turn(turns.now() + dice.roll(20) * 1_000);
+    if (happens("workerDeath")) return die("not_started");
+    const started = await startTries(store, [{ id, hostname: "host", unixname: "user", pid: copy }]);
+    if (started.length === 0) return executor.drop(id);
+    const place = database.rows("instance").find((one) => one.id === id);
+    const attempt = (place?.rescheduleCount ?? 0) + 7 * tryNumber;
+    const outcome = fateOf(scenario.fate, `${place?.taskId}/${place?.runId}`, (place?.rescheduleCount ?? 0) > 4 ? 99 : attempt);
+    for (let beats = dice.roll(4); beats > 0; beats--) {
+      await actor.turn(turns.now() + 5_000);
+      if ((await beatTries(store, [id])).length === 0 && !happens("zombie")) return executor.drop(id);
+    }
+    if (outcome === "lost" || happens("workerDeath")) {
+      return die("lost");
+    }
+    // Dozes off, is taken for dead, and comes back with its report.
+    if (happens("zombie")) await actor.turn(turns.now() + (30 + dice.roll(400)) * 1_000);
+    const times = happens("doubledReport") ? 2 : 1;
+    for (let time = 0; time < times; time++) {
+      referee.reports(actor.name, id, outcome);
+      await endTries(store, dags, [{ id, outcome: outcomeOf(outcome, dice) }]);
+      await actor.turn(turns.now() + dice.roll(10) * 1_000);
+    }
+    executor.drop(id);
+
+    /** Its executor tells of it, or only sees that the slot is free. */
+    function die(kind: "lost" | "not_started"): void {
+      note(`${actor.name} dies`);
+      if (dice.chance(50)) executor.emit({ kind, id, reason: "killed" });
+      else executor.drop(id);
+    }
+  }
+
+  async function clear(actor: Actor): Promise<void> {
+    const [task] = dice.shuffle(dag.tasks);
+    const run = dice.roll(scenario.runs);
+    if (!task) return;
+    const taskIds = tasksToClear(dag, [task.taskId], { upstream: false, downstream: true });
+    note(`somebody clears ${run}/${taskIds}`);
+    await open(actor).transaction(async (tx) => {
+      const facts = await lockRun(tx, "d", `r${run}`);
+      if (!facts) return;
+      await clearInstances(tx, facts.id, taskIds, null);
+      await restartRun(tx, facts.id, facts.state === "success" || facts.state === "failed");
+    });
+  }
+}
+
+function fill(tx: ReturnType<ReturnType<typeof createMemoryDatabase>["begin"]>, dag: SerializedDag, runs: number, referee: Referee): void {
+  const weights = priorityWeights(dag);
+  tx.run((rows) => {
+    for (let day = 0; day < runs; day++) {
+      const id = day + 1;
+      const logicalDate = new Date(FIRST_DAY + day * DAY_MS);
+      const runId = `r${day}`;
+      rows.put("run", id, {
+        id,
+        dagId: dag.dagId,
+        runId,
+        versionId: "v",
+        state: "queued",
+        logicalDate,
+        runAfter: logicalDate,
+        evaluation: 0,
+        clearNumber: 0,
+        nextScanAt: null,
+        decidedAt: null,
+      });
+      for (const [index, task] of dag.tasks.entries()) {
+        const row: InstanceRow = {
+          id: idOf(id * 1_000 + index, 0),
+          dagRunId: id,
+          dagId: dag.dagId,
+          runId,
+          taskId: task.taskId,
+          mapIndex: -1,
+          state: null,
+          tryNumber: 0,
+          maxTries: task.retries,
+          retries: task.retries,
+          pool: task.pool,
+          poolSlots: task.poolSlots,
+          priorityWeight: weights.get(task.taskId) ?? 1,
+          maxActiveTisPerDag: task.maxActiveTisPerDag,
+          maxActiveTisPerDagrun: task.maxActiveTisPerDagrun,
+          nextAttemptAt: null,
+          scheduledAt: null,
+          queuedAt: null,
+          queuedBy: null,
+          heartbeatAt: null,
+          queueAttempts: 0,
+          rescheduleCount: 0,
+          startedBy: null,
+        };
+        rows.put("instance", `${id}/${task.taskId}/-1`, row);
+      }
+    }
+  });
+  for (const change of tx.commit()) if (change.table === "run" && change.after) referee.addRun(change.after);
+}
+
+function outcomeOf(outcome: ModelOutcome, dice: Dice): Outcome {
+  const error = { name: "Error", message: "on purpose", stack: null };
+  switch (outcome) {
+    case "success":
+      return { state: "success", xcoms: [], skipTasks: [] };
+    case "skipped":
+      return { state: "skipped", reason: "on purpose", xcoms: [] };
+    case "failed":
+    case "lost":
+      return { state: "failed", retryable: true, error, xcoms: [] };
+    case "fatal":
+      return { state: "failed", retryable: false, error, xcoms: [] };
+    case "rescheduled":
+      return { state: "up_for_reschedule", rescheduleDate: new Date(Date.now() + (5 + dice.roll(60)) * 1_000).toISOString() };
+  }
+}

@@ -1,0 +1,57 @@
+import type { Result, Row, Statement, Store } from "../../src/store/store.ts";
+import { Blocked, type MemoryDatabase, type MemoryTransaction, type RowChange } from "./memory-database.ts";
+import { STATEMENTS, type Surroundings } from "./statements.ts";
+import type { Actor } from "./turns.ts";
+
+type Hooks = { commit(changes: RowChange[]): void; losesAnswer(): boolean };
+
+/** An actor's own view of the database. Each statement and each commit is a turn: before any of them others may move, or it may die. */
+export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundings, hooks: Hooks): Store {
+  async function send<R extends Row>(tx: MemoryTransaction, statement: Statement | string, values: readonly unknown[] = []): Promise<Result<R>> {
+    const name = typeof statement === "string" ? statement : statement.name;
+    const body = STATEMENTS[name];
+    if (!body) throw new Error(`the simulator does not know the statement "${name}": give it a stand-in in statements.ts`);
+    await actor.turn();
+    for (;;) {
+      try {
+        const rows = tx.run((rows) => body(rows, values, env)) as R[];
+        return { rows, rowCount: rows.length };
+      } catch (error) {
+        if (!(error instanceof Blocked)) throw error;
+        await actor.waitForLock(error.lock);
+      }
+    }
+  }
+
+  async function transaction<T>(work: (tx: { query: Store["query"] }) => Promise<T>): Promise<T> {
+    for (;;) {
+      const tx = database.begin();
+      const giveBack = () => tx.rollback();
+      actor.onDeath.add(giveBack);
+      try {
+        const result = await work({ query: (statement, values) => send(tx, statement, values) });
+        await actor.turn();
+        hooks.commit(tx.commit());
+        // The connection broke at COMMIT: nobody knows whether it stands, and it is done again.
+        if (!hooks.losesAnswer()) return result;
+      } finally {
+        tx.rollback();
+        actor.onDeath.delete(giveBack);
+      }
+    }
+  }
+
+  const unused = () => {
+    throw new Error("not in the simulator");
+  };
+  return {
+    query: (statement, values) => transaction((tx) => tx.query(statement, values)),
+    transaction,
+    listen: unused,
+    close: async () => {},
+    statementCount: () => 0,
+    get pool(): never {
+      return unused();
+    },
+  };
+}
