@@ -219,7 +219,7 @@ function isBefore(a: Row, b: Row): boolean {
 async function prepare(store: Store, dagId: string, scenario: Scenario): Promise<ModelWorld> {
   await ensurePool(store, `${dagId}_a`, scenario.pools[0], "");
   await ensurePool(store, `${dagId}_b`, scenario.pools[1], "");
-  const fields = dagFieldsOf(scenario, dagId);
+  const fields = dagFieldsOf(scenario, dagId, 3_000);
   await saveDagFixture(store, fields);
   const dags = new Map([[dagId, serializedDag(fields)]]);
   const runs: ModelRun[] = [];

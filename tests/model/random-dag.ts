@@ -83,8 +83,8 @@ export function scenarios({ size = 12, runs = 4 } = {}): fc.Arbitrary<Scenario> 
     );
 }
 
-/** The serialized form's fields of the scenario's DAG. */
-export function dagFieldsOf(scenario: Scenario, dagId: string) {
+/** The serialized form's fields of the scenario's DAG; retries that wait do so for `waitSec`. */
+export function dagFieldsOf(scenario: Scenario, dagId: string, waitSec: number) {
   return {
     dagId,
     maxActiveRuns: scenario.maxActiveRuns,
@@ -94,7 +94,7 @@ export function dagFieldsOf(scenario: Scenario, dagId: string) {
       upstream: one.upstream.map(nameOf).sort(),
       triggerRule: one.rule,
       retries: one.retries,
-      retryDelaySec: one.waits ? 3_000 : 0,
+      retryDelaySec: one.waits ? waitSec : 0,
       priorityWeight: one.priority,
       weightRule: one.weightRule,
       pool: `${dagId}_${one.pool}`,

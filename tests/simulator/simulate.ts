@@ -13,7 +13,7 @@ import type { Dice } from "../model/random-dag.ts";
 import { createDice, dagFieldsOf, fateOf, type Scenario } from "../model/random-dag.ts";
 import type { ModelOutcome } from "../model/world.ts";
 import { serializedDag } from "../support/dag-fixture.ts";
-import { createMemoryDatabase } from "./memory-database.ts";
+import { createMemoryDatabase, type RowChange } from "./memory-database.ts";
 import { createReferee, type Referee } from "./referee.ts";
 import { ACTIVE, type InstanceRow } from "./rows.ts";
 import { type Harm, idOf, type Surroundings } from "./statements.ts";
@@ -52,9 +52,10 @@ export type History = { steps: number; outcomes: number; faults: Record<string, 
 export class BrokenHistory extends Error {}
 
 const SCAN_NEVER_SEC = 1e9;
-const STEPS_MAX = 30_000;
+const STEPS_MAX = 10_000;
 /** After so many steps faults cease, and everything must come to its end. */
 const STORMY_STEPS = 1_200;
+const REST_MS = 60_000;
 const FIRST_DAY = Date.UTC(2024, 0, 1);
 const DAY_MS = 86_400_000;
 
@@ -69,7 +70,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
   const note = (line: string) => history.lines.push(`${((turns.now() - START) / 1_000).toFixed(0)}s ${line}`);
   const START = turns.now();
 
-  const fields = dagFieldsOf(scenario, "d");
+  const fields = dagFieldsOf(scenario, "d", 45);
   const dag = serializedDag(fields);
   const env: Surroundings = {
     now: turns.now,
@@ -88,16 +89,15 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
 
   let isStormy = true;
   let clears = scenario.clears;
-  /** Full passes of any scheduler in a row that found nothing to do. */
-  let idlePasses = 0;
+  let movedAt = turns.now();
   let frozenUntil = 0;
   const happens = (fault: keyof Faults) => {
     if (!isStormy || !dice.chance(faults[fault])) return false;
     history.faults[fault] = (history.faults[fault] ?? 0) + 1;
     return true;
   };
-  const commit = (actor: Actor, changes: Parameters<Referee["commit"]>[1]) => {
-    if (changes.some(({ table }) => table !== "job")) idlePasses = 0;
+  const commit = (actor: Actor, changes: readonly RowChange[]) => {
+    if (changes.some(isMove)) movedAt = turns.now();
     for (const change of changes) {
       if (change.table !== "instance" || change.before?.state === change.after?.state) continue;
       note(`${actor.name}: ${change.after?.runId.slice(-1)}/${change.after?.taskId} ${change.before?.state} → ${change.after?.state}`);
@@ -151,6 +151,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       const sec = 1 + dice.roll(4_000);
       note(`the clock jumps by ${sec} s`);
       turns.advance(sec * 1_000);
+      movedAt = turns.now();
     }
     if (isStormy && clears > 0 && dice.chance(25)) {
       clears--;
@@ -164,15 +165,14 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
     if (runs.every((run) => run.state === "success" || run.state === "failed")) return true;
     const moving: readonly InstanceRow["state"][] = [...ACTIVE, "scheduled", "up_for_retry", "up_for_reschedule"];
     const isMoving = database.rows("instance").some((one) => moving.includes(one.state));
-    // Whoever stands still may hold what the others wait for.
-    if (isMoving || turns.now() <= frozenUntil || database.rows("event").length > 0) return false;
-    return idlePasses >= 3 * schedulers.length;
+    // Every scheduler has looked many times since; one that stands still may hold what the others wait for.
+    return !isMoving && turns.now() > Math.max(movedAt, frozenUntil) + REST_MS;
   }
 
   function startScheduler(number: number): void {
     const name = `scheduler ${number}`;
     let jobId = 0;
-    const pictures: SchedulerResources["pictures"] = new Map();
+    const pictures: SchedulerResources["pictures"] = harm === "stale-picture" ? createStalePictures() : new Map();
     const limbo = new Set<string>();
     const executor = createVirtualExecutor(scenario.executorSlots, (id, tryNumber) => handOver(executor, id, tryNumber));
     const resourcesOf = (actor: Actor): SchedulerResources => ({
@@ -220,11 +220,8 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
     const loop = turns.start(name, async (actor) => {
       const resources = resourcesOf(actor);
       for (;;) {
-        const isFull = idlePasses > 0 || dice.chance(50);
-        const { more, again } = await pass(resources, options, isFull);
-        if (more) idlePasses = 0;
-        else if (isFull) idlePasses++;
-        await actor.turn(more || again ? 0 : turns.now() + 1_000);
+        const { more, again } = await pass(resources, options, dice.chance(70));
+        await actor.turn(more || again ? 0 : turns.now() + 2_000);
       }
     });
     const timers = turns.start(`${name}'s timers`, async (actor) => {
@@ -239,6 +236,19 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       }
     });
     schedulers.push({ loop, timers, executor });
+  }
+
+  /** Pictures that pass for new, whoever evaluated the run since. */
+  function createStalePictures(): SchedulerResources["pictures"] {
+    const pictures: SchedulerResources["pictures"] = new Map();
+    const get = pictures.get.bind(pictures);
+    pictures.get = (id) => {
+      const picture = get(id);
+      const run = database.rows("run").find((one) => one.id === id);
+      if (picture && run) picture.evaluation = run.evaluation;
+      return picture;
+    };
+    return pictures;
   }
 
   /** A workload on its way to a worker. */
@@ -301,6 +311,11 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       await restartRun(tx, facts.id, facts.state === "success" || facts.state === "failed");
     });
   }
+}
+
+/** A change of some state; what is only looked at again and again moves nothing. */
+function isMove({ table, before, after }: RowChange): boolean {
+  return (table === "instance" || table === "run") && before?.state !== after?.state;
 }
 
 function fill(tx: ReturnType<ReturnType<typeof createMemoryDatabase>["begin"]>, dag: SerializedDag, runs: number, referee: Referee): void {

@@ -24,9 +24,31 @@ test(
     const limit = RUNS === null ? { numRuns: 1_000_000, interruptAfterTimeLimit: TIME_MS } : { numRuns: RUNS };
     console.log(`BARAM_SEED=${SEED}`);
     const begin = performance.now();
-    await fc.assert(property, { seed: SEED, ...limit });
+    await fc.assert(property, { seed: SEED, ...limit, endOnFailure: true });
     const perMinute = Math.round((total.histories / (performance.now() - begin)) * 60_000);
     console.log(`held ${JSON.stringify({ ...total, perMinute })}`);
     expect(Object.keys(total.faults).sort(), "a fault never fired").toEqual(Object.keys(ALL_FAULTS).sort());
   },
 );
+
+/** How each harm is noticed; the first of a few hundred histories that notices is enough. */
+const HARMS: [Exclude<Harm, "none">, RegExp][] = [
+  ["no-fence", /reported for|to a state|from .* to|under the id|model says/],
+  ["lost-event", /the model says|not at rest/],
+  ["no-dispatch-lock", /: \d+ of \d+/],
+  ["stale-picture", /the model|from .* to|not at rest/],
+];
+
+test.each(HARMS)("it sees the harm of %s", async (harm, how) => {
+  const found: string[] = [];
+  for (const scenario of fc.sample(scenarios({ size: 8, runs: 3 }), { seed: 7, numRuns: 150 })) {
+    await simulate(scenario, ALL_FAULTS, harm).catch((error: Error) => found.push(error.message.split("\n")[0] ?? ""));
+    if (found.length > 0) break;
+  }
+  expect(found[0]).toMatch(how);
+});
+
+test("the same scenario is the same history, move by move", async () => {
+  for (const scenario of fc.sample(scenarios({ size: 8, runs: 3 }), { seed: 3, numRuns: 10 }))
+    expect(await simulate(scenario)).toEqual(await simulate(scenario));
+});

@@ -19,10 +19,10 @@ export type Surroundings = {
 
 /**
  * `no-fence`: a try's end is written by task instead of by its id. `lost-event`: some ends leave no line in the outbox.
- * `no-guard`: the evaluation's changes are written whatever state they find. `count-before-lock`: dispatch does not wait its
- * turn. `stale-picture`: an evaluation does not move the run's number on.
+ * `no-dispatch-lock`: two may count and queue at once. `stale-picture`: schedulers go on with pictures that another's evaluation
+ * has made wrong.
  */
-export type Harm = "none" | "no-fence" | "lost-event" | "no-guard" | "no-dispatch-lock" | "stale-picture";
+export type Harm = "none" | "no-fence" | "lost-event" | "no-dispatch-lock" | "stale-picture";
 
 type Row = Record<string, unknown>;
 type State = TaskInstanceState | null;
@@ -128,7 +128,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
       if (!row) return [];
       tx.lock(`instance:${instanceKey(row)}`);
       const leaves = list<State>(from)[index] ?? null;
-      if (row.state !== leaves && env.harm !== "no-guard") return [];
+      if (row.state !== leaves) return [];
       const state = list<State>(to)[index] ?? null;
       const isNewTry = (state === "scheduled" || state === "success") && leaves !== "up_for_reschedule";
       write(tx, {
@@ -149,8 +149,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
       const state = list<RunRow["state"] | null>(states)[index] ?? run.state;
       const sec = list<boolean>(rescans)[index] ? Math.min(Number(scanSec), 5) : Number(scanSec);
       const hasEnded = state === "success" || state === "failed";
-      const evaluation = run.evaluation + (env.harm === "stale-picture" ? 0 : 1);
-      tx.put("run", id, { ...run, state, evaluation, decidedAt: env.now(), nextScanAt: hasEnded ? null : env.now() + sec * 1_000 });
+      tx.put("run", id, { ...run, state, evaluation: run.evaluation + 1, decidedAt: env.now(), nextScanAt: hasEnded ? null : env.now() + sec * 1_000 });
       return [{}];
     });
   },
