@@ -52,10 +52,10 @@ export type History = { steps: number; outcomes: number; faults: Record<string, 
 export class BrokenHistory extends Error {}
 
 const SCAN_NEVER_SEC = 1e9;
-const STEPS_MAX = 10_000;
+const STEPS_MAX = 40_000;
 /** After so many steps faults cease, and everything must come to its end. */
 const STORMY_STEPS = 1_200;
-const REST_MS = 60_000;
+const REST_MS = 40_000;
 const FIRST_DAY = Date.UTC(2024, 0, 1);
 const DAY_MS = 86_400_000;
 
@@ -118,7 +118,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       isStormy = false;
       note("the storm is over");
     }
-    if (history.steps++ > STEPS_MAX) broken = `not at rest after ${STEPS_MAX} steps`;
+    if (history.steps++ > STEPS_MAX) broken = `not at rest after ${STEPS_MAX} steps and ${(turns.now() - START) / 1_000} s`;
     if (history.steps % 50 === 0) befall();
     if (history.steps % 20 === 0 && (!isStormy || clears === 0) && isAtRest()) break;
     if (!(await turns.step()) && broken === null) broken = "nobody can move";
@@ -221,7 +221,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       const resources = resourcesOf(actor);
       for (;;) {
         const { more, again } = await pass(resources, options, dice.chance(70));
-        await actor.turn(more || again ? 0 : turns.now() + 2_000);
+        await actor.turn(more || again ? 0 : turns.now() + (1 + dice.roll(6)) * 1_000);
       }
     });
     const timers = turns.start(`${name}'s timers`, async (actor) => {
