@@ -115,17 +115,20 @@ export async function driveScenario(
       if (outcome === "lost" && !started.includes(row)) {
         // Nothing ran yet: the try is taken back and counts for nothing.
         history.push(`nobody took ${keyOf(row)}`);
-        for (const rig of rigs) if (rig.executor.inHand.has(row.id)) rig.executor.emit({ kind: "not_started", id: row.id, reason: "gone" });
+        for (const rig of rigs)
+          if (rig.executor.inHand.has(row.id)) rig.executor.emit({ kind: "not_started", id: row.id, reason: "gone" });
         free(row.id);
         continue;
       }
       driven.outcomes++;
       history.push(`${keyOf(row)} try ${row.tryNumber}: ${outcome}`);
       instance.outcomes.push(outcome);
-      instance.isDue = outcome === "rescheduled" || (!scenario.tasks[Number(row.taskId.slice(1))]?.waits && outcome !== "success");
+      instance.isDue =
+        outcome === "rescheduled" || (!scenario.tasks[Number(row.taskId.slice(1))]?.waits && outcome !== "success");
       if (outcome === "rescheduled") instance.isDue = false;
       if (outcome === "lost") {
-        for (const rig of rigs) if (rig.executor.inHand.has(row.id)) rig.executor.emit({ kind: "lost", id: row.id, reason: "gone" });
+        for (const rig of rigs)
+          if (rig.executor.inHand.has(row.id)) rig.executor.emit({ kind: "lost", id: row.id, reason: "gone" });
       } else ends.push({ id: row.id, outcome: outcomeOf(outcome) });
       free(row.id);
     }
@@ -187,7 +190,9 @@ export async function driveScenario(
     return rigs.flatMap((rig) => {
       if (rig.executor.slotsAvailable() <= 0) return [];
       return rows
-        .filter((row) => row.state === "scheduled" && row.runState === "running" && mayStart(row, rows, limits, rig.options.jobId()))
+        .filter(
+          (row) => row.state === "scheduled" && row.runState === "running" && mayStart(row, rows, limits, rig.options.jobId()),
+        )
         .map((row) => keyOf(row));
     });
   }
@@ -202,7 +207,8 @@ function overtaken(before: Look, after: Look, dags: ReadonlyMap<string, Serializ
     const task = dag?.tasks.find((one) => one.taskId === left.taskId);
     if (left.state !== "scheduled" || left.runState !== "running" || !task || !dag) return [];
     // With a tight limit on its run, what is before it there may rightly hold it up.
-    if (task.maxActiveTisPerDag !== null || task.maxActiveTisPerDagrun !== null || dag.maxActiveTasks < dag.tasks.length) return [];
+    if (task.maxActiveTisPerDag !== null || task.maxActiveTisPerDagrun !== null || dag.maxActiveTasks < dag.tasks.length)
+      return [];
     // It may have become ready only after the others had started.
     if (!before.rows.some((row) => row.id === left.id && row.state === "scheduled")) return [];
     return started
@@ -257,7 +263,13 @@ function outcomeOf(outcome: ModelOutcome): Outcome {
     case "lost":
       return FAILURE;
     case "fatal":
-      return { ...FAILURE, state: "failed", retryable: false, error: { name: "FailError", message: "for good", stack: null }, xcoms: [] };
+      return {
+        ...FAILURE,
+        state: "failed",
+        retryable: false,
+        error: { name: "FailError", message: "for good", stack: null },
+        xcoms: [],
+      };
     case "skipped":
       return { state: "skipped", reason: "on purpose", xcoms: [] };
     case "rescheduled":

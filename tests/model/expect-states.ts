@@ -106,7 +106,9 @@ export function indirectSetups(dag: SerializedDag, task: SerializedTask): string
   if (task.isTeardown) return [];
   const after = descendantsOf(dag, task.taskId);
   return dag.tasks
-    .filter((setup) => setup.isSetup && descendantsOf(dag, setup.taskId).has(task.taskId) && !task.upstream.includes(setup.taskId))
+    .filter(
+      (setup) => setup.isSetup && descendantsOf(dag, setup.taskId).has(task.taskId) && !task.upstream.includes(setup.taskId),
+    )
     .filter((setup) => {
       const teardowns = childrenOf(dag, setup.taskId).filter((child) => child.isTeardown);
       return teardowns.length === 0 || teardowns.some((teardown) => after.has(teardown.taskId));
@@ -149,7 +151,10 @@ export function ownState(instance: ModelInstance, task: SerializedTask): Omit<Ex
 }
 
 /** How a run stands whose instances stand so. */
-export function expectRun(dag: SerializedDag, states: readonly { taskId: string; state: State }[]): "running" | "success" | "failed" {
+export function expectRun(
+  dag: SerializedDag,
+  states: readonly { taskId: string; state: State }[],
+): "running" | "success" | "failed" {
   const unfinished = states.filter(({ state }) => !isTerminal(state));
   if (unfinished.length > 0) {
     const looksAtPast = dag.tasks.some((task) => task.dependsOnPast || task.waitForDownstream);

@@ -65,22 +65,20 @@ const task = (index: number, withPast: boolean): fc.Arbitrary<ScenarioTask> =>
 
 /** At most `size` tasks in at most `runs` runs at once. */
 export function scenarios({ size = 12, runs = 4 } = {}): fc.Arbitrary<Scenario> {
-  return fc
-    .tuple(fc.integer({ min: 1, max: size }), fc.boolean())
-    .chain(([count, withPast]) =>
-      fc.record({
-        tasks: fc.tuple(...Array.from({ length: count }, (_, index) => task(index, withPast))),
-        runs: fc.integer({ min: 1, max: runs }),
-        maxActiveRuns: fc.integer({ min: 1, max: runs }),
-        maxActiveTasks: fc.constantFrom(1, 2, 3, 16),
-        pools: fc.tuple(fc.constantFrom(-1, 2, 3, 8), fc.constantFrom(2, 3, 8)),
-        executorSlots: fc.constantFrom(1, 2, 4, 100),
-        parallelism: fc.constantFrom(2, 3, 100),
-        fate: fc.integer({ min: 0, max: 0x7fff_ffff }),
-        // A clear takes an earlier run's passing back after a later run has gone on: then there is no one right answer.
-        clears: withPast ? fc.constant(0) : fc.constantFrom(0, 0, 1, 2),
-      }),
-    );
+  return fc.tuple(fc.integer({ min: 1, max: size }), fc.boolean()).chain(([count, withPast]) =>
+    fc.record({
+      tasks: fc.tuple(...Array.from({ length: count }, (_, index) => task(index, withPast))),
+      runs: fc.integer({ min: 1, max: runs }),
+      maxActiveRuns: fc.integer({ min: 1, max: runs }),
+      maxActiveTasks: fc.constantFrom(1, 2, 3, 16),
+      pools: fc.tuple(fc.constantFrom(-1, 2, 3, 8), fc.constantFrom(2, 3, 8)),
+      executorSlots: fc.constantFrom(1, 2, 4, 100),
+      parallelism: fc.constantFrom(2, 3, 100),
+      fate: fc.integer({ min: 0, max: 0x7fff_ffff }),
+      // A clear takes an earlier run's passing back after a later run has gone on: then there is no one right answer.
+      clears: withPast ? fc.constant(0) : fc.constantFrom(0, 0, 1, 2),
+    }),
+  );
 }
 
 /** The serialized form's fields of the scenario's DAG; retries that wait do so for `waitSec`. */
@@ -161,7 +159,7 @@ export function createDice(seed: number): Dice {
     pick: (list) => list[roll(list.length)] ?? list[0],
     shuffle(list) {
       const left = [...list];
-      return list.map(() => left.splice(roll(left.length), 1)).flat();
+      return list.flatMap(() => left.splice(roll(left.length), 1));
     },
   };
 }

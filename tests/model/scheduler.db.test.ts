@@ -34,25 +34,23 @@ async function drive(scenario: Scenario, tamper?: () => Promise<unknown>): Promi
   }
 }
 
-test(
-  "whatever happens in whatever order, two schedulers come to the model's states, tries and run ends, and keep every limit",
-  { timeout: RUNS === null ? 120_000 : 3_600_000 },
-  async () => {
-    const total = { scenarios: 0, steps: 0, passes: 0, outcomes: 0 };
-    const property = fc.asyncProperty(scenarios(), async (scenario) => {
-      const driven = await drive(scenario);
-      total.scenarios++;
-      total.steps += driven.steps;
-      total.passes += driven.passes;
-      total.outcomes += driven.outcomes;
-    });
-    const limit = RUNS === null ? { numRuns: 100_000, interruptAfterTimeLimit: TIME_MS } : { numRuns: RUNS };
-    console.log(`BARAM_SEED=${SEED}`);
-    await fc.assert(property, { seed: SEED, ...limit });
-    console.log(`held ${JSON.stringify(total)}`);
-    expect(total.outcomes, "nothing happened").toBeGreaterThan(10);
-  },
-);
+test("whatever happens in whatever order, two schedulers come to the model's states, tries and run ends, and keep every limit", {
+  timeout: RUNS === null ? 120_000 : 3_600_000,
+}, async () => {
+  const total = { scenarios: 0, steps: 0, passes: 0, outcomes: 0 };
+  const property = fc.asyncProperty(scenarios(), async (scenario) => {
+    const driven = await drive(scenario);
+    total.scenarios++;
+    total.steps += driven.steps;
+    total.passes += driven.passes;
+    total.outcomes += driven.outcomes;
+  });
+  const limit = RUNS === null ? { numRuns: 100_000, interruptAfterTimeLimit: TIME_MS } : { numRuns: RUNS };
+  console.log(`BARAM_SEED=${SEED}`);
+  await fc.assert(property, { seed: SEED, ...limit });
+  console.log(`held ${JSON.stringify(total)}`);
+  expect(total.outcomes, "nothing happened").toBeGreaterThan(10);
+});
 
 const PLAIN: Scenario["tasks"][number] = {
   upstream: [],
@@ -92,7 +90,7 @@ test("it sees a pool that is overdrawn, a try counted twice and a task that star
   const harm = (set: string) => () => database.store.query(`update task_instance set ${set}`);
   await expect(drive(CHAIN, harm("state = 'queued' where state is null"))).rejects.toThrow("pool d");
   await expect(drive(CHAIN, harm("try_number = 2 where state = 'queued'"))).rejects.toThrow("at try 2");
-  await expect(drive({ ...CHAIN, pools: [-1, 2] }, harm("state = 'scheduled' where task_id = 't03' and state is null"))).rejects.toThrow(
-    "differ from the model",
-  );
+  await expect(
+    drive({ ...CHAIN, pools: [-1, 2] }, harm("state = 'scheduled' where task_id = 't03' and state is null")),
+  ).rejects.toThrow("differ from the model");
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { TRIGGER_RULES, type TriggerRule } from "../../src/contracts/index.ts";
-import { applyEvent, buildGraph, buildPicture, judge } from "../../src/scheduler/index.ts";
 import { judgeTriggerRule } from "../../src/scheduler/core/trigger-rules.ts";
+import { applyEvent, buildGraph, buildPicture, judge } from "../../src/scheduler/index.ts";
 import { serializedDag } from "../support/dag-fixture.ts";
 import { allowedVerdicts, type Upstream } from "./trigger-rules.ts";
 import type { State } from "./world.ts";
@@ -45,15 +45,18 @@ function dagWith(rule: TriggerRule, upstream: readonly Upstream[]) {
   return serializedDag({ dagId: "d", tasks: [...parents, { taskId: "x", triggerRule: rule, upstream: names }] });
 }
 
-test.each(TRIGGER_RULES)("%s: the rule alone decides as the model does, for every multiset of up to three upstream states", (rule) => {
-  let looked = 0;
-  for (const upstream of allUpstreams(MIXED)) {
-    const verdict = judgeTriggerRule(rule, countsOf(upstream));
-    expect(allowedVerdicts(rule, upstream), `${rule} over ${JSON.stringify(upstream)}`).toContain(verdict);
-    looked++;
-  }
-  expect(looked).toBeGreaterThan(1_000);
-});
+test.each(TRIGGER_RULES)(
+  "%s: the rule alone decides as the model does, for every multiset of up to three upstream states",
+  (rule) => {
+    let looked = 0;
+    for (const upstream of allUpstreams(MIXED)) {
+      const verdict = judgeTriggerRule(rule, countsOf(upstream));
+      expect(allowedVerdicts(rule, upstream), `${rule} over ${JSON.stringify(upstream)}`).toContain(verdict);
+      looked++;
+    }
+    expect(looked).toBeGreaterThan(1_000);
+  },
+);
 
 test.each(TRIGGER_RULES)("%s: a picture decides as the model does, built at the end or moved there end by end", (rule) => {
   for (const upstream of allUpstreams(ENDS)) {

@@ -13,8 +13,11 @@ export type RowChange = {
 
 /** Thrown by a statement that must wait for another transaction; nothing of it has happened then. */
 export class Blocked extends Error {
-  constructor(readonly lock: string) {
+  readonly lock: string;
+
+  constructor(lock: string) {
     super(`waits for ${lock}`);
+    this.lock = lock;
   }
 }
 
@@ -72,7 +75,8 @@ export function createMemoryDatabase(): MemoryDatabase {
             }
             return rows;
           },
-          find: <T extends TableName>(table: T, key: string | number) => (see(keyOf(table, key))?.row ?? undefined) as Tables[T] | undefined,
+          find: <T extends TableName>(table: T, key: string | number) =>
+            (see(keyOf(table, key))?.row ?? undefined) as Tables[T] | undefined,
           put(table, key, row) {
             tx.lock(keyOf(table, key));
             staged.set(keyOf(table, key), { table, row });

@@ -45,16 +45,20 @@ export function createReferee(
   function commitInstance(by: string, before: InstanceRow, after: InstanceRow): void {
     const key = keyOf(after);
     const instance = world.instances.find((one) => keyOf(one) === key);
-    if (!instance) return fail(`${key} is not known`);
+    if (!instance) throw new Error(`${key} is not known`);
     if (before.state === after.state) return;
-    if (after.state === null) return clear(instance, before, after);
+    if (after.state === null) {
+      clear(instance, before, after);
+      return;
+    }
     if (!(MOVES.get(before.state) ?? []).includes(after.state)) fail(`${by} moved ${key} from ${before.state} to ${after.state}`);
     if (before.state === null) decide(by, instance, after);
     if (before.state === "up_for_retry" || before.state === "up_for_reschedule") {
       if ((before.nextAttemptAt ?? 0) > now()) fail(`${by} started ${key} before its time`);
       instance.isDue = true;
     }
-    const isTryOver = before.state === "running" || (before.state === "queued" && after.state !== "running" && after.state !== "scheduled");
+    const isTryOver =
+      before.state === "running" || (before.state === "queued" && after.state !== "running" && after.state !== "scheduled");
     if (isTryOver) end(by, instance, before);
     if (after.state === "scheduled" && before.state === "queued" && after.id === before.id)
       fail(`${key} was taken back under the same id`);
@@ -72,8 +76,10 @@ export function createReferee(
     const task = taskOf(dag, instance.taskId);
     const decided = after.state === "skipped" || after.state === "upstream_failed" ? after.state : "run";
     const allowed = allowedDecisions(world, stateOf, run, task);
-    if (!allowed.includes(decided)) fail(`${by} decided ${decided} on ${keyOf(instance)}; the model allows ${allowed.join(" or ")}`);
-    if ((after.state === "success") !== (decided === "run" && task.isEmpty)) fail(`${keyOf(instance)} became ${after.state} at once`);
+    if (!allowed.includes(decided))
+      fail(`${by} decided ${decided} on ${keyOf(instance)}; the model allows ${allowed.join(" or ")}`);
+    if ((after.state === "success") !== (decided === "run" && task.isEmpty))
+      fail(`${keyOf(instance)} became ${after.state} at once`);
     instance.decided = decided;
   }
 
@@ -89,7 +95,12 @@ export function createReferee(
   return {
     world,
     addRun(run) {
-      const model = { dagId: run.dagId, runId: run.runId, logicalDate: run.logicalDate.getTime(), runAfter: run.runAfter.getTime() };
+      const model = {
+        dagId: run.dagId,
+        runId: run.runId,
+        logicalDate: run.logicalDate.getTime(),
+        runAfter: run.runAfter.getTime(),
+      };
       world.runs.push(model);
       world.instances.push(...createRunOf({ dags }, model));
       runs.set(run.id, run);
@@ -122,7 +133,8 @@ export function createReferee(
 
   function checkEnd(by: string, run: RunRow): void {
     const open = [...rows.values()].filter((one) => one.dagRunId === run.id && !isTerminal(one.state));
-    if (open.length > 0) fail(`${by} ended run ${run.runId} with ${open.map((one) => `${one.taskId} ${one.state}`).join(", ")} left`);
+    if (open.length > 0)
+      fail(`${by} ended run ${run.runId} with ${open.map((one) => `${one.taskId} ${one.state}`).join(", ")} left`);
   }
 
   function checkLimits(by: string): void {

@@ -3,9 +3,16 @@
  * The schedulers are the real ones; only their database, their executors and their time are made here.
  */
 import type { Outcome, SerializedDag } from "../../src/contracts/index.ts";
-import { silentLogger } from "../../src/platform/index.ts";
+import { silentLogger, silentMetrics } from "../../src/platform/index.ts";
+import {
+  buildGraph,
+  type DagCache,
+  endTries,
+  pass,
+  type SchedulerOptions,
+  type SchedulerResources,
+} from "../../src/scheduler/index.ts";
 import { adoptOrphans, createSilenceWatch, requeueStuckTries } from "../../src/scheduler/recover.ts";
-import { buildGraph, type DagCache, endTries, pass, type SchedulerOptions, type SchedulerResources } from "../../src/scheduler/index.ts";
 import { priorityWeights, tasksToClear } from "../../src/serialized/index.ts";
 import { beatJob, beatTries, clearInstances, lockRun, restartRun, type Store, startTries } from "../../src/store/index.ts";
 import { findDifferences } from "../model/expect-states.ts";
@@ -13,6 +20,7 @@ import type { Dice } from "../model/random-dag.ts";
 import { createDice, dagFieldsOf, fateOf, type Scenario } from "../model/random-dag.ts";
 import type { ModelOutcome } from "../model/world.ts";
 import { serializedDag } from "../support/dag-fixture.ts";
+import { SCHEDULER_OPTIONS } from "../support/scheduler-rig.ts";
 import { createMemoryDatabase, type RowChange } from "./memory-database.ts";
 import { createReferee, type Referee } from "./referee.ts";
 import { ACTIVE, type InstanceRow } from "./rows.ts";
@@ -67,8 +75,8 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
   const turns = createTurns(dice, database.isFree, (error) => {
     broken ??= error instanceof Error ? (error.stack ?? error.message) : String(error);
   });
-  const note = (line: string) => history.lines.push(`${((turns.now() - START) / 1_000).toFixed(0)}s ${line}`);
-  const START = turns.now();
+  const startedAt = turns.now();
+  const note = (line: string) => history.lines.push(`${((turns.now() - startedAt) / 1_000).toFixed(0)}s ${line}`);
 
   const fields = dagFieldsOf(scenario, "d", 45);
   const dag = serializedDag(fields);
@@ -100,12 +108,17 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
     if (changes.some(isMove)) movedAt = turns.now();
     for (const change of changes) {
       if (change.table !== "instance" || change.before?.state === change.after?.state) continue;
-      note(`${actor.name}: ${change.after?.runId.slice(-1)}/${change.after?.taskId} ${change.before?.state} → ${change.after?.state}`);
+      note(
+        `${actor.name}: ${change.after?.runId.slice(-1)}/${change.after?.taskId} ${change.before?.state} → ${change.after?.state}`,
+      );
     }
     referee.commit(actor.name, changes);
   };
   const open = (actor: Actor): Store =>
-    storeFor(actor, database, env, { commit: (changes) => commit(actor, changes), losesAnswer: () => happens("lostCommitAnswer") });
+    storeFor(actor, database, env, {
+      commit: (changes) => commit(actor, changes),
+      losesAnswer: () => happens("lostCommitAnswer"),
+    });
 
   const graph = buildGraph(dag);
   const dags: DagCache = { get: async () => ({ versionId: "v", dagId: "d", moduleHash: "h", graph }) };
@@ -118,7 +131,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       isStormy = false;
       note("the storm is over");
     }
-    if (history.steps++ > STEPS_MAX) broken = `not at rest after ${STEPS_MAX} steps and ${(turns.now() - START) / 1_000} s`;
+    if (history.steps++ > STEPS_MAX) broken = `not at rest after ${STEPS_MAX} steps and ${(turns.now() - startedAt) / 1_000} s`;
     if (history.steps % 50 === 0) befall();
     if (history.steps % 20 === 0 && (!isStormy || clears === 0) && isAtRest()) break;
     if (!(await turns.step()) && broken === null) broken = "nobody can move";
@@ -179,6 +192,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       store: open(actor),
       clock: { now: turns.now },
       logger: silentLogger,
+      metrics: silentMetrics,
       tokens: { sign: async () => "token", verify: async () => ({ subject: "", expiresAt: null }) },
       dags,
       executors: new Map([["LocalExecutor", executor]]),
@@ -188,24 +202,15 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       pause: () => actor.turn(),
     });
     const options: SchedulerOptions = {
+      ...SCHEDULER_OPTIONS,
       jobId: () => jobId,
       parallelism: scenario.parallelism,
-      maxRunsToCreate: 10,
       maxRunsToEvaluate: 1 + dice.roll(4),
       maxInstancesPerQuery: 1 + dice.roll(16),
       createScheduledRuns: false,
       // No safety scan: what only it would find is a fault.
       fullScanSec: SCAN_NEVER_SEC,
-      idleSleepSec: 1,
-      heartbeatSec: 5,
-      healthThresholdSec: 30,
-      orphanCheckSec: 15,
-      silentTrySec: 40,
-      silentTryCheckSec: 5,
       queuedTimeoutSec: 60,
-      queuedTimeoutCheckSec: 30,
-      lazarusSec: 0,
-      lazarusAttempts: 3,
     };
     const startJob = () => {
       const tx = database.begin();
@@ -255,7 +260,8 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
   function handOver(executor: VirtualExecutor, id: string, tryNumber: number): void {
     if (happens("lostWorkload")) {
       executor.drop(id);
-      return note(`the workload of ${id} is lost`);
+      note(`the workload of ${id} is lost`);
+      return;
     }
     const copies = happens("doubledWorkload") ? 2 : 1;
     for (let copy = 1; copy <= copies; copy++) {
@@ -318,7 +324,12 @@ function isMove({ table, before, after }: RowChange): boolean {
   return (table === "instance" || table === "run") && before?.state !== after?.state;
 }
 
-function fill(tx: ReturnType<ReturnType<typeof createMemoryDatabase>["begin"]>, dag: SerializedDag, runs: number, referee: Referee): void {
+function fill(
+  tx: ReturnType<ReturnType<typeof createMemoryDatabase>["begin"]>,
+  dag: SerializedDag,
+  runs: number,
+  referee: Referee,
+): void {
   const weights = priorityWeights(dag);
   tx.run((rows) => {
     for (let day = 0; day < runs; day++) {

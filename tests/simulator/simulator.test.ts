@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Scenario, scenarios } from "../model/random-dag.ts";
+import { scenarios } from "../model/random-dag.ts";
 import { ALL_FAULTS, simulate } from "./simulate.ts";
 import type { Harm } from "./statements.ts";
 
@@ -9,27 +9,25 @@ const SEED = Number(process.env.BARAM_SEED ?? Date.now() % 1_000_000_000);
 const RUNS = process.env.BARAM_RUNS === undefined ? null : Number(process.env.BARAM_RUNS);
 const TIME_MS = 6_000;
 
-test(
-  "whoever crashes, dozes off, doubles or loses what, every history keeps the invariants and ends as the model says",
-  { timeout: RUNS === null ? 60_000 : 3_600_000 },
-  async () => {
-    const total = { histories: 0, steps: 0, outcomes: 0, faults: {} as Record<string, number> };
-    const property = fc.asyncProperty(scenarios({ size: 8, runs: 3 }), async (scenario) => {
-      const history = await simulate(scenario);
-      total.histories++;
-      total.steps += history.steps;
-      total.outcomes += history.outcomes;
-      for (const [fault, times] of Object.entries(history.faults)) total.faults[fault] = (total.faults[fault] ?? 0) + times;
-    });
-    const limit = RUNS === null ? { numRuns: 1_000_000, interruptAfterTimeLimit: TIME_MS } : { numRuns: RUNS };
-    console.log(`BARAM_SEED=${SEED}`);
-    const begin = performance.now();
-    await fc.assert(property, { seed: SEED, ...limit, endOnFailure: true });
-    const perMinute = Math.round((total.histories / (performance.now() - begin)) * 60_000);
-    console.log(`held ${JSON.stringify({ ...total, perMinute })}`);
-    expect(Object.keys(total.faults).sort(), "a fault never fired").toEqual(Object.keys(ALL_FAULTS).sort());
-  },
-);
+test("whoever crashes, dozes off, doubles or loses what, every history keeps the invariants and ends as the model says", {
+  timeout: RUNS === null ? 60_000 : 3_600_000,
+}, async () => {
+  const total = { histories: 0, steps: 0, outcomes: 0, faults: {} as Record<string, number> };
+  const property = fc.asyncProperty(scenarios({ size: 8, runs: 3 }), async (scenario) => {
+    const history = await simulate(scenario);
+    total.histories++;
+    total.steps += history.steps;
+    total.outcomes += history.outcomes;
+    for (const [fault, times] of Object.entries(history.faults)) total.faults[fault] = (total.faults[fault] ?? 0) + times;
+  });
+  const limit = RUNS === null ? { numRuns: 1_000_000, interruptAfterTimeLimit: TIME_MS } : { numRuns: RUNS };
+  console.log(`BARAM_SEED=${SEED}`);
+  const begin = performance.now();
+  await fc.assert(property, { seed: SEED, ...limit, endOnFailure: true });
+  const perMinute = Math.round((total.histories / (performance.now() - begin)) * 60_000);
+  console.log(`held ${JSON.stringify({ ...total, perMinute })}`);
+  expect(Object.keys(total.faults).sort(), "a fault never fired").toEqual(Object.keys(ALL_FAULTS).sort());
+});
 
 /** How each harm is noticed; the first of a few hundred histories that notices is enough. */
 const HARMS: [Exclude<Harm, "none">, RegExp][] = [
@@ -43,7 +41,9 @@ test.each(HARMS)("it sees the harm of %s", async (harm, how) => {
   const found: string[] = [];
   for (const scenario of fc.sample(scenarios({ size: 8, runs: 3 }), { seed: 7, numRuns: 300 })) {
     // Many come back from the dead: without a fence they are what does the harm.
-    await simulate(scenario, { ...ALL_FAULTS, zombie: 40 }, harm).catch((error: Error) => found.push(error.message.split("\n")[0] ?? ""));
+    await simulate(scenario, { ...ALL_FAULTS, zombie: 40 }, harm).catch((error: Error) =>
+      found.push(error.message.split("\n")[0] ?? ""),
+    );
     if (found.length > 0) break;
   }
   expect(found[0]).toMatch(how);

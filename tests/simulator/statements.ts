@@ -2,7 +2,7 @@
  * What each statement of the scheduler does, over the tables in memory, by the statement's name: the same guards, locks and
  * answers as the SQL beside it in src/store/queries. A statement that is not here ends the history with its name.
  */
-import { isTerminal, type TaskInstanceState } from "../../src/contracts/index.ts";
+import type { TaskInstanceState } from "../../src/contracts/index.ts";
 import type { Candidate } from "../../src/store/index.ts";
 import type { MemoryTx } from "./memory-database.ts";
 import { ACTIVE, type EventRow, type InstanceRow, instanceKey, type RunRow } from "./rows.ts";
@@ -52,10 +52,12 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
     for (const dagId of list<string>(dagIds)) {
       const runs = tx.all("run").filter((run) => run.dagId === dagId);
       const room = env.maxActiveRuns - runs.filter((run) => run.state === "running").length;
-      const queued = runs.filter((run) => run.state === "queued").sort((a, b) => a.runAfter.getTime() - b.runAfter.getTime() || a.id - b.id);
+      const queued = runs
+        .filter((run) => run.state === "queued")
+        .sort((a, b) => a.runAfter.getTime() - b.runAfter.getTime() || a.id - b.id);
       for (const run of queued.slice(0, Math.max(0, room))) {
         tx.put("run", run.id, { ...run, state: "running", nextScanAt: env.now() });
-        started.push({ id: run.id });
+        started.push({ dagId, delaySec: null });
       }
     }
     return started;
@@ -149,13 +151,22 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
       const state = list<RunRow["state"] | null>(states)[index] ?? run.state;
       const sec = list<boolean>(rescans)[index] ? Math.min(Number(scanSec), 5) : Number(scanSec);
       const hasEnded = state === "success" || state === "failed";
-      tx.put("run", id, { ...run, state, evaluation: run.evaluation + 1, decidedAt: env.now(), nextScanAt: hasEnded ? null : env.now() + sec * 1_000 });
+      tx.put("run", id, {
+        ...run,
+        state,
+        evaluation: run.evaluation + 1,
+        decidedAt: env.now(),
+        nextScanAt: hasEnded ? null : env.now() + sec * 1_000,
+      });
       return [{}];
     });
   },
 
   "dispatch-lock": (tx, _values, env) => [{ got: env.harm === "no-dispatch-lock" || tx.tryLock("dispatch") }],
-  "still-queued": (tx, [ids]) => byIds(tx, ids).filter((one) => one.state === "queued").map(queuedFacts),
+  "still-queued": (tx, [ids]) =>
+    byIds(tx, ids)
+      .filter((one) => one.state === "queued")
+      .map(queuedFacts),
   "select-candidates": (tx, [executors, limit, heldBack, jobId], env) =>
     selectCandidates(tx, list<string>(executors), Number(limit), list<string>(heldBack), Number(jobId), env),
   "queue-instances"(tx, [ids, jobId], env) {
@@ -199,7 +210,14 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
   "requeue-tries"(tx, [ids]) {
     const rows = byIds(tx, ids).filter((one) => one.state === "queued");
     for (const row of rows)
-      write(tx, { ...row, id: nextId(tx, row), state: "scheduled", queuedBy: null, queuedAt: null, queueAttempts: row.queueAttempts + 1 });
+      write(tx, {
+        ...row,
+        id: nextId(tx, row),
+        state: "scheduled",
+        queuedBy: null,
+        queuedAt: null,
+        queueAttempts: row.queueAttempts + 1,
+      });
     return [{ count: rows.length, told: 0 }];
   },
   "orphaned-tries": (tx) =>
@@ -287,7 +305,9 @@ function finishTries(tx: MemoryTx, values: readonly unknown[], env: Surroundings
     const { dagRunId, dagId, runId, taskId, mapIndex, tryNumber } = row;
     if (env.harm !== "lost-event" || tx.nextNumber() % 4 > 0) addEvent(tx, { dagRunId, taskId, mapIndex, state });
     const now = new Date(env.now());
-    return [{ id: row.id, dagRunId, dagId, runId, taskId, mapIndex, tryNumber, startDate: now, endDate: now }];
+    return [
+      { id: row.id, dagRunId, dagId, runId, taskId, mapIndex, tryNumber, state, operator: "task", startDate: now, endDate: now },
+    ];
   });
 }
 
@@ -385,7 +405,10 @@ function addEvent(tx: MemoryTx, event: Omit<EventRow, "id">): void {
 function dueInstances(tx: MemoryTx, env: Surroundings): InstanceRow[] {
   return tx
     .all("instance")
-    .filter((one) => (one.state === "up_for_retry" || one.state === "up_for_reschedule") && (one.nextAttemptAt ?? Infinity) <= env.now());
+    .filter(
+      (one) =>
+        (one.state === "up_for_retry" || one.state === "up_for_reschedule") && (one.nextAttemptAt ?? Infinity) <= env.now(),
+    );
 }
 
 function nextId(tx: MemoryTx, row: InstanceRow): string {
@@ -407,7 +430,20 @@ function compare(a: string, b: string): number {
 
 function queuedFacts(row: InstanceRow): Row {
   const { id, dagId, runId, taskId, mapIndex, tryNumber, poolSlots, priorityWeight } = row;
-  return { id, dagId, runId, taskId, mapIndex, tryNumber, poolSlots, priorityWeight, queue: "default", executor: "LocalExecutor", versionId: "v", moduleHash: "h" };
+  return {
+    id,
+    dagId,
+    runId,
+    taskId,
+    mapIndex,
+    tryNumber,
+    poolSlots,
+    priorityWeight,
+    queue: "default",
+    executor: "LocalExecutor",
+    versionId: "v",
+    moduleHash: "h",
+  };
 }
 
 function tryFacts(row: InstanceRow, env: Surroundings): Row {

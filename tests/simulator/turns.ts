@@ -80,7 +80,8 @@ export function createTurns(dice: Dice, isFree: (lock: string) => boolean, fail:
     async step() {
       const able = [...slots.values()].filter((slot) => slot.resume && (slot.lock === null || isFree(slot.lock)));
       if (able.length === 0) {
-        if (slots.size > 0) fail(new Error(`deadlock: ${[...slots.values()].map((slot) => `${slot.actor.name} waits for ${slot.lock}`)}`));
+        if (slots.size > 0)
+          fail(new Error(`deadlock: ${[...slots.values()].map((slot) => `${slot.actor.name} waits for ${slot.lock}`)}`));
         return false;
       }
       let ready = able.filter((slot) => slot.until <= now);

@@ -7,7 +7,11 @@ type Hooks = { commit(changes: RowChange[]): void; losesAnswer(): boolean };
 
 /** An actor's own view of the database. Each statement and each commit is a turn: before any of them others may move, or it may die. */
 export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundings, hooks: Hooks): Store {
-  async function send<R extends Row>(tx: MemoryTransaction, statement: Statement | string, values: readonly unknown[] = []): Promise<Result<R>> {
+  async function send<R extends Row>(
+    tx: MemoryTransaction,
+    statement: Statement | string,
+    values: readonly unknown[] = [],
+  ): Promise<Result<R>> {
     const name = typeof statement === "string" ? statement : statement.name;
     const body = STATEMENTS[name];
     if (!body) throw new Error(`the simulator does not know the statement "${name}": give it a stand-in in statements.ts`);

@@ -48,7 +48,8 @@ export type Rig = {
   start(): Promise<Scheduler>;
 };
 
-const DEFAULTS: Omit<SchedulerOptions, "jobId"> = {
+/** Of a scheduler that a test drives. */
+export const SCHEDULER_OPTIONS: Omit<SchedulerOptions, "jobId"> = {
   parallelism: 10_000,
   maxRunsToCreate: 10,
   maxRunsToEvaluate: 20,
@@ -93,7 +94,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
     pause: given.pause ?? (async () => {}),
   };
   const jobId = await startJob(store, { type: "SchedulerJob", hostname: "rig", pid: 1 });
-  const options: SchedulerOptions = { ...DEFAULTS, ...given.settings, jobId: () => jobId };
+  const options: SchedulerOptions = { ...SCHEDULER_OPTIONS, ...given.settings, jobId: () => jobId };
   return {
     store,
     resources,
