@@ -113,7 +113,11 @@ export async function driveScenario(
     const ends: { id: string; outcome: Outcome }[] = [];
     for (const row of rows) {
       const instance = instanceOf(row);
-      const outcome = fateOf(scenario.fate, `${row.taskId}/${row.runId}`, instance.outcomes.length + 31 * instance.triesBefore);
+      const outcome = fateOf(
+        scenario.fate,
+        `${row.taskId}/${row.mapIndex}/${row.runId}`,
+        instance.outcomes.length + 31 * instance.triesBefore,
+      );
       if (outcome === "lost" && !started.includes(row)) {
         // Nothing ran yet: the try is taken back and counts for nothing.
         history.push(`nobody took ${keyOf(row)}`);
@@ -209,7 +213,7 @@ function overtaken(before: Look, after: Look, dags: ReadonlyMap<string, Serializ
     const task = dag?.tasks.find((one) => one.taskId === left.taskId);
     if (left.state !== "scheduled" || left.runState !== "running" || !task || !dag) return [];
     // With a tight limit on its run, what is before it there may rightly hold it up.
-    if (task.maxActiveTisPerDag !== null || task.maxActiveTisPerDagrun !== null || dag.maxActiveTasks < dag.tasks.length)
+    if (task.maxActiveTisPerDag !== null || task.maxActiveTisPerDagrun !== null || dag.maxActiveTasks < 3 * dag.tasks.length)
       return [];
     // It may have become ready only after the others had started.
     if (!before.rows.some((row) => row.id === left.id && row.state === "scheduled")) return [];

@@ -36,6 +36,8 @@ export type ScenarioTask = {
   perDag: number | null;
   perRun: number | null;
   kind: "work" | "setup" | "teardown" | "counting teardown";
+  /** Elements of the list in the file that it is mapped over; null = it is not mapped. */
+  mappedOver: number | null;
 };
 
 const rarely = <T>(value: fc.Arbitrary<T>, otherwise: T, one = 5) =>
@@ -61,6 +63,7 @@ const task = (index: number, withPast: boolean): fc.Arbitrary<ScenarioTask> =>
     perDag: rarely<number | null>(fc.constantFrom(1, 2), null),
     perRun: rarely<number | null>(fc.constant(1), null),
     kind: rarely<ScenarioTask["kind"]>(fc.constantFrom("setup", "teardown", "counting teardown"), "work"),
+    mappedOver: rarely<number | null>(fc.integer({ min: 1, max: 3 }), null),
   });
 
 /** At most `size` tasks in at most `runs` runs at once. */
@@ -104,10 +107,18 @@ export function dagFieldsOf(scenario: Scenario, dagId: string, waitSec: number) 
       maxActiveTisPerDag: one.perDag,
       maxActiveTisPerDagrun: one.perRun,
       isSetup: one.kind === "setup",
+      mapping: isMapped(one)
+        ? { kind: "expand", inputs: [{ name: "0", source: { type: "literal", length: one.mappedOver } }] }
+        : null,
       isTeardown: one.kind === "teardown" || one.kind === "counting teardown",
       onFailureFailDagrun: one.kind === "counting teardown",
     })),
   };
+}
+
+/** Setups, teardowns and empty tasks are left as they are. */
+function isMapped(task: ScenarioTask): boolean {
+  return task.mappedOver !== null && task.kind === "work" && !task.isEmpty;
 }
 
 /** Sorts as the numbers do, which is also an order in which they may run. */

@@ -70,6 +70,7 @@ const PLAIN: Scenario["tasks"][number] = {
   perDag: null,
   perRun: null,
   kind: "work",
+  mappedOver: null,
 };
 const CHAIN: Scenario = {
   tasks: [PLAIN, { ...PLAIN, upstream: [0] }, { ...PLAIN, upstream: [1] }, { ...PLAIN, upstream: [0], rule: "all_done" }],

@@ -66,15 +66,15 @@ test.each(TRIGGER_RULES)("%s: a picture decides as the model does, built at the 
     const facts = upstream.map(({ state }, index) => ({ taskId: `p${index}`, mapIndex: -1, state }));
     const at = `${rule} over ${JSON.stringify(upstream)}`;
     const fresh = buildPicture(graph, [...facts, { taskId: "x", mapIndex: -1, state: null }], 0);
-    const [change] = judge(fresh, () => false);
+    const [change] = judge(fresh, () => false).changes;
     expect(shown, `${at}, built`).toContain(change?.to);
     // The same ends as they arrive, one after the other: the verdict may come early, and is one of the same.
     const running = facts.map((fact) => ({ ...fact, state: "running" as const }));
     const moved = buildPicture(graph, [...running, { taskId: "x", mapIndex: -1, state: null }], 0);
-    const changes = judge(moved, () => false);
+    const { changes } = judge(moved, () => false);
     for (const fact of facts) {
       expect(applyEvent(moved, fact)).toBe(true);
-      changes.push(...judge(moved, () => false));
+      changes.push(...judge(moved, () => false).changes);
     }
     expect(changes, `${at}, moved`).toHaveLength(1);
     expect(shown, `${at}, moved`).toContain(changes[0]?.to);

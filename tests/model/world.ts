@@ -17,7 +17,7 @@ export type ModelRun = {
   readonly runAfter: number;
 };
 
-/** One task instance. Extension for mapped tasks: several entries of a task, with map indexes from 0 on. */
+/** One task instance. A task that is mapped over a list in the file has several from the start, with map indexes from 0 on. */
 export type ModelInstance = {
   readonly dagId: string;
   readonly runId: string;
@@ -54,17 +54,26 @@ export type SeenRun = { dagId: string; runId: string; state: DagRunState };
 export type Seen = { runs: readonly SeenRun[]; instances: readonly SeenInstance[] };
 
 export function createRunOf(world: { dags: ModelWorld["dags"] }, run: ModelRun): ModelInstance[] {
-  return dagOf(world, run.dagId).tasks.map((task) => ({
-    dagId: run.dagId,
-    runId: run.runId,
-    taskId: task.taskId,
-    mapIndex: -1,
-    outcomes: [],
-    triesBefore: 0,
-    maxTries: task.retries,
-    isDue: false,
-    decided: null,
-  }));
+  return dagOf(world, run.dagId).tasks.flatMap((task) =>
+    mapIndexesOf(task).map((mapIndex) => ({
+      dagId: run.dagId,
+      runId: run.runId,
+      taskId: task.taskId,
+      mapIndex,
+      outcomes: [],
+      triesBefore: 0,
+      maxTries: task.retries,
+      isDue: false,
+      decided: null,
+    })),
+  );
+}
+
+/** Extension to come: lengths that are known only when another task has ended, and mapped groups. */
+export function mapIndexesOf({ mapping }: SerializedTask): number[] {
+  if (mapping === null) return [-1];
+  const lengths = mapping.inputs.map(({ source }) => (source.type === "literal" ? source.length : Number.NaN));
+  return Array.from({ length: lengths.reduce((product, length) => product * length, 1) }, (_, index) => index);
 }
 
 export function dagOf(world: { dags: ModelWorld["dags"] }, dagId: string): SerializedDag {

@@ -18,12 +18,12 @@ import { beatJob, beatTries, clearInstances, lockRun, restartRun, type Store, st
 import { findDifferences } from "../model/expect-states.ts";
 import type { Dice } from "../model/random-dag.ts";
 import { createDice, dagFieldsOf, fateOf, type Scenario } from "../model/random-dag.ts";
-import type { ModelOutcome } from "../model/world.ts";
+import { type ModelOutcome, mapIndexesOf } from "../model/world.ts";
 import { serializedDag } from "../support/dag-fixture.ts";
 import { SCHEDULER_OPTIONS } from "../support/scheduler-rig.ts";
 import { createMemoryDatabase, type RowChange } from "./memory-database.ts";
 import { createReferee, type Referee } from "./referee.ts";
-import { ACTIVE, type InstanceRow } from "./rows.ts";
+import { ACTIVE, type InstanceRow, instanceKey } from "./rows.ts";
 import { type Harm, idOf, type Surroundings } from "./statements.ts";
 import { type Actor, createTurns } from "./turns.ts";
 import { createVirtualExecutor, type VirtualExecutor } from "./virtual-executor.ts";
@@ -278,7 +278,11 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
     if (started.length === 0) return executor.drop(id);
     const place = database.rows("instance").find((one) => one.id === id);
     const attempt = (place?.rescheduleCount ?? 0) + 7 * tryNumber;
-    const outcome = fateOf(scenario.fate, `${place?.taskId}/${place?.runId}`, (place?.rescheduleCount ?? 0) > 4 ? 99 : attempt);
+    const outcome = fateOf(
+      scenario.fate,
+      `${place?.taskId}/${place?.mapIndex}/${place?.runId}`,
+      (place?.rescheduleCount ?? 0) > 4 ? 99 : attempt,
+    );
     for (let beats = dice.roll(4); beats > 0; beats--) {
       await actor.turn(turns.now() + 5_000);
       if ((await beatTries(store, [id])).length === 0 && !happens("zombie")) return executor.drop(id);
@@ -349,14 +353,15 @@ function fill(
         nextScanAt: null,
         decidedAt: null,
       });
-      for (const [index, task] of dag.tasks.entries()) {
+      const places = dag.tasks.flatMap((task) => mapIndexesOf(task).map((mapIndex) => ({ task, mapIndex })));
+      for (const [index, { task, mapIndex }] of places.entries()) {
         const row: InstanceRow = {
           id: idOf(id * 1_000 + index, 0),
           dagRunId: id,
           dagId: dag.dagId,
           runId,
           taskId: task.taskId,
-          mapIndex: -1,
+          mapIndex,
           state: null,
           tryNumber: 0,
           maxTries: task.retries,
@@ -375,7 +380,7 @@ function fill(
           rescheduleCount: 0,
           startedBy: null,
         };
-        rows.put("instance", `${id}/${task.taskId}/-1`, row);
+        rows.put("instance", instanceKey(row), row);
       }
     }
   });
