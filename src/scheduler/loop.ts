@@ -6,6 +6,7 @@
  * Any number of schedulers share the work by row locks. One that was silent for longer than the threshold is taken for
  * dead by the others; should it live on, it finds its job row ended and starts anew under a fresh job.
  */
+import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
 import { secondsSince, silentMetrics, sleep, toError } from "../platform/index.ts";
 import { beatJob, endJob, nextDueInSec, startJob, startQueuedRuns } from "../store/index.ts";
@@ -60,6 +61,8 @@ export async function startScheduler(
   });
   const options: SchedulerOptions = { ...settings, jobId: () => jobId };
   const stopping = new AbortController();
+  // Each periodic check sleeps on it.
+  setMaxListeners(50, stopping.signal);
   let awake = true;
   let isFull = true;
   let wakeUp: (() => void) | null = null;
