@@ -8,6 +8,7 @@ function candidate(facts: Partial<Candidate> & { id: string }): Candidate {
     dagRunId: 1,
     dagId: "d",
     taskId: facts.id,
+    versionId: "v",
     pool: "default_pool",
     poolSlots: 1,
     poolFree: 100,

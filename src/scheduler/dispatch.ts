@@ -1,13 +1,16 @@
 import type { ExecuteTask } from "../contracts/index.ts";
-import { secondsSince } from "../platform/index.ts";
+import { type BaramError, secondsSince } from "../platform/index.ts";
 import {
   type Candidate,
+  type Db,
   lockQueued,
   type QueuedInstance,
   queueInstances,
+  requeueTries,
   selectCandidates,
   tryDispatchLock,
 } from "../store/index.ts";
+import { isPoisoned } from "./commands/dag-cache.ts";
 import { logPathOf } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -45,7 +48,14 @@ export async function dispatch(
     // Candidates that a per-task limit holds back would fill the window for ever; they are named and asked around.
     for (;;) {
       const asked = performance.now();
-      const candidates = await selectCandidates(tx, { executors: open, limit: room, heldBack, jobId: options.jobId() });
+      const asideVersions = versionsAside(resources);
+      const candidates = await selectCandidates(tx, {
+        executors: open,
+        limit: room,
+        heldBack,
+        asideVersions,
+        jobId: options.jobId(),
+      });
       metrics.time("scheduler.critical_section_query_duration", {}, secondsSince(asked));
       await resources.pause("after-candidates");
       const free = options.parallelism - (candidates[0]?.activeOfJob ?? 0);
@@ -53,6 +63,7 @@ export async function dispatch(
       chosen = choice.chosen;
       isWindowFull = candidates.length >= room;
       offered = candidates.length;
+      if (await putUnreadableAside(tx, resources, options, chosen)) continue;
       if (chosen.length > 0 || choice.heldByTask.length === 0) break;
       heldBack.push(...choice.heldByTask);
     }
@@ -75,7 +86,7 @@ export async function dispatch(
   for (const { dagId, taskId, scheduledSec } of result.queued)
     metrics.time("task.scheduled_duration", { dag_id: dagId, task_id: taskId }, scheduledSec);
   await resources.pause("after-queue-commit");
-  await handOver(resources, result.queued);
+  await handOver(resources, options, result.queued);
   if (!result.busy) limbo.clear();
   // With no place left the next look waits for an executor to free one, which wakes the loop.
   const hasRoom = [...executors.values()].some((executor) => executor.slotsAvailable() > 0);
@@ -120,16 +131,67 @@ export function choose(
   return { chosen, heldByTask };
 }
 
-async function handOver(resources: SchedulerResources, queued: readonly QueuedInstance[]): Promise<void> {
+function versionsAside({ aside, clock }: SchedulerResources): string[] {
+  for (const [versionId, untilMs] of aside) if (untilMs <= clock.now()) aside.delete(versionId);
+  return [...aside.keys()];
+}
+
+/** A DAG that cannot be read keeps its own tasks waiting and nobody else's; it is tried again after a while. */
+function putAside(
+  { aside, clock, logger }: SchedulerResources,
+  options: SchedulerOptions,
+  one: { dagId: string; versionId: string },
+  error: BaramError,
+): void {
+  aside.set(one.versionId, clock.now() + options.fullScanSec * 1_000);
+  logger.error(
+    { dagId: one.dagId, versionId: one.versionId, error: error.message },
+    "a DAG version cannot be read; its tasks are left aside and tried again",
+  );
+}
+
+/** Before anything is queued: what is queued and cannot be handed over would hold up all that was queued with it. */
+async function putUnreadableAside(
+  tx: Db,
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  chosen: readonly Candidate[],
+): Promise<boolean> {
+  let found = false;
+  for (const one of new Map(chosen.map((each) => [each.versionId, each])).values()) {
+    try {
+      await resources.dags.get(tx, one.versionId);
+    } catch (error) {
+      if (!isPoisoned(error)) throw error;
+      putAside(resources, options, one, error);
+      found = true;
+    }
+  }
+  return found;
+}
+
+async function handOver(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  queued: readonly QueuedInstance[],
+): Promise<void> {
   if (queued.length === 0) return;
   // RETURNING keeps no order; executors take the most important first.
   const ordered = [...queued].sort((a, b) => b.priorityWeight - a.priorityWeight);
   const byExecutor = new Map<string, ExecuteTask[]>();
+  const unreadable: string[] = [];
   for (const row of ordered) {
     const list = byExecutor.get(row.executor) ?? [];
-    list.push(await workloadOf(resources, row));
+    try {
+      list.push(await workloadOf(resources, row));
+    } catch (error) {
+      if (!isPoisoned(error)) throw error;
+      putAside(resources, options, row, error);
+      unreadable.push(row.id);
+    }
     byExecutor.set(row.executor, list);
   }
+  if (unreadable.length > 0) await requeueTries(resources.store, unreadable);
   for (const [name, workloads] of byExecutor) resources.executors.get(name)?.queue(workloads);
 }
 

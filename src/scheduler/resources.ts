@@ -21,6 +21,8 @@ export type SchedulerResources = {
    * answer to the commit lost, they would be queued in the database with nobody to start them.
    */
   readonly limbo: Set<string>;
+  /** DAG versions that could not be read, and until when their tasks are left aside, in ms since the epoch; only `dispatch` touches them. */
+  readonly aside: Map<string, number>;
   /** Adds a line to a try's log, where its worker cannot any more. Never rejects: a log fails no recovery. */
   readonly noteInTryLog: (logPath: string, message: string) => Promise<void>;
   /** Tests hold races open here: called with a point's name, awaited. */

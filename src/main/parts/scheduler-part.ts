@@ -33,6 +33,7 @@ export async function startSchedulerPart(
     executors,
     pictures: new Map(),
     limbo: new Set<string>(),
+    aside: new Map<string, number>(),
     noteInTryLog: createTryLogNote(config, logger),
     pause: async () => {},
   };

@@ -5,6 +5,7 @@ export type Candidate = {
   dagRunId: number;
   dagId: string;
   taskId: string;
+  versionId: string;
   pool: string;
   poolSlots: number;
   poolFree: number;
@@ -22,7 +23,8 @@ export type Candidate = {
 const DISPATCH_LOCK = 727_002;
 
 /**
- * $1 executors with free slots, $2 candidates at most, $3 ids that limits held back in this transaction, $4 the scheduler's job id.
+ * $1 executors with free slots, $2 candidates at most, $3 ids that limits held back in this transaction, $4 the scheduler's job id,
+ * $5 DAG versions that are left aside.
  *
  * Free places are counted per pool and per run first, and each run offers only what it may start from pools that have
  * room, no more for a pool than it has slots. So a full pool, one with a single slot that frees again and again, or a run at
@@ -58,12 +60,13 @@ with pool_free as materialized (
        where ti.dag_run_id = rf.id and ti.state = 'scheduled'
          and ti.pool_slots <= (select pf.free from pool_free pf where pf.pool = ti.pool)
          and ti.executor = any($1) and ti.id <> all($3)
+         and ti.dag_version_id <> all($5::uuid[])
        order by ti.priority_weight desc, ti.scheduled_dttm, ti.task_id, ti.map_index
        limit least(greatest(rf.free, 0), $2)
     ) c
     join pool_free pf on pf.pool = c.pool
 )
-select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "taskId", c.pool, c.pool_slots as "poolSlots",
+select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "taskId", c.dag_version_id as "versionId", c.pool, c.pool_slots as "poolSlots",
        c.free::int as "poolFree", c.run_room::int as "runFree", c.executor,
        c.max_active_tis_per_dag as "maxActiveTisPerDag", c.max_active_tis_per_dagrun as "maxActiveTisPerDagrun",
        case when c.max_active_tis_per_dag is null then 0 else
@@ -86,8 +89,15 @@ export async function tryDispatchLock(tx: Db): Promise<boolean> {
   return rows[0]?.got ?? false;
 }
 
-export type CandidateQuery = { executors: readonly string[]; limit: number; heldBack: readonly string[]; jobId: number };
+export type CandidateQuery = {
+  executors: readonly string[];
+  limit: number;
+  heldBack: readonly string[];
+  asideVersions: readonly string[];
+  jobId: number;
+};
 
 export async function selectCandidates(tx: Db, query: CandidateQuery): Promise<Candidate[]> {
-  return (await tx.query<Candidate>(statement, [query.executors, query.limit, query.heldBack, query.jobId])).rows;
+  return (await tx.query<Candidate>(statement, [query.executors, query.limit, query.heldBack, query.jobId, query.asideVersions]))
+    .rows;
 }
