@@ -63,3 +63,13 @@ test("a version that becomes unreadable between queueing and hand-over gives its
     { dag: "good", state: "queued" },
   ]);
 });
+
+test("a stored version that lost a task starts none of those that wait for it", async () => {
+  await saveDagFixture(database.store, { dagId: "bad", tasks: [{ taskId: "a" }, { taskId: "b", upstream: ["a"] }] });
+  const runId = await trigger(database.store, "bad");
+  await setData("jsonb_set(data::jsonb, '{tasks}', (data::jsonb -> 'tasks') - 0)::json");
+  const rig = await createRig(database);
+  await rig.drain();
+  expect(handedTo(rig)).toEqual([]);
+  expect(await runState(database.store, "bad", runId)).toBe("running");
+});

@@ -5,6 +5,7 @@ import {
   type SerializedMapping,
   type SerializedTask,
 } from "../../contracts/index.ts";
+import { BaramError } from "../../platform/index.ts";
 import { setupsOf } from "../../serialized/index.ts";
 
 /** A task that is mapped, by itself or by the group around it: what over, and the tasks whose results are needed for it. */
@@ -43,9 +44,20 @@ export type Graph = {
   readonly besides: readonly ReadonlySet<number>[];
 };
 
+/**
+ * Throws `dag_invalid` where a task waits for one that is not there: without it the task would start before its time. No
+ * DAG file comes this far with that, but a stored version may have lost the task.
+ */
 export function buildGraph(dag: SerializedDag): Graph {
   const indexOf = new Map(dag.tasks.map((task, index) => [task.taskId, index]));
-  const upstream = dag.tasks.map((task) => task.upstream.flatMap((id) => indexOf.get(id) ?? []));
+  const upstream = dag.tasks.map((task) =>
+    task.upstream.map((id) => {
+      const index = indexOf.get(id);
+      if (index !== undefined) return index;
+      const message = `Task "${task.taskId}" of DAG "${dag.dagId}" waits for "${id}", which this version lacks. Save the DAG's file again.`;
+      throw new BaramError("dag_invalid", message, { dagId: dag.dagId, taskId: task.taskId, upstream: id });
+    }),
+  );
   const downstream: number[][] = dag.tasks.map(() => []);
   upstream.forEach((parents, child) => {
     for (const parent of parents) downstream[parent]?.push(child);
