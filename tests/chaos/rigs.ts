@@ -1,5 +1,5 @@
 /** Schedulers in the test's own process, on a database with the recorder in it, for faults that must hit an exact point. */
-import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecuteTask, Outcome } from "../../src/contracts/index.ts";
@@ -8,7 +8,7 @@ import { ensurePool } from "../../src/store/index.ts";
 import { saveDagFixture } from "../support/dag-fixture.ts";
 import type { TestDatabase } from "../support/database.ts";
 import { createRig, createSchedulerDatabase, type Rig, type RigOptions, trigger } from "../support/scheduler-rig.ts";
-import { checkHistory, type DagSpec, type Expectation, type Invariant, readHistory } from "./checker/index.ts";
+import { checkHistory, type DagSpec, type Expectation, type Invariant, readHistory, type TaskSpec } from "./checker/index.ts";
 import type { FaultReport } from "./fault.ts";
 import { installRecorder } from "./recorder.ts";
 import type { Workload } from "./workload.ts";
@@ -16,20 +16,28 @@ import type { Workload } from "./workload.ts";
 export type Rigs = {
   readonly database: TestDatabase;
   readonly dags: readonly DagSpec[];
-  /** A scheduler whose tasks do as their DAG says, and write the trace as real ones do. */
-  rig(options?: RigOptions): Promise<Rig>;
+  /** A scheduler whose tasks do as their DAG says, and write the trace as real ones do; `before` holds them before that. */
+  rig(options?: RigOptions & { before?: () => Promise<void> }): Promise<Rig>;
   trigger(dagId: string): Promise<string>;
   /** Passes of all these schedulers until every run has ended. A pass that throws is made again, as the loop does. */
   untilDone(rigs: readonly Rig[], timeoutMs?: number): Promise<void>;
   /** What `untilDone` caught. */
   readonly caught: string[];
+  /** Drops what the tasks of a run or DAG have noted, where it was deleted. */
+  forgetTrace(id: string): void;
   /** The job of a scheduler that is to be taken for dead. */
   silence(rig: Rig): Promise<void>;
 };
 
+export type Dealt = Pick<FaultReport, "fired" | "note"> & {
+  faults?: { invariant: Invariant; faults: string[] }[];
+  /** What is known of the expectation only afterwards: since when the fault was there. */
+  expect?: Partial<Expectation>;
+};
+
 export async function onRigs(
   workload: Workload,
-  deal: (rigs: Rigs) => Promise<Pick<FaultReport, "fired" | "note"> & { faults?: { invariant: Invariant; faults: string[] }[] }>,
+  deal: (rigs: Rigs) => Promise<Dealt>,
   expect: Partial<Expectation> = {},
 ): Promise<FaultReport> {
   const database = await createSchedulerDatabase();
@@ -44,8 +52,16 @@ export async function onRigs(
       database,
       dags: workload.dags,
       caught,
-      rig: (options = {}) =>
-        createRig(database, { startsFirst: true, asksAgain: true, work: (one) => workAs(workload, trace, one), ...options }),
+      rig: ({ before, ...options } = {}) =>
+        createRig(database, {
+          startsFirst: true,
+          asksAgain: true,
+          work: async (one) => {
+            await before?.();
+            return workAs(workload, trace, one);
+          },
+          ...options,
+        }),
       trigger: (dagId) => trigger(database.store, dagId),
       async untilDone(all, timeoutMs = 30_000) {
         const deadline = Date.now() + timeoutMs;
@@ -60,13 +76,17 @@ export async function onRigs(
           await sleep(2);
         }
       },
+      forgetTrace(id) {
+        const lines = existsSync(trace) ? readFileSync(trace, "utf8").split("\n") : [];
+        writeFileSync(trace, lines.filter((line) => !line.includes(id)).join("\n"));
+      },
       async silence(rig) {
         await database.store.query("update job set latest_heartbeat = now() - interval '1 hour' where id = $1", [
           rig.options.jobId(),
         ]);
       },
     };
-    const { fired, note, faults = [] } = await deal(rigs);
+    const { fired, note, faults = [], expect: seen } = await deal(rigs);
     const history = await readHistory(
       database.store,
       { trace, logFolder: null },
@@ -82,6 +102,7 @@ export async function onRigs(
       maxConnections: 100,
       intervalMs: null,
       ...expect,
+      ...seen,
     });
     return { fired, note, verdicts: [...verdicts, ...faults] };
   } finally {
@@ -95,8 +116,13 @@ async function saveSpec(database: TestDatabase, dag: DagSpec): Promise<void> {
     dagId: dag.dagId,
     maxActiveTasks: dag.maxActiveTasks,
     maxActiveRuns: dag.maxActiveRuns,
-    tasks: dag.tasks.map(({ failTries: _fails, durationMs: _duration, ...task }) => ({ ...task, retryDelaySec: 0 })),
+    tasks: specless(dag.tasks),
   });
+}
+
+/** Tasks as a serialized DAG has them. */
+export function specless(tasks: readonly TaskSpec[]): object[] {
+  return tasks.map(({ failTries: _fails, durationMs: _duration, ...task }) => ({ ...task, retryDelaySec: 0 }));
 }
 
 async function workAs(workload: Workload, trace: string, { ti }: ExecuteTask): Promise<Outcome> {

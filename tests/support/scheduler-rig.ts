@@ -90,6 +90,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
     executors: new Map([[executor.name, executor]]),
     pictures: new Map(),
     limbo: new Set(),
+    aside: new Map(),
     noteInTryLog: given.noteInTryLog ?? (async () => {}),
     pause: given.pause ?? (async () => {}),
   };

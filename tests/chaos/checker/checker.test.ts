@@ -232,6 +232,16 @@ const BREAKS: readonly [Invariant, string, (history: Mutable) => unknown, Partia
     (h) => h.acknowledged.push({ op: "finish", tryId: A1, outcome: "failed", status: 409, atMs: 2 }),
   ],
   ["I8", "an XCom of a stale try", (h) => Object.assign(h.xcoms[0] ?? {}, { value: { tryId: A1 } })],
+  [
+    "I9",
+    "a bystander that was held up",
+    (h) =>
+      h.runTransitions.push(
+        { seq: 1_000, atMs: 90_000, run: "d/late", dagId: "d", from: null, to: "queued" },
+        { seq: 1_001, atMs: 99_000, run: "d/late", dagId: "d", from: "running", to: "success" },
+      ),
+    { bystanders: { dagIds: ["d"], faultFromMs: 80_000 } },
+  ],
   ["I10", "a recovery that took too long", (h) => Object.assign(h.runs[0] ?? {}, { endMs: 20_000 })],
   ["I11", "a success without its XCom", (h) => h.xcoms.pop()],
   ["I11", "a log that lacks its end", (h) => h.logs instanceof Map && h.logs.set(`${RUN}/b[-1]#1`, `${B1} begins`)],

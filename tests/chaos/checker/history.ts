@@ -143,6 +143,8 @@ export type Expectation = {
   maxConnections: number;
   /** Logical dates between the first and the last run of a scheduled DAG, in milliseconds; null = not looked at. */
   intervalMs: number | null;
+  /** DAGs that the fault is none of: their runs before `faultFromMs` are compared with those created after it. */
+  bystanders?: { readonly dagIds: readonly string[]; readonly faultFromMs: number };
 };
 
 export const TERMINAL = new Set(["success", "failed", "skipped", "upstream_failed", "removed"]);

@@ -2,15 +2,13 @@
 import { sleep } from "../../../src/platform/index.ts";
 import { createDagCache, endTries, markRun } from "../../../src/scheduler/index.ts";
 import { adoptOrphans, failSilentTries } from "../../../src/scheduler/recover.ts";
-import { setNextRun } from "../../../src/store/index.ts";
-import { nextRun, restrictionOf } from "../../../src/timetables/index.ts";
-import { saveDagFixture, serializedDag } from "../../support/dag-fixture.ts";
 import { SUCCESS } from "../../support/fake-executor.ts";
 import { createGate, type Rig } from "../../support/scheduler-rig.ts";
 import { failStatements, STATEMENT_FAULTS, type StatementFault } from "../fail-statements.ts";
 import type { Fault } from "../fault.ts";
 import type { Random } from "../random.ts";
 import { onRigs, type Rigs } from "../rigs.ts";
+import { saveScheduled } from "../save-scheduled.ts";
 import { chainOf, failing, fanOut, mixedLoad, type Workload } from "../workload.ts";
 
 const MINUTE_MS = 60_000;
@@ -57,7 +55,8 @@ export const exactPointFaults: readonly Fault[] = [
         { pools: [], dags: [] },
         async (rigs) => {
           const start = new Date(Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - 120 * MINUTE_MS);
-          await saveScheduled(rigs, "minutely", start);
+          const tasks = [{ taskId: "a" }, { taskId: "b", upstream: ["a"] }];
+          await saveScheduled(rigs.database.store, { dagId: "minutely", expression: "* * * * *", startDate: start, tasks });
           const heir = await rigs.rig();
           // From begin to commit, and the pass's first statement after it.
           const statements = await countCreation(heir);
@@ -274,24 +273,6 @@ async function startAll(rigs: Rigs, owner: Rig): Promise<string[]> {
 async function finishRuns(rigs: Rigs): Promise<void> {
   const { rows } = await rigs.database.store.query<{ run: string }>("select run_id as run from dag_run where state = 'running'");
   for (const { run } of rows) await markRun(rigs.database.store, createDagCache(), "silent", run, "success");
-}
-
-async function saveScheduled(rigs: Rigs, dagId: string, start: Date): Promise<void> {
-  const given = {
-    dagId,
-    timetable: { type: "cron", expression: "* * * * *", timezone: "UTC", intervals: false },
-    startDate: start.toISOString(),
-    catchup: true,
-    tasks: [{ taskId: "a" }, { taskId: "b", upstream: ["a"] }],
-    maxActiveRuns: 100,
-  };
-  await saveDagFixture(rigs.database.store, given);
-  const dag = serializedDag(given);
-  await setNextRun(
-    rigs.database.store,
-    dagId,
-    nextRun(dag.timetable, { last: null, restriction: restrictionOf(dag), now: new Date() }),
-  );
 }
 
 async function countCreation(rig: Rig): Promise<number> {

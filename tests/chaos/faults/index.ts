@@ -1,9 +1,11 @@
 import type { Fault } from "../fault.ts";
+import { badDagFaults } from "./bad-dags.ts";
 import { clockFaults } from "./clocks.ts";
 import { databaseFaults } from "./database.ts";
 import { everyRoleFaults } from "./every-role.ts";
 import { exactPointFaults } from "./exact-points.ts";
 import { processFaults } from "./processes.ts";
+import { scheduleFaults } from "./schedules.ts";
 import { wireFaults } from "./wire.ts";
 
 /** Every fault of the suite. A new one is a row in a file of this folder, and that file a line here. */
@@ -14,4 +16,6 @@ export const FAULTS: readonly Fault[] = [
   ...clockFaults,
   ...everyRoleFaults,
   ...exactPointFaults,
+  ...scheduleFaults,
+  ...badDagFaults,
 ].sort((a, b) => a.number - b.number);
