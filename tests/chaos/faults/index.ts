@@ -4,8 +4,10 @@ import { clockFaults } from "./clocks.ts";
 import { databaseFaults } from "./database.ts";
 import { everyRoleFaults } from "./every-role.ts";
 import { exactPointFaults } from "./exact-points.ts";
+import { limitFaults } from "./limits.ts";
 import { processFaults } from "./processes.ts";
 import { scheduleFaults } from "./schedules.ts";
+import { stormFaults } from "./storms.ts";
 import { wireFaults } from "./wire.ts";
 
 /** Every fault of the suite. A new one is a row in a file of this folder, and that file a line here. */
@@ -17,5 +19,7 @@ export const FAULTS: readonly Fault[] = [
   ...everyRoleFaults,
   ...exactPointFaults,
   ...scheduleFaults,
+  ...stormFaults,
   ...badDagFaults,
+  ...limitFaults,
 ].sort((a, b) => a.number - b.number);
