@@ -44,6 +44,7 @@ export async function onRigs(
   const folder = mkdtempSync(join(tmpdir(), "baram-chaos-"));
   const trace = join(folder, "trace.ndjson");
   const caught: string[] = [];
+  const begun = new Set<string>();
   try {
     for (const { name, slots } of workload.pools) await ensurePool(database.store, name, slots, "");
     await installRecorder(database.store);
@@ -58,7 +59,10 @@ export async function onRigs(
           asksAgain: true,
           work: async (one) => {
             await before?.();
-            return workAs(workload, trace, one);
+            const turn = `${one.ti.runId}/${one.ti.taskId}/${one.ti.tryNumber}`;
+            const isResumed = begun.has(turn);
+            begun.add(turn);
+            return workAs(workload, trace, one, isResumed);
           },
           ...options,
         }),
@@ -72,7 +76,7 @@ export async function onRigs(
           }
           const { rows } = await database.store.query("select 1 from dag_run where state in ('queued', 'running') limit 1");
           if (rows.length === 0) return;
-          if (Date.now() > deadline) throw new Error("runs are still open");
+          if (Date.now() > deadline) throw new Error(`runs are still open: ${await tellOpen(database)}`);
           await sleep(2);
         }
       },
@@ -111,6 +115,14 @@ export async function onRigs(
   }
 }
 
+async function tellOpen({ store }: TestDatabase): Promise<string> {
+  const { rows } = await store.query(
+    `select dag_id, task_id, map_index, state, try_number from task_instance
+      where state is null or state not in ('success', 'failed', 'skipped', 'upstream_failed', 'removed') limit 10`,
+  );
+  return JSON.stringify(rows);
+}
+
 async function saveSpec(database: TestDatabase, dag: DagSpec): Promise<void> {
   await saveDagFixture(database.store, {
     dagId: dag.dagId,
@@ -122,10 +134,23 @@ async function saveSpec(database: TestDatabase, dag: DagSpec): Promise<void> {
 
 /** Tasks as a serialized DAG has them. */
 export function specless(tasks: readonly TaskSpec[]): object[] {
-  return tasks.map(({ failTries: _fails, durationMs: _duration, ...task }) => ({ ...task, retryDelaySec: 0 }));
+  return tasks.map(({ failTries: _fails, durationMs: _duration, mapLength: _length, defers: _defers, mappedOver, ...task }) => ({
+    ...task,
+    ...(mappedOver ? { mapping: { kind: "expand", inputs: [{ name: "x", source: { type: "xcom", taskId: mappedOver } }] } } : {}),
+    retryDelaySec: 0,
+  }));
 }
 
-async function workAs(workload: Workload, trace: string, { ti }: ExecuteTask): Promise<Outcome> {
+const DEFERRED: Outcome = {
+  state: "deferred",
+  classpath: "baram.triggers.DateTimeTrigger",
+  triggerKwargs: { moment: "2999-01-01T00:00:00Z" },
+  timeoutSec: null,
+  nextMethod: "executeComplete",
+  nextKwargs: {},
+};
+
+async function workAs(workload: Workload, trace: string, { ti }: ExecuteTask, resumed: boolean): Promise<Outcome> {
   const spec = workload.dags.find((dag) => dag.dagId === ti.dagId)?.tasks.find((task) => task.taskId === ti.taskId);
   const note = (what: string) => {
     const line = {
@@ -144,11 +169,13 @@ async function workAs(workload: Workload, trace: string, { ti }: ExecuteTask): P
   };
   note("start");
   await sleep(Math.min(spec?.durationMs ?? 0, 3));
+  if (spec?.defers && !resumed) return DEFERRED;
   if (ti.tryNumber <= (spec?.failTries ?? 0)) {
     note("fail");
     return { state: "failed", retryable: true, error: { name: "Error", message: "on purpose", stack: null }, xcoms: [] };
   }
   note("end");
   const value = { tryId: ti.id, tryNumber: ti.tryNumber };
-  return { state: "success", xcoms: [{ key: "return_value", value }], skipTasks: [] };
+  const mapLength = spec?.mapLength === undefined ? {} : { mapLength: spec.mapLength };
+  return { state: "success", xcoms: [{ key: "return_value", value }], skipTasks: [], ...mapLength };
 }

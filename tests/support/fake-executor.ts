@@ -2,7 +2,7 @@
 import type { ExecuteTask, Outcome, Workload } from "../../src/contracts/index.ts";
 import type { Executor, ExecutorEvent } from "../../src/executors/index.ts";
 import { sleep } from "../../src/platform/index.ts";
-import { type DagCache, endTries } from "../../src/scheduler/index.ts";
+import { type DagCache, endTries, type TryOutcome } from "../../src/scheduler/index.ts";
 import { type Store, startTries } from "../../src/store/index.ts";
 
 export const SUCCESS: Outcome = { state: "success", xcoms: [], skipTasks: [] };
@@ -37,6 +37,14 @@ export type FakeExecutorOptions = {
   asksAgain?: boolean;
 };
 
+/** What a deferral keeps, as nobody's secret. */
+function sealed(ended: TryOutcome): TryOutcome {
+  const { outcome } = ended;
+  if (outcome.state !== "deferred") return ended;
+  const seal = (value: object) => Buffer.from(JSON.stringify(value));
+  return { ...ended, sealed: { kwargs: seal(outcome.triggerKwargs), nextKwargs: seal(outcome.nextKwargs) } };
+}
+
 export function createFakeExecutor(store: Store, dags: DagCache, options: FakeExecutorOptions = {}): FakeExecutor {
   const work = options.work ?? (() => SUCCESS);
   const handed: ExecuteTask[] = [];
@@ -62,7 +70,7 @@ export function createFakeExecutor(store: Store, dags: DagCache, options: FakeEx
     // One turn of the loop gathers what ends together, as a supervisor's batcher does.
     await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
-      const batch = waiting.splice(0, 200);
+      const batch = waiting.splice(0, 200).map(sealed);
       const leaving = options.startsFirst ? (["running"] as const) : (["queued"] as const);
       await insist(() => endTries(store, dags, batch, { leaving, silentForSec: null }));
       for (const { id } of batch) inHand.delete(id);

@@ -89,6 +89,12 @@ export type TaskSpec = {
   poolSlots?: number;
   maxActiveTisPerDag?: number;
   maxActiveTisPerDagrun?: number;
+  /** Of a task that others are mapped over: how long its list is. */
+  mapLength?: number;
+  /** Mapped over what this task returned. */
+  mappedOver?: string;
+  /** Waits for a trigger before it ends. */
+  defers?: boolean;
 };
 export type DagSpec = {
   dagId: string;

@@ -31,7 +31,9 @@ export function expectedStates(dag: DagSpec): Map<string, string> {
     if (known) return known;
     const above = task.upstream.map((id) => endOf(byId.get(id) as TaskSpec));
     const isHeld = (task.triggerRule ?? "all_success") === "all_success" && above.some((end) => end !== "success");
-    const end = isHeld ? "upstream_failed" : task.failTries > task.retries ? "failed" : "success";
+    const isEmptyMap = task.mappedOver !== undefined && byId.get(task.mappedOver)?.mapLength === 0;
+    const held = above.some((end) => end === "failed" || end === "upstream_failed") ? "upstream_failed" : "skipped";
+    const end = isHeld ? held : isEmptyMap ? "skipped" : task.failTries > task.retries ? "failed" : "success";
     ends.set(task.taskId, end);
     return end;
   };
@@ -61,14 +63,20 @@ export function checkTriggerRules(history: History, expect: Pick<Expectation, "d
   const faults: string[] = [];
   const dags = new Map(expect.dags.map((dag) => [dag.dagId, new Map(dag.tasks.map((task) => [task.taskId, task]))]));
   const state = new Map<string, string | null>();
+  /** Of a mapped task, the states of its instances; the row that stood for it before has become the first of them. */
+  const statesOf = (run: string, taskId: string): (string | null)[] => {
+    const isMapped = dags.get(run.split("/")[0] ?? "")?.get(taskId)?.mappedOver !== undefined;
+    const mapped = isMapped ? [...state].filter(([key]) => key.startsWith(`${run}/${taskId}[`) && !key.endsWith("[-1]")) : [];
+    return mapped.length > 0 ? mapped.map(([, one]) => one) : [state.get(instanceKey(run, taskId, -1)) ?? null];
+  };
   for (const one of history.transitions) {
     if (one.from === null && one.to === "scheduled" && one.oldId !== null && !expect.isSteered) {
       const spec = dags.get(one.run.split("/")[0] ?? "")?.get(one.taskId);
-      for (const up of spec?.upstream ?? []) {
-        const seen = state.get(instanceKey(one.run, up, -1)) ?? null;
-        const holds = spec?.triggerRule === "all_done" ? TERMINAL.has(seen ?? "") : seen === "success";
-        if (!holds) faults.push(`${one.instance} was scheduled while ${up} was ${seen ?? "in no state"}`);
-      }
+      for (const up of spec?.upstream ?? [])
+        for (const seen of statesOf(one.run, up)) {
+          const holds = spec?.triggerRule === "all_done" ? TERMINAL.has(seen ?? "") : seen === "success";
+          if (!holds) faults.push(`${one.instance} was scheduled while ${up} was ${seen ?? "in no state"}`);
+        }
     }
     state.set(one.instance, one.to);
   }

@@ -1,6 +1,7 @@
 /** Limits and retries at their edges: pools that change under their tasks, and failures of every kind. */
 import { failSilentTries } from "../../../src/scheduler/recover.ts";
-import { deletePool, listDagWarnings, setPool } from "../../../src/store/index.ts";
+import { deletePool, fireTriggers, listDagWarnings, setPool } from "../../../src/store/index.ts";
+import type { Rig } from "../../support/scheduler-rig.ts";
 import type { DagSpec, TaskSpec } from "../checker/index.ts";
 import type { Fault } from "../fault.ts";
 import { onRigs, type Rigs } from "../rigs.ts";
@@ -19,6 +20,10 @@ export const limitFaults: readonly Fault[] = [
       );
       const dags: DagSpec[] = [
         dagOf("pooled", tasks),
+        dagOf(
+          "waiting",
+          Array.from({ length: 6 }, (_, at) => plain(`d${at}`, { pool: "counted", defers: true })),
+        ),
         dagOf("too_wide", [plain("wide", { pool: "edge", poolSlots: 9 }), plain("beside", {})]),
       ];
       return onRigs({ pools: [{ name: "edge", slots: 4 }], dags }, async (rigs) => {
@@ -50,6 +55,7 @@ export const limitFaults: readonly Fault[] = [
           await set(random.between(3, 6));
           await rigs.untilDone(all);
         }
+        fired += await playDeferred(rigs, all, wrong);
         // More slots than there are: waits, and says why, and keeps nobody else from running.
         await rigs.trigger("too_wide");
         await store.query("insert into dag_pool (dag_id, pool, pool_slots) values ('too_wide', 'edge', 9)");
@@ -62,7 +68,7 @@ export const limitFaults: readonly Fault[] = [
         );
         const got = rows.map(({ task, state }) => `${task} ${state}`).join();
         if (got !== "beside success,wide scheduled") wrong.push(`a task wider than its pool: ${got}`);
-        const warnings = await listDagWarnings(store, { dagId: "too_wide" }, { orderBy: [], limit: 5, offset: 0 });
+        const warnings = await listDagWarnings(store, { dagId: "too_wide" }, { order: [], limit: 5, offset: 0 });
         if (!warnings.rows.some((one) => one.message.includes("edge (9 of ")))
           wrong.push("nobody is told of a task wider than its pool");
         await set(-1);
@@ -78,7 +84,7 @@ export const limitFaults: readonly Fault[] = [
     invariants: ["I3", "I4"],
     short: true,
     run: ({ isShort }) => {
-      const many = isShort ? 60 : 1_000;
+      const many = isShort ? 30 : 1_000;
       const dags = [
         dagOf("failing", [
           plain("always", { retries: 3, failTries: 99 }),
@@ -163,6 +169,27 @@ function plain(taskId: string, more: Partial<TaskSpec>): TaskSpec {
 
 function dagOf(dagId: string, tasks: TaskSpec[]): DagSpec {
   return { dagId, schedule: null, maxActiveTasks: 64, maxActiveRuns: 16, tasks };
+}
+
+/** Deferred tasks keep their slots where the pool counts them: two at a time, each until its trigger fires. */
+async function playDeferred(rigs: Rigs, all: readonly Rig[], wrong: string[]): Promise<number> {
+  const { store } = rigs.database;
+  await setPool(store, { pool: "counted", slots: 2, description: null, includeDeferred: true });
+  await rigs.trigger("waiting");
+  let fired = 0;
+  for (let round = 0; round < 20; round++) {
+    for (const rig of all) {
+      await rig.pass();
+      await rig.executor.settled();
+    }
+    const { rows } = await store.query<{ trigger: number }>(
+      "select trigger_id as trigger from task_instance where dag_id = 'waiting' and state = 'deferred'",
+    );
+    if (rows.length > 2) wrong.push(`${rows.length} deferred tasks in a pool of 2 that counts them`);
+    const [one] = rows;
+    if (one) fired += (await fireTriggers(store, [{ triggerId: one.trigger, event: Buffer.from("{}"), failure: null }])).length;
+  }
+  return fired;
 }
 
 async function active({ database }: Rigs): Promise<number> {

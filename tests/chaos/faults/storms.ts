@@ -17,7 +17,7 @@ export const stormFaults: readonly Fault[] = [
     short: true,
     timeoutSec: 240,
     run: ({ random, isShort }) => {
-      const width = isShort ? 20 : 334;
+      const width = isShort ? 10 : 334;
       const cleared = wide("cleared", width, { maxActiveRuns: 1 });
       return onRigs(
         { pools: [], dags: [calmDag(random), cleared] },
@@ -56,12 +56,9 @@ export const stormFaults: readonly Fault[] = [
     invariants: ["I5", "I9"],
     short: true,
     run: ({ random, isShort }) => {
-      const crowd = isShort ? 2_000 : 10_000;
-      const dags = [
-        calmDag(random),
-        wide("crowd", crowd, { maxActiveTasks: 1 }),
-        { ...wide("many", 200, { maxActiveTasks: 200 }) },
-      ];
+      const crowd = isShort ? 1_000 : 10_000;
+      const many = isShort ? 100 : 200;
+      const dags = [calmDag(random), wide("crowd", crowd, { maxActiveTasks: 1 }), wide("many", many, { maxActiveTasks: many })];
       return onRigs({ pools: [], dags }, async (rigs) => {
         const settings = { maxInstancesPerQuery: 16 };
         const all = [await rigs.rig({ settings })];
@@ -78,10 +75,10 @@ export const stormFaults: readonly Fault[] = [
         );
         const waiting = rows[0]?.n ?? 0;
         await endByHand(rigs, runId, all);
-        const slower = beside > 2 * alone ? [`200 tasks took ${beside} passes beside the crowd, ${alone} alone`] : [];
+        const slower = beside > 2 * alone ? [`${many} tasks took ${beside} passes beside the crowd, ${alone} alone`] : [];
         return {
           fired: waiting > crowd / 2 ? waiting : 0,
-          note: `${waiting} waited; 200 tasks took ${beside} passes, ${alone} alone`,
+          note: `${waiting} waited; ${many} tasks took ${beside} passes, ${alone} alone`,
           faults: [{ invariant: "I9" as const, faults: slower }],
           expect: { isSteered: true, bystanders: { dagIds: [CALM], faultFromMs } },
         };
@@ -134,7 +131,10 @@ export const stormFaults: readonly Fault[] = [
           for (let round = 0; round < (isShort ? 30 : 200); round++) {
             const runId = await rigs.trigger("free");
             await store.query("update dag_run set state = 'running', start_date = now() where run_id = $1", [runId]);
-            await store.query("update task_instance set state = 'scheduled', scheduled_dttm = now() where run_id = $1", [runId]);
+            await store.query(
+              "update task_instance set state = 'scheduled', scheduled_dttm = now(), try_number = 1 where run_id = $1",
+              [runId],
+            );
             const began = performance.now();
             const { queued } = await dispatch(rig.resources, rig.options);
             took.push(performance.now() - began);
@@ -160,39 +160,50 @@ export const stormFaults: readonly Fault[] = [
   {
     number: 46,
     name: "fan-out-bomb",
-    injects: "one task that thousands wait for, in a run of several, while people look at it",
-    invariants: ["I3", "I5", "I7"],
+    injects: "tasks mapped over thousands of items, over none and over what failed, while people look at them",
+    invariants: ["I3", "I5", "I7", "I9"],
     short: true,
     timeoutSec: 240,
     run: ({ random, isShort }) => {
-      const width = isShort ? 1_500 : 20_000;
-      const bomb = wide("bomb", width, { maxActiveTasks: 64 });
-      return onRigs({ pools: [], dags: [calmDag(random), bomb] }, async (rigs) => {
+      const width = isShort ? 800 : 20_000;
+      const dags = [
+        calmDag(random),
+        mapped("bomb", { mapLength: width }),
+        mapped("empty", { mapLength: 0 }),
+        mapped("broken", { failTries: 9 }),
+      ];
+      return onRigs({ pools: [], dags }, async (rigs) => {
+        const { store } = rigs.database;
         const all = [await rigs.rig(), await rigs.rig()];
-        await playCalm(rigs, all, 10);
+        await playCalm(rigs, all, isShort ? 5 : 20);
         const faultFromMs = Date.now();
         const runId = await rigs.trigger("bomb");
+        for (const dagId of ["empty", "broken"]) await rigs.trigger(dagId);
         const api = await createTestApi(rigs.database.open());
         const wrong: string[] = [];
         let slowestMs = 0;
+        let most = 0;
         const ask = async (path: string) => {
           const began = performance.now();
           const { status } = await api.ask("GET", path);
           slowestMs = Math.max(slowestMs, performance.now() - began);
           if (status !== 200) wrong.push(`${path} answered ${status}`);
         };
-        await playCalm(rigs, all, isShort ? 5 : 20);
-        for (const path of ["/taskInstances?limit=100", "/taskInstances?limit=100&offset=1000", ""])
-          await ask(`/api/v2/dags/bomb/dagRuns/${encodeURIComponent(runId)}${path}`);
-        await ask("/api/v2/dags?limit=50");
-        const { rows } = await rigs.database.store.query<{ n: number }>(
-          "select count(*)::int as n from task_instance where run_id = $1",
-          [runId],
-        );
+        for (let round = 0; round < (isShort ? 3 : 10); round++) {
+          await playCalm(rigs, all, 2);
+          for (const path of ["/taskInstances?limit=100", "/taskInstances?limit=100&offset=500", ""])
+            await ask(`/api/v2/dags/bomb/dagRuns/${encodeURIComponent(runId)}${path}`);
+          const { rows } = await store.query<{ n: number }>(
+            "select count(*)::int as n from task_instance where run_id = $1 and task_id = 'each' and map_index >= 0",
+            [runId],
+          );
+          most = Math.max(most, rows[0]?.n ?? 0);
+        }
         await rigs.untilDone(all, 200_000);
+        if (most !== width) wrong.push(`${most} instances of ${width}`);
         if (slowestMs > 1_000) wrong.push(`the API took ${Math.round(slowestMs)} ms for an answer`);
         return {
-          fired: (rows[0]?.n ?? 0) > width ? 1 : 0,
+          fired: most,
           note: `${width} wide, slowest answer ${Math.round(slowestMs)} ms`,
           faults: [{ invariant: "I9" as const, faults: wrong }],
           expect: { bystanders: { dagIds: [CALM], faultFromMs } },
@@ -201,6 +212,17 @@ export const stormFaults: readonly Fault[] = [
     },
   },
 ];
+
+/** A list, a task for each of its items, and one after them. */
+function mapped(dagId: string, list: Partial<TaskSpec>): DagSpec {
+  const plain = { retries: 0, failTries: 0, durationMs: 0 };
+  const tasks: TaskSpec[] = [
+    { ...plain, taskId: "list", upstream: [], ...list },
+    { ...plain, taskId: "each", upstream: ["list"], mappedOver: "list" },
+    { ...plain, taskId: "sum", upstream: ["each"] },
+  ];
+  return { dagId, schedule: null, maxActiveTasks: 64, maxActiveRuns: 16, tasks };
+}
 
 /** One task, and `width` after it. */
 function wide(dagId: string, width: number, limits: Partial<DagSpec>, each: Partial<TaskSpec> = {}): DagSpec {
