@@ -78,3 +78,22 @@ test("a paused DAG's scheduled tasks wait, and go on when it is unpaused", async
   await rig.drain();
   expect(rig.executor.handed).toHaveLength(1);
 });
+
+test("DAGs take turns: one with 60 runs to look at costs another a place in each pass, not sixty", async () => {
+  await saveDagFixture(database.store, { dagId: "many", maxActiveRuns: 100, tasks: [{ taskId: "t" }] });
+  const chain = [{ taskId: "a" }, { taskId: "b", upstream: ["a"] }, { taskId: "c", upstream: ["b"] }];
+  await saveDagFixture(database.store, { dagId: "other", tasks: chain });
+  const rig = await createRig(database, { settings: { maxRunsToEvaluate: 8 } });
+  for (let run = 0; run < 60; run++) await trigger(database.store, "many");
+  const runId = await trigger(database.store, "other");
+  for (let pass = 0; pass < 4; pass++) {
+    await rig.pass();
+    await rig.executor.settled();
+  }
+  const states = await database.store.query("select task_id as task from task_instance where run_id = $1 and state = 'success'", [
+    runId,
+  ]);
+  expect(states.rows).toHaveLength(3);
+  const { rows } = await database.store.query("select 1 from dag_run where dag_id = 'many' and state = 'running' limit 1");
+  expect(rows).toHaveLength(1);
+});

@@ -25,8 +25,9 @@ export type ClaimedRun = {
  *
  * One statement finds the runs that have something to decide (an event, a retry that is due, a scan that is due), locks
  * them, and takes their events off the outbox. SKIP LOCKED lets several schedulers share the work; an event that commits
- * after the statement's snapshot waits for the next pass. The first CTE looks at more runs than are claimed, so that the
- * ones looked at longest ago come first although their events are not the oldest. NO KEY: the outbox's foreign key takes a
+ * after the statement's snapshot waits for the next pass. The first CTE looks at more runs than are claimed, so that of each
+ * DAG the one looked at longest ago comes first although its events are not the oldest. DAGs take turns: one that catches up
+ * on hundreds of runs costs another no more than a place. NO KEY: the outbox's foreign key takes a
  * share of the run's key, and a try that ends must not wait for the scheduler to commit.
  */
 const statement = {
@@ -39,13 +40,17 @@ with wanted as materialized (
     where t.state in ('up_for_retry', 'up_for_reschedule') and t.next_attempt_at <= now() and r.state = 'running' limit $1 * 10)
   union
   (select id from dag_run where state = 'running' and next_scan_at <= now() order by next_scan_at limit $1 * 10)
-), locked as materialized (
-  select r.id, r.dag_id, r.run_id, r.state, r.created_dag_version_id, r.evaluation, r.logical_date, r.backfill_id, r.timeout_at, r.clear_number, r.ends_as
+), turns as materialized (
+  select r.id, r.last_scheduling_decision,
+         row_number() over (partition by r.dag_id order by r.last_scheduling_decision nulls first, r.id) as turn
     from dag_run r
    where r.id in (select id from wanted)
-   order by r.last_scheduling_decision nulls first, r.id
+), locked as materialized (
+  select r.id, r.dag_id, r.run_id, r.state, r.created_dag_version_id, r.evaluation, r.logical_date, r.backfill_id, r.timeout_at, r.clear_number, r.ends_as
+    from turns t join dag_run r on r.id = t.id
+   order by t.turn, t.last_scheduling_decision nulls first, r.id
    limit $1
-   for no key update skip locked
+   for no key update of r skip locked
 ), events as (
   delete from task_event e using locked l where e.dag_run_id = l.id
   returning e.id, e.dag_run_id, e.task_id, e.map_index, e.state
