@@ -17,7 +17,7 @@ export type Rigs = {
   readonly database: TestDatabase;
   readonly dags: readonly DagSpec[];
   /** A scheduler whose tasks do as their DAG says, and write the trace as real ones do; `before` holds them before that. */
-  rig(options?: RigOptions & { before?: () => Promise<void> }): Promise<Rig>;
+  rig(options?: RigOptions & { before?: (workload: ExecuteTask) => Promise<void> }): Promise<Rig>;
   trigger(dagId: string): Promise<string>;
   /** Passes of all these schedulers until every run has ended. A pass that throws is made again, as the loop does. */
   untilDone(rigs: readonly Rig[], timeoutMs?: number): Promise<void>;
@@ -58,7 +58,7 @@ export async function onRigs(
           startsFirst: true,
           asksAgain: true,
           work: async (one) => {
-            await before?.();
+            await before?.(one);
             const turn = `${one.ti.runId}/${one.ti.taskId}/${one.ti.tryNumber}`;
             const isResumed = begun.has(turn);
             begun.add(turn);

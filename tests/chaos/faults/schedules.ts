@@ -1,4 +1,6 @@
 /** Dates: clocks that change, crons that are wrong, and far too many that are due at once. */
+import type { ExecuteTask } from "../../../src/contracts/index.ts";
+import { sleep } from "../../../src/platform/index.ts";
 import type { Rig } from "../../support/scheduler-rig.ts";
 import { CALM, calmDag, playCalm } from "../bystander.ts";
 import { openDagFolder } from "../dag-folder.ts";
@@ -157,10 +159,10 @@ export const scheduleFaults: readonly Fault[] = [
           });
         await store.query("update dag set is_paused = true where dag_id like 'storm%'");
         const cap = 10;
-        const all = [
-          await rigs.rig({ settings: { maxRunsToCreate: cap } }),
-          await rigs.rig({ settings: { maxRunsToCreate: cap } }),
-        ];
+        // Tasks of a second: with none, the schedulers here would be busy with nothing but ends.
+        const before = ({ ti }: ExecuteTask) => (ti.dagId === CALM ? Promise.resolve() : sleep(1_000));
+        const given = { settings: { maxRunsToCreate: cap }, before };
+        const all = [await rigs.rig(given), await rigs.rig(given)];
         const loops = await Promise.all(all.map((rig) => rig.start()));
         const wrong: string[] = [];
         let faultFromMs = 0;
@@ -168,7 +170,7 @@ export const scheduleFaults: readonly Fault[] = [
           await playCalm(rigs, [], isShort ? 6 : 15);
           await store.query("update dag set is_paused = false");
           faultFromMs = Date.now();
-          await playCalm(rigs, [], isShort ? 6 : 40);
+          await playCalm(rigs, [], isShort ? 6 : 25);
           wrong.push(...(await createdAtOnce(rigs, cap)));
           const { rows } = await store.query<{ dag: string; n: number }>(
             "select dag_id as dag, count(*)::int as n from dag_run where state in ('queued', 'running') and dag_id like 'storm%' group by 1 having count(*) > 3",
