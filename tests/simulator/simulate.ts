@@ -187,6 +187,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
     let jobId = 0;
     const pictures: SchedulerResources["pictures"] = harm === "stale-picture" ? createStalePictures() : new Map();
     const limbo = new Set<string>();
+    const aside = new Map<string, number>();
     const executor = createVirtualExecutor(scenario.executorSlots, (id, tryNumber) => handOver(executor, id, tryNumber));
     const resourcesOf = (actor: Actor): SchedulerResources => ({
       store: open(actor),
@@ -198,6 +199,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       executors: new Map([["LocalExecutor", executor]]),
       pictures,
       limbo,
+      aside,
       noteInTryLog: async () => {},
       pause: () => actor.turn(),
     });

@@ -71,8 +71,19 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
       (run.state === "running" && due.some((one) => one.dagRunId === run.id)) ||
       (run.state === "running" && run.nextScanAt !== null && run.nextScanAt <= env.now());
     const byAge = (a: RunRow, b: RunRow) => (a.decidedAt ?? 0) - (b.decidedAt ?? 0) || a.id - b.id;
+    const turns = new Map<string, number>();
+    const wanted = tx
+      .all("run")
+      .filter(isWanted)
+      .sort(byAge)
+      .map((run) => {
+        const turn = (turns.get(run.dagId) ?? 0) + 1;
+        turns.set(run.dagId, turn);
+        return { run, turn };
+      })
+      .sort((a, b) => a.turn - b.turn || byAge(a.run, b.run));
     const locked: RunRow[] = [];
-    for (const run of tx.all("run").filter(isWanted).sort(byAge)) {
+    for (const { run } of wanted) {
       if (locked.length < Number(limit) && tx.tryLock(`run:${run.id}`)) locked.push(run);
     }
     return locked.map((run) => {
@@ -167,8 +178,10 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
     byIds(tx, ids)
       .filter((one) => one.state === "queued")
       .map(queuedFacts),
-  "select-candidates": (tx, [executors, limit, heldBack, jobId], env) =>
-    selectCandidates(tx, list<string>(executors), Number(limit), list<string>(heldBack), Number(jobId), env),
+  "select-candidates": (tx, [executors, limit, heldBack, jobId, asideVersions], env) => {
+    const aside = list<string>(asideVersions);
+    return selectCandidates(tx, list<string>(executors), Number(limit), list<string>(heldBack), aside, Number(jobId), env);
+  },
   "queue-instances"(tx, [ids, jobId], env) {
     const rows = byIds(tx, ids).filter((one) => one.state === "scheduled");
     return rows.map((row) => {
@@ -316,6 +329,7 @@ function selectCandidates(
   executors: readonly string[],
   limit: number,
   heldBack: readonly string[],
+  asideVersions: readonly string[],
   jobId: number,
   env: Surroundings,
 ): Row[] {
@@ -330,7 +344,7 @@ function selectCandidates(
     b.priorityWeight - a.priorityWeight || (a.scheduledAt ?? 0) - (b.scheduledAt ?? 0) || compare(a.taskId, b.taskId);
   const offered = tx
     .all("run")
-    .filter((run) => run.state === "running" && executors.includes("LocalExecutor"))
+    .filter((run) => run.state === "running" && executors.includes("LocalExecutor") && !asideVersions.includes(run.versionId))
     .flatMap((run) => {
       const free = env.maxActiveTasks - active.filter((one) => one.dagRunId === run.id).length;
       return all
@@ -354,13 +368,14 @@ function selectCandidates(
     return place <= poolFree(row.pool);
   });
   const count = (test: (one: InstanceRow) => boolean) => active.filter(test).length;
-  return inPlace.slice(0, limit).map(({ row, free }): Candidate => {
+  return inPlace.slice(0, limit).map(({ row, run, free }): Candidate => {
     const { id, dagRunId, dagId, taskId, pool, poolSlots, maxActiveTisPerDag, maxActiveTisPerDagrun } = row;
     return {
       id,
       dagRunId,
       dagId,
       taskId,
+      versionId: run.versionId,
       pool,
       poolSlots,
       poolFree: poolFree(pool),

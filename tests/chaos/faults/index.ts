@@ -5,6 +5,7 @@ import { databaseFaults } from "./database.ts";
 import { everyRoleFaults } from "./every-role.ts";
 import { exactPointFaults } from "./exact-points.ts";
 import { limitFaults } from "./limits.ts";
+import { modelFaults } from "./models.ts";
 import { processFaults } from "./processes.ts";
 import { scheduleFaults } from "./schedules.ts";
 import { stormFaults } from "./storms.ts";
@@ -22,4 +23,5 @@ export const FAULTS: readonly Fault[] = [
   ...stormFaults,
   ...badDagFaults,
   ...limitFaults,
+  ...modelFaults,
 ].sort((a, b) => a.number - b.number);
