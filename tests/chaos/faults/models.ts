@@ -39,7 +39,7 @@ async function runTests(files: readonly string[], seed: number, runs: number): P
   const { PATH, HOME, TMPDIR } = process.env;
   try {
     await new Promise<void>((resolve) => {
-      const args = [vitest, "run", "--project", "rooms", "--reporter=json", `--outputFile=${report}`, ...files];
+      const args = [vitest, "run", "--project", "systems", "--reporter=json", `--outputFile=${report}`, ...files];
       const env = { PATH, HOME, TMPDIR, BARAM_SEED: String(seed), BARAM_RUNS: String(runs) };
       // Its exit code says no more than its report.
       execFile(process.execPath, args, { cwd: root, env, maxBuffer: 64e6 }, () => resolve());
