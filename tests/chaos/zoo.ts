@@ -35,10 +35,7 @@ export function zoo({ isShort }: { isShort: boolean }): Animal[] {
     heap: `${head}const all: string[][] = []; while (true) all.push(new Array(100_000).fill("x"));\n`,
   };
   const strange: Record<string, string> = {
-    many: dagOf(
-      "many",
-      `for (let at = 0; at < ${isShort ? 2_000 : 100_000}; at++) task({ taskId: "t" + at }, async () => {})();`,
-    ),
+    many: dagOf("many", `for (let at = 0; at < ${isShort ? 2_000 : 50_000}; at++) task({ taskId: "t" + at }, async () => {})();`),
     none: "export const nothing = 1;\n",
   };
   // What takes a process of its own or the whole time is slow, so the short form has each kind once.

@@ -165,7 +165,7 @@ export const stormFaults: readonly Fault[] = [
     short: true,
     timeoutSec: 240,
     run: ({ random, isShort }) => {
-      const width = isShort ? 800 : 20_000;
+      const width = isShort ? 800 : 10_000;
       const dags = [
         calmDag(random),
         mapped("bomb", { mapLength: width }),
@@ -221,7 +221,7 @@ function mapped(dagId: string, list: Partial<TaskSpec>): DagSpec {
     { ...plain, taskId: "each", upstream: ["list"], mappedOver: "list" },
     { ...plain, taskId: "sum", upstream: ["each"] },
   ];
-  return { dagId, schedule: null, maxActiveTasks: 64, maxActiveRuns: 16, tasks };
+  return { dagId, schedule: null, maxActiveTasks: 16, maxActiveRuns: 16, tasks };
 }
 
 /** One task, and `width` after it. */
