@@ -10,7 +10,7 @@ beforeAll(async () => {
   engine = await startEngine({
     environment: {
       BARAM__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL: "0.2",
-      BARAM__TRIGGERER__BLOCKED_PROCESS_TIMEOUT: "1",
+      BARAM__TRIGGERER__BLOCKED_PROCESS_TIMEOUT: "3",
       BARAM__TRIGGERER__MAX_TRIGGER_DEATHS: "2",
     },
   });
