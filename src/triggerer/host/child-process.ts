@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import { type TriggerEnd, triggerEndSchema } from "../../contracts/index.ts";
-import { killMarked, type ProcessMark, signalGroup } from "../../platform/index.ts";
+import { BaramError, killMarked, type ProcessMark, signalGroup } from "../../platform/index.ts";
 import { openWire, type Wire } from "../../worker/wire/index.ts";
 import type { FromChild, ToChild } from "../child/messages.ts";
 import type { ClaimedTrigger, LogLevel, TriggerMethod } from "../contract.ts";
@@ -85,7 +85,8 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
     wire = openWire<FromChild, ToChild>(child.stdio[3] as Duplex & Readable, {
       message: onMessage,
       close(fault) {
-        if (fault) return kill(`it broke the wire: ${fault.message}`);
+        // A frame that cannot be trusted. A connection that is reset is a process that ends, as one that is closed.
+        if (fault instanceof BaramError) return kill(`it broke the wire: ${fault.message}`);
         // Mostly it just ends, and how will be told in a moment.
         setTimeout(() => endedBy === null && kill("it closed the wire"), 1_000).unref();
       },
