@@ -74,7 +74,9 @@ async function measureBullmq(runs, { home }) {
     await listening(port);
     return await drive(process.execPath, [here("bullmq.mjs"), folder, String(port), String(runs)]);
   } finally {
+    const gone = new Promise((resolve) => redis.once("exit", resolve));
     redis.kill("SIGTERM");
+    await gone;
   }
 }
 
