@@ -29,7 +29,10 @@ for (const name of wanted) {
   const measure = measures[name];
   if (!measure) throw new Error(`there is no row "${name}"; there are ${Object.keys(measures).join(", ")}`);
   process.stderr.write(`row ${name} …\n`);
-  rows.push(...(await measure(runs)).map((row) => ({ row: name, ...row })));
+  const measured = (await measure(runs)).map((row) => ({ row: name, ...row }));
+  // At once, so that a later row which fails takes nothing with it.
+  process.stderr.write(`${table(measured)}\n`);
+  rows.push(...measured);
 }
 if (process.argv.includes("--peers"))
   rows.push(...(await measurePeers(runs, option("peer", null))).map((row) => ({ row: "peer", ...row })));

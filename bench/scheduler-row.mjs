@@ -18,6 +18,8 @@ import {
 import { rowOf } from "./report.mjs";
 
 const TASKS = 10_000;
+/** A run takes three seconds; one that takes this long never ends. */
+const LIMIT_MS = 120_000;
 
 export async function measureSchedulerAlone(runs) {
   const home = mkdtempSync(join(tmpdir(), "baram-bench-"));
@@ -45,6 +47,8 @@ export async function measureSchedulerAlone(runs) {
       executors: new Map([["LocalExecutor", executor]]),
       pictures: new Map(),
       limbo: new Set(),
+      aside: new Map(),
+      noteInTryLog: async () => {},
       pause: async () => {},
     },
     {
@@ -62,6 +66,9 @@ export async function measureSchedulerAlone(runs) {
       silentTryCheckSec: 5,
       queuedTimeoutSec: 600,
       queuedTimeoutCheckSec: 30,
+      lazarusSec: 300,
+      lazarusAttempts: 3,
+      triggerTimeoutCheckSec: 15,
       maxCallbacks: 20,
       maxPasses: -1,
       countIdlePassesOnly: false,
@@ -80,6 +87,7 @@ export async function measureSchedulerAlone(runs) {
         const run = await findRun(outside, "wide", runId);
         if (run?.state === "success") break;
         if (run?.state === "failed") throw new Error("the run failed");
+        if (performance.now() - startedAt > LIMIT_MS) throw new Error(`the run did not end within ${LIMIT_MS / 1_000} s`);
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
       if (at === 0) continue;
