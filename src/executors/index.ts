@@ -1,4 +1,4 @@
-export type { Executor, ExecutorEvent, ExecutorOptions } from "./contract.ts";
+export type { Executor, ExecutorEvent, ExecutorOptions, OrphanTry } from "./contract.ts";
 export {
   createLocalExecutor,
   type FromSupervisor,

@@ -1,96 +1,83 @@
-import { join } from "node:path";
-import { type Config, environmentForUserCode } from "../config/index.ts";
-import { createLocalExecutor, type Executor } from "../executors/index.ts";
-import { BaramError, findPackageRoot, type Logger } from "../platform/index.ts";
-import type { SupervisorOptions } from "../worker/supervisor/index.ts";
+import type { Config } from "../config/index.ts";
+import type { Executor, ExecutorOptions } from "../executors/index.ts";
+import { BaramError, type Logger } from "../platform/index.ts";
+import { makeLocalExecutor } from "./executors/local.ts";
 
-const KNOWN = ["LocalExecutor", "SequentialExecutor"] as const;
+/** Makes one configured executor; `apiUrl` is where its workers reach Baram's API. */
+export type MakeExecutor = (config: Config, options: ExecutorOptions, apiUrl: string, logger: Logger) => Executor;
 
-/** The names in [core] executor, the default first. Throws `executor_unknown` and `executor_twice`. */
-export function executorNames(config: Config): string[] {
-  const names = config.core.executor
+/** Every executor there is. A further one is a line here, a file beside `executors/local.ts`, and options of its own. */
+const MAKERS: Readonly<Record<string, MakeExecutor>> = {
+  LocalExecutor: (config, options, apiUrl, logger) =>
+    makeLocalExecutor(
+      config,
+      { ...options, parallelism: config.local_executor.parallelism || options.parallelism },
+      apiUrl,
+      logger,
+    ),
+  SequentialExecutor: (config, options, apiUrl, logger) =>
+    makeLocalExecutor(config, { ...options, parallelism: 1 }, apiUrl, logger),
+};
+
+export type ConfiguredExecutor = {
+  /** One of the names in `MAKERS`: what is stored with a task instance. */
+  name: string;
+  /** What DAG files may call it besides. */
+  alias: string | null;
+};
+
+/** The executors in [core] executor, the default first. Throws `executor_unknown` and `executor_twice`. */
+export function configuredExecutors(config: Pick<Config, "core">): ConfiguredExecutor[] {
+  const executors = config.core.executor
     .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
-  for (const name of names) {
-    if (!KNOWN.some((known) => known === name)) {
-      throw new BaramError("executor_unknown", `[core] executor names "${name}", which is none of ${KNOWN.join(", ")}.`, {
-        name,
-      });
-    }
-  }
-  if (names.length === 0 || new Set(names).size < names.length)
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .map((part): ConfiguredExecutor => {
+      const colon = part.indexOf(":");
+      const alias = colon < 0 ? null : part.slice(0, colon).trim();
+      const name = part.slice(colon + 1).trim();
+      if (!Object.hasOwn(MAKERS, name)) {
+        const known = Object.keys(MAKERS).join(", ");
+        throw new BaramError("executor_unknown", `[core] executor names "${name}", which is none of ${known}.`, { name });
+      }
+      if (alias !== null && !/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(alias))
+        throw new BaramError(
+          "executor_alias_invalid",
+          `[core] executor gives ${name} the alias "${alias}"; an alias is a letter, then letters, digits, "_" and "-", 64 at most.`,
+          { name, alias },
+        );
+      return { name, alias };
+    });
+  const callable = executors.flatMap((one) => [...namesOf(one)]);
+  if (executors.length === 0 || new Set(callable).size < callable.length)
     throw new BaramError(
       "executor_twice",
-      "[core] executor must name one executor or several different ones, separated by commas.",
-      { names },
+      `[core] executor is "${config.core.executor}": it must name one executor or several, separated by commas, each once and each under names of its own.`,
+      { executor: config.core.executor },
     );
-  return names;
-}
-
-/**
- * The configured executor that a DAG file means: by its name, or by its short form ("local" for LocalExecutor). null = none.
- */
-export function resolveExecutor(named: string, configured: readonly string[]): string | null {
-  return configured.find((name) => name === named || name.replace(/Executor$/, "").toLowerCase() === named) ?? null;
-}
-
-/** Makes the configured executors, keyed by name. `apiUrl`: where their workers reach the execution API. */
-export function createExecutors(config: Config, apiUrl: string, onEvent: () => void, logger: Logger): Map<string, Executor> {
-  const executors = new Map<string, Executor>();
-  for (const name of executorNames(config)) {
-    const parallelism = name === "SequentialExecutor" ? 1 : config.core.parallelism;
-    executors.set(
-      name,
-      createLocalExecutor(
-        {
-          name,
-          parallelism,
-          onEvent,
-          supervisorEntry: distFile("main/local-supervisor.js"),
-          supervisorOptions: supervisorOptions(config, apiUrl, parallelism),
-          environment: environmentForUserCode(),
-          killGraceMs: config.core.killed_task_cleanup_time * 1_000,
-        },
-        logger,
-      ),
-    );
-  }
   return executors;
 }
 
-function supervisorOptions(config: Config, apiUrl: string, concurrency: number): SupervisorOptions {
-  return {
-    apiUrl: `${apiUrl}/execution`,
-    concurrency,
-    runnerEntry: distFile("worker/runner/entry.js"),
-    environment: environmentForUserCode(),
-    cacheFolder: moduleCacheFolder(config),
-    resolveFrom: [config.core.dags_folder, process.cwd()],
-    logFolder: config.logging.base_log_folder,
-    maxLineBytes: config.logging.max_line_bytes,
-    maxFileBytes: config.logging.max_file_bytes,
-    heartbeatSec: config.scheduler.task_instance_heartbeat_sec,
-    maxFailedHeartbeats: config.workers.max_failed_heartbeats,
-    killGraceSec: config.core.killed_task_cleanup_time,
-    retryWindowSec: config.workers.execution_api_retry_window,
-    recycleAfterTries: config.local_executor.recycle_after_tries,
-    recycleMemoryMb: config.local_executor.recycle_memory_mb,
-    idleRunnerSec: config.local_executor.idle_runner_timeout,
-    freshProcessPerTry: config.local_executor.isolation === "process",
-  };
+/** The names of the configured executors, the default first. Throws as `configuredExecutors`. */
+export function executorNames(config: Pick<Config, "core">): string[] {
+  return configuredExecutors(config).map(({ name }) => name);
 }
 
-export function moduleCacheFolder(config: Config): string {
-  return join(config.home, "cache", "modules");
+/** The name of the executor that a DAG file means by its name, its short form ("local" for LocalExecutor), or its alias. null = none. */
+export function resolveExecutor(named: string, configured: readonly ConfiguredExecutor[]): string | null {
+  return configured.find((one) => namesOf(one).has(named))?.name ?? null;
 }
 
-/** A compiled file of this package. Processes are started from dist, also when this code itself runs from its sources. */
-export function distFile(path: string): string {
-  return join(findPackageRoot(), "dist", path);
+function namesOf({ name, alias }: ConfiguredExecutor): Set<string> {
+  return new Set([name, name.replace(/Executor$/, "").toLowerCase(), ...(alias === null ? [] : [alias])]);
 }
 
-/** [api] base_url without a slash at its end, or null. */
-export function baseUrl(config: Config): string | null {
-  return config.api.base_url?.replace(/\/+$/, "") ?? null;
+/** Makes the configured executors, keyed by name, the default first. */
+export function createExecutors(config: Config, apiUrl: string, onEvent: () => void, logger: Logger): Map<string, Executor> {
+  return new Map(
+    executorNames(config).flatMap((name) => {
+      const make = MAKERS[name];
+      return make ? [[name, make(config, { name, parallelism: config.core.parallelism, onEvent }, apiUrl, logger)] as const] : [];
+    }),
+  );
 }

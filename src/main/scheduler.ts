@@ -1,6 +1,6 @@
 import type { Config } from "../config/index.ts";
+import { baseUrl } from "./base-url.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
-import { baseUrl } from "./executors.ts";
 import { startSchedulerPart } from "./parts/scheduler-part.ts";
 import { runRole } from "./role.ts";
 

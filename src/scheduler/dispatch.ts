@@ -1,17 +1,7 @@
-import type { ExecuteTask } from "../contracts/index.ts";
-import { type BaramError, secondsSince } from "../platform/index.ts";
-import {
-  type Candidate,
-  type Db,
-  lockQueued,
-  type QueuedInstance,
-  queueInstances,
-  requeueTries,
-  selectCandidates,
-  tryDispatchLock,
-} from "../store/index.ts";
+import { secondsSince } from "../platform/index.ts";
+import { type Candidate, type Db, lockQueued, queueInstances, selectCandidates, tryDispatchLock } from "../store/index.ts";
 import { isPoisoned } from "./commands/dag-cache.ts";
-import { logPathOf } from "./commands/index.ts";
+import { handOver, putAside } from "./hand-over.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /**
@@ -136,20 +126,6 @@ function versionsAside({ aside, clock }: SchedulerResources): string[] {
   return [...aside.keys()];
 }
 
-/** A DAG that cannot be read keeps its own tasks waiting and nobody else's; it is tried again after a while. */
-function putAside(
-  { aside, clock, logger }: SchedulerResources,
-  options: SchedulerOptions,
-  one: { dagId: string; versionId: string },
-  error: BaramError,
-): void {
-  aside.set(one.versionId, clock.now() + options.fullScanSec * 1_000);
-  logger.error(
-    { dagId: one.dagId, versionId: one.versionId, error: error.message },
-    "a DAG version cannot be read; its tasks are left aside and tried again",
-  );
-}
-
 /** Before anything is queued: what is queued and cannot be handed over would hold up all that was queued with it. */
 async function putUnreadableAside(
   tx: Db,
@@ -168,51 +144,4 @@ async function putUnreadableAside(
     }
   }
   return found;
-}
-
-async function handOver(
-  resources: SchedulerResources,
-  options: SchedulerOptions,
-  queued: readonly QueuedInstance[],
-): Promise<void> {
-  if (queued.length === 0) return;
-  // RETURNING keeps no order; executors take the most important first.
-  const ordered = [...queued].sort((a, b) => b.priorityWeight - a.priorityWeight);
-  const byExecutor = new Map<string, ExecuteTask[]>();
-  const unreadable: string[] = [];
-  for (const row of ordered) {
-    const list = byExecutor.get(row.executor) ?? [];
-    try {
-      list.push(await workloadOf(resources, row));
-    } catch (error) {
-      if (!isPoisoned(error)) throw error;
-      putAside(resources, options, row, error);
-      unreadable.push(row.id);
-    }
-    byExecutor.set(row.executor, list);
-  }
-  if (unreadable.length > 0) await requeueTries(resources.store, unreadable);
-  for (const [name, workloads] of byExecutor) resources.executors.get(name)?.queue(workloads);
-}
-
-async function workloadOf({ store, dags, tokens }: SchedulerResources, row: QueuedInstance): Promise<ExecuteTask> {
-  const { graph } = await dags.get(store, row.versionId);
-  return {
-    type: "ExecuteTask",
-    token: await tokens.sign("baram:workload", { subject: row.id }, null),
-    ti: {
-      id: row.id,
-      dagId: row.dagId,
-      runId: row.runId,
-      taskId: row.taskId,
-      mapIndex: row.mapIndex,
-      tryNumber: row.tryNumber,
-      poolSlots: row.poolSlots,
-      queue: row.queue,
-      priorityWeight: row.priorityWeight,
-      executorConfig: graph.tasks[graph.indexOf.get(row.taskId) ?? -1]?.executorConfig ?? {},
-    },
-    moduleHash: row.moduleHash,
-    logPath: logPathOf(row),
-  };
 }

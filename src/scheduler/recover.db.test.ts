@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
 import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
+import type { OrphanTry } from "../executors/index.ts";
 import { beatTries, startTries } from "../store/index.ts";
 import type { Scheduler } from "./index.ts";
 import { adoptOrphans, failSilentTries, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
@@ -216,6 +217,78 @@ test("an executor's report of a lost worker ends the try at once; of one not sta
   expect((await tryOf("lost")).state).toBe("failed");
   expect((await tryOf("unstarted")).state).toBe("scheduled");
   expect((await tryOf("unstarted")).id).not.toBe(unstarted.id);
+});
+
+test("what an executor cannot launch fails at once with the reason; a launch keeps its name in the outside system", async () => {
+  const rig = await createRig(database, idle);
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "refused" }, { taskId: "launched" }] });
+  await trigger(database.store, "d");
+  await rig.drain();
+  const refused = await tryOf("refused");
+  rig.executor.emit({ id: refused.id, kind: "refused", reason: "there is no such cluster" });
+  rig.executor.emit({ id: (await tryOf("launched")).id, kind: "launched", externalExecutorId: "arn:7" });
+  await takeExecutorEvents(rig.resources);
+  expect((await tryOf("refused")).state).toBe("failed");
+  expect(await count("log where event = 'launch failed' and extra->>'reason' = 'there is no such cluster'")).toBe(1);
+  expect(await count("task_instance where task_id = 'launched' and state = 'queued' and external_executor_id = 'arn:7'")).toBe(1);
+  // Told after the try was over and its place taken by another: nothing of it is written.
+  rig.executor.emit({ id: refused.id, kind: "launched", externalExecutorId: "arn:8" });
+  await takeExecutorEvents(rig.resources);
+  expect(await count("task_instance where external_executor_id = 'arn:8'")).toBe(0);
+});
+
+test("an heir's executor says which queued tries it goes on with; one that cannot say is asked again, and nothing is lost", async () => {
+  const dead = await createRig(database, idle);
+  const asked: OrphanTry[][] = [];
+  let answer: (orphans: readonly OrphanTry[]) => string[] = () => {
+    throw new Error("the outside system is away");
+  };
+  const heir = await createRig(database, idle);
+  heir.executor.adopt = async (orphans) => {
+    asked.push([...orphans]);
+    return answer(orphans);
+  };
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "kept" }, { taskId: "back" }, { taskId: "runs" }] });
+  await trigger(database.store, "d");
+  await dead.drain();
+  const before = { kept: await tryOf("kept"), back: await tryOf("back"), runs: await tryOf("runs") };
+  dead.executor.emit({ id: before.kept.id, kind: "launched", externalExecutorId: "arn:1" });
+  await takeExecutorEvents(dead.resources);
+  await startTries(database.store, [{ id: before.runs.id, hostname: "h", unixname: "u", pid: 1 }]);
+  await database.store.query("update job set latest_heartbeat = now() - interval '1 hour' where id = $1", [dead.options.jobId()]);
+
+  expect(await adoptOrphans(heir.resources, heir.options)).toBe(0);
+  expect(await count(`task_instance where queued_by_job_id = ${dead.options.jobId()}`), "left for the next time").toBe(3);
+  answer = () => [before.kept.id, before.runs.id];
+  expect(await adoptOrphans(heir.resources, heir.options)).toBe(3);
+  expect(await tryOf("kept")).toEqual(before.kept);
+  expect(await tryOf("runs")).toMatchObject({ id: before.runs.id, state: "running" });
+  expect((await tryOf("back")).id).not.toBe(before.back.id);
+  expect(asked[1]).toHaveLength(3);
+  expect(asked[1]).toEqual(
+    expect.arrayContaining([
+      { id: before.kept.id, externalExecutorId: "arn:1", workload: expect.objectContaining({ type: "ExecuteTask" }) as object },
+      { id: before.runs.id, externalExecutorId: null, workload: null },
+    ]),
+  );
+});
+
+test("a try that starts while its executor is asked is not queued anew", async () => {
+  const dead = await createRig(database, idle);
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
+  await trigger(database.store, "d");
+  await dead.drain();
+  const { id } = await tryOf("t");
+  await database.store.query("update job set latest_heartbeat = now() - interval '1 hour' where id = $1", [dead.options.jobId()]);
+  const heir = await createRig(database, {
+    ...idle,
+    pause: async (at) => {
+      if (at === "after-adoption-asked")
+        expect(await startTries(database.store, [{ id, hostname: "h", unixname: "u", pid: 1 }])).toHaveLength(1);
+    },
+  });
+  expect(await adoptOrphans(heir.resources, heir.options)).toBe(1);
+  expect(await tryOf("t")).toMatchObject({ id, state: "running" });
 });
 
 test("a scheduler that was taken for dead goes on under a new job", async () => {

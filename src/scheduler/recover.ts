@@ -7,14 +7,19 @@
  * - a try that nobody starts is taken back from the queue, twice at most, then failed.
  */
 import type { Outcome } from "../contracts/index.ts";
-import type { ExecutorEvent } from "../executors/index.ts";
+import type { ExecutorEvent, OrphanTry } from "../executors/index.ts";
+import { toError } from "../platform/index.ts";
 import {
   adoptTries,
   buryJobs,
   type EndedTry,
   type FinishGuard,
+  holdDispatchLock,
   lockOrphans,
+  lockQueued,
   logEvent,
+  type Orphan,
+  recordLaunches,
   recoverCallbacks,
   releaseCallbacks,
   requeueTries,
@@ -27,6 +32,7 @@ import {
 } from "../store/index.ts";
 import { failTry } from "./commands/end-tries.ts";
 import { countEnds, logPathOf } from "./commands/index.ts";
+import { workloadsOf } from "./hand-over.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** As in Airflow's hidden `num_stuck_in_queued_retries`. */
@@ -36,32 +42,65 @@ const ACTIVE = ["running", "restarting"] as const;
 type Fault = { error: string; event: string; message: string };
 const LOST: Fault = { error: "WorkerLostError", event: "worker lost", message: "a try lost its worker" };
 const STUCK: Fault = { error: "StuckInQueuedError", event: "stuck in queued", message: "a try that nobody started is given up" };
+const REFUSED: Fault = { error: "LaunchFailedError", event: "launch failed", message: "an executor cannot launch a try" };
 
+/**
+ * Executors are asked outside of the transaction, since they may have to ask an outside system: what they say is written only
+ * for tries that are still orphans then. A try that runs goes on whatever its executor says, as long as it heartbeats.
+ */
 export async function adoptOrphans(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
-  const { store, executors, logger } = resources;
+  const { store, logger } = resources;
   const buried = await buryJobs(store, "SchedulerJob", options.healthThresholdSec);
   if (buried > 0) logger.warn({ buried }, "found dead schedulers");
-  const back: string[] = [];
-  const count = await store.transaction(async (tx) => {
-    back.length = 0;
-    const orphans = await lockOrphans(tx);
-    if (orphans.length === 0) return 0;
-    const adopted: string[] = orphans.filter((one) => one.state !== "queued").map((one) => one.id);
-    for (const [name, executor] of executors) {
-      const waiting = orphans.filter((one) => one.state === "queued" && one.executor === name);
-      const kept = waiting.length > 0 ? await executor.adopt(waiting) : [];
-      adopted.push(...kept);
-    }
-    back.push(...orphans.map((one) => one.id).filter((id) => !adopted.includes(id)));
-    await adoptTries(tx, adopted, options.jobId());
-    if (back.length > 0) await requeueTries(tx, back);
-    return orphans.length;
-  });
-  resources.metrics.count("scheduler.orphaned_tasks.adopted", {}, count - back.length);
-  resources.metrics.count("scheduler.orphaned_tasks.cleared", {}, back.length);
-  if (count > 0) logger.info({ adopted: count - back.length, requeued: back.length }, "took over the tasks of dead schedulers");
+  const { asked, kept } = await askExecutors(resources, await lockOrphans(store, null));
+  await resources.pause("after-adoption-asked");
+  let adopted = 0;
+  let requeued = 0;
+  if (asked.length > 0)
+    await store.transaction(async (tx) => {
+      // What is adopted counts as this scheduler's own; its loop may be counting just now.
+      await holdDispatchLock(tx);
+      const orphans = await lockOrphans(tx, asked);
+      const ours = orphans.filter(({ id, state }) => state !== "queued" || kept.has(id)).map(({ id }) => id);
+      const back = orphans.map(({ id }) => id).filter((id) => !ours.includes(id));
+      await adoptTries(tx, ours, options.jobId());
+      requeued = back.length > 0 ? await requeueTries(tx, back) : 0;
+      adopted = ours.length;
+    });
+  resources.metrics.count("scheduler.orphaned_tasks.adopted", {}, adopted);
+  resources.metrics.count("scheduler.orphaned_tasks.cleared", {}, requeued);
+  if (adopted + requeued > 0) logger.info({ adopted, requeued }, "took over the tasks of dead schedulers");
   await recoverCallbacks(store, options.silentTrySec * 15);
-  return count;
+  return adopted + requeued;
+}
+
+/** `asked`: the orphans whose executor could tell, or is not configured here any more; `kept`: those it goes on with. */
+async function askExecutors(
+  resources: SchedulerResources,
+  orphans: readonly Orphan[],
+): Promise<{ asked: string[]; kept: Set<string> }> {
+  const waiting = orphans.filter(({ state }) => state === "queued").map(({ id }) => id);
+  const { workloads } = await workloadsOf(resources, waiting.length > 0 ? await lockQueued(resources.store, waiting) : []);
+  const workloadOf = new Map(workloads.map(({ workload }) => [workload.ti.id, workload]));
+  const asked: string[] = [];
+  const kept = new Set<string>();
+  for (const name of new Set(orphans.map(({ executor }) => executor))) {
+    const ofExecutor = orphans.filter(({ executor }) => executor === name);
+    const answerable = ofExecutor.flatMap(({ id, state, externalExecutorId }): OrphanTry[] => {
+      const workload = workloadOf.get(id) ?? null;
+      return state === "queued" && !workload ? [] : [{ id, externalExecutorId, workload }];
+    });
+    try {
+      for (const id of (await resources.executors.get(name)?.adopt(answerable)) ?? []) kept.add(id);
+      asked.push(...ofExecutor.map(({ id }) => id));
+    } catch (error) {
+      resources.logger.warn(
+        { executor: name, tries: ofExecutor.length, error: toError(error).message },
+        "an executor cannot say yet which tries of a dead scheduler it goes on with; it is asked again",
+      );
+    }
+  }
+  return { asked, kept };
 }
 
 export type SilenceWatch = { check(): Promise<number> };
@@ -128,17 +167,25 @@ export async function endLateWaits({ store, logger }: SchedulerResources): Promi
 export async function takeExecutorEvents(resources: SchedulerResources): Promise<number> {
   const events: ExecutorEvent[] = [...resources.executors.values()].flatMap((executor) => executor.takeEvents());
   if (events.length === 0) return 0;
+  const launched = events.filter((event) => event.kind === "launched");
+  if (launched.length > 0) await recordLaunches(resources.store, launched);
+  const ended = events.filter((event) => event.kind !== "launched");
+  if (ended.length === 0) return events.length;
   // An executor knows workloads by their ids only; which of them are callbacks is known here.
   await releaseCallbacks(
     resources.store,
-    events.map((event) => event.id),
+    ended.map((event) => event.id),
   );
-  const notStarted = events.filter((event) => event.kind === "not_started").map((event) => event.id);
+  const notStarted = ended.filter((event) => event.kind === "not_started").map((event) => event.id);
   if (notStarted.length > 0) await requeueTries(resources.store, notStarted);
-  const lost = new Map(events.filter((event) => event.kind === "lost").map((event) => [event.id, event.reason]));
-  const facts = lost.size > 0 ? await triesByIds(resources.store, [...lost.keys()]) : [];
-  await loseTries(resources, facts, { leaving: ACTIVE, silentForSec: null }, (one) => lost.get(one.id) ?? "its worker is gone");
-  const waiting = facts.filter((one) => one.state === "queued").map((one) => one.id);
+  const reasons = new Map(ended.filter((event) => event.kind !== "not_started").map((event) => [event.id, event]));
+  const facts = reasons.size > 0 ? await triesByIds(resources.store, [...reasons.keys()]) : [];
+  const lost = facts.filter((one) => reasons.get(one.id)?.kind === "lost");
+  const refused = facts.filter((one) => reasons.get(one.id)?.kind === "refused");
+  const reasonOf = (one: TryFacts) => reasons.get(one.id)?.reason ?? "its worker is gone";
+  await loseTries(resources, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
+  await loseTries(resources, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
+  const waiting = lost.filter((one) => one.state === "queued").map((one) => one.id);
   if (waiting.length > 0) await requeueTries(resources.store, waiting);
   return events.length;
 }

@@ -35,6 +35,7 @@ export type PausePoint =
   | "after-backfill-lock"
   | "after-claim"
   | "after-expansion"
+  | "after-adoption-asked"
   | "after-candidates"
   | "after-queue-commit";
 

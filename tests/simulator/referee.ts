@@ -107,7 +107,8 @@ export function createReferee(
     },
     reports: (worker, id, outcome) => void reported.set(worker, { id, outcome }),
     commit(by, changes) {
-      let isQueueing = false;
+      /** Jobs of the schedulers that queue something in this commit. */
+      const queueing = new Set<number | null>();
       // All of a commit is visible together: take it over first, then judge.
       for (const change of changes) {
         if (change.table === "instance" && change.after) rows.set(keyOf(change.after), change.after);
@@ -123,9 +124,9 @@ export function createReferee(
         if (isTerminal(change.before.state) && change.after.state !== change.before.state && change.after.state !== null)
           fail(`${by} moved ${keyOf(change.after)} from its end ${change.before.state} to ${change.after.state}`);
         commitInstance(by, change.before, change.after);
-        isQueueing ||= change.after.state === "queued" && change.before.state === "scheduled";
+        if (change.after.state === "queued" && change.before.state === "scheduled") queueing.add(change.after.queuedBy);
       }
-      if (isQueueing) checkLimits(by);
+      if (queueing.size > 0) checkLimits(by, queueing);
       const overdrawn = brokenRunLimits([...runs.values()], dags);
       if (overdrawn.length > 0) fail(`${by}: ${overdrawn.join("; ")}`);
     },
@@ -137,13 +138,12 @@ export function createReferee(
       fail(`${by} ended run ${run.runId} with ${open.map((one) => `${one.taskId} ${one.state}`).join(", ")} left`);
   }
 
-  function checkLimits(by: string): void {
+  function checkLimits(by: string, queueing: ReadonlySet<number | null>): void {
     const placed = [...rows.values()].map((row) => ({ ...row, scheduler: row.queuedBy }));
     const overdrawn = brokenLimits(placed, limits);
-    for (const job of new Set(placed.map((one) => one.queuedBy))) {
+    for (const job of queueing) {
       const active = placed.filter((one) => one.queuedBy === job && ACTIVE.includes(one.state)).length;
-      const isOwn = placed.some((one) => one.queuedBy === job && one.state === "queued" && one.queuedAt === now());
-      if (isOwn && active > parallelism) overdrawn.push(`parallelism of job ${job}: ${active} of ${parallelism}`);
+      if (active > parallelism) overdrawn.push(`parallelism of job ${job}: ${active} of ${parallelism}`);
     }
     if (overdrawn.length > 0) fail(`${by}: ${overdrawn.join("; ")}`);
   }

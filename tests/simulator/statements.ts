@@ -174,6 +174,10 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
   },
 
   "dispatch-lock": (tx, _values, env) => [{ got: env.harm === "no-dispatch-lock" || tx.tryLock("dispatch") }],
+  "hold-dispatch-lock"(tx) {
+    tx.lock("dispatch");
+    return [];
+  },
   "still-queued": (tx, [ids]) =>
     byIds(tx, ids)
       .filter((one) => one.state === "queued")
@@ -233,9 +237,10 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
       });
     return [{ count: rows.length, told: 0 }];
   },
-  "orphaned-tries": (tx) =>
+  "orphaned-tries": (tx, [ids]) =>
     tx
       .all("instance")
+      .filter((one) => ids === null || (ids as string[]).includes(one.id))
       .filter((one) => ACTIVE.includes(one.state) && tx.find("job", one.queuedBy ?? -1)?.state !== "running")
       .filter((one) => tx.tryLock(`instance:${instanceKey(one)}`))
       .map(({ id, state }) => ({ id, state, executor: "LocalExecutor", externalExecutorId: null })),
@@ -243,6 +248,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
     for (const row of byIds(tx, ids)) write(tx, { ...row, queuedBy: Number(jobId) });
     return [];
   },
+  "record-launches": () => [],
   "bury-jobs"(tx, [_type, sec], env) {
     const silent = tx.all("job").filter((job) => job.state === "running" && job.heartbeatAt < env.now() - Number(sec) * 1_000);
     for (const job of silent) tx.put("job", job.id, { ...job, state: "failed" });

@@ -10,7 +10,8 @@ export const CORE = {
   executor: {
     kind: "string",
     default: "LocalExecutor",
-    about: "Executors, separated by commas; the first is the default. Known: LocalExecutor, SequentialExecutor.",
+    about:
+      "Executors, separated by commas, each as its name or alias:name; the first is the default. Known: LocalExecutor, SequentialExecutor.",
   },
   parallelism: {
     kind: "int",

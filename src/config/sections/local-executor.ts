@@ -1,6 +1,13 @@
 import type { OptionSpec } from "../option-spec.ts";
 
 export const LOCAL_EXECUTOR = {
+  parallelism: {
+    kind: "int",
+    default: 0,
+    min: 0,
+    max: 10_000,
+    about: "Task instances that one scheduler runs at once on its own machine; 0 = as many as [core] parallelism allows.",
+  },
   recycle_after_tries: { kind: "int", default: 500, min: 1, about: "A warm runner is replaced after this many tries." },
   recycle_memory_mb: {
     kind: "int",

@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 
 function createProcessor(dagDefaults: DagDefaults = DAG_DEFAULTS): DagProcessor {
-  const options = { pausedAtCreation: false, activeBundles: [], executors: ["LocalExecutor"] };
+  const options = { pausedAtCreation: false, activeBundles: [], executors: [{ name: "LocalExecutor", alias: null }] };
   return createDagProcessor(
     {
       store: createSqlDagFileStore(database.store, options),

@@ -28,13 +28,13 @@ import {
   staleOthers,
 } from "../../store/index.ts";
 import { describe, nextRun, restrictionOf } from "../../timetables/index.ts";
-import { resolveExecutor } from "../executors.ts";
+import { type ConfiguredExecutor, resolveExecutor } from "../executors.ts";
 
 export type SqlDagFileStoreOptions = {
   pausedAtCreation: boolean;
   /** Bundles whose DAGs start active whatever the option says: the examples. */
   activeBundles: readonly string[];
-  executors: readonly string[];
+  executors: readonly ConfiguredExecutor[];
 };
 
 const compress = promisify(gzip);
@@ -122,7 +122,7 @@ function withoutNul(text: string): string {
 }
 
 /** What is wrong with the first task that no configured executor could take, or null; rewrites executors' short names to full ones. */
-function findExecutorFault(dags: readonly SerializedDag[], configured: readonly string[]): string | null {
+function findExecutorFault(dags: readonly SerializedDag[], configured: readonly ConfiguredExecutor[]): string | null {
   for (const dag of dags) {
     for (const task of dag.tasks) {
       if (Buffer.byteLength(JSON.stringify(task.executorConfig)) > WORKLOAD_MAX_BYTES / 2) {
@@ -131,7 +131,7 @@ function findExecutorFault(dags: readonly SerializedDag[], configured: readonly 
       if (task.executor === null) continue;
       const resolved = resolveExecutor(task.executor, configured);
       if (resolved === null) {
-        return `DAG ${dag.dagId}, task ${task.taskId}: there is no executor "${task.executor}" here; [core] executor configures ${configured.join(", ")}`;
+        return `DAG ${dag.dagId}, task ${task.taskId}: there is no executor "${task.executor}" here; [core] executor configures ${configured.map(({ name, alias }) => (alias === null ? name : `${alias}:${name}`)).join(", ")}`;
       }
       task.executor = resolved;
     }

@@ -6,9 +6,10 @@ import { findPackageRoot, type Logger, type Metrics, silentMetrics, systemClock 
 import type { Store } from "../../store/index.ts";
 import { dagDefaultsOf } from "../dag-defaults.ts";
 import { createSqlDagFileStore } from "../dag-processor/sql-dag-file-store.ts";
-import { executorNames, moduleCacheFolder } from "../executors.ts";
+import { configuredExecutors } from "../executors.ts";
 import { openHealthPort } from "../health/index.ts";
 import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
+import { moduleCacheFolder } from "../supervisor-options.ts";
 import { keepJob } from "./keep-job.ts";
 import type { Part } from "./part.ts";
 
@@ -60,7 +61,7 @@ export function createConfiguredDagProcessor(
   const fileStore = createSqlDagFileStore(store, {
     pausedAtCreation: config.core.dags_are_paused_at_creation,
     activeBundles: [EXAMPLES_BUNDLE],
-    executors: executorNames(config),
+    executors: configuredExecutors(config),
   });
   return createDagProcessor(
     { store: fileStore, clock: systemClock, logger, metrics },

@@ -5,7 +5,7 @@ import { isSender } from "../../mail/index.ts";
 import { ALERT_NAMES, checkTemplate, type MailerOptions, startMailer } from "../../mailer/index.ts";
 import { BaramError, type Logger } from "../../platform/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
-import { baseUrl } from "../executors.ts";
+import { baseUrl } from "../base-url.ts";
 import type { Part } from "./part.ts";
 
 /** Sends the mails that are owed for failed tries. Part of the API server, the role that may open connections' secrets. */

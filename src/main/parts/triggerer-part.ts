@@ -4,9 +4,10 @@ import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
 import { createLogWriter, createMasker } from "../../task-logs/index.ts";
 import { type PausePoint, startTriggerer, type Triggerer, type TriggerLog } from "../../triggerer/index.ts";
-import { distFile, moduleCacheFolder } from "../executors.ts";
+import { distFile } from "../dist-file.ts";
 import { openHealthPort } from "../health/index.ts";
 import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
+import { moduleCacheFolder } from "../supervisor-options.ts";
 import { createSqlTriggerStore } from "../triggerer/sql-trigger-store.ts";
 import type { Part } from "./part.ts";
 

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { DagRunFacts, JsonObject } from "../../../contracts/index.ts";
 import { mapFactsOf } from "../../../execution-api/index.ts";
-import { moduleCacheFolder } from "../../../main/executors.ts";
+import { moduleCacheFolder } from "../../../main/supervisor-options.ts";
 import { BaramError, materializeModule } from "../../../platform/index.ts";
 import { createDagCache } from "../../../scheduler/commands/index.ts";
 import { collectDags, type DagDefinition } from "../../../sdk/runtime.ts";

@@ -29,19 +29,20 @@ export type Orphan = {
   externalExecutorId: string | null;
 };
 
-/** Tries whose scheduler is dead: its job is not running any more. Locked, so that one scheduler adopts each. */
+/** $1 ids, or null for any. Tries whose scheduler is dead: its job is not running any more. Locked, so that one scheduler adopts each. */
 const orphans = {
   name: "orphaned-tries",
   text: `
 select ti.id, ti.state, ti.executor, ti.external_executor_id as "externalExecutorId"
   from task_instance ti left join job j on j.id = ti.queued_by_job_id
  where ti.state in ('queued', 'running', 'restarting') and (j.id is null or j.state <> 'running')
+   and ($1::uuid[] is null or ti.id = any($1))
  order by ti.id limit 500
  for update of ti skip locked`,
 };
 
-export async function lockOrphans(tx: Db): Promise<Orphan[]> {
-  return (await tx.query<Orphan>(orphans)).rows;
+export async function lockOrphans(db: Db, ids: readonly string[] | null): Promise<Orphan[]> {
+  return (await db.query<Orphan>(orphans, [ids])).rows;
 }
 
 const adopt = {
@@ -51,4 +52,18 @@ const adopt = {
 
 export async function adoptTries(tx: Db, ids: readonly string[], jobId: number): Promise<void> {
   await tx.query(adopt, [ids, jobId]);
+}
+
+/** $1 ids, $2 what their outside systems call them. A try that has ended keeps what it had. */
+const launches = {
+  name: "record-launches",
+  text: `
+update task_instance ti set external_executor_id = l.external_id, updated_at = now()
+  from unnest($1::uuid[], $2::text[]) as l(id, external_id)
+ where ti.id = l.id and ti.state in ('queued', 'running', 'restarting')`,
+};
+
+/** Keeps what launched tries are called in their outside systems. */
+export async function recordLaunches(db: Db, launched: readonly { id: string; externalExecutorId: string }[]): Promise<void> {
+  await db.query(launches, [launched.map(({ id }) => id), launched.map(({ externalExecutorId }) => externalExecutorId)]);
 }

@@ -89,6 +89,11 @@ export async function tryDispatchLock(tx: Db): Promise<boolean> {
   return rows[0]?.got ?? false;
 }
 
+/** Waits for the dispatch lock: for whoever changes what is counted under it without spending it, as an heir of other tries does. */
+export async function holdDispatchLock(tx: Db): Promise<void> {
+  await tx.query({ name: "hold-dispatch-lock", text: "select pg_advisory_xact_lock($1)" }, [DISPATCH_LOCK]);
+}
+
 export type CandidateQuery = {
   executors: readonly string[];
   limit: number;
