@@ -1,17 +1,18 @@
 import type { Config } from "../config/index.ts";
 import type { Logger } from "../platform/index.ts";
-import { createLogWriter, createMasker } from "../task-logs/index.ts";
+import { createFolderSink, createLogWriter, createMasker } from "../task-logs/index.ts";
 
 /** Adds the platform's own lines to tries' logs, in the folder that the API reads. Never rejects. */
 export function createTryLogNote(
   config: Pick<Config, "logging">,
   logger: Logger,
 ): (logPath: string, message: string) => Promise<void> {
-  const { base_log_folder: folder, max_line_bytes: maxLineBytes, max_file_bytes: maxFileBytes } = config.logging;
+  const { max_line_bytes: maxLineBytes, max_file_bytes: maxFileBytes } = config.logging;
+  const sink = createFolderSink(config.logging.base_log_folder);
   return async (path, message) => {
     try {
       const onFault = (error: Error) => logger.error({ path, error: error.message }, "a task's log cannot be written");
-      const writer = createLogWriter({ folder, path, maxLineBytes, maxFileBytes, masker: createMasker(), onFault });
+      const writer = createLogWriter({ sink, path, maxLineBytes, maxFileBytes, masker: createMasker(), onFault });
       writer.write({ timestamp: new Date().toISOString(), level: "error", logger: "baram", event: message });
       await writer.flush();
     } catch (error) {

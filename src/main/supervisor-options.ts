@@ -13,6 +13,7 @@ export function supervisorOptions(config: Config, apiUrl: string, concurrency: n
     cacheFolder: moduleCacheFolder(config),
     resolveFrom: [config.core.dags_folder, process.cwd()],
     logFolder: config.logging.base_log_folder,
+    logThreadEntry: distFile("task-logs/append-thread.js"),
     maxLineBytes: config.logging.max_line_bytes,
     maxFileBytes: config.logging.max_file_bytes,
     heartbeatSec: config.scheduler.task_instance_heartbeat_sec,

@@ -1,4 +1,6 @@
 export { createLineSplitter, type LineSplitter } from "./line-splitter.ts";
 export { createFolderLogStore, type LogPage, type LogStore } from "./log-reader.ts";
+export { createFolderSink, type LogSink } from "./log-sink.ts";
 export { createLogWriter, type LogLine, type LogWriter, type LogWriterOptions } from "./log-writer.ts";
 export { createMasker, isSensitiveName, type Masker } from "./masker.ts";
+export { createThreadedFolderSink } from "./threaded-folder-sink.ts";

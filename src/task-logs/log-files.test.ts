@@ -2,9 +2,12 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { findPackageRoot } from "../platform/index.ts";
 import { createFolderLogStore } from "./log-reader.ts";
+import { createFolderSink } from "./log-sink.ts";
 import { createLogWriter, type LogLine, type LogWriterOptions } from "./log-writer.ts";
 import { createMasker } from "./masker.ts";
+import { createThreadedFolderSink } from "./threaded-folder-sink.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -17,7 +20,7 @@ const faults: Error[] = [];
 const writer = (options: Partial<LogWriterOptions> = {}) => {
   faults.length = 0;
   return createLogWriter({
-    folder,
+    sink: createFolderSink(folder),
     path: PATH,
     maxLineBytes: 1_000,
     maxFileBytes: 100_000,
@@ -70,7 +73,7 @@ test("secrets are masked in the event and in every fact, also where the mask bre
 
 test("a folder that cannot be written is reported, and neither write nor flush throws", async () => {
   writeFileSync(join(folder, "file"), "");
-  const log = writer({ folder: join(folder, "file") });
+  const log = writer({ sink: createFolderSink(join(folder, "file")) });
   log.write(line("lost"));
   await log.flush();
   log.write(line("lost again"));
@@ -126,4 +129,31 @@ test("a line longer than a page does not stop the reader for ever", async () => 
     ({ offset, isEnd } = page);
   }
   expect(events.at(-1)).toBe("after");
+});
+
+test("the thread keeps each log's order, makes folders again that went away, and tells whose text it could not keep", async () => {
+  const logs = createThreadedFolderSink(folder, join(findPackageRoot(), "dist/task-logs/append-thread.js"));
+  const paths = Array.from({ length: 20 }, (_, at) => `run_id=${at}/attempt=1.log`);
+  const opened = paths.map((path) => logs.open(path));
+  await Promise.all(Array.from({ length: 50 }, (_, at) => opened.map((append) => append(`${at}\n`))).flat());
+  const wanted = Array.from({ length: 50 }, (_, at) => `${at}\n`).join("");
+  for (const path of paths) expect(readFileSync(join(folder, path), "utf8")).toBe(wanted);
+  expect(statSync(join(folder, paths[0] ?? "")).mode & 0o007).toBe(0);
+
+  rmSync(join(folder, "run_id=0"), { recursive: true });
+  writeFileSync(join(folder, "taken"), "");
+  const [first, second] = [logs.open("run_id=0/attempt=1.log"), logs.open("taken/attempt=1.log")];
+  const [again, refused] = await Promise.allSettled([first("again\n"), second("lost\n")]);
+  expect(again).toMatchObject({ status: "fulfilled" });
+  expect(refused).toMatchObject({
+    status: "rejected",
+    reason: expect.objectContaining({ message: expect.stringContaining("ENOTDIR") }),
+  });
+  expect(readFileSync(join(folder, "run_id=0/attempt=1.log"), "utf8")).toBe("again\n");
+
+  // Its end is nobody's: what comes after is written without it.
+  await logs.close();
+  await first("after\n");
+  expect(readFileSync(join(folder, "run_id=0/attempt=1.log"), "utf8")).toBe("again\nafter\n");
+  expect(() => logs.open("../outside.log")).toThrow(expect.objectContaining({ code: "log_path_invalid" }));
 });

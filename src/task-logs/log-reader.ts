@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { hostname } from "node:os";
+import { pathBelow } from "./log-sink.ts";
 import type { LogLine } from "./log-writer.ts";
-import { pathBelow } from "./log-writer.ts";
 
 /** `offset`: where to read on, in bytes; a try that still runs grows. null lines = there is no log. */
 export type LogPage = { lines: LogLine[] | null; offset: number; isEnd: boolean };

@@ -1,8 +1,5 @@
-import { appendFile, mkdir } from "node:fs";
-import { dirname, resolve, sep } from "node:path";
-import { promisify } from "node:util";
-import { BaramError } from "../platform/index.ts";
 import { truncateLine } from "./line-splitter.ts";
+import type { LogSink } from "./log-sink.ts";
 import type { Masker } from "./masker.ts";
 
 export type LogLine = {
@@ -20,17 +17,13 @@ export type LogWriter = {
 };
 
 export type LogWriterOptions = {
-  folder: string;
+  sink: LogSink;
   path: string;
   maxLineBytes: number;
   maxFileBytes: number;
   masker: Masker;
   onFault: (error: Error) => void;
 };
-
-// Every try costs both once, and those of node:fs/promises take twice the processor time: they make a handle object.
-const append = promisify(appendFile);
-const makeFolder = promisify(mkdir);
 
 /** Lines wait at most this long, so that a running task's log can be followed without a write for each line. */
 const FLUSH_MS = 200;
@@ -41,17 +34,16 @@ const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
 /** Room for the mark of a line that was cut where it was read. */
 const MARK_BYTES = 100;
 
-/** Appends NDJSON lines to one try's log, masked and within the size caps. Files are 0640, folders 0750. */
+/** Appends NDJSON lines to one try's log, masked and within the size caps. Throws `log_path_invalid`. */
 export function createLogWriter(options: LogWriterOptions): LogWriter {
-  const file = pathBelow(options.folder, options.path);
+  const append = options.sink.open(options.path);
   let waiting: string[] = [];
   let waitingBytes = 0;
   let writtenBytes = 0;
   let droppedLines = 0;
   let isFull = false;
-  let madeFolder = false;
   let timer: NodeJS.Timeout | null = null;
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<unknown> = Promise.resolve();
 
   const enqueue = (line: LogLine) => {
     const text = `${JSON.stringify(line)}\n`;
@@ -74,18 +66,15 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     const batch = waiting.join("");
     waiting = [];
     if (batch === "") return;
-    writing = writing.then(async () => {
-      try {
-        if (!madeFolder) {
-          await makeFolder(dirname(file), { recursive: true, mode: 0o750 });
-          madeFolder = true;
-        }
-        await append(file, batch, { mode: 0o640 });
-      } catch (error) {
-        options.onFault(error as Error);
-      }
-      waitingBytes -= batch.length;
-    });
+    // Both are over when the text is, kept or not.
+    writing = Promise.all([
+      writing,
+      append(batch)
+        .catch((error: Error) => options.onFault(error))
+        .then(() => {
+          waitingBytes -= batch.length;
+        }),
+    ]);
   };
   return {
     write(line) {
@@ -124,13 +113,4 @@ function maskLine(line: LogLine, masker: Masker): LogLine {
   } catch {
     return { timestamp, level, event: masker.mask(line.event) };
   }
-}
-
-/** `path` below `folder`, refusing anything that would lead out of it. */
-export function pathBelow(folder: string, path: string): string {
-  const root = resolve(folder);
-  const full = resolve(root, path);
-  if (path.includes("\0") || !full.startsWith(root + sep))
-    throw new BaramError("log_path_invalid", `the log path "${path}" leads out of the log folder`, { path });
-  return full;
 }

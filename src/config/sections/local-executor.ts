@@ -8,7 +8,13 @@ export const LOCAL_EXECUTOR = {
     max: 10_000,
     about: "Task instances that one scheduler runs at once on its own machine; 0 = as many as [core] parallelism allows.",
   },
-  recycle_after_tries: { kind: "int", default: 500, min: 1, about: "A warm runner is replaced after this many tries." },
+  recycle_after_tries: {
+    kind: "int",
+    default: 5000,
+    min: 1,
+    about:
+      "A warm runner is replaced after this many tries. Its successor boots and warms up anew, which costs half a second of a core.",
+  },
   recycle_memory_mb: {
     kind: "int",
     default: 512,

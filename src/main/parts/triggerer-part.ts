@@ -2,7 +2,7 @@ import { type Config, environmentForUserCode, environmentSecrets, readEncryption
 import { createTokens, type Logger, systemClock } from "../../platform/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
-import { createLogWriter, createMasker } from "../../task-logs/index.ts";
+import { createFolderSink, createLogWriter, createMasker } from "../../task-logs/index.ts";
 import { type PausePoint, startTriggerer, type Triggerer, type TriggerLog } from "../../triggerer/index.ts";
 import { distFile } from "../dist-file.ts";
 import { openHealthPort } from "../health/index.ts";
@@ -78,7 +78,7 @@ export async function startTriggererPart(
 function openLog(config: Config, path: string, logger: Logger): TriggerLog {
   const masker = createMasker();
   const writer = createLogWriter({
-    folder: config.logging.base_log_folder,
+    sink: createFolderSink(config.logging.base_log_folder),
     path,
     maxLineBytes: config.logging.max_line_bytes,
     maxFileBytes: config.logging.max_file_bytes,

@@ -8,6 +8,8 @@ export type SupervisorOptions = {
   cacheFolder: string;
   resolveFrom: readonly string[];
   logFolder: string;
+  /** Path of the compiled thread that writes the logs. */
+  logThreadEntry: string;
   maxLineBytes: number;
   maxFileBytes: number;
   heartbeatSec: number;

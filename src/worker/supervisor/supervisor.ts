@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import type { Outcome, Workload } from "../../contracts/index.ts";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
-import { createLogWriter, createMasker } from "../../task-logs/index.ts";
+import { createLogWriter, createMasker, createThreadedFolderSink } from "../../task-logs/index.ts";
 import type { FromRunner } from "../wire/index.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
@@ -41,6 +41,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   const client = createApiClient(options.apiUrl);
   const retryWindowMs = options.retryWindowSec * 1_000;
   const batcher = createBatcher(client, logger, { retryWindowMs, maxInFlight: 2 });
+  const logs = createThreadedFolderSink(options.logFolder, options.logThreadEntry);
   const modules = createModuleStore(client, {
     cacheFolder: options.cacheFolder,
     resolveFrom: options.resolveFrom,
@@ -133,7 +134,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   async function start(workload: Workload, modulePath: string): Promise<void> {
     const masker = createMasker();
     const log = createLogWriter({
-      folder: options.logFolder,
+      sink: logs,
       path: workload.logPath,
       maxLineBytes: options.maxLineBytes,
       maxFileBytes: options.maxFileBytes,
@@ -397,6 +398,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       if (pumpTimer) clearTimeout(pumpTimer);
       for (const runner of pool.all()) runner.kill();
       client.close();
+      await logs.close();
     },
   };
 }

@@ -1,0 +1,59 @@
+import { Worker } from "node:worker_threads";
+import { toError } from "../platform/index.ts";
+import type { AppendAnswer, AppendBatch } from "./append-thread.ts";
+import { createFolderSink, type LogSink, pathBelow } from "./log-sink.ts";
+
+type Waiting = { file: string; text: string; resolve(): void; reject(error: Error): void };
+
+/**
+ * As `createFolderSink`, by one thread that writes all files. Four jobs of the thread pool for each try's log (mkdir, open, write,
+ * close) were half of a busy supervisor's processor time; a thread of its own costs one message for all that a turn of the
+ * event loop brought, and a slow disk still holds up nobody's heartbeat. `entry`: path of the compiled `append-thread`.
+ */
+export function createThreadedFolderSink(folder: string, entry: string): LogSink & { close(): Promise<void> } {
+  const thread = new Worker(entry);
+  let gathered: Waiting[] = [];
+  const sent: Waiting[][] = [];
+  /** Then files are written from here. */
+  let isGone = false;
+
+  thread.on("message", (faults: AppendAnswer) => {
+    const batch = sent.shift() ?? [];
+    for (const [at, one] of batch.entries()) {
+      const fault = faults.find((each) => each.at === at);
+      if (fault) one.reject(new Error(fault.message));
+      else one.resolve();
+    }
+  });
+  const onGone = (error: Error) => {
+    isGone = true;
+    for (const one of [...sent.splice(0).flat(), ...gathered.splice(0)]) one.reject(error);
+  };
+  thread.on("error", (error) => onGone(toError(error)));
+  thread.on("exit", (code) => onGone(new Error(`the thread that writes logs ended with code ${code}`)));
+
+  function send(): void {
+    const batch = gathered;
+    gathered = [];
+    if (batch.length === 0) return;
+    sent.push(batch);
+    thread.postMessage(batch.map(({ file, text }) => ({ file, text })) satisfies AppendBatch);
+  }
+
+  return {
+    open(path) {
+      const file = pathBelow(folder, path);
+      const direct = createFolderSink(folder).open(path);
+      return (text) => {
+        if (isGone) return direct(text);
+        return new Promise((resolve, reject) => {
+          if (gathered.length === 0) setImmediate(send);
+          gathered.push({ file, text, resolve, reject });
+        });
+      };
+    },
+    async close() {
+      await thread.terminate();
+    },
+  };
+}
