@@ -77,6 +77,7 @@ export async function dispatch(
     metrics.time("task.scheduled_duration", { dag_id: dagId, task_id: taskId }, scheduledSec);
   await resources.pause("after-queue-commit");
   await handOver(resources, options, result.queued);
+  if (result.queued.length > 0) await resources.pause("after-hand-over");
   if (!result.busy) limbo.clear();
   // With no place left the next look waits for an executor to free one, which wakes the loop.
   const hasRoom = [...executors.values()].some((executor) => executor.slotsAvailable() > 0);

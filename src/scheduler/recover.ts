@@ -168,7 +168,10 @@ export async function takeExecutorEvents(resources: SchedulerResources): Promise
   const events: ExecutorEvent[] = [...resources.executors.values()].flatMap((executor) => executor.takeEvents());
   if (events.length === 0) return 0;
   const launched = events.filter((event) => event.kind === "launched");
-  if (launched.length > 0) await recordLaunches(resources.store, launched);
+  if (launched.length > 0) {
+    await resources.pause("before-launch-record");
+    await recordLaunches(resources.store, launched);
+  }
   const ended = events.filter((event) => event.kind !== "launched");
   if (ended.length === 0) return events.length;
   // An executor knows workloads by their ids only; which of them are callbacks is known here.

@@ -37,7 +37,9 @@ export type PausePoint =
   | "after-expansion"
   | "after-adoption-asked"
   | "after-candidates"
-  | "after-queue-commit";
+  | "after-queue-commit"
+  | "after-hand-over"
+  | "before-launch-record";
 
 export type SchedulerOptions = {
   readonly jobId: () => number;

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { serve } from "@hono/node-server";
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { type Config, environmentSecrets, loadConfig, readEncryptionKey, readJwtSecret } from "../../src/config/index.ts";
 import type { DagRunState, JsonObject, TaskInstanceState } from "../../src/contracts/index.ts";
 import { createExecutionApi } from "../../src/execution-api/index.ts";
@@ -47,6 +47,8 @@ export type EngineOptions = {
   withScheduler?: boolean;
   /** Default: a clone of the template database. */
   database?: TestDatabase;
+  /** Stands between workers and the execution API: a test holds, repeats or loses what passes. */
+  wire?: MiddlewareHandler;
 };
 
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -89,7 +91,9 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       allowTriggerInFuture: config.scheduler.allow_trigger_in_future,
     },
   );
-  const app = new Hono().route("/execution", api);
+  const app = new Hono();
+  if (options.wire) app.use(options.wire);
+  app.route("/execution", api);
   const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 });
   await new Promise<void>((resolve) => server.once("listening", resolve));
   const bound = server.address();

@@ -1,6 +1,7 @@
 import { type Config, readJwtSecret } from "../../config/index.ts";
+import type { Executor } from "../../executors/index.ts";
 import { BaramError, createTokens, type Logger, systemClock } from "../../platform/index.ts";
-import { createDagCache, type Scheduler, startScheduler } from "../../scheduler/index.ts";
+import { createDagCache, type PausePoint, type Scheduler, startScheduler } from "../../scheduler/index.ts";
 import { holdSchedulerLock, type Store } from "../../store/index.ts";
 import { createExecutors } from "../executors.ts";
 import { openHealthPort } from "../health/index.ts";
@@ -8,7 +9,7 @@ import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { createTryLogNote } from "../note-in-try-log.ts";
 import type { Part } from "./part.ts";
 
-export type SchedulerPart = Part & { readonly scheduler: Scheduler };
+export type SchedulerPart = Part & { readonly scheduler: Scheduler; readonly executors: ReadonlyMap<string, Executor> };
 
 /** Starts a scheduler with its executors; their workers reach the execution API at `apiUrl`. */
 export async function startSchedulerPart(
@@ -17,6 +18,7 @@ export async function startSchedulerPart(
   apiUrl: string,
   logger: Logger,
   metrics: ProcessMetrics = silentProcessMetrics,
+  pause: (point: PausePoint) => Promise<void> = async () => {},
 ): Promise<SchedulerPart> {
   const alone = config.scheduler.use_row_level_locking ? null : await beAlone(store, logger);
   let scheduler: Scheduler | null = null;
@@ -35,7 +37,7 @@ export async function startSchedulerPart(
     limbo: new Set<string>(),
     aside: new Map<string, number>(),
     noteInTryLog: createTryLogNote(config, logger),
-    pause: async () => {},
+    pause,
   };
   const started = await startScheduler(resources, {
     parallelism: core.parallelism,
@@ -77,6 +79,7 @@ export async function startSchedulerPart(
   });
   return {
     scheduler: started,
+    executors,
     healthUrl: health?.url,
     finished: Promise.race([started.finished, ...(alone ? [alone.lost] : [])]),
     async stop() {

@@ -1,0 +1,57 @@
+/** The wire between workers and the execution API, as every executor's workers use it: a test holds, records and loses what passes. */
+import type { MiddlewareHandler } from "hono";
+import { type BatchItem, batchRequestSchema } from "../../src/contracts/index.ts";
+import { createGate } from "../support/scheduler-rig.ts";
+
+export type SentEnd = Extract<BatchItem, { op: "finish" }>;
+export type HeldStarts = {
+  /** Resolves when a worker has asked to start a try and waits: by then its launch is beyond doubt. */
+  readonly asked: Promise<void>;
+  release(): void;
+};
+
+export type ApiWire = {
+  readonly middleware: MiddlewareHandler;
+  /** Every end that a worker told, as it was told. */
+  readonly ends: readonly SentEnd[];
+  /** Workers that ask to start a try wait until `release`. */
+  holdStarts(): HeldStarts;
+  /** The next end is stored, and the worker sees a broken gateway instead of the answer; resolves when that has happened. */
+  loseNextEndAnswer(): Promise<void>;
+};
+
+export function createApiWire(): ApiWire {
+  const ends: SentEnd[] = [];
+  let gate: ReturnType<typeof createGate> | null = null;
+  let onLost: (() => void) | null = null;
+  return {
+    ends,
+    holdStarts() {
+      const held = createGate();
+      gate = held;
+      return {
+        asked: held.entered,
+        release() {
+          gate = null;
+          held.open();
+        },
+      };
+    },
+    loseNextEndAnswer: () =>
+      new Promise((resolve) => {
+        onLost = resolve;
+      }),
+    async middleware(c, next) {
+      if (!c.req.path.endsWith("/baram/batch")) return next();
+      const { items } = batchRequestSchema.parse(await c.req.json());
+      if (items.some(({ op }) => op === "run")) await gate?.pass();
+      const told = items.filter((item) => item.op === "finish");
+      ends.push(...told);
+      await next();
+      if (told.length === 0 || !onLost) return;
+      onLost();
+      onLost = null;
+      c.res = new Response("the answer was lost on its way", { status: 502 });
+    },
+  };
+}
