@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serializedDagSchema } from "../dist/contracts/index.js";
 import { createTokens, silentLogger, silentMetrics, systemClock } from "../dist/platform/index.js";
-import { createDagCache, createDagRun, endTries, startScheduler } from "../dist/scheduler/index.js";
+import { createDagCache, createDagRun, createSchedulerMemory, endTries, startScheduler } from "../dist/scheduler/index.js";
 import {
   ensurePool,
   findRun,
@@ -45,9 +45,7 @@ export async function measureSchedulerAlone(runs) {
       tokens: createTokens(new Uint8Array(48).fill(7)),
       dags,
       executors: new Map([["LocalExecutor", executor]]),
-      pictures: new Map(),
-      limbo: new Set(),
-      aside: new Map(),
+      ...createSchedulerMemory(),
       noteInTryLog: async () => {},
       pause: async () => {},
     },

@@ -1,5 +1,13 @@
 import { secondsSince } from "../platform/index.ts";
-import { type Candidate, type Db, lockQueued, queueInstances, selectCandidates, tryDispatchLock } from "../store/index.ts";
+import {
+  type Candidate,
+  type Db,
+  lockQueued,
+  queueInstances,
+  selectCandidates,
+  tryDispatchLock,
+  unawaited,
+} from "../store/index.ts";
 import { isPoisoned } from "./commands/dag-cache.ts";
 import { handOver, putAside } from "./hand-over.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
@@ -24,7 +32,7 @@ export async function dispatch(
   if (limbo.size === 0 && (open.length === 0 || room <= 0)) return { queued: 0, busy: false, more: false };
 
   const began = performance.now();
-  const result = await store.transaction(async (tx) => {
+  const { queued: queueing, ...result } = await store.transaction(async (tx) => {
     if (!(await tryDispatchLock(tx))) return { queued: [], busy: true, more: false };
     if (limbo.size > 0) {
       const left = await lockQueued(tx, [...limbo]);
@@ -60,28 +68,32 @@ export async function dispatch(
     if (chosen.length === 0) return { queued: [], busy: false, more: false };
     for (const one of chosen) limbo.add(one.id);
     return {
-      queued: await queueInstances(
-        tx,
-        chosen.map((one) => one.id),
-        options.jobId(),
+      // Not awaited here: it goes along with the commit.
+      queued: unawaited(
+        queueInstances(
+          tx,
+          chosen.map((one) => one.id),
+          options.jobId(),
+        ),
       ),
       busy: false,
       // Behind a full window, or one whose tasks were held back, there may be tasks that still have room.
       more: isWindowFull || chosen.length < offered,
     };
   });
+  const queued = await queueing;
   if (result.busy) metrics.count("scheduler.critical_section_busy", {});
   else metrics.time("scheduler.critical_section_duration", {}, secondsSince(began));
-  metrics.gauge("scheduler.tasks.executable", [{ labels: {}, value: result.queued.length }]);
-  for (const { dagId, taskId, scheduledSec } of result.queued)
+  metrics.gauge("scheduler.tasks.executable", [{ labels: {}, value: queued.length }]);
+  for (const { dagId, taskId, scheduledSec } of queued)
     metrics.time("task.scheduled_duration", { dag_id: dagId, task_id: taskId }, scheduledSec);
   await resources.pause("after-queue-commit");
-  await handOver(resources, options, result.queued);
-  if (result.queued.length > 0) await resources.pause("after-hand-over");
+  await handOver(resources, options, queued);
+  if (queued.length > 0) await resources.pause("after-hand-over");
   if (!result.busy) limbo.clear();
   // With no place left the next look waits for an executor to free one, which wakes the loop.
   const hasRoom = [...executors.values()].some((executor) => executor.slotsAvailable() > 0);
-  return { queued: result.queued.length, busy: result.busy, more: result.more && hasRoom };
+  return { queued: queued.length, busy: result.busy, more: result.more && hasRoom };
 }
 
 /** Spends the free places on the candidates in their order. Pure. */

@@ -12,4 +12,4 @@ export {
   tellLengths,
 } from "./core/run-picture.ts";
 export { pass, type Scheduler, startScheduler } from "./loop.ts";
-export type { PausePoint, SchedulerOptions, SchedulerResources } from "./resources.ts";
+export { createSchedulerMemory, type PausePoint, type SchedulerOptions, type SchedulerResources } from "./resources.ts";

@@ -237,6 +237,28 @@ test("what an executor cannot launch fails at once with the reason; a launch kee
   expect(await count("task_instance where external_executor_id = 'arn:8'")).toBe(0);
 });
 
+test("what an executor reported while the database was away is dealt with afterwards", async () => {
+  let isAway = true;
+  const rig = await createRig(database, {
+    ...idle,
+    pause: async (at) => {
+      if (at === "before-launch-record" && isAway) throw new Error("the database is away");
+    },
+  });
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "launched" }, { taskId: "refused" }] });
+  await trigger(database.store, "d");
+  await rig.drain();
+  rig.executor.emit({ id: (await tryOf("launched")).id, kind: "launched", externalExecutorId: "arn:7" });
+  rig.executor.emit({ id: (await tryOf("refused")).id, kind: "refused", reason: "no" });
+  await expect(takeExecutorEvents(rig.resources)).rejects.toThrow("away");
+  expect(await count("task_instance where external_executor_id is not null or state = 'failed'")).toBe(0);
+  isAway = false;
+  await takeExecutorEvents(rig.resources);
+  expect((await tryOf("refused")).state).toBe("failed");
+  expect(await count("task_instance where external_executor_id = 'arn:7'")).toBe(1);
+  expect(await takeExecutorEvents(rig.resources), "told once more").toBe(0);
+});
+
 test("an heir's executor says which queued tries it goes on with; one that cannot say is asked again, and nothing is lost", async () => {
   const dead = await createRig(database, idle);
   const asked: OrphanTry[][] = [];

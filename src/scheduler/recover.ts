@@ -163,17 +163,27 @@ export async function endLateWaits({ store, logger }: SchedulerResources): Promi
   return total;
 }
 
-/** What executors report of their own accord: a workload not started goes back, a started one that is lost ends. */
+/**
+ * What executors report of their own accord: a workload not started goes back, a started one that is lost ends. Events of which
+ * the database could not be told are told again.
+ */
 export async function takeExecutorEvents(resources: SchedulerResources): Promise<number> {
-  const events: ExecutorEvent[] = [...resources.executors.values()].flatMap((executor) => executor.takeEvents());
-  if (events.length === 0) return 0;
+  const { untold } = resources;
+  untold.push(...[...resources.executors.values()].flatMap((executor) => executor.takeEvents()));
+  const events = [...untold];
+  if (events.length > 0) await heedEvents(resources, events);
+  untold.splice(0, events.length);
+  return events.length;
+}
+
+async function heedEvents(resources: SchedulerResources, events: readonly ExecutorEvent[]): Promise<void> {
   const launched = events.filter((event) => event.kind === "launched");
   if (launched.length > 0) {
     await resources.pause("before-launch-record");
     await recordLaunches(resources.store, launched);
   }
   const ended = events.filter((event) => event.kind !== "launched");
-  if (ended.length === 0) return events.length;
+  if (ended.length === 0) return;
   // An executor knows workloads by their ids only; which of them are callbacks is known here.
   await releaseCallbacks(
     resources.store,
@@ -190,7 +200,6 @@ export async function takeExecutorEvents(resources: SchedulerResources): Promise
   await loseTries(resources, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
   const waiting = lost.filter((one) => one.state === "queued").map((one) => one.id);
   if (waiting.length > 0) await requeueTries(resources.store, waiting);
-  return events.length;
 }
 
 async function loseTries(

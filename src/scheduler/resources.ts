@@ -1,11 +1,30 @@
-import type { Executor } from "../executors/index.ts";
+import type { Executor, ExecutorEvent } from "../executors/index.ts";
 import type { Clock, Logger, Metrics, Tokens } from "../platform/index.ts";
 import type { Store } from "../store/index.ts";
 import type { DagCache } from "./commands/index.ts";
 import type { RunPicture } from "./core/run-picture.ts";
 
+/** What one scheduler remembers from pass to pass. Losing it costs time and no task. */
+export type SchedulerMemory = {
+  /** Pictures of running DAG runs by key; only `evaluate-runs` touches them. */
+  readonly pictures: Map<number, RunPicture>;
+  /**
+   * Ids of tries that were chosen to be queued and not yet handed to an executor; only `dispatch` touches them. Were the
+   * answer to the commit lost, they would be queued in the database with nobody to start them.
+   */
+  readonly limbo: Set<string>;
+  /** Events taken from executors and not yet dealt with; only `takeExecutorEvents` touches them. */
+  readonly untold: ExecutorEvent[];
+  /** DAG versions that could not be read, and until when their tasks are left aside, in ms since the epoch; only `dispatch` touches them. */
+  readonly aside: Map<string, number>;
+};
+
+export function createSchedulerMemory(): SchedulerMemory {
+  return { pictures: new Map(), limbo: new Set(), untold: [], aside: new Map() };
+}
+
 /** What every part of the scheduler works with. */
-export type SchedulerResources = {
+export type SchedulerResources = SchedulerMemory & {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -14,15 +33,6 @@ export type SchedulerResources = {
   readonly dags: DagCache;
   /** By name; the first is the default. */
   readonly executors: ReadonlyMap<string, Executor>;
-  /** Pictures of running DAG runs by key; only `evaluate-runs` touches them. */
-  readonly pictures: Map<number, RunPicture>;
-  /**
-   * Ids of tries that were chosen to be queued and not yet handed to an executor; only `dispatch` touches them. Were the
-   * answer to the commit lost, they would be queued in the database with nobody to start them.
-   */
-  readonly limbo: Set<string>;
-  /** DAG versions that could not be read, and until when their tasks are left aside, in ms since the epoch; only `dispatch` touches them. */
-  readonly aside: Map<string, number>;
   /** Adds a line to a try's log, where its worker cannot any more. Never rejects: a log fails no recovery. */
   readonly noteInTryLog: (logPath: string, message: string) => Promise<void>;
   /** Tests hold races open here: called with a point's name, awaited. */

@@ -6,6 +6,7 @@ import type { Outcome, SerializedDag } from "../../src/contracts/index.ts";
 import { silentLogger, silentMetrics } from "../../src/platform/index.ts";
 import {
   buildGraph,
+  createSchedulerMemory,
   type DagCache,
   endTries,
   pass,
@@ -185,9 +186,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
   function startScheduler(number: number): void {
     const name = `scheduler ${number}`;
     let jobId = 0;
-    const pictures: SchedulerResources["pictures"] = harm === "stale-picture" ? createStalePictures() : new Map();
-    const limbo = new Set<string>();
-    const aside = new Map<string, number>();
+    const memory = { ...createSchedulerMemory(), ...(harm === "stale-picture" ? { pictures: createStalePictures() } : {}) };
     const executor = createVirtualExecutor(scenario.executorSlots, (id, tryNumber) => handOver(executor, id, tryNumber));
     const resourcesOf = (actor: Actor): SchedulerResources => ({
       store: open(actor),
@@ -197,9 +196,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       tokens: { sign: async () => "token", verify: async () => ({ subject: "", expiresAt: null }) },
       dags,
       executors: new Map([["LocalExecutor", executor]]),
-      pictures,
-      limbo,
-      aside,
+      ...memory,
       noteInTryLog: async () => {},
       pause: () => actor.turn(),
     });

@@ -13,6 +13,7 @@ import {
 import {
   createDagCache,
   createDagRun,
+  createSchedulerMemory,
   type PausePoint,
   pass,
   type Scheduler,
@@ -88,9 +89,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
     tokens: createTokens(new Uint8Array(48).fill(7)),
     dags,
     executors: new Map([[executor.name, executor]]),
-    pictures: new Map(),
-    limbo: new Set(),
-    aside: new Map(),
+    ...createSchedulerMemory(),
     noteInTryLog: given.noteInTryLog ?? (async () => {}),
     pause: given.pause ?? (async () => {}),
   };

@@ -3,10 +3,11 @@ import type { OptionSpec } from "../option-spec.ts";
 export const SCHEDULER = {
   scheduler_idle_sleep_time: {
     kind: "float",
-    default: 1,
+    default: 2,
     unit: "s",
     min: 0.01,
-    about: "Longest sleep between two passes when nothing wakes the scheduler.",
+    about:
+      "Longest sleep of a scheduler or a triggerer when nothing wakes it. The database wakes them, so this is for what it could not tell.",
   },
   num_runs: {
     kind: "int",

@@ -41,7 +41,7 @@ export function readMailerOptions(config: Config): MailerOptions {
     sendByDefault: { failure: email.default_email_on_failure, retry: email.default_email_on_retry },
     attemptsMax: smtp.smtp_retry_limit,
     firstPauseSec: 5,
-    pollSec: 1,
+    pollSec: 5,
   };
 }
 

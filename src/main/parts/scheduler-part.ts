@@ -1,7 +1,7 @@
 import { type Config, readJwtSecret } from "../../config/index.ts";
 import type { Executor } from "../../executors/index.ts";
 import { BaramError, createTokens, type Logger, systemClock } from "../../platform/index.ts";
-import { createDagCache, type PausePoint, type Scheduler, startScheduler } from "../../scheduler/index.ts";
+import { createDagCache, createSchedulerMemory, type PausePoint, type Scheduler, startScheduler } from "../../scheduler/index.ts";
 import { holdSchedulerLock, type Store } from "../../store/index.ts";
 import { createExecutors } from "../executors.ts";
 import { openHealthPort } from "../health/index.ts";
@@ -33,9 +33,7 @@ export async function startSchedulerPart(
     tokens: createTokens(readJwtSecret(config)),
     dags: createDagCache(),
     executors,
-    pictures: new Map(),
-    limbo: new Set<string>(),
-    aside: new Map<string, number>(),
+    ...createSchedulerMemory(),
     noteInTryLog: createTryLogNote(config, logger),
     pause,
   };

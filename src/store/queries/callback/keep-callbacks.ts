@@ -3,7 +3,12 @@ import type { Db } from "../../store.ts";
 
 const insert = {
   name: "insert-callback",
-  text: `insert into callback_request (dag_run_id, data, module_hash) select $1, $3, v.module_hash from dag_version v where v.id = $2`,
+  text: `
+with owed as (
+  insert into callback_request (dag_run_id, data, module_hash) select $1, $3, v.module_hash from dag_version v where v.id = $2
+  returning 1
+)
+select pg_notify('baram_scheduler', 'callback') from owed`,
 };
 
 /** A callback that the platform owes; the scheduler hands it to an executor. */

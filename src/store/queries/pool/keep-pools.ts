@@ -37,8 +37,12 @@ export async function setPool(
   pool: { pool: string; slots: number; description: string | null; includeDeferred: boolean },
 ): Promise<void> {
   await db.query(
-    `insert into slot_pool (pool, slots, description, include_deferred) values ($1, $2, $3, $4)
-     on conflict (pool) do update set slots = excluded.slots, description = excluded.description, include_deferred = excluded.include_deferred`,
+    `with saved as (
+       insert into slot_pool (pool, slots, description, include_deferred) values ($1, $2, $3, $4)
+       on conflict (pool) do update set slots = excluded.slots, description = excluded.description, include_deferred = excluded.include_deferred
+       returning 1
+     )
+     select pg_notify('baram_scheduler', 'pool') from saved`,
     [pool.pool, pool.slots, pool.description, pool.includeDeferred],
   );
 }
