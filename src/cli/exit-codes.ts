@@ -28,7 +28,13 @@ const CONFLICTS = new Set([
 /** The exit code of an error's stable code. */
 export function exitCodeOf(errorCode: string | undefined): ExitCode {
   if (errorCode === undefined) return ExitCode.Failure;
-  if (errorCode === "usage_invalid" || errorCode === "logical_date_in_future") return ExitCode.Usage;
+  if (
+    errorCode === "usage_invalid" ||
+    errorCode === "workload_invalid" ||
+    errorCode === "api_url_missing" ||
+    errorCode === "logical_date_in_future"
+  )
+    return ExitCode.Usage;
   if (errorCode === "interrupted") return ExitCode.Interrupted;
   if (CONFLICTS.has(errorCode)) return ExitCode.Conflict;
   return errorCode.endsWith("_not_found") ? ExitCode.NotFound : ExitCode.Failure;

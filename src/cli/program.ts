@@ -11,6 +11,7 @@ import { addPoolsCommands } from "./commands/pools/pools-commands.ts";
 import { addRoleCommands } from "./commands/roles/role-commands.ts";
 import { addTasksCommands } from "./commands/tasks/tasks-commands.ts";
 import { addVariablesCommands } from "./commands/variables/variables-commands.ts";
+import { addWorkerCommands } from "./commands/worker/worker-commands.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 
 /**
@@ -28,6 +29,7 @@ export function createProgram(): { program: Command; terminal: Terminal } {
     .addHelpText("after", "\nExample:\n  $ baram standalone\n  $ baram dags trigger hello\n");
   const terminal = createTerminal(() => program.opts<{ verbose?: boolean }>().verbose === true);
   addRoleCommands(program);
+  addWorkerCommands(program, terminal);
   addDagsCommands(program, terminal);
   addTasksCommands(program, terminal);
   addBackfillCommands(program, terminal);

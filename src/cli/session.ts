@@ -1,8 +1,7 @@
-import { userInfo } from "node:os";
 import { type Config, loadConfig, readEncryptionKey } from "../config/index.ts";
 import { ensureDefaultPool } from "../main/dag-processor/sql-dag-file-store.ts";
 import { openDatabase } from "../main/open-database.ts";
-import { createLogger, type Logger, silentLogger } from "../platform/index.ts";
+import { createLogger, type Logger, silentLogger, systemUser } from "../platform/index.ts";
 import { type AuditEvent, type Cipher, checkMigrated, createCipher, logEvent, migrate, type Store } from "../store/index.ts";
 import { ExitCode } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
@@ -93,13 +92,4 @@ async function openSession(terminal: Terminal, config: Config): Promise<{ sessio
     audit: (event) => logEvent(store, { owner: systemUser(), ...event }),
   };
   return { session, close: () => database.close() };
-}
-
-/** The name this process runs under; a container's uid may have none. */
-export function systemUser(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.() ?? "unknown"}`;
-  }
 }

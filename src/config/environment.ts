@@ -25,6 +25,11 @@ export function environmentForUserCode(
   return kept;
 }
 
+/** The workload that a container was started with: BARAM_WORKLOAD; null = none. */
+export function workloadFromEnvironment(environment: Readonly<Record<string, string | undefined>> = process.env): string | null {
+  return environment.BARAM_WORKLOAD || null;
+}
+
 /** The mark that this process was started under, to be handed on; empty if there is none. */
 export function markOfThisProcess(name: string): Record<string, string> {
   const value = process.env[name];

@@ -1,5 +1,11 @@
 export { parseConnection } from "./connection-uri.ts";
-export { type EnvironmentSecrets, environmentForUserCode, environmentSecrets, markOfThisProcess } from "./environment.ts";
+export {
+  type EnvironmentSecrets,
+  environmentForUserCode,
+  environmentSecrets,
+  markOfThisProcess,
+  workloadFromEnvironment,
+} from "./environment.ts";
 export { readEncryptionKey, readJwtSecret, readOrMake } from "./keys.ts";
 export { type Config, loadConfig, type OptionSource } from "./load.ts";
 export { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";

@@ -19,7 +19,15 @@ export type BatchItem = z.infer<typeof batchItemSchema>;
 
 export const batchRequestSchema = z.object({ items: z.array(batchItemSchema).max(1_000) });
 
-const refusalSchema = z.object({ id: z.string(), ok: z.literal(false), status: z.int(), code: z.string(), message: z.string() });
+const refusalSchema = z.object({
+  id: z.string(),
+  ok: z.literal(false),
+  status: z.int(),
+  code: z.string(),
+  message: z.string(),
+  /** Of a try that could not start: what it is. */
+  previousState: z.string().nullable().optional(),
+});
 export const batchAnswerSchema = z.object({
   items: z.array(
     z.union([z.object({ id: z.string(), ok: z.literal(true), context: runContextSchema.optional() }), refusalSchema]),
@@ -34,5 +42,17 @@ export const heartbeatAnswerSchema = z.object({
   lost: z.array(z.string()),
 });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
+
+/** The longest piece of a log in one call, in bytes of UTF-8. */
+export const LOG_PIECE_MAX_BYTES = 256 * 1024;
+/** A piece of what one worker writes to a log; `offset` in bytes, from where this worker began. */
+export const logPieceSchema = z.object({
+  session: z.uuid(),
+  offset: z.int().min(0),
+  text: z.string().refine((text) => Buffer.byteLength(text) <= LOG_PIECE_MAX_BYTES, {
+    error: `has more than ${LOG_PIECE_MAX_BYTES} bytes`,
+  }),
+  isEnd: z.boolean(),
+});
 
 export const callRequestSchema = z.object({ method: z.string(), params: z.record(z.string(), z.unknown()) });

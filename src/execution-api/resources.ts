@@ -2,8 +2,10 @@ import type { EnvironmentSecrets } from "../config/index.ts";
 import type { Clock, Logger, Metrics, Tokens } from "../platform/index.ts";
 import type { DagCache } from "../scheduler/commands/index.ts";
 import type { Cipher, Store } from "../store/index.ts";
+import type { LogReceiver } from "../task-logs/index.ts";
 
-export type ExecutionApiResources = {
+/** What answering a running task takes. */
+export type CallResources = {
   readonly store: Store;
   readonly dags: DagCache;
   readonly tokens: Tokens;
@@ -12,6 +14,11 @@ export type ExecutionApiResources = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+};
+
+export type ExecutionApiResources = CallResources & {
+  /** Where logs go that workers send here. */
+  readonly logs: LogReceiver;
 };
 
 export type ExecutionApiOptions = {

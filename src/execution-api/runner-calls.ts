@@ -27,11 +27,11 @@ import {
   taskStates,
 } from "../store/index.ts";
 import { Refusal, staleTry } from "./refusal.ts";
-import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+import type { CallResources, ExecutionApiOptions } from "./resources.ts";
 import { tasksOfGroup } from "./task-group.ts";
 import { triggerDagRun } from "./trigger-dag-run.ts";
 
-type Caller = { tryId: string; resources: ExecutionApiResources; options: ExecutionApiOptions };
+type Caller = { tryId: string; resources: CallResources; options: ExecutionApiOptions };
 type Call<M extends RunnerMethod> = {
   params: z.ZodType<RunnerCalls[M]["params"]>;
   answer(caller: Caller, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;

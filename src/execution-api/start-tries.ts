@@ -7,7 +7,7 @@ import {
   type RunContext,
 } from "../contracts/index.ts";
 import { toError } from "../platform/index.ts";
-import type { DagVersion } from "../scheduler/commands/index.ts";
+import { type DagVersion, logPathOf } from "../scheduler/commands/index.ts";
 import {
   type Cipher,
   findInputXcoms,
@@ -80,7 +80,7 @@ export async function startVerified(
       inputs: inputs.map(({ taskId, key, mapIndex, value }) => ({ taskId, key, mapIndex, value })),
       map: maps.get(one.id) ?? null,
       maxMapLength: options.maxMapLength,
-      token: await tokens.sign("baram:task", { subject: one.id }, options.tokenTtlSec),
+      token: await tokens.sign("baram:task", { subject: one.id, logPath: logPathOf(one) }, options.tokenTtlSec),
       xcomMaxBytes: options.xcomMaxBytes,
       templatedFieldMaxLength: options.templatedFieldMaxLength,
     });

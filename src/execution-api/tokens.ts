@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { TokenClaims } from "../platform/index.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 
@@ -11,13 +12,12 @@ export function readBearer(c: Context): string {
   return token;
 }
 
-/** A fresh token for a running try whose old one has less than half of its life left; else null. */
+/** A fresh token for a running try whose old one, of these claims, has less than half of its life left; else null. */
 export async function renewToken(
   { tokens, clock }: ExecutionApiResources,
   { tokenTtlSec }: ExecutionApiOptions,
-  id: string,
-  expiresAt: number | null,
+  { expiresAt, ...claims }: TokenClaims & { expiresAt: number | null },
 ): Promise<string | null> {
   if (expiresAt === null || expiresAt - clock.now() / 1_000 >= tokenTtlSec / 2) return null;
-  return tokens.sign("baram:task", { subject: id }, tokenTtlSec);
+  return tokens.sign("baram:task", claims, tokenTtlSec);
 }

@@ -2,7 +2,7 @@ import type { RunnerCalls } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 import { checkRunId, clearRun, countCreated, createDagRun } from "../scheduler/commands/index.ts";
 import { findRun, findRunByLogicalDate } from "../store/index.ts";
-import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+import type { CallResources, ExecutionApiOptions } from "./resources.ts";
 
 /** `runAfter`: the earliest moment at which the run may start; the logical date or now if left out. */
 export type TriggerRequest = RunnerCalls["triggerDagRun"]["params"] & { runAfter?: Date | null };
@@ -12,7 +12,7 @@ export type TriggerRequest = RunnerCalls["triggerDagRun"]["params"] & { runAfter
  * cleared if that was asked for.
  */
 export async function triggerDagRun(
-  resources: ExecutionApiResources,
+  resources: CallResources,
   options: ExecutionApiOptions,
   params: TriggerRequest,
 ): Promise<RunnerCalls["triggerDagRun"]["result"]> {

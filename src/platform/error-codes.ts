@@ -123,6 +123,12 @@ export const ERROR_CODES = {
   unmappable_return_value_length: "A result has more elements to map over than [core] max_map_length.",
   map_index_invalid: "What a task is mapped over has no element for its map index.",
   mapping_invalid: "An element that a task is mapped over does not fit its arguments.",
+  // a workload run by itself
+  api_url_missing: "Nothing says where the API is, or what does is no URL.",
+  outcome_not_reported: "A workload ran, and its end could not be told to the API.",
+  workload_invalid: "What was given is no workload; the message says why.",
+  workload_not_started: "A workload could not be started; the message says why.",
+  workload_refused: "A workload's token is not good for it, or was used already.",
   // between processes
   frame_malformed: "A message between processes is not JSON.",
   frame_too_long: "A message between processes is longer than allowed.",

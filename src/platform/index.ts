@@ -7,4 +7,5 @@ export * from "./metrics/index.ts";
 export * from "./module-cache.ts";
 export * from "./process-tree.ts";
 export * from "./sleep.ts";
+export * from "./system-user.ts";
 export * from "./tokens.ts";

@@ -4,7 +4,12 @@ import { BaramError } from "./errors.ts";
 
 /** Who a token is for: a user of the public API, a workload not yet started, or a running try. */
 export type TokenAudience = "baram:user" | "baram:workload" | "baram:task";
-export type TokenClaims = { subject: string; role?: string };
+export type TokenClaims = {
+  subject: string;
+  role?: string;
+  /** Of a running try or callback: the log that it may write, below the log folder. */
+  logPath?: string;
+};
 
 export type Tokens = {
   /** `ttlSec` null = no expiry: a queued workload may wait for ever, and is good for one call only. */
@@ -24,7 +29,10 @@ export function createTokens(secret: Uint8Array): Tokens {
   const key = createSecretKey(secret);
   return {
     async sign(audience, claims, ttlSec) {
-      const payload = claims.role === undefined ? {} : { role: claims.role };
+      const payload = {
+        ...(claims.role === undefined ? {} : { role: claims.role }),
+        ...(claims.logPath === undefined ? {} : { log: claims.logPath }),
+      };
       const options: jwt.SignOptions = { algorithm: ALGORITHM, subject: claims.subject, audience };
       return jwt.sign(payload, key, ttlSec === null ? options : { ...options, expiresIn: ttlSec });
     },
@@ -34,7 +42,8 @@ export function createTokens(secret: Uint8Array): Tokens {
         if (typeof payload === "string" || payload.sub === undefined || payload.iat === undefined)
           throw new jwt.JsonWebTokenError("a claim is missing");
         const role = typeof payload.role === "string" ? payload.role : undefined;
-        return { subject: payload.sub, role, expiresAt: payload.exp ?? null };
+        const logPath = typeof payload.log === "string" ? payload.log : undefined;
+        return { subject: payload.sub, role, logPath, expiresAt: payload.exp ?? null };
       } catch (error) {
         if (error instanceof jwt.TokenExpiredError)
           throw new BaramError("token_expired", "The token has expired. Ask for a new one.", {}, error);

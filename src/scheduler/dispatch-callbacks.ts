@@ -1,4 +1,5 @@
 import { queueCallbacks } from "../store/index.ts";
+import { callbackLogPathOf } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** Hands the callbacks that the platform owes to the default executor, ahead of tasks. Returns how many. */
@@ -14,7 +15,7 @@ export async function dispatchCallbacks(resources: SchedulerResources, options: 
       token: await resources.tokens.sign("baram:workload", { subject: one.id }, null),
       callbackId: one.id,
       moduleHash: one.moduleHash,
-      logPath: `dag_id=${one.dagId}/run_id=${one.runId}/callbacks/${one.id}.log`,
+      logPath: callbackLogPathOf(one),
     });
   }
   if (workloads.length > 0) executor.queue(workloads);

@@ -19,6 +19,7 @@ import { createMetrics } from "../../src/main/metrics/index.ts";
 import { createLogger, createTokens, silentLogger, systemClock } from "../../src/platform/index.ts";
 import { createDagCache, createDagRun } from "../../src/scheduler/index.ts";
 import { createCipher, findRun, type Store } from "../../src/store/index.ts";
+import { createLogReceiver } from "../../src/task-logs/index.ts";
 import type { PausePoint } from "../../src/triggerer/index.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 
@@ -76,6 +77,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       dags: createDagCache(),
       tokens,
       cipher: createCipher(readEncryptionKey(config)),
+      logs: createLogReceiver({ folder: config.logging.base_log_folder, maxFileBytes: config.logging.max_file_bytes }),
       secrets: environmentSecrets(options.environment ?? {}),
       clock: systemClock,
       logger,

@@ -1,9 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Outcome } from "../../src/contracts/index.ts";
 import { createExecutionApi, type ExecutionApiOptions, type ExecutionApiResources } from "../../src/execution-api/index.ts";
 import { createTokens, silentLogger, silentMetrics } from "../../src/platform/index.ts";
 import { createDagCache, createDagRun } from "../../src/scheduler/commands/index.ts";
 import { createCipher, type Store } from "../../src/store/index.ts";
+import { createLogReceiver } from "../../src/task-logs/index.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what a test expects of an answer is its own business
 type JsonAnswer = any;
@@ -18,12 +22,14 @@ export type TestExecutionApi = ReturnType<typeof createTestExecutionApi>;
 
 /** The execution API over a test's database, asked without a port; `clock` may be moved ahead. */
 export function createTestExecutionApi(store: Store, overrides: Partial<ExecutionApiOptions> = {}) {
+  const logFolder = mkdtempSync(join(tmpdir(), "baram-logs-"));
   const ahead = { sec: 0 };
   const resources: ExecutionApiResources = {
     store,
     dags: createDagCache(),
     tokens: createTokens(randomBytes(32)),
     cipher: createCipher(randomBytes(32)),
+    logs: createLogReceiver({ folder: logFolder, maxFileBytes: 1_000_000 }),
     secrets: { connection: () => null, variable: () => null },
     clock: { now: () => Date.now() + ahead.sec * 1_000 },
     logger: silentLogger,
@@ -94,6 +100,7 @@ export function createTestExecutionApi(store: Store, overrides: Partial<Executio
   return {
     app,
     ahead,
+    logFolder,
     resources,
     options,
     ask,

@@ -1,5 +1,6 @@
 /** Baram's own calls, below /execution/baram: many tries in one round trip, and what a supervisor needs beside tasks. */
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import {
   type BatchAnswer,
@@ -7,7 +8,10 @@ import {
   callRequestSchema,
   type HeartbeatAnswer,
   heartbeatRequestSchema,
+  LOG_PIECE_MAX_BYTES,
+  logPieceSchema,
 } from "../../contracts/index.ts";
+import { callbackLogPathOf } from "../../scheduler/commands/index.ts";
 import { beatTries, endCallback, findModule } from "../../store/index.ts";
 import { beginCallback } from "../begin-callback.ts";
 import { endBatch } from "../end-tries.ts";
@@ -15,8 +19,18 @@ import { readBody } from "../read-request.ts";
 import { Refusal } from "../refusal.ts";
 import { answerCall, isRunnerMethod } from "../runner-calls.ts";
 import { startBatch } from "../start-tries.ts";
-import { readBearer, renewToken } from "../tokens.ts";
+import { OVERDUE_SEC, readBearer, renewToken } from "../tokens.ts";
 import type { Deps } from "./route.ts";
+
+/** A character takes six bytes of JSON at most, for one of its own. */
+const LOG_BODY_MAX_BYTES = 6 * LOG_PIECE_MAX_BYTES + 1_024;
+const tooLarge = (c: Context) =>
+  c.json({ detail: { reason: "body_too_large", message: `A piece of a log has ${LOG_PIECE_MAX_BYTES} bytes at most.` } }, 413);
+
+function stateIn({ facts }: Refusal): { previousState?: string | null } {
+  const state = facts.previous_state;
+  return typeof state === "string" || state === null ? { previousState: state } : {};
+}
 
 export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
   const { store, tokens } = resources;
@@ -38,7 +52,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
       items: items.map(({ op, id }) => {
         const result = op === "run" ? started.get(id) : ended.get(id);
         if (result instanceof Refusal)
-          return { id, ok: false, status: result.status, code: result.code, message: result.message };
+          return { id, ok: false, status: result.status, code: result.code, message: result.message, ...stateIn(result) };
         return result ? { id, ok: true, context: result } : { id, ok: true };
       }),
     };
@@ -47,20 +61,19 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
 
   app.post("/baram/heartbeat", async (c) => {
     const { tries } = await readBody(c, heartbeatRequestSchema);
-    const valid: { id: string; expiresAt: number | null }[] = [];
+    const valid = new Map<string, Awaited<ReturnType<typeof tokens.verify>>>();
     const lost: string[] = [];
     for (const { id, token } of tries) {
       const claims = await tokens.verify("baram:task", token).catch(() => null);
-      if (claims?.subject === id) valid.push({ id, expiresAt: claims.expiresAt });
+      if (claims?.subject === id) valid.set(id, claims);
       else lost.push(id);
     }
-    const ids = valid.map(({ id }) => id);
-    const running = new Set(await beatTries(store, ids));
+    const running = new Set(await beatTries(store, [...valid.keys()]));
     const answer: HeartbeatAnswer = { running: [], lost };
-    for (const { id, expiresAt } of valid) {
+    for (const [id, claims] of valid) {
       if (!running.has(id)) answer.lost.push(id);
       else {
-        const token = await renewToken(resources, options, id, expiresAt);
+        const token = await renewToken(resources, options, claims);
         answer.running.push(token === null ? { id } : { id, token });
       }
     }
@@ -77,8 +90,10 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
   app.post("/baram/callbacks/:id/start", async (c) => {
     const id = await callbackOf(c.req.param("id"), readBearer(c));
     const request = await beginCallback(store, id);
+    const { dagId, runId } = request.dagRun;
     // For what the callback asks on its way; as it is no try, every write of a try's is refused to it.
-    return c.json({ request, token: await tokens.sign("baram:task", { subject: id }, options.tokenTtlSec) });
+    const claims = { subject: id, logPath: callbackLogPathOf({ dagId, runId, id }) };
+    return c.json({ request, token: await tokens.sign("baram:task", claims, options.tokenTtlSec) });
   });
 
   app.post("/baram/callbacks/:id/end", async (c) => {
@@ -87,6 +102,13 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
     await endCallback(store, id, state);
     if (state === "failed") resources.metrics.count("dag.callback_exceptions", {});
     return c.json({});
+  });
+
+  // Taken also when the try is over and its token overdue: a worker that was cut off sends what it has. The path is the token's.
+  app.post("/baram/logs", bodyLimit({ maxSize: LOG_BODY_MAX_BYTES, onError: tooLarge }), async (c) => {
+    const { logPath } = await tokens.verify("baram:task", readBearer(c), OVERDUE_SEC);
+    if (logPath === undefined) throw new Refusal(403, "token_of_another", "The token is not one that may write a log.");
+    return c.json(await resources.logs.append(logPath, await readBody(c, logPieceSchema)));
   });
 
   app.get("/baram/modules/:hash", async (c) => {

@@ -3,6 +3,7 @@
  * Only /health and the two calls that carry a token per item are added without.
  */
 import type { Context, Hono } from "hono";
+import type { TokenClaims } from "../../platform/index.ts";
 import { findTryState } from "../../store/index.ts";
 import { Refusal, TRY_NOT_RUNNING } from "../refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "../resources.ts";
@@ -24,19 +25,24 @@ export const OWN_TRY_OVERDUE: Scope = { ...OWN_TRY, toleranceSec: OVERDUE_SEC };
 /** The workload, not yet started, that the path names. */
 export const OWN_WORKLOAD: Scope = { audience: "baram:workload", isSelf: true };
 
-/** One authorized request. `tryId` is the token's subject; `expiresAt` in seconds since the epoch. */
-export type Asked = Deps & { readonly c: Context; readonly tryId: string; readonly expiresAt: number | null };
+/** One authorized request. `tryId` is the token's subject; `claims.expiresAt` in seconds since the epoch. */
+export type Asked = Deps & {
+  readonly c: Context;
+  readonly tryId: string;
+  readonly claims: TokenClaims & { expiresAt: number | null };
+};
 export type Handler = (asked: Asked) => Response | Promise<Response>;
 export type AddRoute = (method: string, path: string, scope: Scope, handler: Handler) => void;
 
 export function routesOf(app: Hono, deps: Deps): AddRoute {
   return (method, path, scope, handler) => {
     app.on(method, path, async (c) => {
-      const { subject, expiresAt } = await deps.resources.tokens.verify(scope.audience, readBearer(c), scope.toleranceSec);
+      const claims = await deps.resources.tokens.verify(scope.audience, readBearer(c), scope.toleranceSec);
+      const { subject } = claims;
       if (scope.isSelf && subject !== c.req.param("id"))
         throw new Refusal(403, "token_of_another", "The token is for another workload.");
       try {
-        return await handler({ ...deps, c, tryId: subject, expiresAt });
+        return await handler({ ...deps, c, tryId: subject, claims });
       } catch (error) {
         throw await inAirflowsWords(error, deps.resources, subject);
       }

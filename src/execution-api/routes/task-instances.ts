@@ -79,7 +79,7 @@ export function addTaskInstanceRoutes(add: AddRoute): void {
   });
 }
 
-async function heartbeat({ c, tryId, expiresAt, resources, options }: Asked): Promise<Response> {
+async function heartbeat({ c, tryId, claims, resources, options }: Asked): Promise<Response> {
   const { hostname, pid } = check(heartbeatSchema, await readJson(c), "body");
   const { store } = resources;
   const [fact] = await triesByIds(store, [tryId]);
@@ -95,7 +95,7 @@ async function heartbeat({ c, tryId, expiresAt, resources, options }: Asked): Pr
     if (!found) throw notFound(`Task instance ${tryId}`);
     throw new Refusal(409, "not_running", staleTry(tryId).message, { current_state: found.state });
   }
-  const token = await renewToken(resources, options, tryId, expiresAt);
+  const token = await renewToken(resources, options, claims);
   if (token !== null) c.header(TOKEN_HEADER, token);
   return c.body(null, 204);
 }

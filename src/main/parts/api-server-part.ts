@@ -5,7 +5,7 @@ import { createTokens, type Logger, systemClock } from "../../platform/index.ts"
 import { createPublicApi } from "../../public-api/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
-import { createFolderLogStore } from "../../task-logs/index.ts";
+import { createFolderLogStore, createLogReceiver } from "../../task-logs/index.ts";
 import { baseUrl } from "../base-url.ts";
 import { executorNames } from "../executors.ts";
 import { healthThresholds } from "../health/index.ts";
@@ -35,7 +35,17 @@ export async function startApiServerPart(
   const cipher = createCipher(readEncryptionKey(config));
   const defaultExecutor = executorNames(config)[0] ?? "";
   const execution = createExecutionApi(
-    { store, dags, tokens, cipher, secrets: environmentSecrets(), clock: systemClock, logger, metrics },
+    {
+      store,
+      dags,
+      tokens,
+      cipher,
+      logs: createLogReceiver({ folder: config.logging.base_log_folder, maxFileBytes: config.logging.max_file_bytes }),
+      secrets: environmentSecrets(),
+      clock: systemClock,
+      logger,
+      metrics,
+    },
     {
       tokenTtlSec: config.execution_api.jwt_expiration_time,
       xcomMaxBytes: config.xcom.max_size_bytes,

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { JsonObject } from "../../contracts/index.ts";
-import { answerCall, type ExecutionApiResources } from "../../execution-api/index.ts";
+import { answerCall, type CallResources } from "../../execution-api/index.ts";
 import { BaramError, materializeModule } from "../../platform/index.ts";
 import { endDeferred, logPathOf } from "../../scheduler/index.ts";
 import {
@@ -36,7 +36,7 @@ const READ_ONLY = {
 export type SqlTriggerStoreOptions = { cacheDir: string; resolveFrom: readonly string[] };
 
 /** The triggerer's rows in PostgreSQL; what they hold is encrypted and decrypted here. */
-export function createSqlTriggerStore(resources: ExecutionApiResources, options: SqlTriggerStoreOptions): TriggererStore {
+export function createSqlTriggerStore(resources: CallResources, options: SqlTriggerStoreOptions): TriggererStore {
   const { store, cipher, dags, logger } = resources;
   const modulePaths = new Map<string, Promise<string>>();
 

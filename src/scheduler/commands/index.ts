@@ -10,7 +10,7 @@ export { createDagCache, type DagCache, type DagVersion } from "./dag-cache.ts";
 export { deleteDagRun, removeDag } from "./delete-run.ts";
 export { endDeferred } from "./end-deferred.ts";
 export { endTries, reasonOf, type TryOutcome } from "./end-tries.ts";
-export { logPathOf } from "./log-path.ts";
+export { callbackLogPathOf, logPathOf } from "./log-path.ts";
 export { type MarkRequest, markInstances } from "./mark-instances.ts";
 export { markRun } from "./mark-run.ts";
 export { nextRunAfter } from "./next-run-after.ts";

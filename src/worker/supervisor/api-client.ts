@@ -7,8 +7,8 @@ import { BaramError, sleep } from "../../platform/index.ts";
 export class ApiRefusal extends BaramError {
   readonly status: number;
 
-  constructor(status: number, code: string, message: string) {
-    super(code, message, { status });
+  constructor(status: number, code: string, message: string, facts: Record<string, unknown> = {}) {
+    super(code, message, { ...facts, status });
     this.status = status;
   }
 }
@@ -53,7 +53,10 @@ export function createApiClient(baseUrl: string): ApiClient {
         });
       });
       request.on("timeout", () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)));
-      request.on("error", reject);
+      request.on("error", (error: NodeJS.ErrnoException) =>
+        // Where a name has several addresses, the error of all of them has no message.
+        reject(new Error(`the API at ${base.origin} cannot be reached: ${error.message || error.code}`, { cause: error })),
+      );
       request.end(body ?? undefined);
     });
   }

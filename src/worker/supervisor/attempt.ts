@@ -10,7 +10,7 @@
  */
 import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
 import { toError } from "../../platform/index.ts";
-import { isSensitiveName, type LogLine, type LogWriter, type Masker } from "../../task-logs/index.ts";
+import { isSensitiveName, type LogLine, type LogShipper, type LogWriter, type Masker } from "../../task-logs/index.ts";
 import type { ToRunner } from "../wire/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
 import type { Runner } from "./runner-process.ts";
@@ -26,6 +26,8 @@ export type Attempt = {
   order: Exclude<ToRunner, { type: "answer" | "cancel" }> | null;
   readonly masker: Masker;
   readonly log: LogWriter;
+  /** Set once the API has let it run, where logs are brought elsewhere. */
+  shipper: LogShipper | null;
   state: AttemptState;
   token: string;
   startedAt: number;

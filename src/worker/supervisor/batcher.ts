@@ -68,7 +68,9 @@ export function createBatcher(
           if (item?.ok) one.resolve(item.context);
           else
             one.reject(
-              item ? new ApiRefusal(item.status, item.code, item.message) : new Error("the API left the try out of its answer"),
+              item
+                ? new ApiRefusal(item.status, item.code, item.message, { previousState: item.previousState })
+                : new Error("the API left the try out of its answer"),
             );
         }
         return;

@@ -1,2 +1,2 @@
-export type { SupervisorOptions } from "./options.ts";
-export { createSupervisor, type Supervisor, type SupervisorEvents } from "./supervisor.ts";
+export type { RemoteLogs, SupervisorOptions } from "./options.ts";
+export { createSupervisor, type Supervisor, type SupervisorEvents, type WorkloadEnd } from "./supervisor.ts";

@@ -1,4 +1,4 @@
-import { hostname } from "node:os";
+import { hostname as hostnameOfMachine } from "node:os";
 import type { Outcome, Workload } from "../../contracts/index.ts";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { createLogWriter, createMasker, createThreadedFolderSink } from "../../task-logs/index.ts";
@@ -12,11 +12,22 @@ import { createModuleStore } from "./module-store.ts";
 import type { SupervisorOptions } from "./options.ts";
 import { createRunnerPool } from "./runner-pool.ts";
 import type { Runner } from "./runner-process.ts";
+import { createShipping } from "./shipping.ts";
 import { createWorkQueue } from "./work-queue.ts";
 
+/**
+ * How a workload left our hands: its end is stored; the API said that it is not ours, to start or any more (`status` and `code`
+ * are its answer, null where it came with a heartbeat; `previousState`: what the try is, where it could not start); or its end
+ * could not be told.
+ */
+export type WorkloadEnd =
+  | { how: "reported" }
+  | { how: "refused"; status: number | null; code: string; message: string; previousState?: string | null }
+  | { how: "unreported"; message: string };
+
 export type SupervisorEvents = {
-  /** The workload is off our hands: reported, or refused by the API. */
-  done(id: string): void;
+  /** The workload is off our hands. */
+  done(id: string, end: WorkloadEnd): void;
   /** Nobody ran it; it may be queued again. */
   notStarted(id: string, reason: string): void;
 };
@@ -24,8 +35,11 @@ export type SupervisorEvents = {
 export type Supervisor = {
   accept(workloads: readonly Workload[]): void;
   revoke(id: string): void;
-  /** Lets what runs end within the grace, stops the rest, and resolves when all of it is reported. */
-  drain(graceMs: number): Promise<void>;
+  /**
+   * Lets what runs end within the grace, stops the rest for the `reason`, and resolves when all of it is reported and its logs are where
+   * they belong, or when there is no more time. May be called again with less grace.
+   */
+  drain(graceMs: number, reason?: string): Promise<void>;
 };
 
 /**
@@ -35,17 +49,21 @@ export type Supervisor = {
 const START_AHEAD = 16;
 /** How long callbacks may run, a task's own and those the platform owes; below the time after which one counts as lost. */
 const CALLBACK_LIMIT_MS = 300_000;
+/** What logs get of a worker's last moments, however little time is left. */
+const MIN_SHIP_MS = 1_000;
 
 /** Runs workloads in warm runner processes and speaks for them to the execution API. Holds their tokens; no user code runs here. */
 export function createSupervisor(options: SupervisorOptions, events: SupervisorEvents, logger: Logger): Supervisor {
   const client = createApiClient(options.apiUrl);
+  const hostname = options.hostname ?? hostnameOfMachine();
   const retryWindowMs = options.retryWindowSec * 1_000;
+  const shipping = createShipping(options, client, logger);
   const batcher = createBatcher(client, logger, { retryWindowMs, maxInFlight: 2 });
   const logs = createThreadedFolderSink(options.logFolder, options.logThreadEntry);
   const modules = createModuleStore(client, {
     cacheFolder: options.cacheFolder,
     resolveFrom: options.resolveFrom,
-    retryWindowMs: 60_000,
+    retryWindowMs: options.moduleWindowSec * 1_000,
   });
   const queue = createWorkQueue(modules, logger, { ready: () => pump(), failed: (id, reason) => events.notStarted(id, reason) });
   const attempts = new Map<string, Attempt>();
@@ -149,6 +167,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       order: null,
       masker,
       log,
+      shipper: null,
       state: "starting",
       token: workload.token,
       startedAt: Date.now(),
@@ -158,8 +177,9 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     };
     attempts.set(attempt.id, attempt);
     try {
-      attempt.order = await askToStart(attempt, { batcher, client, retryWindowMs });
+      attempt.order = await askToStart(attempt, { batcher, client, hostname, retryWindowMs });
       attempt.state = "waiting";
+      attempt.shipper = shipping.begin(attempt);
       waiting.push(attempt);
       if (attempt.isLost || draining) dropWaiting(attempt);
     } catch (error) {
@@ -167,7 +187,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       attempts.delete(attempt.id);
       if (error instanceof ApiRefusal) {
         logger.debug({ id: attempt.id, error: error.message }, "a workload was not ours to start");
-        events.done(attempt.id);
+        events.done(attempt.id, refusalOf(error));
       } else events.notStarted(attempt.id, toError(error).message);
     }
     pump();
@@ -184,7 +204,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       return;
     }
     const { context, ti } = order;
-    note(attempt, "debug", `try ${ti.tryNumber} of ${context.maxTries + 1} starts on ${hostname()}, process ${runner.pid}`);
+    note(attempt, "debug", `try ${ti.tryNumber} of ${context.maxTries + 1} starts on ${hostname}, process ${runner.pid}`);
     if (context.executionTimeoutSec === null) return;
     // The runner keeps the time-out itself; this is for a task that holds its event loop and cannot.
     const limitMs = (context.executionTimeoutSec + options.killGraceSec) * 1_000;
@@ -207,6 +227,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     waiting.splice(waiting.indexOf(attempt), 1);
     if (attempt.workload.type === "ExecuteCallback") {
       attempts.delete(attempt.id);
+      attempt.state = "over";
+      void closeLog(attempt);
       events.notStarted(attempt.id, "the worker is shutting down");
       return;
     }
@@ -278,7 +300,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     byRunner.delete(runner);
     for (const timer of attempt.timers) clearTimeout(timer);
     if (attempt.workload.type === "ExecuteCallback") void reportCallback(attempt, "success");
-    else void attempt.log.flush();
+    else void closeLog(attempt);
     pool.release(runner);
   }
 
@@ -302,7 +324,14 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     if (!attempt) return;
     if (attempt.workload.type === "ExecuteCallback") return void reportCallback(attempt, "failed");
     if (attempt.state === "running") void report(attempt, platformFailure("RunnerDiedError", `the task's process ${how}`), true);
-    else void attempt.log.flush();
+    else void closeLog(attempt);
+  }
+
+  /** What is written is in the file; and brought elsewhere for good once nobody is left who could write more. */
+  async function closeLog(attempt: Attempt): Promise<void> {
+    const { runner, state } = attempt;
+    const isComplete = state === "over" && (runner === null || byRunner.get(runner) !== attempt);
+    await (isComplete ? shipping.end(attempt) : attempt.log.flush());
   }
 
   /** `isGone`: the runner's process is, and with it the task's callbacks: the platform owes them. */
@@ -311,7 +340,9 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     attempt.state = "reporting";
     for (const timer of attempt.timers) clearTimeout(timer);
     limitCallbacks(attempt);
+    let end: WorkloadEnd = { how: "reported" };
     if (attempt.isLost) {
+      end = { how: "refused", status: null, code: "try_not_running", message: "the try was taken away from this worker" };
       note(attempt, "warn", "the try was taken away from this worker; what it did is not recorded");
     } else {
       const decided = attempt.stopReason ? platformFailure(attempt.stopReason.name, attempt.stopReason.message) : outcome;
@@ -321,11 +352,11 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       if (shown.state === "failed" && decided !== outcome) note(attempt, "error", shown.error.message);
       else if (shown.state === "failed" && /^(RunnerDied)/.test(shown.error.name)) note(attempt, "error", shown.error.message);
       note(attempt, "info", `the try ended: ${shown.state} after ${seconds} s`);
-      // On its way to the disk while the end is on its way to the API: who sees the end next finds the log.
-      void attempt.log.flush();
+      await shipping.beforeEnd(attempt);
       try {
         await batcher.finish({ id: attempt.id, token: attempt.token, outcome: shown });
       } catch (error) {
+        end = error instanceof ApiRefusal ? refusalOf(error) : { how: "unreported", message: toError(error).message };
         note(attempt, "error", `the end of the try was not taken: ${toError(error).message}`);
         logger.warn({ id: attempt.id, error: toError(error).message }, "the end of a try was not taken");
       }
@@ -333,19 +364,25 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     attempt.state = "over";
     await attempt.log.flush();
     attempts.delete(attempt.id);
-    events.done(attempt.id);
+    void closeLog(attempt);
+    events.done(attempt.id, end);
   }
 
   async function reportCallback(attempt: Attempt, state: "success" | "failed"): Promise<void> {
     if (attempt.state === "over") return;
     attempt.state = "over";
+    let end: WorkloadEnd = { how: "reported" };
+    await attempt.log.flush();
     await askAgain(
       () => client.post(`baram/callbacks/${attempt.id}/end`, { state }, attempt.workload.token),
       retryWindowMs,
-    ).catch((error: Error) => logger.warn({ error: error.message }, "the end of a callback could not be reported"));
-    await attempt.log.flush();
+    ).catch((error: Error) => {
+      end = error instanceof ApiRefusal ? refusalOf(error) : { how: "unreported", message: error.message };
+      logger.warn({ error: error.message }, "the end of a callback could not be reported");
+    });
     attempts.delete(attempt.id);
-    events.done(attempt.id);
+    void closeLog(attempt);
+    events.done(attempt.id, end);
   }
 
   /** Asks the task to stop, and makes it stop when the grace is over. */
@@ -383,7 +420,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
         stop(attempt, "RevokedError", "the try was revoked");
       }
     },
-    async drain(graceMs) {
+    async drain(graceMs, reason = "the worker was shut down") {
       draining = true;
       for (const workload of queue.clear()) events.notStarted(idOf(workload), "the worker is shutting down");
       pool.close();
@@ -391,9 +428,10 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       const deadline = Date.now() + graceMs;
       const isBusy = () => attempts.size > 0 || byRunner.size > 0;
       while (isBusy() && Date.now() < deadline) await sleep(20);
-      for (const attempt of attempts.values()) stop(attempt, "WorkerShutdownError", "the worker was shut down");
-      const hardDeadline = Date.now() + options.killGraceSec * 1_000 + 5_000;
+      for (const attempt of attempts.values()) stop(attempt, "WorkerShutdownError", reason);
+      const hardDeadline = deadline + options.killGraceSec * 1_000 + 5_000;
       while (isBusy() && Date.now() < hardDeadline) await sleep(20);
+      await shipping.settle(Math.max(MIN_SHIP_MS, hardDeadline - Date.now()));
       heartbeat.stop();
       if (pumpTimer) clearTimeout(pumpTimer);
       for (const runner of pool.all()) runner.kill();
@@ -401,4 +439,9 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       await logs.close();
     },
   };
+}
+
+function refusalOf({ status, code, message, facts }: ApiRefusal): WorkloadEnd {
+  const { previousState } = facts as { previousState?: string | null };
+  return { how: "refused", status, code, message, ...(previousState === undefined ? {} : { previousState }) };
 }

@@ -1,9 +1,10 @@
 import { executorNames } from "../../../main/executors.ts";
+import { systemUser } from "../../../platform/index.ts";
 import { createBackfill, createDagCache, tryBackfill } from "../../../scheduler/commands/index.ts";
 import { findBackfill, findDag, type ReprocessBehavior } from "../../../store/index.ts";
 import { readConf, requireInstant } from "../../find-things.ts";
 import { formatRecord, formatRows } from "../../output/index.ts";
-import { systemUser, withStore } from "../../session.ts";
+import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 import { backfillRow } from "./backfill-row.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { loadConfig } from "../../../config/index.ts";
 import type { DagRunFacts, SerializedDag } from "../../../contracts/index.ts";
 import { dagDefaultsOf } from "../../../main/dag-defaults.ts";
-import { BaramError } from "../../../platform/index.ts";
+import { BaramError, systemUser } from "../../../platform/index.ts";
 import { checkConf } from "../../../scheduler/commands/index.ts";
 import { type DagDefinition, serializeDag, setDagDefaults } from "../../../sdk/runtime.ts";
 import { assertValidDag, parseSerializedDag } from "../../../serialized/index.ts";
@@ -22,7 +22,7 @@ import { interrupted } from "../../errors.ts";
 import { ExitCode } from "../../exit-codes.ts";
 import { readConf, requireInstant } from "../../find-things.ts";
 import { formatRows } from "../../output/index.ts";
-import { createLazySession, systemUser } from "../../session.ts";
+import { createLazySession } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 

@@ -1,12 +1,13 @@
 import { runIdSchema } from "../../../contracts/index.ts";
 import { executorNames } from "../../../main/executors.ts";
 import { runIdPattern } from "../../../main/run-id-pattern.ts";
+import { systemUser } from "../../../platform/index.ts";
 import { checkRunId, createDagCache, createDagRun } from "../../../scheduler/commands/index.ts";
 import { findDag, findRun } from "../../../store/index.ts";
 import { usageError } from "../../errors.ts";
 import { readConf, requireInstant } from "../../find-things.ts";
 import { formatRecord } from "../../output/index.ts";
-import { systemUser, withStore } from "../../session.ts";
+import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 

@@ -1,0 +1,127 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Config } from "../../config/index.ts";
+import type { Workload } from "../../contracts/index.ts";
+import { BaramError, type Logger, toError } from "../../platform/index.ts";
+import { createSupervisor, type WorkloadEnd } from "../../worker/supervisor/index.ts";
+import { baseUrl } from "../base-url.ts";
+import { supervisorOptions } from "../supervisor-options.ts";
+
+export type RunOneOptions = {
+  config: Config;
+  /** Baram's API, without the path of the execution API. Left out: [api] base_url. */
+  apiUrl?: string;
+  logger: Logger;
+  /** Stops the task: its end is told as a failure that may be retried, with the signal's reason, within about 25 s. */
+  stop?: AbortSignal;
+  /** Where modules are kept for the next workload of this machine; left out: nowhere. */
+  cacheFolder?: string;
+};
+
+/**
+ * A task is asked to stop, and killed when this is over; what is left of the 30 s that containers are given is for telling how it
+ * ended, and for its log.
+ */
+const STOP_GRACE_MAX_SEC = 15;
+/** A task's callbacks run after its end was told; see the supervisor, which ends them sooner. */
+const CALLBACKS_MS = 310_000;
+
+type Left = { end: WorkloadEnd } | { notStarted: string };
+
+/**
+ * Runs one workload in a runner of its own, without a database, and returns when its end is stored, its callbacks have run and its
+ * log is at the log store: one sentence that says how it went. What the task's outcome was makes no difference.
+ *
+ * Throws `api_url_missing`, `workload_refused` (the token is not for this workload, or it runs already), `workload_not_started`, and
+ * `outcome_not_reported`.
+ */
+export async function runOneWorkload(workload: Workload, options: RunOneOptions): Promise<string> {
+  const apiUrl = checkUrl(options.apiUrl ?? baseUrl(options.config));
+  const temporary = mkdtempSync(join(tmpdir(), "baram-worker-"));
+  try {
+    return sentenceOf(workload, await leave(workload, apiUrl, temporary, options));
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+async function leave(
+  workload: Workload,
+  apiUrl: string,
+  temporary: string,
+  { config, logger, stop, cacheFolder = join(temporary, "modules") }: RunOneOptions,
+): Promise<Left> {
+  let onLeft: (left: Left) => void = () => {};
+  const left = new Promise<Left>((resolve) => {
+    onLeft = resolve;
+  });
+  const common = supervisorOptions(config, apiUrl, 1);
+  const supervisor = createSupervisor(
+    {
+      ...common,
+      // A machine may run several, and a container's process id says nothing: only by this does the API tell them apart, and
+      // lets a workload that was handed over twice run once.
+      hostname: `${hostname()}/${randomBytes(4).toString("hex")}`,
+      cacheFolder,
+      logFolder: join(temporary, "logs"),
+      remoteLogs: { kind: "api" },
+      moduleWindowSec: config.workers.execution_api_retry_window,
+      killGraceSec: Math.min(config.workers.graceful_shutdown_sec, STOP_GRACE_MAX_SEC),
+      freshProcessPerTry: true,
+    },
+    { done: (_, end) => onLeft({ end }), notStarted: (_, reason) => onLeft({ notStarted: reason }) },
+    logger,
+  );
+  let onStopped: () => void = () => {};
+  const stopped = new Promise<void>((resolve) => {
+    onStopped = resolve;
+  });
+  const onStop = () => {
+    const reason = toError(stop?.reason).message;
+    void supervisor.drain(0, reason).then(() => {
+      // What could not be told within the time that there was will not be.
+      onLeft({ end: { how: "unreported", message: reason } });
+      onStopped();
+    });
+  };
+  stop?.addEventListener("abort", onStop, { once: true });
+  try {
+    supervisor.accept([workload]);
+    if (stop?.aborted) onStop();
+    const how = await left;
+    await Promise.race([supervisor.drain(CALLBACKS_MS), stopped]);
+    return how;
+  } finally {
+    stop?.removeEventListener("abort", onStop);
+  }
+}
+
+function checkUrl(apiUrl: string | null): string {
+  if (apiUrl === null)
+    throw new BaramError(
+      "api_url_missing",
+      "Nothing says where Baram's API is: give --api-url, or set [api] base_url (BARAM__API__BASE_URL).",
+    );
+  if (URL.canParse(apiUrl) && /^https?:$/.test(new URL(apiUrl).protocol)) return apiUrl.replace(/\/+$/, "");
+  throw new BaramError("api_url_missing", `"${apiUrl}" is no URL of an API. It looks like https://baram.example.org.`, {
+    apiUrl,
+  });
+}
+
+function sentenceOf(workload: Workload, left: Left): string {
+  const what =
+    workload.type === "ExecuteTask"
+      ? `Try ${workload.ti.tryNumber} of task "${workload.ti.taskId}" of run "${workload.ti.runId}" of DAG "${workload.ti.dagId}"`
+      : `Callback ${workload.callbackId}`;
+  if ("notStarted" in left) throw new BaramError("workload_not_started", `${what} was not started: ${left.notStarted}`);
+  const { end } = left;
+  if (end.how === "reported") return `${what} has ended, and its end is stored.`;
+  if (end.how === "unreported")
+    throw new BaramError("outcome_not_reported", `${what}: its end could not be told to the API: ${end.message}`);
+  if (end.status === 401 || end.status === 403) throw new BaramError("workload_refused", `${what} was refused: ${end.message}`);
+  if (end.previousState === "running")
+    throw new BaramError("workload_refused", `${what} runs already: its token was used before, by another worker.`);
+  return `${what} is not this worker's, so there is nothing to do: ${end.message}`;
+}

@@ -1,0 +1,59 @@
+import { randomUUID } from "node:crypto";
+import { open } from "node:fs/promises";
+import type { LogPiece } from "./log-receiver.ts";
+import type { LogCarrier } from "./log-shipper.ts";
+
+/** A log is followed by people: what it says should be there within a second or so. */
+const INTERVAL_MS = 1_000;
+/** Below what the API takes in one call. */
+const PIECE_BYTES = 192 * 1024;
+/** Several API servers without a log folder in common each know another part; then it is no use to go on at once. */
+const STEPS_BACK_MAX = 3;
+
+/** Sends a log in pieces to the API server; see log-receiver.ts for the other end. */
+export function createApiCarrier(
+  send: (piece: LogPiece) => Promise<{ received: number }>,
+  isHopeless: (error: Error) => boolean,
+): LogCarrier {
+  const session = randomUUID();
+  let received = 0;
+
+  return {
+    isHopeless,
+    intervalMs: () => INTERVAL_MS,
+    async carry(path, sizeBytes, isEnd) {
+      const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return null;
+        throw error;
+      });
+      // No log was ever written.
+      if (!file) return;
+      try {
+        for (let stepsBack = 0; ; ) {
+          const buffer = Buffer.alloc(Math.min(PIECE_BYTES, Math.max(0, sizeBytes - received)));
+          await file.read(buffer, 0, buffer.length, received);
+          const piece = received + buffer.length < sizeBytes ? wholeLines(buffer) : buffer;
+          const isLast = isEnd && received + piece.length >= sizeBytes;
+          const answer = await send({ session, offset: received, text: piece.toString("utf8"), isEnd: isLast });
+          if (answer.received < received && ++stepsBack > STEPS_BACK_MAX)
+            throw new Error("the API servers do not agree on what they have of the log: give them one log folder in common");
+          received = answer.received;
+          if (received >= sizeBytes) return;
+        }
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+/** Up to the last line end; of a line longer than a piece, up to the last whole character. */
+function wholeLines(buffer: Buffer): Buffer {
+  const lineEnd = buffer.lastIndexOf(10) + 1;
+  if (lineEnd > 0) return buffer.subarray(0, lineEnd);
+  let end = buffer.length;
+  // Bytes 10xxxxxx go on with a character; its first is 11xxxxxx.
+  while (end > 0 && ((buffer[end - 1] ?? 0) & 0xc0) === 0x80) end--;
+  if (end > 0 && ((buffer[end - 1] ?? 0) & 0xc0) === 0xc0) end--;
+  return buffer.subarray(0, end);
+}
