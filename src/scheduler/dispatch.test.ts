@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Candidate } from "../store/index.ts";
 import { logPathOf } from "./commands/index.ts";
@@ -65,7 +66,57 @@ test("maxActiveTisPerDag counts what is active and what is chosen, and names who
   const mapped = (id: string) => candidate({ id, taskId: "m", maxActiveTisPerDag: 2, activeOfTask: 1 });
   const { chosen, heldByTask } = choose([mapped("x"), mapped("y"), candidate({ id: "z" })], slots(), 10);
   expect(ids(chosen)).toEqual(["x", "z"]);
-  expect(heldByTask).toEqual(["y"]);
+  expect(ids(heldByTask)).toEqual(["y"]);
+});
+
+/** What limits hold for a whole look: free places per executor, per pool, per run and per task, as a look would find them. */
+const looks = fc.record({
+  slots: fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 4 }),
+  poolsFree: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 3 }),
+  runsFree: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 3 }),
+  tasksMax: fc.array(fc.option(fc.integer({ min: 0, max: 3 })), { minLength: 1, maxLength: 3 }),
+  room: fc.integer({ min: 0, max: 12 }),
+  picks: fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat(), fc.integer({ min: 1, max: 3 })), { maxLength: 30 }),
+});
+
+test("with any executors, limits and candidates: no limit is passed, and no place stays empty that a candidate could have taken", () => {
+  fc.assert(
+    fc.property(looks, ({ slots, poolsFree, runsFree, tasksMax, room, picks }) => {
+      const at = <T>(list: readonly T[], number: number) => number % list.length;
+      const candidates = picks.map(([executor, pool, run, task, poolSlots], place) =>
+        candidate({
+          id: String(place),
+          executor: `e${at(slots, executor)}`,
+          pool: `p${at(poolsFree, pool)}`,
+          poolSlots,
+          poolFree: poolsFree[at(poolsFree, pool)] ?? 0,
+          dagRunId: at(runsFree, run),
+          runFree: runsFree[at(runsFree, run)] ?? 0,
+          taskId: `t${at(tasksMax, task)}`,
+          maxActiveTisPerDag: tasksMax[at(tasksMax, task)] ?? null,
+        }),
+      );
+      const open = new Map(slots.map((free, number) => [`e${number}`, free]));
+      const { chosen, heldByTask } = choose(candidates, new Map(open), room);
+      const taken = (test: (one: Candidate) => boolean) => chosen.filter(test);
+      const leftFor = (one: Candidate) => ({
+        room: room - chosen.length,
+        executor: (open.get(one.executor) ?? 0) - taken(({ executor }) => executor === one.executor).length,
+        pool: one.poolFree - taken(({ pool }) => pool === one.pool).reduce((sum, { poolSlots }) => sum + poolSlots, 0),
+        run: one.runFree - taken(({ dagRunId }) => dagRunId === one.dagRunId).length,
+        task: (one.maxActiveTisPerDag ?? 99) - taken(({ taskId }) => taskId === one.taskId).length,
+      });
+      for (const one of chosen) expect(Math.min(...Object.values(leftFor(one))), "a limit was passed").toBeGreaterThanOrEqual(0);
+      for (const one of candidates.filter((each) => !chosen.includes(each))) {
+        const left = leftFor(one);
+        const fits = Math.min(left.room, left.executor, left.run, left.task) > 0 && left.pool >= one.poolSlots;
+        expect(fits, `candidate ${one.id} was passed over`).toBe(false);
+      }
+      expect(ids(chosen)).toEqual(ids(candidates.filter((one) => chosen.includes(one))));
+      for (const one of heldByTask) expect(leftFor(one).task).toBeLessThanOrEqual(0);
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test("a log's path names the try and stays below the log folder", () => {

@@ -23,7 +23,7 @@ export async function dispatch(
 ): Promise<{ queued: number; busy: boolean; more: boolean }> {
   const { store, executors, limbo, metrics } = resources;
   const slots = new Map([...executors.values()].map((executor) => [executor.name, executor.slotsAvailable()]));
-  const open = [...slots].filter(([, free]) => free > 0).map(([name]) => name);
+  const open = [...slots].filter(([, free]) => free > 0);
   const room = Math.min(
     options.maxInstancesPerQuery,
     [...slots.values()].reduce((sum, free) => sum + Math.max(0, free), 0),
@@ -43,7 +43,7 @@ export async function dispatch(
     let chosen: Candidate[] = [];
     let isWindowFull = false;
     let offered = 0;
-    // Candidates that a per-task limit holds back would fill the window for ever; they are named and asked around.
+    // Candidates that a per-task limit holds back would fill an executor's window for ever; they are named and asked around.
     for (;;) {
       const asked = performance.now();
       const asideVersions = versionsAside(resources);
@@ -62,8 +62,10 @@ export async function dispatch(
       isWindowFull = candidates.length >= room;
       offered = candidates.length;
       if (await putUnreadableAside(tx, resources, options, chosen)) continue;
-      if (chosen.length > 0 || choice.heldByTask.length === 0) break;
-      heldBack.push(...choice.heldByTask);
+      const served = new Set(chosen.map(({ executor }) => executor));
+      const inTheWay = choice.heldByTask.filter(({ executor }) => !served.has(executor));
+      if (inTheWay.length === 0) break;
+      heldBack.push(...inTheWay.map(({ id }) => id));
     }
     if (chosen.length === 0) return { queued: [], busy: false, more: false };
     for (const one of chosen) limbo.add(one.id);
@@ -101,12 +103,12 @@ export function choose(
   candidates: readonly Candidate[],
   slots: Map<string, number>,
   room: number,
-): { chosen: Candidate[]; heldByTask: string[] } {
+): { chosen: Candidate[]; heldByTask: Candidate[] } {
   const pools = new Map<string, number>();
   const runs = new Map<number, number>();
   const tasks = new Map<string, number>();
   const chosen: Candidate[] = [];
-  const heldByTask: string[] = [];
+  const heldByTask: Candidate[] = [];
   for (const one of candidates) {
     if (chosen.length >= room) break;
     const poolFree = pools.get(one.pool) ?? one.poolFree;
@@ -120,7 +122,7 @@ export function choose(
       (one.maxActiveTisPerDag !== null && active >= one.maxActiveTisPerDag) ||
       (one.maxActiveTisPerDagrun !== null && activeInRun >= one.maxActiveTisPerDagrun)
     ) {
-      heldByTask.push(one.id);
+      heldByTask.push(one);
       continue;
     }
     if (one.poolSlots > poolFree || runFree <= 0 || slotsFree <= 0) continue;

@@ -66,6 +66,68 @@ test("an executor without free slots holds up only its own tasks", async () => {
   expect(await handedAfter(["crowd", "other"], { settings: { maxInstancesPerQuery: 16 } }, 1)).toEqual({ crowd: 0, other: 1 });
 });
 
+/** What one pass gives to each executor; they keep it. */
+async function givenInOnePass(dags: readonly string[], options: RigOptions): Promise<Record<string, number>> {
+  const handed = await handedTo(dags, options);
+  return Object.fromEntries([...handed].map(([name, tasks]) => [name, tasks.length]));
+}
+
+async function handedTo(dags: readonly string[], options: RigOptions, passes = 1): Promise<Map<string, string[]>> {
+  const rig = await createRig(database, { work: () => null, ...options });
+  for (const dagId of dags) await trigger(database.store, dagId);
+  for (let at = 0; at < passes; at++) await rig.pass();
+  const executorOf = "select task_id as task, executor from task_instance where state = 'queued' order by task_id";
+  const { rows } = await database.store.query<{ task: string; executor: string }>(executorOf);
+  const handed = new Map([...rig.resources.executors.keys()].map((name): [string, string[]] => [name, []]));
+  for (const { task, executor } of rows) handed.get(executor)?.push(task);
+  return handed;
+}
+const NARROW = { name: "Narrow", slots: 1, work: () => null };
+
+test.each([512, 16])(
+  "2,000 tasks before an executor with one free slot do not delay those of another executor, in a window of %i",
+  async (window) => {
+    const others = Array.from({ length: 30 }, (_, at) => ({ taskId: `o${at}` }));
+    await saveDagFixture(database.store, {
+      dagId: "both",
+      maxActiveTasks: 64,
+      tasks: [...crowd({ executor: "Narrow" }), ...others],
+    });
+    const options = { slots: 30, further: [NARROW], settings: { maxInstancesPerQuery: window } };
+    expect(await givenInOnePass(["both"], options)).toEqual({ LocalExecutor: Math.min(30, window - 1), Narrow: 1 });
+  },
+);
+
+test("60 runs before an executor with one free slot do not delay another executor's run", async () => {
+  await saveDagFixture(database.store, {
+    dagId: "narrow",
+    maxActiveRuns: 64,
+    tasks: [{ taskId: "t", executor: "Narrow", priorityWeight: 1_000 }],
+  });
+  await saveDagFixture(database.store, { dagId: "other", tasks: [{ taskId: "t" }] });
+  const dags = [...Array.from({ length: 60 }, () => "narrow"), "other"];
+  const settings = { maxInstancesPerQuery: 8, maxRunsToEvaluate: 100 };
+  expect(await givenInOnePass(dags, { slots: 30, further: [NARROW], settings })).toEqual({ LocalExecutor: 1, Narrow: 1 });
+});
+
+test("a task that its own limit holds back keeps no other from its executor's only slot, while another executor is busy", async () => {
+  await saveDagFixture(database.store, {
+    dagId: "held",
+    maxActiveRuns: 64,
+    tasks: [{ taskId: "one_at_a_time", maxActiveTisPerDag: 1, priorityWeight: 1_000, executor: "Narrow" }],
+  });
+  await saveDagFixture(database.store, {
+    dagId: "other",
+    tasks: [{ taskId: "narrow", executor: "Narrow" }, ...Array.from({ length: 40 }, (_, at) => ({ taskId: `t${at}` }))],
+    maxActiveTasks: 64,
+  });
+  const dags = ["held", "held", "other"];
+  const settings = { maxInstancesPerQuery: 4, maxRunsToEvaluate: 100 };
+  const handed = await handedTo(dags, { slots: 30, further: [{ ...NARROW, slots: 2 }], settings }, 2);
+  expect(handed.get("Narrow")).toEqual(["narrow", "one_at_a_time"]);
+  expect(handed.get("LocalExecutor")?.length).toBeGreaterThan(2);
+});
+
 test("a paused DAG's scheduled tasks wait, and go on when it is unpaused", async () => {
   await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
   const rig = await createRig(database);

@@ -33,6 +33,8 @@ export type RigOptions = FakeExecutorOptions & {
   noteInTryLog?: SchedulerResources["noteInTryLog"];
   clock?: Clock;
   metrics?: Metrics;
+  /** Executors beside the default one. */
+  further?: readonly FakeExecutorOptions[];
 };
 
 /** One scheduler with a pool, a cache and an executor of its own: another process's view. */
@@ -81,6 +83,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
   const store = database.open();
   const dags = createDagCache();
   const executor = createFakeExecutor(store, dags, given);
+  const executors = [executor, ...(given.further ?? []).map((one) => createFakeExecutor(store, dags, one))];
   const resources: SchedulerResources = {
     store,
     clock: given.clock ?? systemClock,
@@ -88,7 +91,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
     metrics: given.metrics ?? silentMetrics,
     tokens: createTokens(new Uint8Array(48).fill(7)),
     dags,
-    executors: new Map([[executor.name, executor]]),
+    executors: new Map(executors.map((one) => [one.name, one])),
     ...createSchedulerMemory(),
     noteInTryLog: given.noteInTryLog ?? (async () => {}),
     pause: given.pause ?? (async () => {}),

@@ -22,6 +22,9 @@ export type Candidate = {
 /** One dispatcher at a time, cluster-wide: limits are counted and spent under this lock. */
 const DISPATCH_LOCK = 727_002;
 
+const BY_RANK =
+  "order by c.priority_weight desc, rf.backfill_place, rf.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index";
+
 /**
  * $1 executors with free slots, $2 candidates at most, $3 ids that limits held back in this transaction, $4 the scheduler's job id,
  * $5 DAG versions that are left aside.
@@ -34,9 +37,25 @@ const DISPATCH_LOCK = 727_002;
  * Each run's instances come in the order of the index ti_scheduled, so a look costs what it offers, however many are
  * scheduled. The two subqueries keep it so: as a join or an EXISTS, the planner reads and sorts all of them.
  */
-const statement = {
-  name: "select-candidates",
-  text: `
+const ofOne = { name: "select-candidates", text: candidates("ti.executor = any($1)", "$2") };
+
+/**
+ * As above, with $6 the executors' free slots. Each run offers for each executor apart, and none is offered more than it has slots:
+ * thousands of tasks before one with a single slot take no place from another's. A statement of its own, since it costs more:
+ * 8 ms and not 3.5 with 51 runs and 11,000 scheduled tasks.
+ */
+const ofSeveral = {
+  name: "select-candidates-of-several",
+  text: candidates(
+    "ti.executor = ef.name",
+    "least(ef.free, $2)",
+    "cross join unnest($1::text[], $6::int[]) as ef(name, free)",
+    `, ef.free as executor_room, row_number() over (partition by c.executor ${BY_RANK}) as place_in_executor`,
+  ),
+};
+
+function candidates(ofExecutor: string, perRun: string, executors = "", places = ""): string {
+  return `
 with pool_free as materialized (
   select p.pool, case when p.slots = -1 then 1000000 else p.slots - coalesce(used.slots, 0)
            - case when p.include_deferred then (select coalesce(sum(w.pool_slots), 0)::int from task_instance w where w.pool = p.pool and w.state = 'deferred') else 0 end
@@ -53,16 +72,16 @@ with pool_free as materialized (
    where r.state = 'running' and not d.is_paused
 ), offered as materialized (
   select c.*, rf.free as run_room, rf.run_after, rf.backfill_place, pf.free,
-         row_number() over (partition by c.pool order by c.priority_weight desc, rf.backfill_place, rf.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index) as place_in_pool
-    from run_free rf
+         row_number() over (partition by c.pool ${BY_RANK}) as place_in_pool${places}
+    from run_free rf ${executors}
     cross join lateral (
       select ti.* from task_instance ti
        where ti.dag_run_id = rf.id and ti.state = 'scheduled'
          and ti.pool_slots <= (select pf.free from pool_free pf where pf.pool = ti.pool)
-         and ti.executor = any($1) and ti.id <> all($3)
+         and ${ofExecutor} and ti.id <> all($3)
          and ti.dag_version_id <> all($5::uuid[])
        order by ti.priority_weight desc, ti.scheduled_dttm, ti.task_id, ti.map_index
-       limit least(greatest(rf.free, 0), $2)
+       limit least(greatest(rf.free, 0), ${perRun})
     ) c
     join pool_free pf on pf.pool = c.pool
 )
@@ -75,10 +94,10 @@ select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "task
          (select count(*) from task_instance a where a.dag_run_id = c.dag_run_id and a.task_id = c.task_id and a.state in ('queued', 'running', 'restarting')) end::int as "activeOfTaskInRun",
        (select count(*) from task_instance a where a.state in ('queued', 'running', 'restarting') and a.queued_by_job_id = $4)::int as "activeOfJob"
   from offered c
- where c.place_in_pool <= c.free
+ where c.place_in_pool <= c.free${executors === "" ? "" : " and c.place_in_executor <= c.executor_room"}
  order by c.priority_weight desc, c.backfill_place, c.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index
- limit $2`,
-};
+ limit $2`;
+}
 
 /** Takes the dispatch lock for this transaction; false = another scheduler holds it. Must be a statement of its own: counts need a snapshot made after it. */
 export async function tryDispatchLock(tx: Db): Promise<boolean> {
@@ -95,7 +114,8 @@ export async function holdDispatchLock(tx: Db): Promise<void> {
 }
 
 export type CandidateQuery = {
-  executors: readonly string[];
+  /** Those with free slots, and how many. */
+  executors: readonly (readonly [name: string, free: number])[];
   limit: number;
   heldBack: readonly string[];
   asideVersions: readonly string[];
@@ -103,6 +123,8 @@ export type CandidateQuery = {
 };
 
 export async function selectCandidates(tx: Db, query: CandidateQuery): Promise<Candidate[]> {
-  return (await tx.query<Candidate>(statement, [query.executors, query.limit, query.heldBack, query.jobId, query.asideVersions]))
-    .rows;
+  const names = query.executors.map(([name]) => name);
+  const values = [names, query.limit, query.heldBack, query.jobId, query.asideVersions];
+  if (names.length <= 1) return (await tx.query<Candidate>(ofOne, values)).rows;
+  return (await tx.query<Candidate>(ofSeveral, [...values, query.executors.map(([, free]) => free)])).rows;
 }
