@@ -6,18 +6,14 @@
  * - a deferred try whose trigger takes too long goes on, to fail in its next turn;
  * - a try that nobody starts is taken back from the queue, twice at most, then failed.
  */
-import type { Outcome } from "../contracts/index.ts";
 import type { ExecutorEvent, OrphanTry } from "../executors/index.ts";
 import { toError } from "../platform/index.ts";
 import {
   adoptTries,
   buryJobs,
-  type EndedTry,
-  type FinishGuard,
   holdDispatchLock,
   lockOrphans,
   lockQueued,
-  logEvent,
   type Orphan,
   recordLaunches,
   recoverCallbacks,
@@ -30,19 +26,13 @@ import {
   timeOutTriggers,
   triesByIds,
 } from "../store/index.ts";
-import { failTry } from "./commands/end-tries.ts";
-import { countEnds, logPathOf } from "./commands/index.ts";
 import { workloadsOf } from "./hand-over.ts";
+import { loseTries, REFUSED, STUCK } from "./lose-tries.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** As in Airflow's hidden `num_stuck_in_queued_retries`. */
 const QUEUE_ATTEMPTS_MAX = 2;
 const ACTIVE = ["running", "restarting"] as const;
-
-type Fault = { error: string; event: string; message: string };
-const LOST: Fault = { error: "WorkerLostError", event: "worker lost", message: "a try lost its worker" };
-const STUCK: Fault = { error: "StuckInQueuedError", event: "stuck in queued", message: "a try that nobody started is given up" };
-const REFUSED: Fault = { error: "LaunchFailedError", event: "launch failed", message: "an executor cannot launch a try" };
 
 /**
  * Executors are asked outside of the transaction, since they may have to ask an outside system: what they say is written only
@@ -200,54 +190,4 @@ async function heedEvents(resources: SchedulerResources, events: readonly Execut
   await loseTries(resources, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
   const waiting = lost.filter((one) => one.state === "queued").map((one) => one.id);
   if (waiting.length > 0) await requeueTries(resources.store, waiting);
-}
-
-async function loseTries(
-  resources: SchedulerResources,
-  tries: readonly TryFacts[],
-  guard: FinishGuard,
-  reasonOf: (one: TryFacts) => string,
-  fault = LOST,
-): Promise<number> {
-  const killed = guard.silentForSec === null ? "scheduler.tasks.killed_externally" : "task_instances_without_heartbeats_killed";
-  const counter = fault === LOST ? killed : null;
-  let count = 0;
-  for (const one of tries) {
-    const reason = reasonOf(one);
-    const ended = await loseTry(resources, one, guard, fault, reason);
-    if (ended.length === 0) continue;
-    count++;
-    countEnds(resources.metrics, ended);
-    if (counter) resources.metrics.count(counter, { dag_id: one.dagId, task_id: one.taskId });
-    resources.logger.warn(
-      { dagId: one.dagId, runId: one.runId, taskId: one.taskId, tryNumber: one.tryNumber, reason },
-      fault.message,
-    );
-    await resources.noteInTryLog(logPathOf(one), `the scheduler ended this try: ${reason}`);
-  }
-  return count;
-}
-
-/** The try's end and what is owed for it stand or fall together: a crash in between loses no callback. */
-async function loseTry(
-  { store, dags }: SchedulerResources,
-  one: TryFacts,
-  guard: FinishGuard,
-  fault: Fault,
-  reason: string,
-): Promise<EndedTry[]> {
-  const outcome = failure(fault.error, reason);
-  return store.transaction(async (tx) => {
-    const ended = await failTry(tx, dags, one.id, outcome, guard);
-    // No row: the worker reported in the meantime, or another scheduler was faster. Then nothing is owed either.
-    if (ended.length === 0) return ended;
-    const where = { dagId: one.dagId, runId: one.runId, taskId: one.taskId, mapIndex: one.mapIndex, tryNumber: one.tryNumber };
-    await logEvent(tx, { event: fault.event, owner: "scheduler", ...where, extra: { reason } });
-    return ended;
-  });
-}
-
-/** A failure that no runner saw: its callbacks did not run either. */
-function failure(name: string, message: string): Extract<Outcome, { state: "failed" }> {
-  return { state: "failed", retryable: true, owesCallback: true, error: { name, message, stack: null }, xcoms: [] };
 }

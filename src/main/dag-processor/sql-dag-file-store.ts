@@ -121,6 +121,9 @@ function withoutNul(text: string): string {
   return text.replaceAll("\0", "\\0");
 }
 
+/** As an id; with the longest of ids and half of a workload for executorConfig, the rest of it has room. */
+const QUEUE_MAX_BYTES = 250;
+
 /** What is wrong with the first task that no configured executor could take, or null; rewrites executors' short names to full ones. */
 function findExecutorFault(dags: readonly SerializedDag[], configured: readonly ConfiguredExecutor[]): string | null {
   for (const dag of dags) {
@@ -128,6 +131,8 @@ function findExecutorFault(dags: readonly SerializedDag[], configured: readonly 
       if (Buffer.byteLength(JSON.stringify(task.executorConfig)) > WORKLOAD_MAX_BYTES / 2) {
         return `DAG ${dag.dagId}, task ${task.taskId}: executorConfig is larger than ${WORKLOAD_MAX_BYTES / 2} bytes, more than a workload can carry`;
       }
+      if (Buffer.byteLength(task.queue) > QUEUE_MAX_BYTES)
+        return `DAG ${dag.dagId}, task ${task.taskId}: its queue's name is ${Buffer.byteLength(task.queue)} bytes long; ${QUEUE_MAX_BYTES} are allowed`;
       if (task.executor === null) continue;
       const resolved = resolveExecutor(task.executor, configured);
       if (resolved === null) {

@@ -1,0 +1,74 @@
+import type { Outcome } from "../contracts/index.ts";
+import { type EndedTry, type FinishGuard, logEvent, type TryFacts } from "../store/index.ts";
+import { failTry } from "./commands/end-tries.ts";
+import { countEnds, logPathOf } from "./commands/index.ts";
+import type { SchedulerResources } from "./resources.ts";
+
+/** Whose fault a try's end is when the platform ends it: as the error's name, in the event log, and in this process's log. */
+type Fault = { error: string; event: string; message: string; isFinal?: true };
+const LOST: Fault = { error: "WorkerLostError", event: "worker lost", message: "a try lost its worker" };
+export const STUCK: Fault = {
+  error: "StuckInQueuedError",
+  event: "stuck in queued",
+  message: "a try that nobody started is given up",
+};
+export const REFUSED: Fault = { error: "LaunchFailedError", event: "launch failed", message: "an executor cannot launch a try" };
+/** No other try of it would be smaller. */
+export const TOO_LARGE: Fault = {
+  error: "WorkloadTooLargeError",
+  event: "launch failed",
+  message: "a workload is too large for any executor",
+  isFinal: true,
+};
+
+/** Fails tries that no worker can speak for, each with its reason in its log and in the event log. Returns how many were still to be failed. */
+export async function loseTries(
+  resources: SchedulerResources,
+  tries: readonly TryFacts[],
+  guard: FinishGuard,
+  reasonOf: (one: TryFacts) => string,
+  fault = LOST,
+): Promise<number> {
+  const killed = guard.silentForSec === null ? "scheduler.tasks.killed_externally" : "task_instances_without_heartbeats_killed";
+  const counter = fault === LOST ? killed : null;
+  let count = 0;
+  for (const one of tries) {
+    const reason = reasonOf(one);
+    const ended = await loseTry(resources, one, guard, fault, reason);
+    if (ended.length === 0) continue;
+    count++;
+    countEnds(resources.metrics, ended);
+    if (counter) resources.metrics.count(counter, { dag_id: one.dagId, task_id: one.taskId });
+    resources.logger.warn(
+      { dagId: one.dagId, runId: one.runId, taskId: one.taskId, tryNumber: one.tryNumber, reason },
+      fault.message,
+    );
+    await resources.noteInTryLog(logPathOf(one), `the scheduler ended this try: ${reason}`);
+  }
+  return count;
+}
+
+/** The try's end and what is owed for it stand or fall together: a crash in between loses no callback. */
+async function loseTry(
+  { store, dags }: SchedulerResources,
+  one: TryFacts,
+  guard: FinishGuard,
+  fault: Fault,
+  reason: string,
+): Promise<EndedTry[]> {
+  const outcome = failure(fault, reason);
+  return store.transaction(async (tx) => {
+    const ended = await failTry(tx, dags, one.id, outcome, guard);
+    // No row: the worker reported in the meantime, or another scheduler was faster. Then nothing is owed either.
+    if (ended.length === 0) return ended;
+    const where = { dagId: one.dagId, runId: one.runId, taskId: one.taskId, mapIndex: one.mapIndex, tryNumber: one.tryNumber };
+    await logEvent(tx, { event: fault.event, owner: "scheduler", ...where, extra: { reason } });
+    return ended;
+  });
+}
+
+/** A failure that no runner saw: its callbacks did not run either. */
+function failure(fault: Fault, message: string): Extract<Outcome, { state: "failed" }> {
+  const error = { name: fault.error, message, stack: null };
+  return { state: "failed", retryable: fault.isFinal !== true, owesCallback: true, error, xcoms: [] };
+}
