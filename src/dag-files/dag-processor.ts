@@ -28,6 +28,8 @@ export type DagProcessorOptions = {
   environment: Record<string, string>;
   /** What the installation fills in where a DAG file says nothing. */
   dagDefaults?: DagDefaults;
+  /** What tasks may name as their executor, as configured: a file that names another is an import error until it is there. */
+  executors?: readonly string[];
   /** Files evaluated at the same time. Default 2. */
   parsingProcesses?: number;
   /** Bound on loading one file. Default 30. */
@@ -82,7 +84,7 @@ const IDLE_MS = 10_000;
 export function createDagProcessor(resources: DagProcessorResources, given: DagProcessorOptions): DagProcessor {
   const options = withDefaults(given);
   const { store, clock, logger, metrics } = resources;
-  const hasher = createFileHasher(options.dagDefaults);
+  const hasher = createFileHasher(options.dagDefaults, options.executors);
   const inOrder = createFileOrder(options.fileOrder);
   const queue: FileState[] = [];
   const evaluators: Evaluator[] = Array.from({ length: options.parsingProcesses }, () =>
@@ -265,6 +267,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
 function withDefaults(options: DagProcessorOptions) {
   return {
     dagDefaults: DAG_DEFAULTS,
+    executors: [] as readonly string[],
     parsingProcesses: 2,
     dagbagImportTimeoutSec: 30,
     memoryMb: 512,

@@ -14,11 +14,11 @@ export type FileHasher = {
   hashInputs(root: string, inputs: readonly string[]): Promise<string>;
 };
 
-/** `defaults`: what files are evaluated with besides their text; when it changes, all of them are evaluated again. */
-export function createFileHasher(defaults: DagDefaults): FileHasher {
+/** `defaults` and `executors`: what files are judged by besides their text; when it changes, all of them are evaluated again. */
+export function createFileHasher(defaults: DagDefaults, executors: readonly string[]): FileHasher {
   const known = new Map<string, { identity: string; hash: string }>();
 
-  const settings = JSON.stringify(Object.entries(defaults).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const settings = JSON.stringify([executors, ...Object.entries(defaults).sort(([a], [b]) => (a < b ? -1 : 1))]);
 
   async function hashFile(path: string): Promise<string> {
     const facts = await stat(path, { bigint: true }).catch(() => null);

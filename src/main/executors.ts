@@ -58,6 +58,11 @@ export function configuredExecutors(config: Pick<Config, "core">): ConfiguredExe
   return executors;
 }
 
+/** As in [core] executor: its name, or alias:name. */
+export function spellExecutor({ name, alias }: ConfiguredExecutor): string {
+  return alias === null ? name : `${alias}:${name}`;
+}
+
 /** The names of the configured executors, the default first. Throws as `configuredExecutors`. */
 export function executorNames(config: Pick<Config, "core">): string[] {
   return configuredExecutors(config).map(({ name }) => name);

@@ -16,6 +16,8 @@ export type PublicApiResources = {
   readonly metrics: Metrics;
   /** The executor of tasks that name none. */
   readonly defaultExecutor: string;
+  /** Names of all that are configured. */
+  readonly executors: readonly string[];
 };
 
 export type PublicApiOptions = {

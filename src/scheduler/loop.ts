@@ -18,6 +18,7 @@ import { evaluateRuns } from "./evaluate-runs.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
 import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
 import { adoptOrphans, createSilenceWatch, endLateWaits, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
+import { createExecutorWatch } from "./rehome-tasks.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 export type Scheduler = {
@@ -74,6 +75,7 @@ export async function startScheduler(
   // null: the connection was made anew, and whatever was notified meanwhile is lost.
   const listener = store.listen("baram_scheduler", (payload) => wake(payload !== "event" && payload !== "scheduled"));
   const silence = createSilenceWatch(resources, options);
+  const executorWatch = createExecutorWatch(resources);
   const timers = [
     every(options.heartbeatSec, async () => {
       const lives = await beatJob(store, jobId).catch((error: unknown) => {
@@ -89,6 +91,7 @@ export async function startScheduler(
       jobId = await startOwnJob();
     }),
     every(options.orphanCheckSec, () => adoptOrphans(resources, options)),
+    every(options.orphanCheckSec, () => executorWatch.check()),
     every(options.silentTryCheckSec, () => silence.check()),
     every(BACKFILL_CHECK_SEC, () => checkBackfills(resources, stopping.signal)),
     every(options.queuedTimeoutCheckSec, () => requeueStuckTries(resources, options)),

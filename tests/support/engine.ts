@@ -7,6 +7,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { type Config, environmentSecrets, loadConfig, readEncryptionKey, readJwtSecret } from "../../src/config/index.ts";
 import type { DagRunState, JsonObject, TaskInstanceState } from "../../src/contracts/index.ts";
 import { createExecutionApi } from "../../src/execution-api/index.ts";
+import { executorNames } from "../../src/main/executors.ts";
 import {
   createConfiguredDagProcessor,
   ensureDefaultPool,
@@ -68,7 +69,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const logger = process.env.BARAM_TEST_LOG ? createLogger({ level: "debug", role: "engine" }) : silentLogger;
   const { store } = database;
   await ensureDefaultPool(store, 128);
-  const defaultExecutor = config.core.executor.split(",")[0] ?? "";
+  const defaultExecutor = executorNames(config)[0] ?? "";
   const metrics = createMetrics(config, logger);
   const tokens = createTokens(readJwtSecret(config));
   const api = createExecutionApi(

@@ -31,6 +31,7 @@ export async function createTestApi(
     logger: silentLogger,
     metrics: silentMetrics,
     defaultExecutor: "LocalExecutor",
+    executors: ["LocalExecutor"],
     ...overrides.resources,
   };
   const options: PublicApiOptions = {

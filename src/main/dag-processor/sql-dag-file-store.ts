@@ -28,7 +28,7 @@ import {
   staleOthers,
 } from "../../store/index.ts";
 import { describe, nextRun, restrictionOf } from "../../timetables/index.ts";
-import { type ConfiguredExecutor, resolveExecutor } from "../executors.ts";
+import { type ConfiguredExecutor, resolveExecutor, spellExecutor } from "../executors.ts";
 
 export type SqlDagFileStoreOptions = {
   pausedAtCreation: boolean;
@@ -136,7 +136,7 @@ function findExecutorFault(dags: readonly SerializedDag[], configured: readonly 
       if (task.executor === null) continue;
       const resolved = resolveExecutor(task.executor, configured);
       if (resolved === null) {
-        return `DAG ${dag.dagId}, task ${task.taskId}: there is no executor "${task.executor}" here; [core] executor configures ${configured.map(({ name, alias }) => (alias === null ? name : `${alias}:${name}`)).join(", ")}`;
+        return `DAG ${dag.dagId}, task ${task.taskId}: there is no executor "${task.executor}" here; [core] executor configures ${configured.map(spellExecutor).join(", ")}`;
       }
       task.executor = resolved;
     }

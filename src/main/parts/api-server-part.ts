@@ -33,7 +33,8 @@ export async function startApiServerPart(
   const dags = createDagCache();
   const tokens = createTokens(readJwtSecret(config));
   const cipher = createCipher(readEncryptionKey(config));
-  const defaultExecutor = executorNames(config)[0] ?? "";
+  const executors = executorNames(config);
+  const defaultExecutor = executors[0] ?? "";
   const execution = createExecutionApi(
     {
       store,
@@ -71,6 +72,7 @@ export async function startApiServerPart(
         logger,
         metrics,
         defaultExecutor,
+        executors,
       },
       {
         tokenTtlSec: config.api_auth.jwt_expiration_time,

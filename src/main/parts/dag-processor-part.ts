@@ -6,7 +6,7 @@ import { findPackageRoot, type Logger, type Metrics, silentMetrics, systemClock 
 import type { Store } from "../../store/index.ts";
 import { dagDefaultsOf } from "../dag-defaults.ts";
 import { createSqlDagFileStore } from "../dag-processor/sql-dag-file-store.ts";
-import { configuredExecutors } from "../executors.ts";
+import { configuredExecutors, spellExecutor } from "../executors.ts";
 import { openHealthPort } from "../health/index.ts";
 import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { moduleCacheFolder } from "../supervisor-options.ts";
@@ -58,10 +58,11 @@ export function createConfiguredDagProcessor(
   const bundles = [{ name: DAGS_BUNDLE, path: config.core.dags_folder }];
   if (options.withExamples && config.core.load_examples && existsSync(examples))
     bundles.push({ name: EXAMPLES_BUNDLE, path: examples });
+  const executors = configuredExecutors(config);
   const fileStore = createSqlDagFileStore(store, {
     pausedAtCreation: config.core.dags_are_paused_at_creation,
     activeBundles: [EXAMPLES_BUNDLE],
-    executors: configuredExecutors(config),
+    executors,
   });
   return createDagProcessor(
     { store: fileStore, clock: systemClock, logger, metrics },
@@ -70,6 +71,7 @@ export function createConfiguredDagProcessor(
       cacheDir: moduleCacheFolder(config),
       environment: environmentForUserCode(),
       dagDefaults: dagDefaultsOf(config),
+      executors: executors.map(spellExecutor),
       parsingProcesses: config.dag_processor.parsing_processes,
       dagbagImportTimeoutSec: config.core.dagbag_import_timeout,
       memoryMb: config.dag_processor.max_memory_mb,

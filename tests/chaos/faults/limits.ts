@@ -68,7 +68,9 @@ export const limitFaults: readonly Fault[] = [
         );
         const got = rows.map(({ task, state }) => `${task} ${state}`).join();
         if (got !== "beside success,wide scheduled") wrong.push(`a task wider than its pool: ${got}`);
-        const warnings = await listDagWarnings(store, { dagId: "too_wide" }, { order: [], limit: 5, offset: 0 });
+        const warnings = await listDagWarnings(store, { dagId: "too_wide" }, { order: [], limit: 5, offset: 0 }, [
+          "LocalExecutor",
+        ]);
         if (!warnings.rows.some((one) => one.message.includes("edge (9 of ")))
           wrong.push("nobody is told of a task wider than its pool");
         await set(-1);

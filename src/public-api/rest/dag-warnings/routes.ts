@@ -20,7 +20,8 @@ export function dagWarningRoutes(api: Api): void {
     "get /api/v2/dagWarnings",
     {
       tag: "DAG warnings",
-      summary: "What keeps tasks of DAGs waiting although their files load: pools that do not exist or are too small",
+      summary:
+        "What keeps tasks of DAGs waiting although their files load: pools that do not exist or are too small, executors that are not configured",
       access: "viewer",
       query: z.object({
         ...pageFields,
@@ -33,7 +34,7 @@ export function dagWarningRoutes(api: Api): void {
     async ({ query, resources, options }) => {
       const page = readPageQuery(query, options, DAG_WARNING_ORDER_KEYS);
       const filter = { dagId: query.dag_id, warningType: query.warning_type };
-      const { rows, total } = await listDagWarnings(resources.store, filter, page);
+      const { rows, total } = await listDagWarnings(resources.store, filter, page, resources.executors);
       const dagWarnings = rows.map((row) => ({
         dag_id: row.dagId,
         dag_display_name: row.dagDisplayName,

@@ -1,7 +1,7 @@
 import type { Db } from "../../store.ts";
 import { type Listed, oneOf, type Page, readPage, sql } from "../compose.ts";
 
-export const DAG_WARNING_TYPES = ["non-existent pool", "pool too small"] as const;
+export const DAG_WARNING_TYPES = ["non-existent pool", "pool too small", "non-existent executor"] as const;
 export type DagWarningType = (typeof DAG_WARNING_TYPES)[number];
 
 export type DagWarningRow = {
@@ -12,8 +12,8 @@ export type DagWarningRow = {
   timestamp: Date;
 };
 
-/** Found when asked, so that a pool that is made, widened or removed changes what stands here at once. */
-const from = sql`(
+/** Found when asked, so that a pool that is made, widened or removed changes what stands here at once. `executors`: those there are. */
+const warningsBut = (executors: readonly string[]) => sql`(
   select d.dag_id, coalesce(d.display_name, d.dag_id) as display_name, max(p.updated_at) as "timestamp",
          case when (s.pool is null) then 'non-existent pool' else 'pool too small' end as warning_type,
          case when (s.pool is null)
@@ -23,6 +23,12 @@ const from = sql`(
     from dag_pool p join dag d on d.dag_id = p.dag_id left join slot_pool s on s.pool = p.pool
    where not d.is_stale and (s.pool is null or (s.slots <> -1 and p.pool_slots > s.slots))
    group by d.dag_id, s.pool is null
+  union all
+  select d.dag_id, coalesce(d.display_name, d.dag_id), max(ti.scheduled_dttm), 'non-existent executor',
+         'Tasks are scheduled for executors that [core] executor does not name and wait until it does: ' || string_agg(distinct ti.executor, ', ')
+    from task_instance ti join dag d on d.dag_id = ti.dag_id
+   where ti.state = 'scheduled' and ti.executor <> all(${executors}::text[])
+   group by d.dag_id
 ) w`;
 const columns = sql`w.dag_id as "dagId", w.display_name as "dagDisplayName", w.warning_type as "warningType", w.message, w."timestamp"`;
 const orderable = {
@@ -38,11 +44,13 @@ export async function listDagWarnings(
   db: Db,
   filter: { dagId?: string; warningType?: string },
   page: Page<DagWarningOrderKey>,
+  executors: readonly string[],
 ): Promise<Listed<DagWarningRow>> {
   const where = [
     ...oneOf(sql`w.dag_id`, filter.dagId === undefined ? undefined : [filter.dagId]),
     ...oneOf(sql`w.warning_type`, filter.warningType === undefined ? undefined : [filter.warningType]),
   ];
   const tieBreak = [sql`w.dag_id`, sql`w.warning_type`];
+  const from = warningsBut(executors);
   return readPage<DagWarningRow, DagWarningOrderKey>(db, { columns, from, where, page, orderable, tieBreak });
 }
