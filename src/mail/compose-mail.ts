@@ -5,6 +5,9 @@ import { BaramError, toError } from "../platform/index.ts";
 import { type Mail, type Sent, sendMail } from "./send-mail.ts";
 import { isSender, type SmtpSettings, settingsOfConnection } from "./smtp-settings.ts";
 
+/** What of a mail may hold templates. */
+export const MAIL_TEMPLATE_FIELDS = ["to", "subject", "htmlContent", "cc", "bcc", "files", "fromEmail"] as const;
+
 /** A mail as an author writes it. Addresses are a list, or a text with commas or semicolons between them. */
 export type MailOptions = {
   to: string | readonly string[];

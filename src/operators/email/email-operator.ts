@@ -1,19 +1,11 @@
-import { type MailOptions, MailRefusedError, SMTP_CONNECTION, sendByConnection } from "../../mail/index.ts";
+import { MAIL_TEMPLATE_FIELDS, type MailOptions, MailRefusedError, SMTP_CONNECTION, sendByConnection } from "../../mail/index.ts";
 import { BaseOperator, FailError, type TaskContext } from "../../sdk/index.ts";
 
-type Rendered = "to" | "subject" | "htmlContent" | "cc" | "bcc" | "files" | "fromEmail";
+type Rendered = (typeof MAIL_TEMPLATE_FIELDS)[number];
 
 /** Sends a mail through a connection of type smtp. A server that refuses it for good fails the task without retry. */
 export class EmailOperator extends BaseOperator<MailOptions, void, Rendered> {
-  static override readonly templateFields: readonly string[] = [
-    "to",
-    "subject",
-    "htmlContent",
-    "cc",
-    "bcc",
-    "files",
-    "fromEmail",
-  ];
+  static override readonly templateFields: readonly string[] = MAIL_TEMPLATE_FIELDS;
 
   async execute(ctx: TaskContext): Promise<void> {
     const connection = await ctx.connection(this.options.connId ?? SMTP_CONNECTION);

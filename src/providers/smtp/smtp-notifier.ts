@@ -1,4 +1,4 @@
-import { escapeHtml, type MailOptions, SMTP_CONNECTION, sendByConnection } from "../../mail/index.ts";
+import { escapeHtml, MAIL_TEMPLATE_FIELDS, type MailOptions, SMTP_CONNECTION, sendByConnection } from "../../mail/index.ts";
 import { BaseNotifier, type NotifierContext } from "../../sdk/index.ts";
 
 /** As for EmailOperator; subject and HTML have a default that tells what happened. */
@@ -10,15 +10,7 @@ export type SmtpNotifierOptions = Omit<MailOptions, "subject" | "htmlContent"> &
  * dies, use the task option `email`.
  */
 export class SmtpNotifier extends BaseNotifier<SmtpNotifierOptions> {
-  static override readonly templateFields: readonly string[] = [
-    "to",
-    "subject",
-    "htmlContent",
-    "cc",
-    "bcc",
-    "files",
-    "fromEmail",
-  ];
+  static override readonly templateFields: readonly string[] = MAIL_TEMPLATE_FIELDS;
 
   async notify(ctx: NotifierContext): Promise<void> {
     const connection = await ctx.connection(this.options.connId ?? SMTP_CONNECTION);

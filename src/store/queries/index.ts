@@ -74,7 +74,6 @@ export * from "./task-instance/list-tries.ts";
 export * from "./task-instance/name-instance.ts";
 export * from "./task-instance/past.ts";
 export * from "./task-instance/queue-instances.ts";
-export * from "./task-instance/repin-instances.ts";
 export * from "./task-instance/requeue-tries.ts";
 export * from "./task-instance/select-candidates.ts";
 export * from "./task-instance/select-states.ts";

@@ -1,13 +1,5 @@
-import type { JsonObject } from "../../../contracts/index.ts";
 import { BaramError } from "../../../platform/index.ts";
-import {
-  type BackfillDate,
-  findDag,
-  holdDag,
-  insertBackfill,
-  type ReprocessBehavior,
-  runStatesOfDates,
-} from "../../../store/index.ts";
+import { type BackfillDate, findDag, holdDag, insertBackfill, type NewBackfill, runStatesOfDates } from "../../../store/index.ts";
 import { isPeriodic } from "../../../timetables/index.ts";
 import type { Graph } from "../../core/graph.ts";
 import { checkConf } from "../check-conf.ts";
@@ -17,21 +9,8 @@ import { reasonToLeave } from "./judge-date.ts";
 
 export type { BackfillResources };
 
-export type BackfillRequest = {
-  dagId: string;
-  /** Bounds of the logical dates, both inclusive. */
-  fromDate: Date;
-  toDate: Date;
-  /** null: new runs get no conf, and existing ones keep theirs. */
-  dagRunConf: JsonObject | null;
-  reprocessBehavior: ReprocessBehavior;
-  maxActiveRuns: number;
-  /** The newest date first. */
-  runBackwards: boolean;
-  /** Runs that are processed again take the DAG's current version; else each keeps its own. New ones always have the current. */
-  runOnLatestVersion: boolean;
-  triggeringUserName: string | null;
-};
+/** What a backfill is asked for with. */
+export type BackfillRequest = NewBackfill;
 
 /** Dates that whoever asks waits for; further ones are left to the schedulers' check. */
 const FILLED_AT_ONCE = 1_000;

@@ -20,7 +20,7 @@ import {
   openDates,
   type RunFacts,
   recordFilled,
-  repinInstances,
+  repinRun,
   restartRun,
   type Store,
 } from "../../../store/index.ts";
@@ -138,6 +138,6 @@ export async function repinToVersion(
   const versionId = (await findDag(tx, run.dagId))?.versionId;
   if (!versionId || versionId === run.versionId) return null;
   const { graph } = await dags.get(tx, versionId);
-  await repinInstances(tx, run.id, versionId, pinnedTasks(graph, defaultExecutor));
+  await repinRun(tx, run.id, versionId, pinnedTasks(graph, defaultExecutor));
   return { id: versionId, timeoutSec: graph.dag.dagrunTimeoutSec };
 }

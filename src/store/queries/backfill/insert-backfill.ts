@@ -7,12 +7,16 @@ export type ReprocessBehavior = (typeof REPROCESS_BEHAVIORS)[number];
 
 export type NewBackfill = {
   dagId: string;
+  /** Bounds of the logical dates, both inclusive. */
   fromDate: Date;
   toDate: Date;
+  /** null: new runs get no conf, and existing ones keep theirs. */
   dagRunConf: JsonObject | null;
   reprocessBehavior: ReprocessBehavior;
   maxActiveRuns: number;
+  /** The newest date first. */
   runBackwards: boolean;
+  /** Runs that are processed again take the DAG's current version; else each keeps its own. New ones always have the current. */
   runOnLatestVersion: boolean;
   triggeringUserName: string | null;
 };

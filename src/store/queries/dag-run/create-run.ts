@@ -59,6 +59,21 @@ with run as (
 select id, state, (select count(*) from told) as told from run`,
 };
 
+/** What instances take from their tasks, a column each: operator, tries, pool, its slots, queue, executor, weight, and the two limits. */
+export function settingsOf(instances: readonly Omit<NewInstance, "taskId" | "mapIndex">[]): readonly unknown[][] {
+  return [
+    instances.map((i) => i.operator),
+    instances.map((i) => i.maxTries),
+    instances.map((i) => i.pool),
+    instances.map((i) => i.poolSlots),
+    instances.map((i) => i.queue),
+    instances.map((i) => i.executor),
+    instances.map((i) => i.priorityWeight),
+    instances.map((i) => i.maxActiveTisPerDag),
+    instances.map((i) => i.maxActiveTisPerDagrun),
+  ];
+}
+
 /** Returns null if a run of this DAG has that run id or logical date already; nothing was written then. */
 export async function createRun(
   db: Db,
@@ -81,15 +96,7 @@ export async function createRun(
     run.timeoutSec,
     instances.map((i) => i.taskId),
     instances.map((i) => i.mapIndex),
-    instances.map((i) => i.operator),
-    instances.map((i) => i.maxTries),
-    instances.map((i) => i.pool),
-    instances.map((i) => i.poolSlots),
-    instances.map((i) => i.queue),
-    instances.map((i) => i.executor),
-    instances.map((i) => i.priorityWeight),
-    instances.map((i) => i.maxActiveTisPerDag),
-    instances.map((i) => i.maxActiveTisPerDagrun),
+    ...settingsOf(instances),
     run.backfill?.id ?? null,
     run.backfill?.ordinal ?? null,
   ]);

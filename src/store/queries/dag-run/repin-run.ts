@@ -1,5 +1,5 @@
 import type { Db } from "../../store.ts";
-import type { PinnedTask } from "./create-run.ts";
+import { type PinnedTask, settingsOf } from "./create-run.ts";
 
 /**
  * $1 dag run, $2 DAG version, $3..$12 the version's tasks, $13 whether each is mapped there. What waits follows the version's settings, what it added is made,
@@ -45,15 +45,7 @@ export async function repinRun(tx: Db, dagRunId: number, versionId: string, task
     dagRunId,
     versionId,
     tasks.map((i) => i.taskId),
-    tasks.map((i) => i.operator),
-    tasks.map((i) => i.maxTries),
-    tasks.map((i) => i.pool),
-    tasks.map((i) => i.poolSlots),
-    tasks.map((i) => i.queue),
-    tasks.map((i) => i.executor),
-    tasks.map((i) => i.priorityWeight),
-    tasks.map((i) => i.maxActiveTisPerDag),
-    tasks.map((i) => i.maxActiveTisPerDagrun),
+    ...settingsOf(tasks),
     tasks.map((i) => i.isMapped),
   ]);
 }
