@@ -3,7 +3,7 @@ import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
 import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
 import type { OrphanTry } from "../executors/index.ts";
-import { beatTries, startTries } from "../store/index.ts";
+import { beatTries, ORPHANS_MAX, startTries } from "../store/index.ts";
 import type { Scheduler } from "./index.ts";
 import { adoptOrphans, failSilentTries, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
 
@@ -257,6 +257,31 @@ test("what an executor reported while the database was away is dealt with afterw
   expect((await tryOf("refused")).state).toBe("failed");
   expect(await count("task_instance where external_executor_id = 'arn:7'")).toBe(1);
   expect(await takeExecutorEvents(rig.resources), "told once more").toBe(0);
+});
+
+test("an executor that cannot say, with more orphans than one look takes, keeps none of another's waiting", async () => {
+  const away = { ...idle, name: "Away" };
+  const dead = await createRig(database, { ...idle, further: [away] });
+  const heir = await createRig(database, { ...idle, further: [away] });
+  const unreachable = heir.resources.executors.get("Away");
+  if (!unreachable) throw new Error("the rig has no such executor");
+  let asked = 0;
+  unreachable.adopt = async (orphans) => {
+    asked += orphans.length;
+    throw new Error("the outside system is away");
+  };
+  const crowd = Array.from({ length: ORPHANS_MAX + 1 }, (_, at) => ({ taskId: `a${at}`, executor: "Away", priorityWeight: 2 }));
+  await saveDagFixture(database.store, { dagId: "d", maxActiveTasks: 1_000, tasks: [...crowd, { taskId: "t" }] });
+  await database.store.query("update slot_pool set slots = -1");
+  await trigger(database.store, "d");
+  await dead.drain();
+  // Behind all others in the order in which orphans are looked at.
+  await database.store.query("update task_instance set id = 'ffffffff-ffff-4fff-bfff-ffffffffffff' where task_id = 't'");
+  await database.store.query("update job set latest_heartbeat = now() - interval '1 hour' where id = $1", [dead.options.jobId()]);
+  expect(await adoptOrphans(heir.resources, heir.options)).toBe(1);
+  expect(asked).toBe(ORPHANS_MAX);
+  expect((await tryOf("t")).state).toBe("scheduled");
+  expect(await count("task_instance where state = 'queued'")).toBe(ORPHANS_MAX + 1);
 });
 
 test("an heir's executor says which queued tries it goes on with; one that cannot say is asked again, and nothing is lost", async () => {

@@ -14,6 +14,7 @@ import {
   holdDispatchLock,
   lockOrphans,
   lockQueued,
+  ORPHANS_MAX,
   type Orphan,
   recordLaunches,
   recoverCallbacks,
@@ -42,21 +43,27 @@ export async function adoptOrphans(resources: SchedulerResources, options: Sched
   const { store, logger } = resources;
   const buried = await buryJobs(store, "SchedulerJob", options.healthThresholdSec);
   if (buried > 0) logger.warn({ buried }, "found dead schedulers");
-  const { asked, kept } = await askExecutors(resources, await lockOrphans(store, null));
-  await resources.pause("after-adoption-asked");
   let adopted = 0;
   let requeued = 0;
-  if (asked.length > 0)
+  // Those that cannot tell now would fill every look, however many tries of others stand behind theirs.
+  const unsure = new Set<string>();
+  for (let isLast = false; !isLast; ) {
+    const orphans = await lockOrphans(store, null, [...unsure]);
+    isLast = orphans.length < ORPHANS_MAX;
+    const { asked, kept } = await askExecutors(resources, orphans, unsure);
+    await resources.pause("after-adoption-asked");
+    if (asked.length === 0) continue;
     await store.transaction(async (tx) => {
       // What is adopted counts as this scheduler's own; its loop may be counting just now.
       await holdDispatchLock(tx);
-      const orphans = await lockOrphans(tx, asked);
-      const ours = orphans.filter(({ id, state }) => state !== "queued" || kept.has(id)).map(({ id }) => id);
-      const back = orphans.map(({ id }) => id).filter((id) => !ours.includes(id));
+      const still = await lockOrphans(tx, asked);
+      const ours = still.filter(({ id, state }) => state !== "queued" || kept.has(id)).map(({ id }) => id);
+      const back = still.map(({ id }) => id).filter((id) => !ours.includes(id));
       await adoptTries(tx, ours, options.jobId());
-      requeued = back.length > 0 ? await requeueTries(tx, back) : 0;
-      adopted = ours.length;
+      requeued += back.length > 0 ? await requeueTries(tx, back) : 0;
+      adopted += ours.length;
     });
+  }
   resources.metrics.count("scheduler.orphaned_tasks.adopted", {}, adopted);
   resources.metrics.count("scheduler.orphaned_tasks.cleared", {}, requeued);
   if (adopted + requeued > 0) logger.info({ adopted, requeued }, "took over the tasks of dead schedulers");
@@ -64,10 +71,14 @@ export async function adoptOrphans(resources: SchedulerResources, options: Sched
   return adopted + requeued;
 }
 
-/** `asked`: the orphans whose executor could tell, or is not configured here any more; `kept`: those it goes on with. */
+/**
+ * `asked`: the orphans whose executor could tell, or is not configured here any more; `kept`: those it goes on with. The names of
+ * executors that could not tell are added to `unsure`.
+ */
 async function askExecutors(
   resources: SchedulerResources,
   orphans: readonly Orphan[],
+  unsure: Set<string>,
 ): Promise<{ asked: string[]; kept: Set<string> }> {
   const waiting = orphans.filter(({ state }) => state === "queued").map(({ id }) => id);
   const { workloads } = await workloadsOf(resources, waiting.length > 0 ? await lockQueued(resources.store, waiting) : []);
@@ -84,6 +95,7 @@ async function askExecutors(
       for (const id of (await resources.executors.get(name)?.adopt(answerable)) ?? []) kept.add(id);
       asked.push(...ofExecutor.map(({ id }) => id));
     } catch (error) {
+      unsure.add(name);
       resources.logger.warn(
         { executor: name, tries: ofExecutor.length, error: toError(error).message },
         "an executor cannot say yet which tries of a dead scheduler it goes on with; it is asked again",

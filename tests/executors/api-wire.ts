@@ -14,6 +14,8 @@ export type ApiWire = {
   readonly middleware: MiddlewareHandler;
   /** Every end that a worker told, as it was told. */
   readonly ends: readonly SentEnd[];
+  /** The try's id of every request to start one, refused ones too. */
+  readonly starts: readonly string[];
   /** Workers that ask to start a try wait until `release`. */
   holdStarts(): HeldStarts;
   /** The next end is stored, and the worker sees a broken gateway instead of the answer; resolves when that has happened. */
@@ -22,10 +24,12 @@ export type ApiWire = {
 
 export function createApiWire(): ApiWire {
   const ends: SentEnd[] = [];
+  const starts: string[] = [];
   let gate: ReturnType<typeof createGate> | null = null;
   let onLost: (() => void) | null = null;
   return {
     ends,
+    starts,
     holdStarts() {
       const held = createGate();
       gate = held;
@@ -44,7 +48,9 @@ export function createApiWire(): ApiWire {
     async middleware(c, next) {
       if (!c.req.path.endsWith("/baram/batch")) return next();
       const { items } = batchRequestSchema.parse(await c.req.json());
-      if (items.some(({ op }) => op === "run")) await gate?.pass();
+      const asked = items.filter(({ op }) => op === "run").map(({ id }) => id);
+      starts.push(...asked);
+      if (asked.length > 0) await gate?.pass();
       const told = items.filter((item) => item.op === "finish");
       ends.push(...told);
       await next();
