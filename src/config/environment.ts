@@ -30,6 +30,14 @@ export function workloadFromEnvironment(environment: Readonly<Record<string, str
   return environment.BARAM_WORKLOAD || null;
 }
 
+/** Where AWS's services are instead of at AWS, as its own SDKs read it; null = at AWS. */
+export function awsEndpoint(
+  service: "s3",
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string | null {
+  return environment[`AWS_ENDPOINT_URL_${service.toUpperCase()}`] || environment.AWS_ENDPOINT_URL || null;
+}
+
 /** The mark that this process was started under, to be handed on; empty if there is none. */
 export function markOfThisProcess(name: string): Record<string, string> {
   const value = process.env[name];

@@ -1,5 +1,6 @@
 export { parseConnection } from "./connection-uri.ts";
 export {
+  awsEndpoint,
   type EnvironmentSecrets,
   environmentForUserCode,
   environmentSecrets,

@@ -2,6 +2,27 @@ import { join } from "node:path";
 import { type Config, environmentForUserCode } from "../config/index.ts";
 import type { SupervisorOptions } from "../worker/supervisor/index.ts";
 import { distFile } from "./dist-file.ts";
+import { readRemoteLogs } from "./remote-logs.ts";
+
+/** How long a worker waits for a log store that is away when its work is done: a container that waits costs money. */
+const LOG_END_WINDOW_SEC = 60;
+
+/** What a supervisor is told where the API server's folders are out of reach, and `folder` is all that is its own. */
+export function supervisorOptionsElsewhere(
+  config: Config,
+  apiUrl: string,
+  concurrency: number,
+  folder: string,
+): SupervisorOptions {
+  return {
+    ...supervisorOptions(config, apiUrl, concurrency),
+    cacheFolder: join(folder, "modules"),
+    logFolder: join(folder, "logs"),
+    remoteLogs: readRemoteLogs(config) ?? { kind: "api" },
+    isLogFolderPrivate: true,
+    logEndWindowSec: LOG_END_WINDOW_SEC,
+  };
+}
 
 /** What a supervisor is told, wherever it runs. `apiUrl`: Baram's API without the path of the execution API. */
 export function supervisorOptions(config: Config, apiUrl: string, concurrency: number): SupervisorOptions {
@@ -11,10 +32,13 @@ export function supervisorOptions(config: Config, apiUrl: string, concurrency: n
     runnerEntry: distFile("worker/runner/entry.js"),
     environment: environmentForUserCode(),
     cacheFolder: moduleCacheFolder(config),
+    cacheMaxBytes: config.workers.module_cache_max_mb * 1024 * 1024,
     resolveFrom: [config.core.dags_folder, process.cwd()],
     logFolder: config.logging.base_log_folder,
     logThreadEntry: distFile("task-logs/append-thread.js"),
-    remoteLogs: null,
+    remoteLogs: readRemoteLogs(config),
+    isLogFolderPrivate: false,
+    logEndWindowSec: 3_600,
     maxLineBytes: config.logging.max_line_bytes,
     maxFileBytes: config.logging.max_file_bytes,
     heartbeatSec: config.scheduler.task_instance_heartbeat_sec,

@@ -132,6 +132,7 @@ export const ERROR_CODES = {
   // between processes
   frame_malformed: "A message between processes is not JSON.",
   frame_too_long: "A message between processes is longer than allowed.",
+  log_store_invalid: "The store of logs cannot be used as it is configured.",
   log_path_invalid: "A log path leads out of the log folder.",
   task_stopped: "The task was asked to stop.",
   wire_closed: "The other process has gone.",

@@ -6,6 +6,7 @@ export * from "./match-glob.ts";
 export * from "./metrics/index.ts";
 export * from "./module-cache.ts";
 export * from "./process-tree.ts";
+export * from "./prune-modules.ts";
 export * from "./sleep.ts";
 export * from "./system-user.ts";
 export * from "./tokens.ts";

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, realpath, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BaramError, toError } from "./errors.ts";
@@ -30,6 +30,8 @@ export async function materializeModule(
   );
   const folder = join(cacheDir, module.hash);
   const path = join(folder, MODULE_FILE);
+  // Before it is looked at: whoever prunes the cache leaves alone what was marked a moment ago.
+  await utimes(path, new Date(), new Date()).catch(() => {});
   if (await isIntact(folder, module, links)) return path;
 
   await mkdir(cacheDir, { recursive: true });

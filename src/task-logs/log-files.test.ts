@@ -157,3 +157,19 @@ test("the thread keeps each log's order, makes folders again that went away, and
   expect(readFileSync(join(folder, "run_id=0/attempt=1.log"), "utf8")).toBe("again\nafter\n");
   expect(() => logs.open("../outside.log")).toThrow(expect.objectContaining({ code: "log_path_invalid" }));
 });
+
+test("lines that could not be written are counted in the log as soon as it can be", async () => {
+  writeFileSync(join(folder, "dag_id=d"), "in the way of the folder");
+  const log = writer();
+  log.write(line("one"));
+  log.write(line("two"));
+  await log.flush();
+  log.write(line("three"));
+  await log.flush();
+  expect(faults).toHaveLength(2);
+  rmSync(join(folder, "dag_id=d"));
+  log.write(line("four"));
+  await log.flush();
+  await log.flush();
+  expect(linesOf().map(({ event }) => event)).toEqual(["four", "… [3 lines lost before this: they could not be written]"]);
+});

@@ -1,46 +1,136 @@
 import { open } from "node:fs/promises";
 import { hostname } from "node:os";
+import { toError } from "../platform/index.ts";
 import { pathBelow } from "./log-sink.ts";
 import type { LogLine } from "./log-writer.ts";
 
 /** `offset`: where to read on, in bytes; a try that still runs grows. null lines = there is no log. */
 export type LogPage = { lines: LogLine[] | null; offset: number; isEnd: boolean };
 
-/** Where tries' logs are read from. A remote store is another implementation. */
+/** Where tries' logs are read from. */
 export type LogStore = { read(path: string, offset: number, maxBytes: number): Promise<LogPage>; readonly source: string };
 
+/** Bytes of logs, by path. */
+export type LogBytes = {
+  /** null = there is no such log. */
+  size(path: string): Promise<number | null>;
+  /** From `start` up to `end`, exclusive; fewer where the log has become shorter. */
+  read(path: string, start: number, end: number): Promise<Buffer | null>;
+};
+
+/** How much of two copies is held against each other. */
+const COMPARED_BYTES = 4_096;
+
+/** The logs below a folder of this machine. */
 export function createFolderLogStore(folder: string): LogStore {
+  const bytes = folderBytes(folder);
   return {
     source: `${hostname()}:${folder}`,
     async read(path, offset, maxBytes) {
-      const handle = await open(pathBelow(folder, path), "r").catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
-        throw error;
-      });
-      if (!handle) return { lines: null, offset, isEnd: true };
+      const size = await bytes.size(path);
+      if (size === null) return { lines: null, offset, isEnd: true };
+      return readPage(size, (start, end) => bytes.read(path, start, end), offset, maxBytes);
+    },
+  };
+}
+
+/**
+ * The logs below a folder of this machine and in a remote store. Where both have one and it is the same, the longer is read: the
+ * remote copy lags behind, and the local one may be the rest of a machine that was replaced. Where they differ, the task ran
+ * elsewhere and this machine wrote why its try ended: both are read, the remote one first.
+ */
+export function createLayeredLogStore(folder: string, remote: LogBytes & { source: string }): LogStore {
+  const local = folderBytes(folder);
+
+  async function partsOf(path: string): Promise<{ bytes: LogBytes; size: number }[]> {
+    const [here, there] = await Promise.all([local.size(path), remote.size(path)]);
+    const parts = [
+      ...(there === null ? [] : [{ bytes: remote, size: there }]),
+      ...(here === null ? [] : [{ bytes: local, size: here }]),
+    ];
+    const [first, second] = parts;
+    if (!first || !second) return parts;
+    const end = Math.min(COMPARED_BYTES, first.size, second.size);
+    const [a, b] = await Promise.all([remote.read(path, 0, end), local.read(path, 0, end)]);
+    const isCopy = a !== null && b !== null && a.equals(b);
+    if (!isCopy) return parts;
+    return [first.size > second.size ? first : second];
+  }
+
+  return {
+    source: `${hostname()}:${folder} or ${remote.source}`,
+    async read(path, offset, maxBytes) {
       try {
-        const { size } = await handle.stat();
-        let buffer = Buffer.alloc(0);
-        let bytesRead = 0;
-        let end = 0;
-        // Only whole lines: the writer may be in the middle of one. A line longer than the page makes the page longer.
-        for (let room = Math.max(1, maxBytes); end === 0 && offset + bytesRead < size; room *= 2) {
-          buffer = Buffer.alloc(Math.min(room, size - offset));
-          ({ bytesRead } = await handle.read(buffer, 0, buffer.length, offset));
-          end = buffer.subarray(0, bytesRead).lastIndexOf(10) + 1;
-          if (bytesRead < buffer.length) break;
-        }
-        const lines = buffer
-          .subarray(0, end)
-          .toString("utf8")
-          .split("\n")
-          .filter((line) => line !== "")
-          .map(parseLine);
-        return { lines, offset: offset + end, isEnd: offset + bytesRead >= size };
-      } finally {
-        await handle.close();
+        const parts = await partsOf(path);
+        if (parts.length === 0) return { lines: null, offset, isEnd: true };
+        const size = parts.reduce((sum, part) => sum + part.size, 0);
+        const read = async (start: number, end: number) => {
+          const pieces: Buffer[] = [];
+          let from = 0;
+          for (const part of parts) {
+            const piece = [Math.max(0, start - from), Math.min(part.size, end - from)] as const;
+            if (piece[0] < piece[1]) pieces.push((await part.bytes.read(path, ...piece)) ?? Buffer.alloc(0));
+            from += part.size;
+          }
+          return Buffer.concat(pieces);
+        };
+        return await readPage(size, read, offset, maxBytes);
+      } catch (error) {
+        // What is here can be read all the same.
+        const here = await createFolderLogStore(folder).read(path, offset, maxBytes);
+        const event = `The log store ${remote.source} cannot be read: ${toError(error).message}`;
+        const line: LogLine = { timestamp: new Date().toISOString(), level: "error", event, logger: "baram" };
+        return { ...here, lines: [...(here.lines ?? []), line] };
       }
     },
+  };
+}
+
+/** Only whole lines: the writer may be in the middle of one. A line longer than the page makes the page longer. */
+async function readPage(
+  size: number,
+  read: (start: number, end: number) => Promise<Buffer | null>,
+  offset: number,
+  maxBytes: number,
+): Promise<LogPage> {
+  let buffer: Buffer = Buffer.alloc(0);
+  let end = 0;
+  for (let room = Math.max(1, maxBytes); end === 0 && offset + buffer.length < size; room *= 2) {
+    const wanted = Math.min(room, size - offset);
+    buffer = (await read(offset, offset + wanted)) ?? Buffer.alloc(0);
+    end = buffer.lastIndexOf(10) + 1;
+    if (buffer.length < wanted) break;
+  }
+  const lines = buffer
+    .subarray(0, end)
+    .toString("utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(parseLine);
+  return { lines, offset: offset + end, isEnd: offset + buffer.length >= size };
+}
+
+function folderBytes(folder: string): LogBytes {
+  async function withFile<T>(path: string, work: (file: Awaited<ReturnType<typeof open>>) => Promise<T>): Promise<T | null> {
+    const file = await open(pathBelow(folder, path), "r").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+      throw error;
+    });
+    if (!file) return null;
+    try {
+      return await work(file);
+    } finally {
+      await file.close();
+    }
+  }
+  return {
+    size: (path) => withFile(path, async (file) => (await file.stat()).size),
+    read: (path, start, end) =>
+      withFile(path, async (file) => {
+        const buffer = Buffer.alloc(Math.max(0, end - start));
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
+        return buffer.subarray(0, bytesRead);
+      }),
   };
 }
 

@@ -41,6 +41,8 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   let waitingBytes = 0;
   let writtenBytes = 0;
   let droppedLines = 0;
+  /** Lines that the sink did not take, and that no line tells of yet. */
+  let lostLines = 0;
   let isFull = false;
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<unknown> = Promise.resolve();
@@ -63,6 +65,17 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
       });
       droppedLines = 0;
     }
+    const toldLines = lostLines;
+    if (toldLines > 0 && waiting.length > 0) {
+      lostLines = 0;
+      enqueue({
+        timestamp: new Date().toISOString(),
+        level: "warn",
+        logger: "baram",
+        event: `… [${toldLines} lines lost before this: they could not be written]`,
+      });
+    }
+    const lines = waiting.length;
     const batch = waiting.join("");
     waiting = [];
     if (batch === "") return;
@@ -70,7 +83,10 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     writing = Promise.all([
       writing,
       append(batch)
-        .catch((error: Error) => options.onFault(error))
+        .catch((error: Error) => {
+          lostLines += toldLines > 0 ? toldLines + lines - 1 : lines;
+          options.onFault(error);
+        })
         .then(() => {
           waitingBytes -= batch.length;
         }),

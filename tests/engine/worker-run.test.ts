@@ -1,13 +1,15 @@
 /** `baram worker run`: one workload in a process that has the API's URL, the workload and a temporary folder, and nothing else. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { readJwtSecret } from "../../src/config/index.ts";
 import type { Workload } from "../../src/contracts/index.ts";
-import { createTokens } from "../../src/platform/index.ts";
+import { supervisorOptionsElsewhere } from "../../src/main/supervisor-options.ts";
+import { createTokens, silentLogger } from "../../src/platform/index.ts";
 import { callbackLogPathOf } from "../../src/scheduler/commands/index.ts";
 import { createFolderLogStore } from "../../src/task-logs/index.ts";
+import { createSupervisor } from "../../src/worker/supervisor/index.ts";
 import { type ApiProxy, startProxy } from "../chaos/proxy.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
 import { createTestApi, type TestApi } from "../support/public-api.ts";
@@ -289,6 +291,40 @@ test("a callback that the platform owes runs, and its log is at the log store", 
     { state: "success" },
   ]);
   expect(readFileSync(join(engine.config.logging.base_log_folder, logPath), "utf8")).toContain("called back: all is well");
+});
+
+test("the module cache keeps to its limit, and never lets go of a module that a task is running", async () => {
+  await engine.load({
+    "another.ts": `
+import { dag, task } from "baram";
+export default dag({ dagId: "another", schedule: null }, () => { task({ taskId: "quick" }, async () => {})(); });`,
+  });
+  const cache = mkdtempSync(join(tmpdir(), "baram-cache-"));
+  const own = supervisorOptionsElsewhere(engine.config, engine.apiUrl, 2, cache);
+  const done: string[] = [];
+  const events = { done: (id: string) => void done.push(id), notStarted: (_: string, why: string) => void done.push(why) };
+  const supervisor = createSupervisor({ ...own, cacheMaxBytes: 1, freshProcessPerTry: true }, events, silentLogger);
+  try {
+    const gate = join(folder, "gate-cache");
+    const holds = await queued("waits", { gate });
+    supervisor.accept([holds]);
+    await expect.poll(() => stateOf(holds), { timeout: 10_000 }).toBe("running");
+    const fromEarlier = join(own.cacheFolder, "0".repeat(64));
+    mkdirSync(fromEarlier);
+    writeFileSync(join(fromEarlier, "dag.mjs"), "export {}");
+    const anHourAgo = Date.now() / 1_000 - 3_600;
+    for (const hash of readdirSync(own.cacheFolder)) utimesSync(join(own.cacheFolder, hash, "dag.mjs"), anHourAgo, anHourAgo);
+    const runId = await engine.trigger("another");
+    const quick = await queueWorkload(engine, { dagId: "another", runId, taskId: "quick" });
+    supervisor.accept([quick]);
+    await expect.poll(() => done, { timeout: 10_000 }).toEqual([quick.ti.id]);
+    await expect.poll(() => readdirSync(own.cacheFolder).sort()).toEqual([holds.moduleHash, quick.moduleHash].sort());
+    writeFileSync(gate, "");
+    await expect.poll(() => done, { timeout: 10_000 }).toEqual([quick.ti.id, holds.ti.id]);
+    expect(await stateOf(holds)).toBe("success");
+  } finally {
+    await supervisor.drain(0);
+  }
 });
 
 test("a workload that cannot be one is refused before anything is asked, with the reason and not with its text", async () => {

@@ -26,4 +26,22 @@ export const LOGGING = {
     min: 4_096,
     about: "A try's log is cut at this size, with a mark.",
   },
+  remote_logging: { kind: "bool", default: false, about: "Whether tries' logs are brought to remote_base_log_folder." },
+  remote_base_log_folder: {
+    kind: "string",
+    default: null,
+    about:
+      "Where tries' logs are kept beside base_log_folder, as s3://bucket/prefix. Unset: workers elsewhere send them to the API server.",
+  },
+  remote_log_conn_id: {
+    kind: "string",
+    default: null,
+    about:
+      "Connection with the keys for remote_base_log_folder. Unset: what the AWS SDK finds (environment, role of the machine).",
+  },
+  delete_local_logs: {
+    kind: "bool",
+    default: false,
+    about: "Whether a try's log is deleted from base_log_folder when all of it is at remote_base_log_folder.",
+  },
 } as const satisfies Record<string, OptionSpec>;

@@ -21,4 +21,11 @@ export const WORKERS = {
     min: 1,
     about: "How long a supervisor keeps trying to report an outcome while the API cannot be reached.",
   },
+  module_cache_max_mb: {
+    kind: "int",
+    default: 512,
+    unit: "MB",
+    min: 1,
+    about: "How much code of DAG versions a worker keeps for later tries; those unused for longest go, and none that is in use.",
+  },
 } as const satisfies Record<string, OptionSpec>;

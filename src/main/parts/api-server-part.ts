@@ -4,13 +4,14 @@ import { createExecutionApi } from "../../execution-api/index.ts";
 import { createTokens, type Logger, systemClock } from "../../platform/index.ts";
 import { createPublicApi } from "../../public-api/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
-import { createCipher, type Store } from "../../store/index.ts";
-import { createFolderLogStore, createLogReceiver } from "../../task-logs/index.ts";
+import { createCipher, findConnection, type Store } from "../../store/index.ts";
+import { createLogReceiver } from "../../task-logs/index.ts";
 import { baseUrl } from "../base-url.ts";
 import { executorNames } from "../executors.ts";
 import { healthThresholds } from "../health/index.ts";
 import { listen } from "../listen.ts";
 import { addMetricsRoute, type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
+import { createConfiguredLogStore } from "../remote-logs.ts";
 import { runIdPattern } from "../run-id-pattern.ts";
 import { packageVersion } from "../version.ts";
 import { keepJob } from "./keep-job.ts";
@@ -35,6 +36,9 @@ export async function startApiServerPart(
   const cipher = createCipher(readEncryptionKey(config));
   const executors = executorNames(config);
   const defaultExecutor = executors[0] ?? "";
+  const secrets = environmentSecrets();
+  const connectionOf = async (connId: string) => secrets.connection(connId) ?? (await findConnection(store, cipher, connId));
+  const logs = createConfiguredLogStore(config, connectionOf);
   const execution = createExecutionApi(
     {
       store,
@@ -42,7 +46,7 @@ export async function startApiServerPart(
       tokens,
       cipher,
       logs: createLogReceiver({ folder: config.logging.base_log_folder, maxFileBytes: config.logging.max_file_bytes }),
-      secrets: environmentSecrets(),
+      secrets,
       clock: systemClock,
       logger,
       metrics,
@@ -67,7 +71,7 @@ export async function startApiServerPart(
         dags,
         tokens,
         cipher,
-        logs: createFolderLogStore(config.logging.base_log_folder),
+        logs,
         clock: systemClock,
         logger,
         metrics,

@@ -7,7 +7,7 @@ import type { Workload } from "../../contracts/index.ts";
 import { BaramError, type Logger, toError } from "../../platform/index.ts";
 import { createSupervisor, type WorkloadEnd } from "../../worker/supervisor/index.ts";
 import { baseUrl } from "../base-url.ts";
-import { supervisorOptions } from "../supervisor-options.ts";
+import { supervisorOptionsElsewhere } from "../supervisor-options.ts";
 
 export type RunOneOptions = {
   config: Config;
@@ -51,22 +51,20 @@ async function leave(
   workload: Workload,
   apiUrl: string,
   temporary: string,
-  { config, logger, stop, cacheFolder = join(temporary, "modules") }: RunOneOptions,
+  { config, logger, stop, cacheFolder }: RunOneOptions,
 ): Promise<Left> {
   let onLeft: (left: Left) => void = () => {};
   const left = new Promise<Left>((resolve) => {
     onLeft = resolve;
   });
-  const common = supervisorOptions(config, apiUrl, 1);
+  const common = supervisorOptionsElsewhere(config, apiUrl, 1, temporary);
   const supervisor = createSupervisor(
     {
       ...common,
       // A machine may run several, and a container's process id says nothing: only by this does the API tell them apart, and
       // lets a workload that was handed over twice run once.
       hostname: `${hostname()}/${randomBytes(4).toString("hex")}`,
-      cacheFolder,
-      logFolder: join(temporary, "logs"),
-      remoteLogs: { kind: "api" },
+      ...(cacheFolder === undefined ? {} : { cacheFolder }),
       moduleWindowSec: config.workers.execution_api_retry_window,
       killGraceSec: Math.min(config.workers.graceful_shutdown_sec, STOP_GRACE_MAX_SEC),
       freshProcessPerTry: true,

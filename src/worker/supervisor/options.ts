@@ -1,5 +1,15 @@
-/** `api`: the API server's own log store. */
-export type RemoteLogs = { kind: "api" };
+import type { S3Folder } from "../../task-logs/index.ts";
+
+/** The API server's own log store, or S3, with the keys of a connection or what the SDK finds itself. */
+export type RemoteLogs =
+  | { kind: "api" }
+  | {
+      kind: "s3";
+      folder: S3Folder;
+      connId: string | null;
+      /** Whether a log that is complete there is deleted here. */
+      deleteLocal: boolean;
+    };
 
 export type SupervisorOptions = {
   /** Under which the API knows this worker: no two that may be given the same workload are alike. Default: the host's name. */
@@ -11,12 +21,18 @@ export type SupervisorOptions = {
   /** What a runner's environment is: nothing of Baram's own, no token. */
   environment: Readonly<Record<string, string>>;
   cacheFolder: string;
+  /** What the module cache may hold beside the modules in use. */
+  cacheMaxBytes: number;
   resolveFrom: readonly string[];
   logFolder: string;
   /** Path of the compiled thread that writes the logs. */
   logThreadEntry: string;
-  /** Where logs are brought beside the log folder, so that they can be read elsewhere; null = nowhere. */
+  /** Where logs are brought beside the log folder; null = nowhere. */
   remoteLogs: RemoteLogs | null;
+  /** Whether nobody reads the log folder: then what a try has written goes ahead of its end. */
+  isLogFolderPrivate: boolean;
+  /** How long a store may be away when a log is complete; what it lacks then is not brought any more. */
+  logEndWindowSec: number;
   maxLineBytes: number;
   maxFileBytes: number;
   heartbeatSec: number;

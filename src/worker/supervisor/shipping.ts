@@ -1,8 +1,18 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Logger, sleep } from "../../platform/index.ts";
-import { createApiCarrier, createLogShipper, type LogPiece, type LogShipper } from "../../task-logs/index.ts";
+import type { Connection, RunnerCalls } from "../../contracts/index.ts";
+import { BaramError, type Logger, sleep } from "../../platform/index.ts";
+import {
+  createApiCarrier,
+  createLogShipper,
+  createS3Carrier,
+  createS3Place,
+  type LogCarrier,
+  type LogPiece,
+  type LogShipper,
+} from "../../task-logs/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
-import type { Attempt } from "./attempt.ts";
+import { type Attempt, forwardCall } from "./attempt.ts";
 import type { SupervisorOptions } from "./options.ts";
 
 /** Brings the logs of a supervisor's tries to where they can be read when the worker is gone. */
@@ -17,38 +27,59 @@ export type Shipping = {
   settle(ms: number): Promise<void>;
 };
 
-const BEFORE_END_MS = 1_000;
-/** How long a store may be away when a log is complete; what is missing then is lost with the worker. */
-const END_WINDOW_MS = 60_000;
+type ShippingOptions = Pick<SupervisorOptions, "remoteLogs" | "logFolder" | "isLogFolderPrivate" | "logEndWindowSec">;
 
-export function createShipping(
-  { remoteLogs, logFolder }: Pick<SupervisorOptions, "remoteLogs" | "logFolder">,
-  client: ApiClient,
-  logger: Logger,
-): Shipping {
+const BEFORE_END_MS = 1_000;
+
+export function createShipping(options: ShippingOptions, client: ApiClient, logger: Logger): Shipping {
+  const { remoteLogs, logFolder } = options;
   const ending = new Set<Promise<void>>();
+  /** Whose token fetches the connection, when S3 asks for it: the last one that began. */
+  let asker: Attempt | null = null;
+  const s3 =
+    remoteLogs?.kind === "s3"
+      ? createS3Place(remoteLogs.folder, remoteLogs.connId === null ? null : () => fetchConnection(remoteLogs.connId ?? ""))
+      : null;
+
+  async function fetchConnection(connId: string): Promise<Connection> {
+    if (!asker) throw new Error("no try is running whose token would open a connection");
+    const found = (await forwardCall(client, asker, "getConnection", { connId })) as RunnerCalls["getConnection"]["result"];
+    if (found) return found;
+    const message = `there is no connection "${connId}", which [logging] remote_log_conn_id names`;
+    throw new BaramError("connection_not_found", message, { connId });
+  }
+
+  function carrierFor(attempt: Attempt): LogCarrier {
+    const { workload, order } = attempt;
+    if (s3) {
+      const isResumed = order?.type === "run" && (order.context.taskRescheduleCount > 0 || Boolean(order.context.resume));
+      return createS3Carrier(s3, workload.logPath, isResumed);
+    }
+    const send = (piece: LogPiece) => client.post<{ received: number }>("baram/logs", piece, attempt.token);
+    return createApiCarrier(send, (error) => !isTransient(error));
+  }
 
   async function bringHome(shipper: LogShipper, path: string): Promise<void> {
-    const lostBytes = await shipper.end(END_WINDOW_MS);
+    const lostBytes = await shipper.end(options.logEndWindowSec * 1_000);
     if (lostBytes > 0) logger.error({ path, lostBytes }, "the end of a log could not be brought to the log store");
+    else if (remoteLogs?.kind === "s3" && remoteLogs.deleteLocal) await rm(join(logFolder, path), { force: true });
   }
 
   return {
     begin(attempt) {
       if (remoteLogs === null) return null;
-      const { logPath } = attempt.workload;
-      const send = (piece: LogPiece) => client.post<{ received: number }>("baram/logs", piece, attempt.token);
+      asker = attempt;
+      const path = attempt.workload.logPath;
       return createLogShipper({
-        file: join(logFolder, logPath),
-        carrier: createApiCarrier(send, (error) => !isTransient(error)),
-        onFault: (error) =>
-          logger.warn({ path: logPath, error: error.message }, "a log could not be brought to the log store yet"),
+        file: join(logFolder, path),
+        carrier: carrierFor(attempt),
+        onFault: (error) => logger.warn({ path, error: error.message }, "a log could not be brought to the log store yet"),
       });
     },
     async beforeEnd({ log, shipper }) {
       // On its way to the disk while the end is on its way to the API.
       const flushed = log.flush();
-      if (shipper) await Promise.race([flushed.then(() => shipper.ship()), sleep(BEFORE_END_MS)]);
+      if (shipper && options.isLogFolderPrivate) await Promise.race([flushed.then(() => shipper.ship()), sleep(BEFORE_END_MS)]);
     },
     end(attempt) {
       const flushed = attempt.log.flush();

@@ -64,6 +64,11 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     cacheFolder: options.cacheFolder,
     resolveFrom: options.resolveFrom,
     retryWindowMs: options.moduleWindowSec * 1_000,
+    maxBytes: options.cacheMaxBytes,
+    isInUse: (hash) =>
+      queue.needs(hash) ||
+      [...attempts.values()].some(({ workload }) => workload.moduleHash === hash) ||
+      pool.all().some((runner) => runner.moduleHash === hash),
   });
   const queue = createWorkQueue(modules, logger, { ready: () => pump(), failed: (id, reason) => events.notStarted(id, reason) });
   const attempts = new Map<string, Attempt>();
@@ -433,6 +438,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       while (isBusy() && Date.now() < hardDeadline) await sleep(20);
       await shipping.settle(Math.max(MIN_SHIP_MS, hardDeadline - Date.now()));
       heartbeat.stop();
+      modules.close();
       if (pumpTimer) clearTimeout(pumpTimer);
       for (const runner of pool.all()) runner.kill();
       client.close();

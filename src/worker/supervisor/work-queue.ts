@@ -10,6 +10,8 @@ export type Ready = { readonly workload: Workload; readonly modulePath: string }
 export type WorkQueue = {
   add(workload: Workload): void;
   has(id: string): boolean;
+  /** Whether a workload that waits needs the module. */
+  needs(moduleHash: string): boolean;
   readonly size: () => number;
   /** Takes out the first workload whose module is here; null = none is. */
   next(): Ready | null;
@@ -27,6 +29,7 @@ export function createWorkQueue(
   return {
     size: () => queue.length,
     has: (id) => queue.some(({ workload }) => idOf(workload) === id),
+    needs: (moduleHash) => queue.some(({ workload }) => workload.moduleHash === moduleHash),
     add(workload) {
       const entry: Queued = { workload, modulePath: null };
       queue.push(entry);

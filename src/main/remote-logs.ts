@@ -1,0 +1,55 @@
+import { awsEndpoint, type Config } from "../config/index.ts";
+import type { Connection } from "../contracts/index.ts";
+import { BaramError } from "../platform/index.ts";
+import { createFolderLogStore, createLayeredLogStore, createS3Place, type LogStore, parseS3Url } from "../task-logs/index.ts";
+import type { RemoteLogs } from "../worker/supervisor/index.ts";
+
+/**
+ * Where [logging] says that logs are kept beside this machine's folder; null = nowhere. Throws `config_invalid`: a wrong value is told at
+ * the start and not by logs that are missing.
+ */
+export function readRemoteLogs({ logging }: Pick<Config, "logging">): Extract<RemoteLogs, { kind: "s3" }> | null {
+  if (!logging.remote_logging) return null;
+  const url = logging.remote_base_log_folder;
+  if (!url) {
+    const remedy = "Set it to s3://bucket/prefix, or remote_logging to false.";
+    throw new BaramError("config_invalid", `[logging] remote_logging is on and remote_base_log_folder is not set. ${remedy}`);
+  }
+  const place = parseS3Url(url);
+  if (!place)
+    throw new BaramError("config_invalid", `[logging] remote_base_log_folder is "${url}", but must be s3://bucket/prefix.`, {
+      url,
+    });
+  return {
+    kind: "s3",
+    folder: { ...place, endpointUrl: awsEndpoint("s3") },
+    connId: logging.remote_log_conn_id || null,
+    deleteLocal: logging.delete_local_logs,
+  };
+}
+
+/** What the API reads: this machine's folder, and the remote one if there is one. */
+export function createConfiguredLogStore(
+  config: Pick<Config, "logging">,
+  findConnection: (connId: string) => Promise<Connection | null>,
+): LogStore {
+  const folder = config.logging.base_log_folder;
+  const remote = readRemoteLogs(config);
+  if (remote === null) return createFolderLogStore(folder);
+  const { connId } = remote;
+  const connect = async (id: string) => {
+    const connection = await findConnection(id);
+    if (!connection) throw noConnection(id);
+    return connection;
+  };
+  const place = createS3Place(remote.folder, connId === null ? null : () => connect(connId));
+  return createLayeredLogStore(folder, { ...place, source: config.logging.remote_base_log_folder ?? "" });
+}
+
+function noConnection(connId: string): BaramError {
+  return new BaramError(
+    "connection_not_found",
+    `There is no connection "${connId}", which [logging] remote_log_conn_id names. Add it with: baram connections add`,
+    { connId },
+  );
+}

@@ -1,0 +1,72 @@
+import { open } from "node:fs/promises";
+import type { LogCarrier } from "../log-shipper.ts";
+import type { S3Place } from "./s3-place.ts";
+
+/** The first puts come soon, since the first lines are the ones people wait for; later ones cost the same and tell less. */
+const INTERVAL_MS_MIN = 2_000;
+const INTERVAL_MS_MAX = 60_000;
+const INTERVAL_GROWTH = 1.25;
+/** On average no more than this is sent for one log. */
+const BYTES_PER_SEC_MAX = 512 * 1024;
+const CHUNK_BYTES = 256 * 1024;
+
+/**
+ * Keeps a log as one object, put anew as it grows, since S3 cannot append. `mayGoOn`: another worker may have begun this log (the try was
+ * deferred or put off); then what is there stays in front.
+ */
+export function createS3Carrier(place: S3Place, path: string, mayGoOn: boolean): LogCarrier {
+  let head: Buffer | null = mayGoOn ? null : Buffer.alloc(0);
+  let puts = 0;
+  let storedBytes = 0;
+
+  /** What is there, unless this machine's file has it too. */
+  async function findHead(file: string): Promise<Buffer> {
+    const sizeBytes = await place.size(path);
+    const there = sizeBytes === null ? null : await place.read(path, 0, sizeBytes);
+    if (there === null) return Buffer.alloc(0);
+    return (await startsWith(file, there)) ? Buffer.alloc(0) : there;
+  }
+
+  return {
+    isHopeless: () => false,
+    intervalMs: (sizeBytes) =>
+      Math.max(
+        Math.min(INTERVAL_MS_MAX, INTERVAL_MS_MIN * INTERVAL_GROWTH ** puts),
+        ((sizeBytes + (head?.length ?? 0)) / BYTES_PER_SEC_MAX) * 1_000,
+      ),
+    async carry(file, sizeBytes) {
+      if (sizeBytes <= storedBytes) return;
+      head ??= await findHead(file);
+      await place.put(path, chunksOf(head, file, sizeBytes), head.length + sizeBytes);
+      puts++;
+      storedBytes = sizeBytes;
+    },
+  };
+}
+
+async function* chunksOf(head: Buffer, path: string, sizeBytes: number): AsyncGenerator<Buffer> {
+  if (head.length > 0) yield head;
+  const file = await open(path, "r");
+  try {
+    for (let at = 0; at < sizeBytes; ) {
+      const buffer = Buffer.alloc(Math.min(CHUNK_BYTES, sizeBytes - at));
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) throw new Error(`${path} has become shorter while it was sent`);
+      at += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function startsWith(path: string, bytes: Buffer): Promise<boolean> {
+  const file = await open(path, "r");
+  try {
+    const start = Buffer.alloc(bytes.length);
+    const { bytesRead } = await file.read(start, 0, start.length, 0);
+    return bytesRead === bytes.length && start.equals(bytes);
+  } finally {
+    await file.close();
+  }
+}
