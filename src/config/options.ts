@@ -9,7 +9,9 @@ import { EXECUTION_API } from "./sections/execution-api.ts";
 import { LOCAL_EXECUTOR } from "./sections/local-executor.ts";
 import { LOGGING } from "./sections/logging.ts";
 import { METRICS } from "./sections/metrics.ts";
+import { MONITOR } from "./sections/monitor.ts";
 import { OPERATORS } from "./sections/operators.ts";
+import { QUEUE } from "./sections/queue.ts";
 import { SCHEDULER } from "./sections/scheduler.ts";
 import { SMTP } from "./sections/smtp.ts";
 import { TRIGGERER } from "./sections/triggerer.ts";
@@ -32,6 +34,8 @@ export const OPTIONS = {
   operators: OPERATORS,
   workers: WORKERS,
   local_executor: LOCAL_EXECUTOR,
+  queue: QUEUE,
+  monitor: MONITOR,
   email: EMAIL,
   smtp: SMTP,
   logging: LOGGING,

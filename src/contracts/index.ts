@@ -12,4 +12,5 @@ export * from "./serialized-dag.ts";
 export * from "./skip-decision.ts";
 export * from "./states.ts";
 export * from "./timetable.ts";
+export * from "./worker.ts";
 export * from "./workload.ts";

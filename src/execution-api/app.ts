@@ -10,6 +10,7 @@ import { routesOf } from "./routes/route.ts";
 import { addSecretRoutes } from "./routes/secrets.ts";
 import { addTaskInstanceRoutes } from "./routes/task-instances.ts";
 import { addTaskStateRoutes } from "./routes/task-states.ts";
+import { addWorkerCalls } from "./routes/workers.ts";
 import { addXcomRoutes } from "./routes/xcoms.ts";
 
 /** A batch may carry many outcomes, each with its XComs. */
@@ -32,6 +33,7 @@ export function createExecutionApi(resources: ExecutionApiResources, options: Ex
   const deps = { resources, options };
   addHealthRoutes(app, deps);
   addBaramCalls(app, deps);
+  addWorkerCalls(app, deps);
   const add = routesOf(app, deps);
   // Before the routes of one task instance or run, whose paths would match these too.
   addTaskStateRoutes(add);

@@ -33,4 +33,6 @@ export type ExecutionApiOptions = {
   readonly defaultExecutor: string;
   /** Whether a run may be triggered for a logical date to come. */
   readonly allowTriggerInFuture: boolean;
+  /** A queue worker silent for this long has lost its name. */
+  readonly workerLostAfterSec: number;
 };

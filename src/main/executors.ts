@@ -2,6 +2,7 @@ import type { Config } from "../config/index.ts";
 import type { Executor, ExecutorOptions } from "../executors/index.ts";
 import { BaramError, type Logger } from "../platform/index.ts";
 import { makeLocalExecutor } from "./executors/local.ts";
+import { makeQueueExecutor } from "./executors/queue.ts";
 
 /** Makes one configured executor; `apiUrl` is where its workers reach Baram's API. */
 export type MakeExecutor = (config: Config, options: ExecutorOptions, apiUrl: string, logger: Logger) => Executor;
@@ -17,6 +18,8 @@ const MAKERS: Readonly<Record<string, MakeExecutor>> = {
     ),
   SequentialExecutor: (config, options, apiUrl, logger) =>
     makeLocalExecutor(config, { ...options, parallelism: 1 }, apiUrl, logger),
+  // Its workers are told of the API themselves.
+  QueueExecutor: (config, options, _apiUrl, logger) => makeQueueExecutor(config, options, logger),
 };
 
 export type ConfiguredExecutor = {

@@ -2,6 +2,11 @@
 export const ERROR_CODES = {
   // starting up
   already_running: "Another standalone runs from the same BARAM_HOME.",
+  api_unreachable: "A worker cannot reach Baram's API.",
+  broker_refused: "The queue executor's broker refuses user, password or rights.",
+  broker_too_old: "The queue executor's broker is older than it needs.",
+  broker_unreachable: "The queue executor's broker cannot be reached.",
+  broker_url_invalid: "[queue] broker_url is not set, or no URL of Redis or RabbitMQ.",
   config_invalid: "An option, or a key file, has a value that does not fit; the message names it.",
   config_unknown_option: "baram.toml or the environment names an option that does not exist.",
   disk_full: "A disk is full.",
@@ -12,6 +17,7 @@ export const ERROR_CODES = {
   home_unwritable: "BARAM_HOME cannot be written by this user.",
   host_invalid: "[api] host is no address of this machine.",
   installation_broken: "A file of this installation is missing.",
+  monitor_unprotected: "The monitor would listen beyond this machine without a password.",
   port_forbidden: "This user may not listen on that port.",
   port_in_use: "Another program listens on the port.",
   postgres_failed: "The embedded PostgreSQL did not start; the message has its last words.",
@@ -21,6 +27,8 @@ export const ERROR_CODES = {
   postgres_no_binaries: "There is no embedded PostgreSQL for this platform.",
   postgres_permission: "The embedded PostgreSQL may not use its folder.",
   postgres_version: "The data was made by another major version of PostgreSQL.",
+  worker_name_taken: "Another worker runs under that name.",
+  worker_token_missing: "[workers] token is not set where a queue worker starts.",
   scheduler_not_alone: "[scheduler] use_row_level_locking is off and another scheduler runs.",
   schema_not_migrated: "Migrations are pending.",
   schema_too_new: "A newer Baram has migrated the database.",
@@ -64,6 +72,7 @@ export const ERROR_CODES = {
   task_not_mapped: "The task is not mapped, so it has no instances by map index.",
   try_not_found: "There is no such try: it was taken back, or its run was deleted.",
   variable_not_found: "There is no such variable.",
+  worker_not_found: "There is no such worker.",
   xcom_not_found: "There is no such XCom.",
   // it is there, but does not allow this
   backfill_completed: "The backfill has ended: it cannot be paused, unpaused or cancelled.",
@@ -85,6 +94,7 @@ export const ERROR_CODES = {
   try_not_running: "The try was ended, taken back or replaced: nothing of it is written.",
   user_exists: "A user of that name exists.",
   variable_exists: "A variable of that key exists.",
+  worker_not_running: "The worker has ended.",
   xcom_of_another: "A try may write its own XComs only.",
   already_exists: "What was to be created exists.",
   // a request that does not fit

@@ -2,8 +2,8 @@ import { createSecretKey } from "node:crypto";
 import jwt from "jsonwebtoken";
 import { BaramError } from "./errors.ts";
 
-/** Who a token is for: a user of the public API, a workload not yet started, or a running try. */
-export type TokenAudience = "baram:user" | "baram:workload" | "baram:task";
+/** Who a token is for: a user of the public API, a workload not yet started, a running try, or a queue worker and its row. */
+export type TokenAudience = "baram:user" | "baram:workload" | "baram:task" | "baram:worker";
 export type TokenClaims = {
   subject: string;
   role?: string;

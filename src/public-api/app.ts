@@ -25,6 +25,7 @@ import { taskInstanceRoutes } from "./rest/task-instances/routes.ts";
 import { taskRoutes } from "./rest/tasks/routes.ts";
 import { variableRoutes } from "./rest/variables/routes.ts";
 import { createVersionFactsCache } from "./rest/version-facts.ts";
+import { workerRoutes } from "./rest/workers/routes.ts";
 import { xcomRoutes } from "./rest/xcom-entries/routes.ts";
 
 const BODY_MAX_BYTES = 1024 * 1024;
@@ -49,6 +50,7 @@ const RESOURCES = [
   connectionRoutes,
   eventLogRoutes,
   jobRoutes,
+  workerRoutes,
 ];
 
 /**

@@ -38,6 +38,7 @@ export const ERROR_STATUSES = {
   task_not_mapped: 404,
   try_not_found: 404,
   variable_not_found: 404,
+  worker_not_found: 404,
   xcom_not_found: 404,
   // it is there, but does not allow this
   backfill_completed: 409,
@@ -54,6 +55,7 @@ export const ERROR_STATUSES = {
   task_running: 409,
   too_many_runs: 400,
   variable_exists: 409,
+  worker_not_running: 409,
   // not now
   database_timeout: 503,
   database_unavailable: 503,

@@ -35,5 +35,7 @@ export type PublicApiOptions = {
   readonly healthThresholdSec: Readonly<Record<JobType, number>>;
   /** Run ids that people may choose. */
   readonly allowedRunId: RegExp;
+  /** A queue worker silent for this long is lost. */
+  readonly workerLostAfterSec: number;
   readonly version: string;
 };

@@ -87,9 +87,8 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
     });
 
     test("slots: an executor is never given more than it has places, and gives all of them back", async () => {
-      const part = await system.scheduler();
-      const executor = system.executorOf(part);
-      expect(executor.slotsAvailable()).toBe(slots);
+      // An end is in the database before an executor of an outside system hears of it.
+      await expectAllFree();
       const runId = await run("many");
       let highest = 0;
       const watch = setInterval(() => {

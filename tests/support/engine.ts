@@ -92,6 +92,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       allowedRunId: /^/,
       defaultExecutor,
       allowTriggerInFuture: config.scheduler.allow_trigger_in_future,
+      workerLostAfterSec: config.workers.lost_after_sec,
     },
   );
   const app = new Hono();

@@ -43,6 +43,7 @@ export function createTestExecutionApi(store: Store, overrides: Partial<Executio
     allowedRunId: /^/,
     defaultExecutor: "LocalExecutor",
     allowTriggerInFuture: false,
+    workerLostAfterSec: 30,
     ...overrides,
   };
   const app = createExecutionApi(resources, options);

@@ -42,6 +42,7 @@ export async function createTestApi(
     allowTriggerInFuture: false,
     healthThresholdSec: { SchedulerJob: 30, DagProcessorJob: 30, TriggererJob: 30, ApiServerJob: 30, WorkerJob: 30 },
     allowedRunId: /^/,
+    workerLostAfterSec: 30,
     version: "0.0.0-test",
     ...overrides.options,
   };

@@ -41,6 +41,7 @@ export function createReader(session: () => Promise<Session>, masker: Masker): R
         templatedFieldMaxLength: 0,
         allowedRunId: /^/,
         allowTriggerInFuture: false,
+        workerLostAfterSec: 0,
       };
       const options = { tokenTtlSec: 0, defaultExecutor: "", ...limits };
       answer = await answerCall({ tryId: "", resources, options }, method, params);

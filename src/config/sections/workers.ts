@@ -8,6 +8,20 @@ export const WORKERS = {
     min: 0,
     about: "How long running tasks may go on when their worker is stopped; then they are stopped and retried.",
   },
+  token: {
+    kind: "string",
+    default: null,
+    secret: true,
+    about: "What a queue worker shows the API to keep its row in the list of workers; made by `baram worker token`.",
+  },
+  heartbeat_sec: { kind: "float", default: 5, unit: "s", min: 0.1, about: "How often a queue worker says that it lives." },
+  lost_after_sec: {
+    kind: "float",
+    default: 30,
+    unit: "s",
+    min: 0.5,
+    about: "A queue worker silent for this long is shown as lost, and its name is free again.",
+  },
   max_failed_heartbeats: {
     kind: "int",
     default: 8,

@@ -59,6 +59,7 @@ export async function startApiServerPart(
       allowedRunId,
       defaultExecutor,
       allowTriggerInFuture: config.scheduler.allow_trigger_in_future,
+      workerLostAfterSec: config.workers.lost_after_sec,
     },
   );
   const app = new Hono();
@@ -86,6 +87,7 @@ export async function startApiServerPart(
         allowTriggerInFuture: config.scheduler.allow_trigger_in_future,
         allowedRunId,
         healthThresholdSec: healthThresholds(config),
+        workerLostAfterSec: config.workers.lost_after_sec,
         version: packageVersion(),
       },
     ),

@@ -31,6 +31,7 @@ const READ_ONLY = {
   allowedRunId: /^/,
   defaultExecutor: "",
   allowTriggerInFuture: false,
+  workerLostAfterSec: 0,
 };
 
 export type SqlTriggerStoreOptions = { cacheDir: string; resolveFrom: readonly string[] };

@@ -7,6 +7,7 @@ import { runRecovery } from "./000006-run-recovery.ts";
 import { deferredIndex } from "./000007-deferred-index.ts";
 import { deferral } from "./000008-deferral.ts";
 import { taskMap } from "./000009-task-map.ts";
+import { worker } from "./000010-worker.ts";
 
 export type Migration = {
   readonly version: number;
@@ -27,4 +28,5 @@ export const MIGRATIONS: readonly Migration[] = [
   deferredIndex,
   deferral,
   taskMap,
+  worker,
 ];

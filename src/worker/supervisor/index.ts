@@ -1,2 +1,3 @@
+export { type ApiClient, ApiRefusal, createApiClient } from "./api-client.ts";
 export type { RemoteLogs, SupervisorOptions } from "./options.ts";
 export { createSupervisor, type Supervisor, type SupervisorEvents, type WorkloadEnd } from "./supervisor.ts";

@@ -30,4 +30,11 @@ export function addRoleCommands(program: Command): void {
     .description("run the process that reads the DAG files")
     .addHelpText("after", exampleOf("dag-processor"))
     .action(async () => (await import("./dag-processor.ts")).dagProcessor());
+  program
+    .command("monitor")
+    .description("run a page about the queue executor's queues and workers")
+    .option("--host <address>", "address to listen on instead of [monitor] host")
+    .option("--port <number>", "port to listen on instead of [monitor] port", wholeNumber(0, 65_535))
+    .addHelpText("after", exampleOf("monitor --port 5555"))
+    .action(async (options: { host?: string; port?: number }) => (await import("./monitor.ts")).monitor(options));
 }

@@ -1,0 +1,223 @@
+/**
+ * A try in this executor's hands:
+ * - waiting: taken over from the scheduler, not yet with the broker; published in order, again and again while the broker is away;
+ * - publishing: on its way to the broker. Only publishing the same id again tells whether it got there;
+ * - published: with the broker or a worker. It is over when a worker acknowledged it, which it does when its outcome is stored
+ *   or its start was refused, or when the broker is found not to have it; then it goes back to be queued anew under a new id,
+ *   if nobody has started it.
+ */
+import { queueNameSchema, WORKLOAD_MAX_BYTES, type Workload } from "../../contracts/index.ts";
+import { type Logger, toError } from "../../platform/index.ts";
+import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
+import type { Broker, BrokerMessage, BrokerOptions } from "./broker.ts";
+import { openBroker } from "./open-broker.ts";
+
+export type QueueExecutorOptions = ExecutorOptions & {
+  broker: BrokerOptions;
+  /** Queue of callbacks, which belong to no task. */
+  callbackQueue: string;
+  /** How often the broker is asked for what it should have, and for queues that nobody serves. */
+  checkSec: number;
+};
+
+type InHand = BrokerMessage & {
+  state: "waiting" | "publishing" | "published";
+  since: number;
+  isCallback: boolean;
+  isRevoked: boolean;
+};
+
+const PUBLISH_AT_ONCE = 200;
+const BACKOFF_MAX_MS = 5_000;
+
+/** Gives workloads to a broker, from which workers anywhere take them; see broker.ts for what it promises. */
+export function createQueueExecutor(options: QueueExecutorOptions, logger: Logger): Executor {
+  const inHand = new Map<string, InHand>();
+  const unserved = new Map<string, { since: number; isTold: boolean }>();
+  let events: ExecutorEvent[] = [];
+  let broker: Broker | null = null;
+  let publishing: Promise<void> | null = null;
+  let retryTimer: NodeJS.Timeout | null = null;
+  let checkTimer: NodeJS.Timeout | null = null;
+  let failures = 0;
+  let isEnding = false;
+  /** Whether the scheduler last saw so few places that it may have left something undone for want of them. */
+  let wasShort = false;
+
+  const emit = (event: ExecutorEvent) => {
+    events.push(event);
+    options.onEvent();
+  };
+
+  function takeOver(workload: Workload): boolean {
+    const isCallback = workload.type === "ExecuteCallback";
+    const id = isCallback ? workload.callbackId : workload.ti.id;
+    const body = JSON.stringify(workload);
+    const sizeBytes = Buffer.byteLength(body);
+    if (sizeBytes > WORKLOAD_MAX_BYTES) {
+      const reason = `the workload has ${sizeBytes} bytes, and ${options.name} carries ${WORKLOAD_MAX_BYTES} at most: make its executorConfig or ids shorter`;
+      emit({ id, kind: "refused", reason });
+      return false;
+    }
+    const queue = isCallback ? options.callbackQueue : workload.ti.queue;
+    const wrong = queueNameSchema.safeParse(queue).error?.issues[0]?.message;
+    if (wrong !== undefined) {
+      emit({
+        id,
+        kind: "refused",
+        reason: `its queue is "${queue.slice(0, 200)}", which ${options.name} cannot carry: ${wrong}`,
+      });
+      return false;
+    }
+    if (inHand.has(id)) return true;
+    const priority = isCallback ? Number.MAX_SAFE_INTEGER : workload.ti.priorityWeight;
+    inHand.set(id, { id, queue, body, priority, state: "waiting", since: Date.now(), isCallback, isRevoked: false });
+    return true;
+  }
+
+  function letGo(id: string): InHand | null {
+    const one = inHand.get(id) ?? null;
+    inHand.delete(id);
+    // An end is in the database before it is told here: the pass that the database woke has found no place for what is next.
+    if (one && wasShort) options.onEvent();
+    return one;
+  }
+
+  function pump(): void {
+    if (publishing || retryTimer || !broker || isEnding) return;
+    const batch: InHand[] = [];
+    for (const one of inHand.values()) {
+      if (one.state !== "waiting") continue;
+      batch.push(one);
+      if (batch.length === PUBLISH_AT_ONCE) break;
+    }
+    if (batch.length === 0) return;
+    publishing = publish(broker, batch).finally(() => {
+      publishing = null;
+      pump();
+    });
+  }
+
+  async function publish(to: Broker, batch: readonly InHand[]): Promise<void> {
+    for (const one of batch) one.state = "publishing";
+    try {
+      await to.publish(batch);
+      if (failures > 0) logger.info({ executor: options.name }, "workloads reach the broker again");
+      failures = 0;
+      for (const one of batch) {
+        one.state = "published";
+        one.since = Date.now();
+        if (one.isRevoked) takeOut(to, one);
+      }
+    } catch (error) {
+      if (failures++ === 0)
+        logger.warn(
+          { executor: options.name, waiting: batch.length, error: toError(error).message },
+          "workloads do not reach the broker; they are kept and published again",
+        );
+      for (const one of batch) one.state = "waiting";
+      if (isEnding) return;
+      retryTimer = setTimeout(
+        () => {
+          retryTimer = null;
+          pump();
+        },
+        Math.min(BACKOFF_MAX_MS, 100 * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2),
+      );
+    }
+  }
+
+  function takeOut(from: Broker, { queue, id }: InHand): void {
+    letGo(id);
+    // A worker that gets it all the same is refused its start.
+    from.remove(queue, id).catch((error) => logger.debug({ id, error: toError(error).message }, "a message was not taken out"));
+  }
+
+  async function check(): Promise<void> {
+    if (!broker) return;
+    const before = Date.now() - options.checkSec * 1_000;
+    const published = [...inHand.values()].filter(({ state, since }) => state === "published" && since < before);
+    try {
+      for (const id of await broker.missing(published)) {
+        // A callback may have been begun, which is not seen from here; the scheduler finds lost ones by their age.
+        if (letGo(id)?.isCallback === false)
+          emit({ id, kind: "not_started", reason: "the broker does not have it any more, and no worker said that it is done" });
+      }
+      await warnOfUnserved(broker);
+    } catch (error) {
+      logger.debug({ error: toError(error).message }, "the broker could not be asked what it has");
+    }
+  }
+
+  /** A task whose queue no worker serves waits, for ever if need be; that should not go unseen. */
+  async function warnOfUnserved(from: Broker): Promise<void> {
+    const used = new Set([...inHand.values()].map(({ queue }) => queue));
+    for (const queue of unserved.keys()) if (!used.has(queue)) unserved.delete(queue);
+    for (const { queue, isServed, waiting } of await from.counts([...used])) {
+      const known = unserved.get(queue);
+      if (isServed) {
+        if (known?.isTold) logger.info({ queue }, `a worker serves the queue "${queue}" now`);
+        unserved.delete(queue);
+      } else if (!known) unserved.set(queue, { since: Date.now(), isTold: false });
+      else if (!known.isTold) {
+        known.isTold = true;
+        logger.warn(
+          { executor: options.name, queue, waiting },
+          `no worker serves the queue "${queue}": its tasks wait until one does. Start one with: baram worker start --queues ${queue}`,
+        );
+      }
+    }
+  }
+
+  return {
+    name: options.name,
+    async start() {
+      const opened = await openBroker(options.broker, logger);
+      await opened.start();
+      await opened.watchEnds((ids) => {
+        for (const id of ids) letGo(id);
+      });
+      broker = opened;
+      checkTimer = setInterval(() => void check(), options.checkSec * 1_000);
+    },
+    slotsAvailable() {
+      const free = broker && !isEnding ? Math.max(0, options.parallelism - inHand.size) : 0;
+      wasShort = free < options.parallelism / 2;
+      return free;
+    },
+    queue(workloads) {
+      for (const workload of workloads) takeOver(workload);
+      pump();
+    },
+    takeEvents() {
+      const taken = events;
+      events = [];
+      return taken;
+    },
+    async adopt(orphans) {
+      // The broker may have it already: under the same id it waits once, or its second start is refused.
+      const kept = orphans.filter(({ id, workload }) => inHand.has(id) || (workload !== null && takeOver(workload)));
+      pump();
+      return kept.map(({ id }) => id);
+    },
+    revoke(id) {
+      const one = inHand.get(id);
+      if (!one) return;
+      if (one.state === "publishing" || !broker) one.isRevoked = true;
+      else if (one.state === "waiting") letGo(id);
+      else takeOut(broker, one);
+    },
+    async end() {
+      isEnding = true;
+      if (checkTimer) clearInterval(checkTimer);
+      if (retryTimer) clearTimeout(retryTimer);
+      await publishing;
+      for (const one of inHand.values())
+        if (one.state === "waiting")
+          emit({ id: one.id, kind: "not_started", reason: "the scheduler ends, and the broker does not have it" });
+      inHand.clear();
+      await broker?.close();
+      broker = null;
+    },
+  };
+}

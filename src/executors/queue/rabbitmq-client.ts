@@ -1,0 +1,64 @@
+import { Connection } from "rabbitmq-client";
+import { BaramError, type Logger, toError } from "../../platform/index.ts";
+import type { BrokerOptions } from "./broker.ts";
+import { type BrokerAddress, withoutPassword } from "./broker-url.ts";
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const RECONNECT_MAX_MS = 2_000;
+
+/** Connects, and stays connected by itself from then on. Rejects with `broker_unreachable` or `broker_refused`. */
+export async function connectToRabbitmq(address: BrokerAddress, options: BrokerOptions, logger: Logger): Promise<Connection> {
+  const { ca, cert, key } = options.tls;
+  const connection = new Connection({
+    hostname: address.host,
+    port: address.port,
+    username: address.user || "guest",
+    password: address.password || "guest",
+    vhost: address.space || "/",
+    tls: address.isTls ? { ca: ca ?? undefined, cert: cert ?? undefined, key: key ?? undefined } : undefined,
+    // Two missed in a row count as a dead peer: then what it had in hand goes to another.
+    heartbeat: Math.max(1, Math.floor(options.leaseSec / 2)),
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    acquireTimeout: options.operationTimeoutMs,
+    retryLow: 100,
+    retryHigh: RECONNECT_MAX_MS,
+    connectionName: `baram ${process.pid}`,
+  });
+  let isAway = false;
+  await new Promise<void>((resolve, reject) => {
+    connection.once("connection", resolve);
+    // The first failure is the answer: at the start a person waits, and the library would try for ever.
+    connection.once("error", (error) => reject(explain(toError(error), address)));
+  }).catch((error: unknown) => {
+    connection.on("error", () => {});
+    connection.unsafeDestroy();
+    throw error;
+  });
+  connection.on("error", (error) => {
+    if (isAway) return;
+    isAway = true;
+    logger.warn({ broker: address.shown, error: withoutPassword(toError(error).message, address) }, "the broker is away");
+  });
+  connection.on("connection", () => {
+    if (isAway) logger.info({ broker: address.shown }, "the broker is back");
+    isAway = false;
+  });
+  return connection;
+}
+
+function explain(error: Error, address: BrokerAddress): BaramError {
+  const code = "code" in error ? String(error.code) : "";
+  const message = withoutPassword(error.message, address) || code;
+  const facts = { broker: address.shown };
+  if (/ACCESS_REFUSED|NOT_ALLOWED|ACCESS-REFUSED|NOT-ALLOWED/.test(`${code} ${message}`))
+    return new BaramError(
+      "broker_refused",
+      `The broker ${address.shown} does not let us in: ${message}. Check user, password and virtual host in [queue] broker_url; the user needs configure, write and read on names that start with [queue] key_prefix.`,
+      facts,
+    );
+  return new BaramError(
+    "broker_unreachable",
+    `The broker ${address.shown} cannot be reached: ${message}. Check [queue] broker_url, and that RabbitMQ runs there.`,
+    facts,
+  );
+}

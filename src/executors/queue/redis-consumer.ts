@@ -1,0 +1,220 @@
+import { randomUUID } from "node:crypto";
+import { type Job, Worker } from "bullmq";
+import type { Redis } from "ioredis";
+import { type Logger, sleep, toError } from "../../platform/index.ts";
+import type { ConsumeOptions, Consumer, Delivery } from "./broker.ts";
+import type { JobData } from "./redis-broker.ts";
+import type { RedisUse } from "./redis-client.ts";
+import type { RedisKeys } from "./redis-keys.ts";
+
+type Resources = { own(use: RedisUse): Redis; keys: RedisKeys; leaseMs: number; logger: Logger };
+
+/** How long one wait for something to take lasts at most; then it is looked for all the same. */
+const WAIT_SEC = 5;
+/** Whether a message is delivered too often is the API's to decide: a try that has begun is refused there. */
+const STALLED_MAX = 2 ** 31 - 1;
+/** Ids of ended messages gather for this long: one notice for many. */
+const NOTICE_MS = 5;
+const RETRY_MS = 200;
+
+/**
+ * Takes jobs by hand, not by BullMQ's own loop: a worker's limit holds for all its queues together, and each loop would
+ * hold one place while it waits. One blocking call waits for all queues.
+ */
+export async function consumeFromRedis(resources: Resources, { onDelivery, ...wanted }: ConsumeOptions): Promise<Consumer> {
+  const { keys, leaseMs, logger } = resources;
+  const token = randomUUID();
+  const client = resources.own("take");
+  const waiter = resources.own("wait");
+  const sources = new Map<string, Worker<JobData>>();
+  const inHand = new Map<string, Job<JobData>>();
+  let queues: readonly string[] = [];
+  let limit = wanted.limit;
+  let state: "taking" | "paused" | "stopped" = "taking";
+  /** Ends the wait for a free place, or for being told to take again. */
+  let goOn = () => {};
+  /** Ends the wait for messages. */
+  let interrupt = () => {};
+  let first = 0;
+  let ended: string[] = [];
+  let noticeTimer: NodeJS.Timeout | null = null;
+
+  const quietly = async (work: Promise<unknown>, what: string) => {
+    await work.catch((error) => logger.debug({ error: toError(error).message }, what));
+  };
+
+  async function sourceOf(queue: string): Promise<Worker<JobData>> {
+    const known = sources.get(queue);
+    if (known) return known;
+    const source = new Worker<JobData>(queue, null, {
+      connection: client,
+      prefix: keys.bull,
+      autorun: false,
+      lockDuration: leaseMs,
+      stalledInterval: Math.max(250, leaseMs / 2),
+      maxStalledCount: STALLED_MAX,
+    });
+    source.on("error", (error) =>
+      logger.debug({ queue, error: error.message }, "taking from the broker failed; it is tried again"),
+    );
+    sources.set(queue, source);
+    await source.startStalledCheckTimer();
+    return source;
+  }
+
+  function deliver(queue: string, job: Job<JobData>): void {
+    const id = job.id ?? "";
+    inHand.set(id, job);
+    const letGo = async (work: () => Promise<unknown>, what: string) => {
+      // Delivered anew meanwhile: the later delivery has the lease.
+      if (inHand.get(id) === job) inHand.delete(id);
+      await quietly(work(), what);
+      goOn();
+    };
+    const delivery: Delivery = {
+      queue,
+      id,
+      body: job.data.body,
+      async ack() {
+        await letGo(() => job.moveToCompleted(null, token, false), "a message was not ours any more when it was acknowledged");
+        notice(id);
+      },
+      requeue: () => letGo(() => giveBack(queue, job), "a message was not ours any more when it was given back"),
+    };
+    onDelivery(delivery);
+  }
+
+  async function giveBack(queue: string, job: Job<JobData>): Promise<void> {
+    await job.moveToWait(token);
+    // BullMQ tells nobody of a job that comes back: without the mark it would wait for the next look.
+    await client.zadd(keys.marker(queue), 0, "0");
+  }
+
+  function notice(id: string): void {
+    ended.push(id);
+    noticeTimer ??= setTimeout(tellEnds, NOTICE_MS);
+  }
+
+  function tellEnds(): Promise<void> {
+    if (noticeTimer) clearTimeout(noticeTimer);
+    noticeTimer = null;
+    const ids = ended;
+    ended = [];
+    return ids.length === 0 ? Promise.resolve() : quietly(client.publish(keys.ends, ids.join(",")), "ends were not told");
+  }
+
+  /** Each queue in turn comes first, so that a full one starves none. */
+  async function takeOne(): Promise<boolean> {
+    first++;
+    for (let step = 0; step < queues.length; step++) {
+      const queue = queues[(first + step) % queues.length];
+      if (queue === undefined || state !== "taking") return false;
+      const job = await (await sourceOf(queue)).getNextJob(token, { block: false });
+      if (!job) continue;
+      deliver(queue, job as Job<JobData>);
+      return true;
+    }
+    return false;
+  }
+
+  async function waitForMessages(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const isSettled = await Promise.race([
+      waiter.bzpopmin(...queues.map(keys.marker), WAIT_SEC).then(
+        () => true,
+        () => sleep(RETRY_MS).then(() => true),
+      ),
+      // By a change of queues, or by the end. What the call would still take is only a hint, and is given again.
+      new Promise<boolean>((resolve) => {
+        interrupt = () => resolve(false);
+      }),
+      // A blocking call that a broken connection swallowed never comes back.
+      new Promise<boolean>((resolve) => {
+        timer = setTimeout(() => resolve(false), WAIT_SEC * 1_000 + 1_000);
+      }),
+    ]);
+    clearTimeout(timer);
+    interrupt = () => {};
+    if (!isSettled) waiter.disconnect(state !== "stopped");
+  }
+
+  async function run(): Promise<void> {
+    while (state !== "stopped") {
+      if (state === "paused" || inHand.size >= limit || queues.length === 0) {
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+        continue;
+      }
+      try {
+        if (!(await takeOne()) && state === "taking") await waitForMessages();
+      } catch (error) {
+        logger.debug({ error: toError(error).message }, "taking from the broker failed; it is tried again");
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+
+  async function renew(): Promise<void> {
+    const marks = client.pipeline();
+    if (state === "taking") for (const queue of queues) marks.set(keys.served(queue), "1", "PX", Math.ceil(leaseMs));
+    await quietly(marks.exec(), "the broker was not told which queues are served");
+    for (const [queue, source] of sources) {
+      const ids = [...inHand].flatMap(([id, job]) => (job.queueName === queue ? [id] : []));
+      if (ids.length === 0) continue;
+      const lost = await source
+        .extendJobLocks(
+          ids,
+          ids.map(() => token),
+          leaseMs,
+        )
+        .catch(() => []);
+      if (lost.length > 0)
+        logger.warn(
+          { queue, ids: lost },
+          "the lease of messages ended; another worker may get them, and is refused what has begun",
+        );
+    }
+  }
+
+  async function setQueues(next: readonly string[]): Promise<void> {
+    for (const queue of next) await sourceOf(queue);
+    queues = [...next];
+    await renew();
+    wake();
+  }
+
+  function wake(): void {
+    goOn();
+    interrupt();
+  }
+
+  await Promise.all([client.connect(), waiter.connect()]);
+  await setQueues(wanted.queues);
+  const renewing = setInterval(() => void renew(), Math.max(100, leaseMs / 3));
+  const running = run();
+
+  return {
+    setQueues,
+    async setLimit(next) {
+      limit = next;
+      wake();
+    },
+    async pause() {
+      if (state === "taking") state = "paused";
+      wake();
+    },
+    async stop() {
+      state = "stopped";
+      wake();
+      await running;
+      clearInterval(renewing);
+      for (const job of inHand.values()) await quietly(giveBack(job.queueName, job), "a message could not be given back");
+      inHand.clear();
+      await tellEnds();
+      for (const source of sources.values()) await quietly(source.close(true), "a queue did not close");
+      client.disconnect();
+      waiter.disconnect();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+import type { Config } from "../../config/index.ts";
+import type { Executor, ExecutorOptions } from "../../executors/index.ts";
+import { type BrokerOptions, createQueueExecutor } from "../../executors/queue/index.ts";
+import { BaramError, type Logger, toError } from "../../platform/index.ts";
+
+export function makeQueueExecutor(config: Config, options: ExecutorOptions, logger: Logger): Executor {
+  return createQueueExecutor(
+    {
+      ...options,
+      parallelism: config.queue.parallelism || options.parallelism,
+      broker: brokerOptions(config),
+      callbackQueue: config.operators.default_queue,
+      checkSec: config.queue.check_interval,
+    },
+    logger,
+  );
+}
+
+/** What [queue] says of the broker. Throws `broker_url_invalid` where it names none, and `config_invalid` for a file that cannot be read. */
+export function brokerOptions({ queue }: Config): BrokerOptions {
+  if (queue.broker_url === null)
+    throw new BaramError(
+      "broker_url_invalid",
+      "[queue] broker_url is not set. The queue executor and its workers need a broker: set BARAM__QUEUE__BROKER_URL to redis://host:6379/0 or amqp://host:5672, with user and password.",
+      {},
+    );
+  return {
+    url: queue.broker_url,
+    prefix: queue.key_prefix,
+    leaseSec: queue.lease_sec,
+    operationTimeoutMs: queue.operation_timeout * 1_000,
+    tls: {
+      ca: readPem("ssl_cacert", queue.ssl_cacert),
+      cert: readPem("ssl_cert", queue.ssl_cert),
+      key: readPem("ssl_key", queue.ssl_key),
+    },
+  };
+}
+
+function readPem(option: string, path: string | null): string | null {
+  if (path === null) return null;
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new BaramError(
+      "config_invalid",
+      `[queue] ${option} is ${path}, which cannot be read: ${toError(error).message}`,
+      { option, path },
+      error,
+    );
+  }
+}

@@ -1,0 +1,20 @@
+import type { Config } from "../config/index.ts";
+import { createLogger } from "../platform/index.ts";
+import { warnOfMeaninglessOptions } from "./role.ts";
+import { untilStopped } from "./until-stopped.ts";
+import { startWorker, type WorkerOptions } from "./worker/start-worker.ts";
+
+export { type Bounds, readBounds } from "./worker/autoscale.ts";
+export type { WorkerOptions };
+
+/** `baram worker start`: takes tasks from the broker until a signal or people ask it to end, then drains. It needs no database. */
+export async function runWorker(config: Config, options: WorkerOptions): Promise<void> {
+  const logger = createLogger({ level: config.logging.logging_level, role: "worker" });
+  warnOfMeaninglessOptions(config, logger);
+  const stopped = untilStopped(logger);
+  const worker = await startWorker(config, options, logger);
+  logger.info({ ...options }, "worker started");
+  const signal = await Promise.race([stopped, worker.finished]);
+  logger.info({ signal: signal ?? "none: it was asked to end" }, "worker drains");
+  await worker.stop();
+}

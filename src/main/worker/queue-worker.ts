@@ -1,0 +1,118 @@
+/**
+ * A workload in a worker's hands: taken from the broker, then in the supervisor, which asks the API to start it, runs it and
+ * reports its end. Only then, or when the API refused the start, is it acknowledged. Until then the broker gives it to
+ * another worker, should this one be silent for longer than the lease; whoever asks second is refused.
+ */
+import { workloadSchema } from "../../contracts/index.ts";
+import type { Broker, Consumer, Delivery } from "../../executors/queue/index.ts";
+import type { Logger } from "../../platform/index.ts";
+import { createSupervisor, type SupervisorOptions } from "../../worker/supervisor/index.ts";
+import { type Bounds, nextScale, type Scale } from "./autoscale.ts";
+
+export type QueueWorkerOptions = {
+  supervisor: SupervisorOptions;
+  queues: readonly string[];
+  /** Both the same = no scaling. */
+  bounds: Bounds;
+  prefetchMultiplier: number;
+};
+
+export type QueueWorker = {
+  queues(): readonly string[];
+  setQueues(queues: readonly string[]): Promise<void>;
+  concurrency(): number;
+  active(): number;
+  /** Takes no more, lets what runs end within the grace, gives back what has not begun. */
+  drain(graceMs: number): Promise<void>;
+};
+
+/** A workload that could not be started here, e.g. for want of its module, is given back after this long, not at once for ever. */
+const GIVE_BACK_MS = 2_000;
+const SCALE_EVERY_MS = 1_000;
+
+export async function startQueueWorker(broker: Broker, options: QueueWorkerOptions, logger: Logger): Promise<QueueWorker> {
+  /** Several deliveries of one id: given out again while we had it. All are settled together. */
+  const inHand = new Map<string, Delivery[]>();
+  const settling = new Set<Promise<unknown>>();
+  let queues = [...options.queues];
+  let scale: Scale = { limit: options.bounds.min, idleSinceMs: null };
+  let isDraining = false;
+
+  const supervisor = createSupervisor(
+    options.supervisor,
+    {
+      done: (id) => settle(id, (delivery) => delivery.ack()),
+      notStarted(id, reason) {
+        logger[isDraining ? "debug" : "warn"]({ id, reason }, "a workload could not be started here; it is given back");
+        const giveBack = () => settle(id, (delivery) => delivery.requeue());
+        if (isDraining) giveBack();
+        else setTimeout(giveBack, GIVE_BACK_MS);
+      },
+    },
+    logger,
+  );
+
+  function settle(id: string, how: (delivery: Delivery) => Promise<void>): void {
+    const deliveries = inHand.get(id) ?? [];
+    inHand.delete(id);
+    for (const delivery of deliveries) {
+      const work = how(delivery).finally(() => settling.delete(work));
+      settling.add(work);
+    }
+  }
+
+  function onDelivery(delivery: Delivery): void {
+    const workload = readWorkload(delivery, logger);
+    if (!workload) {
+      void delivery.ack();
+      return;
+    }
+    const known = inHand.get(delivery.id);
+    if (known) known.push(delivery);
+    else inHand.set(delivery.id, [delivery]);
+    supervisor.accept([workload]);
+  }
+
+  const limitOf = (concurrency: number) => concurrency * options.prefetchMultiplier;
+  const consumer: Consumer = await broker.consume({ queues, limit: limitOf(scale.limit), onDelivery });
+  const scaling = setInterval(() => {
+    const next = nextScale(scale, inHand.size, options.bounds, Date.now());
+    if (next.limit !== scale.limit) {
+      logger.info({ from: scale.limit, to: next.limit, active: inHand.size }, "the worker scales");
+      void consumer.setLimit(limitOf(next.limit));
+    }
+    scale = next;
+  }, SCALE_EVERY_MS);
+
+  return {
+    queues: () => queues,
+    async setQueues(next) {
+      queues = [...next];
+      await consumer.setQueues(queues);
+    },
+    concurrency: () => scale.limit,
+    active: () => inHand.size,
+    async drain(graceMs) {
+      isDraining = true;
+      clearInterval(scaling);
+      await consumer.pause();
+      await supervisor.drain(graceMs);
+      await Promise.allSettled([...settling]);
+      await consumer.stop();
+    },
+  };
+}
+
+/** null = not ours, or damaged: it would be given out for ever. The try it was for is queued anew by its scheduler. */
+function readWorkload({ id, body, queue }: Delivery, logger: Logger) {
+  let given: unknown;
+  try {
+    given = JSON.parse(body);
+  } catch {
+    given = null;
+  }
+  const { data } = workloadSchema.safeParse(given);
+  if (data && (data.type === "ExecuteTask" ? data.ti.id : data.callbackId) === id) return data;
+  logger.error({ id, queue }, "a message in the queue is no workload of Baram's; it is thrown away");
+  return null;
+}

@@ -1,0 +1,147 @@
+import { hostname } from "node:os";
+import { type WorkerAnswer, type WorkerReport, workerAnswerSchema } from "../../contracts/index.ts";
+import { BaramError, type Logger, sleep, toError } from "../../platform/index.ts";
+import { ApiRefusal, createApiClient } from "../../worker/supervisor/index.ts";
+
+export type ReportOptions = {
+  /** The execution API. */
+  apiUrl: string;
+  /** Good for a worker's own row, and nothing else. */
+  token: string;
+  name: string;
+  instance: string;
+  version: string;
+  heartbeatSec: number;
+  /** How long the API may be away, or the name be another's, when the worker starts. */
+  patienceSec: number;
+};
+
+type Facts = Pick<WorkerReport, "queues" | "concurrency" | "active">;
+
+export type ReportedWorker = {
+  /** Says that it drains, and goes on reporting. */
+  draining(): void;
+  /** The last word: it is gone. */
+  leave(): Promise<void>;
+};
+
+/** Wishes of people, in the order they come. */
+export type WorkerWishes = { onQueues(queues: readonly string[]): void; onShutdown(): void };
+
+/**
+ * Keeps the worker's row in the database, by way of the API. Rejects with `worker_name_taken`, `api_unreachable` or the API's
+ * refusal of the token. Later outages change nothing: what the worker runs is between it and the API.
+ */
+export async function reportWorker(
+  options: ReportOptions,
+  facts: () => Facts,
+  wishes: WorkerWishes,
+  logger: Logger,
+): Promise<ReportedWorker> {
+  const client = createApiClient(options.apiUrl);
+  let state: WorkerReport["state"] = "running";
+  let wishedQueues: string | null = null;
+  let isAway = false;
+  let isShutdownTold = false;
+
+  async function say(takesOver: string | null = null): Promise<WorkerAnswer> {
+    const { instance, version } = options;
+    const report: WorkerReport = { instance, hostname: hostname(), pid: process.pid, version, ...facts(), state, takesOver };
+    const path = `baram/workers/${encodeURIComponent(options.name)}/heartbeat`;
+    return workerAnswerSchema.parse(await client.post<unknown>(path, report, options.token));
+  }
+
+  function heed(answer: WorkerAnswer): void {
+    if (!answer.isYours)
+      logger.error({ holder: answer.holder }, "another worker has this one's name, since nothing was heard of it; it ends");
+    else if (answer.queues !== null && JSON.stringify(answer.queues) !== wishedQueues) {
+      wishedQueues = JSON.stringify(answer.queues);
+      wishes.onQueues(answer.queues);
+    }
+    if (isShutdownTold || (answer.isYours && !answer.shutdown)) return;
+    isShutdownTold = true;
+    wishes.onShutdown();
+  }
+
+  async function beat(): Promise<void> {
+    try {
+      heed(await say());
+      if (isAway) logger.info({}, "the API hears the worker again");
+      isAway = false;
+    } catch (error) {
+      if (!isAway) logger.warn({ error: toError(error).message }, "the API does not hear the worker; it goes on with its tasks");
+      isAway = true;
+    }
+  }
+
+  await register(options, say, logger);
+  const timer = setInterval(() => void beat(), options.heartbeatSec * 1_000);
+  return {
+    draining() {
+      state = "draining";
+      void beat();
+    },
+    async leave() {
+      clearInterval(timer);
+      state = "offline";
+      await say().catch((error) =>
+        logger.debug({ error: toError(error).message }, "the API was not told that the worker is gone"),
+      );
+      client.close();
+    },
+  };
+}
+
+async function register(
+  options: ReportOptions,
+  say: (takesOver?: string) => Promise<WorkerAnswer>,
+  logger: Logger,
+): Promise<void> {
+  const deadline = Date.now() + options.patienceSec * 1_000;
+  for (let attempt = 0; ; attempt++) {
+    let why: Error;
+    try {
+      const answer = await say();
+      if (answer.isYours) return;
+      if (isDeadHere(answer.holder) && (await say(answer.holder.instance)).isYours) return;
+      why = nameTaken(options.name, answer.holder);
+    } catch (error) {
+      if (error instanceof ApiRefusal && error.status < 500) throw error;
+      why = unreachable(options.apiUrl, toError(error));
+    }
+    if (Date.now() > deadline) throw why;
+    if (attempt === 0) logger.warn({ error: why.message }, "the worker cannot be registered yet; it is tried again");
+    await sleep(Math.min(1_000, options.heartbeatSec * 1_000));
+  }
+}
+
+type Holder = Extract<WorkerAnswer, { isYours: false }>["holder"];
+
+/** A predecessor on this machine that was killed: it need not be waited for. In a container started again, it had our own pid. */
+function isDeadHere(holder: Holder): boolean {
+  if (holder.hostname !== hostname()) return false;
+  if (holder.pid === process.pid) return true;
+  try {
+    process.kill(holder.pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}
+
+function nameTaken(name: string, { hostname: host, pid, silentForSec }: Holder): BaramError {
+  return new BaramError(
+    "worker_name_taken",
+    `A worker named "${name}" runs on ${host}, process ${pid}, heard of ${Math.round(silentForSec)} s ago. Give this one another name with --name.`,
+    { name, hostname: host, pid },
+  );
+}
+
+function unreachable(apiUrl: string, error: Error): BaramError {
+  return new BaramError(
+    "api_unreachable",
+    `The API at ${apiUrl} cannot be reached: ${error.message}. Set BARAM__API__BASE_URL to the URL under which this machine reaches Baram's API server.`,
+    { apiUrl },
+    error,
+  );
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { Config } from "../../config/index.ts";
+import { openBroker } from "../../executors/queue/index.ts";
+import { BaramError, killMarked, type Logger, type ProcessMark } from "../../platform/index.ts";
+import type { SupervisorOptions } from "../../worker/supervisor/index.ts";
+import { baseUrl } from "../base-url.ts";
+import { brokerOptions } from "../executors/queue.ts";
+import type { Part } from "../parts/part.ts";
+import { supervisorOptions } from "../supervisor-options.ts";
+import { packageVersion } from "../version.ts";
+import type { Bounds } from "./autoscale.ts";
+import { startQueueWorker } from "./queue-worker.ts";
+import { reportWorker } from "./report-worker.ts";
+
+export type WorkerOptions = { name: string; queues: readonly string[]; bounds: Bounds };
+
+/** How long a worker that starts waits for an API that is not there yet, beside the time after which a silent worker's name is free. */
+const PATIENCE_SEC = 5;
+/** Whatever a runner starts inherits it: none outlives a worker that ends at once. */
+const MARK = "BARAM_WORKER_INSTANCE";
+
+/** A queue worker: the broker, the execution API and a worker's token are all it needs. `finished`: people asked it to end. */
+export async function startWorker(config: Config, options: WorkerOptions, logger: Logger): Promise<Part> {
+  const token = config.workers.token;
+  if (token === null)
+    throw new BaramError(
+      "worker_token_missing",
+      "[workers] token is not set. Make one where Baram's API server runs, with `baram worker token`, and give it to the worker as BARAM__WORKERS__TOKEN.",
+      {},
+    );
+  const apiUrl = baseUrl(config) ?? `http://${config.api.host}:${config.api.port}`;
+  const instance = randomUUID();
+  const mark: ProcessMark = { name: MARK, value: instance };
+  const forSupervisor = supervisorOptions(config, apiUrl, options.bounds.max);
+  const broker = await openBroker(brokerOptions(config), logger);
+  await broker.start();
+
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  let worker: Awaited<ReturnType<typeof startQueueWorker>> | null = null;
+  const facts = () => ({
+    queues: [...(worker?.queues() ?? options.queues)],
+    concurrency: worker?.concurrency() ?? options.bounds.min,
+    active: worker?.active() ?? 0,
+  });
+  const wishes = {
+    onQueues(queues: readonly string[]) {
+      logger.info({ queues }, "the worker's queues were changed");
+      worker
+        ?.setQueues(queues)
+        .catch((error: Error) => logger.error({ queues, error: error.message }, "they could not be changed"));
+    },
+    onShutdown() {
+      logger.info({}, "the worker was asked to end");
+      finish();
+    },
+  };
+  const reported = await reportWorker(
+    {
+      apiUrl: forSupervisor.apiUrl,
+      token,
+      name: options.name,
+      instance,
+      version: packageVersion(),
+      heartbeatSec: config.workers.heartbeat_sec,
+      patienceSec: config.workers.lost_after_sec + PATIENCE_SEC,
+    },
+    facts,
+    wishes,
+    logger,
+  ).catch(async (error: unknown) => {
+    await broker.close();
+    throw error;
+  });
+  process.once("exit", () => killMarked(mark));
+  const { worker_prefetch_multiplier: prefetchMultiplier } = config.queue;
+  const supervisor: SupervisorOptions = {
+    ...forSupervisor,
+    // A container started again has the name and the process number of the one before, whose tries a broker may hand it.
+    hostname: `${hostname()}/${instance.slice(0, 8)}`,
+    remoteLogs: { kind: "api" },
+    environment: { ...forSupervisor.environment, [mark.name]: mark.value },
+  };
+  const { queues, bounds } = options;
+  const started = await startQueueWorker(broker, { supervisor, queues, bounds, prefetchMultiplier }, logger);
+  worker = started;
+  return {
+    finished,
+    async stop() {
+      reported.draining();
+      await started.drain(config.workers.graceful_shutdown_sec * 1_000);
+      await reported.leave();
+      await broker.close();
+    },
+  };
+}

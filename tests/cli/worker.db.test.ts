@@ -1,0 +1,48 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { beatWorker } from "../../src/store/index.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { type Cli, createCli } from "./run-cli.ts";
+
+let database: TestDatabase;
+let cli: Cli;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  cli = createCli(database.address);
+  const facts = { hostname: "host-1", pid: 7, version: "1", queues: ["default"], concurrency: 4, active: 1, takesOver: null };
+  for (const name of ["w1", "w2"])
+    await beatWorker(database.store, name, { ...facts, instance: randomUUID(), state: "running" }, 30);
+}, 30_000);
+afterAll(async () => {
+  cli.remove();
+  await database.drop();
+});
+
+const wishes = async (name: string) =>
+  (await database.store.query("select wished_queues as queues, wished_shutdown as shutdown from worker where name = $1", [name]))
+    .rows[0];
+
+it("workers are listed, given other queues and asked to end from the command line", async () => {
+  const listed = await cli.json<{ name: string }[]>("worker", "list");
+  expect(listed).toMatchObject([
+    { name: "w1", state: "running", queues: "default", concurrency: 4, active: 1 },
+    { name: "w2", state: "running" },
+  ]);
+  await cli.run("worker", "add-queue", "w1", "heavy,rare");
+  await cli.run("worker", "remove-queue", "w1", "default");
+  expect(await wishes("w1")).toEqual({ queues: ["heavy", "rare"], shutdown: false });
+  await cli.run("worker", "stop", "w1");
+  expect(await wishes("w1")).toMatchObject({ shutdown: true });
+  expect(await wishes("w2")).toMatchObject({ shutdown: false });
+  expect((await cli.run("worker", "shutdown", "--yes")).stdout).toContain("Asked to end: ");
+  expect(await wishes("w2")).toMatchObject({ shutdown: true });
+  expect(await cli.fails(3, "worker", "stop", "absent")).toContain('No worker "absent" runs');
+  expect(await cli.fails(2, "worker", "add-queue", "w1", "a:b")).toContain('"a:b" is no queue');
+  expect(await cli.fails(2, "worker", "shutdown")).toContain("--yes");
+});
+
+it("a worker that is started without what it needs is told what is missing, by its option", async () => {
+  expect(await cli.fails(1, "worker", "start", "--name", "x")).toContain("[workers] token is not set");
+  expect(await cli.fails(2, "worker", "start", "--autoscale", "4,2", "--concurrency", "3")).toContain("exclude each other");
+  expect(await cli.fails(2, "worker", "start", "--name", "no name")).toContain('The worker\'s name is "no name"');
+});
