@@ -7,6 +7,7 @@ import { exactPointFaults } from "./exact-points.ts";
 import { limitFaults } from "./limits.ts";
 import { modelFaults } from "./models.ts";
 import { processFaults } from "./processes.ts";
+import { queueFaults } from "./queue-workers.ts";
 import { scheduleFaults } from "./schedules.ts";
 import { stormFaults } from "./storms.ts";
 import { wireFaults } from "./wire.ts";
@@ -24,4 +25,5 @@ export const FAULTS: readonly Fault[] = [
   ...badDagFaults,
   ...limitFaults,
   ...modelFaults,
+  ...queueFaults,
 ].sort((a, b) => a.number - b.number);
