@@ -4,12 +4,13 @@ import { cpus, totalmem } from "node:os";
 import { measureChain, measureFanOut, measureFib, measureManyUnfinished, measureThreeSteps } from "./engine-rows.mjs";
 import { measureIdle } from "./idle-row.mjs";
 import { measurePeers } from "./peers/run-peers.mjs";
+import { measureQueue } from "./queue-row.mjs";
 import { option, table } from "./report.mjs";
 import { measureSchedulerAlone } from "./scheduler-row.mjs";
 
 const runs = Number(option("runs", "5"));
 // `--rows none --peers` measures the peers only.
-const rowNames = option("rows", "1,2,3,4,5,6,idle");
+const rowNames = option("rows", "1,2,3,4,5,6,idle,queue");
 const wanted = rowNames === "none" ? [] : rowNames.split(",");
 const measures = {
   1: measureChain,
@@ -19,6 +20,7 @@ const measures = {
   5: measureSchedulerAlone,
   6: measureThreeSteps,
   idle: measureIdle,
+  queue: measureQueue,
 };
 
 console.log(

@@ -53,12 +53,19 @@ export async function startStandalone(files, dagIds, environment = {}) {
   const cache = createDagCache();
   return {
     pid: child.pid,
+    home,
     store,
     trace,
     async trigger(dagId) {
       writeFileSync(trace, "");
       const triggeredAt = performance.timeOrigin + performance.now();
-      const { runId } = await createDagRun(store, cache, "LocalExecutor", { dagId, triggeredBy: "test" }, new Date());
+      const { runId } = await createDagRun(
+        store,
+        cache,
+        environment.BARAM__CORE__EXECUTOR ?? "LocalExecutor",
+        { dagId, triggeredBy: "test" },
+        new Date(),
+      );
       return { runId, triggeredAt };
     },
     async finished(dagId, runId) {
