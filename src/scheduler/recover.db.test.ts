@@ -284,6 +284,24 @@ test("an executor that cannot say, with more orphans than one look takes, keeps 
   expect(await count("task_instance where state = 'queued'")).toBe(ORPHANS_MAX + 1);
 });
 
+test("a try whose worker dies each time before it starts is queued anew twice, then fails with the last reason", async () => {
+  const rig = await createRig(database, idle);
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
+  await trigger(database.store, "d");
+  const ids = new Set<string>();
+  for (let launch = 1; launch <= 3; launch++) {
+    await rig.drain();
+    const { id, state } = await tryOf("t");
+    expect(state).toBe("queued");
+    ids.add(id);
+    rig.executor.emit({ id, kind: "lost", reason: `exit code ${launch}` });
+    await takeExecutorEvents(rig.resources);
+  }
+  expect(ids.size).toBe(3);
+  expect((await tryOf("t")).state).toBe("failed");
+  expect(await count("log where event = 'launch failed' and extra->>'reason' like '%3 times%exit code 3'")).toBe(1);
+});
+
 test("an heir's executor says which queued tries it goes on with; one that cannot say is asked again, and nothing is lost", async () => {
   const dead = await createRig(database, idle);
   const asked: OrphanTry[][] = [];

@@ -200,6 +200,12 @@ async function heedEvents(resources: SchedulerResources, events: readonly Execut
   const reasonOf = (one: TryFacts) => reasons.get(one.id)?.reason ?? "its worker is gone";
   await loseTries(resources, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
   await loseTries(resources, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
-  const waiting = lost.filter((one) => one.state === "queued").map((one) => one.id);
-  if (waiting.length > 0) await requeueTries(resources.store, waiting);
+  // A worker that dies each time before it starts its try, e.g. for a wrong image, must not be launched, and paid, for ever.
+  const waiting = lost.filter((one) => one.state === "queued");
+  const again = waiting.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
+  if (again.length > 0) await requeueTries(resources.store, again);
+  const given = waiting.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
+  const why = (one: TryFacts) =>
+    `its worker ended ${QUEUE_ATTEMPTS_MAX + 1} times before the try had started; the last: ${reasonOf(one)}`;
+  await loseTries(resources, given, { leaving: ["queued"], silentForSec: null }, why, REFUSED);
 }
