@@ -4,8 +4,10 @@ import { API_AUTH } from "./sections/api-auth.ts";
 import { CORE } from "./sections/core.ts";
 import { DAG_PROCESSOR } from "./sections/dag-processor.ts";
 import { DATABASE } from "./sections/database.ts";
+import { ECS_EXECUTOR } from "./sections/ecs-executor.ts";
 import { EMAIL } from "./sections/email.ts";
 import { EXECUTION_API } from "./sections/execution-api.ts";
+import { LAMBDA_EXECUTOR } from "./sections/lambda-executor.ts";
 import { LOCAL_EXECUTOR } from "./sections/local-executor.ts";
 import { LOGGING } from "./sections/logging.ts";
 import { METRICS } from "./sections/metrics.ts";
@@ -36,6 +38,8 @@ export const OPTIONS = {
   local_executor: LOCAL_EXECUTOR,
   queue: QUEUE,
   monitor: MONITOR,
+  ecs_executor: ECS_EXECUTOR,
+  lambda_executor: LAMBDA_EXECUTOR,
   email: EMAIL,
   smtp: SMTP,
   logging: LOGGING,

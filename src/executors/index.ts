@@ -1,4 +1,13 @@
 export type { Executor, ExecutorEvent, ExecutorOptions, OrphanTry } from "./contract.ts";
+export { createEcsExecutor, type EcsExecutorOptions, ecsKwargsFault, layOver } from "./ecs/index.ts";
+export {
+  createLambdaExecutor,
+  type InvocationResult,
+  invocationSchema,
+  LAMBDA_MAX_SEC,
+  type LambdaExecutorOptions,
+  sendResult,
+} from "./lambda/index.ts";
 export {
   createLocalExecutor,
   type FromSupervisor,

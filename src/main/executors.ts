@@ -1,6 +1,9 @@
 import type { Config } from "../config/index.ts";
+import type { SerializedTask } from "../contracts/index.ts";
 import type { Executor, ExecutorOptions } from "../executors/index.ts";
 import { BaramError, type Logger } from "../platform/index.ts";
+import { faultOfEcsTask, makeEcsExecutor } from "./executors/ecs.ts";
+import { faultOfLambdaTask, makeLambdaExecutor } from "./executors/lambda.ts";
 import { makeLocalExecutor } from "./executors/local.ts";
 import { makeQueueExecutor } from "./executors/queue.ts";
 
@@ -20,6 +23,15 @@ const MAKERS: Readonly<Record<string, MakeExecutor>> = {
     makeLocalExecutor(config, { ...options, parallelism: 1 }, apiUrl, logger),
   // Its workers are told of the API themselves.
   QueueExecutor: (config, options, _apiUrl, logger) => makeQueueExecutor(config, options, logger),
+  EcsExecutor: (config, options, apiUrl, logger) =>
+    makeEcsExecutor(config, { ...options, parallelism: config.ecs_executor.parallelism || options.parallelism }, apiUrl, logger),
+  LambdaExecutor: (config, options, apiUrl, logger) =>
+    makeLambdaExecutor(
+      config,
+      { ...options, parallelism: config.lambda_executor.parallelism || options.parallelism },
+      apiUrl,
+      logger,
+    ),
 };
 
 export type ConfiguredExecutor = {
@@ -78,6 +90,13 @@ export function resolveExecutor(named: string, configured: readonly ConfiguredEx
 
 function namesOf({ name, alias }: ConfiguredExecutor): Set<string> {
   return new Set([name, name.replace(/Executor$/, "").toLowerCase(), ...(alias === null ? [] : [alias])]);
+}
+
+/** What the executor, given by its name, can tell beforehand that it cannot run of a task, or null. */
+export function faultForExecutor(config: Config, name: string, task: SerializedTask): string | null {
+  if (name === "EcsExecutor") return faultOfEcsTask(config, task.executorConfig);
+  if (name === "LambdaExecutor") return faultOfLambdaTask(task.executionTimeoutSec);
+  return null;
 }
 
 /** Makes the configured executors, keyed by name, the default first. */

@@ -1,6 +1,7 @@
 /** Every stable error code and what it means: the docs page is printed from this, and a test holds it against the sources. */
 export const ERROR_CODES = {
   // starting up
+  aws_check_failed: "What an AWS executor needs is not there, or may not be used; the message names it and the remedy.",
   already_running: "Another standalone runs from the same BARAM_HOME.",
   api_unreachable: "A worker cannot reach Baram's API.",
   broker_refused: "The queue executor's broker refuses user, password or rights.",

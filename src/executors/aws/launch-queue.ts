@@ -1,0 +1,185 @@
+/**
+ * Workloads on their way to AWS, one request each, beside the scheduler's loop:
+ * - waiting: until there is a place for a request, a token for it, and until its own delay is over;
+ * - launching: its request is under way. Left for launched or refused, which are told and forgotten here, or for waiting again;
+ * A throttle closes the way for all and counts for nobody; so do credentials that have expired and an AWS that does not answer,
+ * and as long as they last the queue is unhealthy. Any other refusal counts for its workload, up to `maxAttempts`.
+ */
+import type { Workload } from "../../contracts/index.ts";
+import { type Logger, toError } from "../../platform/index.ts";
+import { faultOf } from "./fault-of.ts";
+import { createTokenBucket } from "./token-bucket.ts";
+import { idOf } from "./workload-names.ts";
+
+export type Launch =
+  | { kind: "launched"; externalExecutorId: string }
+  /** AWS took the request and launched nothing, e.g. for want of capacity: counts as an attempt. */
+  | { kind: "not_now"; reason: string }
+  /** It cannot be launched, ever. */
+  | { kind: "refused"; reason: string };
+
+export type LaunchQueueOptions = {
+  /** Throws what the request throws. */
+  launch(workload: Workload): Promise<Launch>;
+  /** Credentials may be new by now: what was made with the old ones is thrown away. */
+  renew(): Promise<void> | void;
+  maxAttempts: number;
+  perSec: number;
+  /** Before the next attempt, after so many that failed. */
+  retryDelayMs(failed: number): number;
+  on: {
+    /** `isDropped`: `remove` was called for it meanwhile. */
+    launched(workload: Workload, externalExecutorId: string, isDropped: boolean): void;
+    refused(workload: Workload, reason: string): void;
+    /** It is healthy again, or not any more. */
+    health(isHealthy: boolean): void;
+  };
+  logger: Logger;
+};
+
+export type LaunchQueue = {
+  add(workload: Workload): void;
+  has(id: string): boolean;
+  /** Waiting or launching. */
+  size(): number;
+  isHealthy(): boolean;
+  /** Takes one out; where its request is under way, no other is sent for it. */
+  remove(id: string): void;
+  /** Sends no more, waits for what is under way, and returns what is surely not launched. */
+  close(): Promise<Workload[]>;
+};
+
+type Waiting = { workload: Workload; failed: number; dueMs: number; isAmbiguous: boolean };
+
+/** Requests under way at once: a launch takes AWS some 200 ms to 1 s. */
+const IN_FLIGHT_MAX = 16;
+
+export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
+  const { on, logger } = options;
+  const bucket = createTokenBucket({ perSec: options.perSec, burst: Math.max(1, Math.ceil(options.perSec)) });
+  const waiting = new Map<string, Waiting>();
+  const launching = new Map<string, Promise<void>>();
+  /** Of those launching, the ones nobody wants any more. */
+  const dropped = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+  let isHealthy = true;
+  let outages = 0;
+  let awayUntilMs = 0;
+
+  function pump(): void {
+    clearTimeout(timer);
+    if (isClosed) return;
+    const now = Date.now();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const [id, one] of waiting) {
+      // An AWS that was away is asked by one request at a time.
+      if (launching.size >= (isHealthy ? IN_FLIGHT_MAX : 1)) return;
+      const dueMs = Math.max(one.dueMs, awayUntilMs);
+      if (dueMs > now) {
+        nextMs = Math.min(nextMs, dueMs);
+        continue;
+      }
+      const waitMs = bucket.take(now);
+      if (waitMs > 0) {
+        nextMs = Math.min(nextMs, now + waitMs);
+        break;
+      }
+      waiting.delete(id);
+      launching.set(
+        id,
+        launchOne(one).finally(() => {
+          launching.delete(id);
+          dropped.delete(id);
+          pump();
+        }),
+      );
+    }
+    if (nextMs < Number.POSITIVE_INFINITY) timer = setTimeout(pump, nextMs - now);
+  }
+
+  async function launchOne(one: Waiting): Promise<void> {
+    try {
+      const launch = await options.launch(one.workload);
+      bucket.reward();
+      setHealth(true, "");
+      if (launch.kind === "launched") on.launched(one.workload, launch.externalExecutorId, dropped.has(idOf(one.workload)));
+      else if (dropped.has(idOf(one.workload))) return;
+      else if (launch.kind === "refused") on.refused(one.workload, launch.reason);
+      else count(one, launch.reason);
+    } catch (error) {
+      const fault = faultOf(error);
+      const facts = { id: idOf(one.workload), error: fault.message };
+      if (fault.kind === "answered") {
+        setHealth(true, "");
+        count(one, fault.message);
+      } else if (fault.kind === "throttled") {
+        bucket.punish(Date.now());
+        logger.debug(facts, "AWS throttles launches");
+        waitAgain(one);
+      } else {
+        one.isAmbiguous ||= fault.kind === "away";
+        setHealth(false, fault.message);
+        await Promise.resolve(options.renew()).catch((fresh: unknown) =>
+          logger.warn({ error: toError(fresh).message }, "a client of AWS could not be made anew"),
+        );
+        waitAgain(one);
+      }
+    }
+  }
+
+  function count(one: Waiting, reason: string): void {
+    if (dropped.has(idOf(one.workload))) return;
+    one.failed++;
+    if (one.failed >= options.maxAttempts) {
+      on.refused(one.workload, `AWS did not launch it in ${one.failed} attempts; it said last: ${reason}`);
+      return;
+    }
+    const delayMs = options.retryDelayMs(one.failed) * (0.75 + Math.random() / 4);
+    logger.warn(
+      { id: idOf(one.workload), attempt: one.failed, of: options.maxAttempts, reason },
+      "AWS did not launch a workload",
+    );
+    waitAgain({ ...one, dueMs: Date.now() + delayMs });
+  }
+
+  /** At the end of the line, as what came meanwhile has not been tried at all. */
+  function waitAgain(one: Waiting): void {
+    const id = idOf(one.workload);
+    if (!dropped.has(id)) waiting.set(id, one);
+  }
+
+  function setHealth(healthy: boolean, message: string): void {
+    if (healthy) outages = 0;
+    else awayUntilMs = Date.now() + options.retryDelayMs(++outages) * (0.75 + Math.random() / 4);
+    if (healthy === isHealthy) return;
+    isHealthy = healthy;
+    if (healthy) logger.info({}, "AWS takes launches again");
+    else logger.error({ error: message }, "AWS cannot be asked; nothing is launched until it can, and nothing is lost");
+    on.health(healthy);
+  }
+
+  return {
+    add(workload) {
+      const id = idOf(workload);
+      if (isClosed || waiting.has(id) || launching.has(id)) return;
+      waiting.set(id, { workload, failed: 0, dueMs: 0, isAmbiguous: false });
+      pump();
+    },
+    has: (id) => waiting.has(id) || launching.has(id),
+    size: () => waiting.size + launching.size,
+    isHealthy: () => isHealthy,
+    remove(id) {
+      if (!waiting.delete(id) && launching.has(id)) dropped.add(id);
+    },
+    async close() {
+      isClosed = true;
+      clearTimeout(timer);
+      await Promise.all(launching.values());
+      // One whose request was never answered may be launched: whoever adopts it launches it again under the same key.
+      const left = [...waiting.values()].filter(({ isAmbiguous }) => !isAmbiguous).map(({ workload }) => workload);
+      waiting.clear();
+      return left;
+    },
+  };
+}

@@ -1,0 +1,207 @@
+/**
+ * Runs each workload as an ECS task. A workload here is in one of two hands, and counts as one of `parallelism` in both:
+ * - the launch queue's: RunTask has not answered yet. Left for the watch, or refused, or given back when this scheduler ends;
+ * - the watch's: ECS has it, under an ARN that the scheduler stores. Left when the task has stopped.
+ * The outcome of a try comes through the execution API and never from here. What is said here of a task that stopped is only
+ * believed by the scheduler where the try has not reported: `lost`, or `not_started` where its container surely never ran.
+ *
+ * RunTask is asked under the try's id as clientToken, which is in the database before. Whoever asks again, another scheduler too, gets
+ * the same task from AWS. A container that fails is never run again from here: how often a try is made is the task's `retries`.
+ */
+import type { ConflictException, RunTaskCommandOutput } from "@aws-sdk/client-ecs";
+import type { JsonObject, Workload } from "../../contracts/index.ts";
+import { BaramError, type Logger, toError } from "../../platform/index.ts";
+import { faultOf } from "../aws/fault-of.ts";
+import { createLaunchQueue, type Launch } from "../aws/launch-queue.ts";
+import { createStartCount } from "../aws/start-count.ts";
+import { idOf, tryKeyOf } from "../aws/workload-names.ts";
+import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
+import { checkEcs } from "./check-ecs.ts";
+import { connectEcs, type EcsApi } from "./ecs-api.ts";
+import { composeRunTask } from "./run-task-request.ts";
+import { createTaskWatch } from "./task-watch.ts";
+
+export type EcsExecutorOptions = ExecutorOptions & {
+  /** null: as the SDK's chain says. */
+  region: string | null;
+  cluster: string;
+  containerName: string;
+  taskDefinition: string;
+  /** Arguments of RunTask that are the same for every workload, `taskDefinition` among them. */
+  runTaskKwargs: JsonObject;
+  /** Where containers reach Baram's API. */
+  apiUrl: string;
+  maxRunTaskAttempts: number;
+  runTaskPerSec: number;
+  retryDelayMs(failed: number): number;
+  pollMs: number;
+  missingGraceMs: number;
+  checkHealthOnStartup: boolean;
+};
+
+const TAKEN_BACK = "Baram took the try back";
+
+export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): Executor {
+  const { name, containerName, cluster, apiUrl } = options;
+  const starts = createStartCount();
+  let events: ExecutorEvent[] = [];
+  let connected: EcsApi | null = null;
+  let base = options.runTaskKwargs;
+  let isEnding = false;
+
+  const api = (): EcsApi => {
+    if (connected) return connected;
+    throw new BaramError("aws_check_failed", `${name} was not started.`, { name });
+  };
+  const emit = (...told: ExecutorEvent[]) => {
+    if (told.length === 0) return;
+    events.push(...told);
+    options.onEvent();
+  };
+
+  const launches = createLaunchQueue({
+    launch,
+    renew: () => api().renew(),
+    maxAttempts: options.maxRunTaskAttempts,
+    perSec: options.runTaskPerSec,
+    retryDelayMs: options.retryDelayMs,
+    on: {
+      launched(workload, arn, isDropped) {
+        const id = idOf(workload);
+        watch.add({ id, tryKey: tryKeyOf(workload), arn });
+        if (isDropped) watch.stop(id, TAKEN_BACK);
+        else emit({ id, kind: "launched", externalExecutorId: arn });
+      },
+      refused: (workload, reason) => emit({ id: idOf(workload), kind: "refused", reason: `${name}: ${reason}` }),
+      health: () => options.onEvent(),
+    },
+    logger,
+  });
+  const watch = createTaskWatch({
+    api,
+    containerName,
+    pollMs: options.pollMs,
+    missingGraceMs: options.missingGraceMs,
+    ended(ends) {
+      emit(
+        ...ends
+          .filter(({ isStopping }) => !isStopping)
+          .map(({ one, ending }): ExecutorEvent => {
+            const { reason } = ending;
+            if (!ending.ranNothing) return { id: one.id, kind: "lost", reason };
+            const count = starts.add(one.tryKey);
+            if (count < options.maxRunTaskAttempts) return { id: one.id, kind: "not_started", reason };
+            return {
+              id: one.id,
+              kind: "refused",
+              reason: `${count} ECS tasks of this try died before they ran; the last: ${reason}`,
+            };
+          }),
+      );
+      // Places were freed.
+      options.onEvent();
+    },
+    logger,
+  });
+
+  async function launch(workload: Workload): Promise<Launch> {
+    const request = composeRunTask(workload, { base, cluster, containerName, apiUrl });
+    if (typeof request === "string") return { kind: "refused", reason: request };
+    try {
+      return launchOf(await api().runTask(request));
+    } catch (error) {
+      // An earlier request under this id went through, of a scheduler that is dead or whose answer was lost.
+      const [arn] =
+        error instanceof Error && error.name === "ConflictException" ? ((error as ConflictException).resourceIds ?? []) : [];
+      if (arn === undefined) throw error;
+      logger.info({ id: idOf(workload), arn }, "the try has an ECS task already; this scheduler goes on with it");
+      return { kind: "launched", externalExecutorId: arn };
+    }
+  }
+
+  /** A running try whose ARN never came to the database: its worker reports all the same, but without its ARN nobody sees it die. */
+  async function findRunning(id: string): Promise<void> {
+    try {
+      const [arn] = await api().findTasks(id);
+      if (arn === undefined) return;
+      watch.add({ id, tryKey: id, arn });
+      emit({ id, kind: "launched", externalExecutorId: arn });
+    } catch (error) {
+      logger.warn(
+        { id, error: toError(error).message },
+        "the ECS task of a running try cannot be found; its heartbeats are watched all the same",
+      );
+    }
+  }
+
+  return {
+    name,
+    async start() {
+      connected = await connectEcs(options);
+      if (options.checkHealthOnStartup) await checkEcs(connected, options);
+      base = await withLaunchType(connected, base);
+    },
+    slotsAvailable: () =>
+      connected && !isEnding && launches.isHealthy() ? options.parallelism - launches.size() - watch.size() : 0,
+    queue(workloads) {
+      for (const workload of workloads) {
+        if (isEnding) emit({ id: idOf(workload), kind: "not_started", reason: "the scheduler is shutting down" });
+        else launches.add(workload);
+      }
+    },
+    takeEvents() {
+      const taken = events;
+      events = [];
+      return taken;
+    },
+    async adopt(orphans) {
+      if (isEnding || !connected) throw new BaramError("aws_check_failed", `${name} is not running here.`, { name });
+      for (const { id, externalExecutorId, workload } of orphans) {
+        if (launches.has(id) || watch.has(id)) continue;
+        if (externalExecutorId !== null) watch.add({ id, tryKey: workload ? tryKeyOf(workload) : id, arn: externalExecutorId });
+        else if (workload) launches.add(workload);
+        else void findRunning(id);
+      }
+      return orphans.map(({ id }) => id);
+    },
+    revoke(id) {
+      launches.remove(id);
+      watch.stop(id, TAKEN_BACK);
+    },
+    async end() {
+      isEnding = true;
+      const left = await launches.close();
+      emit(
+        ...left.map(
+          (workload): ExecutorEvent => ({ id: idOf(workload), kind: "not_started", reason: "the scheduler is shutting down" }),
+        ),
+      );
+      await watch.close();
+      connected?.close();
+    },
+  };
+}
+
+function launchOf({ tasks, failures }: RunTaskCommandOutput): Launch {
+  const arn = tasks?.[0]?.taskArn;
+  if (arn !== undefined) return { kind: "launched", externalExecutorId: arn };
+  const said = (failures ?? []).map(({ reason, detail }) => [reason, detail].filter(Boolean).join(" ")).join("; ");
+  return { kind: "not_now", reason: said || "RunTask answered with no task and no reason" };
+}
+
+/** As in Airflow: where neither a launch type nor capacity providers are given, the cluster's own strategy counts, else Fargate. */
+async function withLaunchType(api: EcsApi, base: JsonObject): Promise<JsonObject> {
+  if (base.launchType !== undefined || base.capacityProviderStrategy !== undefined) return base;
+  try {
+    const cluster = await api.describeCluster();
+    return (cluster?.defaultCapacityProviderStrategy ?? []).length > 0 ? base : { ...base, launchType: "FARGATE" };
+  } catch (error) {
+    const said = faultOf(error).message;
+    throw new BaramError(
+      "aws_check_failed",
+      `[ecs_executor] sets neither launch_type nor capacity_provider_strategy, and the cluster cannot be asked for its own: ${said}. Set one, or allow ecs:DescribeClusters.`,
+      {},
+      error,
+    );
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * ECS tasks that were launched, looked at every `pollMs` in batches, beside the scheduler's loop. A watched try is:
+ * - running, as far as is known: until ECS says STOPPED, or does not know the task for longer than a young one may take to appear;
+ * - being stopped: StopTask is asked until AWS takes it, and its end is nobody's business any more.
+ * Left by `ended`, once.
+ */
+import type { Task } from "@aws-sdk/client-ecs";
+import { type Logger, sleep, toError } from "../../platform/index.ts";
+import { faultOf } from "../aws/fault-of.ts";
+import { createTokenBucket } from "../aws/token-bucket.ts";
+import type { EcsApi } from "./ecs-api.ts";
+import { type Ending, endingOf } from "./ending-of.ts";
+
+export type Watched = { readonly id: string; readonly tryKey: string; readonly arn: string };
+type Entry = Watched & { sinceMs: number; isStopping: boolean; stopAsked: boolean; stopReason: string };
+
+export type TaskWatch = {
+  add(one: Watched): void;
+  has(id: string): boolean;
+  size(): number;
+  stop(id: string, reason: string): void;
+  /** Looks no more; what runs goes on. */
+  close(): Promise<void>;
+};
+
+export type TaskWatchOptions = {
+  api: () => EcsApi;
+  containerName: string;
+  pollMs: number;
+  /** ECS may not know a task yet that it has just launched. */
+  missingGraceMs: number;
+  /** Ends of one batch; those that were asked to stop are in it with `isStopping`. */
+  ended(ends: { one: Watched; ending: Ending; isStopping: boolean }[]): void;
+  logger: Logger;
+};
+
+/** As many as DescribeTasks takes. */
+const BATCH_MAX = 100;
+/** Reads and StopTasks of one scheduler together; AWS allows an account 20 a second of each for long, and more for a moment. */
+const REQUESTS_PER_SEC = 10;
+
+export function createTaskWatch(options: TaskWatchOptions): TaskWatch {
+  const { logger } = options;
+  const watched = new Map<string, Entry>();
+  const bucket = createTokenBucket({ perSec: REQUESTS_PER_SEC, burst: REQUESTS_PER_SEC * 2 });
+  const closing = new AbortController();
+  let wake = new AbortController();
+  let isFaulty = false;
+  let loop: Promise<void> | null = null;
+
+  /** Only while there is something to look at: an executor that was made and never started holds no process open. */
+  function startLooking(): void {
+    loop ??= run().finally(() => {
+      loop = null;
+      // Something may have come between the last look and here.
+      if (watched.size > 0 && !closing.signal.aborted) startLooking();
+    });
+  }
+
+  async function run(): Promise<void> {
+    while (watched.size > 0 && !closing.signal.aborted) {
+      await askToStop();
+      await look();
+      await sleep(options.pollMs, AbortSignal.any([closing.signal, wake.signal]));
+      wake = new AbortController();
+    }
+  }
+
+  async function look(): Promise<void> {
+    const entries = [...watched.values()];
+    for (let at = 0; at < entries.length && !closing.signal.aborted; at += BATCH_MAX) {
+      const batch = entries.slice(at, at + BATCH_MAX);
+      const answer = await paced("DescribeTasks", () => options.api().describeTasks(batch.map(({ arn }) => arn)));
+      // The rest of them have their turn at the next look: AWS is away, or asks for a slower pace.
+      if (!answer) return;
+      const byArn = new Map((answer.tasks ?? []).map((task) => [task.taskArn, task]));
+      const missing = new Set((answer.failures ?? []).filter(({ reason }) => reason === "MISSING").map(({ arn }) => arn));
+      const ends = batch.flatMap((entry) => {
+        const ending = endOf(entry, byArn.get(entry.arn), missing.has(entry.arn));
+        return ending && watched.delete(entry.id) ? [{ one: entry, ending, isStopping: entry.isStopping }] : [];
+      });
+      if (ends.length > 0) options.ended(ends);
+    }
+  }
+
+  function endOf(entry: Entry, task: Task | undefined, isMissing: boolean): Ending | null {
+    if (task) return endingOf(task, options.containerName);
+    if (!isMissing || Date.now() - entry.sinceMs < options.missingGraceMs) return null;
+    return { ranNothing: false, exitCode: null, reason: `ECS does not know the task ${entry.arn} any more` };
+  }
+
+  async function askToStop(): Promise<void> {
+    for (const entry of [...watched.values()].filter(({ isStopping, stopAsked }) => isStopping && !stopAsked)) {
+      if (closing.signal.aborted) return;
+      const done = await paced("StopTask", async () => {
+        await options.api().stopTask(entry.arn, entry.stopReason);
+        return true;
+      });
+      if (!done) return;
+      entry.stopAsked = true;
+    }
+  }
+
+  /** null: it did not succeed, and is tried again at the next look. */
+  async function paced<T>(action: string, request: () => Promise<T>): Promise<T | null> {
+    for (let waitMs = bucket.take(Date.now()); waitMs > 0; waitMs = bucket.take(Date.now())) {
+      await sleep(waitMs, closing.signal);
+      if (closing.signal.aborted) return null;
+    }
+    try {
+      const answer = await request();
+      bucket.reward();
+      if (isFaulty) logger.info({ action }, "ECS can be asked again");
+      isFaulty = false;
+      return answer;
+    } catch (error) {
+      const fault = faultOf(error);
+      bucket.punish(Date.now());
+      if (fault.kind === "credentials") options.api().renew();
+      if (!isFaulty && fault.kind !== "throttled")
+        logger.error({ action, error: toError(error).message }, "ECS cannot be asked about running tasks; it is asked again");
+      isFaulty ||= fault.kind !== "throttled";
+      return null;
+    }
+  }
+
+  return {
+    add(one) {
+      if (watched.has(one.id)) return;
+      watched.set(one.id, { ...one, sinceMs: Date.now(), isStopping: false, stopAsked: false, stopReason: "" });
+      startLooking();
+    },
+    has: (id) => watched.has(id),
+    size: () => watched.size,
+    stop(id, reason) {
+      const entry = watched.get(id);
+      if (!entry || entry.isStopping) return;
+      entry.isStopping = true;
+      entry.stopReason = reason;
+      wake.abort();
+    },
+    async close() {
+      closing.abort();
+      await loop;
+    },
+  };
+}

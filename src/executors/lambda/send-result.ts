@@ -1,0 +1,25 @@
+import { sleep } from "../../platform/index.ts";
+import { clientSettings } from "../aws/client-settings.ts";
+import { faultOf } from "../aws/fault-of.ts";
+import type { InvocationResult } from "./invocation.ts";
+
+const ATTEMPTS = 5;
+
+/** From within a function. Throws what SQS says where it says no, or nothing: Lambda then delivers the event again. */
+export async function sendResult(queueUrl: string, result: InvocationResult): Promise<void> {
+  const { SendMessageCommand, SQSClient } = await import("@aws-sdk/client-sqs");
+  const client = new SQSClient(clientSettings(null, 5_000));
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: JSON.stringify(result) }));
+        return;
+      } catch (error) {
+        if (attempt === ATTEMPTS || faultOf(error).kind === "answered") throw error;
+        await sleep(100 * 2 ** attempt * (0.5 + Math.random() / 2));
+      }
+    }
+  } finally {
+    client.destroy();
+  }
+}

@@ -1,0 +1,22 @@
+import type { Logger } from "../../platform/index.ts";
+
+/** As in Airflow: 4, 16, 64, then 120 s. */
+export function retryDelayMs(failed: number): number {
+  return Math.min(4 ** failed, 120) * 1_000;
+}
+
+export function listOf(text: string | null): string[] {
+  return (text ?? "")
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+}
+
+/** A loopback address means another machine to a container in AWS; on a rig of one machine it is right. */
+export function warnIfUnreachable(executor: string, apiUrl: string, logger: Logger): void {
+  if (/^https?:\/\/(127\.|localhost|0\.0\.0\.0|\[::1?\])/.test(apiUrl))
+    logger.warn(
+      { executor, apiUrl },
+      "workers in AWS are told to reach Baram's API at an address of this machine; set [api] base_url to one that they can reach",
+    );
+}

@@ -1,0 +1,55 @@
+import type { Config } from "../../config/index.ts";
+import { createLambdaExecutor, type Executor, type ExecutorOptions, LAMBDA_MAX_SEC } from "../../executors/index.ts";
+import { BaramError, type Logger } from "../../platform/index.ts";
+import { retryDelayMs, warnIfUnreachable } from "./aws.ts";
+
+/** By then every scheduler that might have waited for a result has been replaced, and its tries are settled. */
+const NOBODYS_AFTER_MS = 3_600_000;
+
+/** Throws `config_invalid` for an option that is missing, or no URL. */
+export function makeLambdaExecutor(config: Config, options: ExecutorOptions, apiUrl: string, logger: Logger): Executor {
+  const own = config.lambda_executor;
+  warnIfUnreachable(options.name, apiUrl, logger);
+  return createLambdaExecutor(
+    {
+      ...options,
+      region: own.region_name,
+      functionName: needed("function_name", own.function_name),
+      qualifier: own.qualifier,
+      queueUrl: urlOf("queue_url", needed("queue_url", own.queue_url)),
+      deadLetterQueueUrl: own.dead_letter_queue_url === null ? null : urlOf("dead_letter_queue_url", own.dead_letter_queue_url),
+      apiUrl,
+      maxInvokeAttempts: own.max_invoke_attempts,
+      invokePerSec: own.invoke_rate,
+      retryDelayMs,
+      endWaitMs: own.end_wait_timeout * 1_000,
+      nobodysAfterMs: NOBODYS_AFTER_MS,
+      checkHealthOnStartup: own.check_health_on_startup,
+    },
+    logger,
+  );
+}
+
+/** What is wrong with a task for this executor, or null. A task without a time limit is let in: most end in time. */
+export function faultOfLambdaTask(executionTimeoutSec: number | null): string | null {
+  if (executionTimeoutSec === null || executionTimeoutSec <= LAMBDA_MAX_SEC) return null;
+  return `executionTimeout is ${executionTimeoutSec} s, and a Lambda function runs ${LAMBDA_MAX_SEC} s at most; give the task another executor, or a shorter time`;
+}
+
+function needed(option: "function_name" | "queue_url", value: string | null): string {
+  if (value) return value;
+  throw invalid(
+    `${option} is not set, and LambdaExecutor is in [core] executor. Set it in baram.toml, or in BARAM__LAMBDA_EXECUTOR__${option.toUpperCase()}.`,
+  );
+}
+
+function urlOf(option: string, value: string): string {
+  if (/^https?:\/\/[^/]+\/.+/.test(value)) return value;
+  throw invalid(
+    `${option} is "${value}", but must be the URL of an SQS queue, e.g. https://sqs.eu-west-1.amazonaws.com/123456789012/results.`,
+  );
+}
+
+function invalid(message: string): BaramError {
+  return new BaramError("config_invalid", `[lambda_executor] ${message}`);
+}

@@ -1,0 +1,68 @@
+import { type Config, loadConfig } from "../config/index.ts";
+import { type InvocationResult, invocationSchema, sendResult } from "../executors/index.ts";
+import { BaramError, createLogger, type Logger, toError } from "../platform/index.ts";
+import { runOneWorkload } from "./worker-run/run-one-workload.ts";
+
+/** What Lambda hands to a handler, as far as it is used here. */
+export type LambdaContext = { readonly awsRequestId: string; getRemainingTimeInMillis(): number };
+
+/** The only folder that a function may write to. */
+const WRITABLE = "/tmp";
+/** Of the function's time, what is kept for stopping the task, telling its end and shipping its log; of short times, a half. */
+const STOP_BEFORE_END_MS = 30_000;
+
+/**
+ * `baram/lambda`: the handler of the function that LambdaExecutor invokes. Runs one workload in this environment, and tells the
+ * result queue when it is done; what became of the task goes to Baram's API. An event that is delivered again starts nothing: the
+ * API lets only one delivery start. Throws, so that Lambda delivers the event again, only where the result queue cannot be told.
+ */
+export async function handler(event: unknown, context: LambdaContext): Promise<InvocationResult> {
+  const remainingMs = context.getRemainingTimeInMillis();
+  const keptMs = Math.min(STOP_BEFORE_END_MS, remainingMs / 2);
+  const config = withGrace(loadConfig(undefined, WRITABLE), keptMs / 3_000);
+  const logger = createLogger({ level: config.logging.logging_level, role: "lambda" });
+  const parsed = invocationSchema.safeParse(event);
+  // An event of nobody of ours: there is no queue to tell, and once more would not help.
+  if (!parsed.success)
+    throw new BaramError(
+      "workload_invalid",
+      `The event is no invocation of a LambdaExecutor of this version of Baram: ${parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ")}.`,
+    );
+  const { task_key, workload, api_url: apiUrl, queue_url } = parsed.data;
+  const stop = new AbortController();
+  const timer = setTimeout(
+    () =>
+      stop.abort(
+        new Error(
+          "the time of the Lambda function was nearly over, and it ends with its function: give the task another executor, or the function a longer timeout (15 min at most)",
+        ),
+      ),
+    remainingMs - keptMs,
+  );
+  try {
+    const failure = await run(() => runOneWorkload(workload, { config, apiUrl, logger, stop: stop.signal }), logger);
+    const result = { task_key, return_code: failure === null ? 0 : 1, ...(failure === null ? {} : { reason: failure }) };
+    await sendResult(queue_url, result);
+    return result;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Of the time that is kept, the task has a third to end by itself. */
+function withGrace(config: Config, graceSec: number): Config {
+  const { workers } = config;
+  return { ...config, workers: { ...workers, graceful_shutdown_sec: Math.min(workers.graceful_shutdown_sec, graceSec) } };
+}
+
+/** null: the API has the outcome, or does not want it from here, since another delivery of the event was first. */
+async function run(work: () => Promise<string>, logger: Logger): Promise<string | null> {
+  try {
+    logger.info({}, await work());
+    return null;
+  } catch (error) {
+    const { message } = toError(error);
+    logger.error({}, message);
+    return error instanceof BaramError && error.code === "workload_refused" ? null : message;
+  }
+}

@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { findPackageRoot } from "../../src/platform/index.ts";
+import { startAwsRig } from "../support/aws/aws-rig.ts";
+import { describeExecutor } from "./contract.ts";
+
+/** Containers are `baram worker run` processes on this machine; what starts, watches and stops them is the rig's ECS. */
+describeExecutor("EcsExecutor", async () => {
+  const rig = await startAwsRig();
+  await rig.createCluster("main");
+  await rig.registerTask("baram", {
+    name: "baram",
+    entryPoint: [process.execPath, join(findPackageRoot(), "dist", "cli", "main.js")],
+    // As the suite's schedulers expect it of workers.
+    environment: [{ name: "BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC", value: "0.3" }],
+  });
+  return {
+    facts: {
+      name: "EcsExecutor",
+      running: "goes on outside",
+      keepsQueued: true,
+      revokeStops: true,
+      externalId: /^arn:aws:ecs:us-east-1:123456789012:task\/main\/[0-9a-f]{32}$/,
+      lossReason: /ECS task [0-9a-f]{32} stopped: EssentialContainerExited; .*exit code 137/,
+    },
+    environment: {
+      BARAM__CORE__EXECUTOR: "EcsExecutor",
+      BARAM__ECS_EXECUTOR__CLUSTER: "main",
+      BARAM__ECS_EXECUTOR__TASK_DEFINITION: "baram",
+      BARAM__ECS_EXECUTOR__CONTAINER_NAME: "baram",
+      BARAM__ECS_EXECUTOR__POLL_INTERVAL: "0.1",
+    },
+    delayStarts: (ms) => {
+      rig.ecs.startDelayMs = ms;
+    },
+    close: () => rig.stop(),
+  };
+});

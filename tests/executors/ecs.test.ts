@@ -1,0 +1,323 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { createEcsExecutor, type EcsExecutorOptions, type Executor, type ExecutorEvent } from "../../src/executors/index.ts";
+import { silentLogger } from "../../src/platform/index.ts";
+import { type AwsRig, startAwsRig } from "../support/aws/aws-rig.ts";
+import { denied, EXPIRED, THROTTLED, UNAVAILABLE } from "../support/aws/faults.ts";
+import { makeWorkload, until, withVariables } from "../support/aws/workloads.ts";
+import { createGate } from "../support/scheduler-rig.ts";
+
+/** What stands in for `baram` in the container: does as MODE says. */
+const STAND_IN = `
+const mode = process.env.MODE ?? "succeed";
+if (mode === "show") console.log(JSON.stringify({ argv: process.argv.slice(1), workload: process.env.BARAM_WORKLOAD, extra: process.env.EXTRA }));
+if (mode === "fail") process.exit(3);
+if (mode === "sleep") { process.on("SIGTERM", () => process.exit(0)); setInterval(() => {}, 1000); }
+if (mode === "die-of-sigterm") setInterval(() => {}, 1000);
+`;
+
+let rig: AwsRig;
+const executors: Executor[] = [];
+const events = new Map<Executor, ExecutorEvent[]>();
+
+beforeAll(async () => {
+  rig = await startAwsRig();
+  await rig.createCluster("main");
+  await rig.registerTask("baram", { name: "baram", entryPoint: [process.execPath, "-e", STAND_IN, "--"] });
+}, 180_000);
+afterAll(() => rig?.stop());
+beforeEach(() => rig.faults.clear());
+afterEach(async () => {
+  await Promise.all(executors.splice(0).map((executor) => executor.end(0)));
+  await rig.ecs.close();
+});
+
+async function start(own: Partial<EcsExecutorOptions> = {}): Promise<Executor> {
+  const executor: Executor = createEcsExecutor(
+    {
+      name: "EcsExecutor",
+      parallelism: 50,
+      onEvent: () => void events.get(executor)?.push(...executor.takeEvents()),
+      region: null,
+      cluster: "main",
+      containerName: "baram",
+      taskDefinition: "baram",
+      runTaskKwargs: { taskDefinition: "baram", launchType: "FARGATE" },
+      apiUrl: "http://127.0.0.1:1",
+      maxRunTaskAttempts: 3,
+      runTaskPerSec: 500,
+      retryDelayMs: () => 30,
+      pollMs: 30,
+      missingGraceMs: 200,
+      checkHealthOnStartup: true,
+      ...own,
+    },
+    silentLogger,
+  );
+  events.set(executor, []);
+  await executor.start();
+  executors.push(executor);
+  return executor;
+}
+
+const told = (executor: Executor, id: string) => (events.get(executor) ?? []).filter((event) => event.id === id);
+const event = (executor: Executor, id: string, kind: ExecutorEvent["kind"]) =>
+  until(() => told(executor, id).find((one) => one.kind === kind), `${kind} of ${id}: ${JSON.stringify(told(executor, id))}`);
+const reasonOf = (one: ExecutorEvent) => ("reason" in one ? one.reason : "");
+const tasksOf = (id: string) => rig.ecs.tasks.filter((task) => task.request.startedBy === id);
+const taskOf = (id: string) => {
+  const [task, ...more] = tasksOf(id);
+  if (!task || more.length > 0) throw new Error(`${more.length + (task ? 1 : 0)} ECS tasks of ${id}`);
+  return task;
+};
+
+test("a workload runs as one ECS task under the try's id, with the task's own overrides merged in, and its ARN is told", async () => {
+  const executor = await start();
+  const workload = makeWorkload({
+    executorConfig: { ...withVariables({ MODE: "show", EXTRA: "1" }), tags: [{ key: "k", value: "v" }] },
+  });
+  executor.queue([workload]);
+  const launched = await event(executor, workload.ti.id, "launched");
+  const task = taskOf(workload.ti.id);
+  expect(launched).toMatchObject({ externalExecutorId: task.arn });
+  expect(task.request).toMatchObject({
+    clientToken: workload.ti.id,
+    count: 1,
+    launchType: "FARGATE",
+    tags: [{ key: "k", value: "v" }],
+  });
+  await task.stopped;
+  const shown = JSON.parse(task.output) as { argv: string[]; workload: string; extra: string };
+  expect(shown.argv).toEqual(["worker", "run", "--workload", "env", "--api-url", "http://127.0.0.1:1"]);
+  expect(JSON.parse(shown.workload)).toEqual({ ...workload, ti: { ...workload.ti, executorConfig: {} } });
+  expect(shown.extra).toBe("1");
+  // The outcome is the API's to tell; a task that ended without one is lost, which only counts where nothing was reported.
+  expect(reasonOf(await event(executor, workload.ti.id, "lost"))).toContain("exit code 0");
+  await until(() => executor.slotsAvailable() === 50, "its place is free");
+});
+
+test("throttles are waited out and never count as attempts", async () => {
+  const executor = await start({ maxRunTaskAttempts: 1 });
+  rig.faults.next("RunTask", { kind: "error", error: THROTTLED }, 2);
+  const workload = makeWorkload();
+  executor.queue([workload]);
+  await event(executor, workload.ti.id, "launched");
+  expect(rig.faults.fired("RunTask")).toBe(2);
+  expect(told(executor, workload.ti.id).map(({ kind }) => kind)).not.toContain("refused");
+});
+
+test("want of capacity and refusals count as attempts, and the last one's words are the reason", async () => {
+  const executor = await start();
+  const [early, late, forbidden] = [makeWorkload(), makeWorkload(), makeWorkload()];
+  const noRoom = {
+    tasks: [],
+    failures: [{ arn: "arn:aws:ecs:us-east-1:123456789012:container-instance/1", reason: "RESOURCE:MEMORY" }],
+  };
+  rig.faults.next("RunTask", { kind: "answer", body: noRoom }, 2);
+  executor.queue([early]);
+  await event(executor, early.ti.id, "launched");
+  rig.faults.next(
+    "RunTask",
+    {
+      kind: "answer",
+      body: { tasks: [], failures: [{ reason: "Capacity is unavailable at this time. Please try again later" }] },
+    },
+    3,
+  );
+  executor.queue([late]);
+  expect(reasonOf(await event(executor, late.ti.id, "refused"))).toMatch(/in 3 attempts.*Capacity is unavailable at this time/);
+  rig.faults.next("RunTask", { kind: "error", error: denied("ecs:RunTask") }, 3);
+  executor.queue([forbidden]);
+  expect(reasonOf(await event(executor, forbidden.ti.id, "refused"))).toContain("AccessDeniedException: User: arn:aws:sts");
+  expect(rig.faults.fired("RunTask")).toBe(8);
+  expect([...tasksOf(late.ti.id), ...tasksOf(forbidden.ti.id)]).toEqual([]);
+});
+
+test("with expired credentials, or AWS away, nothing is launched and nothing is lost, however long it lasts", async () => {
+  const executor = await start({ maxRunTaskAttempts: 1 });
+  rig.faults.next("RunTask", { kind: "error", error: EXPIRED }, 4);
+  rig.faults.next("RunTask", { kind: "error", error: UNAVAILABLE }, 4);
+  const workloads = [makeWorkload(), makeWorkload()];
+  executor.queue(workloads);
+  await until(() => rig.faults.fired("RunTask") > 1, "the fault fired");
+  expect(executor.slotsAvailable()).toBe(0);
+  for (const { ti } of workloads) await event(executor, ti.id, "launched");
+  expect(rig.faults.fired("RunTask")).toBe(8);
+  await until(() => executor.slotsAvailable() > 0, "it is healthy again");
+});
+
+test("a RunTask whose answer is lost is asked again and finds its own task", async () => {
+  const executor = await start();
+  rig.faults.next("RunTask", { kind: "cut" });
+  const workload = makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) });
+  executor.queue([workload]);
+  const launched = await event(executor, workload.ti.id, "launched");
+  expect(rig.faults.fired("RunTask")).toBe(1);
+  expect(launched).toMatchObject({ externalExecutorId: taskOf(workload.ti.id).arn });
+});
+
+test("a scheduler that dies between launch and record: its heir launches under the same key and gets the same task", async () => {
+  const dead = await start();
+  const gate = createGate();
+  rig.faults.next("RunTask", { kind: "hold", gate });
+  const workload = makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) });
+  dead.queue([workload]);
+  await gate.entered;
+  expect(told(dead, workload.ti.id)).toEqual([]);
+  const heir = await start();
+  // The heir's workload has a token of its own, so its request differs, which AWS answers with a conflict that names the task.
+  const anew = { ...workload, token: "another-token" };
+  expect(await heir.adopt([{ id: workload.ti.id, externalExecutorId: null, workload: anew }])).toEqual([workload.ti.id]);
+  const launched = await event(heir, workload.ti.id, "launched");
+  expect(launched).toMatchObject({ externalExecutorId: taskOf(workload.ti.id).arn });
+  expect(await heir.adopt([{ id: workload.ti.id, externalExecutorId: null, workload: anew }])).toEqual([workload.ti.id]);
+  gate.open();
+  await event(dead, workload.ti.id, "launched");
+  rig.ecs.kill(taskOf(workload.ti.id));
+  expect(reasonOf(await event(heir, workload.ti.id, "lost"))).toMatch(/exit code 137 \(SIGKILL/);
+  expect(tasksOf(workload.ti.id)).toHaveLength(1);
+});
+
+test("an heir watches what was launched, finds the task of a running try whose ARN was never stored, and tells what ECS has forgotten", async () => {
+  const dead = await start();
+  const [known, unknown] = [
+    makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) }),
+    makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) }),
+  ];
+  dead.queue([known, unknown]);
+  const { arn } = await event(dead, known.ti.id, "launched").then(() => taskOf(known.ti.id));
+  await event(dead, unknown.ti.id, "launched");
+  const heir = await start();
+  const gone = "arn:aws:ecs:us-east-1:123456789012:task/main/0123456789abcdef0123456789abcdef";
+  const forgotten = makeWorkload();
+  const kept = await heir.adopt([
+    { id: known.ti.id, externalExecutorId: arn, workload: null },
+    { id: unknown.ti.id, externalExecutorId: null, workload: null },
+    { id: forgotten.ti.id, externalExecutorId: gone, workload: forgotten },
+  ]);
+  expect(kept).toHaveLength(3);
+  expect(await event(heir, unknown.ti.id, "launched")).toMatchObject({ externalExecutorId: taskOf(unknown.ti.id).arn });
+  expect(reasonOf(await event(heir, forgotten.ti.id, "lost"))).toContain(`does not know the task ${gone}`);
+  rig.ecs.kill(taskOf(known.ti.id));
+  rig.ecs.kill(taskOf(unknown.ti.id));
+  await event(heir, known.ti.id, "lost");
+  await event(heir, unknown.ti.id, "lost");
+});
+
+test("a container that fails is not run again from here, and its exit code is the reason", async () => {
+  const executor = await start();
+  const workload = makeWorkload({ executorConfig: withVariables({ MODE: "fail" }) });
+  executor.queue([workload]);
+  expect(reasonOf(await event(executor, workload.ti.id, "lost"))).toMatch(/EssentialContainerExited; .*exit code 3/);
+  expect(tasksOf(workload.ti.id)).toHaveLength(1);
+});
+
+test("a task that dies before its container runs goes back, as often as there are attempts, and then the try is refused", async () => {
+  const executor = await start({ maxRunTaskAttempts: 3 });
+  rig.ecs.dieAtStart(3, "CannotPullContainerError: pull image manifest has been retried 5 time(s): no such image");
+  const first = makeWorkload();
+  const kinds: string[] = [];
+  for (let attempt = 0; attempt < 3; attempt++) {
+    // Given back, a try is queued again under a new id.
+    const again = makeWorkload({ ...first.ti, id: makeWorkload().ti.id });
+    executor.queue([again]);
+    const end = await until(() => told(executor, again.ti.id).find(({ kind }) => kind !== "launched"), "its end");
+    kinds.push(end.kind);
+    expect(reasonOf(end)).toContain("CannotPullContainerError: pull image");
+  }
+  expect(kinds).toEqual(["not_started", "not_started", "refused"]);
+});
+
+test("a Spot interruption is told as what it is where the worker did not report in time", async () => {
+  const executor = await start();
+  const workload = makeWorkload({ executorConfig: withVariables({ MODE: "die-of-sigterm" }) });
+  executor.queue([workload]);
+  await event(executor, workload.ti.id, "launched");
+  const task = taskOf(workload.ti.id);
+  await until(() => task.lastStatus === "RUNNING", "it runs");
+  rig.ecs.interruptSpot(task);
+  expect(reasonOf(await event(executor, workload.ti.id, "lost"))).toMatch(
+    /AWS took its Spot capacity back \(SpotInterruption\).*exit code 143/,
+  );
+});
+
+test("revoked: what waits is dropped, what runs is stopped, and what is being launched is stopped when its ARN is known", async () => {
+  const executor = await start();
+  const running = makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) });
+  executor.queue([running]);
+  await event(executor, running.ti.id, "launched");
+  executor.revoke(running.ti.id);
+  await taskOf(running.ti.id).stopped;
+  expect(taskOf(running.ti.id)).toMatchObject({ stopCode: "UserInitiated", stoppedReason: "Baram took the try back" });
+  const gate = createGate();
+  rig.faults.next("RunTask", { kind: "hold", gate });
+  const launching = makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) });
+  executor.queue([launching]);
+  await gate.entered;
+  executor.revoke(launching.ti.id);
+  gate.open();
+  await until(() => tasksOf(launching.ti.id)[0]?.stopCode === "UserInitiated", "it is stopped");
+  await until(() => executor.slotsAvailable() === 50, "both places are free");
+  rig.faults.next("RunTask", { kind: "error", error: denied("ecs:RunTask") });
+  const waiting = makeWorkload();
+  const slow = await start({ retryDelayMs: () => 60_000 });
+  slow.queue([waiting]);
+  await until(() => rig.faults.fired("RunTask") === 2, "its first attempt failed");
+  await until(() => slow.slotsAvailable() === 49, "it waits for its second");
+  slow.revoke(waiting.ti.id);
+  expect(slow.slotsAvailable()).toBe(50);
+  expect(
+    [running, launching, waiting].flatMap(({ ti }) => [...told(executor, ti.id), ...told(slow, ti.id)]).map(({ kind }) => kind),
+  ).toEqual(["launched"]);
+});
+
+test("at its end it gives back what is not launched, and what ECS has goes on", async () => {
+  const executor = await start({ runTaskPerSec: 1 });
+  const first = makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) });
+  executor.queue([first]);
+  await event(executor, first.ti.id, "launched");
+  const rest = [makeWorkload(), makeWorkload()];
+  executor.queue(rest);
+  expect(executor.slotsAvailable()).toBe(47);
+  await executor.end(0);
+  for (const { ti } of rest) expect(told(executor, ti.id).map(({ kind }) => kind)).toEqual(["not_started"]);
+  expect(executor.slotsAvailable()).toBe(0);
+  expect(taskOf(first.ti.id).lastStatus).not.toBe("STOPPED");
+  await expect(executor.adopt([])).rejects.toThrow("not running here");
+});
+
+test("250 tasks in flight are asked for in batches of 100, and an answer that fails is asked for again", async () => {
+  const executor = await start({ parallelism: 250, pollMs: 100 });
+  rig.ecs.startDelayMs = 60_000;
+  try {
+    const workloads = Array.from({ length: 250 }, () => makeWorkload());
+    executor.queue(workloads);
+    for (const { ti } of workloads) await event(executor, ti.id, "launched");
+    const before = rig.requests("DescribeTasks");
+    rig.faults.next("DescribeTasks", { kind: "error", error: THROTTLED });
+    await until(() => rig.requests("DescribeTasks") >= before + 4, "a look at all, after one that was throttled");
+    expect(rig.faults.fired("DescribeTasks")).toBe(1);
+    for (const { ti } of workloads) rig.ecs.stop(taskOf(ti.id), "TaskFailedToStart", "no network interface");
+    for (const { ti } of workloads) await event(executor, ti.id, "not_started");
+    expect(executor.slotsAvailable()).toBe(250);
+  } finally {
+    rig.ecs.startDelayMs = 20;
+  }
+});
+
+test.each([
+  ["a cluster that is not there", { cluster: "nowhere" }, /cluster "nowhere": there is no such active cluster/],
+  ["a task definition that is not there", { taskDefinition: "nothing" }, /task_definition "nothing"/],
+  ["a container that is not in it", { containerName: "web" }, /has no container "web".*container_name to one of baram/],
+])("%s is one clear error at start", async (_what, own, message) => {
+  await expect(start(own)).rejects.toThrow(
+    expect.objectContaining({ code: "aws_check_failed", message: expect.stringMatching(message) as string }),
+  );
+});
+
+test("a missing permission and expired credentials are clear errors at start, and a start that does not ask goes on", async () => {
+  rig.faults.next("DescribeTasks", { kind: "error", error: denied("ecs:DescribeTasks") });
+  await expect(start()).rejects.toThrow(/is not authorized to perform: ecs:DescribeTasks.*Allow ecs:DescribeTasks/);
+  rig.faults.next("DescribeClusters", { kind: "error", error: EXPIRED });
+  await expect(start()).rejects.toThrow(/Give the scheduler credentials/);
+  await start({ cluster: "nowhere", checkHealthOnStartup: false });
+});

@@ -1,0 +1,267 @@
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import {
+  createLambdaExecutor,
+  type Executor,
+  type ExecutorEvent,
+  type LambdaExecutorOptions,
+} from "../../src/executors/index.ts";
+import { findPackageRoot, silentLogger } from "../../src/platform/index.ts";
+import { type AwsRig, startAwsRig } from "../support/aws/aws-rig.ts";
+import { denied, EXPIRED, THROTTLED } from "../support/aws/faults.ts";
+import { makeWorkload, until } from "../support/aws/workloads.ts";
+
+let rig: AwsRig;
+let queueUrl: string;
+let deadLetterQueueUrl: string;
+const executors: Executor[] = [];
+const events = new Map<Executor, ExecutorEvent[]>();
+
+beforeAll(async () => {
+  rig = await startAwsRig();
+  queueUrl = await rig.createQueue("results");
+  deadLetterQueueUrl = await rig.createQueue("dead");
+  const handler = join(findPackageRoot(), "tests", "support", "aws", "stand-in-handler.mjs");
+  await rig.createFunction({ name: "baram", handler, deadLetterQueueUrl });
+  await rig.createFunction({ name: "short", handler, timeoutMs: 1_000, retries: 0, deadLetterQueueUrl });
+}, 180_000);
+afterAll(() => rig?.stop());
+beforeEach(() => rig.faults.clear());
+afterEach(async () => {
+  await Promise.all(executors.splice(0).map((executor) => executor.end(0)));
+});
+
+async function start(own: Partial<LambdaExecutorOptions> = {}): Promise<Executor> {
+  const executor: Executor = createLambdaExecutor(
+    {
+      name: "LambdaExecutor",
+      parallelism: 50,
+      onEvent: () => void events.get(executor)?.push(...executor.takeEvents()),
+      region: null,
+      functionName: "baram",
+      qualifier: null,
+      queueUrl,
+      deadLetterQueueUrl,
+      apiUrl: "http://127.0.0.1:1",
+      maxInvokeAttempts: 3,
+      invokePerSec: 500,
+      retryDelayMs: () => 30,
+      endWaitMs: 0,
+      nobodysAfterMs: 3_600_000,
+      checkHealthOnStartup: true,
+      ...own,
+    },
+    silentLogger,
+  );
+  events.set(executor, []);
+  await executor.start();
+  executors.push(executor);
+  return executor;
+}
+
+const told = (executor: Executor, id: string) => (events.get(executor) ?? []).filter((event) => event.id === id);
+const event = (executor: Executor, id: string, kind: ExecutorEvent["kind"]) =>
+  until(() => told(executor, id).find((one) => one.kind === kind), `${kind} of ${id}`);
+const reasonOf = (one: ExecutorEvent) => ("reason" in one ? one.reason : "");
+const invocationsOf = (id: string) => rig.lambda.invocations.filter((one) => (one.event as { task_key: string }).task_key === id);
+const allFree = (executor: Executor) => until(() => executor.slotsAvailable() === 50, "all places are free");
+const emptied = async () => {
+  await expect.poll(() => rig.countMessages(queueUrl), { timeout: 5_000 }).toBe(0);
+};
+
+test("a workload is one asynchronous invocation with all that the function needs, and its result frees the place", async () => {
+  const executor = await start();
+  const workload = makeWorkload();
+  executor.queue([workload]);
+  const launched = await event(executor, workload.ti.id, "launched");
+  const [invocation, ...more] = invocationsOf(workload.ti.id);
+  expect(more).toEqual([]);
+  expect(launched).toMatchObject({ externalExecutorId: invocation?.requestId });
+  expect(invocation?.event).toEqual({
+    task_key: workload.ti.id,
+    workload,
+    api_url: "http://127.0.0.1:1",
+    queue_url: queueUrl,
+    executor_config: {},
+  });
+  await allFree(executor);
+  await emptied();
+  expect(told(executor, workload.ti.id).map(({ kind }) => kind)).toEqual(["launched"]);
+});
+
+test("40 results are drained and deleted, and what failed to report is lost with its reason", async () => {
+  const executor = await start();
+  const workloads = Array.from({ length: 40 }, (_, at) =>
+    makeWorkload({ executorConfig: at % 10 === 0 ? { mode: "fail" } : {} }),
+  );
+  executor.queue(workloads);
+  await until(
+    () => executor.slotsAvailable() === 50 && workloads.every(({ ti }) => told(executor, ti.id).length > 0),
+    "all results",
+    20_000,
+  );
+  const lost = workloads.flatMap(({ ti }) => told(executor, ti.id)).filter(({ kind }) => kind === "lost");
+  expect(lost.map(reasonOf)).toEqual(Array.from({ length: 4 }, () => "it could not report"));
+  await emptied();
+});
+
+test("throttles never count, refusals do, and expired credentials are waited out", async () => {
+  const executor = await start({ maxInvokeAttempts: 2 });
+  const [throttled, forbidden, expired] = [makeWorkload(), makeWorkload(), makeWorkload()];
+  rig.faults.next("Invoke", { kind: "error", error: { ...THROTTLED, type: "TooManyRequestsException", status: 429 } }, 2);
+  executor.queue([throttled]);
+  await event(executor, throttled.ti.id, "launched");
+  rig.faults.next("Invoke", { kind: "error", error: { ...denied("lambda:InvokeFunction"), status: 403 } }, 2);
+  executor.queue([forbidden]);
+  expect(reasonOf(await event(executor, forbidden.ti.id, "refused"))).toMatch(
+    /in 2 attempts.*not authorized to perform: lambda:InvokeFunction/,
+  );
+  rig.faults.next("Invoke", { kind: "error", error: { ...EXPIRED, status: 403 } }, 3);
+  executor.queue([expired]);
+  await event(executor, expired.ti.id, "launched");
+  expect(rig.faults.fired("Invoke")).toBe(7);
+  await allFree(executor);
+});
+
+test("an event that Lambda gives up comes back by the dead-letter queue as lost, with what Lambda said", async () => {
+  const executor = await start();
+  const workload = makeWorkload({ executorConfig: { mode: "throw" } });
+  executor.queue([workload]);
+  expect(reasonOf(await event(executor, workload.ti.id, "lost"))).toBe("Lambda gave the invocation up: Error: the handler broke");
+  expect(invocationsOf(workload.ti.id)[0]).toMatchObject({ attempts: 3, state: "dead" });
+  await allFree(executor);
+  const slow = await start({ functionName: "short" });
+  const late = makeWorkload({ executorConfig: { sleepMs: 60_000 } });
+  slow.queue([late]);
+  expect(reasonOf(await event(slow, late.ti.id, "lost"))).toContain("Task timed out after 1.00 seconds");
+});
+
+test("a failure destination's message is understood as a dead letter is", async () => {
+  const executor = await start();
+  const workload = makeWorkload({ executorConfig: { mode: "silent" } });
+  executor.queue([workload]);
+  await event(executor, workload.ti.id, "launched");
+  const wrapped = {
+    version: "1.0",
+    requestContext: { condition: "RetriesExhausted" },
+    requestPayload: { task_key: workload.ti.id },
+    responsePayload: { errorMessage: "out of memory" },
+  };
+  await rig.sendMessage(deadLetterQueueUrl, JSON.stringify(wrapped));
+  expect(reasonOf(await event(executor, workload.ti.id, "lost"))).toBe("Lambda gave the invocation up: out of memory");
+});
+
+test("a doubled result counts once and both messages are deleted", async () => {
+  const executor = await start();
+  rig.faults.next("SendMessage", { kind: "double" });
+  const [first, second] = [
+    makeWorkload({ executorConfig: { mode: "fail" } }),
+    makeWorkload({ executorConfig: { sleepMs: 500 } }),
+  ];
+  executor.queue([first]);
+  await event(executor, first.ti.id, "lost");
+  // As long as something is out, the queue is read.
+  executor.queue([second]);
+  await allFree(executor);
+  expect(rig.faults.fired("SendMessage")).toBe(1);
+  expect(
+    told(executor, first.ti.id)
+      .map(({ kind }) => kind)
+      .sort(),
+  ).toEqual(["launched", "lost"]);
+  await emptied();
+});
+
+test("a result that is lost frees its place when the function's time is over, and tells nothing of the try", async () => {
+  const executor = await start({ functionName: "short", parallelism: 1 });
+  rig.faults.next("SendMessage", { kind: "lose" });
+  const workload = makeWorkload();
+  executor.queue([workload]);
+  await event(executor, workload.ti.id, "launched");
+  await until(() => rig.faults.fired("SendMessage") === 1, "the result is lost");
+  expect(executor.slotsAvailable()).toBe(0);
+  // The function's second is over, and the minute that events and messages are on their way.
+  const later = Date.now() + 62_000;
+  const now = Date.now;
+  Date.now = () => later;
+  try {
+    expect(executor.slotsAvailable()).toBe(1);
+  } finally {
+    Date.now = now;
+  }
+  expect(told(executor, workload.ti.id).map(({ kind }) => kind)).toEqual(["launched"]);
+});
+
+test("a result of another scheduler's try is left for it, without the two throwing it to and fro; what is broken is deleted", async () => {
+  const [mine, other] = [await start(), await start()];
+  const theirs = makeWorkload({ executorConfig: { mode: "silent" } });
+  other.queue([theirs]);
+  await event(other, theirs.ti.id, "launched");
+  await other.end(0);
+  await rig.sendMessage(queueUrl, JSON.stringify({ task_key: theirs.ti.id, return_code: 1, reason: "of the other" }));
+  await rig.sendMessage(queueUrl, "{ no json");
+  await rig.sendMessage(queueUrl, JSON.stringify({ task_key: 7 }));
+  const own = makeWorkload({ executorConfig: { sleepMs: 1_500 } });
+  const before = rig.requests("ReceiveMessage");
+  mine.queue([own]);
+  await until(() => told(mine, own.ti.id).length > 0 && mine.slotsAvailable() === 50, "its own result");
+  await expect.poll(() => rig.countMessages(queueUrl), { timeout: 5_000 }).toBe(1);
+  expect(rig.requests("ReceiveMessage") - before).toBeLessThan(12);
+  expect(told(mine, theirs.ti.id)).toEqual([]);
+  // The heir of the other knows it.
+  const heir = await start();
+  expect(await heir.adopt([{ id: theirs.ti.id, externalExecutorId: "a-request", workload: null }])).toEqual([theirs.ti.id]);
+  expect(reasonOf(await event(heir, theirs.ti.id, "lost"))).toBe("of the other");
+  await emptied();
+});
+
+test("a result that nobody has waited for in a long time is deleted", async () => {
+  await rig.sendMessage(queueUrl, JSON.stringify({ task_key: "0f0e0d0c-0000-4000-8000-000000000000", return_code: 0 }));
+  const executor = await start({ nobodysAfterMs: 0 });
+  const workload = makeWorkload({ executorConfig: { sleepMs: 300 } });
+  executor.queue([workload]);
+  await emptied();
+});
+
+test("adopted without a request id it is invoked again, with one it is only waited for; revoked it is dropped; at the end the rest is given back", async () => {
+  const executor = await start();
+  const [launchedOnce, again] = [makeWorkload({ executorConfig: { mode: "silent" } }), makeWorkload()];
+  await executor.adopt([
+    { id: launchedOnce.ti.id, externalExecutorId: "a-request", workload: launchedOnce },
+    { id: again.ti.id, externalExecutorId: null, workload: again },
+  ]);
+  await event(executor, again.ti.id, "launched");
+  expect(invocationsOf(launchedOnce.ti.id)).toEqual([]);
+  expect(invocationsOf(again.ti.id)).toHaveLength(1);
+  await until(() => executor.slotsAvailable() === 49, "one is out");
+  executor.revoke(launchedOnce.ti.id);
+  await allFree(executor);
+  rig.faults.next("Invoke", { kind: "error", error: THROTTLED }, 100);
+  const waiting = makeWorkload();
+  executor.queue([waiting]);
+  await until(() => rig.faults.fired("Invoke") > 0, "it is throttled");
+  await executor.end(0);
+  expect(told(executor, waiting.ti.id).map(({ kind }) => kind)).toEqual(["not_started"]);
+});
+
+test("end_wait_timeout lets functions that run tell their results first", async () => {
+  const executor = await start({ endWaitMs: 10_000 });
+  const workload = makeWorkload({ executorConfig: { sleepMs: 600, mode: "fail" } });
+  executor.queue([workload]);
+  await event(executor, workload.ti.id, "launched");
+  await executor.end(0);
+  expect(told(executor, workload.ti.id).map(({ kind }) => kind)).toEqual(["launched", "lost"]);
+});
+
+test("a function or queue that is not there, or may not be used, is one clear error at start", async () => {
+  const refused = (message: RegExp) =>
+    expect.objectContaining({ code: "aws_check_failed", message: expect.stringMatching(message) as string });
+  await expect(start({ functionName: "nothing" })).rejects.toThrow(refused(/function_name "nothing"/));
+  await expect(start({ queueUrl: `${rig.url}/123456789012/nothing` })).rejects.toThrow(refused(/queue_url ".*nothing"/));
+  await expect(start({ deadLetterQueueUrl: `${rig.url}/123456789012/nowhere` })).rejects.toThrow(
+    refused(/dead_letter_queue_url/),
+  );
+  rig.faults.next("Invoke", { kind: "error", error: { ...denied("lambda:InvokeFunction"), status: 403 } });
+  await expect(start()).rejects.toThrow(refused(/Allow lambda:InvokeFunction/));
+  await start({ functionName: "nothing", checkHealthOnStartup: false });
+});

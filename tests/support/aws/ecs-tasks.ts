@@ -1,0 +1,254 @@
+/**
+ * ECS tasks that really run: each is a child process with the container's command and environment, which goes PENDING → RUNNING →
+ * STOPPED with its exit code. Clusters and task definitions are moto's; tasks are ours, with clientToken's idempotency as AWS has it.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { killMarked, type ProcessMark } from "../../../src/platform/index.ts";
+
+type NameValue = { name: string; value: string };
+type Container = {
+  name: string;
+  entryPoint?: string[];
+  command?: string[];
+  environment?: NameValue[];
+};
+export type RunTaskRequest = {
+  cluster?: string;
+  taskDefinition?: string;
+  clientToken?: string;
+  startedBy?: string;
+  launchType?: string;
+  capacityProviderStrategy?: { capacityProvider: string }[];
+  overrides?: { containerOverrides?: Container[] };
+  [other: string]: unknown;
+};
+export type RigTask = {
+  readonly arn: string;
+  readonly request: RunTaskRequest;
+  lastStatus: "PENDING" | "RUNNING" | "STOPPED";
+  desiredStatus: "RUNNING" | "STOPPED";
+  startedAt: number | null;
+  stopCode: string | null;
+  stoppedReason: string | null;
+  exitCode: number | null;
+  containerReason: string | null;
+  /** What the container wrote. */
+  output: string;
+  child: ChildProcess | null;
+  /** Resolves when it is STOPPED. */
+  readonly stopped: Promise<void>;
+};
+
+export class RigRefusal extends Error {
+  readonly type: string;
+  readonly more: object;
+  constructor(type: string, message: string, more: object = {}) {
+    super(message);
+    this.type = type;
+    this.more = more;
+  }
+}
+
+export type EcsTasks = {
+  /** Every task ever started, in order. */
+  readonly tasks: RigTask[];
+  /** Between PENDING and RUNNING. */
+  startDelayMs: number;
+  /** Between SIGTERM and SIGKILL. */
+  stopTimeoutMs: number;
+  /** The next `count` tasks die before their container runs, for this reason. */
+  dieAtStart(count: number, reason: string): void;
+  run(request: RunTaskRequest, containers: Container[]): RigTask;
+  find(arn: string): RigTask | undefined;
+  stop(task: RigTask, stopCode: string, reason: string): void;
+  /** SIGTERM, and the stop code that AWS gives. */
+  interruptSpot(task: RigTask): void;
+  /** kill -9 of the container. */
+  kill(task: RigTask): void;
+  describe(task: RigTask): object;
+  close(): Promise<void>;
+};
+
+export function createEcsTasks(options: { environment: () => Record<string, string>; folder: string }): EcsTasks {
+  const tasks: RigTask[] = [];
+  const byToken = new Map<string, { task: RigTask; text: string }>();
+  const deaths: string[] = [];
+
+  const self: EcsTasks = {
+    tasks,
+    startDelayMs: 20,
+    stopTimeoutMs: 3_000,
+    dieAtStart: (count, reason) => void deaths.push(...Array.from({ length: count }, () => reason)),
+    run(request, containers) {
+      const overrides = request.overrides?.containerOverrides ?? [];
+      if (JSON.stringify(request.overrides ?? {}).length > 8_192)
+        throw new RigRefusal("InvalidParameterException", "Container Overrides length must be at most 8192");
+      for (const { name } of overrides)
+        if (!containers.some((one) => one.name === name))
+          throw new RigRefusal(
+            "InvalidParameterException",
+            `Override for container named ${name} is not a container in the TaskDefinition.`,
+          );
+      if (request.launchType && request.capacityProviderStrategy)
+        throw new RigRefusal(
+          "InvalidParameterException",
+          "Specifying both a launch type and capacity provider strategy is not supported.",
+        );
+      const text = JSON.stringify(request);
+      const earlier = request.clientToken ? byToken.get(request.clientToken) : undefined;
+      if (earlier && earlier.text === text) return earlier.task;
+      if (earlier)
+        throw new RigRefusal(
+          "ConflictException",
+          "The provided clientToken is already in use with a different RunTask request.",
+          {
+            resourceIds: [earlier.task.arn],
+          },
+        );
+      const task = makeTask(request);
+      tasks.push(task);
+      if (request.clientToken) byToken.set(request.clientToken, { task, text });
+      const [essential] = containers;
+      if (essential)
+        setTimeout(
+          () => start(task, { ...essential, ...overrides.find(({ name }) => name === essential.name) }, essential),
+          self.startDelayMs,
+        );
+      return task;
+    },
+    find: (arn) => tasks.find((task) => task.arn === arn || task.arn.endsWith(`/${arn}`)),
+    stop(task, stopCode, reason) {
+      if (task.desiredStatus === "STOPPED") return;
+      task.desiredStatus = "STOPPED";
+      task.stopCode = stopCode;
+      task.stoppedReason = reason;
+      if (task.child) terminate(task.child, self.stopTimeoutMs);
+      // One that is PENDING stops without having run.
+      else if (task.lastStatus === "PENDING") end(task);
+    },
+    interruptSpot: (task) => self.stop(task, "SpotInterruption", "Your Spot Task was interrupted."),
+    kill: (task) => void task.child?.kill("SIGKILL"),
+    describe(task) {
+      const name = task.request.overrides?.containerOverrides?.[0]?.name ?? "baram";
+      const seconds = (ms: number | null) => (ms === null ? undefined : ms / 1_000);
+      return {
+        taskArn: task.arn,
+        clusterArn: task.arn.replace(":task/", ":cluster/").replace(/\/[^/]+$/, ""),
+        lastStatus: task.lastStatus,
+        desiredStatus: task.desiredStatus,
+        startedBy: task.request.startedBy,
+        startedAt: seconds(task.startedAt),
+        ...(task.lastStatus === "STOPPED" ? { stopCode: task.stopCode, stoppedReason: task.stoppedReason } : {}),
+        overrides: task.request.overrides,
+        containers: [
+          {
+            name,
+            lastStatus: task.lastStatus,
+            ...(task.exitCode === null ? {} : { exitCode: task.exitCode }),
+            ...(task.containerReason === null ? {} : { reason: task.containerReason }),
+          },
+        ],
+      };
+    },
+    async close() {
+      for (const task of tasks) {
+        if (task.lastStatus === "STOPPED") continue;
+        task.desiredStatus = "STOPPED";
+        if (task.child) killMarked(markOf(task));
+        else end(task);
+      }
+      await Promise.all(tasks.map(({ stopped }) => stopped));
+    },
+  };
+
+  const resolvers = new WeakMap<RigTask, () => void>();
+  function makeTask(request: RunTaskRequest): RigTask {
+    let resolve = () => {};
+    const stopped = new Promise<void>((done) => {
+      resolve = done;
+    });
+    const cluster = (request.cluster ?? "default").split("/").at(-1);
+    const task: RigTask = {
+      arn: `arn:aws:ecs:us-east-1:123456789012:task/${cluster}/${randomUUID().replaceAll("-", "")}`,
+      request,
+      lastStatus: "PENDING",
+      desiredStatus: "RUNNING",
+      startedAt: null,
+      stopCode: null,
+      stoppedReason: null,
+      exitCode: null,
+      containerReason: null,
+      output: "",
+      child: null,
+      stopped,
+    };
+    resolvers.set(task, resolve);
+    return task;
+  }
+
+  function start(task: RigTask, container: Container, defined: Container): void {
+    if (task.lastStatus !== "PENDING") return;
+    const death = deaths.shift();
+    if (death !== undefined) {
+      task.desiredStatus = "STOPPED";
+      task.stopCode = "TaskFailedToStart";
+      task.stoppedReason = death;
+      end(task);
+      return;
+    }
+    const [command = "", ...args] = [...(container.entryPoint ?? []), ...(container.command ?? [])];
+    const mark = markOf(task);
+    const variables = Object.fromEntries(
+      [...(defined.environment ?? []), ...(container.environment ?? [])].map(({ name, value }) => [name, value]),
+    );
+    const child = spawn(command, args, {
+      cwd: options.folder,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...options.environment(), ...variables, [mark.name]: mark.value },
+    });
+    task.child = child;
+    task.lastStatus = "RUNNING";
+    task.startedAt = Date.now();
+    const keep = (chunk: Buffer) => {
+      if (task.output.length < 100_000) task.output += chunk.toString("utf8");
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    child.once("error", (error) => {
+      task.containerReason = `CannotStartContainerError: ${error.message}`;
+      task.startedAt = null;
+      task.stopCode ??= "TaskFailedToStart";
+      end(task);
+    });
+    child.once("exit", (code, signal) => {
+      task.exitCode = code ?? (signal === "SIGKILL" ? 137 : 143);
+      task.stopCode ??= "EssentialContainerExited";
+      task.stoppedReason ??= "Essential container in task exited";
+      // As with a container, nothing in it outlives its first process.
+      killMarked(mark);
+      end(task);
+    });
+  }
+
+  function end(task: RigTask): void {
+    if (task.lastStatus === "STOPPED") return;
+    task.lastStatus = "STOPPED";
+    task.desiredStatus = "STOPPED";
+    resolvers.get(task)?.();
+  }
+
+  return self;
+}
+
+function markOf(task: RigTask): ProcessMark {
+  // No name of Baram's own: those are taken out of runners' environment, and runners must be found too.
+  return { name: "RIG_ECS_TASK", value: task.arn };
+}
+
+function terminate(child: ChildProcess, graceMs: number): void {
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), graceMs);
+  child.once("exit", () => clearTimeout(timer));
+}
