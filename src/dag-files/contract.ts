@@ -2,7 +2,12 @@ import type { PlanSeed, SerializedDag, TimetablePlan } from "../contracts/index.
 import type { BundledModule } from "../platform/index.ts";
 
 /** A source of DAG files: a name that the database knows, and a folder. Earlier ones win where two define one dagId. */
-export type DagBundle = { name: string; path: string };
+export type DagBundle = {
+  name: string;
+  path: string;
+  /** Files, relative to the folder, that are passed over as if they were not there. */
+  leaveOut?: readonly string[];
+};
 
 /** A DAG file: its bundle's name and its path below the bundle's folder, with `/`. */
 export type DagFileRef = { bundleName: string; relativePath: string };

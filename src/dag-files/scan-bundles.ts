@@ -59,7 +59,8 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
     isForced: (state: FileState) => boolean,
   ): Promise<Scan> {
     const states = byBundle[index] ?? new Map<string, FileState>();
-    const found = await findDagFiles(bundle.path);
+    const everything = await findDagFiles(bundle.path);
+    const found = { ...everything, files: everything.files.filter((path) => !bundle.leaveOut?.includes(path)) };
     for (const path of found.refused.filter((refused) => !refusedBefore.has(`${bundle.name}:${refused}`))) {
       refusedBefore.add(`${bundle.name}:${path}`);
       logger.warn({ bundle: bundle.name, path }, "not followed: this symbolic link leads out of the DAG folder, or nowhere");

@@ -32,7 +32,12 @@ export type DagFolder = {
 
 export async function openDagFolder(database: TestDatabase): Promise<DagFolder> {
   const path = mkdtempSync(join(tmpdir(), "baram-chaos-dags-"));
-  const options = { pausedAtCreation: false, activeBundles: [], executors: [{ name: "LocalExecutor", alias: null }] };
+  const options = {
+    pausedAtCreation: false,
+    activeBundles: [],
+    executors: [{ name: "LocalExecutor", alias: null }],
+    faultForExecutor: () => null,
+  };
   const processor = createDagProcessor(
     { store: createSqlDagFileStore(database.store, options), clock: systemClock, logger: silentLogger, metrics: silentMetrics },
     {

@@ -47,6 +47,8 @@ export type Engine = {
 export type EngineOptions = {
   environment?: Record<string, string>;
   withScheduler?: boolean;
+  /** The examples are loaded too, as in standalone. */
+  withExamples?: boolean;
   /** Default: a clone of the template database. */
   database?: TestDatabase;
   /** Stands between workers and the execution API: a test holds, repeats or loses what passes. */
@@ -139,7 +141,13 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
         mkdirSync(dirname(join(dagsFolder, name)), { recursive: true });
         writeFileSync(join(dagsFolder, name), text);
       }
-      const processor = createConfiguredDagProcessor(config, store, logger, { withExamples: false }, metrics.metrics);
+      const processor = createConfiguredDagProcessor(
+        config,
+        store,
+        logger,
+        { withExamples: options.withExamples ?? false },
+        metrics.metrics,
+      );
       await processor.processOnce();
       await processor.stop();
       const { rows } = await store.query<{ filename: string; message: string }>("select filename, message from import_error");

@@ -31,7 +31,12 @@ afterEach(async () => {
 });
 
 function createProcessor(dagDefaults: DagDefaults = DAG_DEFAULTS): DagProcessor {
-  const options = { pausedAtCreation: false, activeBundles: [], executors: [{ name: "LocalExecutor", alias: null }] };
+  const options = {
+    pausedAtCreation: false,
+    activeBundles: [],
+    executors: [{ name: "LocalExecutor", alias: null }],
+    faultForExecutor: () => null,
+  };
   return createDagProcessor(
     {
       store: createSqlDagFileStore(database.store, options),

@@ -1,7 +1,13 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { type PlanSeed, type SerializedDag, type TimetablePlan, WORKLOAD_MAX_BYTES } from "../../contracts/index.ts";
+import {
+  type PlanSeed,
+  type SerializedDag,
+  type SerializedTask,
+  type TimetablePlan,
+  WORKLOAD_MAX_BYTES,
+} from "../../contracts/index.ts";
 import type { DagFileStore, SaveImportError } from "../../dag-files/index.ts";
 import { canonicalJson } from "../../serialized/index.ts";
 import {
@@ -35,6 +41,8 @@ export type SqlDagFileStoreOptions = {
   /** Bundles whose DAGs start active whatever the option says: the examples. */
   activeBundles: readonly string[];
   executors: readonly ConfiguredExecutor[];
+  /** What the executor of that name can tell beforehand that it cannot run of a task, or null. */
+  faultForExecutor(name: string, task: SerializedTask): string | null;
 };
 
 const compress = promisify(gzip);
@@ -62,7 +70,7 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
     async saveDags(save) {
       const fault = findExecutorFault(
         save.dags.map(({ dag }) => dag),
-        options.executors,
+        options,
       );
       if (fault) {
         const error = {
@@ -124,8 +132,11 @@ function withoutNul(text: string): string {
 /** As an id; with the longest of ids and half of a workload for executorConfig, the rest of it has room. */
 const QUEUE_MAX_BYTES = 250;
 
-/** What is wrong with the first task that no configured executor could take, or null; rewrites executors' short names to full ones. */
-function findExecutorFault(dags: readonly SerializedDag[], configured: readonly ConfiguredExecutor[]): string | null {
+/** What is wrong with the first task that its executor could not take, or null; rewrites executors' short names to full ones. */
+function findExecutorFault(
+  dags: readonly SerializedDag[],
+  { executors: configured, faultForExecutor }: Pick<SqlDagFileStoreOptions, "executors" | "faultForExecutor">,
+): string | null {
   for (const dag of dags) {
     for (const task of dag.tasks) {
       if (Buffer.byteLength(JSON.stringify(task.executorConfig)) > WORKLOAD_MAX_BYTES / 2) {
@@ -133,12 +144,13 @@ function findExecutorFault(dags: readonly SerializedDag[], configured: readonly 
       }
       if (Buffer.byteLength(task.queue) > QUEUE_MAX_BYTES)
         return `DAG ${dag.dagId}, task ${task.taskId}: its queue's name is ${Buffer.byteLength(task.queue)} bytes long; ${QUEUE_MAX_BYTES} are allowed`;
-      if (task.executor === null) continue;
-      const resolved = resolveExecutor(task.executor, configured);
+      const resolved = task.executor === null ? (configured[0]?.name ?? null) : resolveExecutor(task.executor, configured);
       if (resolved === null) {
         return `DAG ${dag.dagId}, task ${task.taskId}: there is no executor "${task.executor}" here; [core] executor configures ${configured.map(spellExecutor).join(", ")}`;
       }
-      task.executor = resolved;
+      const fault = faultForExecutor(resolved, task);
+      if (fault !== null) return `DAG ${dag.dagId}, task ${task.taskId}, on ${resolved}: ${fault}`;
+      if (task.executor !== null) task.executor = resolved;
     }
   }
   return null;

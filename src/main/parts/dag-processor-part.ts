@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, environmentForUserCode } from "../../config/index.ts";
-import { createDagProcessor, type DagProcessor, type FileOrder } from "../../dag-files/index.ts";
+import { createDagProcessor, type DagBundle, type DagProcessor, type FileOrder } from "../../dag-files/index.ts";
 import { findPackageRoot, type Logger, type Metrics, silentMetrics, systemClock } from "../../platform/index.ts";
 import type { Store } from "../../store/index.ts";
 import { dagDefaultsOf } from "../dag-defaults.ts";
 import { createSqlDagFileStore } from "../dag-processor/sql-dag-file-store.ts";
-import { configuredExecutors, spellExecutor } from "../executors.ts";
+import { configuredExecutors, executorNames, faultForExecutor, spellExecutor } from "../executors.ts";
 import { openHealthPort } from "../health/index.ts";
 import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { moduleCacheFolder } from "../supervisor-options.ts";
@@ -15,6 +15,8 @@ import type { Part } from "./part.ts";
 
 const EXAMPLES_BUNDLE = "example_dags";
 const DAGS_BUNDLE = "dags-folder";
+/** Examples of executors that need a set-up first: they are loaded where [core] executor names these. */
+const EXECUTORS_OF_EXAMPLES: Readonly<Record<string, readonly string[]>> = { "hybrid.ts": ["EcsExecutor", "LambdaExecutor"] };
 
 export type DagProcessorPart = Part & { readonly processor: DagProcessor };
 
@@ -55,14 +57,15 @@ export function createConfiguredDagProcessor(
   metrics: Metrics = silentMetrics,
 ): DagProcessor {
   const examples = join(findPackageRoot(), "examples", "dags");
-  const bundles = [{ name: DAGS_BUNDLE, path: config.core.dags_folder }];
+  const bundles: DagBundle[] = [{ name: DAGS_BUNDLE, path: config.core.dags_folder }];
   if (options.withExamples && config.core.load_examples && existsSync(examples))
-    bundles.push({ name: EXAMPLES_BUNDLE, path: examples });
+    bundles.push({ name: EXAMPLES_BUNDLE, path: examples, leaveOut: examplesToLeaveOut(config) });
   const executors = configuredExecutors(config);
   const fileStore = createSqlDagFileStore(store, {
     pausedAtCreation: config.core.dags_are_paused_at_creation,
     activeBundles: [EXAMPLES_BUNDLE],
     executors,
+    faultForExecutor: (name, task) => faultForExecutor(config, name, task),
   });
   return createDagProcessor(
     { store: fileStore, clock: systemClock, logger, metrics },
@@ -78,5 +81,12 @@ export function createConfiguredDagProcessor(
       refreshIntervalSec: config.dag_processor.refresh_interval,
       fileOrder: config.dag_processor.file_parsing_sort_mode as FileOrder,
     },
+  );
+}
+
+function examplesToLeaveOut(config: Config): string[] {
+  const configured = executorNames(config);
+  return Object.entries(EXECUTORS_OF_EXAMPLES).flatMap(([file, needed]) =>
+    needed.every((name) => configured.includes(name)) ? [] : [file],
   );
 }
