@@ -1,6 +1,7 @@
 // npm run bench [-- --rows 1,3 --runs 5 --peers]: measures the design's workloads on this machine and prints a table.
 // Times come from the tasks themselves: each appends one line with its start and end to a file, all on one clock.
 import { cpus, totalmem } from "node:os";
+import { measureEcsInFlight } from "./ecs-row.mjs";
 import { measureChain, measureFanOut, measureFib, measureManyUnfinished, measureThreeSteps } from "./engine-rows.mjs";
 import { measureIdle } from "./idle-row.mjs";
 import { measurePeers } from "./peers/run-peers.mjs";
@@ -10,7 +11,7 @@ import { measureSchedulerAlone } from "./scheduler-row.mjs";
 
 const runs = Number(option("runs", "5"));
 // `--rows none --peers` measures the peers only.
-const rowNames = option("rows", "1,2,3,4,5,6,idle,queue");
+const rowNames = option("rows", "1,2,3,4,5,6,ecs,idle,queue");
 const wanted = rowNames === "none" ? [] : rowNames.split(",");
 const measures = {
   1: measureChain,
@@ -19,6 +20,7 @@ const measures = {
   4: measureManyUnfinished,
   5: measureSchedulerAlone,
   6: measureThreeSteps,
+  ecs: measureEcsInFlight,
   idle: measureIdle,
   queue: measureQueue,
 };

@@ -18,6 +18,32 @@ import {
 import { rowOf } from "./report.mjs";
 
 const TASKS = 10_000;
+export const SCHEDULER_OPTIONS = {
+  parallelism: 10_000,
+  maxRunsToCreate: 10,
+  maxRunsToEvaluate: 20,
+  maxInstancesPerQuery: 512,
+  createScheduledRuns: true,
+  fullScanSec: 60,
+  idleSleepSec: 1,
+  heartbeatSec: 5,
+  healthThresholdSec: 30,
+  orphanCheckSec: 15,
+  silentTrySec: 40,
+  silentTryCheckSec: 5,
+  queuedTimeoutSec: 600,
+  queuedTimeoutCheckSec: 30,
+  lazarusSec: 300,
+  lazarusAttempts: 3,
+  triggerTimeoutCheckSec: 15,
+  maxCallbacks: 20,
+  maxPasses: -1,
+  countIdlePassesOnly: false,
+  runsWithRenderedFields: 30,
+  poolMetricsSec: 5,
+  instanceMetricsSec: 30,
+  runMetricsSec: 30,
+};
 /** A run takes three seconds; one that takes this long never ends. */
 const LIMIT_MS = 120_000;
 
@@ -49,32 +75,7 @@ export async function measureSchedulerAlone(runs) {
       noteInTryLog: async () => {},
       pause: async () => {},
     },
-    {
-      parallelism: 10_000,
-      maxRunsToCreate: 10,
-      maxRunsToEvaluate: 20,
-      maxInstancesPerQuery: 512,
-      createScheduledRuns: true,
-      fullScanSec: 60,
-      idleSleepSec: 1,
-      heartbeatSec: 5,
-      healthThresholdSec: 30,
-      orphanCheckSec: 15,
-      silentTrySec: 40,
-      silentTryCheckSec: 5,
-      queuedTimeoutSec: 600,
-      queuedTimeoutCheckSec: 30,
-      lazarusSec: 300,
-      lazarusAttempts: 3,
-      triggerTimeoutCheckSec: 15,
-      maxCallbacks: 20,
-      maxPasses: -1,
-      countIdlePassesOnly: false,
-      runsWithRenderedFields: 30,
-      poolMetricsSec: 5,
-      instanceMetricsSec: 30,
-      runMetricsSec: 30,
-    },
+    SCHEDULER_OPTIONS,
   );
   try {
     for (let at = 0; at <= runs; at++) {
@@ -136,7 +137,7 @@ async function saveWideDag(store) {
   await saveVersion(store, { dag, dagHash: "bench", moduleHash: "0".repeat(64) });
 }
 
-function instantExecutor(store, dags) {
+export function instantExecutor(store, dags) {
   const waiting = [];
   let busy = false;
   const flush = async () => {
