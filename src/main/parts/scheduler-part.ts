@@ -23,7 +23,10 @@ export async function startSchedulerPart(
   const alone = config.scheduler.use_row_level_locking ? null : await beAlone(store, logger);
   let scheduler: Scheduler | null = null;
   const executors = createExecutors(config, apiUrl, () => scheduler?.wake(), logger);
-  for (const executor of executors.values()) await executor.start();
+  await startAll([...executors.values()]).catch(async (error: unknown) => {
+    await alone?.release();
+    throw error;
+  });
   const { scheduler: options, core } = config;
   const resources = {
     store,
@@ -85,6 +88,18 @@ export async function startSchedulerPart(
       await health?.stop();
     },
   };
+}
+
+/** One that cannot start leaves none of the others behind. */
+async function startAll(executors: readonly Executor[]): Promise<void> {
+  for (const [at, executor] of executors.entries()) {
+    try {
+      await executor.start();
+    } catch (error) {
+      await Promise.all(executors.slice(0, at).map((before) => before.end(0)));
+      throw error;
+    }
+  }
 }
 
 /** [scheduler] use_row_level_locking = off. Throws `scheduler_not_alone`. `lost` resolves when another one took the place. */

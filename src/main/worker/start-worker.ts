@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import type { Config } from "../../config/index.ts";
 import { openBroker } from "../../executors/queue/index.ts";
 import { BaramError, killMarked, type Logger, type ProcessMark } from "../../platform/index.ts";
@@ -7,7 +8,7 @@ import type { SupervisorOptions } from "../../worker/supervisor/index.ts";
 import { baseUrl } from "../base-url.ts";
 import { brokerOptions } from "../executors/queue.ts";
 import type { Part } from "../parts/part.ts";
-import { supervisorOptions } from "../supervisor-options.ts";
+import { supervisorOptionsElsewhere } from "../supervisor-options.ts";
 import { packageVersion } from "../version.ts";
 import type { Bounds } from "./autoscale.ts";
 import { startQueueWorker } from "./queue-worker.ts";
@@ -32,7 +33,7 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
   const apiUrl = baseUrl(config) ?? `http://${config.api.host}:${config.api.port}`;
   const instance = randomUUID();
   const mark: ProcessMark = { name: MARK, value: instance };
-  const forSupervisor = supervisorOptions(config, apiUrl, options.bounds.max);
+  const forSupervisor = supervisorOptionsElsewhere(config, apiUrl, options.bounds.max, join(config.home, "worker"));
   const broker = await openBroker(brokerOptions(config), logger);
   await broker.start();
 
@@ -81,7 +82,6 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
     ...forSupervisor,
     // A container started again has the name and the process number of the one before, whose tries a broker may hand it.
     hostname: `${hostname()}/${instance.slice(0, 8)}`,
-    remoteLogs: { kind: "api" },
     environment: { ...forSupervisor.environment, [mark.name]: mark.value },
   };
   const { queues, bounds } = options;
