@@ -44,7 +44,13 @@ export async function measureQueue(runs) {
     stdio: "ignore",
   });
   const queue = { BARAM__QUEUE__BROKER_URL: `redis://127.0.0.1:${redisPort}` };
-  const environment = { ...queue, BARAM__CORE__EXECUTOR: EXECUTOR, BARAM__API__PORT: String(apiPort) };
+  const environment = {
+    ...queue,
+    BARAM__CORE__EXECUTOR: EXECUTOR,
+    // More than the workers' 32 places: a queue that never holds anything makes them wait for the scheduler.
+    BARAM__CORE__PARALLELISM: "128",
+    BARAM__API__PORT: String(apiPort),
+  };
   const workers = [];
   let engine = null;
   try {

@@ -1,13 +1,5 @@
 import { secondsSince } from "../platform/index.ts";
-import {
-  type Candidate,
-  type Db,
-  lockQueued,
-  queueInstances,
-  selectCandidates,
-  tryDispatchLock,
-  unawaited,
-} from "../store/index.ts";
+import { type Candidate, type Db, lockQueued, queueInstances, selectCandidates, tryDispatchLock } from "../store/index.ts";
 import { isPoisoned } from "./commands/dag-cache.ts";
 import { handOver, putAside } from "./hand-over.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
@@ -32,7 +24,7 @@ export async function dispatch(
   if (limbo.size === 0 && (open.length === 0 || room <= 0)) return { queued: 0, busy: false, more: false };
 
   const began = performance.now();
-  const { queued: queueing, ...result } = await store.transaction(async (tx) => {
+  const { queued, ...result } = await store.transaction(async (tx) => {
     if (!(await tryDispatchLock(tx))) return { queued: [], busy: true, more: false };
     if (limbo.size > 0) {
       const left = await lockQueued(tx, [...limbo]);
@@ -70,20 +62,16 @@ export async function dispatch(
     if (chosen.length === 0) return { queued: [], busy: false, more: false };
     for (const one of chosen) limbo.add(one.id);
     return {
-      // Not awaited here: it goes along with the commit.
-      queued: unawaited(
-        queueInstances(
-          tx,
-          chosen.map((one) => one.id),
-          options.jobId(),
-        ),
+      queued: await queueInstances(
+        tx,
+        chosen.map((one) => one.id),
+        options.jobId(),
       ),
       busy: false,
       // Behind a full window, or one whose tasks were held back, there may be tasks that still have room.
       more: isWindowFull || chosen.length < offered,
     };
   });
-  const queued = await queueing;
   if (result.busy) metrics.count("scheduler.critical_section_busy", {});
   else metrics.time("scheduler.critical_section_duration", {}, secondsSince(began));
   metrics.gauge("scheduler.tasks.executable", [{ labels: {}, value: queued.length }]);

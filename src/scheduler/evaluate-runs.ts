@@ -18,7 +18,6 @@ import {
   type StateChange,
   skipUnfinished,
   type TaskExpansion,
-  unawaited,
   wakeLaterRuns,
 } from "../store/index.ts";
 import { isPoisoned } from "./commands/dag-cache.ts";
@@ -38,6 +37,7 @@ export type EvaluationReport = { claimed: number; scheduled: number; ended: numb
 export async function evaluateRuns(resources: SchedulerResources, options: SchedulerOptions): Promise<EvaluationReport> {
   const { store, pictures, metrics } = resources;
   let kept: Map<number, RunPicture> = new Map();
+  let measured: MeasuredEnd[] = [];
   let checks: { dagId: string; sec: number }[] = [];
   const report = await store.transaction(async (tx) => {
     kept = new Map();
@@ -112,19 +112,18 @@ export async function evaluateRuns(resources: SchedulerResources, options: Sched
       kept.clear();
       for (const evaluation of evaluations) evaluation.rescan = true;
     }
-    // Not awaited: it goes along with what follows, which mostly is the commit.
-    const measured = evaluations.length > 0 ? unawaited(recordEvaluations(tx, evaluations, options.fullScanSec)) : [];
+    measured = evaluations.length > 0 ? await recordEvaluations(tx, evaluations, options.fullScanSec) : [];
     await noteRunEnds(tx, ends);
     const endedIds = new Set(ends.map(({ run }) => run.id));
     const backfillIds = new Set(claimed.flatMap((run) => (endedIds.has(run.id) ? (run.backfillId ?? []) : [])));
-    return { claimed: claimed.length, scheduled: changes.length, ended: ends.length, backfillIds, measured };
+    return { claimed: claimed.length, scheduled: changes.length, ended: ends.length, backfillIds };
   });
   for (const [id, picture] of kept) pictures.set(id, picture);
   forgetOldest(pictures);
   // After the commit, so that of two schedulers that end a backfill's last two runs one sees both.
   if (report.backfillIds.size > 0) await completeBackfills(store, [...report.backfillIds]);
   for (const { dagId, sec } of checks) metrics.time("dagrun.dependency-check", { dag_id: dagId }, sec);
-  for (const end of await report.measured) timeRun(metrics, end);
+  for (const end of measured) timeRun(metrics, end);
   return report;
 }
 

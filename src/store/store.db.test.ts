@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
 import { createGate } from "../../tests/support/scheduler-rig.ts";
 import { silentLogger } from "../platform/index.ts";
-import { type Db, type Listener, openStore, type Store, unawaited } from "./index.ts";
+import { type Db, type Listener, openStore, type Store } from "./index.ts";
 
 let database: TestDatabase;
 let store: Store;
@@ -144,43 +144,6 @@ test("an error of the work rolls back, comes out as it is, and gives the connect
   expect(await values()).toEqual([0, 0]);
   expect(store.pool.totalCount).toBeLessThanOrEqual(8);
   await expect.poll(idleInPool).toBe(true);
-});
-
-test("a statement whose answer the work does not await stands with the transaction, in its place, or fails it", async () => {
-  const answer = await store.transaction(async (tx) => {
-    const added = tx.query<{ n: number }>("update thing set n = n + 1 where id = 1 returning n");
-    const seen = tx.query<{ n: number }>("select n from thing where id = 1");
-    return { added, seen };
-  });
-  expect((await answer.added).rows).toEqual([{ n: 1 }]);
-  expect((await answer.seen).rows).toEqual([{ n: 1 }]);
-  const failing = store.transaction(async (tx) => {
-    await tx.query("update thing set n = 7 where id = 1");
-    const insert = async () => (await tx.query("insert into thing values (2, 0)")).rowCount;
-    return { never: unawaited(insert()) };
-  });
-  await expect(failing).rejects.toMatchObject({ code: "23505" });
-  const both = store.transaction(async (tx) => {
-    void unawaited(tx.query("insert into thing values (2, 0)"));
-    await tx.query("update thing set n = 7 where id = 1");
-  });
-  await expect(both, "the statement behind it fails too").rejects.toMatchObject({
-    code: expect.stringMatching(/^(25P02|23505)$/),
-  });
-  expect(await values()).toEqual([1, 0]);
-  expect(idleInPool()).toBe(true);
-});
-
-test("a backend that is terminated with unawaited statements under way: the transaction runs again and counts once", async () => {
-  let attempts = 0;
-  await store.transaction(async (tx) => {
-    attempts++;
-    const pid = await backendOf(tx);
-    if (attempts === 1) await terminate(pid);
-    return { added: tx.query("update thing set n = n + 1 where id = 1") };
-  });
-  expect(attempts).toBe(2);
-  expect(await values()).toEqual([1, 0]);
 });
 
 test("terminating every backend under load loses nothing and leaks nothing", async () => {

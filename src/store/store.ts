@@ -1,7 +1,7 @@
 import pg from "pg";
 import { BaramError, type Logger, sleep } from "../platform/index.ts";
 import type { ServerAddress } from "./embedded/index.ts";
-import { isConnectionLost, isRetryable, isTimedOut, isUnanswered, sqlState } from "./faults.ts";
+import { isConnectionLost, isRetryable, isTimedOut, isUnanswered } from "./faults.ts";
 
 // bigint columns are identities of ours: far below 2^53, and numbers are what JSON answers carry.
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
@@ -23,7 +23,6 @@ export type Store = Db & {
   /**
    * Runs `work` in one transaction. Deadlocks, serialization failures and lost connections run it again, so `work` must
    * have no effect outside the database and must guard its writes: after a connection lost at COMMIT the first run may stand.
-   * A statement whose answer `work` does not await (`unawaited`) goes along with the commit, and fails the transaction if it fails.
    */
   transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
   /** Calls back on every notification and, with null, after each reconnect, since notifications may have been missed. */
@@ -33,12 +32,6 @@ export type Store = Db & {
   /** Statements sent so far: the bench and the regression test of statements per task read it. */
   readonly statementCount: () => number;
 };
-
-/** An answer that is looked at after the transaction, if at all: its failure is the transaction's, and nobody else's. */
-export function unawaited<T>(answer: Promise<T>): Promise<T> {
-  answer.catch(() => {});
-  return answer;
-}
 
 export type StoreOptions = {
   address: ServerAddress | { url: string };
@@ -71,8 +64,7 @@ export function openStore(options: StoreOptions): Store {
     ...settings,
     max: options.poolSize,
     idleTimeoutMillis: 30_000,
-    // Where the server may cancel a statement, that could be `begin`, and what was sent along would run outside of the transaction.
-    ...(statementTimeoutMs === undefined ? { pipeline: true } : boundedBy(statementTimeoutMs)),
+    ...(statementTimeoutMs === undefined ? {} : boundedBy(statementTimeoutMs)),
   });
   // An idle connection that breaks is simply replaced; without this line it would end the process.
   pool.on("error", (error) => options.logger.debug({ error: error.message }, "an idle database connection broke"));
@@ -123,32 +115,12 @@ export function openStore(options: StoreOptions): Store {
         // Without a listener a backend that dies between two statements would end the process.
         const onError = (error: Error) => (broken = error);
         client.on("error", onError);
-        const open: Promise<unknown>[] = [];
-        /** In one write with what else is sent in this turn of the event loop. */
-        const sendAlong = (statement: Statement | string, values?: readonly unknown[]) => {
-          const { stream } = client.connection;
-          stream.cork();
-          process.nextTick(() => stream.uncork());
-          const answer = send(client, statement, values);
-          open.push(unawaited(answer));
-          return answer;
-        };
         try {
-          let unbegun: Error | undefined;
-          const begun = sendAlong(begin).catch((error: Error) => (unbegun = error));
-          if (statementTimeoutMs !== undefined) await begun;
-          // The first statement is under way before the answer to `begin` is here; no further one goes without it.
-          const query: Db["query"] = (statement, values) =>
-            unbegun ? Promise.reject(unbegun) : (sendAlong(statement, values) as Promise<Result<never>>);
-          const result = await work({ query });
-          if (statementTimeoutMs !== undefined) await Promise.allSettled(open);
-          await begun;
-          if (unbegun) throw unbegun;
-          const ended = await sendAlong("commit");
-          if (hasRolledBack(ended)) throw await reasonOf(open);
+          await send(client, begin);
+          const result = await work({ query: (statement, values) => send(client, statement, values) });
+          await send(client, "commit");
           return result;
         } catch (error) {
-          await Promise.allSettled(open);
           if (isConnectionLost(error) || isUnanswered(error)) broken = error as Error;
           else await client.query("rollback").catch((failure: Error) => (broken = failure));
           throw error;
@@ -164,19 +136,6 @@ export function openStore(options: StoreOptions): Store {
     },
   };
 }
-
-/** The server answers `commit` so when a statement of the transaction had failed, and nobody had rolled back to a savepoint. */
-function hasRolledBack(ended: Result<Row>): boolean {
-  return (ended as unknown as pg.QueryResult).command === "ROLLBACK";
-}
-
-/** What failed last, leaving out what failed only for the transaction being over by then. */
-async function reasonOf(statements: readonly Promise<unknown>[]): Promise<unknown> {
-  const failures = (await Promise.allSettled(statements)).flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
-  return failures.findLast((failure) => sqlState(failure) !== IN_FAILED_TRANSACTION) ?? failures[0];
-}
-
-const IN_FAILED_TRANSACTION = "25P02";
 
 /** How much longer than the server's own limit we wait for its answer. */
 const ANSWER_MARGIN_MS = 1_000;

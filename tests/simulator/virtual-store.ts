@@ -33,15 +33,7 @@ export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundin
       const giveBack = () => tx.rollback();
       actor.onDeath.add(giveBack);
       try {
-        // One after the other, as on one connection, also where an answer is not awaited.
-        let last: Promise<unknown> = Promise.resolve();
-        const query: Store["query"] = (statement, values) => {
-          const answer = last.then(() => send<never>(tx, statement, values));
-          last = answer;
-          return answer;
-        };
-        const result = await work({ query });
-        await last;
+        const result = await work({ query: (statement, values) => send(tx, statement, values) });
         await actor.turn();
         hooks.commit(tx.commit());
         // The connection broke at COMMIT: nobody knows whether it stands, and it is done again.

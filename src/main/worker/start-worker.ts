@@ -77,7 +77,7 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
     throw error;
   });
   process.once("exit", () => killMarked(mark));
-  const { worker_prefetch_multiplier: prefetchMultiplier } = config.queue;
+  const prefetchMultiplier = config.queue.worker_prefetch_multiplier;
   const supervisor: SupervisorOptions = {
     ...forSupervisor,
     // A container started again has the name and the process number of the one before, whose tries a broker may hand it.

@@ -15,6 +15,13 @@ export const everyRoleFaults: readonly Fault[] = [
       const load = mixedLoad(random, isShort ? 40 : 200);
       const workload: Workload = { ...load, dags: [...load.dags, waiting("waiting", isShort ? 12 : 60, random)] };
       const killed = new Set<string>();
+      // One of each of these first, however short the load is: two kinds at least must die.
+      const first = random
+        .pick([
+          ["scheduler", "triggerer"],
+          ["triggerer", "scheduler"],
+        ] as const)
+        .slice();
       const environment = {
         BARAM__TRIGGERER__JOB_HEARTBEAT_SEC: "0.5",
         BARAM__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD: "3",
@@ -22,14 +29,9 @@ export const everyRoleFaults: readonly Fault[] = [
       return underLoad(context, { workload, system: { environment } }, async ({ system, fire, goesOn, wait }) => {
         await system.untilProgress(0.05);
         while (await goesOn()) {
-          const name = system.random.pick([
-            "scheduler",
-            "scheduler",
-            "triggerer",
-            "triggerer",
-            "api-server",
-            "dag-processor",
-          ] as const);
+          const name =
+            first.shift() ??
+            system.random.pick(["scheduler", "scheduler", "triggerer", "triggerer", "api-server", "dag-processor"] as const);
           const role = pickRole(system, name);
           role.end("SIGKILL");
           killed.add(name);
