@@ -42,3 +42,8 @@ export type ExecuteCallback = z.infer<typeof executeCallbackSchema>;
 
 export const workloadSchema = z.discriminatedUnion("type", [executeTaskSchema, executeCallbackSchema]);
 export type Workload = z.infer<typeof workloadSchema>;
+
+/** The id of its try, or of its callback. */
+export function workloadId(workload: Workload): string {
+  return workload.type === "ExecuteTask" ? workload.ti.id : workload.callbackId;
+}

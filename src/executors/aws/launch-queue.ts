@@ -5,11 +5,10 @@
  * A throttle closes the way for all and counts for nobody; so do credentials that have expired and an AWS that does not answer,
  * and as long as they last the queue is unhealthy. Any other refusal counts for its workload, up to `maxAttempts`.
  */
-import type { Workload } from "../../contracts/index.ts";
+import { type Workload, workloadId } from "../../contracts/index.ts";
 import { type Logger, toError } from "../../platform/index.ts";
 import { faultOf } from "./fault-of.ts";
 import { createTokenBucket } from "./token-bucket.ts";
-import { idOf } from "./workload-names.ts";
 
 export type Launch =
   | { kind: "launched"; externalExecutorId: string }
@@ -103,13 +102,13 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
       const launch = await options.launch(one.workload);
       bucket.reward();
       setHealth(true, "");
-      if (launch.kind === "launched") on.launched(one.workload, launch.externalExecutorId, dropped.has(idOf(one.workload)));
-      else if (dropped.has(idOf(one.workload))) return;
+      if (launch.kind === "launched") on.launched(one.workload, launch.externalExecutorId, dropped.has(workloadId(one.workload)));
+      else if (dropped.has(workloadId(one.workload))) return;
       else if (launch.kind === "refused") on.refused(one.workload, launch.reason);
       else count(one, launch.reason);
     } catch (error) {
       const fault = faultOf(error);
-      const facts = { id: idOf(one.workload), error: fault.message };
+      const facts = { id: workloadId(one.workload), error: fault.message };
       if (fault.kind === "answered") {
         setHealth(true, "");
         count(one, fault.message);
@@ -129,7 +128,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
   }
 
   function count(one: Waiting, reason: string): void {
-    if (dropped.has(idOf(one.workload))) return;
+    if (dropped.has(workloadId(one.workload))) return;
     one.failed++;
     if (one.failed >= options.maxAttempts) {
       on.refused(one.workload, `AWS did not launch it in ${one.failed} attempts; it said last: ${reason}`);
@@ -137,7 +136,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
     }
     const delayMs = options.retryDelayMs(one.failed) * (0.75 + Math.random() / 4);
     logger.warn(
-      { id: idOf(one.workload), attempt: one.failed, of: options.maxAttempts, reason },
+      { id: workloadId(one.workload), attempt: one.failed, of: options.maxAttempts, reason },
       "AWS did not launch a workload",
     );
     waitAgain({ ...one, dueMs: Date.now() + delayMs });
@@ -145,7 +144,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
 
   /** At the end of the line, as what came meanwhile has not been tried at all. */
   function waitAgain(one: Waiting): void {
-    const id = idOf(one.workload);
+    const id = workloadId(one.workload);
     if (!dropped.has(id)) waiting.set(id, one);
   }
 
@@ -161,7 +160,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
 
   return {
     add(workload) {
-      const id = idOf(workload);
+      const id = workloadId(workload);
       if (isClosed || waiting.has(id) || launching.has(id)) return;
       waiting.set(id, { workload, failed: 0, dueMs: 0, isAmbiguous: false });
       pump();

@@ -1,9 +1,5 @@
 import type { Workload } from "../../contracts/index.ts";
 
-export function idOf(workload: Workload): string {
-  return workload.type === "ExecuteTask" ? workload.ti.id : workload.callbackId;
-}
-
 /** The same for every launch of one try, which is queued under a new id each time that it is given back. */
 export function tryKeyOf(workload: Workload): string {
   if (workload.type === "ExecuteCallback") return workload.callbackId;

@@ -9,12 +9,12 @@
  * the same task from AWS. A container that fails is never run again from here: how often a try is made is the task's `retries`.
  */
 import type { ConflictException, RunTaskCommandOutput } from "@aws-sdk/client-ecs";
-import type { JsonObject, Workload } from "../../contracts/index.ts";
+import { type JsonObject, type Workload, workloadId } from "../../contracts/index.ts";
 import { BaramError, type Logger, toError } from "../../platform/index.ts";
 import { faultOf } from "../aws/fault-of.ts";
 import { createLaunchQueue, type Launch } from "../aws/launch-queue.ts";
 import { createStartCount } from "../aws/start-count.ts";
-import { idOf, tryKeyOf } from "../aws/workload-names.ts";
+import { tryKeyOf } from "../aws/workload-names.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 import { checkEcs } from "./check-ecs.ts";
 import { connectEcs, type EcsApi } from "./ecs-api.ts";
@@ -67,12 +67,12 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
     retryDelayMs: options.retryDelayMs,
     on: {
       launched(workload, arn, isDropped) {
-        const id = idOf(workload);
+        const id = workloadId(workload);
         watch.add({ id, tryKey: tryKeyOf(workload), arn });
         if (isDropped) watch.stop(id, TAKEN_BACK);
         else emit({ id, kind: "launched", externalExecutorId: arn });
       },
-      refused: (workload, reason) => emit({ id: idOf(workload), kind: "refused", reason: `${name}: ${reason}` }),
+      refused: (workload, reason) => emit({ id: workloadId(workload), kind: "refused", reason: `${name}: ${reason}` }),
       health: () => options.onEvent(),
     },
     logger,
@@ -114,7 +114,7 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
       const [arn] =
         error instanceof Error && error.name === "ConflictException" ? ((error as ConflictException).resourceIds ?? []) : [];
       if (arn === undefined) throw error;
-      logger.info({ id: idOf(workload), arn }, "the try has an ECS task already; this scheduler goes on with it");
+      logger.info({ id: workloadId(workload), arn }, "the try has an ECS task already; this scheduler goes on with it");
       return { kind: "launched", externalExecutorId: arn };
     }
   }
@@ -145,7 +145,7 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
       connected && !isEnding && launches.isHealthy() ? options.parallelism - launches.size() - watch.size() : 0,
     queue(workloads) {
       for (const workload of workloads) {
-        if (isEnding) emit({ id: idOf(workload), kind: "not_started", reason: "the scheduler is shutting down" });
+        if (isEnding) emit({ id: workloadId(workload), kind: "not_started", reason: "the scheduler is shutting down" });
         else launches.add(workload);
       }
     },
@@ -173,7 +173,11 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
       const left = await launches.close();
       emit(
         ...left.map(
-          (workload): ExecutorEvent => ({ id: idOf(workload), kind: "not_started", reason: "the scheduler is shutting down" }),
+          (workload): ExecutorEvent => ({
+            id: workloadId(workload),
+            kind: "not_started",
+            reason: "the scheduler is shutting down",
+          }),
         ),
       );
       await watch.close();

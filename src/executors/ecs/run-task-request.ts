@@ -1,6 +1,5 @@
 import type { ContainerOverride, RunTaskCommandInput } from "@aws-sdk/client-ecs";
-import type { JsonObject, JsonValue, Workload } from "../../contracts/index.ts";
-import { idOf } from "../aws/workload-names.ts";
+import { type JsonObject, type JsonValue, type Workload, workloadId } from "../../contracts/index.ts";
 
 /** What AWS allows for `overrides` as JSON, in characters. */
 export const OVERRIDES_MAX_CHARS = 8_192;
@@ -88,7 +87,7 @@ export function composeRunTask(workload: Workload, parts: RequestParts): RunTask
   const chars = JSON.stringify(overrides).length;
   if (chars > OVERRIDES_MAX_CHARS)
     return `its workload and its overrides are ${chars} characters as JSON, and AWS takes ${OVERRIDES_MAX_CHARS}: shorten ids, or the overrides in executorConfig and [ecs_executor] run_task_kwargs`;
-  const id = idOf(workload);
+  const id = workloadId(workload);
   return {
     ...kwargs,
     taskDefinition: kwargs.taskDefinition,

@@ -1,7 +1,6 @@
 import type { Message } from "@aws-sdk/client-sqs";
 import { z } from "zod";
-import { type Workload, workloadSchema } from "../../contracts/index.ts";
-import { idOf } from "../aws/workload-names.ts";
+import { type Workload, workloadId, workloadSchema } from "../../contracts/index.ts";
 
 /** What Lambda takes for an asynchronous invocation, in bytes. */
 export const PAYLOAD_MAX_BYTES = 256 * 1024;
@@ -30,7 +29,7 @@ export type InvocationResult = z.infer<typeof resultSchema>;
 export function composePayload(workload: Workload, options: { apiUrl: string; queueUrl: string }): { payload: string } | string {
   const own = workload.type === "ExecuteTask" ? workload.ti.executorConfig : {};
   const invocation: Invocation = {
-    task_key: idOf(workload),
+    task_key: workloadId(workload),
     workload: workload.type === "ExecuteTask" ? { ...workload, ti: { ...workload.ti, executorConfig: {} } } : workload,
     api_url: options.apiUrl,
     queue_url: options.queueUrl,

@@ -10,10 +10,9 @@
  * Lambda has no key against doubled invocations, and delivers an event twice now and then. It is the API that lets only one start:
  * each invocation asks under a name of its own. A function that runs cannot be stopped; a try taken back is refused when it reports.
  */
-import type { Workload } from "../../contracts/index.ts";
+import { type Workload, workloadId } from "../../contracts/index.ts";
 import { BaramError, type Logger, sleep } from "../../platform/index.ts";
 import { createLaunchQueue, type Launch } from "../aws/launch-queue.ts";
-import { idOf } from "../aws/workload-names.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 import { checkLambda } from "./check-lambda.ts";
 import { composePayload, type InvocationResult, LAMBDA_MAX_SEC, readDeadEvent, readResult } from "./invocation.ts";
@@ -66,7 +65,7 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
     options.onEvent();
   };
   const giveBack = (workload: Workload): ExecutorEvent => ({
-    id: idOf(workload),
+    id: workloadId(workload),
     kind: "not_started",
     reason: "the scheduler is shutting down",
   });
@@ -79,12 +78,12 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
     retryDelayMs: options.retryDelayMs,
     on: {
       launched(workload, requestId, isDropped) {
-        const id = idOf(workload);
+        const id = workloadId(workload);
         emit({ id, kind: "launched", externalExecutorId: requestId });
         // Its result may be faster than Invoke's own answer.
         if (!isDropped && !handled.has(id)) watch(id);
       },
-      refused: (workload, reason) => emit({ id: idOf(workload), kind: "refused", reason: `${name}: ${reason}` }),
+      refused: (workload, reason) => emit({ id: workloadId(workload), kind: "refused", reason: `${name}: ${reason}` }),
       health: () => options.onEvent(),
     },
     logger,

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import type { Workload } from "../../contracts/index.ts";
+import { type Workload, workloadId } from "../../contracts/index.ts";
 import { killMarked, type Logger, type ProcessMark } from "../../platform/index.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 
@@ -108,7 +108,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
     start: launch,
     slotsAvailable: () => (child?.connected && !ending ? options.parallelism - inHand.size : 0),
     queue(workloads) {
-      const ids = workloads.map((workload) => (workload.type === "ExecuteTask" ? workload.ti.id : workload.callbackId));
+      const ids = workloads.map(workloadId);
       if (!child?.connected) {
         for (const id of ids) emit({ id, kind: "not_started", reason: `the supervisor process of ${options.name} is not there` });
         return;

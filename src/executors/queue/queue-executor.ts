@@ -6,7 +6,7 @@
  *   or its start was refused, or when the broker is found not to have it; then it goes back to be queued anew under a new id,
  *   if nobody has started it.
  */
-import { queueNameSchema, WORKLOAD_MAX_BYTES, type Workload } from "../../contracts/index.ts";
+import { queueNameSchema, WORKLOAD_MAX_BYTES, type Workload, workloadId } from "../../contracts/index.ts";
 import { type Logger, toError } from "../../platform/index.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 import type { Broker, BrokerMessage, BrokerOptions } from "./broker.ts";
@@ -51,7 +51,7 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
 
   function takeOver(workload: Workload): boolean {
     const isCallback = workload.type === "ExecuteCallback";
-    const id = isCallback ? workload.callbackId : workload.ti.id;
+    const id = workloadId(workload);
     const body = JSON.stringify(workload);
     const sizeBytes = Buffer.byteLength(body);
     if (sizeBytes > WORKLOAD_MAX_BYTES) {

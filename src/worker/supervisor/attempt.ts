@@ -37,10 +37,6 @@ export type Attempt = {
   timers: NodeJS.Timeout[];
 };
 
-export function idOf(workload: ExecuteTask | ExecuteCallback): string {
-  return workload.type === "ExecuteTask" ? workload.ti.id : workload.callbackId;
-}
-
 export function note(attempt: Attempt, level: LogLine["level"], event: string, facts: Record<string, unknown> = {}): void {
   attempt.log.write({ timestamp: new Date().toISOString(), level, event, logger: "baram", ...facts });
 }

@@ -1,11 +1,11 @@
 import { hostname as hostnameOfMachine } from "node:os";
-import type { Outcome, Workload } from "../../contracts/index.ts";
+import { type Outcome, type Workload, workloadId } from "../../contracts/index.ts";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { createLogWriter, createMasker, createThreadedFolderSink } from "../../task-logs/index.ts";
 import type { FromRunner } from "../wire/index.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
-import { type Attempt, forwardCall, idOf, maskOutcome, note, platformFailure } from "./attempt.ts";
+import { type Attempt, forwardCall, maskOutcome, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
@@ -166,7 +166,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     });
     const attempt: Attempt = {
       workload,
-      id: idOf(workload),
+      id: workloadId(workload),
       modulePath,
       runner: null,
       order: null,
@@ -412,8 +412,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     accept(workloads) {
       for (const workload of workloads) {
         // Delivered twice: the first one counts.
-        if (attempts.has(idOf(workload)) || queue.has(idOf(workload))) continue;
-        if (draining) events.notStarted(idOf(workload), "the worker is shutting down");
+        if (attempts.has(workloadId(workload)) || queue.has(workloadId(workload))) continue;
+        if (draining) events.notStarted(workloadId(workload), "the worker is shutting down");
         else queue.add(workload);
       }
     },
@@ -427,7 +427,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     },
     async drain(graceMs, reason = "the worker was shut down") {
       draining = true;
-      for (const workload of queue.clear()) events.notStarted(idOf(workload), "the worker is shutting down");
+      for (const workload of queue.clear()) events.notStarted(workloadId(workload), "the worker is shutting down");
       pool.close();
       for (const attempt of [...waiting]) dropWaiting(attempt);
       const deadline = Date.now() + graceMs;

@@ -1,6 +1,5 @@
-import type { Workload } from "../../contracts/index.ts";
+import { type Workload, workloadId } from "../../contracts/index.ts";
 import type { Logger } from "../../platform/index.ts";
-import { idOf } from "./attempt.ts";
 import type { ModuleStore } from "./module-store.ts";
 
 type Queued = { readonly workload: Workload; modulePath: string | null };
@@ -28,7 +27,7 @@ export function createWorkQueue(
   let queue: Queued[] = [];
   return {
     size: () => queue.length,
-    has: (id) => queue.some(({ workload }) => idOf(workload) === id),
+    has: (id) => queue.some(({ workload }) => workloadId(workload) === id),
     needs: (moduleHash) => queue.some(({ workload }) => workload.moduleHash === moduleHash),
     add(workload) {
       const entry: Queued = { workload, modulePath: null };
@@ -41,8 +40,8 @@ export function createWorkQueue(
         (error: Error) => {
           if (!queue.includes(entry)) return;
           queue = queue.filter((one) => one !== entry);
-          logger.warn({ id: idOf(workload), error: error.message }, "a workload's module could not be fetched");
-          on.failed(idOf(workload), error.message);
+          logger.warn({ id: workloadId(workload), error: error.message }, "a workload's module could not be fetched");
+          on.failed(workloadId(workload), error.message);
         },
       );
     },
@@ -53,7 +52,7 @@ export function createWorkQueue(
     },
     remove(id) {
       const before = queue.length;
-      queue = queue.filter(({ workload }) => idOf(workload) !== id);
+      queue = queue.filter(({ workload }) => workloadId(workload) !== id);
       return queue.length < before;
     },
     clear() {
