@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import { limitBody } from "../platform/index.ts";
 import { answerError } from "./answer-error.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 import { addBaramCalls } from "./routes/baram-calls.ts";
@@ -24,10 +24,7 @@ const BODY_MAX_BYTES = 256 * 1024 * 1024;
 export function createExecutionApi(resources: ExecutionApiResources, options: ExecutionApiOptions): Hono {
   const app = new Hono();
   app.use(
-    bodyLimit({
-      maxSize: BODY_MAX_BYTES,
-      onError: (c) => c.json({ detail: { reason: "body_too_large", message: "The request is too large." } }, 413),
-    }),
+    limitBody(BODY_MAX_BYTES, (c) => c.json({ detail: { reason: "body_too_large", message: "The request is too large." } }, 413)),
   );
   app.onError((error, c) => answerError(error, c, resources));
   const deps = { resources, options };

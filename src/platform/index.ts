@@ -1,6 +1,7 @@
 export * from "./clock.ts";
 export * from "./errors.ts";
 export * from "./find-file.ts";
+export * from "./limit-body.ts";
 export * from "./logger.ts";
 export * from "./match-glob.ts";
 export * from "./metrics/index.ts";

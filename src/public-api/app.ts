@@ -1,6 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Hono, MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import { limitBody } from "../platform/index.ts";
 import { answerError } from "./answer-error.ts";
 import { type ApiEnv, authenticate } from "./auth/index.ts";
 import { tokenRoutes } from "./auth/token-routes.ts";
@@ -60,7 +60,7 @@ const RESOURCES = [
 export function createPublicApi(resources: PublicApiResources, options: PublicApiOptions): Hono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>();
   app.onError((error, c) => answerError(error, c, resources.logger));
-  for (const path of ["/api/v2/*", "/auth/*", "/openapi.json"]) app.use(path, securityHeaders, limitBody);
+  for (const path of ["/api/v2/*", "/auth/*", "/openapi.json"]) app.use(path, securityHeaders, limitOwnBody);
   app.use("/api/v2/*", authenticate(resources.tokens));
 
   const api: Api = { app, resources, options, facts: createVersionFactsCache() };
@@ -99,9 +99,6 @@ const securityHeaders: MiddlewareHandler = async (c, next) => {
   c.header("Cache-Control", "no-store");
 };
 
-const limitBody = bodyLimit({
-  maxSize: BODY_MAX_BYTES,
-  onError: () => {
-    throw refusal("body_too_large", `The request's body is larger than ${BODY_MAX_BYTES} bytes.`);
-  },
+const limitOwnBody = limitBody(BODY_MAX_BYTES, () => {
+  throw refusal("body_too_large", `The request's body is larger than ${BODY_MAX_BYTES} bytes.`);
 });

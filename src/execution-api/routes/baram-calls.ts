@@ -1,6 +1,5 @@
 /** Baram's own calls, below /execution/baram: many tries in one round trip, and what a supervisor needs beside tasks. */
 import type { Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import {
   type BatchAnswer,
@@ -11,6 +10,7 @@ import {
   LOG_PIECE_MAX_BYTES,
   logPieceSchema,
 } from "../../contracts/index.ts";
+import { limitBody } from "../../platform/index.ts";
 import { callbackLogPathOf } from "../../scheduler/commands/index.ts";
 import { beatTries, endCallback, findModule } from "../../store/index.ts";
 import { beginCallback } from "../begin-callback.ts";
@@ -37,17 +37,19 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
 
   app.post("/baram/batch", async (c) => {
     const { items } = await readBody(c, batchRequestSchema);
-    // Ends first: what they free may be what the starts were waiting for.
-    const ended = await endBatch(
-      resources,
-      options,
-      items.filter((item) => item.op === "finish"),
-    );
-    const started = await startBatch(
-      resources,
-      options,
-      items.filter((item) => item.op === "run"),
-    );
+    // Side by side: no start waits for an end, since whoever queued the one counted its place without the other.
+    const [ended, started] = await Promise.all([
+      endBatch(
+        resources,
+        options,
+        items.filter((item) => item.op === "finish"),
+      ),
+      startBatch(
+        resources,
+        options,
+        items.filter((item) => item.op === "run"),
+      ),
+    ]);
     const answer: BatchAnswer = {
       items: items.map(({ op, id }) => {
         const result = op === "run" ? started.get(id) : ended.get(id);
@@ -105,7 +107,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
   });
 
   // Taken also when the try is over and its token overdue: a worker that was cut off sends what it has. The path is the token's.
-  app.post("/baram/logs", bodyLimit({ maxSize: LOG_BODY_MAX_BYTES, onError: tooLarge }), async (c) => {
+  app.post("/baram/logs", limitBody(LOG_BODY_MAX_BYTES, tooLarge), async (c) => {
     const { logPath } = await tokens.verify("baram:task", readBearer(c), OVERDUE_SEC);
     if (logPath === undefined) throw new Refusal(403, "token_of_another", "The token is not one that may write a log.");
     return c.json(await resources.logs.append(logPath, await readBody(c, logPieceSchema)));
