@@ -224,6 +224,21 @@ test("a run for a date to come starts at that date, although nothing else wakes 
   expect(rows[0]?.late).toBeGreaterThanOrEqual(0);
 });
 
+test("a date that comes due gets its run although tasks end without a pause", async () => {
+  const rig = await createRig(database, { ...noWork, settings: { idleSleepSec: 0.2, heartbeatSec: 60 } });
+  const scheduler = await rig.start();
+  const ends = setInterval(() => scheduler.wake(), 1);
+  try {
+    // Nothing notifies: its date was in the database when the first pass was over.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await scheduled({ dagId: "d", startDate: hoursAgo(1).toISOString() });
+    await expect.poll(() => datesOf("d"), { timeout: 10_000, interval: 50 }).not.toEqual([]);
+  } finally {
+    clearInterval(ends);
+    await scheduler.stop();
+  }
+});
+
 test("a date to come is refused unless the installation allows it; the message names the option", async () => {
   await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
   await expect(trigger(database.store, "d", hoursAgo(-1))).rejects.toMatchObject({

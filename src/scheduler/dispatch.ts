@@ -1,19 +1,37 @@
 import { secondsSince } from "../platform/index.ts";
-import { type Candidate, type Db, lockQueued, queueInstances, selectCandidates, tryDispatchLock } from "../store/index.ts";
+import {
+  type Candidate,
+  type Db,
+  lockQueued,
+  type QueuedInstance,
+  queueInstances,
+  selectCandidates,
+  tryDispatchLock,
+} from "../store/index.ts";
 import { isPoisoned } from "./commands/dag-cache.ts";
 import { handOver, putAside } from "./hand-over.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
+/** What one dispatch queued. */
+export type Dispatched = {
+  readonly queued: readonly QueuedInstance[];
+  /** Another scheduler is at it. */
+  readonly busy: boolean;
+  /** A further look may find more. */
+  readonly more: boolean;
+  /** When it took the dispatch lock, by `performance.now()`; null = it had nothing to take it for, or did not get it. */
+  readonly lockedAt: number | null;
+};
+
+const NOTHING: Dispatched = { queued: [], busy: false, more: false, lockedAt: null };
+
 /**
- * Moves scheduled task instances to queued, within every limit, and hands them to their executors. Counting and queueing
- * are one transaction under one lock, so no limit is passed at any instant. Returns how many were queued; `busy` when
- * another scheduler is at it; `more` when a further look may find more. Tries whose commit or hand-over did not come back stay in limbo and are looked up first.
+ * Moves scheduled task instances to queued, within every limit, in the caller's transaction. Counting and queueing are one
+ * transaction under one lock, so no limit is passed at any instant. Tries whose commit or hand-over did not come back stay in limbo
+ * and are looked up first. After the commit `settleDispatch` hands to their executors what was queued.
  */
-export async function dispatch(
-  resources: SchedulerResources,
-  options: SchedulerOptions,
-): Promise<{ queued: number; busy: boolean; more: boolean }> {
-  const { store, executors, limbo, metrics } = resources;
+export async function dispatch(tx: Db, resources: SchedulerResources, options: SchedulerOptions): Promise<Dispatched> {
+  const { executors, limbo, metrics } = resources;
   const slots = new Map([...executors.values()].map((executor) => [executor.name, executor.slotsAvailable()]));
   const open = [...slots].filter(([, free]) => free > 0);
   const room = Math.min(
@@ -21,69 +39,73 @@ export async function dispatch(
     [...slots.values()].reduce((sum, free) => sum + Math.max(0, free), 0),
     options.parallelism,
   );
-  if (limbo.size === 0 && (open.length === 0 || room <= 0)) return { queued: 0, busy: false, more: false };
+  if (limbo.size === 0 && (open.length === 0 || room <= 0)) return NOTHING;
 
-  const began = performance.now();
-  const { queued, ...result } = await store.transaction(async (tx) => {
-    if (!(await tryDispatchLock(tx))) return { queued: [], busy: true, more: false };
-    if (limbo.size > 0) {
-      const left = await lockQueued(tx, [...limbo]);
-      if (left.length > 0) return { queued: left, busy: false, more: true };
-      limbo.clear();
-    }
-    const heldBack: string[] = [];
-    let chosen: Candidate[] = [];
-    let isWindowFull = false;
-    let offered = 0;
-    // Candidates that a per-task limit holds back would fill an executor's window for ever; they are named and asked around.
-    for (;;) {
-      const asked = performance.now();
-      const asideVersions = versionsAside(resources);
-      const candidates = await selectCandidates(tx, {
-        executors: open,
-        limit: room,
-        heldBack,
-        asideVersions,
-        jobId: options.jobId(),
-      });
-      metrics.time("scheduler.critical_section_query_duration", {}, secondsSince(asked));
-      await resources.pause("after-candidates");
-      const free = options.parallelism - (candidates[0]?.activeOfJob ?? 0);
-      const choice = choose(candidates, new Map(slots), Math.min(room, free));
-      chosen = choice.chosen;
-      isWindowFull = candidates.length >= room;
-      offered = candidates.length;
-      if (await putUnreadableAside(tx, resources, options, chosen)) continue;
-      const served = new Set(chosen.map(({ executor }) => executor));
-      const inTheWay = choice.heldByTask.filter(({ executor }) => !served.has(executor));
-      if (inTheWay.length === 0) break;
-      heldBack.push(...inTheWay.map(({ id }) => id));
-    }
-    if (chosen.length === 0) return { queued: [], busy: false, more: false };
-    for (const one of chosen) limbo.add(one.id);
-    return {
-      queued: await queueInstances(
-        tx,
-        chosen.map((one) => one.id),
-        options.jobId(),
-      ),
-      busy: false,
-      // Behind a full window, or one whose tasks were held back, there may be tasks that still have room.
-      more: isWindowFull || chosen.length < offered,
-    };
-  });
-  if (result.busy) metrics.count("scheduler.critical_section_busy", {});
-  else metrics.time("scheduler.critical_section_duration", {}, secondsSince(began));
+  const lockedAt = performance.now();
+  if (!(await tryDispatchLock(tx))) return { ...NOTHING, busy: true };
+  if (limbo.size > 0) {
+    const left = await lockQueued(tx, [...limbo]);
+    if (left.length > 0) return { queued: left, busy: false, more: true, lockedAt };
+    limbo.clear();
+  }
+  const heldBack: string[] = [];
+  let chosen: Candidate[] = [];
+  let isWindowFull = false;
+  let offered = 0;
+  // Candidates that a per-task limit holds back would fill an executor's window for ever; they are named and asked around.
+  for (;;) {
+    const asked = performance.now();
+    const asideVersions = versionsAside(resources);
+    const candidates = await selectCandidates(tx, {
+      executors: open,
+      limit: room,
+      heldBack,
+      asideVersions,
+      jobId: options.jobId(),
+    });
+    metrics.time("scheduler.critical_section_query_duration", {}, secondsSince(asked));
+    await resources.pause("after-candidates");
+    const free = options.parallelism - (candidates[0]?.activeOfJob ?? 0);
+    const choice = choose(candidates, new Map(slots), Math.min(room, free));
+    chosen = choice.chosen;
+    isWindowFull = candidates.length >= room;
+    offered = candidates.length;
+    if (await putUnreadableAside(tx, resources, options, chosen)) continue;
+    const served = new Set(chosen.map(({ executor }) => executor));
+    const inTheWay = choice.heldByTask.filter(({ executor }) => !served.has(executor));
+    if (inTheWay.length === 0) break;
+    heldBack.push(...inTheWay.map(({ id }) => id));
+  }
+  if (chosen.length === 0) return { ...NOTHING, lockedAt };
+  for (const one of chosen) limbo.add(one.id);
+  const ids = chosen.map((one) => one.id);
+  return {
+    queued: await queueInstances(tx, ids, options.jobId()),
+    busy: false,
+    // Behind a full window, or one whose tasks were held back, there may be tasks that still have room.
+    more: isWindowFull || chosen.length < offered,
+    lockedAt,
+  };
+}
+
+/** To be called once the transaction has committed. Returns whether to look again at once. */
+export async function settleDispatch(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  { queued, busy, more, lockedAt }: Dispatched,
+): Promise<boolean> {
+  const { executors, limbo, metrics } = resources;
+  if (busy) metrics.count("scheduler.critical_section_busy", {});
+  else if (lockedAt !== null) metrics.time("scheduler.critical_section_duration", {}, secondsSince(lockedAt));
   metrics.gauge("scheduler.tasks.executable", [{ labels: {}, value: queued.length }]);
   for (const { dagId, taskId, scheduledSec } of queued)
     metrics.time("task.scheduled_duration", { dag_id: dagId, task_id: taskId }, scheduledSec);
   await resources.pause("after-queue-commit");
   await handOver(resources, options, queued);
   if (queued.length > 0) await resources.pause("after-hand-over");
-  if (!result.busy) limbo.clear();
+  if (!busy) limbo.clear();
   // With no place left the next look waits for an executor to free one, which wakes the loop.
-  const hasRoom = [...executors.values()].some((executor) => executor.slotsAvailable() > 0);
-  return { queued: queued.length, busy: result.busy, more: result.more && hasRoom };
+  return more && [...executors.values()].some((executor) => executor.slotsAvailable() > 0);
 }
 
 /** Spends the free places on the candidates in their order. Pure. */

@@ -27,104 +27,115 @@ import { judgeWithLengths } from "./judge-with-lengths.ts";
 import { pastNeeds } from "./past-needs.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
-export type EvaluationReport = { claimed: number; scheduled: number; ended: number };
+/** What one evaluation decided, and what is owed for it once its transaction has committed. */
+export type Evaluated = {
+  readonly claimed: number;
+  readonly ended: number;
+  /** Of runs that go on: what memory may know of them from now on. */
+  readonly kept: ReadonlyMap<number, RunPicture>;
+  readonly measured: readonly MeasuredEnd[];
+  readonly checks: readonly { dagId: string; sec: number }[];
+  /** Backfills of runs that ended. */
+  readonly backfillIds: ReadonlySet<number>;
+};
 
 /**
- * Claims runs in which something happened, decides what may now run, and writes it, all in one transaction per batch. The
- * pictures it works on are taken out of memory first and put back only after the commit, so a transaction that fails or
- * runs again never leaves a picture that knows more than the database.
+ * Claims runs in which something happened, decides what may now run, and writes it, all in the caller's transaction. The
+ * pictures it works on are taken out of memory first, and `settleEvaluation` puts them back after the commit, so a transaction that
+ * fails or runs again never leaves a picture that knows more than the database.
  */
-export async function evaluateRuns(resources: SchedulerResources, options: SchedulerOptions): Promise<EvaluationReport> {
-  const { store, pictures, metrics } = resources;
-  let kept: Map<number, RunPicture> = new Map();
-  let measured: MeasuredEnd[] = [];
-  let checks: { dagId: string; sec: number }[] = [];
-  const report = await store.transaction(async (tx) => {
-    kept = new Map();
-    checks = [];
-    const claimed = await claimRuns(tx, options.maxRunsToEvaluate);
-    await resources.pause("after-claim");
-    const changes: StateChange[] = [];
-    const expansions: TaskExpansion[] = [];
-    const evaluations: Evaluation[] = [];
-    const ends: RunEnd[] = [];
-    for (const run of claimed) {
-      const remembered = pictures.get(run.id);
-      pictures.delete(run.id);
-      if (run.state !== "running") continue;
-      const checkedFrom = performance.now();
-      try {
-        const { graph } = await resources.dags.get(tx, run.versionId ?? "");
-        if (run.isTimedOut) {
-          await skipUnfinished(tx, run.id);
-          evaluations.push({ id: run.id, state: "failed", rescan: false });
-          ends.push({ run, state: "failed", reason: "timed_out", graph });
-          continue;
-        }
-        const picture = await pictureOf(tx, run, remembered, () => graph);
-        const held =
-          graph.needsPast.size > 0 ? await heldByPast(tx, run.id, pastNeeds(graph), graph.dag.catchup) : new Set<string>();
-        const decided = [
-          ...(run.due ?? []).flatMap((due) =>
-            due.taskId === null ? [] : (retryDue(picture, { ...due, taskId: due.taskId }) ?? []),
-          ),
-        ];
-        const judged = await judgeWithLengths(tx, run.id, picture, (task) => held.has(graph.tasks[task]?.taskId ?? ""));
-        decided.push(...judged.changes);
-        for (const change of judged.changes) if (change.reason !== undefined) await noteReason(tx, run, picture, change);
-        for (const { task, ...shape } of judged.expansions)
-          expansions.push({ dagRunId: run.id, taskId: graph.tasks[task]?.taskId ?? "", ...shape });
-        for (const change of decided)
-          changes.push({
-            dagRunId: run.id,
-            taskId: graph.tasks[change.task]?.taskId ?? "",
-            mapIndex: change.mapIndex,
-            from: change.from,
-            to: change.to,
-          });
-        const verdict = judgeRun(picture, run.endsAs);
-        const state: DagRunState | null = verdict === "running" ? null : verdict === "deadlocked" ? "failed" : verdict;
-        evaluations.push({ id: run.id, state, rescan: held.size > 0 });
-        if (state === "success" || state === "failed")
-          ends.push({ run, state, reason: verdict === "deadlocked" ? "all_tasks_deadlocked" : null, graph });
-        if (graph.needsPast.size > 0 && run.logicalDate) await wakeLaterRuns(tx, run.dagId, run.logicalDate);
-        checks.push({ dagId: run.dagId, sec: secondsSince(checkedFrom) });
-        picture.evaluation = run.evaluation + 1;
-        if (state === null) kept.set(run.id, picture);
-      } catch (error) {
-        if (!isPoisoned(error)) throw error;
-        resources.logger.error(
-          { dagId: run.dagId, runId: run.runId, error: error.message },
-          "a DAG run cannot be evaluated; it is left aside and tried again",
-        );
-        evaluations.push({ id: run.id, state: null, rescan: false });
-        await postponeDue(tx, run.id, options.fullScanSec);
+export async function evaluateRuns(tx: Db, resources: SchedulerResources, options: SchedulerOptions): Promise<Evaluated> {
+  const { pictures } = resources;
+  const kept = new Map<number, RunPicture>();
+  const checks: { dagId: string; sec: number }[] = [];
+  const claimed = await claimRuns(tx, options.maxRunsToEvaluate);
+  await resources.pause("after-claim");
+  const changes: StateChange[] = [];
+  const expansions: TaskExpansion[] = [];
+  const evaluations: Evaluation[] = [];
+  const ends: RunEnd[] = [];
+  for (const run of claimed) {
+    const remembered = pictures.get(run.id);
+    pictures.delete(run.id);
+    if (run.state !== "running") continue;
+    const checkedFrom = performance.now();
+    try {
+      const { graph } = await resources.dags.get(tx, run.versionId ?? "");
+      if (run.isTimedOut) {
+        await skipUnfinished(tx, run.id);
+        evaluations.push({ id: run.id, state: "failed", rescan: false });
+        ends.push({ run, state: "failed", reason: "timed_out", graph });
+        continue;
       }
+      const picture = await pictureOf(tx, run, remembered, () => graph);
+      const held =
+        graph.needsPast.size > 0 ? await heldByPast(tx, run.id, pastNeeds(graph), graph.dag.catchup) : new Set<string>();
+      const decided = [
+        ...(run.due ?? []).flatMap((due) =>
+          due.taskId === null ? [] : (retryDue(picture, { ...due, taskId: due.taskId }) ?? []),
+        ),
+      ];
+      const judged = await judgeWithLengths(tx, run.id, picture, (task) => held.has(graph.tasks[task]?.taskId ?? ""));
+      decided.push(...judged.changes);
+      for (const change of judged.changes) if (change.reason !== undefined) await noteReason(tx, run, picture, change);
+      for (const { task, ...shape } of judged.expansions)
+        expansions.push({ dagRunId: run.id, taskId: graph.tasks[task]?.taskId ?? "", ...shape });
+      for (const change of decided)
+        changes.push({
+          dagRunId: run.id,
+          taskId: graph.tasks[change.task]?.taskId ?? "",
+          mapIndex: change.mapIndex,
+          from: change.from,
+          to: change.to,
+        });
+      const verdict = judgeRun(picture, run.endsAs);
+      const state: DagRunState | null = verdict === "running" ? null : verdict === "deadlocked" ? "failed" : verdict;
+      evaluations.push({ id: run.id, state, rescan: held.size > 0 });
+      if (state === "success" || state === "failed")
+        ends.push({ run, state, reason: verdict === "deadlocked" ? "all_tasks_deadlocked" : null, graph });
+      if (graph.needsPast.size > 0 && run.logicalDate) await wakeLaterRuns(tx, run.dagId, run.logicalDate);
+      checks.push({ dagId: run.dagId, sec: secondsSince(checkedFrom) });
+      picture.evaluation = run.evaluation + 1;
+      if (state === null) kept.set(run.id, picture);
+    } catch (error) {
+      if (!isPoisoned(error)) throw error;
+      resources.logger.error(
+        { dagId: run.dagId, runId: run.runId, error: error.message },
+        "a DAG run cannot be evaluated; it is left aside and tried again",
+      );
+      evaluations.push({ id: run.id, state: null, rescan: false });
+      await postponeDue(tx, run.id, options.fullScanSec);
     }
-    let isOvertaken = false;
-    if (expansions.length > 0) {
-      isOvertaken = (await expandTasks(tx, expansions)) < expansions.length;
-      await resources.pause("after-expansion");
-    }
-    if (changes.length > 0 && (await applyChanges(tx, changes)) < changes.length) isOvertaken = true;
-    if (isOvertaken) {
-      // Somebody else moved an instance first; the pictures no longer tell the truth.
-      kept.clear();
-      for (const evaluation of evaluations) evaluation.rescan = true;
-    }
-    measured = evaluations.length > 0 ? await recordEvaluations(tx, evaluations, options.fullScanSec) : [];
-    await noteRunEnds(tx, ends);
-    const endedIds = new Set(ends.map(({ run }) => run.id));
-    const backfillIds = new Set(claimed.flatMap((run) => (endedIds.has(run.id) ? (run.backfillId ?? []) : [])));
-    return { claimed: claimed.length, scheduled: changes.length, ended: ends.length, backfillIds };
-  });
+  }
+  let isOvertaken = false;
+  if (expansions.length > 0) {
+    isOvertaken = (await expandTasks(tx, expansions)) < expansions.length;
+    await resources.pause("after-expansion");
+  }
+  if (changes.length > 0 && (await applyChanges(tx, changes)) < changes.length) isOvertaken = true;
+  if (isOvertaken) {
+    // Somebody else moved an instance first; the pictures no longer tell the truth.
+    kept.clear();
+    for (const evaluation of evaluations) evaluation.rescan = true;
+  }
+  const measured = evaluations.length > 0 ? await recordEvaluations(tx, evaluations, options.fullScanSec) : [];
+  await noteRunEnds(tx, ends);
+  const endedIds = new Set(ends.map(({ run }) => run.id));
+  const backfillIds = new Set(claimed.flatMap((run) => (endedIds.has(run.id) ? (run.backfillId ?? []) : [])));
+  return { claimed: claimed.length, ended: ends.length, kept, measured, checks, backfillIds };
+}
+
+/** To be called once the transaction has committed. */
+export async function settleEvaluation(
+  { store, pictures, metrics }: SchedulerResources,
+  { kept, measured, checks, backfillIds }: Evaluated,
+): Promise<void> {
   for (const [id, picture] of kept) pictures.set(id, picture);
   forgetOldest(pictures);
   // After the commit, so that of two schedulers that end a backfill's last two runs one sees both.
-  if (report.backfillIds.size > 0) await completeBackfills(store, [...report.backfillIds]);
+  if (backfillIds.size > 0) await completeBackfills(store, [...backfillIds]);
   for (const { dagId, sec } of checks) metrics.time("dagrun.dependency-check", { dag_id: dagId }, sec);
   for (const end of measured) timeRun(metrics, end);
-  return report;
 }
 
 function timeRun(metrics: Metrics, { dagId: dag_id, state, durationSec, firstTaskDelaySec }: MeasuredEnd): void {

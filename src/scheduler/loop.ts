@@ -12,9 +12,8 @@ import { secondsSince, silentMetrics, sleep, toError } from "../platform/index.t
 import { beatJob, endJob, nextDueInSec, startJob, startQueuedRuns } from "../store/index.ts";
 import { checkBackfills } from "./check-backfills.ts";
 import { createScheduledRuns } from "./create-scheduled-runs.ts";
-import { dispatch } from "./dispatch.ts";
+import { decide } from "./decide.ts";
 import { dispatchCallbacks } from "./dispatch-callbacks.ts";
-import { evaluateRuns } from "./evaluate-runs.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
 import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
 import { adoptOrphans, createSilenceWatch, endLateWaits, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
@@ -36,6 +35,12 @@ export type Scheduler = {
 const FORGET_FIELDS_SEC = 60;
 /** While another scheduler dispatches, look again after this long. */
 const BUSY_RETRY_MS = 5;
+
+/**
+ * After a pass, wait this long for a reason to look before asking what is due next: while tasks end one after the other the question
+ * would run beside the start of each, and its answer would be thrown away. So what comes due may be this much late.
+ */
+const SETTLE_MS = 20;
 
 /** As in Airflow: how often what a crash left of a backfill is put right. */
 const BACKFILL_CHECK_SEC = 30;
@@ -66,6 +71,7 @@ export async function startScheduler(
   setMaxListeners(50, stopping.signal);
   let awake = true;
   let isFull = true;
+  let fullAt = 0;
   let wakeUp: (() => void) | null = null;
   const wake = (full: boolean) => {
     awake = true;
@@ -110,7 +116,9 @@ export async function startScheduler(
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const full = isFull;
+      // Ends that follow each other without a pause ask for light passes only; dates come due meanwhile.
+      const full = isFull || performance.now() - fullAt >= options.idleSleepSec * 1_000;
+      if (full) fullAt = performance.now();
       awake = false;
       isFull = false;
       try {
@@ -121,9 +129,12 @@ export async function startScheduler(
         if (options.maxPasses > 0 && passes >= options.maxPasses) return onFinished();
         isFull ||= again === "full";
         if (again || awake) continue;
-        const dueMs = busy ? BUSY_RETRY_MS : ((await nextDueInSec(store)) ?? Number.POSITIVE_INFINITY) * 1_000;
-        const wokenInTime = await waitForWake(Math.max(1, Math.min(dueMs, options.idleSleepSec * 1_000)));
-        if (!wokenInTime) isFull = true;
+        if (await waitForWake(busy ? BUSY_RETRY_MS : SETTLE_MS)) continue;
+        if (!busy) {
+          const dueMs = ((await nextDueInSec(store)) ?? Number.POSITIVE_INFINITY) * 1_000;
+          if (await waitForWake(Math.max(1, Math.min(dueMs, options.idleSleepSec * 1_000)))) continue;
+        }
+        isFull = true;
       } catch (error) {
         isFull = true;
         if (stopping.signal.aborted) return;
@@ -195,17 +206,13 @@ export async function pass(resources: SchedulerResources, options: SchedulerOpti
   const started = isFull ? await resources.store.transaction((tx) => startQueuedRuns(tx, options.maxRunsToEvaluate)) : [];
   for (const { dagId, delaySec } of started)
     if (delaySec !== null) resources.metrics.time("dagrun.schedule_delay", { dag_id: dagId }, delaySec);
-  const evaluated = await evaluateRuns(resources, options);
-  if (isFull || evaluated.ended > 0) await dispatchCallbacks(resources, options);
-  const dispatched = await dispatch(resources, options);
+  // Before tasks take the places; what is owed for runs that end now comes with the full pass that follows.
+  if (isFull) await dispatchCallbacks(resources, options);
+  const decided = await decide(resources, options);
   return {
-    more: created > 0 || started.length > 0 || evaluated.claimed > 0 || dispatched.queued > 0,
+    more: created > 0 || started.length > 0 || decided.claimed > 0 || decided.queued > 0,
     again:
-      created > 0 || evaluated.ended > 0
-        ? "full"
-        : evaluated.claimed >= options.maxRunsToEvaluate || dispatched.more
-          ? "light"
-          : null,
-    busy: dispatched.busy,
+      created > 0 || decided.ended > 0 ? "full" : decided.claimed >= options.maxRunsToEvaluate || decided.more ? "light" : null,
+    busy: decided.busy,
   };
 }

@@ -160,8 +160,8 @@ for (const point of ["after-claim", "after-candidates", "after-queue-commit"] as
     await rig.drain();
     expect(await runState(database.store, "d", runId)).toBe("failed");
     const states = Object.values(await statesOf(database.store, runId));
-    if (point === "after-claim") {
-      // The mark waits for the claim's end, so what the same pass dispatches may start before it.
+    if (point !== "after-queue-commit") {
+      // The mark waits for the end of the transaction that claimed the run, so what it queues may start before it.
       for (const state of states) expect(["skipped", "failed", "success"]).toContain(state);
       expect(started).not.toContain("c");
     } else {
@@ -170,6 +170,31 @@ for (const point of ["after-claim", "after-candidates", "after-queue-commit"] as
     }
   });
 }
+
+test("a run marked failed while its tasks are candidates stays failed, and none of them starts after", async () => {
+  let runId = "";
+  const started: string[] = [];
+  const rig = await holdAt(
+    "after-candidates",
+    {
+      startsFirst: true,
+      work: ({ ti }) => {
+        started.push(ti.taskId);
+        return SUCCESS;
+      },
+    },
+    async () => {
+      runId = await trigger(database.store, "d");
+      // Scheduled by one that has no place: the held pass has nothing of the run to claim, and holds no lock of it.
+      await (await createRig(database, { slots: 0 })).pass();
+    },
+    () => markRun(database.store, createDagCache(), "d", runId, "failed"),
+  );
+  await rig.drain();
+  expect(await runState(database.store, "d", runId)).toBe("failed");
+  expect(started).toEqual([]);
+  expect(Object.values(await statesOf(database.store, runId))).toEqual(["skipped", "skipped", "skipped"]);
+});
 
 async function finish(taskId: string): Promise<void> {
   const { rows } = await database.store.query<{ id: string }>(

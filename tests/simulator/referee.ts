@@ -16,14 +16,17 @@ export type Referee = {
 
 type State = InstanceRow["state"];
 
-/** Each state, and where it may be left for; a clear may take any of them back to none, under a new id. */
+/**
+ * Each state, and where one commit may leave it for; a clear may take any of them back to none, under a new id. What is scheduled may be
+ * queued in the same commit.
+ */
 const MOVES: ReadonlyMap<State, readonly State[]> = new Map<State, readonly State[]>([
-  [null, ["scheduled", "skipped", "upstream_failed", "success"]],
+  [null, ["scheduled", "queued", "skipped", "upstream_failed", "success"]],
   ["scheduled", ["queued"]],
   ["queued", ["running", "scheduled", "up_for_retry", "failed"]],
   ["running", ["success", "failed", "skipped", "up_for_retry", "up_for_reschedule"]],
-  ["up_for_retry", ["scheduled"]],
-  ["up_for_reschedule", ["scheduled"]],
+  ["up_for_retry", ["scheduled", "queued"]],
+  ["up_for_reschedule", ["scheduled", "queued"]],
 ]);
 
 export function createReferee(
@@ -124,7 +127,7 @@ export function createReferee(
         if (isTerminal(change.before.state) && change.after.state !== change.before.state && change.after.state !== null)
           fail(`${by} moved ${keyOf(change.after)} from its end ${change.before.state} to ${change.after.state}`);
         commitInstance(by, change.before, change.after);
-        if (change.after.state === "queued" && change.before.state === "scheduled") queueing.add(change.after.queuedBy);
+        if (change.after.state === "queued" && change.before.state !== "queued") queueing.add(change.after.queuedBy);
       }
       if (queueing.size > 0) checkLimits(by, queueing);
       const overdrawn = brokenRunLimits([...runs.values()], dags);

@@ -1,0 +1,34 @@
+import { dispatch, settleDispatch } from "./dispatch.ts";
+import { evaluateRuns, settleEvaluation } from "./evaluate-runs.ts";
+import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
+
+export type Decided = {
+  /** Runs looked at. */
+  claimed: number;
+  ended: number;
+  queued: number;
+  /** Another scheduler was dispatching; what was evaluated stands all the same. */
+  busy: boolean;
+  /** A further look may queue more. */
+  more: boolean;
+};
+
+/**
+ * What may run by now, and what of it has a place: one transaction, since most passes find a few ended tries, schedule what waited
+ * for them and queue just that. As two, each had a begin and a durable commit of its own, a quarter of a pass's time.
+ */
+export async function decide(resources: SchedulerResources, options: SchedulerOptions): Promise<Decided> {
+  const { evaluated, dispatched } = await resources.store.transaction(async (tx) => ({
+    evaluated: await evaluateRuns(tx, resources, options),
+    dispatched: await dispatch(tx, resources, options),
+  }));
+  const more = await settleDispatch(resources, options, dispatched);
+  await settleEvaluation(resources, evaluated);
+  return {
+    claimed: evaluated.claimed,
+    ended: evaluated.ended,
+    queued: dispatched.queued.length,
+    busy: dispatched.busy,
+    more,
+  };
+}
