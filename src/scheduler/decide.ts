@@ -1,8 +1,11 @@
+import { startQueuedRuns } from "../store/index.ts";
 import { dispatch, settleDispatch } from "./dispatch.ts";
 import { evaluateRuns, settleEvaluation } from "./evaluate-runs.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 export type Decided = {
+  /** Queued runs that have begun. */
+  started: number;
   /** Runs looked at. */
   claimed: number;
   ended: number;
@@ -14,17 +17,22 @@ export type Decided = {
 };
 
 /**
- * What may run by now, and what of it has a place: one transaction, since most passes find a few ended tries, schedule what waited
- * for them and queue just that. As two, each had a begin and a durable commit of its own, a quarter of a pass's time.
+ * Which queued runs begin (`isFull` only), what may run by now, and what of it has a place: one transaction, since most passes find a few ended tries, schedule what waited
+ * for them and queue just that. As two, each had a begin and a durable commit of its own, a quarter of a pass's time. Lock order
+ * everywhere: DAG, run, task instance.
  */
-export async function decide(resources: SchedulerResources, options: SchedulerOptions): Promise<Decided> {
-  const { evaluated, dispatched } = await resources.store.transaction(async (tx) => ({
+export async function decide(resources: SchedulerResources, options: SchedulerOptions, isFull: boolean): Promise<Decided> {
+  const { started, evaluated, dispatched } = await resources.store.transaction(async (tx) => ({
+    started: isFull ? await startQueuedRuns(tx, options.maxRunsToEvaluate) : [],
     evaluated: await evaluateRuns(tx, resources, options),
     dispatched: await dispatch(tx, resources, options),
   }));
   const more = await settleDispatch(resources, options, dispatched);
   await settleEvaluation(resources, evaluated);
+  for (const { dagId, delaySec } of started)
+    if (delaySec !== null) resources.metrics.time("dagrun.schedule_delay", { dag_id: dagId }, delaySec);
   return {
+    started: started.length,
     claimed: evaluated.claimed,
     ended: evaluated.ended,
     queued: dispatched.queued.length,

@@ -9,7 +9,7 @@
 import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
 import { secondsSince, silentMetrics, sleep, toError } from "../platform/index.ts";
-import { beatJob, endJob, nextDueInSec, startJob, startQueuedRuns } from "../store/index.ts";
+import { beatJob, endJob, nextDueInSec, startJob } from "../store/index.ts";
 import { checkBackfills } from "./check-backfills.ts";
 import { createScheduledRuns } from "./create-scheduled-runs.ts";
 import { decide } from "./decide.ts";
@@ -202,15 +202,13 @@ export type PassReport = {
  */
 export async function pass(resources: SchedulerResources, options: SchedulerOptions, isFull = true): Promise<PassReport> {
   await takeExecutorEvents(resources);
-  const created = isFull && options.createScheduledRuns ? await createScheduledRuns(resources, options) : 0;
-  const started = isFull ? await resources.store.transaction((tx) => startQueuedRuns(tx, options.maxRunsToEvaluate)) : [];
-  for (const { dagId, delaySec } of started)
-    if (delaySec !== null) resources.metrics.time("dagrun.schedule_delay", { dag_id: dagId }, delaySec);
   // Before tasks take the places; what is owed for runs that end now comes with the full pass that follows.
   if (isFull) await dispatchCallbacks(resources, options);
-  const decided = await decide(resources, options);
+  const decided = await decide(resources, options, isFull);
+  // Last, since a run that was triggered need not wait for it; what it creates comes with the next pass.
+  const created = isFull && options.createScheduledRuns ? await createScheduledRuns(resources, options) : 0;
   return {
-    more: created > 0 || started.length > 0 || decided.claimed > 0 || decided.queued > 0,
+    more: created > 0 || decided.started > 0 || decided.claimed > 0 || decided.queued > 0,
     again:
       created > 0 || decided.ended > 0 ? "full" : decided.claimed >= options.maxRunsToEvaluate || decided.more ? "light" : null,
     busy: decided.busy,

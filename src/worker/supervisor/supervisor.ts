@@ -75,6 +75,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   const byRunner = new Map<Runner, Attempt>();
   /** Started and without a runner, in their order. */
   const waiting: Attempt[] = [];
+  /** Off our hands but for the last lines of their logs. */
+  let closing = 0;
   let draining = false;
   let pumpTimer: NodeJS.Timeout | null = null;
 
@@ -367,10 +369,13 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       }
     }
     attempt.state = "over";
-    await attempt.log.flush();
     attempts.delete(attempt.id);
-    void closeLog(attempt);
+    // Before its last lines are in the file: its place is free, and whoever drains waits for them.
     events.done(attempt.id, end);
+    closing++;
+    await attempt.log.flush();
+    closing--;
+    void closeLog(attempt);
   }
 
   async function reportCallback(attempt: Attempt, state: "success" | "failed"): Promise<void> {
@@ -431,7 +436,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       pool.close();
       for (const attempt of [...waiting]) dropWaiting(attempt);
       const deadline = Date.now() + graceMs;
-      const isBusy = () => attempts.size > 0 || byRunner.size > 0;
+      const isBusy = () => attempts.size > 0 || byRunner.size > 0 || closing > 0;
       while (isBusy() && Date.now() < deadline) await sleep(20);
       for (const attempt of attempts.values()) stop(attempt, "WorkerShutdownError", reason);
       const hardDeadline = deadline + options.killGraceSec * 1_000 + 5_000;

@@ -118,7 +118,7 @@ export const stormFaults: readonly Fault[] = [
           await store.query("update task_instance set state = null where dag_id = 'held' and state = 'scheduled'");
           await store.query("delete from task_event");
           const holding = await rigs.rig({ work: () => null });
-          for (let turn = 0; turn < 30 && (await decide(holding.resources, holding.options)).queued > 0; turn++)
+          for (let turn = 0; turn < 30 && (await decide(holding.resources, holding.options, false)).queued > 0; turn++)
             await holding.executor.settled();
           await store.query("analyze task_instance");
           const { rows } = await store.query<{ n: number }>(
@@ -136,7 +136,7 @@ export const stormFaults: readonly Fault[] = [
               [runId],
             );
             const began = performance.now();
-            const { queued } = await decide(rig.resources, rig.options);
+            const { queued } = await decide(rig.resources, rig.options, false);
             took.push(performance.now() - began);
             if (queued !== 10) wrong.push(`${queued} of the 10 that may run were queued`);
             await rig.executor.settled();
