@@ -43,16 +43,34 @@ export const heartbeatAnswerSchema = z.object({
 });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
 
-/** The longest piece of a log in one call, in bytes of UTF-8. */
-export const LOG_PIECE_MAX_BYTES = 256 * 1024;
-/** A piece of what one worker writes to a log; `offset` in bytes, from where this worker began. */
+/** What the pieces of logs in one call may have together, in bytes of UTF-8. */
+export const LOG_PIECES_MAX_BYTES = 256 * 1024;
+export const LOG_PIECES_MAX = 200;
+/** A piece of what one worker writes to a log; `offset` in bytes, from where this worker began; it begins with a part of what is there already. `token`: the try's, which says whose log it is. */
 export const logPieceSchema = z.object({
+  token: z.string(),
   session: z.uuid(),
   offset: z.int().min(0),
-  text: z.string().refine((text) => Buffer.byteLength(text) <= LOG_PIECE_MAX_BYTES, {
-    error: `has more than ${LOG_PIECE_MAX_BYTES} bytes`,
-  }),
+  text: z.string(),
   isEnd: z.boolean(),
 });
+export const logPiecesSchema = z.object({
+  pieces: z
+    .array(logPieceSchema)
+    .max(LOG_PIECES_MAX)
+    .refine((pieces) => pieces.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0) <= LOG_PIECES_MAX_BYTES, {
+      error: `have more than ${LOG_PIECES_MAX_BYTES} bytes`,
+    }),
+});
+/** In the order of the pieces. `received`: how many bytes of its stream are in; `isMarked`: its end must be told. */
+export const logAnswersSchema = z.object({
+  pieces: z.array(
+    z.union([
+      z.object({ received: z.int(), isMarked: z.boolean() }),
+      z.object({ status: z.int(), code: z.string(), message: z.string() }),
+    ]),
+  ),
+});
+export type LogAnswers = z.infer<typeof logAnswersSchema>;
 
 export const callRequestSchema = z.object({ method: z.string(), params: z.record(z.string(), z.unknown()) });

@@ -17,7 +17,13 @@ afterAll(() => database.drop());
 
 const piece = (offset: number, text: string) => ({ session: SESSION, offset, text, isEnd: false });
 const SESSION = randomUUID();
-const send = (token: string, body: object = piece(0, "one\n")) => api.ask("POST", "/baram/logs", { token, body });
+const sendAll = (pieces: object[]) => api.ask("POST", "/baram/logs", { body: { pieces } });
+/** As if it were the only one: a refusal of the piece is shown as the answer's. */
+async function send(token: string, body: object = piece(0, "one\n")) {
+  const { status, json } = await sendAll([{ token, ...body }]);
+  const answer = status === 200 ? json.pieces[0] : json;
+  return { status: answer.status ?? status, json: answer };
+}
 const stored = ({ runId }: TestTry, attempt = 1) => {
   const path = join(api.logFolder, `dag_id=d/run_id=${runId}/task_id=a/attempt=${attempt}.log`);
   return existsSync(path) ? readFileSync(path, "utf8") : null;
@@ -35,7 +41,7 @@ test("a running try writes its own log, whatever else the request names", async 
   const one = await started(2);
   const answer = await send(one.token, { ...piece(0, "one\n"), path: "dag_id=x/attempt=1.log", logPath: "../../x" });
   expect(answer).toMatchObject({ status: 200, json: { received: 4 } });
-  expect((await send(one.token)).json).toEqual({ received: 4 });
+  expect((await send(one.token)).json).toEqual({ received: 4, isMarked: false });
   expect(stored(one, 2)).toBe("one\n");
 });
 
@@ -66,7 +72,7 @@ test("a workload's token, a token without a log, and a body that does not fit ar
   const one = await started();
   expect((await send(one.workload)).status).toBe(401);
   const without = await api.resources.tokens.sign("baram:task", { subject: one.id }, 60);
-  expect(await send(without)).toMatchObject({ status: 403, json: { detail: { reason: "token_of_another" } } });
+  expect(await send(without)).toMatchObject({ status: 403, json: { code: "token_of_another" } });
   for (const body of [
     { ...piece(0, "x"), session: "../../etc" },
     { ...piece(-1, "x") },
@@ -77,4 +83,22 @@ test("a workload's token, a token without a log, and a body that does not fit ar
     expect(await send(one.token, body)).toMatchObject({ status: 422, json: { detail: { reason: "body_invalid" } } });
   expect(await send(one.token, piece(0, "x".repeat(2_000_000)))).toMatchObject({ status: 413 });
   expect(stored(one)).toBeNull();
+});
+
+test("pieces of several tries come in one call; one that is refused keeps no other from being written", async () => {
+  const [one, two] = [await started(), await started()];
+  const { status, json } = await sendAll([
+    { token: one.token, ...piece(0, "one\n") },
+    { token: "nonsense", ...piece(0, "x\n") },
+    { token: two.token, ...piece(0, "two\n") },
+  ]);
+  expect(status).toBe(200);
+  expect(json.pieces).toEqual([
+    { received: 4, isMarked: false },
+    expect.objectContaining({ status: 401, code: "token_invalid" }),
+    { received: 4, isMarked: false },
+  ]);
+  expect([stored(one), stored(two)]).toEqual(["one\n", "two\n"]);
+  const half = "x".repeat(140_000);
+  expect((await sendAll([one, two].map(({ token }) => ({ token, ...piece(4, half) })))).status).toBe(422);
 });

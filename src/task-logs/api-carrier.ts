@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
-import type { LogPiece } from "./log-receiver.ts";
+import type { LogPiece, LogReceipt } from "./log-receiver.ts";
 import type { LogCarrier } from "./log-shipper.ts";
 
 /** A log is followed by people: what it says should be there within a second or so. */
@@ -10,18 +10,25 @@ const PIECE_BYTES = 192 * 1024;
 /** Several API servers without a log folder in common each know another part; then it is no use to go on at once. */
 const STEPS_BACK_MAX = 3;
 
+/** Each piece begins with the last line that is there, or with this much of it. */
+const OVERLAP_MAX_BYTES = 1_024;
+
 /** Sends a log in pieces to the API server; see log-receiver.ts for the other end. */
 export function createApiCarrier(
-  send: (piece: LogPiece) => Promise<{ received: number }>,
+  send: (piece: LogPiece) => Promise<LogReceipt>,
   isHopeless: (error: Error) => boolean,
 ): LogCarrier {
   const session = randomUUID();
   let received = 0;
+  let isMarked = false;
+  /** The last bytes of what is there. */
+  let overlap: Buffer = Buffer.alloc(0);
 
   return {
     isHopeless,
     intervalMs: () => INTERVAL_MS,
     async carry(path, sizeBytes, isEnd) {
+      if (received >= sizeBytes && received > 0 && !(isEnd && isMarked)) return;
       const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return null;
         throw error;
@@ -30,14 +37,18 @@ export function createApiCarrier(
       if (!file) return;
       try {
         for (let stepsBack = 0; ; ) {
-          const buffer = Buffer.alloc(Math.min(PIECE_BYTES, Math.max(0, sizeBytes - received)));
-          await file.read(buffer, 0, buffer.length, received);
-          const piece = received + buffer.length < sizeBytes ? wholeLines(buffer) : buffer;
-          const isLast = isEnd && received + piece.length >= sizeBytes;
-          const answer = await send({ session, offset: received, text: piece.toString("utf8"), isEnd: isLast });
+          const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Math.max(0, sizeBytes - received)));
+          const { bytesRead } = await file.read(buffer, 0, buffer.length, received);
+          const read = buffer.subarray(0, bytesRead);
+          const fresh = received + read.length < sizeBytes ? wholeLines(read) : read;
+          const isLast = isEnd && received + fresh.length >= sizeBytes;
+          const piece = Buffer.concat([overlap, fresh]);
+          const offset = received - overlap.length;
+          const answer = await send({ session, offset, text: piece.toString("utf8"), isEnd: isLast });
           if (answer.received < received && ++stepsBack > STEPS_BACK_MAX)
             throw new Error("the API servers do not agree on what they have of the log: give them one log folder in common");
-          received = answer.received;
+          ({ received, isMarked } = answer);
+          overlap = endOf(piece.subarray(0, Math.max(0, received - offset)));
           if (received >= sizeBytes) return;
         }
       } finally {
@@ -45,6 +56,17 @@ export function createApiCarrier(
       }
     },
   };
+}
+
+/** The last line, or the end of it. */
+function endOf(piece: Buffer): Buffer {
+  let start = piece.lastIndexOf(10, -2) + 1;
+  if (piece.length - start > OVERLAP_MAX_BYTES) {
+    start = piece.length - OVERLAP_MAX_BYTES;
+    while (((piece[start] ?? 0) & 0xc0) === 0x80) start++;
+  }
+  // Of its own, lest it keeps the whole piece in memory.
+  return Buffer.from(piece.subarray(start));
 }
 
 /** Up to the last line end; of a line longer than a piece, up to the last whole character. */

@@ -1,7 +1,7 @@
 export { createApiCarrier } from "./api-carrier.ts";
 export { createLineSplitter, type LineSplitter } from "./line-splitter.ts";
 export { createFolderLogStore, createLayeredLogStore, type LogPage, type LogStore } from "./log-reader.ts";
-export { createLogReceiver, type LogPiece, type LogReceiver } from "./log-receiver.ts";
+export type { LogPiece, LogReceipt } from "./log-receiver.ts";
 export { createLogShipper, type LogCarrier, type LogShipper } from "./log-shipper.ts";
 export { createFolderSink, type LogSink } from "./log-sink.ts";
 export { createLogWriter, type LogLine, type LogWriter, type LogWriterOptions } from "./log-writer.ts";
@@ -9,3 +9,4 @@ export { createMasker, isSensitiveName, type Masker } from "./masker.ts";
 export { createS3Carrier } from "./s3/s3-carrier.ts";
 export { createS3Place, parseS3Url, type S3Folder, type S3Place } from "./s3/s3-place.ts";
 export { createThreadedFolderSink } from "./threaded-folder-sink.ts";
+export { createLogReceiver, type LogReceiver } from "./threaded-log-receiver.ts";

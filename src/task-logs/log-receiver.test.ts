@@ -1,111 +1,157 @@
 import { randomUUID } from "node:crypto";
-import { appendFileSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, truncateSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { createLogReceiver, type LogReceiver } from "./log-receiver.ts";
+import { receivePiece } from "./log-receiver.ts";
 
 const PATH = "dag_id=d/attempt=1.log";
 let folder: string;
 let file: string;
-let receiver: LogReceiver;
+let maxFileBytes: number;
 let session: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "baram-receiver-"));
   file = join(folder, PATH);
-  receiver = createLogReceiver({ folder, maxFileBytes: 1_000_000 });
+  maxFileBytes = 1_000_000;
   session = randomUUID();
 });
 
-const send = (offset: number, text: string, isEnd = false) => receiver.append(PATH, { session, offset, text, isEnd });
+const send = (offset: number, text: string, isEnd = false) =>
+  receivePiece({ folder, maxFileBytes }, PATH, { session, offset, text, isEnd });
 const stored = () => readFileSync(file, "utf8");
 const mark = () => `${file}.${session}`;
+const inPlace = (received: number) => ({ received, isMarked: false });
+const marked = (received: number) => ({ received, isMarked: true });
 
-test("pieces join in order, and only the log is left when the stream has ended", async () => {
-  expect(await send(0, "é1\n")).toEqual({ received: 4 });
-  expect(await send(4, "two\n")).toEqual({ received: 8 });
-  expect(await send(8, "", true)).toEqual({ received: 8 });
-  expect(stored()).toBe("é1\ntwo\n");
+test("pieces join in order, and nothing but the log is ever made", () => {
+  expect(send(0, "é1\n")).toEqual(inPlace(4));
+  expect(send(0, "é1\ntwo\n")).toEqual(inPlace(8));
+  expect(send(4, "two\nthree\n", true)).toEqual(inPlace(14));
+  expect(stored()).toBe("é1\ntwo\nthree\n");
   expect(readdirSync(join(folder, "dag_id=d"))).toEqual(["attempt=1.log"]);
 });
 
-test("a piece that is sent again, or overlaps what is there, writes only what is new, also when the receiver was restarted", async () => {
-  await send(0, "one\n");
-  receiver = createLogReceiver({ folder, maxFileBytes: 1_000_000 });
-  expect(await send(0, "one\n")).toEqual({ received: 4 });
-  expect(await send(0, "one\ntwo\n")).toEqual({ received: 8 });
-  expect(stored()).toBe("one\ntwo\n");
+test("a piece that is sent again, late or in another order writes only what is new", () => {
+  send(0, "one\n");
+  expect(send(0, "one\n")).toEqual(inPlace(4));
+  expect(send(0, "one\ntwo\nthree\n")).toEqual(inPlace(14));
+  expect(send(0, "one\n")).toEqual(inPlace(4));
+  expect(send(4, "two\nthree\nfour\n")).toEqual(inPlace(19));
+  expect(stored()).toBe("one\ntwo\nthree\nfour\n");
 });
 
-test("a piece beyond what has arrived is not written, and the sender hears where to go on", async () => {
-  await send(0, "one\n");
-  expect(await send(8, "three\n")).toEqual({ received: 4 });
+test("a piece whose place does not show is not written, and the sender starts over; what is there then is not written again", () => {
+  send(0, "one\n");
+  expect(send(8, "three\nfour\n")).toEqual(inPlace(0));
+  expect(send(4, "two\n")).toEqual(inPlace(0));
   expect(stored()).toBe("one\n");
+  expect(send(0, "one\ntwo\nthree\nfour\n")).toEqual(inPlace(19));
+  expect(stored()).toBe("one\ntwo\nthree\nfour\n");
 });
 
-test("the same piece twice at once is written once", async () => {
-  const text = "line\n".repeat(2_000);
-  await Promise.all([send(0, text), send(0, text), send(0, text)]);
-  expect(stored()).toBe(text);
-});
-
-test("a crash between a piece and its mark, or in the middle of a piece, writes nothing twice", async () => {
-  await send(0, "one\n");
-  copyFileSync(mark(), `${folder}/before`);
-  await send(4, "two\nthree\n");
-  copyFileSync(`${folder}/before`, mark());
-  expect(await send(4, "two\nthree\n")).toEqual({ received: 14 });
-  expect(stored()).toBe("one\ntwo\nthree\n");
-
-  copyFileSync(`${folder}/before`, mark());
-  truncateSync(file, 6);
-  expect(await send(4, "two\nthree\n")).toEqual({ received: 14 });
-  expect(stored()).toBe("one\ntwo\nthree\n");
-
-  copyFileSync(`${folder}/before`, mark());
+test("a log in one piece whose answer was lost is written once, whoever wrote behind it", () => {
+  expect(send(0, "one\ntwo\n", true)).toEqual(inPlace(8));
+  expect(send(0, "one\ntwo\n", true)).toEqual(inPlace(8));
   appendFileSync(file, "a note\n");
-  expect(await send(4, "two\nthree\n")).toEqual({ received: 14 });
-  expect(await send(14, "four\n")).toEqual({ received: 19 });
-  expect(stored()).toBe("one\ntwo\nthree\na note\nfour\n");
+  expect(send(0, "one\ntwo\n", true)).toEqual(inPlace(8));
+  expect(stored()).toBe("one\ntwo\na note\n");
 });
 
-test("what others write to the same log stays, and the stream goes on behind it", async () => {
-  await send(0, "one\n");
-  appendFileSync(file, "the scheduler ended this try\n");
-  expect(await send(4, "two\n")).toEqual({ received: 8 });
-  expect(await send(8, "three\n")).toEqual({ received: 14 });
-  expect(stored()).toBe("one\nthe scheduler ended this try\ntwo\nthree\n");
+test("a crash in the middle of a piece writes nothing twice", () => {
+  send(0, "one\n");
+  send(0, "one\ntwo\nthree\n");
+  truncateSync(file, 6);
+  expect(send(0, "one\ntwo\nthree\n")).toEqual(inPlace(14));
+  expect(stored()).toBe("one\ntwo\nthree\n");
+  truncateSync(file, 2);
+  expect(send(0, "one\ntwo\nthree\n", true)).toEqual(inPlace(14));
+  expect(stored()).toBe("one\ntwo\nthree\n");
 });
 
-test("a second worker of the same try goes on behind the first", async () => {
-  await send(0, "first\n", true);
+test("what others write into the log stays, and the stream goes on behind it, by a mark that goes with the stream's end", () => {
+  send(0, '{"event":"one"}\n');
+  appendFileSync(file, '{"event":"the scheduler ended this try"}\n');
+  expect(send(0, '{"event":"one"}\n{"event":"two"}\n')).toEqual(marked(32));
+  expect(send(16, '{"event":"two"}\n{"event":"three"}\n')).toEqual(marked(50));
+  appendFileSync(file, "another\n");
+  expect(send(32, '{"event":"three"}\nfour\n', true)).toEqual(inPlace(55));
+  const events = ["one", "the scheduler ended this try", "two", "three"].map((event) => `{"event":"${event}"}\n`);
+  expect(stored()).toBe(`${events.join("")}another\nfour\n`);
+  expect(existsSync(mark())).toBe(false);
+  expect(send(32, '{"event":"three"}\nfour\n', true).received).toBe(0);
+  expect(send(50, "four\n", true)).toEqual(inPlace(55));
+});
+
+test("a crash between a marked piece and its mark, or in the middle of the piece, writes nothing twice", () => {
+  writeFileSync(join(folder, "before"), "");
+  send(0, "other\n", true);
   session = randomUUID();
-  expect(await send(0, "second\n")).toEqual({ received: 7 });
-  expect(stored()).toBe("first\nsecond\n");
+  expect(send(0, "one\n")).toEqual(marked(4));
+  const before = join(folder, "before");
+  copyFileSync(mark(), before);
+  send(0, "one\ntwo\nthree\n");
+  const restore = () => copyFileSync(before, mark());
+
+  restore();
+  expect(send(0, "one\ntwo\nthree\n")).toEqual(marked(14));
+  expect(stored()).toBe("other\none\ntwo\nthree\n");
+
+  restore();
+  truncateSync(file, 12);
+  expect(send(0, "one\ntwo\nthree\n")).toEqual(marked(14));
+  expect(stored()).toBe("other\none\ntwo\nthree\n");
+
+  restore();
+  appendFileSync(file, "a note\n");
+  expect(send(0, "one\ntwo\nthree\n")).toEqual(marked(14));
+  expect(send(8, "three\nfour\n")).toEqual(marked(19));
+  expect(stored()).toBe("other\none\ntwo\nthree\na note\nfour\n");
 });
 
-test("the last piece again, after the end, is known; a stream that began at another server starts over", async () => {
-  await send(0, "one\n");
-  await send(4, "two\n", true);
-  expect(await send(4, "two\n", true)).toEqual({ received: 8 });
+test("a second worker of the same try goes on behind the first", () => {
+  send(0, "first\n", true);
   session = randomUUID();
-  expect(await send(40, "far\n")).toEqual({ received: 0 });
-  expect(stored()).toBe("one\ntwo\n");
+  expect(send(0, "second\n")).toEqual(marked(7));
+  expect(send(0, "second\nthird\n", true)).toEqual(inPlace(13));
+  expect(stored()).toBe("first\nsecond\nthird\n");
+  expect(readdirSync(join(folder, "dag_id=d"))).toEqual(["attempt=1.log"]);
+});
+
+test("a log that somebody emptied gets the stream again", () => {
+  send(0, "one\ntwo\n");
+  truncateSync(file, 0);
+  expect(send(4, "two\nthree\n")).toEqual(inPlace(0));
+  expect(send(0, "one\ntwo\nthree\n")).toEqual(inPlace(14));
+  expect(stored()).toBe("one\ntwo\nthree\n");
+});
+
+test("a log that is too large is cut at a line end, once, and the sender may go on", () => {
+  maxFileBytes = 10;
+  const line = (n: number) => `${n}`.padEnd(49_999, "x").concat("\n");
+  for (let n = 1; n < 40; n++) {
+    const { received } = send((n - 1) * 50_000, line(n - 1) + line(n), n === 39);
+    expect(received).toBe((n + 1) * 50_000);
+  }
+  const lines = stored().trimEnd().split("\n");
+  expect(lines).toHaveLength(21);
+  expect(JSON.parse(lines.at(-1) ?? "").event).toContain("log truncated");
+  expect(stored().length).toBeLessThan(1_048_576 + 1_000);
   expect(existsSync(mark())).toBe(false);
 });
 
-test("a log that is too large is cut at a line end, once, and the sender may go on", async () => {
-  receiver = createLogReceiver({ folder, maxFileBytes: 10 });
-  const text = "x".repeat(99_999).concat("\n");
-  for (let n = 0; n < 20; n++) expect(await send(n * 100_000, text)).toEqual({ received: (n + 1) * 100_000 });
-  const lines = stored().trimEnd().split("\n");
-  expect(lines).toHaveLength(11);
-  expect(JSON.parse(lines.at(-1) ?? "").event).toContain("log truncated");
-  expect(stored().length).toBeLessThan(1_048_576 + 1_000);
-});
-
-test("a path that leads out of the folder is refused", async () => {
-  await expect(receiver.append("../x.log", { session, offset: 0, text: "x", isEnd: false })).rejects.toMatchObject({
-    code: "log_path_invalid",
-  });
+test("a path that leads out of the folder is refused", () => {
+  const piece = { session, offset: 0, text: "x", isEnd: false };
+  expect(() => receivePiece({ folder, maxFileBytes }, "../x.log", piece)).toThrow(
+    expect.objectContaining({ code: "log_path_invalid" }),
+  );
 });

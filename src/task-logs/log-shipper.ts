@@ -28,9 +28,16 @@ const RETRY_MS_MAX = 10_000;
  * Ships from the file and not from memory: what a store that is away has missed waits on the disk, within the log's own size limit, and
  * nothing is shipped that is not in the file.
  */
-export function createLogShipper(options: { file: string; carrier: LogCarrier; onFault: (error: Error) => void }): LogShipper {
+export function createLogShipper(options: {
+  file: string;
+  carrier: LogCarrier;
+  /** How often its one writer has added to the file: while that stands still, nobody need look at the disk. */
+  additions: () => number;
+  onFault: (error: Error) => void;
+}): LogShipper {
   const { file, carrier } = options;
   let shippedBytes = 0;
+  let seenAdditions = -1;
   let failures = 0;
   let isOver = false;
   let isHopeless = false;
@@ -40,24 +47,27 @@ export function createLogShipper(options: { file: string; carrier: LogCarrier; o
   /** Whether all that the file had at its start is there. One at a time. */
   async function carry(isEnd: boolean): Promise<boolean> {
     while (underWay) await underWay;
-    const attempt = (async () => {
-      try {
-        const sizeBytes = await sizeOf(file);
-        if (sizeBytes > shippedBytes || isEnd) await carrier.carry(file, sizeBytes, isEnd);
-        shippedBytes = Math.max(shippedBytes, sizeBytes);
-        failures = 0;
-        return true;
-      } catch (error) {
-        failures++;
-        isHopeless = carrier.isHopeless(toError(error));
-        if (failures === 1 || isHopeless) options.onFault(toError(error));
-        return false;
-      } finally {
-        underWay = null;
-      }
-    })();
-    underWay = attempt;
-    return attempt;
+    underWay = carryOnce(isEnd).finally(() => {
+      underWay = null;
+    });
+    return underWay;
+  }
+
+  async function carryOnce(isEnd: boolean): Promise<boolean> {
+    try {
+      const additions = options.additions();
+      const sizeBytes = additions === seenAdditions ? shippedBytes : await sizeOf(file);
+      if (sizeBytes > shippedBytes || isEnd) await carrier.carry(file, sizeBytes, isEnd);
+      shippedBytes = Math.max(shippedBytes, sizeBytes);
+      seenAdditions = additions;
+      failures = 0;
+      return true;
+    } catch (error) {
+      failures++;
+      isHopeless = carrier.isHopeless(toError(error));
+      if (failures === 1 || isHopeless) options.onFault(toError(error));
+      return false;
+    }
   }
 
   const waitMs = () => (failures > 0 ? Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** failures) : carrier.intervalMs(shippedBytes));
@@ -79,7 +89,7 @@ export function createLogShipper(options: { file: string; carrier: LogCarrier; o
       const deadline = Date.now() + windowMs;
       while (!isHopeless && !(await carry(true)) && Date.now() < deadline)
         await sleep(Math.min(waitMs(), Math.max(0, deadline - Date.now())));
-      return Math.max(0, (await sizeOf(file)) - shippedBytes);
+      return options.additions() === seenAdditions ? 0 : Math.max(0, (await sizeOf(file)) - shippedBytes);
     },
   };
 }

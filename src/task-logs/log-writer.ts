@@ -14,6 +14,8 @@ export type LogWriter = {
   write(line: LogLine): void;
   /** Resolves when everything written so far is in the file; never rejects: a log that cannot be written fails no task. */
   flush(): Promise<void>;
+  /** How often something was added to the file. */
+  readonly additions: () => number;
 };
 
 export type LogWriterOptions = {
@@ -44,6 +46,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   /** Lines that the sink did not take, and that no line tells of yet. */
   let lostLines = 0;
   let isFull = false;
+  let additions = 0;
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<unknown> = Promise.resolve();
 
@@ -88,11 +91,13 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
           options.onFault(error);
         })
         .then(() => {
+          additions++;
           waitingBytes -= batch.length;
         }),
     ]);
   };
   return {
+    additions: () => additions,
     write(line) {
       if (isFull) return;
       if (waitingBytes > BACKLOG_MAX_BYTES) {

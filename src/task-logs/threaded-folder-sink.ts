@@ -4,7 +4,7 @@ import type { AppendAnswer, AppendBatch } from "./append-thread.ts";
 import { createFolderSink, type LogSink, pathBelow } from "./log-sink.ts";
 
 /** What comes within this time goes to the thread in one message: each wakes it, which was an eighth of a busy supervisor's time. */
-const GATHER_MS = 10;
+const GATHER_MS = 3;
 
 type Waiting = { file: string; text: string; resolve(): void; reject(error: Error): void };
 

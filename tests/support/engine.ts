@@ -7,6 +7,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { type Config, environmentSecrets, loadConfig, readEncryptionKey, readJwtSecret } from "../../src/config/index.ts";
 import type { DagRunState, JsonObject, TaskInstanceState } from "../../src/contracts/index.ts";
 import { createExecutionApi } from "../../src/execution-api/index.ts";
+import { distFile } from "../../src/main/dist-file.ts";
 import { executorNames } from "../../src/main/executors.ts";
 import {
   createConfiguredDagProcessor,
@@ -74,13 +75,15 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const defaultExecutor = executorNames(config)[0] ?? "";
   const metrics = createMetrics(config, logger);
   const tokens = createTokens(readJwtSecret(config));
+  const { base_log_folder: folder, max_file_bytes: maxFileBytes } = config.logging;
+  const logs = createLogReceiver({ folder, maxFileBytes }, distFile("task-logs/receiver-thread.js"));
   const api = createExecutionApi(
     {
       store: database.open(),
       dags: createDagCache(),
       tokens,
       cipher: createCipher(readEncryptionKey(config)),
-      logs: createLogReceiver({ folder: config.logging.base_log_folder, maxFileBytes: config.logging.max_file_bytes }),
+      logs,
       secrets: environmentSecrets(options.environment ?? {}),
       clock: systemClock,
       logger,
@@ -186,6 +189,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       await scheduler?.stop();
       await metrics.close();
       server.close();
+      await logs.close();
       if ("closeAllConnections" in server) server.closeAllConnections();
       await database.drop();
       rmSync(home, { recursive: true, force: true });

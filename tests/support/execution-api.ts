@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Outcome } from "../../src/contracts/index.ts";
 import { createExecutionApi, type ExecutionApiOptions, type ExecutionApiResources } from "../../src/execution-api/index.ts";
+import { distFile } from "../../src/main/dist-file.ts";
 import { createTokens, silentLogger, silentMetrics } from "../../src/platform/index.ts";
 import { createDagCache, createDagRun } from "../../src/scheduler/commands/index.ts";
 import { createCipher, type Store } from "../../src/store/index.ts";
@@ -29,7 +30,7 @@ export function createTestExecutionApi(store: Store, overrides: Partial<Executio
     dags: createDagCache(),
     tokens: createTokens(randomBytes(32)),
     cipher: createCipher(randomBytes(32)),
-    logs: createLogReceiver({ folder: logFolder, maxFileBytes: 1_000_000 }),
+    logs: createLogReceiver({ folder: logFolder, maxFileBytes: 1_000_000 }, distFile("task-logs/receiver-thread.js")),
     secrets: { connection: () => null, variable: () => null },
     clock: { now: () => Date.now() + ahead.sec * 1_000 },
     logger: silentLogger,

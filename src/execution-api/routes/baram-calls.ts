@@ -7,8 +7,10 @@ import {
   callRequestSchema,
   type HeartbeatAnswer,
   heartbeatRequestSchema,
-  LOG_PIECE_MAX_BYTES,
-  logPieceSchema,
+  LOG_PIECES_MAX,
+  LOG_PIECES_MAX_BYTES,
+  type LogAnswers,
+  logPiecesSchema,
 } from "../../contracts/index.ts";
 import { limitBody } from "../../platform/index.ts";
 import { callbackLogPathOf } from "../../scheduler/commands/index.ts";
@@ -19,13 +21,17 @@ import { readBody } from "../read-request.ts";
 import { Refusal } from "../refusal.ts";
 import { answerCall, isRunnerMethod } from "../runner-calls.ts";
 import { startBatch } from "../start-tries.ts";
-import { OVERDUE_SEC, readBearer, renewToken } from "../tokens.ts";
+import { takePieces } from "../take-pieces.ts";
+import { readBearer, renewToken } from "../tokens.ts";
 import type { Deps } from "./route.ts";
 
-/** A character takes six bytes of JSON at most, for one of its own. */
-const LOG_BODY_MAX_BYTES = 6 * LOG_PIECE_MAX_BYTES + 1_024;
+/** A character takes six bytes of JSON at most, for one of its own; beside it a piece has its token. */
+const LOG_BODY_MAX_BYTES = 6 * LOG_PIECES_MAX_BYTES + 2_048 * LOG_PIECES_MAX;
 const tooLarge = (c: Context) =>
-  c.json({ detail: { reason: "body_too_large", message: `A piece of a log has ${LOG_PIECE_MAX_BYTES} bytes at most.` } }, 413);
+  c.json(
+    { detail: { reason: "body_too_large", message: `Pieces of logs have ${LOG_PIECES_MAX_BYTES} bytes in one call at most.` } },
+    413,
+  );
 
 function stateIn({ facts }: Refusal): { previousState?: string | null } {
   const state = facts.previous_state;
@@ -106,11 +112,10 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
     return c.json({});
   });
 
-  // Taken also when the try is over and its token overdue: a worker that was cut off sends what it has. The path is the token's.
   app.post("/baram/logs", limitBody(LOG_BODY_MAX_BYTES, tooLarge), async (c) => {
-    const { logPath } = await tokens.verify("baram:task", readBearer(c), OVERDUE_SEC);
-    if (logPath === undefined) throw new Refusal(403, "token_of_another", "The token is not one that may write a log.");
-    return c.json(await resources.logs.append(logPath, await readBody(c, logPieceSchema)));
+    const { pieces } = await readBody(c, logPiecesSchema);
+    const answer: LogAnswers = { pieces: await takePieces(resources, pieces) };
+    return c.json(answer);
   });
 
   app.get("/baram/modules/:hash", async (c) => {

@@ -7,6 +7,7 @@ import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, findConnection, type Store } from "../../store/index.ts";
 import { createLogReceiver } from "../../task-logs/index.ts";
 import { baseUrl } from "../base-url.ts";
+import { distFile } from "../dist-file.ts";
 import { executorNames } from "../executors.ts";
 import { healthThresholds } from "../health/index.ts";
 import { listen } from "../listen.ts";
@@ -39,13 +40,15 @@ export async function startApiServerPart(
   const secrets = environmentSecrets();
   const connectionOf = async (connId: string) => secrets.connection(connId) ?? (await findConnection(store, cipher, connId));
   const logs = createConfiguredLogStore(config, connectionOf);
+  const { base_log_folder: folder, max_file_bytes: maxFileBytes } = config.logging;
+  const receiver = createLogReceiver({ folder, maxFileBytes }, distFile("task-logs/receiver-thread.js"));
   const execution = createExecutionApi(
     {
       store,
       dags,
       tokens,
       cipher,
-      logs: createLogReceiver({ folder: config.logging.base_log_folder, maxFileBytes: config.logging.max_file_bytes }),
+      logs: receiver,
       secrets,
       clock: systemClock,
       logger,
@@ -105,6 +108,7 @@ export async function startApiServerPart(
       await mailer.stop();
       await job.stop();
       await listening.close();
+      await receiver.close();
     },
   };
 }

@@ -8,11 +8,11 @@ import {
   createS3Carrier,
   createS3Place,
   type LogCarrier,
-  type LogPiece,
   type LogShipper,
 } from "../../task-logs/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
 import { type Attempt, forwardCall } from "./attempt.ts";
+import { createLogSender } from "./log-sender.ts";
 import type { SupervisorOptions } from "./options.ts";
 
 /** Brings the logs of a supervisor's tries to where they can be read when the worker is gone. */
@@ -33,6 +33,7 @@ const BEFORE_END_MS = 1_000;
 
 export function createShipping(options: ShippingOptions, client: ApiClient, logger: Logger): Shipping {
   const { remoteLogs, logFolder } = options;
+  const send = createLogSender(client);
   const ending = new Set<Promise<void>>();
   /** Whose token fetches the connection, when S3 asks for it: the last one that began. */
   let asker: Attempt | null = null;
@@ -55,8 +56,10 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
       const isResumed = order?.type === "run" && (order.context.taskRescheduleCount > 0 || Boolean(order.context.resume));
       return createS3Carrier(s3, workload.logPath, isResumed);
     }
-    const send = (piece: LogPiece) => client.post<{ received: number }>("baram/logs", piece, attempt.token);
-    return createApiCarrier(send, (error) => !isTransient(error));
+    return createApiCarrier(
+      (piece) => send(attempt.token, piece),
+      (error) => !isTransient(error),
+    );
   }
 
   async function bringHome(shipper: LogShipper, path: string): Promise<void> {
@@ -73,6 +76,7 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
       return createLogShipper({
         file: join(logFolder, path),
         carrier: carrierFor(attempt),
+        additions: attempt.log.additions,
         onFault: (error) => logger.warn({ path, error: error.message }, "a log could not be brought to the log store yet"),
       });
     },

@@ -1,0 +1,33 @@
+import { appendFileSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { createLogShipper, type LogCarrier } from "./log-shipper.ts";
+
+test("a log that did not grow is carried once, however often it is asked for, and told of once more at its end", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "baram-shipper-")), "a.log");
+  const carried: [sizeBytes: number, isEnd: boolean][] = [];
+  const carrier: LogCarrier = {
+    carry: async (_, sizeBytes, isEnd) => void carried.push([sizeBytes, isEnd]),
+    isHopeless: () => false,
+    intervalMs: () => 60_000,
+  };
+  let additions = 0;
+  const shipper = createLogShipper({ file, carrier, additions: () => additions, onFault: () => {} });
+  const add = (text: string) => {
+    appendFileSync(file, text);
+    additions++;
+  };
+  await shipper.ship();
+  add("one\n");
+  await Promise.all([shipper.ship(), shipper.ship(), shipper.ship()]);
+  add("two\n");
+  await shipper.ship();
+  await shipper.ship();
+  expect(await shipper.end(1_000)).toBe(0);
+  expect(carried).toEqual([
+    [4, false],
+    [8, false],
+    [8, true],
+  ]);
+});

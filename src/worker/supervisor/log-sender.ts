@@ -1,0 +1,64 @@
+import { LOG_PIECES_MAX, LOG_PIECES_MAX_BYTES, type LogAnswers } from "../../contracts/index.ts";
+import { toError } from "../../platform/index.ts";
+import type { LogPiece, LogReceipt } from "../../task-logs/index.ts";
+import { type ApiClient, ApiRefusal } from "./api-client.ts";
+
+/** Rejects with ApiRefusal when the piece was refused; with another error when the API could not be reached. */
+export type LogSender = (token: string, piece: LogPiece) => Promise<LogReceipt>;
+
+type Waiting = {
+  token: string;
+  piece: LogPiece;
+  sizeBytes: number;
+  resolve(receipt: LogReceipt): void;
+  reject(error: Error): void;
+};
+
+/** Pieces of many tries' logs on their way to the API: while one request is under way, the next ones gather. */
+export function createLogSender(client: ApiClient): LogSender {
+  let waiting: Waiting[] = [];
+  let isUnderWay = false;
+
+  async function pump(): Promise<void> {
+    if (isUnderWay) return;
+    isUnderWay = true;
+    while (waiting.length > 0) await sendBatch(takeBatch());
+    isUnderWay = false;
+  }
+
+  /** The first always, and what fits beside it. */
+  function takeBatch(): Waiting[] {
+    let roomBytes = LOG_PIECES_MAX_BYTES;
+    let count = 0;
+    for (const { sizeBytes } of waiting) {
+      roomBytes -= sizeBytes;
+      if (count > 0 && (roomBytes < 0 || count >= LOG_PIECES_MAX)) break;
+      count++;
+    }
+    const batch = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    return batch;
+  }
+
+  async function sendBatch(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const pieces = batch.map(({ token, piece }) => ({ token, ...piece }));
+      const answer = await client.post<LogAnswers>("baram/logs", { pieces });
+      for (const [at, one] of batch.entries()) {
+        const given = answer.pieces[at];
+        if (given && "received" in given) one.resolve(given);
+        else if (given) one.reject(new ApiRefusal(given.status, given.code, given.message));
+        else one.reject(new Error("the API left the piece out of its answer"));
+      }
+    } catch (error) {
+      for (const one of batch) one.reject(toError(error));
+    }
+  }
+
+  return (token, piece) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ token, piece, sizeBytes: Buffer.byteLength(piece.text), resolve, reject });
+      // Not at once: what this turn of the event loop still brings goes along.
+      setImmediate(() => void pump());
+    });
+}
