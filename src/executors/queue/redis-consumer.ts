@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Job, Worker } from "bullmq";
+import { Job, type JobJson, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import type { ConsumeOptions, Consumer, Delivery } from "./broker.ts";
@@ -28,6 +28,8 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
   const waiter = resources.own("wait");
   const sources = new Map<string, Worker<JobData>>();
   const inHand = new Map<string, Job<JobData>>();
+  /** Calls under way that may bring a job each. */
+  let asking = 0;
   let queues: readonly string[] = [];
   let limit = wanted.limit;
   let state: "taking" | "paused" | "stopped" = "taking";
@@ -76,13 +78,30 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
       id,
       body: job.data.body,
       async ack() {
-        await letGo(() => job.moveToCompleted(null, token, false), "a message was not ours any more when it was acknowledged");
+        await letGo(() => complete(queue, job), "a message was not ours any more when it was acknowledged");
         notice(id);
       },
       requeue: () => letGo(() => giveBack(queue, job), "a message was not ours any more when it was given back"),
     };
     onDelivery(delivery);
   }
+
+  /** Of one queue alone the same call takes the next; with several, a full one would starve the others. */
+  async function complete(queue: string, job: Job<JobData>): Promise<void> {
+    const isToTake = state === "taking" && queues.length === 1 && queues[0] === queue && hasRoom();
+    if (isToTake) asking++;
+    try {
+      const [data, id] = ((await job.moveToCompleted(null, token, isToTake)) ?? []) as [JobJson?, string?];
+      if (!data || !id) return;
+      const next = Job.fromJSON<JobData>(await sourceOf(queue), data, id);
+      if (state === "taking") deliver(queue, next);
+      else await giveBack(queue, next);
+    } finally {
+      if (isToTake) asking--;
+    }
+  }
+
+  const hasRoom = () => inHand.size + asking < limit;
 
   async function giveBack(queue: string, job: Job<JobData>): Promise<void> {
     await job.moveToWait(token);
@@ -103,8 +122,17 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
     return ids.length === 0 ? Promise.resolve() : quietly(client.publish(keys.ends, ids.join(",")), "ends were not told");
   }
 
-  /** Each queue in turn comes first, so that a full one starves none. */
   async function takeOne(): Promise<boolean> {
+    asking++;
+    try {
+      return await takeFromOne();
+    } finally {
+      asking--;
+    }
+  }
+
+  /** Each queue in turn comes first, so that a full one starves none. */
+  async function takeFromOne(): Promise<boolean> {
     first++;
     for (let step = 0; step < queues.length; step++) {
       const queue = queues[(first + step) % queues.length];
@@ -140,7 +168,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
 
   async function run(): Promise<void> {
     while (state !== "stopped") {
-      if (state === "paused" || inHand.size >= limit || queues.length === 0) {
+      if (state === "paused" || !hasRoom() || queues.length === 0) {
         await new Promise<void>((resolve) => {
           goOn = resolve;
         });
