@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   postgres_version: "The data was made by another major version of PostgreSQL.",
   worker_name_taken: "Another worker runs under that name.",
   worker_token_missing: "[workers] token is not set where a queue worker starts.",
+  worker_token_refused: "[workers] token has expired, or was made with another installation's secret.",
   scheduler_not_alone: "[scheduler] use_row_level_locking is off and another scheduler runs.",
   schema_not_migrated: "Migrations are pending.",
   schema_too_new: "A newer Baram has migrated the database.",

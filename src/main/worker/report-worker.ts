@@ -29,8 +29,8 @@ export type ReportedWorker = {
 export type WorkerWishes = { onQueues(queues: readonly string[]): void; onShutdown(): void };
 
 /**
- * Keeps the worker's row in the database, by way of the API. Rejects with `worker_name_taken`, `api_unreachable` or the API's
- * refusal of the token. Later outages change nothing: what the worker runs is between it and the API.
+ * Keeps the worker's row in the database, by way of the API. Rejects with `worker_name_taken`, `api_unreachable` or
+ * `worker_token_refused`. Later outages change nothing: what the worker runs is between it and the API.
  */
 export async function reportWorker(
   options: ReportOptions,
@@ -106,6 +106,7 @@ async function register(
       if (isDeadHere(answer.holder) && (await say(answer.holder.instance)).isYours) return;
       why = nameTaken(options.name, answer.holder);
     } catch (error) {
+      if (error instanceof ApiRefusal && error.status === 401) throw tokenRefused(options.apiUrl, error);
       if (error instanceof ApiRefusal && error.status < 500) throw error;
       why = unreachable(options.apiUrl, toError(error));
     }
@@ -134,6 +135,16 @@ function nameTaken(name: string, { hostname: host, pid, silentForSec }: Holder):
     "worker_name_taken",
     `A worker named "${name}" runs on ${host}, process ${pid}, heard of ${Math.round(silentForSec)} s ago. Give this one another name with --name.`,
     { name, hostname: host, pid },
+  );
+}
+
+function tokenRefused(apiUrl: string, error: ApiRefusal): BaramError {
+  const what = error.code === "token_expired" ? "has expired" : "is none of that API server's";
+  return new BaramError(
+    "worker_token_refused",
+    `The API at ${apiUrl} does not take [workers] token: it ${what}. Make one where that API server runs, with \`baram worker token\`, and give it to the worker as BARAM__WORKERS__TOKEN.`,
+    { apiUrl },
+    error,
   );
 }
 

@@ -1,0 +1,29 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+import { silentLogger } from "../../platform/index.ts";
+import { reportWorker } from "./report-worker.ts";
+
+test.each([
+  ["token_expired", "has expired"],
+  ["token_invalid", "is none of that API server's"],
+])(
+  "a worker whose token the API refuses with %s is told so at its start, with the option and the remedy",
+  async (reason, why) => {
+    const detail = { reason, message: "no" };
+    const server = createServer((_, answer) => answer.writeHead(401).end(JSON.stringify({ detail })));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/execution`;
+    const options = { apiUrl, token: "x", name: "w", instance: "i", version: "1", heartbeatSec: 1, patienceSec: 30 };
+    const facts = () => ({ queues: ["default"], concurrency: 1, active: 0 });
+    try {
+      await expect(reportWorker(options, facts, { onQueues() {}, onShutdown() {} }, silentLogger)).rejects.toMatchObject({
+        code: "worker_token_refused",
+        message: expect.stringMatching(new RegExp(`${apiUrl} does not take \\[workers\\] token: it ${why}.*baram worker token`)),
+      });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  },
+);
