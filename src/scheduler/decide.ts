@@ -17,25 +17,27 @@ export type Decided = {
 };
 
 /**
- * Which queued runs begin (`isFull` only), what may run by now, and what of it has a place: one transaction, since most passes find a few ended tries, schedule what waited
- * for them and queue just that. As two, each had a begin and a durable commit of its own, a quarter of a pass's time. Lock order
- * everywhere: DAG, run, task instance.
+ * Which queued runs begin (`isFull` only), what may run by now, and what of it has a place: one transaction, since most passes find a
+ * few ended tries, schedule what waited for them and queue just that. As two, each had a begin and a durable commit of its own, a
+ * quarter of a pass's time. What need not be awaited goes along with the next statement: of eight round trips four are left.
+ * Lock order everywhere: DAG, run, task instance.
  */
 export async function decide(resources: SchedulerResources, options: SchedulerOptions, isFull: boolean): Promise<Decided> {
-  const { started, evaluated, dispatched } = await resources.store.transaction(async (tx) => ({
-    started: isFull ? await startQueuedRuns(tx, options.maxRunsToEvaluate) : [],
-    evaluated: await evaluateRuns(tx, resources, options),
-    dispatched: await dispatch(tx, resources, options),
-  }));
-  const more = await settleDispatch(resources, options, dispatched);
-  await settleEvaluation(resources, evaluated);
+  const { started, evaluated, measured, dispatched } = await resources.store.transaction(async (tx) => {
+    const started = isFull ? await startQueuedRuns(tx, options.maxRunsToEvaluate) : [];
+    const evaluated = await evaluateRuns(tx, resources, options);
+    const dispatched = await dispatch(tx, resources, options);
+    return { started, evaluated, measured: await evaluated.written, dispatched };
+  });
+  const { queued, more } = await settleDispatch(resources, options, dispatched);
+  await settleEvaluation(resources, evaluated, measured);
   for (const { dagId, delaySec } of started)
     if (delaySec !== null) resources.metrics.time("dagrun.schedule_delay", { dag_id: dagId }, delaySec);
   return {
     started: started.length,
     claimed: evaluated.claimed,
     ended: evaluated.ended,
-    queued: dispatched.queued.length,
+    queued,
     busy: dispatched.busy,
     more,
   };

@@ -14,7 +14,8 @@ import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** What one dispatch queued. */
 export type Dispatched = {
-  readonly queued: readonly QueuedInstance[];
+  /** Under way when the transaction commits; its answer comes with the commit's. */
+  readonly queued: Promise<readonly QueuedInstance[]>;
   /** Another scheduler is at it. */
   readonly busy: boolean;
   /** A further look may find more. */
@@ -23,7 +24,7 @@ export type Dispatched = {
   readonly lockedAt: number | null;
 };
 
-const NOTHING: Dispatched = { queued: [], busy: false, more: false, lockedAt: null };
+const nothing = (): Dispatched => ({ queued: Promise.resolve([]), busy: false, more: false, lockedAt: null });
 
 /**
  * Moves scheduled task instances to queued, within every limit, in the caller's transaction. Counting and queueing are one
@@ -39,62 +40,54 @@ export async function dispatch(tx: Db, resources: SchedulerResources, options: S
     [...slots.values()].reduce((sum, free) => sum + Math.max(0, free), 0),
     options.parallelism,
   );
-  if (limbo.size === 0 && (open.length === 0 || room <= 0)) return NOTHING;
+  if (limbo.size === 0 && (open.length === 0 || room <= 0)) return nothing();
 
   const lockedAt = performance.now();
-  if (!(await tryDispatchLock(tx))) return { ...NOTHING, busy: true };
-  if (limbo.size > 0) {
-    const left = await lockQueued(tx, [...limbo]);
-    if (left.length > 0) return { queued: left, busy: false, more: true, lockedAt };
-    limbo.clear();
-  }
   const heldBack: string[] = [];
-  let chosen: Candidate[] = [];
-  let isWindowFull = false;
-  let offered = 0;
-  // Candidates that a per-task limit holds back would fill an executor's window for ever; they are named and asked around.
-  for (;;) {
+  const look = async () => {
     const asked = performance.now();
     const asideVersions = versionsAside(resources);
-    const candidates = await selectCandidates(tx, {
-      executors: open,
-      limit: room,
-      heldBack,
-      asideVersions,
-      jobId: options.jobId(),
-    });
+    const found = await selectCandidates(tx, { executors: open, limit: room, heldBack, asideVersions, jobId: options.jobId() });
     metrics.time("scheduler.critical_section_query_duration", {}, secondsSince(asked));
+    return found;
+  };
+  // The first look goes along with the lock, to be carried out behind it: mostly the lock is free, and nothing is in limbo.
+  const [isLocked, seen] = await Promise.all([tryDispatchLock(tx), limbo.size === 0 ? look() : null]);
+  if (!isLocked) return { ...nothing(), busy: true };
+  if (limbo.size > 0) {
+    const left = await lockQueued(tx, [...limbo]);
+    if (left.length > 0) return { queued: Promise.resolve(left), busy: false, more: true, lockedAt };
+    limbo.clear();
+  }
+  // Candidates that a per-task limit holds back would fill an executor's window for ever; they are named and asked around.
+  for (let candidates = seen ?? (await look()); ; candidates = await look()) {
     await resources.pause("after-candidates");
     const free = options.parallelism - (candidates[0]?.activeOfJob ?? 0);
-    const choice = choose(candidates, new Map(slots), Math.min(room, free));
-    chosen = choice.chosen;
-    isWindowFull = candidates.length >= room;
-    offered = candidates.length;
+    const { chosen, heldByTask } = choose(candidates, new Map(slots), Math.min(room, free));
     if (await putUnreadableAside(tx, resources, options, chosen)) continue;
     const served = new Set(chosen.map(({ executor }) => executor));
-    const inTheWay = choice.heldByTask.filter(({ executor }) => !served.has(executor));
-    if (inTheWay.length === 0) break;
+    const inTheWay = heldByTask.filter(({ executor }) => !served.has(executor));
     heldBack.push(...inTheWay.map(({ id }) => id));
-  }
-  if (chosen.length === 0) return { ...NOTHING, lockedAt };
-  for (const one of chosen) limbo.add(one.id);
-  const ids = chosen.map((one) => one.id);
-  return {
-    queued: await queueInstances(tx, ids, options.jobId()),
-    busy: false,
+    if (inTheWay.length > 0) continue;
+    if (chosen.length === 0) return { ...nothing(), lockedAt };
+    const ids = chosen.map(({ id }) => id);
+    for (const id of ids) limbo.add(id);
+    const queued = queueInstances(tx, ids, options.jobId());
+    // Should the commit fail, nobody awaits it.
+    queued.catch(() => {});
     // Behind a full window, or one whose tasks were held back, there may be tasks that still have room.
-    more: isWindowFull || chosen.length < offered,
-    lockedAt,
-  };
+    return { queued, busy: false, more: candidates.length >= room || chosen.length < candidates.length, lockedAt };
+  }
 }
 
-/** To be called once the transaction has committed. Returns whether to look again at once. */
+/** To be called once the transaction has committed. `more`: look again at once. */
 export async function settleDispatch(
   resources: SchedulerResources,
   options: SchedulerOptions,
-  { queued, busy, more, lockedAt }: Dispatched,
-): Promise<boolean> {
+  { queued: queueing, busy, more, lockedAt }: Dispatched,
+): Promise<{ queued: number; more: boolean }> {
   const { executors, limbo, metrics } = resources;
+  const queued = await queueing;
   if (busy) metrics.count("scheduler.critical_section_busy", {});
   else if (lockedAt !== null) metrics.time("scheduler.critical_section_duration", {}, secondsSince(lockedAt));
   metrics.gauge("scheduler.tasks.executable", [{ labels: {}, value: queued.length }]);
@@ -105,7 +98,8 @@ export async function settleDispatch(
   if (queued.length > 0) await resources.pause("after-hand-over");
   if (!busy) limbo.clear();
   // With no place left the next look waits for an executor to free one, which wakes the loop.
-  return more && [...executors.values()].some((executor) => executor.slotsAvailable() > 0);
+  const hasRoom = [...executors.values()].some((executor) => executor.slotsAvailable() > 0);
+  return { queued: queued.length, more: more && hasRoom };
 }
 
 /** Spends the free places on the candidates in their order. Pure. */

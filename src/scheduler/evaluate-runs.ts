@@ -33,7 +33,8 @@ export type Evaluated = {
   readonly ended: number;
   /** Of runs that go on: what memory may know of them from now on. */
   readonly kept: ReadonlyMap<number, RunPicture>;
-  readonly measured: readonly MeasuredEnd[];
+  /** To be awaited in the transaction: what is written last goes along with the statements that follow. Measures of runs that ended. */
+  readonly written: Promise<readonly MeasuredEnd[]>;
   readonly checks: readonly { dagId: string; sec: number }[];
   /** Backfills of runs that ended. */
   readonly backfillIds: ReadonlySet<number>;
@@ -112,23 +113,35 @@ export async function evaluateRuns(tx: Db, resources: SchedulerResources, option
     isOvertaken = (await expandTasks(tx, expansions)) < expansions.length;
     await resources.pause("after-expansion");
   }
-  if (changes.length > 0 && (await applyChanges(tx, changes)) < changes.length) isOvertaken = true;
-  if (isOvertaken) {
+  const write = async (): Promise<MeasuredEnd[]> => {
+    const [applied, measured] = await Promise.all([
+      changes.length > 0 ? applyChanges(tx, changes) : 0,
+      evaluations.length > 0 ? recordEvaluations(tx, evaluations, options.fullScanSec) : [],
+    ]);
+    if (!isOvertaken && applied === changes.length) return measured;
     // Somebody else moved an instance first; the pictures no longer tell the truth.
     kept.clear();
-    for (const evaluation of evaluations) evaluation.rescan = true;
+    const rescans = evaluations.map((evaluation) => ({ ...evaluation, rescan: true }));
+    await recordEvaluations(tx, rescans, options.fullScanSec);
+    return measured;
+  };
+  const written = write();
+  // Should something else of the transaction fail first, nobody awaits it.
+  written.catch(() => {});
+  if (ends.length > 0) {
+    await written;
+    await noteRunEnds(tx, ends);
   }
-  const measured = evaluations.length > 0 ? await recordEvaluations(tx, evaluations, options.fullScanSec) : [];
-  await noteRunEnds(tx, ends);
   const endedIds = new Set(ends.map(({ run }) => run.id));
   const backfillIds = new Set(claimed.flatMap((run) => (endedIds.has(run.id) ? (run.backfillId ?? []) : [])));
-  return { claimed: claimed.length, ended: ends.length, kept, measured, checks, backfillIds };
+  return { claimed: claimed.length, ended: ends.length, kept, written, checks, backfillIds };
 }
 
 /** To be called once the transaction has committed. */
 export async function settleEvaluation(
   { store, pictures, metrics }: SchedulerResources,
-  { kept, measured, checks, backfillIds }: Evaluated,
+  { kept, checks, backfillIds }: Evaluated,
+  measured: readonly MeasuredEnd[],
 ): Promise<void> {
   for (const [id, picture] of kept) pictures.set(id, picture);
   forgetOldest(pictures);

@@ -35,6 +35,11 @@ export function isRetryable(error: unknown): boolean {
   return code === "40001" || code === "40P01";
 }
 
+/** The statement was not even looked at: one before it in its transaction has failed. */
+export function isOfFailedTransaction(error: unknown): boolean {
+  return sqlState(error) === "25P02";
+}
+
 /** The values themselves were refused (data exceptions, constraints, limits): the same statement would fail for ever. */
 export function isDataFault(error: unknown): boolean {
   return /^(22|23|54)...$/.test(sqlState(error) ?? "");

@@ -196,3 +196,50 @@ test("bigint keys come as numbers", async () => {
   expect((await store.query<{ n: number }>("select 9007199254740991::bigint as n")).rows[0]?.n).toBe(9_007_199_254_740_991);
   expect(pg.types.getTypeParser(pg.types.builtins.INT8)("5")).toBe(5);
 });
+
+test("statements that are not awaited are carried out in their order, and the commit behind them", async () => {
+  await database.store.query("create table ordered (n int primary key)");
+  const answers = await database.store.transaction(async (tx) =>
+    Array.from({ length: 5 }, (_, n) =>
+      tx.query<{ n: number }>("insert into ordered values ($1) returning (select count(*)::int as n from ordered)", [n]),
+    ),
+  );
+  expect((await Promise.all(answers)).map(({ rows }) => rows[0]?.n)).toEqual([0, 1, 2, 3, 4]);
+  expect((await database.store.query("select 1 from ordered")).rowCount).toBe(5);
+});
+
+test("a statement that nobody awaited and that fails fails the transaction, with its own reason, and nothing stands", async () => {
+  await database.store.query("create table half (n int primary key)");
+  const twice = database.store.transaction(async (tx) => {
+    const first = tx.query("insert into half values (1)");
+    const again = tx.query("insert into half values (1)");
+    const behind = tx.query("insert into half values (2)");
+    for (const one of [first, again, behind]) one.catch(() => {});
+    return "done";
+  });
+  await expect(twice).rejects.toMatchObject({ code: "23505" });
+  const awaited = database.store.transaction(async (tx) => {
+    tx.query("insert into half values (1), (1)").catch(() => {});
+    // Fails for the one before it.
+    await tx.query("insert into half values (2)");
+  });
+  await expect(awaited).rejects.toMatchObject({ code: "23505" });
+  const swallowed = database.store.transaction(async (tx) => {
+    await tx.query("select 1 / 0").catch(() => {});
+    return "done";
+  });
+  await expect(swallowed).rejects.toMatchObject({ code: "22012" });
+  expect((await database.store.query("select 1 from half")).rowCount).toBe(0);
+});
+
+test("a deadlock of a statement that nobody awaited runs the transaction again", async () => {
+  await database.store.query("create table contended as select 1 as n");
+  let runs = 0;
+  await database.store.transaction(async (tx) => {
+    runs++;
+    if (runs === 1) tx.query("do $$ begin raise exception 'on purpose' using errcode = '40P01'; end $$").catch(() => {});
+    tx.query("update contended set n = n + 1").catch(() => {});
+  });
+  expect(runs).toBe(2);
+  expect((await database.store.query("select n from contended")).rows).toEqual([{ n: 2 }]);
+});

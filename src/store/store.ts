@@ -1,7 +1,7 @@
 import pg from "pg";
 import { BaramError, type Logger, sleep } from "../platform/index.ts";
 import type { ServerAddress } from "./embedded/index.ts";
-import { isConnectionLost, isRetryable, isTimedOut, isUnanswered } from "./faults.ts";
+import { isConnectionLost, isOfFailedTransaction, isRetryable, isTimedOut, isUnanswered } from "./faults.ts";
 
 // bigint columns are identities of ours: far below 2^53, and numbers are what JSON answers carry.
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
@@ -23,6 +23,9 @@ export type Store = Db & {
   /**
    * Runs `work` in one transaction. Deadlocks, serialization failures and lost connections run it again, so `work` must
    * have no effect outside the database and must guard its writes: after a connection lost at COMMIT the first run may stand.
+   *
+   * A statement that is not awaited goes along with the next ones in one round trip, the commit among them; the server carries
+   * them out in their order. None is forgotten: where one fails, the transaction does.
    */
   transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
   /** Calls back on every notification and, with null, after each reconnect, since notifications may have been missed. */
@@ -63,6 +66,8 @@ export function openStore(options: StoreOptions): Store {
   const pool = new pg.Pool({
     ...settings,
     max: options.poolSize,
+    // Sends a statement although the one before has not been answered; so what is not awaited costs no round trip of its own.
+    pipeline: true,
     idleTimeoutMillis: 30_000,
     ...(statementTimeoutMs === undefined ? {} : boundedBy(statementTimeoutMs)),
   });
@@ -115,12 +120,31 @@ export function openStore(options: StoreOptions): Store {
         // Without a listener a backend that dies between two statements would end the process.
         const onError = (error: Error) => (broken = error);
         client.on("error", onError);
+        const underWay = new Set<Promise<unknown>>();
+        // What comes behind a statement that failed fails too, and says only that; the first one says why.
+        let first: unknown;
+        const query = <R extends Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<R>> => {
+          const answer = send<R>(client, statement, values);
+          underWay.add(answer);
+          answer
+            .catch((error: unknown) => {
+              first ??= error;
+            })
+            .finally(() => underWay.delete(answer));
+          return answer;
+        };
         try {
+          // Awaited, as the only one: what goes along with a `begin` that fails would stand alone.
           await send(client, begin);
-          const result = await work({ query: (statement, values) => send(client, statement, values) });
-          await send(client, "commit");
+          const result = await work({ query });
+          sent++;
+          const [end] = await Promise.all([client.query("commit"), ...underWay]);
+          // What the server makes of a commit when a statement has failed.
+          if (end.command === "ROLLBACK") throw first ?? new Error("the server has rolled the transaction back");
           return result;
-        } catch (error) {
+        } catch (thrown) {
+          await Promise.allSettled(underWay);
+          const error = isOfFailedTransaction(thrown) ? (first ?? thrown) : thrown;
           if (isConnectionLost(error) || isUnanswered(error)) broken = error as Error;
           else await client.query("rollback").catch((failure: Error) => (broken = failure));
           throw error;

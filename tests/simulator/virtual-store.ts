@@ -33,7 +33,16 @@ export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundin
       const giveBack = () => tx.rollback();
       actor.onDeath.add(giveBack);
       try {
-        const result = await work({ query: (statement, values) => send(tx, statement, values) });
+        // Statements that are not awaited are carried out in their order, and none is forgotten.
+        let last: Promise<unknown> = Promise.resolve();
+        const query: Store["query"] = (statement, values) => {
+          const answer = last.then(() => send(tx, statement, values));
+          last = answer;
+          answer.catch(() => {});
+          return answer as ReturnType<typeof send<never>>;
+        };
+        const result = await work({ query });
+        await last;
         await actor.turn();
         hooks.commit(tx.commit());
         // The connection broke at COMMIT: nobody knows whether it stands, and it is done again.

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { type Workload, workloadId } from "../../contracts/index.ts";
-import { killMarked, type Logger, type ProcessMark } from "../../platform/index.ts";
+import { killMarked, type Logger, type ProcessMark, sleep, toError } from "../../platform/index.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 
 export const SUPERVISOR_MARK = "BARAM_SUPERVISOR_ID";
@@ -28,6 +28,9 @@ export type LocalExecutorOptions = ExecutorOptions & {
   killGraceMs: number;
 };
 
+/** Supervisors that are started for one that gets ready, before a scheduler gives up its start. */
+const START_ATTEMPTS = 4;
+
 /**
  * Runs workloads on this machine: a supervisor process of its own, which keeps the runner processes. The supervisor lives
  * apart from the scheduler so that tasks outlast it, and their heartbeats never wait for a busy scheduler. Should the
@@ -39,15 +42,32 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
   let child: ChildProcess | null = null;
   let ending = false;
   let drained: (() => void) | null = null;
-  let restarts = 0;
 
   const emit = (event: ExecutorEvent) => {
     events.push(event);
     options.onEvent();
   };
 
+  /** One that is killed while it boots is no reason to give up; a scheduler that starts does so after a few. */
+  async function launchUntilReady(attempts: number): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await launch();
+      } catch (error) {
+        if (ending || attempt >= attempts) throw error;
+        logger.warn(
+          { executor: options.name, attempt, error: toError(error).message },
+          "the supervisor process is started again",
+        );
+        await sleep(Math.min(5_000, 50 * 2 ** attempt));
+      }
+    }
+  }
+
+  /** Rejects when it ends before it is ready. */
   function launch(): Promise<void> {
     return new Promise((resolve, reject) => {
+      let isReady = false;
       // Runners inherit the mark, so that none outlives its supervisor, whatever it is busy with.
       const mark: ProcessMark = { name: SUPERVISOR_MARK, value: randomUUID() };
       const started = fork(options.supervisorEntry, [], {
@@ -62,7 +82,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
       say({ type: "configure", options: options.supervisorOptions });
       started.on("message", (message: FromSupervisor) => {
         if (message.type === "ready") {
-          restarts = 0;
+          isReady = true;
           resolve();
         } else if (message.type === "drained") drained?.();
         else {
@@ -87,17 +107,13 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
             kind: "lost",
             reason: `the supervisor process of ${options.name} ended (${signal ?? `exit code ${code}`})`,
           });
-        if (ending) return;
+        if (ending || !isReady) return;
         logger.error(
           { executor: options.name, code, signal, lost: lost.length },
           "the supervisor process ended; starting another",
         );
-        setTimeout(
-          () =>
-            void launch().catch((error: Error) =>
-              logger.error({ error: error.message }, "the supervisor process could not be started"),
-            ),
-          Math.min(5_000, 50 * 2 ** restarts++),
+        launchUntilReady(Number.POSITIVE_INFINITY).catch((error: Error) =>
+          logger.error({ error: error.message }, "the supervisor process could not be started"),
         );
       });
     });
@@ -105,7 +121,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
 
   return {
     name: options.name,
-    start: launch,
+    start: () => launchUntilReady(START_ATTEMPTS),
     slotsAvailable: () => (child?.connected && !ending ? options.parallelism - inHand.size : 0),
     queue(workloads) {
       const ids = workloads.map(workloadId);

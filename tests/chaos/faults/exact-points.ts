@@ -62,7 +62,8 @@ export const exactPointFaults: readonly Fault[] = [
           const statements = await countCreation(heir);
           let fired = 0;
           for (let n = 1; n <= statements; n++) {
-            const dying = await rigs.rig();
+            // Without a place: what it queued before would wait for adoption, which is another fault's matter.
+            const dying = await rigs.rig({ slots: 0 });
             const failing = failStatements(dying.store);
             failing.arm(n, "lost", true);
             await dying.pass().catch(() => {});

@@ -311,6 +311,8 @@ async function untilCreated(rigs: Rigs, all: readonly Rig[], but: string[] = [])
     await Promise.all(all.map((rig) => rig.pass().catch((error: Error) => rigs.caught.push(error.message))));
     await Promise.all(all.map((rig) => rig.executor.settled()));
   }
+  // A pass creates last: what it created begins with the next.
+  for (const rig of all) await rig.drain();
 }
 
 type Made = { at: number; start: number; end: number };
