@@ -13,8 +13,8 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 const OPEN = ["GET /health", "GET /health/ping"];
-/** These two carry a token with each item of their body; batch.db.test.ts holds them to it. */
-const BY_ITEM = ["POST /baram/batch", "POST /baram/heartbeat"];
+/** These carry a token with each item of their body; batch.db.test.ts and logs.db.test.ts hold them to it. */
+const BY_ITEM = ["POST /baram/batch", "POST /baram/heartbeat", "POST /baram/logs"];
 const routes = () => [
   ...new Set(api.app.routes.filter(({ method }) => method !== "ALL").map(({ method, path }) => `${method} ${path}`)),
 ];
