@@ -84,6 +84,15 @@ function handedOf(rig: Rig): Record<string, number> {
   return counts;
 }
 
+/** Every task succeeds, and is noted when it starts. */
+const noting = (started: string[]): RigOptions => ({
+  startsFirst: true,
+  work: ({ ti }) => {
+    started.push(ti.taskId);
+    return SUCCESS;
+  },
+});
+
 const ALL_DONE = { a: "success", b: "success", c: "success" };
 
 for (const point of ["after-claim", "after-candidates", "after-queue-commit"] as const) {
@@ -145,13 +154,7 @@ for (const point of ["after-claim", "after-candidates", "after-queue-commit"] as
     const started: string[] = [];
     const rig = await holdAt(
       point,
-      {
-        startsFirst: true,
-        work: ({ ti }) => {
-          started.push(ti.taskId);
-          return SUCCESS;
-        },
-      },
+      noting(started),
       async () => {
         runId = await trigger(database.store, "d");
       },
@@ -176,13 +179,7 @@ test("a run marked failed while its tasks are candidates stays failed, and none 
   const started: string[] = [];
   const rig = await holdAt(
     "after-candidates",
-    {
-      startsFirst: true,
-      work: ({ ti }) => {
-        started.push(ti.taskId);
-        return SUCCESS;
-      },
-    },
+    noting(started),
     async () => {
       runId = await trigger(database.store, "d");
       // Scheduled by one that has no place: the held pass has nothing of the run to claim, and holds no lock of it.
