@@ -91,11 +91,6 @@ export function openWire<In, Out>(
       const frame = Buffer.allocUnsafe(4 + body.length);
       frame.writeUInt32BE(body.length, 0);
       body.copy(frame, 4);
-      // What one turn sends goes in one write: each wakes the other process, and an outcome and the `idle` behind it come together.
-      if (socket.writableCorked === 0) {
-        socket.cork();
-        process.nextTick(() => socket.uncork());
-      }
       return new Promise((resolve, reject) => socket.write(frame, (error) => (error ? reject(error) : resolve())));
     },
   };
