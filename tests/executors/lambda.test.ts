@@ -10,6 +10,7 @@ import { findPackageRoot, silentLogger } from "../../src/platform/index.ts";
 import { type AwsRig, startAwsRig } from "../support/aws/aws-rig.ts";
 import { denied, EXPIRED, THROTTLED } from "../support/aws/faults.ts";
 import { makeWorkload, until } from "../support/aws/workloads.ts";
+import { createGate } from "../support/scheduler-rig.ts";
 
 let rig: AwsRig;
 let queueUrl: string;
@@ -121,6 +122,24 @@ test("throttles never count, refusals do, and expired credentials are waited out
   await event(executor, expired.ti.id, "launched");
   expect(rig.faults.fired("Invoke")).toBe(7);
   await allFree(executor);
+});
+
+test("an invocation under way is not cut off, and made again, where another finds the credentials expired", async () => {
+  const executor = await start();
+  const [held, expired] = [makeWorkload(), makeWorkload()];
+  const gate = createGate();
+  rig.faults.next("Invoke", { kind: "hold", gate });
+  executor.queue([held]);
+  await gate.entered;
+  rig.faults.next("Invoke", { kind: "error", error: { ...EXPIRED, status: 403 } });
+  executor.queue([expired]);
+  await until(() => executor.slotsAvailable() === 0, "AWS cannot be asked");
+  gate.open();
+  await event(executor, held.ti.id, "launched");
+  await event(executor, expired.ti.id, "launched");
+  expect(invocationsOf(held.ti.id)).toHaveLength(1);
+  await allFree(executor);
+  await emptied();
 });
 
 test("an event that Lambda gives up comes back by the dead-letter queue as lost, with what Lambda said", async () => {

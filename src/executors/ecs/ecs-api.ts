@@ -7,6 +7,7 @@ import type {
   TaskDefinition,
 } from "@aws-sdk/client-ecs";
 import { checkRegion, clientSettings } from "../aws/client-settings.ts";
+import { createRenewableClient } from "../aws/renewable-client.ts";
 
 /** The requests to ECS that the executor makes; each throws what the SDK throws. */
 export type EcsApi = {
@@ -27,32 +28,29 @@ export type EcsApi = {
 export async function connectEcs(options: { region: string | null; cluster: string }): Promise<EcsApi> {
   const sdk = await import("@aws-sdk/client-ecs");
   const { cluster } = options;
-  const open = (): ECSClient => new sdk.ECSClient(clientSettings(options.region));
-  let client = open();
-  await checkRegion(client, "ecs_executor");
+  const { use, renew, close } = createRenewableClient((): ECSClient => new sdk.ECSClient(clientSettings(options.region)));
+  await use((ecs) => checkRegion(ecs, "ecs_executor"));
   return {
-    runTask: (input) => client.send(new sdk.RunTaskCommand(input)),
-    describeTasks: (tasks) => client.send(new sdk.DescribeTasksCommand({ cluster, tasks })),
+    runTask: (input) => use((ecs) => ecs.send(new sdk.RunTaskCommand(input))),
+    describeTasks: (tasks) => use((ecs) => ecs.send(new sdk.DescribeTasksCommand({ cluster, tasks }))),
     async stopTask(task, reason) {
-      await client.send(new sdk.StopTaskCommand({ cluster, task, reason }));
+      await use((ecs) => ecs.send(new sdk.StopTaskCommand({ cluster, task, reason })));
     },
     async findTasks(startedBy) {
-      const of = async (desiredStatus: "RUNNING" | "STOPPED") =>
-        (await client.send(new sdk.ListTasksCommand({ cluster, startedBy, desiredStatus }))).taskArns ?? [];
+      const of = (desiredStatus: "RUNNING" | "STOPPED") =>
+        use(async (ecs) => (await ecs.send(new sdk.ListTasksCommand({ cluster, startedBy, desiredStatus }))).taskArns ?? []);
       const running = await of("RUNNING");
       return running.length > 0 ? running : of("STOPPED");
     },
     async describeCluster() {
-      const { clusters } = await client.send(new sdk.DescribeClustersCommand({ clusters: [cluster] }));
+      const { clusters } = await use((ecs) => ecs.send(new sdk.DescribeClustersCommand({ clusters: [cluster] })));
       return clusters?.find(({ status }) => status === "ACTIVE") ?? null;
     },
     async describeTaskDefinition(taskDefinition) {
-      return (await client.send(new sdk.DescribeTaskDefinitionCommand({ taskDefinition }))).taskDefinition ?? null;
+      const answer = await use((ecs) => ecs.send(new sdk.DescribeTaskDefinitionCommand({ taskDefinition })));
+      return answer.taskDefinition ?? null;
     },
-    renew() {
-      client.destroy();
-      client = open();
-    },
-    close: () => client.destroy(),
+    renew,
+    close,
   };
 }

@@ -1,6 +1,7 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
 import type { Message, SQSClient } from "@aws-sdk/client-sqs";
 import { checkRegion, clientSettings } from "../aws/client-settings.ts";
+import { createRenewableClient } from "../aws/renewable-client.ts";
 
 /** The requests that the executor makes; each throws what the SDK throws. */
 export type LambdaApi = {
@@ -30,57 +31,55 @@ export async function connectLambda(options: {
 }): Promise<LambdaApi> {
   const [lambdaSdk, sqsSdk] = await Promise.all([import("@aws-sdk/client-lambda"), import("@aws-sdk/client-sqs")]);
   const target = { FunctionName: options.functionName, ...(options.qualifier === null ? {} : { Qualifier: options.qualifier }) };
-  const open = (): { lambda: LambdaClient; sqs: SQSClient } => ({
-    lambda: new lambdaSdk.LambdaClient(clientSettings(options.region)),
-    sqs: new sqsSdk.SQSClient(clientSettings(options.region, (WAIT_SEC + 10) * 1_000)),
-  });
-  let clients = open();
-  await checkRegion(clients.lambda, "lambda_executor");
+  const lambda = createRenewableClient((): LambdaClient => new lambdaSdk.LambdaClient(clientSettings(options.region)));
+  const sqs = createRenewableClient(
+    (): SQSClient => new sqsSdk.SQSClient(clientSettings(options.region, (WAIT_SEC + 10) * 1_000)),
+  );
+  await lambda.use((client) => checkRegion(client, "lambda_executor"));
   const entries = (receipts: string[]) => receipts.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle }));
-  const close = () => {
-    clients.lambda.destroy();
-    clients.sqs.destroy();
-  };
   return {
     async invoke(payload) {
-      const { $metadata } = await clients.lambda.send(
-        new lambdaSdk.InvokeCommand({ ...target, InvocationType: "Event", Payload: Buffer.from(payload) }),
-      );
+      const command = new lambdaSdk.InvokeCommand({ ...target, InvocationType: "Event", Payload: Buffer.from(payload) });
+      const { $metadata } = await lambda.use((client) => client.send(command));
       return $metadata.requestId ?? "unknown";
     },
     async tryInvoke() {
-      await clients.lambda.send(new lambdaSdk.InvokeCommand({ ...target, InvocationType: "DryRun" }));
+      await lambda.use((client) => client.send(new lambdaSdk.InvokeCommand({ ...target, InvocationType: "DryRun" })));
     },
     async functionTimeoutSec() {
-      return (await clients.lambda.send(new lambdaSdk.GetFunctionConfigurationCommand(target))).Timeout ?? 0;
+      const command = new lambdaSdk.GetFunctionConfigurationCommand(target);
+      return (await lambda.use((client) => client.send(command))).Timeout ?? 0;
     },
     async receive(QueueUrl, abortSignal) {
-      const { Messages } = await clients.sqs.send(
-        new sqsSdk.ReceiveMessageCommand({
-          QueueUrl,
-          MaxNumberOfMessages: 10,
-          WaitTimeSeconds: WAIT_SEC,
-          MessageSystemAttributeNames: ["SentTimestamp"],
-          MessageAttributeNames: ["ErrorMessage"],
-        }),
-        { abortSignal },
-      );
-      return Messages ?? [];
+      const command = new sqsSdk.ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: 10,
+        WaitTimeSeconds: WAIT_SEC,
+        MessageSystemAttributeNames: ["SentTimestamp"],
+        MessageAttributeNames: ["ErrorMessage"],
+      });
+      return (await sqs.use((client) => client.send(command, { abortSignal }))).Messages ?? [];
     },
     async remove(QueueUrl, receipts) {
-      await clients.sqs.send(new sqsSdk.DeleteMessageBatchCommand({ QueueUrl, Entries: entries(receipts) }));
+      const command = new sqsSdk.DeleteMessageBatchCommand({ QueueUrl, Entries: entries(receipts) });
+      await sqs.use((client) => client.send(command));
     },
     async putBack(QueueUrl, receipts) {
       const Entries = entries(receipts).map((entry) => ({ ...entry, VisibilityTimeout: 0 }));
-      await clients.sqs.send(new sqsSdk.ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries }));
+      const command = new sqsSdk.ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries });
+      await sqs.use((client) => client.send(command));
     },
     async checkQueue(QueueUrl) {
-      await clients.sqs.send(new sqsSdk.GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] }));
+      const command = new sqsSdk.GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] });
+      await sqs.use((client) => client.send(command));
     },
     renew() {
-      close();
-      clients = open();
+      lambda.renew();
+      sqs.renew();
     },
-    close,
+    close() {
+      lambda.close();
+      sqs.close();
+    },
   };
 }

@@ -130,15 +130,22 @@ export async function startAwsRig(): Promise<AwsRig> {
 
   /** Waits here and not in moto, which would go on waiting, and take messages, for a client that has gone. */
   async function receiveMessage(request: http.IncomingMessage, body: Buffer): Promise<Answer> {
-    const asked = JSON.parse(body.toString("utf8")) as { WaitTimeSeconds?: number };
+    const asked = JSON.parse(body.toString("utf8")) as { QueueUrl: string; WaitTimeSeconds?: number };
     const deadline = Date.now() + (asked.WaitTimeSeconds ?? 0) * 1_000;
     const once = Buffer.from(JSON.stringify({ ...asked, WaitTimeSeconds: 0 }));
-    for (;;) {
+    while (!request.socket.destroyed) {
       const answer = await forward(moto, request, once);
-      const isEmpty = answer.status === 200 && !answer.text.toString().includes('"Messages"');
-      if (!isEmpty || Date.now() > deadline || request.socket.destroyed) return answer;
+      const { Messages = [] } = JSON.parse(answer.text.toString()) as { Messages?: { ReceiptHandle: string }[] };
+      if (request.socket.destroyed) await putBack(asked.QueueUrl, Messages);
+      else if (answer.status !== 200 || Messages.length > 0 || Date.now() > deadline) return answer;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+    return asJson({});
+  }
+
+  async function putBack(QueueUrl: string, messages: { ReceiptHandle: string }[]): Promise<void> {
+    const Entries = messages.map(({ ReceiptHandle }, at) => ({ Id: String(at), ReceiptHandle, VisibilityTimeout: 0 }));
+    if (Entries.length > 0) await demand("AmazonSQS.ChangeMessageVisibilityBatch", { QueueUrl, Entries });
   }
 
   async function runTask(request: RunTaskRequest): Promise<object> {
