@@ -10,9 +10,14 @@ const FUTURE_MS = 2_000;
 
 /** Hashes files by content, reading a file again only when its size, inode or times changed. */
 export type FileHasher = {
-  /** SHA-256, hex, over the paths (relative to `root`) and contents of the inputs; a missing file counts as such. */
-  hashInputs(root: string, inputs: readonly string[]): Promise<string>;
+  /**
+   * SHA-256, hex, over the paths (relative to `root`) and contents of the inputs; a missing file counts as such. `seen`: what has been
+   * looked at in this scan is not looked at again, as most files share some input.
+   */
+  hashInputs(root: string, inputs: readonly string[], seen?: SeenFiles): Promise<string>;
 };
+/** Hashes by path. */
+export type SeenFiles = Map<string, Promise<string>>;
 
 /** `defaults` and `executors`: what files are judged by besides their text; when it changes, all of them are evaluated again. */
 export function createFileHasher(defaults: DagDefaults, executors: readonly string[]): FileHasher {
@@ -37,9 +42,14 @@ export function createFileHasher(defaults: DagDefaults, executors: readonly stri
   }
 
   return {
-    async hashInputs(root, inputs) {
+    async hashInputs(root, inputs, seen = new Map()) {
       const total = createHash("sha256").update(`${SERIALIZED_DAG_VERSION}:${BUNDLER_VERSION}:${settings}`);
-      for (const input of [...inputs, "package.json"]) total.update(`\0${input}\0${await hashFile(resolve(root, input))}`);
+      for (const input of [...inputs, "package.json"]) {
+        const path = resolve(root, input);
+        const hash = seen.get(path) ?? hashFile(path);
+        seen.set(path, hash);
+        total.update(`\0${input}\0${await hash}`);
+      }
       return total.digest("hex");
     },
   };

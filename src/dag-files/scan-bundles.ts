@@ -2,7 +2,7 @@ import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Logger } from "../platform/index.ts";
 import type { DagBundle, DagFileStore } from "./contract.ts";
-import type { FileHasher } from "./file-hash.ts";
+import type { FileHasher, SeenFiles } from "./file-hash.ts";
 import { compareFiles, type FileState, newFileState } from "./file-states.ts";
 import { findDagFiles } from "./find-dag-files.ts";
 import type { FileProcessing } from "./process-file.ts";
@@ -67,12 +67,13 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
     }
     await dropMissing(bundle, index, found.files);
     const root = await realpath(bundle.path);
+    const seen: SeenFiles = new Map();
     const due: FileState[] = [];
     let unsettled = false;
     for (const relativePath of found.files) {
       const state = states.get(relativePath) ?? newFileState(bundle, index, relativePath);
       states.set(relativePath, state);
-      if (!isForced(state) && !(await isDue(state, root))) continue;
+      if (!isForced(state) && !(await isDue(state, root, seen))) continue;
       state.mtimeMs = await stat(join(root, relativePath))
         .then((facts) => facts.mtimeMs)
         .catch(() => 0);
@@ -82,11 +83,11 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
     return { due, folders: found.folders, unsettled };
   }
 
-  async function isDue(state: FileState, root: string): Promise<boolean> {
+  async function isDue(state: FileState, root: string, seen: SeenFiles): Promise<boolean> {
     if (state.outcome === "unknown") return true;
     if (state.outcome === "failed" && (state.failedInBundler || clock.now() - state.failedAtMs > options.errorRetryMs))
       return true;
-    return (await hasher.hashInputs(root, state.inputs)) !== state.inputsHash;
+    return (await hasher.hashInputs(root, state.inputs, seen)) !== state.inputsHash;
   }
 
   async function dropMissing(bundle: DagBundle, index: number, files: string[]): Promise<void> {

@@ -3,7 +3,7 @@ import type { OptionSpec } from "../option-spec.ts";
 export const SCHEDULER = {
   scheduler_idle_sleep_time: {
     kind: "float",
-    default: 2,
+    default: 5,
     unit: "s",
     min: 0.01,
     about:

@@ -1,0 +1,28 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { DAG_DEFAULTS } from "../contracts/index.ts";
+import { createFileHasher, type SeenFiles } from "./file-hash.ts";
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "baram-hash-"));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+test("a file that many share is looked at once in a scan, and again in the next", async () => {
+  const write = (name: string, text: string) => writeFileSync(join(root, name), text);
+  write("a.ts", "a");
+  write("package.json", "{}");
+  const hasher = createFileHasher(DAG_DEFAULTS, []);
+  const seen: SeenFiles = new Map();
+  const before = await hasher.hashInputs(root, ["a.ts"], seen);
+  write("package.json", `{ "name": "changed" }`);
+  expect(await hasher.hashInputs(root, ["a.ts"], seen)).toBe(before);
+  expect(await hasher.hashInputs(root, ["a.ts"], new Map())).not.toBe(before);
+  write("package.json", "{}");
+  expect(await hasher.hashInputs(root, ["a.ts"])).toBe(before);
+  rmSync(join(root, "package.json"));
+  expect(await hasher.hashInputs(root, ["a.ts"])).not.toBe(before);
+});
