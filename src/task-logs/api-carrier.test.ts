@@ -16,10 +16,11 @@ import { expect, test } from "vitest";
 import { createApiCarrier } from "./api-carrier.ts";
 import { type LogPiece, receivePiece } from "./log-receiver.ts";
 
-/** What happens to a log on its way: `size` lines are written; the answer is lost; the piece comes twice; somebody notes something; a crash cuts the last bytes off. */
+/** What happens to a log on its way: `size` lines are written; the answer is lost; the piece comes twice; somebody notes something; a crash cuts the last bytes off. The worker has the last `inMemory` bytes of its own log. */
 const steps = fc.array(
   fc.record({
     lines: fc.array(fc.string({ unit: "grapheme", maxLength: 60 }), { maxLength: 4 }),
+    inMemory: fc.oneof(fc.constant(0), fc.nat(400)),
     fault: fc.constantFrom("none", "none", "lost answer", "twice", "note", "crash"),
   }),
   { minLength: 1, maxLength: 12 },
@@ -53,12 +54,16 @@ test("whatever answers are lost, pieces come twice, notes and crashes come betwe
           () => false,
         );
         writeFileSync(own, "");
-        const carry = (isEnd: boolean) => carrier.carry(own, statSync(own).size, isEnd).catch(() => null);
+        const carry = (isEnd: boolean, inMemory = 0) => {
+          const sizeBytes = statSync(own).size;
+          const tail = readFileSync(own).subarray(Math.max(0, sizeBytes - inMemory));
+          return carrier.carry(own, sizeBytes, tail, isEnd).catch(() => null);
+        };
         let n = 0;
-        for (const { lines, fault: next } of history) {
+        for (const { lines, fault: next, inMemory } of history) {
           for (const text of lines) appendFileSync(own, `${JSON.stringify({ at: 1, line: n++, text })}\n`);
           fault = next;
-          await carry(false);
+          await carry(false, inMemory);
         }
         fault = "none";
         while ((await carry(true)) === null);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import type { LogPiece, LogReceipt } from "./log-receiver.ts";
 import type { LogCarrier } from "./log-shipper.ts";
 
@@ -27,19 +27,12 @@ export function createApiCarrier(
   return {
     isHopeless,
     intervalMs: () => INTERVAL_MS,
-    async carry(path, sizeBytes, isEnd) {
-      if (received >= sizeBytes && received > 0 && !(isEnd && isMarked)) return;
-      const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return null;
-        throw error;
-      });
-      // No log was ever written.
-      if (!file) return;
+    async carry(path, sizeBytes, tail, isEnd) {
+      if (received >= sizeBytes && !(isEnd && isMarked)) return;
+      const log = readLog(path, sizeBytes - tail.length, tail);
       try {
         for (let stepsBack = 0; ; ) {
-          const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, Math.max(0, sizeBytes - received)));
-          const { bytesRead } = await file.read(buffer, 0, buffer.length, received);
-          const read = buffer.subarray(0, bytesRead);
+          const read = await log.read(received, Math.min(PIECE_BYTES, Math.max(0, sizeBytes - received)));
           const fresh = received + read.length < sizeBytes ? wholeLines(read) : read;
           const isLast = isEnd && received + fresh.length >= sizeBytes;
           const piece = Buffer.concat([overlap, fresh]);
@@ -52,9 +45,24 @@ export function createApiCarrier(
           if (received >= sizeBytes) return;
         }
       } finally {
-        await file.close();
+        await log.close();
       }
     },
+  };
+}
+
+/** A file, of which the bytes from `tailAt` on are in memory. It is opened when others are asked for. */
+function readLog(path: string, tailAt: number, tail: Buffer) {
+  let file: FileHandle | null = null;
+  return {
+    async read(offset: number, length: number): Promise<Buffer> {
+      if (offset >= tailAt) return tail.subarray(offset - tailAt, offset - tailAt + length);
+      file ??= await open(path, "r");
+      const buffer = Buffer.allocUnsafe(length);
+      const { bytesRead } = await file.read(buffer, 0, length, offset);
+      return buffer.subarray(0, bytesRead);
+    },
+    close: async () => file?.close(),
   };
 }
 

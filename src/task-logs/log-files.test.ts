@@ -173,3 +173,36 @@ test("lines that could not be written are counted in the log as soon as it can b
   await log.flush();
   expect(linesOf().map(({ event }) => event)).toEqual(["four", "… [3 lines lost before this: they could not be written]"]);
 });
+
+test("what the writer knows of the file is so: others write between, a text is large, one could not be kept", async () => {
+  const log = writer({ maxLineBytes: 100_000, maxFileBytes: 10_000_000 });
+  const file = join(folder, PATH);
+  const expectTail = (bytes: number) => {
+    const { sizeBytes, tail } = log.written();
+    const content = readFileSync(file);
+    expect(sizeBytes).toBe(content.length);
+    expect(tail.length).toBe(bytes);
+    expect(tail.equals(content.subarray(content.length - bytes))).toBe(true);
+  };
+  const add = async (text: string) => {
+    const before = log.written();
+    log.write(line(text));
+    await log.flush();
+    expect(log.written()).not.toBe(before);
+    return Buffer.byteLength(`${JSON.stringify(line(text))}\n`);
+  };
+  expect(log.written()).toMatchObject({ sizeBytes: null });
+  const [one, two] = [await add("eins ü"), await add("zwei")];
+  expectTail(one + two);
+  appendFileSync(file, "another's\n");
+  const three = await add("drei");
+  expectTail(three);
+  await add("x".repeat(50_000));
+  expectTail(0);
+  expectTail(await add("after"));
+  rmSync(join(folder, "dag_id=d"), { recursive: true });
+  writeFileSync(join(folder, "dag_id=d"), "in the way of the folder");
+  await add("lost");
+  expect(log.written()).toMatchObject({ sizeBytes: null });
+  expect(log.written().tail.length).toBe(0);
+});

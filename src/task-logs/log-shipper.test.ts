@@ -3,20 +3,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createLogShipper, type LogCarrier } from "./log-shipper.ts";
+import type { WrittenLog } from "./log-writer.ts";
 
 test("a log that did not grow is carried once, however often it is asked for, and told of once more at its end", async () => {
   const file = join(mkdtempSync(join(tmpdir(), "baram-shipper-")), "a.log");
   const carried: [sizeBytes: number, isEnd: boolean][] = [];
   const carrier: LogCarrier = {
-    carry: async (_, sizeBytes, isEnd) => void carried.push([sizeBytes, isEnd]),
+    carry: async (_, sizeBytes, __, isEnd) => void carried.push([sizeBytes, isEnd]),
     isHopeless: () => false,
     intervalMs: () => 60_000,
   };
-  let additions = 0;
-  const shipper = createLogShipper({ file, carrier, additions: () => additions, onFault: () => {} });
+  let written: WrittenLog = { sizeBytes: null, tail: Buffer.alloc(0) };
+  const shipper = createLogShipper({ file, carrier, written: () => written, onFault: () => {} });
   const add = (text: string) => {
     appendFileSync(file, text);
-    additions++;
+    written = { ...written };
   };
   await shipper.ship();
   add("one\n");

@@ -1,13 +1,14 @@
 import { stat } from "node:fs/promises";
 import { sleep, toError } from "../platform/index.ts";
+import type { WrittenLog } from "./log-writer.ts";
 
 /** Brings one try's log, a file on this machine that grows, to where others can read it. */
 export type LogCarrier = {
   /**
    * Brings over what the first `sizeBytes` of the file have that the store lacks. Rejects when the store is away; what arrived before stays
-   * so. `isEnd`: the file is complete.
+   * so. `tail`: the last of those bytes, as far as they are in memory. `isEnd`: the file is complete.
    */
-  carry(file: string, sizeBytes: number, isEnd: boolean): Promise<void>;
+  carry(file: string, sizeBytes: number, tail: Buffer, isEnd: boolean): Promise<void>;
   /** Whether asking again is no use: it was refused. */
   isHopeless(error: Error): boolean;
   /** How long a grown file may wait: a store that takes only whole files is asked less often for large ones. */
@@ -23,21 +24,22 @@ export type LogShipper = {
 
 const RETRY_MS_MIN = 200;
 const RETRY_MS_MAX = 10_000;
+const NOT_IN_MEMORY = Buffer.alloc(0);
 
 /**
- * Ships from the file and not from memory: what a store that is away has missed waits on the disk, within the log's own size limit, and
- * nothing is shipped that is not in the file.
+ * Ships what is in the file and nothing else: what a store that is away has missed waits on the disk, within the log's own size limit. The
+ * file's end is read from the writer's memory where it has it: opening and reading each log was a quarter of a busy worker's time.
  */
 export function createLogShipper(options: {
   file: string;
   carrier: LogCarrier;
-  /** How often its one writer has added to the file: while that stands still, nobody need look at the disk. */
-  additions: () => number;
+  /** What its one writer has added to the file: while that stands still, nobody need look at the disk. */
+  written: () => WrittenLog;
   onFault: (error: Error) => void;
 }): LogShipper {
   const { file, carrier } = options;
   let shippedBytes = 0;
-  let seenAdditions = -1;
+  let seen: WrittenLog | null = null;
   let failures = 0;
   let isOver = false;
   let isHopeless = false;
@@ -55,11 +57,12 @@ export function createLogShipper(options: {
 
   async function carryOnce(isEnd: boolean): Promise<boolean> {
     try {
-      const additions = options.additions();
-      const sizeBytes = additions === seenAdditions ? shippedBytes : await sizeOf(file);
-      if (sizeBytes > shippedBytes || isEnd) await carrier.carry(file, sizeBytes, isEnd);
+      const written = options.written();
+      const sizeBytes = written === seen ? shippedBytes : (written.sizeBytes ?? (await sizeOf(file)));
+      const tail = sizeBytes === written.sizeBytes ? written.tail : NOT_IN_MEMORY;
+      if (sizeBytes > shippedBytes || isEnd) await carrier.carry(file, sizeBytes, tail, isEnd);
       shippedBytes = Math.max(shippedBytes, sizeBytes);
-      seenAdditions = additions;
+      seen = written;
       failures = 0;
       return true;
     } catch (error) {
@@ -89,7 +92,8 @@ export function createLogShipper(options: {
       const deadline = Date.now() + windowMs;
       while (!isHopeless && !(await carry(true)) && Date.now() < deadline)
         await sleep(Math.min(waitMs(), Math.max(0, deadline - Date.now())));
-      return options.additions() === seenAdditions ? 0 : Math.max(0, (await sizeOf(file)) - shippedBytes);
+      const written = options.written();
+      return written === seen ? 0 : Math.max(0, (written.sizeBytes ?? (await sizeOf(file))) - shippedBytes);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { appendFile, mkdir } from "node:fs";
+import { appendFile, mkdir, stat } from "node:fs";
 import { dirname, resolve, sep } from "node:path";
 import { promisify } from "node:util";
 import { BaramError } from "../platform/index.ts";
@@ -6,15 +6,16 @@ import { BaramError } from "../platform/index.ts";
 /** Where the text of logs is kept. */
 export type LogSink = {
   /**
-   * The log at this path, to append to: texts are kept in the order of the calls, and a call rejects when its text could not be
-   * kept. Throws `log_path_invalid` for a path that leads out of the sink.
+   * The log at this path, to append to: texts are kept in the order of the calls. A call resolves with the log's size then, in bytes, and
+   * rejects when its text could not be kept. Throws `log_path_invalid` for a path that leads out of the sink.
    */
-  open(path: string): (text: string) => Promise<void>;
+  open(path: string): (text: string) => Promise<number>;
 };
 
 // Those of node:fs/promises take twice the processor time: they make a handle object.
 const append = promisify(appendFile);
 const makeFolder = promisify(mkdir);
+const factsOf = promisify(stat);
 
 export const FILE_MODE = 0o640;
 export const FOLDER_MODE = 0o750;
@@ -24,11 +25,12 @@ export function createFolderSink(folder: string): LogSink {
   return {
     open(path) {
       const file = pathBelow(folder, path);
-      let before: Promise<void> = Promise.resolve();
+      let before: Promise<unknown> = Promise.resolve();
       return (text) => {
         const written = before.then(async () => {
           await makeFolder(dirname(file), { recursive: true, mode: FOLDER_MODE });
           await append(file, text, { mode: FILE_MODE });
+          return (await factsOf(file)).size;
         });
         before = written.catch(() => {});
         return written;

@@ -14,8 +14,16 @@ export type LogWriter = {
   write(line: LogLine): void;
   /** Resolves when everything written so far is in the file; never rejects: a log that cannot be written fails no task. */
   flush(): Promise<void>;
-  /** How often something was added to the file. */
-  readonly additions: () => number;
+  /** Another object whenever the file may have changed. */
+  readonly written: () => WrittenLog;
+};
+
+/** A log as its writer knows it. */
+export type WrittenLog = {
+  /** The file's size when the writer last added to it; null where only the file can tell. */
+  readonly sizeBytes: number | null;
+  /** The last bytes of those; nobody need read them from the file. */
+  readonly tail: Buffer;
 };
 
 export type LogWriterOptions = {
@@ -33,6 +41,9 @@ const FLUSH_BYTES = 64 * 1024;
 /** More than this in memory means that the disk does not keep up: further lines are dropped and counted. */
 const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
 
+/** More than this of a file's end is not kept in memory: a try that writes so much is read from its file. */
+const TAIL_MAX_BYTES = 32 * 1024;
+
 /** Room for the mark of a line that was cut where it was read. */
 const MARK_BYTES = 100;
 
@@ -46,7 +57,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   /** Lines that the sink did not take, and that no line tells of yet. */
   let lostLines = 0;
   let isFull = false;
-  let additions = 0;
+  let written: WrittenLog = { sizeBytes: null, tail: Buffer.alloc(0) };
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<unknown> = Promise.resolve();
 
@@ -86,18 +97,24 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     writing = Promise.all([
       writing,
       append(batch)
-        .catch((error: Error) => {
-          lostLines += toldLines > 0 ? toldLines + lines - 1 : lines;
-          options.onFault(error);
-        })
+        .then(
+          (sizeBytes) => {
+            written = addTo(written, batch, sizeBytes);
+          },
+          (error: Error) => {
+            // A part of it may be in the file.
+            written = { sizeBytes: null, tail: Buffer.alloc(0) };
+            lostLines += toldLines > 0 ? toldLines + lines - 1 : lines;
+            options.onFault(error);
+          },
+        )
         .then(() => {
-          additions++;
           waitingBytes -= batch.length;
         }),
     ]);
   };
   return {
-    additions: () => additions,
+    written: () => written,
     write(line) {
       if (isFull) return;
       if (waitingBytes > BACKLOG_MAX_BYTES) {
@@ -122,6 +139,14 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
       await writing;
     },
   };
+}
+
+function addTo(before: WrittenLog, text: string, sizeBytes: number): WrittenLog {
+  const added = Buffer.from(text);
+  // Others may have written between.
+  const isNext = before.sizeBytes === sizeBytes - added.length;
+  const tail = isNext && before.tail.length + added.length <= TAIL_MAX_BYTES ? Buffer.concat([before.tail, added]) : added;
+  return { sizeBytes, tail: tail.length <= TAIL_MAX_BYTES ? tail : Buffer.alloc(0) };
 }
 
 function maskLine(line: LogLine, masker: Masker): LogLine {

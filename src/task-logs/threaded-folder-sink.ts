@@ -1,12 +1,12 @@
 import { Worker } from "node:worker_threads";
 import { toError } from "../platform/index.ts";
-import type { AppendAnswer, AppendBatch } from "./append-thread.ts";
+import type { AppendAnswers, AppendBatch } from "./append-thread.ts";
 import { createFolderSink, type LogSink, pathBelow } from "./log-sink.ts";
 
 /** What comes within this time goes to the thread in one message: each wakes it, which was an eighth of a busy supervisor's time. */
 const GATHER_MS = 3;
 
-type Waiting = { file: string; text: string; resolve(): void; reject(error: Error): void };
+type Waiting = { file: string; text: string; resolve(sizeBytes: number): void; reject(error: Error): void };
 
 /**
  * As `createFolderSink`, by one thread that writes all files. Four jobs of the thread pool for each try's log (mkdir, open, write,
@@ -20,12 +20,11 @@ export function createThreadedFolderSink(folder: string, entry: string): LogSink
   /** Then files are written from here. */
   let isGone = false;
 
-  thread.on("message", (faults: AppendAnswer) => {
-    const batch = sent.shift() ?? [];
-    for (const [at, one] of batch.entries()) {
-      const fault = faults.find((each) => each.at === at);
-      if (fault) one.reject(new Error(fault.message));
-      else one.resolve();
+  thread.on("message", (answers: AppendAnswers) => {
+    for (const [at, one] of (sent.shift() ?? []).entries()) {
+      const answer = answers[at];
+      if (typeof answer === "number") one.resolve(answer);
+      else one.reject(new Error(answer));
     }
   });
   const onGone = (error: Error) => {

@@ -76,7 +76,7 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
       return createLogShipper({
         file: join(logFolder, path),
         carrier: carrierFor(attempt),
-        additions: attempt.log.additions,
+        written: attempt.log.written,
         onFault: (error) => logger.warn({ path, error: error.message }, "a log could not be brought to the log store yet"),
       });
     },
