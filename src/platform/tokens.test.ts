@@ -1,5 +1,5 @@
 import jwt from "jsonwebtoken";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createTokens } from "./tokens.ts";
 
 const secret = new Uint8Array(48).fill(1);
@@ -48,4 +48,29 @@ test("a token that was changed, signed with another secret or not at all, or lac
     jwt.sign({}, Buffer.from(secret), { algorithm: "HS512", subject: "x", audience: "baram:user" }),
   ];
   for (const one of bad) await expect(tokens.verify("baram:user", one)).rejects.toMatchObject(invalid);
+});
+
+test("a token that was good before is judged by audience and time all the same", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  try {
+    const token = await tokens.sign("baram:task", { subject: "x", logPath: "a.log" }, 60);
+    const first = await tokens.verify("baram:task", token);
+    expect(first).toMatchObject({ subject: "x", logPath: "a.log" });
+    expect(await tokens.verify("baram:task", token)).toEqual(first);
+    await expect(tokens.verify("baram:user", token)).rejects.toMatchObject(invalid);
+    await expect(tokens.verify("baram:task", `${token.slice(0, -3)}AAA`)).rejects.toMatchObject(invalid);
+    vi.setSystemTime(Date.now() + 60_000);
+    await expect(tokens.verify("baram:task", token)).rejects.toMatchObject({ code: "token_expired" });
+    expect(await tokens.verify("baram:task", token, 10)).toEqual(first);
+    vi.setSystemTime(Date.now() + 10_000);
+    await expect(tokens.verify("baram:task", token, 10)).rejects.toMatchObject({ code: "token_expired" });
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("of very many good tokens each stays good", async () => {
+  const signed = await Promise.all(Array.from({ length: 6_000 }, (_, at) => tokens.sign("baram:task", { subject: `${at}` }, 60)));
+  for (const _ of [1, 2])
+    for (const [at, token] of signed.entries()) expect((await tokens.verify("baram:task", token)).subject).toBe(`${at}`);
 });
