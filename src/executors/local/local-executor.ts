@@ -50,7 +50,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
 
   /** One that is killed while it boots is no reason to give up; a scheduler that starts does so after a few. */
   async function launchUntilReady(attempts: number): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; !ending; attempt++) {
       try {
         return await launch();
       } catch (error) {
