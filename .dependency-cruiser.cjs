@@ -171,6 +171,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
+    // What `npm run bench -- --peers` installs: whole other systems.
+    exclude: { path: "^bench/\\.peers/" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     enhancedResolveOptions: {
