@@ -66,6 +66,7 @@ export async function measureEcsInFlight(runs) {
       parallelism: IN_FLIGHT,
       onEvent: () => scheduler?.wake(),
       region: null,
+      connect: null,
       cluster: "main",
       containerName: "baram",
       taskDefinition: "baram",

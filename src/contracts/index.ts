@@ -1,3 +1,4 @@
+export * from "./aws-connection.ts";
 export * from "./callback.ts";
 export * from "./dag-defaults.ts";
 export * from "./deferral.ts";

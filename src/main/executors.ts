@@ -1,37 +1,32 @@
 import type { Config } from "../config/index.ts";
 import type { SerializedTask } from "../contracts/index.ts";
 import type { Executor, ExecutorOptions } from "../executors/index.ts";
-import { BaramError, type Logger } from "../platform/index.ts";
+import { BaramError } from "../platform/index.ts";
 import { faultOfEcsTask, makeEcsExecutor } from "./executors/ecs.ts";
 import { faultOfLambdaTask, makeLambdaExecutor } from "./executors/lambda.ts";
 import { makeLocalExecutor } from "./executors/local.ts";
 import { makeQueueExecutor } from "./executors/queue.ts";
+import type { ExecutorSurroundings } from "./executors/surroundings.ts";
 
-/** Makes one configured executor; `apiUrl` is where its workers reach Baram's API. */
-export type MakeExecutor = (config: Config, options: ExecutorOptions, apiUrl: string, logger: Logger) => Executor;
+type MakeExecutor = (config: Config, options: ExecutorOptions, around: ExecutorSurroundings) => Executor;
 
 /** Every executor there is. A further one is a line here, a file beside `executors/local.ts`, and options of its own. */
 const MAKERS: Readonly<Record<string, MakeExecutor>> = {
-  LocalExecutor: (config, options, apiUrl, logger) =>
+  LocalExecutor: (config, options, { apiUrl, logger }) =>
     makeLocalExecutor(
       config,
       { ...options, parallelism: config.local_executor.parallelism || options.parallelism },
       apiUrl,
       logger,
     ),
-  SequentialExecutor: (config, options, apiUrl, logger) =>
+  SequentialExecutor: (config, options, { apiUrl, logger }) =>
     makeLocalExecutor(config, { ...options, parallelism: 1 }, apiUrl, logger),
   // Its workers are told of the API themselves.
-  QueueExecutor: (config, options, _apiUrl, logger) => makeQueueExecutor(config, options, logger),
-  EcsExecutor: (config, options, apiUrl, logger) =>
-    makeEcsExecutor(config, { ...options, parallelism: config.ecs_executor.parallelism || options.parallelism }, apiUrl, logger),
-  LambdaExecutor: (config, options, apiUrl, logger) =>
-    makeLambdaExecutor(
-      config,
-      { ...options, parallelism: config.lambda_executor.parallelism || options.parallelism },
-      apiUrl,
-      logger,
-    ),
+  QueueExecutor: (config, options, { logger }) => makeQueueExecutor(config, options, logger),
+  EcsExecutor: (config, options, around) =>
+    makeEcsExecutor(config, { ...options, parallelism: config.ecs_executor.parallelism || options.parallelism }, around),
+  LambdaExecutor: (config, options, around) =>
+    makeLambdaExecutor(config, { ...options, parallelism: config.lambda_executor.parallelism || options.parallelism }, around),
 };
 
 export type ConfiguredExecutor = {
@@ -100,11 +95,11 @@ export function faultForExecutor(config: Config, name: string, task: SerializedT
 }
 
 /** Makes the configured executors, keyed by name, the default first. */
-export function createExecutors(config: Config, apiUrl: string, onEvent: () => void, logger: Logger): Map<string, Executor> {
+export function createExecutors(config: Config, around: ExecutorSurroundings, onEvent: () => void): Map<string, Executor> {
   return new Map(
     executorNames(config).flatMap((name) => {
       const make = MAKERS[name];
-      return make ? [[name, make(config, { name, parallelism: config.core.parallelism, onEvent }, apiUrl, logger)] as const] : [];
+      return make ? [[name, make(config, { name, parallelism: config.core.parallelism, onEvent }, around)] as const] : [];
     }),
   );
 }

@@ -1,8 +1,8 @@
 import { awsEndpoint, type Config } from "../config/index.ts";
-import type { Connection } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 import { createFolderLogStore, createLayeredLogStore, createS3Place, type LogStore, parseS3Url } from "../task-logs/index.ts";
 import type { RemoteLogs } from "../worker/supervisor/index.ts";
+import { demandConnection, type FindConnection } from "./find-connection.ts";
 
 /**
  * Where [logging] says that logs are kept beside this machine's folder; null = nowhere. Throws `config_invalid`: a wrong value is told at
@@ -29,27 +29,12 @@ export function readRemoteLogs({ logging }: Pick<Config, "logging">): Extract<Re
 }
 
 /** What the API reads: this machine's folder, and the remote one if there is one. */
-export function createConfiguredLogStore(
-  config: Pick<Config, "logging">,
-  findConnection: (connId: string) => Promise<Connection | null>,
-): LogStore {
+export function createConfiguredLogStore(config: Pick<Config, "logging">, findConnection: FindConnection): LogStore {
   const folder = config.logging.base_log_folder;
   const remote = readRemoteLogs(config);
   if (remote === null) return createFolderLogStore(folder);
   const { connId } = remote;
-  const connect = async (id: string) => {
-    const connection = await findConnection(id);
-    if (!connection) throw noConnection(id);
-    return connection;
-  };
-  const place = createS3Place(remote.folder, connId === null ? null : () => connect(connId));
+  const connect = connId === null ? null : () => demandConnection(findConnection, connId, "[logging] remote_log_conn_id");
+  const place = createS3Place(remote.folder, connect);
   return createLayeredLogStore(folder, { ...place, source: config.logging.remote_base_log_folder ?? "" });
-}
-
-function noConnection(connId: string): BaramError {
-  return new BaramError(
-    "connection_not_found",
-    `There is no connection "${connId}", which [logging] remote_log_conn_id names. Add it with: baram connections add`,
-    { connId },
-  );
 }

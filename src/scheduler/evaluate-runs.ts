@@ -71,11 +71,9 @@ export async function evaluateRuns(tx: Db, resources: SchedulerResources, option
       const picture = await pictureOf(tx, run, remembered, () => graph);
       const held =
         graph.needsPast.size > 0 ? await heldByPast(tx, run.id, pastNeeds(graph), graph.dag.catchup) : new Set<string>();
-      const decided = [
-        ...(run.due ?? []).flatMap((due) =>
-          due.taskId === null ? [] : (retryDue(picture, { ...due, taskId: due.taskId }) ?? []),
-        ),
-      ];
+      const decided = (run.due ?? []).flatMap((due) =>
+        due.taskId === null ? [] : (retryDue(picture, { ...due, taskId: due.taskId }) ?? []),
+      );
       const judged = await judgeWithLengths(tx, run.id, picture, (task) => held.has(graph.tasks[task]?.taskId ?? ""));
       decided.push(...judged.changes);
       for (const change of judged.changes) if (change.reason !== undefined) await noteReason(tx, run, picture, change);

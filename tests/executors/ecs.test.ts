@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { type Connection, connectionSchema } from "../../src/contracts/index.ts";
 import { createEcsExecutor, type EcsExecutorOptions, type Executor, type ExecutorEvent } from "../../src/executors/index.ts";
 import { silentLogger } from "../../src/platform/index.ts";
 import { type AwsRig, startAwsRig } from "../support/aws/aws-rig.ts";
@@ -29,6 +30,7 @@ beforeEach(() => rig.faults.clear());
 afterEach(async () => {
   await Promise.all(executors.splice(0).map((executor) => executor.end(0)));
   await rig.ecs.close();
+  vi.unstubAllEnvs();
 });
 
 async function start(own: Partial<EcsExecutorOptions> = {}): Promise<Executor> {
@@ -38,6 +40,7 @@ async function start(own: Partial<EcsExecutorOptions> = {}): Promise<Executor> {
       parallelism: 50,
       onEvent: () => void events.get(executor)?.push(...executor.takeEvents()),
       region: null,
+      connect: null,
       cluster: "main",
       containerName: "baram",
       taskDefinition: "baram",
@@ -320,4 +323,47 @@ test("a missing permission and expired credentials are clear errors at start, an
   rig.faults.next("DescribeClusters", { kind: "error", error: EXPIRED });
   await expect(start()).rejects.toThrow(/Give the scheduler credentials/);
   await start({ cluster: "nowhere", checkHealthOnStartup: false });
+});
+
+test("a connection's keys, region and endpoint are used, and asked for anew when AWS refuses them", async () => {
+  const connection = (login: string, extra: Connection["extra"] = {}): Connection =>
+    connectionSchema.parse({ connId: "aws_prod", connType: "aws", login, password: "secret", extra });
+  let current = connection("AKIAFIRST", { region_name: "us-east-1", endpoint_url: rig.url });
+  const connect = vi.fn(async () => current);
+  vi.stubEnv("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+  vi.stubEnv("AWS_REGION", "eu-west-3");
+  const executor = await start({ connect });
+  const [first, second] = [makeWorkload(), makeWorkload()];
+  executor.queue([first]);
+  await event(executor, first.ti.id, "launched");
+  expect(rig.signerOf("RunTask")).toBe("AKIAFIRST@us-east-1");
+  current = connection("AKIASECOND", { region_name: "us-east-1", endpoint_url: rig.url });
+  rig.faults.next("RunTask", { kind: "error", error: EXPIRED });
+  executor.queue([second]);
+  await event(executor, second.ti.id, "launched");
+  expect(rig.signerOf("RunTask")).toBe("AKIASECOND@us-east-1");
+  expect(connect).toHaveBeenCalledTimes(2);
+});
+
+test("keys that cannot be read anew leave the old ones in use; a role cannot be assumed", async () => {
+  const role = connectionSchema.parse({ connId: "aws_prod", connType: "aws", extra: { role_arn: "arn:aws:iam::1:role/x" } });
+  await expect(start({ connect: async () => role })).rejects.toMatchObject({
+    code: "config_invalid",
+    message: expect.stringContaining('Connection "aws_prod" names a role_arn') as string,
+  });
+  let isAway = false;
+  const own = connectionSchema.parse({ connId: "aws_prod", connType: "aws", login: "AKIAOLD", password: "secret" });
+  const executor = await start({
+    connect: async () => {
+      if (isAway) throw new Error("the database is away");
+      return own;
+    },
+  });
+  isAway = true;
+  rig.faults.next("RunTask", { kind: "error", error: EXPIRED });
+  const workload = makeWorkload();
+  executor.queue([workload]);
+  await event(executor, workload.ti.id, "launched");
+  expect(rig.faults.fired("RunTask")).toBe(1);
+  expect(rig.signerOf("RunTask")).toMatch(/^AKIAOLD@/);
 });

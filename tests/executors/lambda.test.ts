@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { connectionSchema } from "../../src/contracts/index.ts";
 import {
   createLambdaExecutor,
   type Executor,
@@ -39,6 +40,7 @@ async function start(own: Partial<LambdaExecutorOptions> = {}): Promise<Executor
       parallelism: 50,
       onEvent: () => void events.get(executor)?.push(...executor.takeEvents()),
       region: null,
+      connect: null,
       functionName: "baram",
       qualifier: null,
       queueUrl,
@@ -283,4 +285,14 @@ test("a function or queue that is not there, or may not be used, is one clear er
   rig.faults.next("Invoke", { kind: "error", error: { ...denied("lambda:InvokeFunction"), status: 403 } });
   await expect(start()).rejects.toThrow(refused(/Allow lambda:InvokeFunction/));
   await start({ functionName: "nothing", checkHealthOnStartup: false });
+});
+
+test("a connection's keys sign what goes to Lambda and what goes to SQS", async () => {
+  const own = connectionSchema.parse({ connId: "aws_prod", connType: "aws", login: "AKIAPROD", password: "secret" });
+  const executor = await start({ connect: async () => own });
+  const workload = makeWorkload();
+  executor.queue([workload]);
+  await event(executor, workload.ti.id, "launched");
+  await allFree(executor);
+  for (const action of ["Invoke", "ReceiveMessage"]) expect(rig.signerOf(action), action).toMatch(/^AKIAPROD@/);
 });

@@ -138,7 +138,11 @@ export async function startContractSystem(rig: ExecutorRig): Promise<ContractSys
       return executor;
     },
     async another() {
-      const executors = createExecutors(engine.config, engine.apiUrl, () => {}, logger);
+      const executors = createExecutors(
+        engine.config,
+        { apiUrl: engine.apiUrl, findConnection: async () => null, logger },
+        () => {},
+      );
       const executor = executors.get(rig.facts.name);
       if (!executor) throw new Error(`[core] executor does not name ${rig.facts.name}`);
       await executor.start();

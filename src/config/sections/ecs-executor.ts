@@ -8,7 +8,13 @@ export const ECS_EXECUTOR = {
     max: 10_000,
     about: "Task instances that one scheduler has in ECS at once; 0 = as many as [core] parallelism allows.",
   },
-  region_name: { kind: "string", default: null, about: "AWS region. Unset: AWS_REGION, or the profile's." },
+  conn_id: {
+    kind: "string",
+    default: null,
+    about:
+      "Connection of type aws with keys, region and endpoint. Unset: what the AWS SDK finds (environment, role of the machine).",
+  },
+  region_name: { kind: "string", default: null, about: "AWS region. Unset: the connection's, AWS_REGION, or the profile's." },
   cluster: { kind: "string", default: null, about: "Name or ARN of the ECS cluster; needed." },
   task_definition: { kind: "string", default: null, about: "Family, family:revision or ARN of the task definition; needed." },
   container_name: { kind: "string", default: null, about: "The task definition's container that runs `baram`; needed." },

@@ -1,18 +1,37 @@
+import { type Connection, readAwsConnection } from "../../contracts/index.ts";
 import { BaramError, toError } from "../../platform/index.ts";
 
+export type AwsAccess = {
+  /** null: the connection's, or as the SDK's chain says. */
+  region: string | null;
+  /** The connection whose keys are used, asked for at the start and whenever AWS refuses them. null: the SDK's own chain. */
+  connect: (() => Promise<Connection>) | null;
+};
+
 /**
- * What every client of AWS is made with. Endpoints and credentials are the SDK's own chain's: AWS_ENDPOINT_URL, AWS_PROFILE, the role of
- * the container or the machine. No retries of the SDK's own: a second layer of them would hide throttles and multiply attempts.
+ * What every client of AWS is made with. What neither option nor connection says is the SDK's own chain's: AWS_ENDPOINT_URL, AWS_PROFILE,
+ * the role of the container or the machine. No retries of the SDK's own: a second layer of them would hide throttles and multiply attempts.
  */
-export function clientSettings(region: string | null, requestTimeoutMs = 15_000) {
+export async function clientSettings(access: AwsAccess, requestTimeoutMs = 15_000) {
+  const connection = access.connect === null ? null : await access.connect();
+  const named = connection === null ? null : readAwsConnection(connection);
+  if (named?.roleArn)
+    throw new BaramError(
+      "config_invalid",
+      `Connection "${connection?.connId}" names a role_arn, which an executor cannot assume: give the scheduler that role, or a profile with it in AWS_PROFILE, and leave conn_id empty.`,
+      { connId: connection?.connId ?? null },
+    );
+  const region = access.region ?? named?.region;
   return {
-    ...(region === null ? {} : { region }),
+    ...(region === undefined ? {} : { region }),
+    ...(named?.endpoint ? { endpoint: named.endpoint } : {}),
+    ...(named?.credentials ? { credentials: named.credentials } : {}),
     maxAttempts: 1,
     requestHandler: { connectionTimeout: 5_000, requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true },
   };
 }
 
-/** Throws `config_invalid` where neither the option nor the SDK's chain knows a region. */
+/** Throws `config_invalid` where neither option, connection nor the SDK's chain knows a region. */
 export async function checkRegion(client: { config: { region: () => Promise<string> } }, section: string): Promise<void> {
   try {
     await client.config.region();

@@ -6,8 +6,9 @@
  * and as long as they last the queue is unhealthy. Any other refusal counts for its workload, up to `maxAttempts`.
  */
 import { type Workload, workloadId } from "../../contracts/index.ts";
-import { type Logger, toError } from "../../platform/index.ts";
+import type { Logger } from "../../platform/index.ts";
 import { faultOf } from "./fault-of.ts";
+import { tryRenew } from "./renewable-client.ts";
 import { createTokenBucket } from "./token-bucket.ts";
 
 export type Launch =
@@ -21,7 +22,7 @@ export type LaunchQueueOptions = {
   /** Throws what the request throws. */
   launch(workload: Workload): Promise<Launch>;
   /** Credentials may be new by now: what was made with the old ones is thrown away. */
-  renew(): Promise<void> | void;
+  renew(): Promise<void>;
   maxAttempts: number;
   perSec: number;
   /** Before the next attempt, after so many that failed. */
@@ -119,9 +120,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
       } else {
         one.isAmbiguous ||= fault.kind === "away";
         setHealth(false, fault.message);
-        await Promise.resolve(options.renew()).catch((fresh: unknown) =>
-          logger.warn({ error: toError(fresh).message }, "a client of AWS could not be made anew"),
-        );
+        await tryRenew(options, logger);
         waitAgain(one);
       }
     }

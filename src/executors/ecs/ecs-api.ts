@@ -6,7 +6,7 @@ import type {
   RunTaskCommandOutput,
   TaskDefinition,
 } from "@aws-sdk/client-ecs";
-import { checkRegion, clientSettings } from "../aws/client-settings.ts";
+import { type AwsAccess, checkRegion, clientSettings } from "../aws/client-settings.ts";
 import { createRenewableClient } from "../aws/renewable-client.ts";
 
 /** The requests to ECS that the executor makes; each throws what the SDK throws. */
@@ -20,15 +20,17 @@ export type EcsApi = {
   describeCluster(): Promise<Cluster | null>;
   describeTaskDefinition(name: string): Promise<TaskDefinition | null>;
   /** A client with credentials read anew. */
-  renew(): void;
+  renew(): Promise<void>;
   close(): void;
 };
 
 /** Throws `config_invalid` where no region is known. The SDK is loaded on first use: most processes never need it. */
-export async function connectEcs(options: { region: string | null; cluster: string }): Promise<EcsApi> {
+export async function connectEcs(options: AwsAccess & { cluster: string }): Promise<EcsApi> {
   const sdk = await import("@aws-sdk/client-ecs");
   const { cluster } = options;
-  const { use, renew, close } = createRenewableClient((): ECSClient => new sdk.ECSClient(clientSettings(options.region)));
+  const { use, renew, close } = await createRenewableClient(
+    async (): Promise<ECSClient> => new sdk.ECSClient(await clientSettings(options)),
+  );
   await use((ecs) => checkRegion(ecs, "ecs_executor"));
   return {
     runTask: (input) => use((ecs) => ecs.send(new sdk.RunTaskCommand(input))),

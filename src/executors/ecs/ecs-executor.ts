@@ -11,6 +11,7 @@
 import type { ConflictException, RunTaskCommandOutput } from "@aws-sdk/client-ecs";
 import { type JsonObject, type Workload, workloadId } from "../../contracts/index.ts";
 import { BaramError, type Logger, toError } from "../../platform/index.ts";
+import type { AwsAccess } from "../aws/client-settings.ts";
 import { faultOf } from "../aws/fault-of.ts";
 import { createLaunchQueue, type Launch } from "../aws/launch-queue.ts";
 import { createStartCount } from "../aws/start-count.ts";
@@ -21,23 +22,22 @@ import { connectEcs, type EcsApi } from "./ecs-api.ts";
 import { composeRunTask } from "./run-task-request.ts";
 import { createTaskWatch } from "./task-watch.ts";
 
-export type EcsExecutorOptions = ExecutorOptions & {
-  /** null: as the SDK's chain says. */
-  region: string | null;
-  cluster: string;
-  containerName: string;
-  taskDefinition: string;
-  /** Arguments of RunTask that are the same for every workload, `taskDefinition` among them. */
-  runTaskKwargs: JsonObject;
-  /** Where containers reach Baram's API. */
-  apiUrl: string;
-  maxRunTaskAttempts: number;
-  runTaskPerSec: number;
-  retryDelayMs(failed: number): number;
-  pollMs: number;
-  missingGraceMs: number;
-  checkHealthOnStartup: boolean;
-};
+export type EcsExecutorOptions = ExecutorOptions &
+  AwsAccess & {
+    cluster: string;
+    containerName: string;
+    taskDefinition: string;
+    /** Arguments of RunTask that are the same for every workload, `taskDefinition` among them. */
+    runTaskKwargs: JsonObject;
+    /** Where containers reach Baram's API. */
+    apiUrl: string;
+    maxRunTaskAttempts: number;
+    runTaskPerSec: number;
+    retryDelayMs(failed: number): number;
+    pollMs: number;
+    missingGraceMs: number;
+    checkHealthOnStartup: boolean;
+  };
 
 const TAKEN_BACK = "Baram took the try back";
 

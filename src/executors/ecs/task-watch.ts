@@ -7,6 +7,7 @@
 import type { Task } from "@aws-sdk/client-ecs";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { faultOf } from "../aws/fault-of.ts";
+import { tryRenew } from "../aws/renewable-client.ts";
 import { createTokenBucket } from "../aws/token-bucket.ts";
 import type { EcsApi } from "./ecs-api.ts";
 import { type Ending, endingOf } from "./ending-of.ts";
@@ -116,7 +117,7 @@ export function createTaskWatch(options: TaskWatchOptions): TaskWatch {
     } catch (error) {
       const fault = faultOf(error);
       bucket.punish(Date.now());
-      if (fault.kind === "credentials") options.api().renew();
+      if (fault.kind === "credentials") await tryRenew(options.api(), logger);
       if (!isFaulty && fault.kind !== "throttled")
         logger.error({ action, error: toError(error).message }, "ECS cannot be asked about running tasks; it is asked again");
       isFaulty ||= fault.kind !== "throttled";

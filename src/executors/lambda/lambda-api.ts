@@ -1,6 +1,6 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
 import type { Message, SQSClient } from "@aws-sdk/client-sqs";
-import { checkRegion, clientSettings } from "../aws/client-settings.ts";
+import { type AwsAccess, checkRegion, clientSettings } from "../aws/client-settings.ts";
 import { createRenewableClient } from "../aws/renewable-client.ts";
 
 /** The requests that the executor makes; each throws what the SDK throws. */
@@ -17,23 +17,21 @@ export type LambdaApi = {
   putBack(queueUrl: string, receipts: string[]): Promise<void>;
   checkQueue(queueUrl: string): Promise<void>;
   /** Clients with credentials read anew. */
-  renew(): void;
+  renew(): Promise<void>;
   close(): void;
 };
 
 /** As long as SQS lets one wait. */
 const WAIT_SEC = 20;
 
-export async function connectLambda(options: {
-  region: string | null;
-  functionName: string;
-  qualifier: string | null;
-}): Promise<LambdaApi> {
+export async function connectLambda(options: AwsAccess & { functionName: string; qualifier: string | null }): Promise<LambdaApi> {
   const [lambdaSdk, sqsSdk] = await Promise.all([import("@aws-sdk/client-lambda"), import("@aws-sdk/client-sqs")]);
   const target = { FunctionName: options.functionName, ...(options.qualifier === null ? {} : { Qualifier: options.qualifier }) };
-  const lambda = createRenewableClient((): LambdaClient => new lambdaSdk.LambdaClient(clientSettings(options.region)));
-  const sqs = createRenewableClient(
-    (): SQSClient => new sqsSdk.SQSClient(clientSettings(options.region, (WAIT_SEC + 10) * 1_000)),
+  const lambda = await createRenewableClient(
+    async (): Promise<LambdaClient> => new lambdaSdk.LambdaClient(await clientSettings(options)),
+  );
+  const sqs = await createRenewableClient(
+    async (): Promise<SQSClient> => new sqsSdk.SQSClient(await clientSettings(options, (WAIT_SEC + 10) * 1_000)),
   );
   await lambda.use((client) => checkRegion(client, "lambda_executor"));
   const entries = (receipts: string[]) => receipts.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle }));
@@ -73,9 +71,8 @@ export async function connectLambda(options: {
       const command = new sqsSdk.GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] });
       await sqs.use((client) => client.send(command));
     },
-    renew() {
-      lambda.renew();
-      sqs.renew();
+    async renew() {
+      await Promise.all([lambda.renew(), sqs.renew()]);
     },
     close() {
       lambda.close();

@@ -12,6 +12,7 @@
  */
 import { type Workload, workloadId } from "../../contracts/index.ts";
 import { BaramError, type Logger, sleep } from "../../platform/index.ts";
+import type { AwsAccess } from "../aws/client-settings.ts";
 import { createLaunchQueue, type Launch } from "../aws/launch-queue.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 import { checkLambda } from "./check-lambda.ts";
@@ -19,23 +20,22 @@ import { composePayload, type InvocationResult, LAMBDA_MAX_SEC, readDeadEvent, r
 import { connectLambda, type LambdaApi } from "./lambda-api.ts";
 import { createResultReceiver } from "./result-receiver.ts";
 
-export type LambdaExecutorOptions = ExecutorOptions & {
-  /** null: as the SDK's chain says. */
-  region: string | null;
-  functionName: string;
-  qualifier: string | null;
-  queueUrl: string;
-  deadLetterQueueUrl: string | null;
-  /** Where functions reach Baram's API. */
-  apiUrl: string;
-  maxInvokeAttempts: number;
-  invokePerSec: number;
-  retryDelayMs(failed: number): number;
-  endWaitMs: number;
-  /** After so long a result that no scheduler knows is deleted. */
-  nobodysAfterMs: number;
-  checkHealthOnStartup: boolean;
-};
+export type LambdaExecutorOptions = ExecutorOptions &
+  AwsAccess & {
+    functionName: string;
+    qualifier: string | null;
+    queueUrl: string;
+    deadLetterQueueUrl: string | null;
+    /** Where functions reach Baram's API. */
+    apiUrl: string;
+    maxInvokeAttempts: number;
+    invokePerSec: number;
+    retryDelayMs(failed: number): number;
+    endWaitMs: number;
+    /** After so long a result that no scheduler knows is deleted. */
+    nobodysAfterMs: number;
+    checkHealthOnStartup: boolean;
+  };
 
 /** Lambda gives an event to its function three times at most, minutes apart. */
 const DELIVERIES = 3;

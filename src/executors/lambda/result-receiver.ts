@@ -7,6 +7,7 @@
 import type { Message } from "@aws-sdk/client-sqs";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { faultOf } from "../aws/fault-of.ts";
+import { tryRenew } from "../aws/renewable-client.ts";
 import type { InvocationResult } from "./invocation.ts";
 import type { LambdaApi } from "./lambda-api.ts";
 
@@ -103,7 +104,7 @@ export function createResultReceiver(options: ReceiverOptions): ResultReceiver {
 
   async function holdOffAfter(error: unknown): Promise<void> {
     const fault = faultOf(error);
-    if (fault.kind === "credentials") api().renew();
+    if (fault.kind === "credentials") await tryRenew(api(), logger);
     if (faults++ === 0)
       logger.error({ queueUrl, error: toError(error).message }, "the result queue cannot be read; it is tried again");
     await sleep(Math.min(HOLD_OFF_MAX_MS, HOLD_OFF_MS * 2 ** Math.min(faults, 10)) * (0.5 + Math.random() / 2), closing.signal);

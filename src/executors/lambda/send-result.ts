@@ -8,7 +8,7 @@ const ATTEMPTS = 5;
 /** From within a function. Throws what SQS says where it says no, or nothing: Lambda then delivers the event again. */
 export async function sendResult(queueUrl: string, result: InvocationResult): Promise<void> {
   const { SendMessageCommand, SQSClient } = await import("@aws-sdk/client-sqs");
-  const client = new SQSClient(clientSettings(null, 5_000));
+  const client = new SQSClient(await clientSettings({ region: null, connect: null }, 5_000));
   try {
     for (let attempt = 1; ; attempt++) {
       try {

@@ -16,7 +16,11 @@ const LAMBDA = {
 };
 const configOf = (environment: Record<string, string>) => loadConfig({ BARAM_HOME: "/nowhere/at/all", ...environment });
 const make = (environment: Record<string, string>) =>
-  createExecutors(configOf(environment), "https://baram", () => {}, silentLogger);
+  createExecutors(
+    configOf(environment),
+    { apiUrl: "https://baram", findConnection: async () => null, logger: silentLogger },
+    () => {},
+  );
 const ecs = (own: Record<string, string>) =>
   make({
     ...ECS,
@@ -82,4 +86,17 @@ test("what an executor cannot run is known from the task beforehand, where it ca
   expect(faultForExecutor(config, "EcsExecutor", { ...task, executorConfig: { command: "x" } })).toMatch(
     /"command" cannot be set/,
   );
+});
+
+test("a conn_id that no connection has ends the start, and is named with the remedy", async () => {
+  for (const [section, base] of [
+    ["ecs_executor", ECS],
+    ["lambda_executor", LAMBDA],
+  ] as const) {
+    const [executor] = make({ ...base, [`BARAM__${section.toUpperCase()}__CONN_ID`]: "aws_prod" }).values();
+    await expect(executor?.start()).rejects.toMatchObject({
+      code: "connection_not_found",
+      message: `There is no connection "aws_prod", which [${section}] conn_id names. Add it with: baram connections add`,
+    });
+  }
 });

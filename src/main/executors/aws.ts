@@ -1,4 +1,16 @@
+import type { Connection } from "../../contracts/index.ts";
 import type { Logger } from "../../platform/index.ts";
+import { demandConnection } from "../find-connection.ts";
+import type { ExecutorSurroundings } from "./surroundings.ts";
+
+/** Asks for the connection of `conn_id` anew each time, so that changed keys come to be used. null: the SDK's own chain says all. */
+export function connectOf(
+  section: string,
+  connId: string | null,
+  { findConnection }: ExecutorSurroundings,
+): (() => Promise<Connection>) | null {
+  return connId ? () => demandConnection(findConnection, connId, `[${section}] conn_id`) : null;
+}
 
 /** As in Airflow: 4, 16, 64, then 120 s. */
 export function retryDelayMs(failed: number): number {

@@ -2,8 +2,9 @@ import { z } from "zod";
 import type { Config } from "../../config/index.ts";
 import { type JsonObject, jsonObjectSchema } from "../../contracts/index.ts";
 import { createEcsExecutor, type Executor, type ExecutorOptions, ecsKwargsFault, layOver } from "../../executors/index.ts";
-import { BaramError, type Logger } from "../../platform/index.ts";
-import { listOf, retryDelayMs, warnIfUnreachable } from "./aws.ts";
+import { BaramError } from "../../platform/index.ts";
+import { connectOf, listOf, retryDelayMs, warnIfUnreachable } from "./aws.ts";
+import type { ExecutorSurroundings } from "./surroundings.ts";
 
 const strategySchema = z
   .array(
@@ -16,7 +17,8 @@ const strategySchema = z
   .min(1);
 
 /** Throws `config_invalid` for an option that is missing, or does not fit the others. */
-export function makeEcsExecutor(config: Config, options: ExecutorOptions, apiUrl: string, logger: Logger): Executor {
+export function makeEcsExecutor(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor {
+  const { apiUrl, logger } = around;
   const own = config.ecs_executor;
   const cluster = needed("cluster", own.cluster);
   const taskDefinition = needed("task_definition", own.task_definition);
@@ -27,6 +29,7 @@ export function makeEcsExecutor(config: Config, options: ExecutorOptions, apiUrl
     {
       ...options,
       region: own.region_name,
+      connect: connectOf("ecs_executor", own.conn_id, around),
       cluster,
       taskDefinition,
       containerName,

@@ -1,19 +1,22 @@
 import type { Config } from "../../config/index.ts";
 import { createLambdaExecutor, type Executor, type ExecutorOptions, LAMBDA_MAX_SEC } from "../../executors/index.ts";
-import { BaramError, type Logger } from "../../platform/index.ts";
-import { retryDelayMs, warnIfUnreachable } from "./aws.ts";
+import { BaramError } from "../../platform/index.ts";
+import { connectOf, retryDelayMs, warnIfUnreachable } from "./aws.ts";
+import type { ExecutorSurroundings } from "./surroundings.ts";
 
 /** By then every scheduler that might have waited for a result has been replaced, and its tries are settled. */
 const NOBODYS_AFTER_MS = 3_600_000;
 
 /** Throws `config_invalid` for an option that is missing, or no URL. */
-export function makeLambdaExecutor(config: Config, options: ExecutorOptions, apiUrl: string, logger: Logger): Executor {
+export function makeLambdaExecutor(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor {
+  const { apiUrl, logger } = around;
   const own = config.lambda_executor;
   warnIfUnreachable(options.name, apiUrl, logger);
   return createLambdaExecutor(
     {
       ...options,
       region: own.region_name,
+      connect: connectOf("lambda_executor", own.conn_id, around),
       functionName: needed("function_name", own.function_name),
       qualifier: own.qualifier,
       queueUrl: urlOf("queue_url", needed("queue_url", own.queue_url)),

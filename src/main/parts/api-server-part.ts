@@ -4,11 +4,12 @@ import { createExecutionApi } from "../../execution-api/index.ts";
 import { createTokens, type Logger, systemClock } from "../../platform/index.ts";
 import { createPublicApi } from "../../public-api/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
-import { createCipher, findConnection, type Store } from "../../store/index.ts";
+import { createCipher, type Store } from "../../store/index.ts";
 import { createLogReceiver } from "../../task-logs/index.ts";
 import { baseUrl } from "../base-url.ts";
 import { distFile } from "../dist-file.ts";
 import { executorNames } from "../executors.ts";
+import { createConnectionFinder } from "../find-connection.ts";
 import { healthThresholds } from "../health/index.ts";
 import { listen } from "../listen.ts";
 import { addMetricsRoute, type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
@@ -38,8 +39,7 @@ export async function startApiServerPart(
   const executors = executorNames(config);
   const defaultExecutor = executors[0] ?? "";
   const secrets = environmentSecrets();
-  const connectionOf = async (connId: string) => secrets.connection(connId) ?? (await findConnection(store, cipher, connId));
-  const logs = createConfiguredLogStore(config, connectionOf);
+  const logs = createConfiguredLogStore(config, createConnectionFinder(config, store));
   const { base_log_folder: folder, max_file_bytes: maxFileBytes } = config.logging;
   const receiver = createLogReceiver({ folder, maxFileBytes }, distFile("task-logs/receiver-thread.js"));
   const execution = createExecutionApi(

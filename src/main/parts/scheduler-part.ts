@@ -4,6 +4,7 @@ import { BaramError, createTokens, type Logger, systemClock } from "../../platfo
 import { createDagCache, createSchedulerMemory, type PausePoint, type Scheduler, startScheduler } from "../../scheduler/index.ts";
 import { holdSchedulerLock, type Store } from "../../store/index.ts";
 import { createExecutors } from "../executors.ts";
+import { createConnectionFinder } from "../find-connection.ts";
 import { openHealthPort } from "../health/index.ts";
 import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { createTryLogNote } from "../note-in-try-log.ts";
@@ -22,7 +23,8 @@ export async function startSchedulerPart(
 ): Promise<SchedulerPart> {
   const alone = config.scheduler.use_row_level_locking ? null : await beAlone(store, logger);
   let scheduler: Scheduler | null = null;
-  const executors = createExecutors(config, apiUrl, () => scheduler?.wake(), logger);
+  const around = { apiUrl, findConnection: createConnectionFinder(config, store), logger };
+  const executors = createExecutors(config, around, () => scheduler?.wake());
   await startAll([...executors.values()]).catch(async (error: unknown) => {
     await alone?.release();
     throw error;

@@ -1,5 +1,5 @@
 import type { GetObjectCommandOutput, S3Client } from "@aws-sdk/client-s3";
-import type { Connection } from "../../contracts/index.ts";
+import { type Connection, readAwsConnection } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 
 /** A folder in S3, and the server it is at; `endpointUrl` null = AWS's own. */
@@ -87,28 +87,19 @@ async function makeClient(
   connect: (() => Promise<Connection>) | null,
 ): Promise<S3Client> {
   const connection = connect === null ? null : await connect();
-  const extra = (name: string) => {
-    const value = connection?.extra[name];
-    return typeof value === "string" && value !== "" ? value : undefined;
-  };
-  if (extra("role_arn"))
+  const named = connection === null ? null : readAwsConnection(connection);
+  if (named?.roleArn)
     throw new BaramError(
       "log_store_invalid",
       `Connection "${connection?.connId}" names a role_arn, which logs cannot be written under: give the worker that role and leave [logging] remote_log_conn_id empty.`,
       { bucket },
     );
-  const accessKeyId = connection?.login ?? extra("aws_access_key_id");
-  const secretAccessKey = connection?.password ?? extra("aws_secret_access_key");
-  const sessionToken = extra("aws_session_token");
-  const endpoint = extra("endpoint_url") ?? endpointUrl ?? undefined;
-  const region = extra("region_name");
+  const endpoint = named?.endpoint ?? endpointUrl ?? undefined;
   return new Client({
-    ...(region ? { region } : {}),
+    ...(named?.region ? { region: named.region } : {}),
     // A server that is not AWS's has no host name for each bucket.
     ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
-    ...(accessKeyId && secretAccessKey
-      ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } }
-      : {}),
+    ...(named?.credentials ? { credentials: named.credentials } : {}),
     // It would tell of a failed put on this process's console, beside the error itself.
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     followRegionRedirects: true,

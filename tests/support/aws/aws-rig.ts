@@ -21,6 +21,8 @@ export type AwsRig = {
   readonly lambda: LambdaFunctions;
   /** Requests of each action so far, those of moto too. */
   requests(action: string): number;
+  /** The access key and region that the last request of this action was signed with, e.g. `AKIA…@eu-west-1`. */
+  signerOf(action: string): string | undefined;
   createCluster(name: string): Promise<void>;
   /** A task definition whose one container runs this command. */
   registerTask(
@@ -43,6 +45,7 @@ export async function startAwsRig(): Promise<AwsRig> {
   const folder = mkdtempSync(join(tmpdir(), "baram-aws-"));
   const faults = createFaults();
   const counts = new Map<string, number>();
+  const signers = new Map<string, string>();
   const inside = () => ({ PATH: process.env.PATH ?? "", HOME: folder, TMPDIR: folder, ...environment });
   const ecs = createEcsTasks({ environment: inside, folder });
   const lambda = createLambdaFunctions({ environment: inside, folder });
@@ -63,6 +66,8 @@ export async function startAwsRig(): Promise<AwsRig> {
     const body = await read(request);
     const action = actionOf(request);
     counts.set(action, (counts.get(action) ?? 0) + 1);
+    const [, accessKey, region] = /Credential=([^/]+)\/[^/]+\/([^/]+)\//.exec(request.headers.authorization ?? "") ?? [];
+    signers.set(action, `${accessKey}@${region}`);
     const fault = faults.take(action);
     if (fault?.kind === "error") return refuse(response, fault.error);
     if (fault?.kind === "answer") return reply(response, 200, fault.body);
@@ -192,6 +197,7 @@ export async function startAwsRig(): Promise<AwsRig> {
     ecs,
     lambda,
     requests: (action) => counts.get(action) ?? 0,
+    signerOf: (action) => signers.get(action),
     async createCluster(clusterName) {
       await demand("AmazonEC2ContainerServiceV20141113.CreateCluster", { clusterName });
     },
