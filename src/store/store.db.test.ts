@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
 import { createGate } from "../../tests/support/scheduler-rig.ts";
 import { silentLogger } from "../platform/index.ts";
-import { type Db, type Listener, openStore, type Store } from "./index.ts";
+import { type Db, inSavepoint, type Listener, openStore, type Store } from "./index.ts";
 
 let database: TestDatabase;
 let store: Store;
@@ -144,6 +144,28 @@ test("an error of the work rolls back, comes out as it is, and gives the connect
   expect(await values()).toEqual([0, 0]);
   expect(store.pool.totalCount).toBeLessThanOrEqual(8);
   await expect.poll(idleInPool).toBe(true);
+});
+
+test("a statement that nobody awaits and that never reaches the server fails its transaction all the same", async () => {
+  const unsendable = {
+    toPostgres: () => {
+      throw new Error("cannot be sent");
+    },
+  };
+  const failing = store.transaction(async (tx) => {
+    await tx.query("update thing set n = 99 where id = 1");
+    tx.query("update thing set n = 99 where id = $1", [unsendable]).catch(() => {});
+  });
+  await expect(failing).rejects.toThrow("cannot be sent");
+  expect(await values()).toEqual([0, 0]);
+});
+
+test("what a savepoint took back does not fail the transaction, statements that nobody awaits among it", async () => {
+  await store.transaction(async (tx) => {
+    await expect(inSavepoint(tx, () => tx.query("update thing set n = 1 / 0 where id = 1"))).rejects.toThrow("division by zero");
+    tx.query("update thing set n = 1 where id = 2");
+  });
+  expect(await values()).toEqual([0, 1]);
 });
 
 test("terminating every backend under load loses nothing and leaks nothing", async () => {

@@ -126,10 +126,16 @@ export function openStore(options: StoreOptions): Store {
         const query = <R extends Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<R>> => {
           const answer = send<R>(client, statement, values);
           underWay.add(answer);
+          const undoes = typeof statement === "string" && statement.startsWith("rollback to savepoint");
           answer
-            .catch((error: unknown) => {
-              first ??= error;
-            })
+            .then(
+              () => {
+                if (undoes) first = undefined;
+              },
+              (error: unknown) => {
+                first ??= error;
+              },
+            )
             .finally(() => underWay.delete(answer));
           return answer;
         };
@@ -137,6 +143,9 @@ export function openStore(options: StoreOptions): Store {
           // Awaited, as the only one: what goes along with a `begin` that fails would stand alone.
           await send(client, begin);
           const result = await work({ query });
+          // A statement that cannot even be sent says so by the next tick; the server would commit all the others.
+          await new Promise<void>((resolve) => process.nextTick(resolve));
+          if (first !== undefined) throw first;
           sent++;
           const [end] = await Promise.all([client.query("commit"), ...underWay]);
           // What the server makes of a commit when a statement has failed.

@@ -19,10 +19,15 @@ with run as (
          pool_slots = w.pool_slots, queue = w.queue, executor = w.executor, priority_weight = w.priority_weight,
          max_active_tis_per_dag = w.per_dag, max_active_tis_per_dagrun = w.per_run, updated_at = now()
     from wanted w where ti.dag_run_id = $1 and ti.task_id = w.task_id and ti.state is null and (ti.map_index < 0 or w.is_mapped)
-), gone as (
-  update task_instance ti set state = 'removed', next_attempt_at = null, updated_at = now()
+), lacking as materialized (
+  select ti.id from task_instance ti
    where ti.dag_run_id = $1 and not exists (select 1 from wanted w where w.task_id = ti.task_id and (ti.map_index < 0 or w.is_mapped))
      and (ti.state is null or ti.state in ('scheduled', 'up_for_retry', 'up_for_reschedule'))
+   order by ti.id
+   for no key update
+), gone as (
+  update task_instance ti set state = 'removed', next_attempt_at = null, updated_at = now()
+    from lacking where ti.id = lacking.id
   returning ti.dag_run_id, ti.task_id, ti.map_index
 ), emptied as (
   delete from xcom x using gone g where x.dag_run_id = g.dag_run_id and x.task_id = g.task_id and x.map_index = g.map_index

@@ -22,12 +22,19 @@ export type TaskExpansion = {
 const statement = {
   name: "expand-tasks",
   text: `
-with seed as materialized (
+with held as materialized (
+  select ti.id
+    from task_instance ti join unnest($1::bigint[], $2::text[]) as e(dag_run_id, task_id)
+      on ti.dag_run_id = e.dag_run_id and ti.task_id = e.task_id
+   order by ti.id
+   for update of ti
+), seed as materialized (
   select s.*, e.unmapped
-    from unnest($1::bigint[], $2::text[], $3::text[]) as e(dag_run_id, task_id, unmapped)
+    from (select count(*) as locked from held) h
+    cross join unnest($1::bigint[], $2::text[], $3::text[]) as e(dag_run_id, task_id, unmapped)
     cross join lateral (
       select * from task_instance ti
-       where ti.dag_run_id = e.dag_run_id and ti.task_id = e.task_id
+       where h.locked >= 0 and ti.dag_run_id = e.dag_run_id and ti.task_id = e.task_id
          and (e.unmapped = 'kept' or (ti.map_index = -1 and ti.state is null))
        order by ti.map_index limit 1 for update
     ) s

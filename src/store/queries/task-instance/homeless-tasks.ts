@@ -21,10 +21,15 @@ export async function homelessTasks(db: Db, executors: readonly string[]): Promi
 const move = {
   name: "rehome-instances",
   text: `
-with moved as (
-  update task_instance ti set executor = $4, updated_at = now()
-    from unnest($1::uuid[], $2::text[], $3::text[]) as t(version_id, task_id, executor)
-   where ti.dag_version_id = t.version_id and ti.task_id = t.task_id and ti.executor = t.executor and ti.state = 'scheduled'
+with held as materialized (
+  select ti.id
+    from task_instance ti join unnest($1::uuid[], $2::text[], $3::text[]) as t(version_id, task_id, executor)
+      on ti.dag_version_id = t.version_id and ti.task_id = t.task_id and ti.executor = t.executor
+   where ti.state = 'scheduled'
+   order by ti.id
+   for no key update of ti
+), moved as (
+  update task_instance ti set executor = $4, updated_at = now() from held where ti.id = held.id
   returning 1
 ), told as materialized (select pg_notify('baram_scheduler', 'scheduled') from (select 1 from moved limit 1) one)
 select count(*)::int as count, (select count(*) from told) as told from moved`,

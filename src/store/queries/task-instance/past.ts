@@ -69,8 +69,15 @@ export async function wakeLaterRuns(tx: Db, dagId: string, logicalDate: Date): P
 
 const skip = {
   name: "skip-unfinished",
-  text: `update task_instance set state = 'skipped', end_date = now(), next_attempt_at = null, updated_at = now()
-          where dag_run_id = $1 and (state is null or state not in ('success', 'failed', 'skipped', 'upstream_failed', 'removed'))`,
+  text: `
+with held as materialized (
+  select id from task_instance
+   where dag_run_id = $1 and (state is null or state not in ('success', 'failed', 'skipped', 'upstream_failed', 'removed'))
+   order by id
+   for no key update
+)
+update task_instance ti set state = 'skipped', end_date = now(), next_attempt_at = null, updated_at = now()
+  from held where ti.id = held.id`,
 };
 
 /** Ends a run's unfinished instances as skipped; what still runs is refused at its next heartbeat and stops. */

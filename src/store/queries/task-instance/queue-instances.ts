@@ -24,14 +24,17 @@ const columns = `ti.id, ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id a
   ti.dag_version_id as "versionId", v.module_hash as "moduleHash",
   extract(epoch from ti.queued_dttm - ti.scheduled_dttm)::float8 as "scheduledSec"`;
 
-/** $1 ids, $2 the scheduler's job id. */
+/** $1 ids, $2 the scheduler's job id. Locked in id order, as everywhere. */
 const statement = {
   name: "queue-instances",
   text: `
+with held as materialized (
+  select id from task_instance where id = any($1::uuid[]) and state = 'scheduled' order by id for no key update
+)
 update task_instance ti
    set state = 'queued', queued_dttm = now(), queued_by_job_id = $2, external_executor_id = null, updated_at = now()
-  from dag_version v
- where ti.id = any($1::uuid[]) and ti.state = 'scheduled' and v.id = ti.dag_version_id
+  from held, dag_version v
+ where ti.id = held.id and v.id = ti.dag_version_id
 returning ${columns}`,
 };
 
@@ -43,7 +46,7 @@ export async function queueInstances(tx: Db, ids: readonly string[], jobId: numb
 const stillQueued = {
   name: "still-queued",
   text: `select ${columns} from task_instance ti join dag_version v on v.id = ti.dag_version_id
-          where ti.id = any($1::uuid[]) and ti.state = 'queued' for update of ti`,
+          where ti.id = any($1::uuid[]) and ti.state = 'queued' order by ti.id for update of ti`,
 };
 
 export async function lockQueued(tx: Db, ids: readonly string[]): Promise<QueuedInstance[]> {

@@ -7,11 +7,13 @@ import type { Db } from "../../store.ts";
 const requeue = {
   name: "requeue-tries",
   text: `
-with back as (
-  update task_instance
+with held as materialized (
+  select id from task_instance where id = any($1::uuid[]) and state = 'queued' order by id for update
+), back as (
+  update task_instance ti
      set state = 'scheduled', id = gen_random_uuid(), queued_by_job_id = null, queued_dttm = null,
-         queue_attempts = queue_attempts + 1, updated_at = now()
-   where id = any($1::uuid[]) and state = 'queued'
+         queue_attempts = ti.queue_attempts + 1, updated_at = now()
+    from held where ti.id = held.id
   returning 1
 ), told as materialized (select pg_notify('baram_scheduler', 'scheduled') from (select 1 from back limit 1) one)
 select count(*)::int as count, (select count(*) from told) as told from back`,
@@ -61,9 +63,14 @@ export async function adoptTries(tx: Db, ids: readonly string[], jobId: number):
 const launches = {
   name: "record-launches",
   text: `
-update task_instance ti set external_executor_id = l.external_id, updated_at = now()
-  from unnest($1::uuid[], $2::text[]) as l(id, external_id)
- where ti.id = l.id and ti.state in ('queued', 'running', 'restarting')`,
+with held as materialized (
+  select ti.id, l.external_id
+    from task_instance ti join unnest($1::uuid[], $2::text[]) as l(id, external_id) on ti.id = l.id
+   where ti.state in ('queued', 'running', 'restarting')
+   order by ti.id
+   for no key update of ti
+)
+update task_instance ti set external_executor_id = held.external_id, updated_at = now() from held where ti.id = held.id`,
 };
 
 /** Keeps what launched tries are called in their outside systems. */

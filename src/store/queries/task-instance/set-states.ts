@@ -61,7 +61,13 @@ export async function setInstanceNotes(
   note: string | null,
 ): Promise<void> {
   await tx.query(
-    "update task_instance set note = $4 where dag_run_id = $1 and ($2::text[] is null or task_id = any($2)) and ($3::int is null or map_index = $3)",
+    `with held as materialized (
+       select id from task_instance
+        where dag_run_id = $1 and ($2::text[] is null or task_id = any($2)) and ($3::int is null or map_index = $3)
+        order by id
+        for no key update
+     )
+     update task_instance ti set note = $4 from held where ti.id = held.id`,
     [dagRunId, filter.taskIds, filter.mapIndex, note],
   );
 }
@@ -91,8 +97,15 @@ export async function noteInstances(
   note: string | null,
 ): Promise<void> {
   await tx.query(
-    `update task_instance ti set note = $4 from unnest($2::text[], $3::int[]) as n(task_id, map_index)
-      where ti.dag_run_id = $1 and ti.task_id = n.task_id and ti.map_index = n.map_index`,
+    `with held as materialized (
+       select ti.id
+         from task_instance ti join unnest($2::text[], $3::int[]) as n(task_id, map_index)
+           on ti.task_id = n.task_id and ti.map_index = n.map_index
+        where ti.dag_run_id = $1
+        order by ti.id
+        for no key update of ti
+     )
+     update task_instance ti set note = $4 from held where ti.id = held.id`,
     [dagRunId, instances.map((one) => one.taskId), instances.map((one) => one.mapIndex), note],
   );
 }

@@ -40,21 +40,26 @@ export type StartedTry = {
 /**
  * $1 ids, $2 hostnames, $3 unix names, $4 pids. queued → running; the same caller (host, user, pid) may ask again, since
  * its first answer may have been lost. A new try starts without the XComs of the tries before it; asked again, it keeps its own
- * (`start_date = now()`: this statement has started it).
+ * (`start_date = now()`: this statement has started it). Locked in id order, as everywhere that many are changed at once.
  */
 const statement = {
   name: "start-tries",
   text: `
-with started as (
+with held as materialized (
+  select ti.id, s.hostname, s.unixname, s.pid
+    from task_instance ti join unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) as s(id, hostname, unixname, pid) on ti.id = s.id
+   where ti.state in ('queued', 'restarting')
+      or (ti.state = 'running' and ti.hostname = s.hostname and ti.unixname = s.unixname and ti.pid = s.pid)
+   order by ti.id
+   for no key update of ti
+), started as (
   update task_instance ti
      set state = 'running', hostname = s.hostname, unixname = s.unixname, pid = s.pid, last_heartbeat_at = now(),
          start_date = case when ti.state = 'running' then ti.start_date else now() end,
          first_start_date = case when ti.reschedule_count = 0 and ti.next_method is null and ti.state <> 'running' then now() else coalesce(ti.first_start_date, now()) end,
          updated_at = now()
-    from unnest($1::uuid[], $2::text[], $3::text[], $4::int[]) as s(id, hostname, unixname, pid)
+    from held s
    where ti.id = s.id
-     and (ti.state in ('queued', 'restarting')
-          or (ti.state = 'running' and ti.hostname = s.hostname and ti.unixname = s.unixname and ti.pid = s.pid))
   returning ti.*
 ), emptied as (
   delete from xcom x using started t
