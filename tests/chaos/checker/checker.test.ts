@@ -271,3 +271,13 @@ for (const [invariant, what, spoil, expects] of BREAKS)
 test("every invariant is shown to find something", () => {
   expect(new Set(BREAKS.map(([invariant]) => invariant))).toEqual(new Set(ALL_INVARIANTS));
 });
+
+test("I12 takes an end for told that somebody had given by hand, where people may", () => {
+  const markTwice = (history: Mutable) => {
+    const ended = into(history, "b", "success");
+    insertAfter(history, ended, { from: "failed", to: "success", oldId: ended.newId, newId: ended.newId });
+    Object.assign(ended, { to: "failed" });
+  };
+  expect(brokenBy(markTwice)).toContain("I12");
+  expect(brokenBy(markTwice, { isSteered: true })).not.toContain("I12");
+});
