@@ -138,6 +138,21 @@ test.each(Object.entries(CASES))(
   },
 );
 
+test("instances are queued and found queued in the order they are named in, which is that of their priority", async () => {
+  for (const ids of [
+    [LAST, FIRST],
+    [FIRST, LAST],
+  ]) {
+    for (const [taskId, id] of [
+      ["b", LAST],
+      ["a", FIRST],
+    ])
+      await database.store.query("update task_instance set id = $2, state = 'scheduled' where task_id = $1", [taskId, id]);
+    expect((await queueInstances(database.store, ids, jobId)).map(({ id }) => id)).toEqual(ids);
+    expect((await lockQueued(database.store, ids)).map(({ id }) => id)).toEqual(ids);
+  }
+});
+
 async function waitsForLock(): Promise<boolean> {
   const waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
   return (await database.store.query(waiting)).rows.length > 0;

@@ -38,8 +38,9 @@ update task_instance ti
 returning ${columns}`,
 };
 
+/** Answers in the order of `ids`, that of their priority, in which executors are to have them. */
 export async function queueInstances(tx: Db, ids: readonly string[], jobId: number): Promise<QueuedInstance[]> {
-  return (await tx.query<QueuedInstance>(statement, [ids, jobId])).rows;
+  return inOrderOf(ids, (await tx.query<QueuedInstance>(statement, [ids, jobId])).rows);
 }
 
 /** $1 ids. A try's id changes when it is taken back, so what is found here is still waiting for whoever queued it. */
@@ -50,5 +51,11 @@ const stillQueued = {
 };
 
 export async function lockQueued(tx: Db, ids: readonly string[]): Promise<QueuedInstance[]> {
-  return (await tx.query<QueuedInstance>(stillQueued, [ids])).rows;
+  return inOrderOf(ids, (await tx.query<QueuedInstance>(stillQueued, [ids])).rows);
+}
+
+/** The statements lock, and so return, by id, which is random. */
+function inOrderOf(ids: readonly string[], rows: QueuedInstance[]): QueuedInstance[] {
+  const places = new Map(ids.map((id, at) => [id, at]));
+  return rows.sort((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0));
 }
