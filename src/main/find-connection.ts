@@ -1,15 +1,21 @@
 import { type Config, environmentSecrets, readEncryptionKey } from "../config/index.ts";
 import type { Connection } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
-import { createCipher, findConnection, type Store } from "../store/index.ts";
+import { type Cipher, createCipher, findConnection, type Store } from "../store/index.ts";
 
 export type FindConnection = (connId: string) => Promise<Connection | null>;
 
 /** Looks a connection up where tasks do: in the environment first, then in the database. */
 export function createConnectionFinder(config: Config, store: Store): FindConnection {
   const secrets = environmentSecrets();
-  return async (connId) =>
-    secrets.connection(connId) ?? (await findConnection(store, createCipher(readEncryptionKey(config)), connId));
+  let cipher: Cipher | undefined;
+  return async (connId) => {
+    const known = secrets.connection(connId);
+    if (known) return known;
+    // On first use: most schedulers need no key.
+    cipher ??= createCipher(readEncryptionKey(config));
+    return findConnection(store, cipher, connId);
+  };
 }
 
 /** The connection that an option names. Throws `connection_not_found`. `option`: e.g. `[logging] remote_log_conn_id`. */

@@ -37,8 +37,8 @@ export function createTokens(secret: Uint8Array): Tokens {
 
   function check(audience: TokenAudience, token: string, toleranceSec: number): Verified {
     const known = verified.get(token);
-    const isGood = known?.expiresAt === null || (known?.expiresAt ?? 0) + toleranceSec > Date.now() / 1_000;
-    if (known && isGood && known.audience === audience) return known;
+    const endsSec = (known?.expiresAt ?? Number.POSITIVE_INFINITY) + toleranceSec;
+    if (known?.audience === audience && Date.now() / 1_000 < endsSec) return known;
     const payload = jwt.verify(token, key, { algorithms: [ALGORITHM], audience, clockTolerance: toleranceSec });
     if (typeof payload === "string" || payload.sub === undefined || payload.iat === undefined)
       throw new jwt.JsonWebTokenError("a claim is missing");

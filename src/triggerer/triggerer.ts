@@ -18,7 +18,7 @@ import { runBuiltin } from "./builtin/index.ts";
 import type { ClaimedTrigger, EndedTrigger, LogLevel, TriggererOptions, TriggererResources, TriggerLog } from "./contract.ts";
 import { createEndBatcher } from "./end-batcher.ts";
 import { createChildPool } from "./host/child-pool.ts";
-import { watchLoop } from "./loop-watch.ts";
+import { createLoopWatch } from "./loop-watch.ts";
 
 export type Triggerer = {
   readonly jobId: () => number;
@@ -103,7 +103,10 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
     },
   );
   /** While there are triggers that could be held up. */
-  let watch: ReturnType<typeof watchLoop> | null = null;
+  const watch = createLoopWatch((blockedMs) => {
+    metrics.count("triggers.blocked_main_thread", {});
+    logger.warn({ blockedMs, triggers: running.size }, "the triggerer was blocked");
+  });
   const listener = store.listen((payload) => (payload === "gone" ? syncSoon() : wake(payload === null)));
   const beats = keepBeating();
   const loop = run();
@@ -210,7 +213,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
   function start(trigger: ClaimedTrigger): void {
     const entry: Entry = { trigger, log: resources.openLog(trigger.logPath), stop: new AbortController(), hasEnded: false };
     running.set(trigger.id, entry);
-    watch ??= watchLoop(onBlocked);
+    watch.start();
     entry.log.write("info", `trigger ${trigger.classpath} (${trigger.id}) waits in triggerer ${jobId}`);
     const work = trigger.moduleHash === null ? runHere(entry) : runInChild(entry, trigger.moduleHash);
     work.catch((error: unknown) => {
@@ -285,21 +288,11 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
     finish(id, "the trigger is cancelled: its task does not wait here any more");
   }
 
-  function onBlocked(blockedMs: number): void {
-    metrics.count("triggers.blocked_main_thread", {});
-    logger.warn({ blockedMs, triggers: running.size }, "the triggerer was blocked");
-  }
-
-  function stopWatching(): void {
-    watch?.stop();
-    watch = null;
-  }
-
   function finish(id: number, sentence: string | null): void {
     const entry = running.get(id);
     if (!entry) return;
     running.delete(id);
-    if (running.size === 0) stopWatching();
+    if (running.size === 0) watch.stop();
     if (sentence !== null) entry.log.write("info", `trigger ${entry.trigger.classpath} (${id}): ${sentence}`);
     void entry.log.flush();
   }
@@ -314,7 +307,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
       if (syncTimer) clearTimeout(syncTimer);
       wake();
       await Promise.all([loop, beats, listener.close()]);
-      stopWatching();
+      watch.stop();
       await Promise.race([batcher.flush(), sleep(STOP_MAX_MS)]);
       const logs = [...running.values()].map((entry) => entry.log);
       for (const [id, entry] of running) if (!entry.hasEnded) cancel(id);

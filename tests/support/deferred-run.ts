@@ -1,6 +1,7 @@
-import { finishTries, type Store, type TryEnd } from "../../src/store/index.ts";
+import { finishTries, type Store } from "../../src/store/index.ts";
 import { saveDagFixture } from "./dag-fixture.ts";
 import { trigger as triggerRun } from "./scheduler-rig.ts";
+import { tryEnd } from "./try-end.ts";
 
 export type GivenDeferral = {
   classpath?: string;
@@ -28,17 +29,11 @@ export async function deferTasks(
       where dag_id = $1 and run_id = $2 returning id, substr(task_id, 2)::int as at`,
     [dagId, runId],
   );
-  const ends = rows.map(({ id, at }): TryEnd => {
+  const ends = rows.map(({ id, at }) => {
     const one = given[at] ?? {};
-    return {
+    return tryEnd({
       id,
       state: "deferred",
-      nextAttemptInSec: null,
-      reason: null,
-      xcoms: [],
-      renderedFields: null,
-      mapLength: null,
-      renderedMapIndex: null,
       deferral: {
         classpath: one.classpath ?? "baram.triggers.DateTimeTrigger",
         isUserDefined: one.isUserDefined ?? false,
@@ -48,7 +43,7 @@ export async function deferTasks(
         nextMethod: "executeComplete",
         nextKwargs: encrypt("{}"),
       },
-    };
+    });
   });
   const ended = await finishTries(store, ends);
   if (ended.length !== given.length) throw new Error(`${ended.length} of ${given.length} tasks were deferred`);

@@ -1,4 +1,5 @@
 import type { OptionSpec } from "../option-spec.ts";
+import { AWS_ACCESS } from "./aws-access.ts";
 
 export const ECS_EXECUTOR = {
   parallelism: {
@@ -8,13 +9,7 @@ export const ECS_EXECUTOR = {
     max: 10_000,
     about: "Task instances that one scheduler has in ECS at once; 0 = as many as [core] parallelism allows.",
   },
-  conn_id: {
-    kind: "string",
-    default: null,
-    about:
-      "Connection of type aws with keys, region and endpoint. Unset: what the AWS SDK finds (environment, role of the machine).",
-  },
-  region_name: { kind: "string", default: null, about: "AWS region. Unset: the connection's, AWS_REGION, or the profile's." },
+  ...AWS_ACCESS,
   cluster: { kind: "string", default: null, about: "Name or ARN of the ECS cluster; needed." },
   task_definition: { kind: "string", default: null, about: "Family, family:revision or ARN of the task definition; needed." },
   container_name: { kind: "string", default: null, about: "The task definition's container that runs `baram`; needed." },

@@ -1,4 +1,5 @@
 import type { OptionSpec } from "../option-spec.ts";
+import { AWS_ACCESS } from "./aws-access.ts";
 
 export const LAMBDA_EXECUTOR = {
   parallelism: {
@@ -8,13 +9,7 @@ export const LAMBDA_EXECUTOR = {
     max: 10_000,
     about: "Task instances that one scheduler has in Lambda at once; 0 = as many as [core] parallelism allows.",
   },
-  conn_id: {
-    kind: "string",
-    default: null,
-    about:
-      "Connection of type aws with keys, region and endpoint. Unset: what the AWS SDK finds (environment, role of the machine).",
-  },
-  region_name: { kind: "string", default: null, about: "AWS region. Unset: the connection's, AWS_REGION, or the profile's." },
+  ...AWS_ACCESS,
   function_name: { kind: "string", default: null, about: "Name or ARN of the function whose handler is baram/lambda; needed." },
   qualifier: { kind: "string", default: null, about: "Version or alias of the function. Unset: $LATEST." },
   queue_url: { kind: "string", default: null, about: "URL of the SQS queue that functions send their results to; needed." },

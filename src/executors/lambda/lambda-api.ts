@@ -1,5 +1,4 @@
-import type { LambdaClient } from "@aws-sdk/client-lambda";
-import type { Message, SQSClient } from "@aws-sdk/client-sqs";
+import type { Message } from "@aws-sdk/client-sqs";
 import { type AwsAccess, checkRegion, clientSettings } from "../aws/client-settings.ts";
 import { createRenewableClient } from "../aws/renewable-client.ts";
 
@@ -27,26 +26,31 @@ const WAIT_SEC = 20;
 export async function connectLambda(options: AwsAccess & { functionName: string; qualifier: string | null }): Promise<LambdaApi> {
   const [lambdaSdk, sqsSdk] = await Promise.all([import("@aws-sdk/client-lambda"), import("@aws-sdk/client-sqs")]);
   const target = { FunctionName: options.functionName, ...(options.qualifier === null ? {} : { Qualifier: options.qualifier }) };
-  const lambda = await createRenewableClient(
-    async (): Promise<LambdaClient> => new lambdaSdk.LambdaClient(await clientSettings(options)),
-  );
-  const sqs = await createRenewableClient(
-    async (): Promise<SQSClient> => new sqsSdk.SQSClient(await clientSettings(options, (WAIT_SEC + 10) * 1_000)),
-  );
-  await lambda.use((client) => checkRegion(client, "lambda_executor"));
+  const { use, renew, close } = await createRenewableClient(async () => {
+    const settings = await clientSettings(options);
+    const lambda = new lambdaSdk.LambdaClient(settings);
+    const requestHandler = { ...settings.requestHandler, requestTimeout: (WAIT_SEC + 10) * 1_000 };
+    const sqs = new sqsSdk.SQSClient({ ...settings, requestHandler });
+    const destroy = () => {
+      lambda.destroy();
+      sqs.destroy();
+    };
+    return { lambda, sqs, destroy };
+  });
+  await use(({ lambda }) => checkRegion(lambda, "lambda_executor"));
   const entries = (receipts: string[]) => receipts.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle }));
   return {
     async invoke(payload) {
       const command = new lambdaSdk.InvokeCommand({ ...target, InvocationType: "Event", Payload: Buffer.from(payload) });
-      const { $metadata } = await lambda.use((client) => client.send(command));
+      const { $metadata } = await use(({ lambda }) => lambda.send(command));
       return $metadata.requestId ?? "unknown";
     },
     async tryInvoke() {
-      await lambda.use((client) => client.send(new lambdaSdk.InvokeCommand({ ...target, InvocationType: "DryRun" })));
+      await use(({ lambda }) => lambda.send(new lambdaSdk.InvokeCommand({ ...target, InvocationType: "DryRun" })));
     },
     async functionTimeoutSec() {
       const command = new lambdaSdk.GetFunctionConfigurationCommand(target);
-      return (await lambda.use((client) => client.send(command))).Timeout ?? 0;
+      return (await use(({ lambda }) => lambda.send(command))).Timeout ?? 0;
     },
     async receive(QueueUrl, abortSignal) {
       const command = new sqsSdk.ReceiveMessageCommand({
@@ -56,27 +60,22 @@ export async function connectLambda(options: AwsAccess & { functionName: string;
         MessageSystemAttributeNames: ["SentTimestamp"],
         MessageAttributeNames: ["ErrorMessage"],
       });
-      return (await sqs.use((client) => client.send(command, { abortSignal }))).Messages ?? [];
+      return (await use(({ sqs }) => sqs.send(command, { abortSignal }))).Messages ?? [];
     },
     async remove(QueueUrl, receipts) {
       const command = new sqsSdk.DeleteMessageBatchCommand({ QueueUrl, Entries: entries(receipts) });
-      await sqs.use((client) => client.send(command));
+      await use(({ sqs }) => sqs.send(command));
     },
     async putBack(QueueUrl, receipts) {
       const Entries = entries(receipts).map((entry) => ({ ...entry, VisibilityTimeout: 0 }));
       const command = new sqsSdk.ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries });
-      await sqs.use((client) => client.send(command));
+      await use(({ sqs }) => sqs.send(command));
     },
     async checkQueue(QueueUrl) {
       const command = new sqsSdk.GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] });
-      await sqs.use((client) => client.send(command));
+      await use(({ sqs }) => sqs.send(command));
     },
-    async renew() {
-      await Promise.all([lambda.renew(), sqs.renew()]);
-    },
-    close() {
-      lambda.close();
-      sqs.close();
-    },
+    renew,
+    close,
   };
 }

@@ -9,7 +9,7 @@ import { toError } from "../../platform/index.ts";
 import { collectDags, type TriggerClass, triggersOf } from "../../sdk/runtime.ts";
 import { openWire } from "../../worker/wire/index.ts";
 import type { TriggerCaller } from "../contract.ts";
-import { watchLoop } from "../loop-watch.ts";
+import { createLoopWatch } from "../loop-watch.ts";
 import type { FromChild, ToChild } from "./messages.ts";
 import { runUserTrigger } from "./run-user-trigger.ts";
 import { createTriggerContext } from "./trigger-context.ts";
@@ -37,7 +37,7 @@ process.on("unhandledRejection", (reason) => logForAll(`unhandled rejection in t
 process.on("uncaughtException", (error) => logForAll(`uncaught exception in this process: ${error.stack}`));
 process.on("SIGTERM", () => {});
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
-watchLoop((blockedMs) => send({ type: "blocked", blockedMs }));
+createLoopWatch((blockedMs) => send({ type: "blocked", blockedMs })).start();
 send({ type: "ready" });
 
 function send(message: FromChild): void {

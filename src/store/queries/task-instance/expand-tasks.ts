@@ -17,7 +17,7 @@ export type TaskExpansion = {
  * Per task all of it or nothing: everything hangs on `seed`, the row that the new ones are copied from, which for a task that is
  * not expanded must still be index -1 without a state. Where index -1 is dropped or becomes 0, it is that row. An instance that is
  * removed takes its results along, else the list that is collected of them would be longer than the task; its try, if one
- * runs, is refused from now on.
+ * runs, is refused from now on. All instances of these tasks are locked first, by id (`h.locked >= 0` makes the rest wait for it).
  */
 const statement = {
   name: "expand-tasks",

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { saveDagFixture } from "../../../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../../../tests/support/database.ts";
 import { trigger } from "../../../../tests/support/scheduler-rig.ts";
+import { tryEnd } from "../../../../tests/support/try-end.ts";
 import {
   beatTries,
   clearInstances,
@@ -45,17 +46,6 @@ beforeEach(async () => {
   dagRunId = rows[0]?.id ?? 0;
 });
 
-const end = (id: string) => ({
-  id,
-  state: "success" as const,
-  deferral: null,
-  nextAttemptInSec: null,
-  reason: null,
-  xcoms: [],
-  renderedFields: null,
-  mapLength: null,
-  renderedMapIndex: null,
-});
 const instances = ["b", "a"].map((taskId) => ({ taskId, mapIndex: -1 }));
 
 type Case = { state: "null" | "scheduled" | "queued" | "running"; change: (tx: Db) => Promise<unknown> };
@@ -68,7 +58,14 @@ const CASES: Record<string, Case> = {
         IDS.map((id) => ({ id, hostname: "h", unixname: "u", pid: 1 })),
       ),
   },
-  finishTries: { state: "running", change: (tx) => finishTries(tx, IDS.map(end)) },
+  finishTries: {
+    state: "running",
+    change: (tx) =>
+      finishTries(
+        tx,
+        IDS.map((id) => tryEnd({ id, state: "success" })),
+      ),
+  },
   beatTries: { state: "running", change: (tx) => beatTries(tx, IDS) },
   queueInstances: { state: "scheduled", change: (tx) => queueInstances(tx, IDS, jobId) },
   lockQueued: { state: "queued", change: (tx) => lockQueued(tx, IDS) },

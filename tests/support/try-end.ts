@@ -1,0 +1,15 @@
+import type { TryEnd } from "../../src/store/index.ts";
+
+/** The end of a try that leaves nothing behind but what is said here. */
+export function tryEnd(own: Pick<TryEnd, "id" | "state"> & Partial<TryEnd>): TryEnd {
+  return {
+    deferral: null,
+    nextAttemptInSec: null,
+    reason: null,
+    xcoms: [],
+    renderedFields: null,
+    mapLength: null,
+    renderedMapIndex: null,
+    ...own,
+  };
+}
