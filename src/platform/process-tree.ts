@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 
 /**
  * A variable in a process's environment that marks it and whatever it starts, however deep and even when it detaches
@@ -28,13 +28,34 @@ function listProcesses(): string[] {
   }
 }
 
-/** Whether the process has children right now; cheap, so it can be asked after every try. */
-export function hasChildren(pid: number): boolean {
+export type ChildrenWatch = {
+  /** Whether the process has children right now; one read, so it can be asked after every try. */
+  hasAny(): boolean;
+  close(): void;
+};
+
+/** Watches a process for children that its main thread has started. Linux only; elsewhere it never has any. */
+export function watchChildren(pid: number): ChildrenWatch {
+  const first = Buffer.alloc(1);
+  let list: number | null = null;
   try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim() !== "";
+    list = openSync(`/proc/${pid}/task/${pid}/children`, "r");
   } catch {
-    return false;
+    // gone already, or no Linux
   }
+  return {
+    hasAny() {
+      try {
+        return list !== null && readSync(list, first, 0, 1, 0) > 0;
+      } catch {
+        return false;
+      }
+    },
+    close() {
+      if (list !== null) closeSync(list);
+      list = null;
+    },
+  };
 }
 
 /** Signals the process group that `pid` leads; false = there is none any more. */

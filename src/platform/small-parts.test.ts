@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { BaramError, hasChildren, killMarked, signalGroup, sleep, toError } from "./index.ts";
+import { BaramError, killMarked, signalGroup, sleep, toError, watchChildren } from "./index.ts";
 
 test("sleep ends at once when its signal aborts, before or during, and leaves no listener behind", async () => {
   const during = new AbortController();
@@ -53,14 +53,20 @@ test("a mark finds a whole tree, a detached grandchild too, and kills all but th
   const gone = once(child, "exit");
   const [line] = (await once(child.stdout, "data")) as [Buffer];
   const grandchild = Number(/up (\d+)/.exec(line.toString())?.[1]);
-  expect(hasChildren(child.pid ?? 0)).toBe(true);
-  expect(hasChildren(grandchild)).toBe(false);
+  const children = watchChildren(child.pid ?? 0);
+  expect(children.hasAny()).toBe(true);
+  const grandchildren = watchChildren(grandchild);
+  expect(grandchildren.hasAny()).toBe(false);
+  grandchildren.close();
   killMarked(mark, child.pid);
   await expect.poll(() => isAlive(grandchild)).toBe(false);
+  await expect.poll(() => children.hasAny()).toBe(false);
   expect(child.exitCode ?? child.signalCode, "the spared one").toBeNull();
   killMarked(mark);
   expect(await gone).toEqual([null, "SIGKILL"]);
-  expect(hasChildren(child.pid ?? 0)).toBe(false);
+  expect(children.hasAny(), "of a process that is gone").toBe(false);
+  children.close();
+  expect(children.hasAny()).toBe(false);
 });
 
 test("a process group is signalled by its leader; one that is gone answers false", async () => {

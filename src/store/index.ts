@@ -3,4 +3,4 @@ export { type EmbeddedServer, type ServerAddress, startEmbeddedServer } from "./
 export { isConnectionLost, isDataFault, sqlState } from "./faults.ts";
 export { checkMigrated, type MigrationStatus, migrate, resetSchema } from "./migrate.ts";
 export * from "./queries/index.ts";
-export { type Db, type Listener, openStore, type Statement, type Store, type StoreOptions } from "./store.ts";
+export { type Db, guardedStatement, type Listener, openStore, type Statement, type Store, type StoreOptions } from "./store.ts";

@@ -1,9 +1,10 @@
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { failStatements } from "../../tests/chaos/fail-statements.ts";
 import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
 import { createGate } from "../../tests/support/scheduler-rig.ts";
 import { silentLogger } from "../platform/index.ts";
-import { type Db, inSavepoint, type Listener, openStore, type Store } from "./index.ts";
+import { type Db, guardedStatement, inSavepoint, type Listener, openStore, type Store } from "./index.ts";
 
 let database: TestDatabase;
 let store: Store;
@@ -252,6 +253,38 @@ test("a statement that nobody awaited and that fails fails the transaction, with
   });
   await expect(swallowed).rejects.toMatchObject({ code: "22012" });
   expect((await database.store.query("select 1 from half")).rowCount).toBe(0);
+});
+
+test("a guarded statement goes along with begin, and does nothing where begin fails", async () => {
+  const add = guardedStatement("add-one", (isInTransaction) => `update thing set n = n + 1 where id = 1 and ${isInTransaction}`);
+  const failing = failStatements(store);
+  failing.arm(1, "40001");
+  const sentWith: number[] = [];
+  let attempts = 0;
+  await store.transaction(async (tx) => {
+    attempts++;
+    const before = failing.count();
+    const answer = tx.query(add);
+    sentWith.push(failing.count() - before);
+    await answer;
+  });
+  expect(failing.failed()).toMatch(/^begin/);
+  expect(attempts, "the transaction runs again").toBe(2);
+  expect(sentWith, "sent at once, behind begin").toEqual([1, 1]);
+  expect(await values(), "counted in the second only").toEqual([1, 0]);
+  await store.query(add);
+  expect(await values(), "without a transaction").toEqual([1, 0]);
+});
+
+test("what is not guarded waits for begin, in its order", async () => {
+  const failing = failStatements(store);
+  failing.arm(0, "40001");
+  await store.transaction(async (tx) => {
+    const answers = [tx.query("update thing set n = 5 where id = 1"), tx.query("update thing set n = n * 2 where id = 1")];
+    expect(failing.count(), "begin alone").toBe(1);
+    await Promise.all(answers);
+  });
+  expect(await values()).toEqual([10, 0]);
 });
 
 test("a deadlock of a statement that nobody awaited runs the transaction again", async () => {

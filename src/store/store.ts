@@ -7,7 +7,16 @@ import { isConnectionLost, isOfFailedTransaction, isRetryable, isTimedOut, isUna
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
 
 /** A statement with `$1` parameters. A `name` makes it a prepared statement, parsed once per connection. */
-export type Statement = { readonly name: string; readonly text: string };
+export type Statement = { readonly name: string; readonly text: string; readonly isGuarded?: boolean };
+
+/**
+ * A statement that may go along with the `begin` of its transaction, which saves a round trip: it asks in its own text whether there is a
+ * transaction, by the condition that `text` is given, and must do nothing where there is none. For what went along with a `begin` that
+ * failed stands by itself.
+ */
+export function guardedStatement(name: string, text: (isInTransaction: string) => string): Statement {
+  return { name, text: text("current_setting('baram.in_transaction', true) = 'on'"), isGuarded: true };
+}
 
 export type Row = Record<string, unknown>;
 export type Result<R> = { rows: R[]; rowCount: number };
@@ -25,7 +34,7 @@ export type Store = Db & {
    * have no effect outside the database and must guard its writes: after a connection lost at COMMIT the first run may stand.
    *
    * A statement that is not awaited goes along with the next ones in one round trip, the commit among them; the server carries
-   * them out in their order. None is forgotten: where one fails, the transaction does.
+   * them out in their order. None is forgotten: where one fails, the transaction does. The first one goes along with `begin` if it is guarded.
    */
   transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
   /** Calls back on every notification and, with null, after each reconnect, since notifications may have been missed. */
@@ -77,7 +86,7 @@ export function openStore(options: StoreOptions): Store {
   // that read, which would end the process too. Whoever uses the connection then finds it broken.
   pool.on("connect", (client) => client.on("error", () => {}));
   // In the message that begins the transaction: no round trip more, and connection poolers let it through.
-  const begin = `begin; set local idle_in_transaction_session_timeout = ${options.idleTransactionMs ?? IDLE_TRANSACTION_MS}`;
+  const begin = `begin; set local idle_in_transaction_session_timeout = ${options.idleTransactionMs ?? IDLE_TRANSACTION_MS}; set local baram.in_transaction = 'on'`;
   let closed = false;
   let sent = 0;
 
@@ -123,10 +132,8 @@ export function openStore(options: StoreOptions): Store {
         const underWay = new Set<Promise<unknown>>();
         // What comes behind a statement that failed fails too, and says only that; the first one says why.
         let first: unknown;
-        const query = <R extends Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<R>> => {
-          const answer = send<R>(client, statement, values);
+        const watch = <R extends Row>(answer: Promise<Result<R>>, undoes = false): Promise<Result<R>> => {
           underWay.add(answer);
-          const undoes = typeof statement === "string" && statement.startsWith("rollback to savepoint");
           answer
             .then(
               () => {
@@ -139,10 +146,22 @@ export function openStore(options: StoreOptions): Store {
             .finally(() => underWay.delete(answer));
           return answer;
         };
+        let hasBegun = false;
+        let isFirst = true;
+        const begun = watch(send(client, begin)).then(() => {
+          hasBegun = true;
+        });
+        begun.catch(() => {});
+        const query = <R extends Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<R>> => {
+          const goesAlong = isFirst && typeof statement === "object" && statement.isGuarded === true;
+          isFirst = false;
+          const answer =
+            hasBegun || goesAlong ? send<R>(client, statement, values) : begun.then(() => send<R>(client, statement, values));
+          return watch(answer, typeof statement === "string" && statement.startsWith("rollback to savepoint"));
+        };
         try {
-          // Awaited, as the only one: what goes along with a `begin` that fails would stand alone.
-          await send(client, begin);
           const result = await work({ query });
+          await begun;
           // A statement that cannot even be sent says so by the next tick; the server would commit all the others.
           await new Promise<void>((resolve) => process.nextTick(resolve));
           if (first !== undefined) throw first;

@@ -5,13 +5,15 @@ import { parentPort } from "node:worker_threads";
 import { toError } from "../platform/index.ts";
 import { FILE_MODE, FOLDER_MODE } from "./log-sink.ts";
 
-export type AppendBatch = readonly { file: string; text: string }[];
+/** `isFirst`: nothing of this writer is in the file, so its folder is hardly there. */
+export type AppendBatch = readonly { file: string; text: string; isFirst: boolean }[];
 /** Each file's size after its text, in bytes; or why the text could not be kept. */
 export type AppendAnswers = readonly (number | string)[];
 
 parentPort?.on("message", (batch: AppendBatch) => {
-  const answers: AppendAnswers = batch.map(({ file, text }) => {
+  const answers: AppendAnswers = batch.map(({ file, text, isFirst }) => {
     try {
+      if (isFirst) makeFolderOf(file);
       return append(file, text);
     } catch (error) {
       return toError(error).message;
@@ -35,7 +37,11 @@ function openToAppend(file: string): number {
     return openSync(file, "a", FILE_MODE);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    mkdirSync(dirname(file), { recursive: true, mode: FOLDER_MODE });
+    makeFolderOf(file);
     return openSync(file, "a", FILE_MODE);
   }
+}
+
+function makeFolderOf(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: FOLDER_MODE });
 }

@@ -147,7 +147,7 @@ test("the thread keeps each log's order, makes folders again that went away, and
   expect(again).toMatchObject({ status: "fulfilled" });
   expect(refused).toMatchObject({
     status: "rejected",
-    reason: expect.objectContaining({ message: expect.stringContaining("ENOTDIR") }),
+    reason: expect.objectContaining({ message: expect.stringContaining("EEXIST") }),
   });
   expect(readFileSync(join(folder, "run_id=0/attempt=1.log"), "utf8")).toBe("again\n");
 

@@ -6,7 +6,7 @@ import { createFolderSink, type LogSink, pathBelow } from "./log-sink.ts";
 /** What comes within this time goes to the thread in one message: each wakes it, which was an eighth of a busy supervisor's time. */
 const GATHER_MS = 3;
 
-type Waiting = { file: string; text: string; resolve(sizeBytes: number): void; reject(error: Error): void };
+type Waiting = AppendBatch[number] & { resolve(sizeBytes: number): void; reject(error: Error): void };
 
 /**
  * As `createFolderSink`, by one thread that writes all files. Four jobs of the thread pool for each try's log (mkdir, open, write,
@@ -39,18 +39,20 @@ export function createThreadedFolderSink(folder: string, entry: string): LogSink
     gathered = [];
     if (batch.length === 0) return;
     sent.push(batch);
-    thread.postMessage(batch.map(({ file, text }) => ({ file, text })) satisfies AppendBatch);
+    thread.postMessage(batch.map(({ file, text, isFirst }) => ({ file, text, isFirst })) satisfies AppendBatch);
   }
 
   return {
     open(path) {
       const file = pathBelow(folder, path);
       const direct = createFolderSink(folder).open(path);
+      let texts = 0;
       return (text) => {
         if (isGone) return direct(text);
+        const isFirst = texts++ === 0;
         return new Promise((resolve, reject) => {
           if (gathered.length === 0) setTimeout(send, GATHER_MS);
-          gathered.push({ file, text, resolve, reject });
+          gathered.push({ file, text, isFirst, resolve, reject });
         });
       };
     },

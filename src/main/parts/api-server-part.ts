@@ -1,7 +1,7 @@
 import { Hono } from "hono";
-import { type Config, environmentSecrets, readEncryptionKey, readJwtSecret } from "../../config/index.ts";
+import { type Config, environmentSecrets, readEncryptionKey } from "../../config/index.ts";
 import { createExecutionApi } from "../../execution-api/index.ts";
-import { createTokens, type Logger, systemClock } from "../../platform/index.ts";
+import { type Logger, systemClock } from "../../platform/index.ts";
 import { createPublicApi } from "../../public-api/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
@@ -15,6 +15,7 @@ import { listen } from "../listen.ts";
 import { addMetricsRoute, type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { createConfiguredLogStore } from "../remote-logs.ts";
 import { runIdPattern } from "../run-id-pattern.ts";
+import { tokensOf } from "../tokens.ts";
 import { packageVersion } from "../version.ts";
 import { keepJob } from "./keep-job.ts";
 import { readMailerOptions, startMailerPart } from "./mailer-part.ts";
@@ -34,7 +35,7 @@ export async function startApiServerPart(
   const { metrics } = process;
   const allowedRunId = runIdPattern(config);
   const dags = createDagCache();
-  const tokens = createTokens(readJwtSecret(config));
+  const tokens = tokensOf(config);
   const cipher = createCipher(readEncryptionKey(config));
   const executors = executorNames(config);
   const defaultExecutor = executors[0] ?? "";

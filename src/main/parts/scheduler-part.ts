@@ -1,6 +1,6 @@
-import { type Config, readJwtSecret } from "../../config/index.ts";
+import type { Config } from "../../config/index.ts";
 import type { Executor } from "../../executors/index.ts";
-import { BaramError, createTokens, type Logger, systemClock } from "../../platform/index.ts";
+import { BaramError, type Logger, systemClock } from "../../platform/index.ts";
 import { createDagCache, createSchedulerMemory, type PausePoint, type Scheduler, startScheduler } from "../../scheduler/index.ts";
 import { holdSchedulerLock, type Store } from "../../store/index.ts";
 import { createExecutors } from "../executors.ts";
@@ -8,6 +8,7 @@ import { createConnectionFinder } from "../find-connection.ts";
 import { openHealthPort } from "../health/index.ts";
 import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { createTryLogNote } from "../note-in-try-log.ts";
+import { tokensOf } from "../tokens.ts";
 import type { Part } from "./part.ts";
 
 export type SchedulerPart = Part & { readonly scheduler: Scheduler; readonly executors: ReadonlyMap<string, Executor> };
@@ -35,7 +36,7 @@ export async function startSchedulerPart(
     clock: systemClock,
     logger,
     metrics: metrics.metrics,
-    tokens: createTokens(readJwtSecret(config)),
+    tokens: tokensOf(config),
     dags: createDagCache(),
     executors,
     ...createSchedulerMemory(),

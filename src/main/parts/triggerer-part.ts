@@ -1,5 +1,5 @@
-import { type Config, environmentForUserCode, environmentSecrets, readEncryptionKey, readJwtSecret } from "../../config/index.ts";
-import { createTokens, type Logger, systemClock } from "../../platform/index.ts";
+import { type Config, environmentForUserCode, environmentSecrets, readEncryptionKey } from "../../config/index.ts";
+import { type Logger, systemClock } from "../../platform/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
 import { createFolderSink, createLogWriter, createMasker } from "../../task-logs/index.ts";
@@ -8,6 +8,7 @@ import { distFile } from "../dist-file.ts";
 import { openHealthPort } from "../health/index.ts";
 import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { moduleCacheFolder } from "../supervisor-options.ts";
+import { tokensOf } from "../tokens.ts";
 import { createSqlTriggerStore } from "../triggerer/sql-trigger-store.ts";
 import type { Part } from "./part.ts";
 
@@ -28,7 +29,7 @@ export async function startTriggererPart(
     {
       store,
       dags: createDagCache(),
-      tokens: createTokens(readJwtSecret(config)),
+      tokens: tokensOf(config),
       cipher: createCipher(readEncryptionKey(config)),
       secrets: environmentSecrets(),
       clock: systemClock,

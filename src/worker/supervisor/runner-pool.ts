@@ -27,6 +27,8 @@ export type RunnerPool = {
 const BOOT_MS_MIN = 150;
 /** Shorter tries keep a core busy by themselves: further runners would only share it. */
 const SHORT_TRY_MS = 10;
+/** Asked once: the answer costs a system call. */
+const CORES = availableParallelism();
 
 export function createRunnerPool(
   options: RunnerPoolOptions,
@@ -72,7 +74,7 @@ export function createRunnerPool(
   /** Boots another runner if those at work would not get to the waiting tries sooner. */
   function grow(waiting: number): void {
     const booting = [...runners].filter((runner) => runner.state === "booting").length;
-    if (closed || runners.size >= options.maxRunners || booting >= Math.min(waiting, availableParallelism())) return;
+    if (closed || runners.size >= options.maxRunners || booting >= Math.min(waiting, CORES)) return;
     const busy = [...runners].filter((runner) => runner.state === "busy");
     if (busy.length > 0) {
       const now = Date.now();

@@ -8,7 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
-import { hasChildren, killMarked, type ProcessMark, signalGroup } from "../../platform/index.ts";
+import { killMarked, type ProcessMark, signalGroup, watchChildren } from "../../platform/index.ts";
 import { createLineSplitter, type LineSplitter } from "../../task-logs/index.ts";
 import { type FromRunner, openWire, type ToRunner, type Wire } from "../wire/index.ts";
 
@@ -57,6 +57,7 @@ export function startRunner(options: RunnerOptions): Runner {
     env: { ...options.environment, [mark.name]: mark.value },
   });
   const { on } = options;
+  const children = watchChildren(child.pid ?? 0);
   let endedBy: string | null = null;
   let wire: Wire<ToRunner> | null = null;
   const outputs: LineSplitter[] = [];
@@ -78,7 +79,7 @@ export function startRunner(options: RunnerOptions): Runner {
       killMarked(mark);
     },
     sweep() {
-      if (hasChildren(runner.pid)) killMarked(mark, runner.pid);
+      if (children.hasAny()) killMarked(mark, runner.pid);
     },
     endOutput() {
       for (const lines of outputs) lines.end();
@@ -88,6 +89,7 @@ export function startRunner(options: RunnerOptions): Runner {
     if (endedBy !== null) return;
     endedBy = how;
     runner.state = "ended";
+    children.close();
     killMarked(mark);
     on.ended(how);
   };

@@ -83,14 +83,15 @@ export function openWire<In, Out>(
   return {
     send(message) {
       if (closed) return Promise.reject(new BaramError("wire_closed", "the other process has closed the wire"));
-      const body = Buffer.from(JSON.stringify(message), "utf8");
-      if (body.length > maxBytes)
+      const text = JSON.stringify(message);
+      const length = Buffer.byteLength(text);
+      if (length > maxBytes)
         return Promise.reject(
-          new BaramError("frame_too_long", `a message of ${body.length} bytes cannot be sent; at most ${maxBytes} are allowed`),
+          new BaramError("frame_too_long", `a message of ${length} bytes cannot be sent; at most ${maxBytes} are allowed`),
         );
-      const frame = Buffer.allocUnsafe(4 + body.length);
-      frame.writeUInt32BE(body.length, 0);
-      body.copy(frame, 4);
+      const frame = Buffer.allocUnsafe(4 + length);
+      frame.writeUInt32BE(length, 0);
+      frame.write(text, 4);
       return new Promise((resolve, reject) => socket.write(frame, (error) => (error ? reject(error) : resolve())));
     },
   };

@@ -1,5 +1,5 @@
 import type { DagRunState, TaskInstanceState } from "../../../contracts/index.ts";
-import type { Db } from "../../store.ts";
+import { type Db, guardedStatement } from "../../store.ts";
 
 export type ClaimedEvent = { taskId: string | null; mapIndex: number; state: TaskInstanceState | null };
 export type ClaimedRun = {
@@ -28,11 +28,12 @@ export type ClaimedRun = {
  * after the statement's snapshot waits for the next pass. The first CTE looks at more runs than are claimed, so that of each
  * DAG the one looked at longest ago comes first although its events are not the oldest. DAGs take turns: one that catches up
  * on hundreds of runs costs another no more than a place. NO KEY: the outbox's foreign key takes a
- * share of the run's key, and a try that ends must not wait for the scheduler to commit.
+ * share of the run's key, and a try that ends must not wait for the scheduler to commit. It opens most transactions of a scheduler, along
+ * with their `begin`.
  */
-const statement = {
-  name: "claim-runs",
-  text: `
+const statement = guardedStatement(
+  "claim-runs",
+  (isInTransaction) => `
 with wanted as materialized (
   (select distinct dag_run_id as id from task_event limit $1 * 10)
   union
@@ -48,6 +49,7 @@ with wanted as materialized (
 ), locked as materialized (
   select r.id, r.dag_id, r.run_id, r.state, r.created_dag_version_id, r.evaluation, r.logical_date, r.backfill_id, r.timeout_at, r.clear_number, r.ends_as
     from turns t join dag_run r on r.id = t.id
+   where ${isInTransaction}
    order by t.turn, t.last_scheduling_decision nulls first, r.id
    limit $1
    for no key update of r skip locked
@@ -64,8 +66,9 @@ select l.id, l.dag_id as "dagId", l.run_id as "runId", l.state, l.created_dag_ve
           from task_instance t
          where t.dag_run_id = l.id and t.state in ('up_for_retry', 'up_for_reschedule') and t.next_attempt_at <= now()) as due
   from locked l`,
-};
+);
 
-export async function claimRuns(db: Db, limit: number): Promise<ClaimedRun[]> {
-  return (await db.query<ClaimedRun>(statement, [limit])).rows;
+/** In a transaction only: without one it claims nothing. */
+export async function claimRuns(tx: Db, limit: number): Promise<ClaimedRun[]> {
+  return (await tx.query<ClaimedRun>(statement, [limit])).rows;
 }

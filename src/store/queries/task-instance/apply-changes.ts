@@ -12,7 +12,8 @@ export type StateChange = {
 /**
  * $1 dag run ids, $2 task ids, $3 map indexes, $4 from, $5 to. Guarded by the state it leaves. A new try counts one up;
  * a rescheduled poke goes on with its try. Done without running (skipped …): both ends of the try are now. Locked in no order: in the states
- * that it leaves, an instance is changed under its run's lock only.
+ * that it leaves, an instance is changed under its run's lock only. The inner select of $1 hides from the planner how many there are: seeing one, it
+ * would plan the statement anew each time.
  */
 const statement = {
   name: "apply-changes",
@@ -25,7 +26,7 @@ update task_instance ti
        end_date = case when c.to_state = 'scheduled' then null else now() end,
        duration = case when c.to_state = 'scheduled' then null else 0 end,
        next_attempt_at = null, queue_attempts = 0, updated_at = now()
-  from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::text[]) as c(dag_run_id, task_id, map_index, from_state, to_state)
+  from unnest((select $1::bigint[]), $2::text[], $3::int[], $4::text[], $5::text[]) as c(dag_run_id, task_id, map_index, from_state, to_state)
  where ti.dag_run_id = c.dag_run_id and ti.task_id = c.task_id and ti.map_index = c.map_index
    and ti.state is not distinct from c.from_state`,
 };

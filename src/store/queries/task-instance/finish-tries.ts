@@ -1,5 +1,5 @@
 import type { JsonValue, TaskInstanceState } from "../../../contracts/index.ts";
-import type { Db } from "../../store.ts";
+import type { Db, Statement } from "../../store.ts";
 
 /** What a deferred try waits for and goes on with; what may hold secrets is encrypted. */
 export type Deferral = {
@@ -44,37 +44,49 @@ export type EndedTry = {
   endDate: Date;
 };
 
+/** What some ends bring along, and most do not. */
+const PARTS = ["retries", "deferrals", "lengths", "xcoms", "rendered"] as const;
+type Part = (typeof PARTS)[number];
+
 /**
- * $1 ids, $2 states, $3 seconds to the next attempt, $4 reasons, $5..$7 XComs (try id, key, value), $8..$9 rendered fields,
- * $10 states that may be left, $11 seconds without a heartbeat (null = do not ask), $12..$19 deferrals (try id, trigger, whether it is
- * of the module, kwargs, timeout, execution timeout, next method and its kwargs), $20 lengths of results that are mapped over,
- * $21 what instances are called.
- *
  * The one place where a try ends. State, XComs, the length others are mapped over, history and the outbox line are one
  * statement, so all of it stands or nothing does, and a whole batch costs one round trip. Rows are locked in id order: two
  * batches cannot deadlock. A retry, a rescheduled poke and a deferral get a new id at once, which is what makes every later write of the old try fail.
+ *
+ * Composed of the parts that the ends need, since the server takes longer to get ready for all of them than to end a try.
+ *
+ * $1 ids, $2 states, $3 seconds to the next attempt, $4 reasons, $5 what instances are called, $6 states that may be left,
+ * $7 seconds without a heartbeat (null = do not ask). Then what the parts need, in the order of `PARTS`.
  */
-const statement = {
-  name: "finish-tries",
-  text: `
+function compose(parts: ReadonlySet<Part>): Statement {
+  let last = 7;
+  const next = () => `$${++last}`;
+  const keeps = parts.has("retries") || parts.has("deferrals") ? "ti.*" : "ti.dag_run_id, ti.task_id, ti.map_index";
+  const when = (part: Part, text: () => string) => (parts.has(part) ? text() : "");
+  const text = `
 with held as materialized (
-  select ti.*, i.end_state, i.delay_sec, i.reason, i.map_length, i.label
+  select ${keeps}, i.*
     from task_instance ti
-    join unnest($1::uuid[], $2::text[], $3::float8[], $4::text[], $20::int[], $21::text[])
-      as i(try_id, end_state, delay_sec, reason, map_length, label) on i.try_id = ti.id
-   where ti.state = any($10::text[])
-     and ($11::float8 is null or coalesce(ti.last_heartbeat_at, ti.queued_dttm) < now() - make_interval(secs => $11))
+    join unnest($1::uuid[], $2::text[], $3::float8[], $4::text[], $5::text[]${when("lengths", () => `, ${next()}::int[]`)})
+      as i(try_id, end_state, delay_sec, reason, label${when("lengths", () => ", map_length")}) on i.try_id = ti.id
+   where ti.state = any($6::text[])
+     and ($7::float8 is null or coalesce(ti.last_heartbeat_at, ti.queued_dttm) < now() - make_interval(secs => $7))
    order by ti.id
    for update of ti
-), archived as (
+)${when(
+    "retries",
+    () => `, archived as (
   insert into task_instance_history (id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, reason, operator, pool,
       pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, end_date, duration, hostname, unixname, pid)
   select h.id, h.dag_run_id, h.dag_id, h.run_id, h.task_id, h.map_index, h.try_number, h.max_tries, 'failed', h.reason, h.operator, h.pool,
       h.pool_slots, h.queue, h.executor, h.priority_weight, h.dag_version_id, h.scheduled_dttm, h.queued_dttm, h.start_date, now(),
       extract(epoch from now() - h.start_date), h.hostname, h.unixname, h.pid
     from held h where h.end_state = 'up_for_retry'
-), waits as materialized (
-  select * from unnest($12::uuid[], $13::text[], $14::boolean[], $15::bytea[], $16::float8[], $17::float8[], $18::text[], $19::bytea[])
+)`,
+  )}${when(
+    "deferrals",
+    () => `, waits as materialized (
+  select * from unnest(${next()}::uuid[], ${next()}::text[], ${next()}::boolean[], ${next()}::bytea[], ${next()}::float8[], ${next()}::float8[], ${next()}::text[], ${next()}::bytea[])
     as w(try_id, classpath, is_user_defined, kwargs, timeout_sec, execution_timeout_sec, next_method, next_kwargs)
 ), triggers as (
   insert into trigger (dag_run_id, task_id, map_index, classpath, module_hash, kwargs, priority_weight)
@@ -82,47 +94,78 @@ with held as materialized (
     from waits w join held h on h.id = w.try_id join dag_version v on v.id = h.dag_version_id
    where h.end_state = 'deferred'
   returning id, dag_run_id, task_id, map_index
-), ended as (
+)`,
+  )}, ended as (
   update task_instance ti
      set state = h.end_state, end_date = now(), updated_at = now(),
-         duration = extract(epoch from now() - coalesce(h.first_start_date, h.start_date)),
+         duration = extract(epoch from now() - coalesce(ti.first_start_date, ti.start_date)),
          id = case when h.end_state in ('up_for_retry', 'up_for_reschedule', 'deferred') then gen_random_uuid() else ti.id end,
          next_attempt_at = now() + make_interval(secs => h.delay_sec),
          rendered_map_index = coalesce(h.label, ti.rendered_map_index),
          reschedule_count = case h.end_state when 'up_for_reschedule' then ti.reschedule_count + 1 when 'deferred' then ti.reschedule_count else 0 end,
-         trigger_id = t.id, next_method = w.next_method, next_kwargs = w.next_kwargs, next_event = null, next_failure = null,
+         next_event = null, next_failure = null,
+         ${
+           parts.has("deferrals")
+             ? `trigger_id = t.id, next_method = w.next_method, next_kwargs = w.next_kwargs,
          trigger_timeout = least(now() + make_interval(secs => w.timeout_sec),
-                                 coalesce(h.first_start_date, h.start_date) + make_interval(secs => w.execution_timeout_sec))
-    from held h
+                                 coalesce(ti.first_start_date, ti.start_date) + make_interval(secs => w.execution_timeout_sec))`
+             : "trigger_id = null, next_method = null, next_kwargs = null, trigger_timeout = null"
+         }
+    from held h${when(
+      "deferrals",
+      () => `
     left join waits w on w.try_id = h.id
-    left join triggers t on t.dag_run_id = h.dag_run_id and t.task_id = h.task_id and t.map_index = h.map_index
+    left join triggers t on t.dag_run_id = h.dag_run_id and t.task_id = h.task_id and t.map_index = h.map_index`,
+    )}
    where ti.dag_run_id = h.dag_run_id and ti.task_id = h.task_id and ti.map_index = h.map_index
-  returning h.id as id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.state, ti.try_number, ti.operator, ti.start_date, ti.end_date, h.map_length
+  returning h.try_id as id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.state, ti.try_number, ti.operator, ti.start_date, ti.end_date${when("lengths", () => ", h.map_length")}
 ), events as (
   insert into task_event (dag_run_id, task_id, map_index, state)
   select dag_run_id, task_id, map_index, state from ended
-), stored as (
-  insert into xcom (dag_run_id, task_id, map_index, key, value)
-  select e.dag_run_id, e.task_id, e.map_index, x.key, x.value
-    from unnest($5::uuid[], $6::text[], $7::json[]) as x(try_id, key, value) join ended e on e.id = x.try_id
-  on conflict (dag_run_id, task_id, map_index, key) do update set value = excluded.value, "timestamp" = now()
-), measured as (
+)${when(
+    "lengths",
+    () => `, measured as (
   insert into task_map (dag_run_id, task_id, map_index, length)
   select dag_run_id, task_id, map_index, map_length from ended where map_length is not null
   on conflict (dag_run_id, task_id, map_index) do update set length = excluded.length
-), rendered as (
+)`,
+  )}${when(
+    "xcoms",
+    () => `, stored as (
+  insert into xcom (dag_run_id, task_id, map_index, key, value)
+  select e.dag_run_id, e.task_id, e.map_index, x.key, x.value
+    from unnest(${next()}::uuid[], ${next()}::text[], ${next()}::json[]) as x(try_id, key, value) join ended e on e.id = x.try_id
+  on conflict (dag_run_id, task_id, map_index, key) do update set value = excluded.value, "timestamp" = now()
+)`,
+  )}${when(
+    "rendered",
+    () => `, rendered as (
   insert into rendered_task_instance_fields (dag_run_id, task_id, map_index, fields)
   select e.dag_run_id, e.task_id, e.map_index, f.fields
-    from unnest($8::uuid[], $9::json[]) as f(try_id, fields) join ended e on e.id = f.try_id
+    from unnest(${next()}::uuid[], ${next()}::json[]) as f(try_id, fields) join ended e on e.id = f.try_id
   on conflict (dag_run_id, task_id, map_index) do update set fields = excluded.fields
-), told as materialized (
-  select pg_notify('baram_scheduler', 'event') from (select 1 from ended limit 1) one
-  union all select pg_notify('baram_triggerer', 'new') from (select 1 from triggers limit 1) one
+)`,
+  )}, told as materialized (
+  select pg_notify('baram_scheduler', 'event') from (select 1 from ended limit 1) one${when(
+    "deferrals",
+    () => `
+  union all select pg_notify('baram_triggerer', 'new') from (select 1 from triggers limit 1) one`,
+  )}
 )
 select id, dag_run_id as "dagRunId", dag_id as "dagId", run_id as "runId", task_id as "taskId", map_index as "mapIndex",
        try_number as "tryNumber", state, operator, start_date as "startDate", end_date as "endDate", (select count(*) from told) as told
-  from ended`,
-};
+  from ended`;
+  return { name: ["finish-tries", ...parts].join("-"), text };
+}
+
+const statements = new Map<string, Statement>();
+
+function statementFor(parts: ReadonlySet<Part>): Statement {
+  const key = [...parts].join();
+  const known = statements.get(key) ?? compose(parts);
+  statements.set(key, known);
+  return known;
+}
 
 export type FinishGuard = { leaving: readonly TaskInstanceState[]; silentForSec: number | null };
 
@@ -135,28 +178,36 @@ export async function finishTries(
   const xcoms = ends.flatMap((end) => end.xcoms.map((xcom) => ({ id: end.id, ...xcom })));
   const rendered = ends.filter((end) => end.renderedFields !== null);
   const waits = ends.flatMap(({ id, deferral }) => (deferral === null ? [] : [{ id, ...deferral }]));
-  const { rows } = await db.query<EndedTry>(statement, [
+  const isNeeded: Record<Part, boolean> = {
+    retries: ends.some(({ state }) => state === "up_for_retry"),
+    deferrals: waits.length > 0,
+    lengths: ends.some(({ mapLength }) => mapLength !== null),
+    xcoms: xcoms.length > 0,
+    rendered: rendered.length > 0,
+  };
+  const { rows } = await db.query<EndedTry>(statementFor(new Set(PARTS.filter((part) => isNeeded[part]))), [
     ends.map((e) => e.id),
     ends.map((e) => e.state),
     ends.map((e) => e.nextAttemptInSec),
     ends.map((e) => e.reason),
-    xcoms.map((x) => x.id),
-    xcoms.map((x) => x.key),
-    xcoms.map((x) => JSON.stringify(x.value)),
-    rendered.map((r) => r.id),
-    rendered.map((r) => JSON.stringify(r.renderedFields)),
+    ends.map((e) => e.renderedMapIndex),
     guard.leaving,
     guard.silentForSec,
-    waits.map((w) => w.id),
-    waits.map((w) => w.classpath),
-    waits.map((w) => w.isUserDefined),
-    waits.map((w) => w.kwargs),
-    waits.map((w) => w.timeoutSec),
-    waits.map((w) => w.executionTimeoutSec),
-    waits.map((w) => w.nextMethod),
-    waits.map((w) => w.nextKwargs),
-    ends.map((e) => e.mapLength),
-    ends.map((e) => e.renderedMapIndex),
+    ...(isNeeded.lengths ? [ends.map((e) => e.mapLength)] : []),
+    ...(isNeeded.deferrals
+      ? [
+          waits.map((w) => w.id),
+          waits.map((w) => w.classpath),
+          waits.map((w) => w.isUserDefined),
+          waits.map((w) => w.kwargs),
+          waits.map((w) => w.timeoutSec),
+          waits.map((w) => w.executionTimeoutSec),
+          waits.map((w) => w.nextMethod),
+          waits.map((w) => w.nextKwargs),
+        ]
+      : []),
+    ...(isNeeded.xcoms ? [xcoms.map((x) => x.id), xcoms.map((x) => x.key), xcoms.map((x) => JSON.stringify(x.value))] : []),
+    ...(isNeeded.rendered ? [rendered.map((r) => r.id), rendered.map((r) => JSON.stringify(r.renderedFields))] : []),
   ]);
   return rows;
 }

@@ -75,7 +75,9 @@ with pool_free as materialized (
          row_number() over (partition by c.pool ${BY_RANK}) as place_in_pool${places}
     from run_free rf ${executors}
     cross join lateral (
-      select ti.* from task_instance ti
+      select ti.id, ti.dag_run_id, ti.dag_id, ti.task_id, ti.map_index, ti.dag_version_id, ti.pool, ti.pool_slots, ti.executor, ti.priority_weight,
+             ti.scheduled_dttm, ti.max_active_tis_per_dag, ti.max_active_tis_per_dagrun
+        from task_instance ti
        where ti.dag_run_id = rf.id and ti.state = 'scheduled'
          and ti.pool_slots <= (select pf.free from pool_free pf where pf.pool = ti.pool)
          and ${ofExecutor} and ti.id <> all($3)
