@@ -1,6 +1,7 @@
 export { type Cipher, createCipher } from "./cipher.ts";
 export { type EmbeddedServer, type ServerAddress, startEmbeddedServer } from "./embedded/index.ts";
 export { isConnectionLost, isDataFault, sqlState } from "./faults.ts";
+export type { Listener } from "./listening.ts";
 export { checkMigrated, type MigrationStatus, migrate, resetSchema } from "./migrate.ts";
 export * from "./queries/index.ts";
-export { type Db, guardedStatement, type Listener, openStore, type Statement, type Store, type StoreOptions } from "./store.ts";
+export { type Db, guardedStatement, openStore, type Statement, type Store, type StoreOptions } from "./store.ts";

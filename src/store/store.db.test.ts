@@ -215,6 +215,60 @@ test("a listener that is closed at once, or while it cannot connect, ends", asyn
   await lost.close();
 });
 
+test("listeners share one connection; each hears its channel, before and after a reconnect, and no longer when it is closed", async () => {
+  const heard: Record<string, (string | null)[]> = { a: [], again: [], b: [] };
+  const listen = (name: string, channel: string) => {
+    const listener = store.listen(channel, (payload) => heard[name]?.push(payload));
+    listeners.push(listener);
+    return listener;
+  };
+  const notify = (channel: string, payload: string) => database.store.query("select pg_notify($1, $2)", [channel, payload]);
+  const connections = async () =>
+    (
+      await database.store.query<{ pid: number }>(
+        "select pid from pg_stat_activity where datname = current_database() and query ilike any (array['listen%', 'unlisten%'])",
+      )
+    ).rows;
+  listen("a", "a");
+  await expect.poll(() => heard.a).toEqual([null]);
+  const [again, b] = [listen("again", "a"), listen("b", "b")];
+  await expect.poll(() => [heard.again, heard.b]).toEqual([[null], [null]]);
+  await notify("a", "1");
+  await notify("b", "2");
+  await expect.poll(() => heard).toEqual({ a: [null, "1"], again: [null, "1"], b: [null, "2"] });
+  const [first, ...others] = await connections();
+  expect(others).toEqual([]);
+  await terminate(first?.pid ?? 0);
+  await expect
+    .poll(() => heard, { timeout: 5_000 })
+    .toEqual({ a: [null, "1", null], again: [null, "1", null], b: [null, "2", null] });
+  await b.close();
+  await again.close();
+  await notify("b", "nobody hears it");
+  await notify("a", "3");
+  await expect.poll(() => heard.a).toEqual([null, "1", null, "3"]);
+  expect([heard.again, heard.b]).toEqual([
+    [null, "1", null],
+    [null, "2", null],
+  ]);
+  listen("b", "b");
+  await expect.poll(() => heard.b).toEqual([null, "2", null, null]);
+  await notify("b", "4");
+  await expect.poll(() => heard.b).toEqual([null, "2", null, null, "4"]);
+});
+
+test("the last listener ends the connection, and the next one makes another", async () => {
+  const heard: (string | null)[] = [];
+  for (const round of [1, 2]) {
+    const listener = store.listen("rounds", (payload) => heard.push(payload));
+    await expect.poll(() => heard.length).toBe(round);
+    await listener.close();
+    const open = () =>
+      database.store.query("select 1 from pg_stat_activity where datname = current_database() and query ilike 'listen%'");
+    await expect.poll(async () => (await open()).rows).toEqual([]);
+  }
+});
+
 test("bigint keys come as numbers", async () => {
   expect((await store.query<{ n: number }>("select 9007199254740991::bigint as n")).rows[0]?.n).toBe(9_007_199_254_740_991);
   expect(pg.types.getTypeParser(pg.types.builtins.INT8)("5")).toBe(5);

@@ -2,6 +2,7 @@ import pg from "pg";
 import { BaramError, type Logger, sleep } from "../platform/index.ts";
 import type { ServerAddress } from "./embedded/index.ts";
 import { isConnectionLost, isOfFailedTransaction, isRetryable, isTimedOut, isUnanswered } from "./faults.ts";
+import { createListening, type Listener } from "./listening.ts";
 
 // bigint columns are identities of ours: far below 2^53, and numbers are what JSON answers carry.
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
@@ -26,8 +27,6 @@ export type Db = {
   query<R extends Row = Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<R>>;
 };
 
-export type Listener = { close(): Promise<void> };
-
 export type Store = Db & {
   /**
    * Runs `work` in one transaction. Deadlocks, serialization failures and lost connections run it again, so `work` must
@@ -37,7 +36,7 @@ export type Store = Db & {
    * them out in their order. None is forgotten: where one fails, the transaction does. The first one goes along with `begin` if it is guarded.
    */
   transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
-  /** Calls back on every notification and, with null, after each reconnect, since notifications may have been missed. */
+  /** Calls back on every notification and, with null, after each reconnect, since notifications may have been missed. One connection serves all. */
   listen(channel: string, onNotify: (payload: string | null) => void): Listener;
   readonly pool: pg.Pool;
   close(): Promise<void>;
@@ -87,6 +86,7 @@ export function openStore(options: StoreOptions): Store {
   pool.on("connect", (client) => client.on("error", () => {}));
   // In the message that begins the transaction: no round trip more, and connection poolers let it through.
   const begin = `begin; set local idle_in_transaction_session_timeout = ${options.idleTransactionMs ?? IDLE_TRANSACTION_MS}; set local baram.in_transaction = 'on'`;
+  const listening = createListening(settings, options.logger);
   let closed = false;
   let sent = 0;
 
@@ -181,7 +181,7 @@ export function openStore(options: StoreOptions): Store {
           client.release(broken);
         }
       }),
-    listen: (channel, onNotify) => listen(settings, channel, onNotify, options.logger),
+    listen: listening.add,
     async close() {
       closed = true;
       await pool.end();
@@ -219,45 +219,4 @@ function unavailable(cause: unknown): BaramError {
     {},
     cause,
   );
-}
-
-function listen(
-  settings: pg.ClientConfig,
-  channel: string,
-  onNotify: (payload: string | null) => void,
-  logger: Logger,
-): Listener {
-  const stop = new AbortController();
-  let current: pg.Client | null = null;
-  const loop = (async () => {
-    for (let failures = 0; !stop.signal.aborted; ) {
-      const client = new pg.Client(settings);
-      current = client;
-      try {
-        const ended = new Promise<void>((resolve) => {
-          client.once("end", resolve);
-          client.on("error", () => resolve());
-        });
-        client.on("notification", (message) => onNotify(message.payload ?? ""));
-        // A client that is ended while it connects settles its connect() never; its end is told all the same.
-        await Promise.race([client.connect(), ended]);
-        if (stop.signal.aborted) break;
-        await client.query(`listen ${pg.escapeIdentifier(channel)}`);
-        failures = 0;
-        onNotify(null);
-        await ended;
-      } catch (error) {
-        logger.debug({ error: (error as Error).message, channel }, "the listening connection broke");
-      }
-      await client.end().catch(() => {});
-      if (!stop.signal.aborted) await sleep(Math.min(2_000, 50 * 2 ** failures++), stop.signal);
-    }
-  })();
-  return {
-    async close() {
-      stop.abort();
-      await current?.end().catch(() => {});
-      await loop;
-    },
-  };
 }
