@@ -19,15 +19,21 @@ export type Decided = {
 /**
  * Which queued runs begin (`isFull` only), what may run by now, and what of it has a place: one transaction, since most passes find a
  * few ended tries, schedule what waited for them and queue just that. As two, each had a begin and a durable commit of its own, a
- * quarter of a pass's time. What need not be awaited goes along with the next statement: of eight round trips four are left.
- * Lock order everywhere: DAG, run, task instance.
+ * quarter of a pass's time. What need not be awaited goes along with the next statement: of eight round trips three are left.
+ * `placesTaken`: whoever comes before tasks has taken its executor's places. Lock order everywhere: DAG, run, task instance.
  */
-export async function decide(resources: SchedulerResources, options: SchedulerOptions, isFull: boolean): Promise<Decided> {
+export async function decide(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  isFull: boolean,
+  placesTaken: Promise<unknown> = Promise.resolve(),
+): Promise<Decided> {
   const { started, evaluated, measured, dispatched } = await resources.store.transaction(async (tx) => {
-    const started = isFull ? await startQueuedRuns(tx, options.maxRunsToEvaluate) : [];
+    const starting = isFull ? await startQueuedRuns(tx, options.maxRunsToEvaluate) : null;
     const evaluated = await evaluateRuns(tx, resources, options);
+    await placesTaken;
     const dispatched = await dispatch(tx, resources, options);
-    return { started, evaluated, measured: await evaluated.written, dispatched };
+    return { started: (await starting?.started) ?? [], evaluated, measured: await evaluated.written, dispatched };
   });
   const { queued, more } = await settleDispatch(resources, options, dispatched);
   await settleEvaluation(resources, evaluated, measured);

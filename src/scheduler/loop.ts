@@ -202,9 +202,11 @@ export type PassReport = {
  */
 export async function pass(resources: SchedulerResources, options: SchedulerOptions, isFull = true): Promise<PassReport> {
   await takeExecutorEvents(resources);
-  // Before tasks take the places; what is owed for runs that end now comes with the full pass that follows.
-  if (isFull) await dispatchCallbacks(resources, options);
-  const decided = await decide(resources, options, isFull);
+  // They take their places before tasks do; what is owed for runs that end now comes with the full pass that follows.
+  const callbacks = isFull ? dispatchCallbacks(resources, options) : Promise.resolve(0);
+  // Should the decision fail first, nobody awaits them.
+  callbacks.catch(() => {});
+  const decided = await decide(resources, options, isFull, callbacks);
   // Last, since a run that was triggered need not wait for it; what it creates comes with the next pass.
   const created = isFull && options.createScheduledRuns ? await createScheduledRuns(resources, options) : 0;
   return {

@@ -1,13 +1,13 @@
-import type { Db } from "../../store.ts";
+import { type Db, guardedStatement } from "../../store.ts";
 
 /**
  * $1 = DAGs at most. Locks the DAGs that have a run to start and room for it; the counts are made again under the lock. A
  * backfill's runs have their own limit and count for nothing in the DAG's, as in Airflow. Where $1 cuts, DAGs with other
  * runs come first.
  */
-const lockStatement = {
-  name: "lock-dags-with-queued-runs",
-  text: `
+const lockStatement = guardedStatement(
+  "lock-dags-with-queued-runs",
+  (isInTransaction) => `
 with startable as materialized (
   select d.dag_id, 0 as place from dag d
    where d.dag_id in (select q.dag_id from dag_run q where q.state = 'queued' and q.backfill_id is null and q.run_after <= now())
@@ -19,21 +19,22 @@ with startable as materialized (
      and (select count(*) from dag_run r where r.backfill_id = b.id and r.state = 'running') < b.max_active_runs
 ), first as materialized (select dag_id, min(place) as place from startable group by dag_id)
 select d.dag_id as "dagId" from dag d join first on first.dag_id = d.dag_id
- where not d.is_paused
+ where not d.is_paused and ${isInTransaction}
  order by first.place, d.dag_id limit $1
  for no key update of d skip locked`,
-};
+);
 
 /**
  * $1 = ids of locked DAGs. Oldest run first, up to each DAG's maxActiveRuns; a backfill's in its own order, up to its own
- * max_active_runs.
+ * max_active_runs. The inner select of $1 hides from the planner how many there are: seeing one, it would plan the statement anew each time,
+ * which took longer than to carry it out.
  */
 const startStatement = {
   name: "start-queued-runs",
   text: `
 with queued as (
   select q.id, q.dag_id, row_number() over (partition by q.dag_id order by q.run_after, q.id) as place
-    from dag_run q where q.dag_id = any($1) and q.state = 'queued' and q.backfill_id is null and q.run_after <= now()
+    from dag_run q where q.dag_id = any((select $1::text[])::text[]) and q.state = 'queued' and q.backfill_id is null and q.run_after <= now()
 ), starting as (
   select q.id from queued q join dag d on d.dag_id = q.dag_id
    where q.place <= d.max_active_runs
@@ -44,7 +45,7 @@ with queued as (
       select r.id from dag_run r where r.backfill_id = b.id and r.state = 'queued' order by r.backfill_ordinal
        limit greatest(b.max_active_runs - (select count(*) from dag_run x where x.backfill_id = b.id and x.state = 'running'), 0)
     ) q
-   where b.dag_id = any($1) and b.completed_at is null and not b.is_paused
+   where b.dag_id = any((select $1::text[])::text[]) and b.completed_at is null and not b.is_paused
 )
 update dag_run r
    set state = 'running', start_date = now(), end_date = null, next_scan_at = now(), updated_at = now(),
@@ -58,9 +59,17 @@ returning r.dag_id as "dagId",
 /** `delaySec`: how late a scheduled run starts; null for others, and for one that was cleared. */
 export type StartedRun = { dagId: string; delaySec: number | null };
 
-/** Moves queued runs whose time has come to running. Call inside a transaction. */
-export async function startQueuedRuns(tx: Db, dagLimit: number): Promise<StartedRun[]> {
+/**
+ * Moves queued runs whose time has come to running. Call inside a transaction; it locks the DAGs first, and the answer to the rest need not
+ * be awaited before the next statement.
+ */
+export async function startQueuedRuns(tx: Db, dagLimit: number): Promise<{ started: Promise<StartedRun[]> }> {
   const { rows } = await tx.query<{ dagId: string }>(lockStatement, [dagLimit]);
-  if (rows.length === 0) return [];
-  return (await tx.query<StartedRun>(startStatement, [rows.map((row) => row.dagId)])).rows;
+  const started =
+    rows.length === 0
+      ? Promise.resolve([])
+      : tx.query<StartedRun>(startStatement, [rows.map((row) => row.dagId)]).then((answer) => answer.rows);
+  // Should something else of the transaction fail first, nobody awaits it.
+  started.catch(() => {});
+  return { started };
 }
