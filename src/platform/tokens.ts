@@ -33,16 +33,18 @@ type Verified = TokenClaims & { audience: TokenAudience; expiresAt: number | nul
  */
 export function createTokens(secret: Uint8Array): Tokens {
   const key = createSecretKey(secret);
-  /** By the whole token, signature included; the oldest go first. */
-  const verified = new Map<string, Verified>();
+  /** By the whole token, signature included. The older half goes at once: taking out the oldest one by one walks over all that are gone. */
+  let verified = new Map<string, Verified>();
+  let older = new Map<string, Verified>();
   const remember = (token: string, claims: Verified) => {
     verified.set(token, claims);
-    const [oldest] = verified.keys();
-    if (verified.size > VERIFIED_MAX && oldest !== undefined) verified.delete(oldest);
+    if (verified.size < VERIFIED_MAX / 2) return;
+    older = verified;
+    verified = new Map();
   };
 
   function check(audience: TokenAudience, token: string, toleranceSec: number): Verified {
-    const known = verified.get(token);
+    const known = verified.get(token) ?? older.get(token);
     const endsSec = (known?.expiresAt ?? Number.POSITIVE_INFINITY) + toleranceSec;
     if (known?.audience === audience && Date.now() / 1_000 < endsSec) return known;
     const payload = jwt.verify(token, key, { algorithms: [ALGORITHM], audience, clockTolerance: toleranceSec });

@@ -16,7 +16,12 @@ import { describeError } from "./task-failure.ts";
 /** A message of a gigabyte must not be copied into a frame; the supervisor cuts at its own, smaller limit. */
 const LOG_MESSAGE_MAX = 1024 * 1024;
 
+/** To ask the system for it takes as long as a short task; so it is asked again only after a while. */
+const MEMORY_FRESH_MS = 50;
+
 const modules = new Map<string, Promise<DagDefinition[]>>();
+let rssBytes = 0;
+let rssMeasuredAt = Number.NEGATIVE_INFINITY;
 let stopTask = new AbortController();
 /** The try was taken away: what its callbacks would tell is not so. */
 let isLost = false;
@@ -63,7 +68,16 @@ async function onMessage(message: ToRunner): Promise<void> {
       break;
   }
   await Promise.all([handOver(process.stdout), handOver(process.stderr)]);
-  send({ type: "idle", rssBytes: process.memoryUsage.rss() });
+  send({ type: "idle", rssBytes: measureMemory() });
+}
+
+function measureMemory(): number {
+  const now = performance.now();
+  if (now - rssMeasuredAt >= MEMORY_FRESH_MS) {
+    rssBytes = process.memoryUsage.rss();
+    rssMeasuredAt = now;
+  }
+  return rssBytes;
 }
 
 /** Output and frames travel on different pipes: all output is in its pipe before `idle` is sent, so the supervisor finds it there. */
