@@ -1,5 +1,6 @@
 import { startQueuedRuns } from "../store/index.ts";
 import { dispatch, settleDispatch } from "./dispatch.ts";
+import { handOverCallbacks, placesForTasks, queueOwedCallbacks } from "./dispatch-callbacks.ts";
 import { evaluateRuns, settleEvaluation } from "./evaluate-runs.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -17,24 +18,21 @@ export type Decided = {
 };
 
 /**
- * Which queued runs begin (`isFull` only), what may run by now, and what of it has a place: one transaction, since most passes find a
- * few ended tries, schedule what waited for them and queue just that. As two, each had a begin and a durable commit of its own, a
- * quarter of a pass's time. What need not be awaited goes along with the next statement: of eight round trips three are left.
- * `placesTaken`: whoever comes before tasks has taken its executor's places. Lock order everywhere: DAG, run, task instance.
+ * Which queued runs begin and which owed callbacks run (`isFull` only), what may run by now, and what of it has a place: one transaction, since
+ * most passes find a few ended tries, schedule what waited for them and queue just that. As two, each had a begin and a durable commit of
+ * its own, a quarter of a pass's time. What need not be awaited goes along with the next statement: of eight round trips three are left.
+ * What is owed for runs that end now comes with the full pass that follows. Lock order everywhere: DAG, run, task instance.
  */
-export async function decide(
-  resources: SchedulerResources,
-  options: SchedulerOptions,
-  isFull: boolean,
-  placesTaken: Promise<unknown> = Promise.resolve(),
-): Promise<Decided> {
-  const { started, evaluated, measured, dispatched } = await resources.store.transaction(async (tx) => {
+export async function decide(resources: SchedulerResources, options: SchedulerOptions, isFull: boolean): Promise<Decided> {
+  const { started, callbacks, evaluated, measured, dispatched } = await resources.store.transaction(async (tx) => {
     const starting = isFull ? await startQueuedRuns(tx, options.maxRunsToEvaluate) : null;
+    const owed = isFull ? queueOwedCallbacks(tx, resources, options) : [];
     const evaluated = await evaluateRuns(tx, resources, options);
-    await placesTaken;
-    const dispatched = await dispatch(tx, resources, options);
-    return { started: (await starting?.started) ?? [], evaluated, measured: await evaluated.written, dispatched };
+    const callbacks = await owed;
+    const dispatched = await dispatch(tx, resources, options, placesForTasks(resources, callbacks.length));
+    return { started: (await starting?.started) ?? [], callbacks, evaluated, measured: await evaluated.written, dispatched };
   });
+  await handOverCallbacks(resources, callbacks);
   const { queued, more } = await settleDispatch(resources, options, dispatched);
   await settleEvaluation(resources, evaluated, measured);
   for (const { dagId, delaySec } of started)

@@ -1,13 +1,27 @@
-import { queueCallbacks } from "../store/index.ts";
+import { type Db, type QueuedCallback, queueCallbacks } from "../store/index.ts";
 import { callbackLogPathOf } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
-/** Hands the callbacks that the platform owes to the default executor, ahead of tasks. Returns how many. */
-export async function dispatchCallbacks(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
-  const executor = [...resources.executors.values()][0];
-  const room = Math.min(executor?.slotsAvailable() ?? 0, options.maxCallbacks);
-  if (!executor || room <= 0) return 0;
-  const queued = await queueCallbacks(resources.store, room, options.jobId());
+/** Whoever runs the callbacks that the platform owes: the default executor. */
+const executorOf = ({ executors }: SchedulerResources) => [...executors.values()][0];
+
+/**
+ * Queues the callbacks that the platform owes, ahead of tasks, in the caller's transaction, as far as their executor has places. Need not be
+ * awaited before the next statement. After the commit `handOverCallbacks` gives them away.
+ */
+export function queueOwedCallbacks(
+  tx: Db,
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+): Promise<readonly QueuedCallback[]> {
+  const room = Math.min(executorOf(resources)?.slotsAvailable() ?? 0, options.maxCallbacks);
+  const queued = room <= 0 ? Promise.resolve([]) : queueCallbacks(tx, room, options.jobId());
+  // Should something else of the transaction fail first, nobody awaits it.
+  queued.catch(() => {});
+  return queued;
+}
+
+export async function handOverCallbacks(resources: SchedulerResources, queued: readonly QueuedCallback[]): Promise<void> {
   const workloads = [];
   for (const one of queued) {
     workloads.push({
@@ -18,6 +32,16 @@ export async function dispatchCallbacks(resources: SchedulerResources, options: 
       logPath: callbackLogPathOf(one),
     });
   }
-  if (workloads.length > 0) executor.queue(workloads);
-  return queued.length;
+  if (workloads.length > 0) executorOf(resources)?.queue(workloads);
+}
+
+/** An executor's free places that tasks may have, once callbacks have theirs. */
+export function placesForTasks(resources: SchedulerResources, callbacks: number): Map<string, number> {
+  const first = executorOf(resources);
+  return new Map(
+    [...resources.executors.values()].map((executor) => [
+      executor.name,
+      executor.slotsAvailable() - (executor === first ? callbacks : 0),
+    ]),
+  );
 }

@@ -29,11 +29,15 @@ const nothing = (): Dispatched => ({ queued: Promise.resolve([]), busy: false, m
 /**
  * Moves scheduled task instances to queued, within every limit, in the caller's transaction. Counting and queueing are one
  * transaction under one lock, so no limit is passed at any instant. Tries whose commit or hand-over did not come back stay in limbo
- * and are looked up first. After the commit `settleDispatch` hands to their executors what was queued.
+ * and are looked up first. `slots`: each executor's free places. After the commit `settleDispatch` hands to their executors what was queued.
  */
-export async function dispatch(tx: Db, resources: SchedulerResources, options: SchedulerOptions): Promise<Dispatched> {
-  const { executors, limbo, metrics } = resources;
-  const slots = new Map([...executors.values()].map((executor) => [executor.name, executor.slotsAvailable()]));
+export async function dispatch(
+  tx: Db,
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  slots: ReadonlyMap<string, number>,
+): Promise<Dispatched> {
+  const { limbo, metrics } = resources;
   const open = [...slots].filter(([, free]) => free > 0);
   const room = Math.min(
     options.maxInstancesPerQuery,

@@ -13,7 +13,6 @@ import { beatJob, endJob, nextDueInSec, startJob } from "../store/index.ts";
 import { checkBackfills } from "./check-backfills.ts";
 import { createScheduledRuns } from "./create-scheduled-runs.ts";
 import { decide } from "./decide.ts";
-import { dispatchCallbacks } from "./dispatch-callbacks.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
 import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
 import { adoptOrphans, createSilenceWatch, endLateWaits, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
@@ -202,11 +201,7 @@ export type PassReport = {
  */
 export async function pass(resources: SchedulerResources, options: SchedulerOptions, isFull = true): Promise<PassReport> {
   await takeExecutorEvents(resources);
-  // They take their places before tasks do; what is owed for runs that end now comes with the full pass that follows.
-  const callbacks = isFull ? dispatchCallbacks(resources, options) : Promise.resolve(0);
-  // Should the decision fail first, nobody awaits them.
-  callbacks.catch(() => {});
-  const decided = await decide(resources, options, isFull, callbacks);
+  const decided = await decide(resources, options, isFull);
   // Last, since a run that was triggered need not wait for it; what it creates comes with the next pass.
   const created = isFull && options.createScheduledRuns ? await createScheduledRuns(resources, options) : 0;
   return {

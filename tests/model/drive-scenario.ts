@@ -9,7 +9,7 @@ import { ensurePool, type Store, startTries } from "../../src/store/index.ts";
 import { saveDagFixture, serializedDag } from "../support/dag-fixture.ts";
 import { FAILURE, SUCCESS } from "../support/fake-executor.ts";
 import { type Rig, trigger } from "../support/scheduler-rig.ts";
-import { findDifferences, noteDecisions } from "./expect-states.ts";
+import { findDifferences, noteDecisions, noteDecisionsMade } from "./expect-states.ts";
 import { brokenLimits, brokenRunLimits, type Limits, mayStart, type Placed, weightOf } from "./limits.ts";
 import { createDice, type Dice, dagFieldsOf, fateOf, type Scenario } from "./random-dag.ts";
 import { createRunOf, descendantsOf, keyOf, type ModelOutcome, type ModelRun, type ModelWorld, type Seen } from "./world.ts";
@@ -158,6 +158,8 @@ export async function driveScenario(
     const task = dag && by.shuffle(dag.tasks)[0];
     if (!run || !task) return;
     history.push(`somebody clears ${run.runId}/${task.taskId} and what follows`);
+    // A pass may have looked since the last rest. What it has scheduled stays so, although what it waited for is cleared now.
+    noteDecisionsMade(world, (await lookAt(store, dagId)).seen);
     const touched = await clearRuns(store, createDagCache(), {
       dagId,
       runs: { kind: "one", runId: run.runId, past: false, future: false },

@@ -215,3 +215,13 @@ export function noteDecisions(world: ModelWorld, seen: Seen): void {
   const expected = expectStates(world, seen);
   for (const instance of world.instances) instance.decided = expected.get(keyOf(instance))?.decided ?? null;
 }
+
+/** Takes over what schedulers have decided so far and no rest has shown yet. Call before somebody takes back what it rests on. */
+export function noteDecisionsMade(world: ModelWorld, seen: Seen): void {
+  const expected = expectStates(world, seen);
+  const shown = new Map(seen.instances.map((one) => [keyOf(one), one.state]));
+  for (const instance of world.instances) {
+    const key = keyOf(instance);
+    if (instance.decided === null && (shown.get(key) ?? null) !== null) instance.decided = expected.get(key)?.decided ?? null;
+  }
+}

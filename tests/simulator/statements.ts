@@ -160,14 +160,16 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
       const run = tx.find("run", id);
       if (!run) return [];
       const state = list<RunRow["state"] | null>(states)[index] ?? run.state;
-      const sec = list<boolean>(rescans)[index] ? Math.min(Number(scanSec), 5) : Number(scanSec);
+      const isRescan = list<boolean>(rescans)[index];
+      const sec = isRescan ? Math.min(Number(scanSec), 5) : Number(scanSec);
       const hasEnded = state === "success" || state === "failed";
+      const stays = !isRescan && (run.nextScanAt ?? 0) > env.now() + Number(scanSec) * 500;
       tx.put("run", id, {
         ...run,
         state,
         evaluation: run.evaluation + 1,
         decidedAt: env.now(),
-        nextScanAt: hasEnded ? null : env.now() + sec * 1_000,
+        nextScanAt: hasEnded ? null : stays ? run.nextScanAt : env.now() + sec * 1_000,
       });
       return [{}];
     });
@@ -195,15 +197,8 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
     });
   },
 
-  "start-tries"(tx, [ids, hosts, _users, pids], env) {
-    return list<string>(ids).flatMap((id, index) => {
-      const by = `${list<string>(hosts)[index]}/${list<number>(pids)[index]}`;
-      const [row] = byIds(tx, [id]);
-      if (!row || !(row.state === "queued" || (row.state === "running" && row.startedBy === by))) return [];
-      write(tx, { ...row, state: "running", startedBy: by, heartbeatAt: env.now() });
-      return [{ id, tryNumber: row.tryNumber }];
-    });
-  },
+  "start-first-tries": (tx, values, env) => startTries(tx, values, env, (row) => row.tryNumber === 1),
+  "start-tries": (tx, values, env) => startTries(tx, values, env, () => true),
   "beat-tries": (tx, [ids], env) =>
     byIds(tx, ids)
       .filter((one) => one.state === "running")
@@ -213,6 +208,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
       }),
   "tries-by-ids": (tx, [ids], env) => found(tx, ids).map((row) => tryFacts(row, env)),
   "finish-tries": (tx, values, env) => finishTries(tx, values, env),
+  "finish-tries-retries": (tx, values, env) => finishTries(tx, values, env),
 
   "silent-tries": (tx, [sec], env) =>
     tx
@@ -301,10 +297,21 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
   },
 };
 
+function startTries(tx: MemoryTx, values: readonly unknown[], env: Surroundings, isMeant: (row: InstanceRow) => boolean): Row[] {
+  const [ids, hosts, _users, pids] = values;
+  return list<string>(ids).flatMap((id, index) => {
+    const by = `${list<string>(hosts)[index]}/${list<number>(pids)[index]}`;
+    const [row] = byIds(tx, [id]);
+    if (!row || !isMeant(row) || !(row.state === "queued" || (row.state === "running" && row.startedBy === by))) return [];
+    write(tx, { ...row, state: "running", startedBy: by, heartbeatAt: env.now() });
+    return [{ id, tryNumber: row.tryNumber }];
+  });
+}
+
 function finishTries(tx: MemoryTx, values: readonly unknown[], env: Surroundings): Row[] {
   const [ids, states, delays] = values;
-  const leaving = list<State>(values[9]);
-  const silentForSec = values[10] as number | null;
+  const leaving = list<State>(values[5]);
+  const silentForSec = values[6] as number | null;
   return list<string>(ids).flatMap((id, index) => {
     const [row] = env.harm === "no-fence" ? byIdOrTask(tx, id) : byIds(tx, [id]);
     if (!row || !leaving.includes(row.state)) return [];
