@@ -108,6 +108,27 @@ test("an event row deleted by hand: the safety scan finds what happened", async 
   expect(await stateOf(runId, "b")).toBe("queued");
 });
 
+test("a run that goes on is scanned no later than fullScanSec from now, and its scan is put off only when half of that is over", async () => {
+  await saveDagFixture(database.store, { dagId: "d", tasks: CHAIN });
+  const scanInSec = async (passedOf: number) => {
+    const rig = await createRig(database, { work: () => null, settings: { fullScanSec: 100 } });
+    await database.store.query("update dag_run set next_scan_at = now() + make_interval(secs => $1)", [passedOf]);
+    await database.store.query("insert into task_event (dag_run_id) select id from dag_run");
+    await rig.pass();
+    const { rows } = await database.store.query<{ sec: number }>(
+      "select extract(epoch from next_scan_at - last_scheduling_decision)::float8 as sec from dag_run",
+    );
+    return rows[0]?.sec;
+  };
+  await trigger(database.store, "d");
+  await (await createRig(database, { work: () => null })).pass();
+  const kept = await scanInSec(80);
+  expect(kept).toBeLessThanOrEqual(80);
+  expect(kept).toBeGreaterThan(50);
+  expect(await scanInSec(40), "half of it is over").toBe(100);
+  expect(await scanInSec(3_600), "the option was lowered").toBe(100);
+});
+
 test("the loop's own safety scan comes after fullScanSec", async () => {
   await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "a" }] });
   const rig = await createRig(database, { work: () => null, settings: { fullScanSec: 1 } });

@@ -163,7 +163,8 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
       const isRescan = list<boolean>(rescans)[index];
       const sec = isRescan ? Math.min(Number(scanSec), 5) : Number(scanSec);
       const hasEnded = state === "success" || state === "failed";
-      const stays = !isRescan && (run.nextScanAt ?? 0) > env.now() + Number(scanSec) * 500;
+      const scanInMs = (run.nextScanAt ?? 0) - env.now();
+      const stays = !isRescan && scanInMs >= Number(scanSec) * 500 && scanInMs <= Number(scanSec) * 1_000;
       tx.put("run", id, {
         ...run,
         state,

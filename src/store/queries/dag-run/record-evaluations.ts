@@ -5,7 +5,7 @@ import type { Db } from "../../store.ts";
 export type Evaluation = { id: number; state: DagRunState | null; rescan: boolean };
 
 /**
- * $1 ids, $2 states, $3 rescans, $4 seconds to the next safety scan. A scan that is at least half of that away stays where it is: where no
+ * $1 ids, $2 states, $3 rescans, $4 seconds to the next safety scan. A scan that is half to all of that away stays where it is: where no
  * indexed column changes, the server leaves the table's eight indexes alone.
  */
 const statement = {
@@ -16,7 +16,7 @@ update dag_run r
        state = coalesce(e.state, r.state),
        end_date = case when e.state in ('success', 'failed') then now() else r.end_date end,
        next_scan_at = case when e.state in ('success', 'failed') then null
-                           when not e.rescan and r.next_scan_at > now() + make_interval(secs => $4 / 2) then r.next_scan_at
+                           when not e.rescan and r.next_scan_at between now() + make_interval(secs => $4 / 2) and now() + make_interval(secs => $4) then r.next_scan_at
                            else least(r.timeout_at, now() + make_interval(secs => case when e.rescan then least($4, 5) else $4 end)) end
   from unnest($1::bigint[], $2::text[], $3::boolean[]) as e(id, state, rescan)
  where r.id = e.id
