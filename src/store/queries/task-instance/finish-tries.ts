@@ -44,9 +44,37 @@ export type EndedTry = {
   endDate: Date;
 };
 
-/** What some ends bring along, and most do not. */
-const PARTS = ["retries", "deferrals", "lengths", "xcoms", "rendered"] as const;
-type Part = (typeof PARTS)[number];
+/** What some ends bring along, and most do not: each part's own parameters, or null where none of the ends needs it. */
+const PARTS = {
+  retries: (ends) => (ends.some(({ state }) => state === "up_for_retry") ? [] : null),
+  lengths: (ends) => (ends.some(({ mapLength }) => mapLength !== null) ? [ends.map((end) => end.mapLength)] : null),
+  deferrals(ends) {
+    const waits = ends.flatMap(({ id, deferral }) => (deferral === null ? [] : [{ id, ...deferral }]));
+    if (waits.length === 0) return null;
+    return [
+      waits.map((w) => w.id),
+      waits.map((w) => w.classpath),
+      waits.map((w) => w.isUserDefined),
+      waits.map((w) => w.kwargs),
+      waits.map((w) => w.timeoutSec),
+      waits.map((w) => w.executionTimeoutSec),
+      waits.map((w) => w.nextMethod),
+      waits.map((w) => w.nextKwargs),
+    ];
+  },
+  xcoms(ends) {
+    const xcoms = ends.flatMap(({ id, xcoms }) => xcoms.map((xcom) => ({ id, ...xcom })));
+    if (xcoms.length === 0) return null;
+    return [xcoms.map((x) => x.id), xcoms.map((x) => x.key), xcoms.map((x) => JSON.stringify(x.value))];
+  },
+  rendered(ends) {
+    const rendered = ends.filter(({ renderedFields }) => renderedFields !== null);
+    if (rendered.length === 0) return null;
+    return [rendered.map((r) => r.id), rendered.map((r) => JSON.stringify(r.renderedFields))];
+  },
+} satisfies Record<string, (ends: readonly TryEnd[]) => unknown[] | null>;
+type Part = keyof typeof PARTS;
+const PART_NAMES = Object.keys(PARTS) as Part[];
 
 /**
  * The one place where a try ends. State, XComs, the length others are mapped over, history and the outbox line are one
@@ -56,7 +84,7 @@ type Part = (typeof PARTS)[number];
  * Composed of the parts that the ends need, since the server takes longer to get ready for all of them than to end a try.
  *
  * $1 ids, $2 states, $3 seconds to the next attempt, $4 reasons, $5 what instances are called, $6 states that may be left,
- * $7 seconds without a heartbeat (null = do not ask). Then what the parts need, in the order of `PARTS`.
+ * $7 seconds without a heartbeat (null = do not ask). Then the parameters of its parts, in the order of `PARTS`.
  */
 function compose(parts: ReadonlySet<Part>): Statement {
   let last = 7;
@@ -160,9 +188,9 @@ select id, dag_run_id as "dagRunId", dag_id as "dagId", run_id as "runId", task_
 
 const statements = new Map<string, Statement>();
 
-function statementFor(parts: ReadonlySet<Part>): Statement {
-  const key = [...parts].join();
-  const known = statements.get(key) ?? compose(parts);
+function statementFor(parts: readonly Part[]): Statement {
+  const key = parts.join();
+  const known = statements.get(key) ?? compose(new Set(parts));
   statements.set(key, known);
   return known;
 }
@@ -175,17 +203,15 @@ export async function finishTries(
   ends: readonly TryEnd[],
   guard: FinishGuard = { leaving: ["running"], silentForSec: null },
 ): Promise<EndedTry[]> {
-  const xcoms = ends.flatMap((end) => end.xcoms.map((xcom) => ({ id: end.id, ...xcom })));
-  const rendered = ends.filter((end) => end.renderedFields !== null);
-  const waits = ends.flatMap(({ id, deferral }) => (deferral === null ? [] : [{ id, ...deferral }]));
-  const isNeeded: Record<Part, boolean> = {
-    retries: ends.some(({ state }) => state === "up_for_retry"),
-    deferrals: waits.length > 0,
-    lengths: ends.some(({ mapLength }) => mapLength !== null),
-    xcoms: xcoms.length > 0,
-    rendered: rendered.length > 0,
-  };
-  const { rows } = await db.query<EndedTry>(statementFor(new Set(PARTS.filter((part) => isNeeded[part]))), [
+  const parts: Part[] = [];
+  const added: unknown[] = [];
+  for (const part of PART_NAMES) {
+    const values = PARTS[part](ends);
+    if (values === null) continue;
+    parts.push(part);
+    added.push(...values);
+  }
+  const { rows } = await db.query<EndedTry>(statementFor(parts), [
     ends.map((e) => e.id),
     ends.map((e) => e.state),
     ends.map((e) => e.nextAttemptInSec),
@@ -193,21 +219,7 @@ export async function finishTries(
     ends.map((e) => e.renderedMapIndex),
     guard.leaving,
     guard.silentForSec,
-    ...(isNeeded.lengths ? [ends.map((e) => e.mapLength)] : []),
-    ...(isNeeded.deferrals
-      ? [
-          waits.map((w) => w.id),
-          waits.map((w) => w.classpath),
-          waits.map((w) => w.isUserDefined),
-          waits.map((w) => w.kwargs),
-          waits.map((w) => w.timeoutSec),
-          waits.map((w) => w.executionTimeoutSec),
-          waits.map((w) => w.nextMethod),
-          waits.map((w) => w.nextKwargs),
-        ]
-      : []),
-    ...(isNeeded.xcoms ? [xcoms.map((x) => x.id), xcoms.map((x) => x.key), xcoms.map((x) => JSON.stringify(x.value))] : []),
-    ...(isNeeded.rendered ? [rendered.map((r) => r.id), rendered.map((r) => JSON.stringify(r.renderedFields))] : []),
+    ...added,
   ]);
   return rows;
 }
