@@ -146,20 +146,20 @@ export function openStore(options: StoreOptions): Store {
             .finally(() => underWay.delete(answer));
           return answer;
         };
-        let hasBegun = false;
-        let isFirst = true;
-        const begun = watch(send(client, begin)).then(() => {
-          hasBegun = true;
-        });
-        begun.catch(() => {});
-        const query = <R extends Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<R>> => {
-          const goesAlong = isFirst && typeof statement === "object" && statement.isGuarded === true;
-          isFirst = false;
-          const answer =
-            hasBegun || goesAlong ? send<R>(client, statement, values) : begun.then(() => send<R>(client, statement, values));
-          return watch(answer, typeof statement === "string" && statement.startsWith("rollback to savepoint"));
-        };
         try {
+          let hasBegun = false;
+          let isFirst = true;
+          const begun = watch(send(client, begin)).then(() => {
+            hasBegun = true;
+          });
+          begun.catch(() => {});
+          const query = <R extends Row>(statement: Statement | string, values?: readonly unknown[]): Promise<Result<R>> => {
+            const goesAlong = isFirst && typeof statement === "object" && statement.isGuarded === true;
+            isFirst = false;
+            const answer =
+              hasBegun || goesAlong ? send<R>(client, statement, values) : begun.then(() => send<R>(client, statement, values));
+            return watch(answer, typeof statement === "string" && statement.startsWith("rollback to savepoint"));
+          };
           const result = await work({ query });
           await begun;
           // A statement that cannot even be sent says so by the next tick; the server would commit all the others.

@@ -75,18 +75,13 @@ function fanOut(
 function createBound(seriesMax: number) {
   const known = new Map<MetricName, Set<string>>();
   const others = (labels: Labels): Labels => Object.fromEntries(Object.keys(labels).map((label) => [label, "other"]));
-  const keyOf = (names: readonly string[], labels: Labels) => {
-    let key = "";
-    for (const label of names) key += `${labels[label]}\n`;
-    return key;
-  };
+  const keyOf = (name: MetricName, labels: Labels) => METRICS[name].labels.map((label) => labels[label]).join("\n");
   return {
     one(name: MetricName, labels: Labels): Labels {
-      const names = METRICS[name].labels;
-      if (names.length === 0) return labels;
+      if (METRICS[name].labels.length === 0) return labels;
       const series = known.get(name) ?? new Set<string>();
-      if (series.size === 0) known.set(name, series);
-      const key = keyOf(names, labels);
+      known.set(name, series);
+      const key = keyOf(name, labels);
       if (series.has(key)) return labels;
       if (series.size >= seriesMax) return others(labels);
       series.add(key);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../../../tests/support/database.ts";
+import { tryEnd } from "../../../../tests/support/try-end.ts";
 import { finishTries, type TryEnd } from "../../index.ts";
 
 let database: TestDatabase;
@@ -8,17 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const plain: TryEnd = {
-  id: "00000000-0000-4000-8000-000000000000",
-  state: "success",
-  deferral: null,
-  nextAttemptInSec: null,
-  reason: null,
-  xcoms: [],
-  renderedFields: null,
-  mapLength: null,
-  renderedMapIndex: null,
-};
+const plain = tryEnd({ id: "00000000-0000-4000-8000-000000000000", state: "success" });
 const deferral = {
   classpath: "baram.TimeTrigger",
   isUserDefined: false,
