@@ -2,8 +2,9 @@
 
 export { sensor } from "../sdk/runtime.ts";
 export { BashOperator, type BashOptions } from "./bash/bash-operator.ts";
-export { BaseBranchOperator, type BranchChoice } from "./branch/base-branch-operator.ts";
+export { BaseBranchOperator } from "./branch/base-branch-operator.ts";
 export { BranchOperator, type BranchOptions, branch } from "./branch/branch-operator.ts";
+export type { BranchChoice } from "./branch/follow-branch.ts";
 export { EmailOperator } from "./email/email-operator.ts";
 export { EmptyOperator } from "./empty/empty-operator.ts";
 export { type ExternalTaskOptions, ExternalTaskSensor } from "./external-task/external-task-sensor.ts";

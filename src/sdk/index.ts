@@ -1,15 +1,7 @@
 // What an author imports from "baram". The runner's and the dag-processor's door is runtime.ts.
 export type { Connection, JsonObject, JsonValue, TriggerRule, WeightRule } from "../contracts/index.ts";
-export {
-  DateTimeTrigger,
-  ExternalTaskTrigger,
-  type ExternalTaskTriggerOptions,
-  FileTrigger,
-  HttpTrigger,
-  type HttpTriggerOptions,
-  TimeDeltaTrigger,
-} from "./builtin-triggers.ts";
-export { chain, crossDownstream } from "./chain.ts";
+export { type Arg, type Template, type Templated, template } from "./args/template.ts";
+export { concat, type ListArg, type XComArg, zip } from "./args/xcom-arg.ts";
 export type {
   DagCallback,
   DagCallbackContext,
@@ -28,20 +20,19 @@ export type {
   VariableOptions,
   XComAccess,
   XComPullOptions,
-} from "./context.ts";
-export { type DagOptions, dag } from "./dag.ts";
-export type { DagDefinition } from "./dag-definition.ts";
-export { type DeferOptions, defer } from "./defer.ts";
+} from "./context/context.ts";
+export { BaseNotifier, type NotifierContext } from "./context/notifier.ts";
+export { FailError, SkipError } from "./context/signals.ts";
+export { type DagOptions, dag } from "./dag/dag.ts";
+export type { DagDefinition } from "./dag/dag-definition.ts";
+export { type Param, type ParamOptions, type ParamsInput, param } from "./dag/params.ts";
 export { DagDefinitionError, type DefinitionErrorCode } from "./definition-error.ts";
-export type { DurationInput, DurationParts } from "./duration.ts";
-export { type TaskArgs, type TaskFactory, task } from "./function-task.ts";
-export type { InstantInput } from "./instant.ts";
-export type { Link } from "./linkable.ts";
-export type { MapArg, PartialOperator, PartialTask, PartialTaskByName } from "./mapping-types.ts";
-export { BaseNotifier, type NotifierContext } from "./notifier.ts";
-export { BaseOperator, type OperatorOptions } from "./operator.ts";
-export { type Param, type ParamOptions, type ParamsInput, param } from "./params.ts";
-export type { MappedOperator } from "./partial-operator.ts";
+export { chain, crossDownstream } from "./graph/chain.ts";
+export type { Link } from "./graph/linkable.ts";
+export type { TeardownOptions } from "./graph/task-link.ts";
+export type { MapArg, PartialOperator, PartialTask, PartialTaskByName } from "./mapping/mapping-types.ts";
+export type { MappedOperator } from "./mapping/partial-operator.ts";
+export type { CallbackInput, CommonTaskOptions, TaskOptions } from "./options/task-options.ts";
 export {
   type CronOptions,
   cron,
@@ -53,22 +44,31 @@ export {
   type ScheduleInput,
   type SchedulePreset,
   type TriggerOptions,
-} from "./schedule.ts";
-export { BaseSensor, type PokeResult, type SensorOptions } from "./sensor.ts";
-export { FailError, SkipError } from "./signals.ts";
-export { type Collected, type TaskGroup, type TaskGroupFactory, type TaskGroupOptions, taskGroup } from "./task-group.ts";
-export type { TeardownOptions } from "./task-link.ts";
-export type { CallbackInput, CommonTaskOptions, TaskOptions } from "./task-options.ts";
-export { type Arg, type Template, type Templated, template } from "./template.ts";
-export { type LastTimetableRun, Timetable, type TimetableRestriction, type TimetableRun } from "./timetable.ts";
+} from "./schedule/schedule.ts";
+export { type LastTimetableRun, Timetable, type TimetableRestriction, type TimetableRun } from "./schedule/timetable.ts";
+export { type TaskArgs, type TaskFactory, task } from "./task/function-task.ts";
+export { BaseOperator, type OperatorOptions } from "./task/operator.ts";
+export { BaseSensor, type PokeResult, type SensorOptions } from "./task/sensor.ts";
+export { type Collected, type TaskGroup, type TaskGroupFactory, type TaskGroupOptions, taskGroup } from "./task/task-group.ts";
+export {
+  DateTimeTrigger,
+  ExternalTaskTrigger,
+  type ExternalTaskTriggerOptions,
+  FileTrigger,
+  HttpTrigger,
+  type HttpTriggerOptions,
+  TimeDeltaTrigger,
+} from "./trigger/builtin-triggers.ts";
+export { type DeferOptions, defer } from "./trigger/defer.ts";
+export { registerTrigger } from "./trigger/register-trigger.ts";
 export {
   BaseTrigger,
-  registerTrigger,
   TaskFailedEvent,
   TaskSkippedEvent,
   TaskSuccessEvent,
   type Trigger,
   type TriggerContext,
   TriggerEvent,
-} from "./trigger.ts";
-export { concat, type ListArg, type XComArg, zip } from "./xcom-arg.ts";
+} from "./trigger/trigger.ts";
+export type { DurationInput, DurationParts } from "./values/duration.ts";
+export type { InstantInput } from "./values/instant.ts";

@@ -1,5 +1,5 @@
 import { mappingLength, mapSourceTasks, type SerializedDag, type SerializedMapping } from "../contracts/index.ts";
-import type { DagProblem } from "./validate.ts";
+import type { DagProblem } from "./dag-problem.ts";
 
 /** Instances that lists written in the file may make of one task. */
 const MAX_INSTANCES_FROM_FILE = 100_000;

@@ -2,26 +2,11 @@ import { ID_RULE, isValidId, type SerializedDag } from "../contracts/index.ts";
 import { BaramError, toError } from "../platform/index.ts";
 import { restrictionOf, validateTimetable } from "../timetables/index.ts";
 import { checkMappings } from "./check-mappings.ts";
+import type { DagProblem } from "./dag-problem.ts";
 import { describeCycle, findCycle } from "./graph.ts";
 
 /** Bounds what one DAG file can put on the scheduler, the database and the page that draws it. */
 export const MAX_TASKS_PER_DAG = 100_000;
-
-/** `code` is stable; `message` is a whole sentence that names the DAG, the place and the value. */
-export type DagProblem = { code: DagProblemCode; message: string; taskId: string | null };
-export type DagProblemCode =
-  | "invalid_id"
-  | "too_many_tasks"
-  | "duplicate_task"
-  | "unknown_upstream"
-  | "unknown_input"
-  | "unknown_task_group"
-  | "unknown_mapping"
-  | "nested_mapping"
-  | "mapping_too_long"
-  | "cycle"
-  | "invalid_schedule"
-  | "invalid_dates";
 
 /** Everything wrong with a DAG that its contract form can show, in a fixed order; empty = valid. */
 export function validateDag(dag: SerializedDag): DagProblem[] {

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readJwtSecret } from "../../src/config/index.ts";
 import { type BatchAnswer, type ExecuteTask, executeTaskSchema } from "../../src/contracts/index.ts";
 import { createTokens, sleep } from "../../src/platform/index.ts";
-import type { ExecutorRig } from "./rig.ts";
-import { type ContractSystem, startContractSystem, type TryRow } from "./system.ts";
+import type { ContractSystem, ExecutorRig, TryRow } from "./rig.ts";
+import { startContractSystem } from "./system.ts";
 
 /** Longer than several passes of a loop, far below the time after which a try is taken back from the queue. */
 const SLOW_START_MS = 1_200;

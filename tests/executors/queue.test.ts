@@ -1,8 +1,7 @@
 import { type BrokerServer, startBroker } from "../support/brokers.ts";
 import { type QueueWorkerProcess, queueEnvironment, startQueueWorker } from "../support/queue-workers.ts";
 import { describeExecutor } from "./contract.ts";
-import type { ExecutorFacts, ExecutorRig } from "./rig.ts";
-import type { ContractSystem } from "./system.ts";
+import type { ContractSystem, ExecutorFacts, ExecutorRig } from "./rig.ts";
 
 const FACTS: ExecutorFacts = {
   name: "QueueExecutor",

@@ -1,4 +1,10 @@
-import type { ContractSystem, TryRow } from "./system.ts";
+import type { ChildProcess } from "node:child_process";
+import type { DagRunState, TaskInstanceState } from "../../src/contracts/index.ts";
+import type { Executor } from "../../src/executors/index.ts";
+import type { SchedulerPart } from "../../src/main/index.ts";
+import type { PausePoint } from "../../src/scheduler/index.ts";
+import type { Engine } from "../support/engine.ts";
+import type { ApiWire } from "./api-wire.ts";
 
 /** How a kind of executor differs where the contract lets it: facts that change what a case expects. */
 export type ExecutorFacts = {
@@ -31,4 +37,49 @@ export type ExecutorRig = {
   loseNextResult?(): void;
   /** After the last scheduler has ended. */
   close?(): Promise<void>;
+};
+
+export type TryRow = {
+  id: string;
+  state: TaskInstanceState | null;
+  tryNumber: number;
+  pid: number | null;
+  executor: string;
+  externalId: string | null;
+  queueAttempts: number;
+  jobId: number | null;
+};
+export type TraceLine = {
+  what: "start" | "end";
+  id: string;
+  runId: string;
+  task: string;
+  attempt: number;
+  pid: number;
+  at: number;
+};
+
+export type ContractSystem = {
+  readonly engine: Engine;
+  readonly wire: ApiWire;
+  /** The scheduler of the cases that need no other; started when it is first asked for, and again after `retire`. */
+  scheduler(): Promise<SchedulerPart>;
+  retire(): Promise<void>;
+  executorOf(part: SchedulerPart): Executor;
+  /** The executor of another scheduler, without its scheduler. */
+  another(): Promise<Executor>;
+  /** A scheduler in this process that stops for ever at the point, once it has queued a try, and is silent from then on. */
+  frozenAt(point: PausePoint): Promise<{ frozen: Promise<void>; thaw(): Promise<void> }>;
+  /** A scheduler in a process of its own, to be killed. */
+  spawnScheduler(): ChildProcess;
+  trigger(dagId: string): Promise<string>;
+  finished(runId: string): Promise<DagRunState>;
+  release(runId: string): void;
+  /** The run's only task instance, or that of a task. */
+  tryOf(runId: string, taskId?: string): Promise<TryRow>;
+  history(runId: string): Promise<{ id: string; tryNumber: number; reason: string | null }[]>;
+  trace(runId: string): TraceLine[];
+  /** Resolves with the row when a try has noted its start. */
+  started(runId: string): Promise<TryRow>;
+  stop(): Promise<void>;
 };

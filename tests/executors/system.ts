@@ -3,63 +3,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { DagRunState, TaskInstanceState } from "../../src/contracts/index.ts";
-import type { Executor } from "../../src/executors/index.ts";
 import { createExecutors } from "../../src/main/executors.ts";
 import { type SchedulerPart, startSchedulerPart } from "../../src/main/index.ts";
 import { createLogger, findPackageRoot, silentLogger } from "../../src/platform/index.ts";
 import type { PausePoint } from "../../src/scheduler/index.ts";
-import { type Engine, startEngine } from "../support/engine.ts";
+import { startEngine } from "../support/engine.ts";
 import { urlOf } from "../support/own-server.ts";
 import { createGate } from "../support/scheduler-rig.ts";
-import { type ApiWire, createApiWire } from "./api-wire.ts";
+import { createApiWire } from "./api-wire.ts";
 import { contractDags } from "./contract-dags.ts";
-import type { ExecutorRig } from "./rig.ts";
-
-export type TryRow = {
-  id: string;
-  state: TaskInstanceState | null;
-  tryNumber: number;
-  pid: number | null;
-  executor: string;
-  externalId: string | null;
-  queueAttempts: number;
-  jobId: number | null;
-};
-export type TraceLine = {
-  what: "start" | "end";
-  id: string;
-  runId: string;
-  task: string;
-  attempt: number;
-  pid: number;
-  at: number;
-};
-
-export type ContractSystem = {
-  readonly engine: Engine;
-  readonly wire: ApiWire;
-  /** The scheduler of the cases that need no other; started when it is first asked for, and again after `retire`. */
-  scheduler(): Promise<SchedulerPart>;
-  retire(): Promise<void>;
-  executorOf(part: SchedulerPart): Executor;
-  /** The executor of another scheduler, without its scheduler. */
-  another(): Promise<Executor>;
-  /** A scheduler in this process that stops for ever at the point, once it has queued a try, and is silent from then on. */
-  frozenAt(point: PausePoint): Promise<{ frozen: Promise<void>; thaw(): Promise<void> }>;
-  /** A scheduler in a process of its own, to be killed. */
-  spawnScheduler(): ChildProcess;
-  trigger(dagId: string): Promise<string>;
-  finished(runId: string): Promise<DagRunState>;
-  release(runId: string): void;
-  /** The run's only task instance, or that of a task. */
-  tryOf(runId: string, taskId?: string): Promise<TryRow>;
-  history(runId: string): Promise<{ id: string; tryNumber: number; reason: string | null }[]>;
-  trace(runId: string): TraceLine[];
-  /** Resolves with the row when a try has noted its start. */
-  started(runId: string): Promise<TryRow>;
-  stop(): Promise<void>;
-};
+import type { ContractSystem, ExecutorRig, TraceLine, TryRow } from "./rig.ts";
 
 /** Silence is noticed within seconds, and everything else that a real system does slowly on purpose. */
 const FAST = {

@@ -2,8 +2,8 @@ import { Queue } from "bullmq";
 import type { Logger } from "../../platform/index.ts";
 import type { BrokerOptions } from "./broker.ts";
 import { readBrokerUrl } from "./broker-url.ts";
-import type { JobData } from "./redis-broker.ts";
 import { checkRedis, createRedisClient } from "./redis-client.ts";
+import type { JobData } from "./redis-consumer.ts";
 import { redisKeys } from "./redis-keys.ts";
 
 /** BullMQ's own view of the queues, for a board that shows their jobs. */

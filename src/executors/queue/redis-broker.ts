@@ -4,12 +4,9 @@ import { type Logger, toError } from "../../platform/index.ts";
 import type { Broker, BrokerMessage, BrokerOptions } from "./broker.ts";
 import type { BrokerAddress } from "./broker-url.ts";
 import { checkRedis, createRedisClient, type RedisUse } from "./redis-client.ts";
-import { consumeFromRedis } from "./redis-consumer.ts";
+import { consumeFromRedis, type JobData } from "./redis-consumer.ts";
 import { redisKeys } from "./redis-keys.ts";
 import { within } from "./within.ts";
-
-/** What a message is in BullMQ: a job whose id is the message's. */
-export type JobData = { body: string };
 
 /** BullMQ knows 1 (first) to 2^21 (last); without one a job would overtake all that have one. */
 const PRIORITY_MIDDLE = 2 ** 20;

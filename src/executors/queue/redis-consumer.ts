@@ -3,9 +3,11 @@ import { Job, type JobJson, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import type { ConsumeOptions, Consumer, Delivery } from "./broker.ts";
-import type { JobData } from "./redis-broker.ts";
 import type { RedisUse } from "./redis-client.ts";
 import type { RedisKeys } from "./redis-keys.ts";
+
+/** What a message is in BullMQ: a job whose id is the message's. */
+export type JobData = { body: string };
 
 type Resources = { own(use: RedisUse): Redis; keys: RedisKeys; leaseMs: number; logger: Logger };
 

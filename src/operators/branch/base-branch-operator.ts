@@ -1,8 +1,5 @@
 import { BaseOperator, type TaskContext } from "../../sdk/index.ts";
-import { followBranch } from "./follow-branch.ts";
-
-/** Ids of the tasks or task groups to go on with; none skips all. */
-export type BranchChoice = string | readonly string[] | null;
+import { type BranchChoice, followBranch } from "./follow-branch.ts";
 
 /**
  * The base of operators that choose which of the tasks directly after them go on. The others are skipped, save those that

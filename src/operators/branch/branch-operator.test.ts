@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { define, failureOf, runOneTask } from "../../../tests/support/run-one-task.ts";
 import { chain, taskGroup } from "../../sdk/index.ts";
 import { EmptyOperator } from "../empty/empty-operator.ts";
-import type { BranchChoice } from "./base-branch-operator.ts";
 import { BranchOperator, branch } from "./branch-operator.ts";
+import type { BranchChoice } from "./follow-branch.ts";
 
 const empty = (taskId: string) => new EmptyOperator({ taskId });
 

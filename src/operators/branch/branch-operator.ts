@@ -1,6 +1,7 @@
 import type { OperatorOptions, TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
 import { createFactory, FunctionOperator, type FunctionOptions } from "../../sdk/runtime.ts";
-import { BaseBranchOperator, type BranchChoice } from "./base-branch-operator.ts";
+import { BaseBranchOperator } from "./base-branch-operator.ts";
+import type { BranchChoice } from "./follow-branch.ts";
 import { followBranch } from "./follow-branch.ts";
 
 export type BranchOptions = { choose: (ctx: TaskContext) => BranchChoice | Promise<BranchChoice> };

@@ -1,5 +1,7 @@
 import type { TaskContext } from "../../sdk/index.ts";
-import type { BranchChoice } from "./base-branch-operator.ts";
+
+/** Ids of the tasks or task groups to go on with; none skips all. */
+export type BranchChoice = string | readonly string[] | null;
 
 /**
  * Skips the direct downstream tasks that a branch did not choose and that no chosen one leads to, as Airflow does.

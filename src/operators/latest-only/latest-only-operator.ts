@@ -1,5 +1,6 @@
 import type { TaskContext } from "../../sdk/index.ts";
-import { BaseBranchOperator, type BranchChoice } from "../branch/base-branch-operator.ts";
+import { BaseBranchOperator } from "../branch/base-branch-operator.ts";
+import type { BranchChoice } from "../branch/follow-branch.ts";
 
 /**
  * Lets what follows it go on only in the DAG's newest scheduled run: in a run that the schedule has left behind, because it

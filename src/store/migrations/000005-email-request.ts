@@ -1,4 +1,4 @@
-import type { Migration } from "./index.ts";
+import type { Migration } from "./migration.ts";
 
 /** E-mails owed for tries: a row lives until its mail was taken by the SMTP server or given up. */
 export const emailRequest: Migration = {

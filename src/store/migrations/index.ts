@@ -8,14 +8,7 @@ import { deferredIndex } from "./000007-deferred-index.ts";
 import { deferral } from "./000008-deferral.ts";
 import { taskMap } from "./000009-task-map.ts";
 import { worker } from "./000010-worker.ts";
-
-export type Migration = {
-  readonly version: number;
-  readonly name: string;
-  /** An older binary must not touch a database that has this migration. */
-  readonly breaking: boolean;
-  readonly sql: string;
-};
+import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
 export const MIGRATIONS: readonly Migration[] = [

@@ -4,7 +4,9 @@ import { notFound, usageError } from "../../errors.ts";
 import { formatRecord } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
-import type { GetOptions } from "./variables-commands.ts";
+import type { OutputFormat } from "../flags.ts";
+
+export type GetOptions = { default?: string; json: boolean; output?: OutputFormat };
 
 export async function getOne(terminal: Terminal, key: string, options: GetOptions): Promise<void> {
   const found = await findAnywhere(terminal, key);

@@ -1,10 +1,9 @@
 import type { Command } from "commander";
 import type { Terminal } from "../../terminal.ts";
-import { exampleOf, type OutputFormat, outputOption } from "../flags.ts";
+import { exampleOf, outputOption } from "../flags.ts";
+import type { GetOptions } from "./get.ts";
 import type { ListOptions } from "./list.ts";
 import type { SetOptions } from "./set.ts";
-
-export type GetOptions = { default?: string; json: boolean; output?: OutputFormat };
 
 export function addVariablesCommands(program: Command, terminal: Terminal): void {
   const variables = program.command("variables").description("values that tasks read by key");

@@ -1,0 +1,56 @@
+import type { SerializedParam, SerializedTimetable } from "../../contracts/index.ts";
+import type { DagCallback } from "../context/context.ts";
+import type { BaseNotifier } from "../context/notifier.ts";
+import type { DraftGroup, TaskNode } from "../graph/types.ts";
+import type { Timetable } from "../schedule/timetable.ts";
+import type { Upstreams } from "./resolve-edges.ts";
+
+/** A DAG as its file defines it: complete, checked, and with the code of its tasks. What `dag()` returns. */
+export class DagDefinition {
+  readonly facts: DagDefinitionFacts;
+
+  constructor(facts: DagDefinitionFacts) {
+    this.facts = facts;
+  }
+
+  get dagId(): string {
+    return this.facts.dagId;
+  }
+
+  /** In the order of creation. */
+  get taskIds(): string[] {
+    return [...this.facts.nodes.keys()];
+  }
+}
+
+export type DagDefinitionFacts = {
+  readonly dagId: string;
+  readonly displayName: string | null;
+  readonly description: string | null;
+  readonly docMd: string | null;
+  readonly tags: readonly string[];
+  readonly timezone: string;
+  readonly timetable: SerializedTimetable;
+  /** The object that a timetable of type `custom` stands for. */
+  readonly customTimetable: Timetable | null;
+  readonly scheduleSummary: string | null;
+  readonly startDate: string | null;
+  readonly endDate: string | null;
+  readonly catchup: boolean;
+  readonly maxActiveRuns: number;
+  readonly maxActiveTasks: number;
+  readonly maxConsecutiveFailedDagRuns: number;
+  readonly dagrunTimeoutSec: number | null;
+  readonly failFast: boolean;
+  readonly isPausedUponCreation: boolean | null;
+  readonly params: Readonly<Record<string, SerializedParam>>;
+  readonly callbacks: {
+    readonly onSuccess: readonly (DagCallback | BaseNotifier)[];
+    readonly onFailure: readonly (DagCallback | BaseNotifier)[];
+  };
+  readonly nodes: ReadonlyMap<string, TaskNode>;
+  readonly groups: ReadonlyMap<string, DraftGroup>;
+  readonly upstreams: Upstreams;
+  /** Group id → ids of its tasks without upstream inside the group. */
+  readonly groupRoots: ReadonlyMap<string, readonly string[]>;
+};

@@ -1,0 +1,81 @@
+import { createRequire } from "node:module";
+import type { Ajv2020 } from "ajv/dist/2020.js";
+import type { FormatsPlugin } from "ajv-formats";
+import type { JsonObject, JsonValue, SerializedParam } from "../../contracts/index.ts";
+import { DagDefinitionError } from "../definition-error.ts";
+import { findJsonFault } from "../values/json-fault.ts";
+
+export type ParamOptions = {
+  /** JSON schema of the value, draft 2020-12, e.g. `{ type: "integer", minimum: 1 }`. */
+  schema?: JsonObject;
+  description?: string;
+};
+
+/** What `param()` returns. */
+export class Param {
+  readonly value: JsonValue | undefined;
+  readonly options: ParamOptions;
+
+  constructor(value: JsonValue | undefined, options: ParamOptions) {
+    this.value = value;
+    this.options = options;
+  }
+}
+
+/** A DAG's params: name → default value, or `param(default, { schema, description })`. */
+export type ParamsInput = { readonly [name: string]: JsonValue | Param };
+
+/** A param with a schema or a description. A default of `undefined` makes the param required in each run's conf. */
+export function param(defaultValue: JsonValue | undefined, options: ParamOptions = {}): Param {
+  return new Param(defaultValue, options);
+}
+
+/** @throws DagDefinitionError INVALID_PARAM: a default that is not JSON or does not fit its schema, or a bad schema. */
+export function resolveParams(dagId: string, input: ParamsInput): Record<string, SerializedParam> {
+  const resolved: Record<string, SerializedParam> = {};
+  for (const name of Object.keys(input).sort()) {
+    const entry = input[name];
+    const declared = entry instanceof Param ? entry : new Param(entry, {});
+    resolved[name] = resolveParam(`DAG ${dagId}: param ${name}`, declared);
+  }
+  return resolved;
+}
+
+function resolveParam(where: string, declared: Param): SerializedParam {
+  const { schema = {}, description = null } = declared.options;
+  const fault = declared.value === undefined ? undefined : findJsonFault(declared.value);
+  if (fault !== undefined) {
+    throw new DagDefinitionError("INVALID_PARAM", `${where}: the default at ${fault.path || "its root"} is ${fault.fault}`);
+  }
+  if (Object.keys(schema).length > 0) checkSchema(where, schema, declared.value);
+  const serialized: SerializedParam = { description, schema };
+  if (declared.value !== undefined) serialized.value = declared.value;
+  return serialized;
+}
+
+function checkSchema(where: string, schema: JsonObject, value: JsonValue | undefined): void {
+  const ajv = createValidator();
+  let validate: ReturnType<typeof ajv.compile>;
+  try {
+    validate = ajv.compile(schema);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DagDefinitionError("INVALID_PARAM", `${where}: its schema is not a JSON schema: ${reason}`, { schema }, cause);
+  }
+  if (value === undefined || validate(value)) return;
+  throw new DagDefinitionError(
+    "INVALID_PARAM",
+    `${where}: the default ${JSON.stringify(value)} does not fit its schema: ${ajv.errorsText(validate.errors, { dataVar: "it" })}`,
+    { value, schema },
+  );
+}
+
+// Loaded on first use, synchronously: most DAG files have no schema, and the library costs 30 ms of each child's start.
+function createValidator(): Ajv2020 {
+  const require = createRequire(import.meta.url);
+  const { Ajv2020: Validator } = require("ajv/dist/2020.js") as { Ajv2020: typeof Ajv2020 };
+  const addFormats = (require("ajv-formats") as { default: FormatsPlugin }).default;
+  const ajv = new Validator({ allErrors: true, strict: false });
+  addFormats(ajv);
+  return ajv;
+}

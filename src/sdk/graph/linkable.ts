@@ -1,0 +1,48 @@
+import { DagDefinitionError, showValue } from "../definition-error.ts";
+import { requireScope } from "./scope.ts";
+import type { Endpoint } from "./types.ts";
+
+/** What an edge may join: an operator, a task's result, a task group, or the full id of a task or group of this DAG. */
+export type Link = Linkable | string;
+
+/** Anything with a place in a DAG's graph. */
+export abstract class Linkable {
+  abstract readonly endpoint: Endpoint;
+
+  /** What edges really join where this is linked: itself, or the results that it is made of. */
+  links(): readonly Linkable[] {
+    return [this];
+  }
+
+  /** This runs before `next`; returns `next`, so that calls chain: `a.before(b).before(c)`. */
+  before<T extends Link | readonly Link[]>(next: T): T {
+    for (const link of toLinks("before()", next)) for (const own of this.links()) addEdge(own, link);
+    return next;
+  }
+
+  /** This runs after `previous`; returns `previous`. */
+  after<T extends Link | readonly Link[]>(previous: T): T {
+    for (const link of toLinks("after()", previous)) for (const own of this.links()) addEdge(link, own);
+    return previous;
+  }
+}
+
+/** One link or a list, as a checked list. */
+export function toLinks(where: string, given: Link | readonly Link[]): readonly Link[] {
+  const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+  for (const link of list) {
+    if (link instanceof Linkable || typeof link === "string") continue;
+    const hint = typeof link === "function" ? ": a task function must be called to become a task, extract() not extract" : "";
+    throw new DagDefinitionError("INVALID_CHAIN", `${where} takes tasks and task groups, not ${showValue(link)}${hint}`);
+  }
+  return (list as readonly Link[]).flatMap((link): readonly Link[] => (typeof link === "string" ? [link] : link.links()));
+}
+
+export function addEdge(from: Link, to: Link): void {
+  const { draft } = requireScope("an edge between tasks");
+  draft.edges.push({ from: toEndpoint(from), to: toEndpoint(to) });
+}
+
+function toEndpoint(link: Link): Endpoint {
+  return typeof link === "string" ? { kind: "id", id: link } : link.endpoint;
+}

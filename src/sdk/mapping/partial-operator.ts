@@ -1,0 +1,124 @@
+import { isPlainObject } from "../args/walk-value.ts";
+import { XComArg } from "../args/xcom-arg.ts";
+import { DagDefinitionError } from "../definition-error.ts";
+import { Linkable } from "../graph/linkable.ts";
+import { requireScope } from "../graph/scope.ts";
+import type { Endpoint, MapInput, TaskMapping, TaskNode } from "../graph/types.ts";
+import type { TaskOptions } from "../options/task-options.ts";
+import { checkMapping, MappedValue } from "./mapping.ts";
+
+/** An operator as mapping needs it: made from options, with a place for what it is mapped over. */
+export type MappableNode = TaskNode & { mapping: TaskMapping | null; readonly endpoint: Endpoint & { kind: "task" } };
+
+/** A mapped operator: linked as one task; its `output` is the list of what its instances return. */
+export class MappedOperator<R> extends Linkable {
+  override readonly endpoint: Endpoint & { kind: "task" };
+  readonly output: XComArg<R[]>;
+
+  constructor(endpoint: Endpoint & { kind: "task" }) {
+    super();
+    this.endpoint = endpoint;
+    this.output = new XComArg(endpoint);
+  }
+
+  get taskId(): string {
+    return this.endpoint.id;
+  }
+}
+
+/** Options that every task has: they hold for all instances of a mapped one. */
+const COMMON: Record<keyof TaskOptions, true> = {
+  taskId: true,
+  displayName: true,
+  docMd: true,
+  owner: true,
+  triggerRule: true,
+  retries: true,
+  retryDelay: true,
+  retryExponentialBackoff: true,
+  maxRetryDelay: true,
+  executionTimeout: true,
+  priorityWeight: true,
+  weightRule: true,
+  pool: true,
+  poolSlots: true,
+  queue: true,
+  executor: true,
+  executorConfig: true,
+  dependsOnPast: true,
+  waitForDownstream: true,
+  ignoreFirstDependsOnPast: true,
+  waitForPastDependsBeforeSkipping: true,
+  maxActiveTisPerDag: true,
+  maxActiveTisPerDagrun: true,
+  isSetup: true,
+  isTeardown: true,
+  onFailureFailDagrun: true,
+  startDate: true,
+  endDate: true,
+  doXcomPush: true,
+  multipleOutputs: true,
+  mapIndexTemplate: true,
+  email: true,
+  emailOnFailure: true,
+  emailOnRetry: true,
+  onExecute: true,
+  onSuccess: true,
+  onFailure: true,
+  onRetry: true,
+  onSkipped: true,
+};
+
+/** `BaseOperator.partial` without its types. */
+export function createPartialOperator(create: new (options: object) => MappableNode, fixed: { taskId: string }) {
+  const where = `task "${fixed.taskId}"`;
+  const add = (options: object, mapping: TaskMapping) => {
+    const { openGroups } = requireScope(where);
+    checkMapping(where, mapping, openGroups);
+    const node = new create({ ...fixed, ...options });
+    node.mapping = mapping;
+    return new MappedOperator<unknown>(node.endpoint);
+  };
+  return {
+    expand(values: Record<string, MapInput>) {
+      const { draft } = requireScope(where);
+      const inputs = Object.entries(values).map(([name, value]) => ({ name, value }));
+      checkNames(where, fixed, values);
+      const bind = (options: object, bound: readonly unknown[]) => ({ ...options, ...named(inputs, bound) });
+      const shown = inputs.map(({ name, value }) => [name, new MappedValue(draft, fixed.taskId, value)]);
+      return add(Object.fromEntries(shown), { kind: "expand", inputs, bind });
+    },
+    expandKwargs(list: MapInput) {
+      if (Array.isArray(list)) for (const one of list) checkNames(where, fixed, one);
+      const inputs = [{ name: "options", value: list }];
+      const bind = (options: object, [given]: readonly unknown[]) => {
+        checkNames(where, fixed, given);
+        return { ...options, ...(given as object) };
+      };
+      return add({}, { kind: "expandKwargs", inputs, bind });
+    },
+  };
+}
+
+/** Values by the names of the inputs that they are of. */
+export function named(inputs: TaskMapping["inputs"], values: readonly unknown[]): Record<string, unknown> {
+  return Object.fromEntries(inputs.map(({ name }, at) => [name, values[at]]));
+}
+
+/** @throws DagDefinitionError MAPPING_INVALID for an option that is given already or holds for all instances. */
+export function checkNames(where: string, fixed: object, given: unknown, isOfTask = true): void {
+  if (!isPlainObject(given)) {
+    throw new DagDefinitionError("MAPPING_INVALID", `${where}: an element of expandKwargs() must be an object`);
+  }
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(fixed, name)) {
+      throw new DagDefinitionError("MAPPING_INVALID", `${where}: ${name} is given by partial() and mapped, too: leave one out`);
+    }
+    if (isOfTask && Object.hasOwn(COMMON, name)) {
+      throw new DagDefinitionError(
+        "MAPPING_INVALID",
+        `${where}: ${name} holds for all instances and cannot be mapped: give it to partial()`,
+      );
+    }
+  }
+}

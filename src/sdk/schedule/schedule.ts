@@ -1,0 +1,186 @@
+import { CRONS_MAX, EVENTS_MAX, type SerializedTimetable } from "../../contracts/index.ts";
+import { DagDefinitionError, showValue } from "../definition-error.ts";
+import { dagDefaults } from "../options/dag-defaults.ts";
+import { type DurationInput, type DurationParts, durationToSeconds, isDurationText } from "../values/duration.ts";
+import { checkTimezone, type InstantInput, instantToIso } from "../values/instant.ts";
+import { Timetable } from "./timetable.ts";
+
+const CRON_PRESETS = {
+  "@hourly": "0 * * * *",
+  "@daily": "0 0 * * *",
+  "@weekly": "0 0 * * 0",
+  "@monthly": "0 0 1 * *",
+  "@quarterly": "0 0 1 */3 *",
+  "@yearly": "0 0 1 1 *",
+} as const;
+export type SchedulePreset = keyof typeof CRON_PRESETS | "@once" | "@continuous";
+
+/** What `cron()`, `crons()`, `delta()` and `events()` return. */
+export class Schedule {
+  readonly summary: string;
+  readonly resolve: (dagTimezone: string) => SerializedTimetable;
+
+  constructor(summary: string, resolve: (dagTimezone: string) => SerializedTimetable) {
+    this.summary = summary;
+    this.resolve = resolve;
+  }
+}
+
+/**
+ * When a DAG runs: `null` = only when triggered; a preset; a cron expression in the DAG's time zone; a duration object or
+ * `delta("30m")`; `cron(expression, …)` for a zone of its own or for data intervals; `crons([…])` for several; `events([…])`
+ * for a list of instants; an object of a class of your own that extends `Timetable`.
+ */
+export type ScheduleInput = null | SchedulePreset | (string & {}) | DurationParts | Schedule | Timetable;
+
+/** What schedules without data intervals take besides. */
+export type TriggerOptions = {
+  /** Gives each run a data interval of this length that ends when the run is due. Default: none. */
+  interval?: DurationInput;
+  /**
+   * Whether a new DAG without a start date runs for the instant just past, too: true, false, or the longest time since it.
+   * Default: a tenth of the period, and five minutes at least.
+   */
+  runImmediately?: boolean | DurationInput;
+};
+
+export type CronOptions = TriggerOptions & {
+  /** IANA zone; default: the DAG's. */
+  timezone?: string;
+  /**
+   * true = a run covers the interval that ends when it starts (Airflow's CronDataIntervalTimetable). Default: false, unless
+   * the installation says otherwise.
+   */
+  intervals?: boolean;
+};
+
+/** A cron schedule: 5 fields (minute, hour, day of month, month, day of week). Its syntax is checked when the file is processed. */
+export function cron(expression: string, options: CronOptions = {}): Schedule {
+  const { timezone } = options;
+  if (timezone !== undefined) checkTimezone("cron(): timezone", timezone);
+  if (typeof expression !== "string") throw invalid(expression, 'cron() takes an expression such as "0 6 * * *"');
+  const trigger = triggerFields("cron()", options);
+  return new Schedule(expression, (dagTimezone) => {
+    const intervals = options.intervals ?? (Object.keys(trigger).length === 0 && dagDefaults().cronIntervals);
+    return { ...cronTimetable(expression, timezone ?? dagTimezone, intervals), ...trigger };
+  });
+}
+
+/** Several cron schedules as one: runs at each instant that one of them names, once. `crons(["0 6 * * *", "0 18 * * 5"])` */
+export function crons(expressions: readonly string[], options: Omit<CronOptions, "intervals"> = {}): Schedule {
+  const { timezone } = options;
+  if (timezone !== undefined) checkTimezone("crons(): timezone", timezone);
+  const given: unknown = expressions;
+  if (!Array.isArray(given) || given.length === 0 || given.some((one) => typeof one !== "string")) {
+    throw invalid(expressions, "crons() takes a list of cron expressions, at least one");
+  }
+  if (given.length > CRONS_MAX) throw invalid(expressions, `crons() takes ${CRONS_MAX} expressions at most`);
+  const trigger = triggerFields("crons()", options);
+  const list = [...new Set(expressions)];
+  return new Schedule(list.join(", "), (dagTimezone) => {
+    return { type: "crons", expressions: list, timezone: timezone ?? dagTimezone, ...trigger };
+  });
+}
+
+/** Runs at a fixed distance, e.g. `delta("30m")`; `intervals` and `interval` as for `cron()`. */
+export function delta(every: DurationInput, options: { intervals?: boolean; interval?: DurationInput } = {}): Schedule {
+  const seconds = durationToSeconds("delta()", every);
+  if (seconds <= 0) throw new DagDefinitionError("INVALID_SCHEDULE", "delta(): the distance between runs must be above zero");
+  const summary = typeof every === "string" ? every : describeParts(every);
+  const { intervalSec } = triggerFields("delta()", options);
+  return new Schedule(summary, () => {
+    const intervals = options.intervals ?? (intervalSec === undefined && dagDefaults().deltaIntervals);
+    return { type: "delta", seconds, intervals, ...(intervalSec === undefined ? {} : { intervalSec }) };
+  });
+}
+
+export type EventsOptions = {
+  /** A run triggered by hand gets the newest event as its data interval, or the first one. Default false. */
+  restrictToEvents?: boolean;
+  /** Shown instead of the count of the events. */
+  description?: string;
+};
+
+/** Runs at each of these instants, in their order in time, each once; those without a zone are in the DAG's. */
+export function events(dates: readonly InstantInput[], options: EventsOptions = {}): Schedule {
+  const given: unknown = dates;
+  if (!Array.isArray(given)) throw invalid(dates, "events() takes a list of instants");
+  if (given.length > EVENTS_MAX) {
+    throw invalid(dates, `events() takes ${EVENTS_MAX} instants at most; compute more in a class that extends Timetable`);
+  }
+  const { restrictToEvents = false, description = null } = options;
+  return new Schedule(description ?? `${dates.length} events`, (dagTimezone) => {
+    const instants = dates.map((date) => Date.parse(instantToIso("events()", date, dagTimezone)));
+    const ordered = [...new Set(instants)].sort((a, b) => a - b).map((instant) => new Date(instant).toISOString());
+    return { type: "events", dates: ordered, restrictToEvents, description };
+  });
+}
+
+/**
+ * The contract form of a schedule and its summary for display.
+ * @throws DagDefinitionError INVALID_SCHEDULE. Cron expressions pass unchecked here: the dag-processor checks them with the
+ * timetables' own parser, so that what is accepted is exactly what will be scheduled.
+ */
+export function resolveSchedule(
+  input: ScheduleInput | undefined,
+  timezone: string,
+): { timetable: SerializedTimetable; summary: string | null } {
+  if (input === null || input === undefined) return { timetable: { type: "null" }, summary: null };
+  if (input instanceof Timetable) {
+    const name = input.constructor.name || "Timetable";
+    return { timetable: { type: "custom", name, description: input.description }, summary: name };
+  }
+  if (input instanceof Schedule) return { timetable: input.resolve(timezone), summary: input.summary };
+  if (typeof input === "string") return { timetable: parseText(input, timezone), summary: input };
+  if (typeof input === "object") {
+    const schedule = delta(input);
+    return { timetable: schedule.resolve(timezone), summary: schedule.summary };
+  }
+  throw invalid(input, "use null, a cron expression, a preset such as @daily, cron(), crons(), delta(), events() or a Timetable");
+}
+
+function parseText(text: string, timezone: string): SerializedTimetable {
+  if (text === "@once") return { type: "once" };
+  if (text === "@continuous") return { type: "continuous" };
+  if (text.startsWith("@")) {
+    const expression = Object.entries(CRON_PRESETS).find(([preset]) => preset === text)?.[1];
+    if (expression !== undefined) return cronTimetable(expression, timezone, dagDefaults().cronIntervals);
+    throw invalid(text, `the presets are @once, @continuous, ${Object.keys(CRON_PRESETS).join(", ")}`);
+  }
+  if (isDurationText(text)) throw invalid(text, `for a run every ${text} write delta("${text}")`);
+  if (text.trim() === "") throw invalid(text, "use null for a DAG without schedule");
+  return cronTimetable(text, timezone, dagDefaults().cronIntervals);
+}
+
+function cronTimetable(expression: string, timezone: string, intervals: boolean) {
+  return { type: "cron" as const, expression, timezone, intervals };
+}
+
+/** Only what is given, so that schedules without them keep the form, and the hash, they always had. */
+function triggerFields(where: string, options: TriggerOptions & { intervals?: boolean }) {
+  const { interval, runImmediately, intervals } = options;
+  if (intervals && (interval !== undefined || runImmediately !== undefined)) {
+    throw new DagDefinitionError(
+      "INVALID_SCHEDULE",
+      `${where}: intervals cannot go with interval or runImmediately: with intervals a run covers the time up to its start`,
+    );
+  }
+  const seconds = (name: string, input: DurationInput) => durationToSeconds(`${where}: ${name}`, input);
+  const intervalSec = interval === undefined ? 0 : seconds("interval", interval);
+  return {
+    ...(intervalSec > 0 && { intervalSec }),
+    ...(runImmediately !== undefined && {
+      runImmediately: typeof runImmediately === "boolean" ? runImmediately : seconds("runImmediately", runImmediately),
+    }),
+  };
+}
+
+function describeParts(parts: DurationParts): string {
+  return Object.entries(parts)
+    .map(([unit, amount]) => `${amount} ${unit}`)
+    .join(" ");
+}
+
+function invalid(value: unknown, remedy: string): DagDefinitionError {
+  return new DagDefinitionError("INVALID_SCHEDULE", `schedule: ${showValue(value)} is not a schedule: ${remedy}`, { value });
+}

@@ -1,0 +1,146 @@
+import type { Arg } from "../args/template.ts";
+import { replacePlaceholders } from "../args/walk-value.ts";
+import type { XComArg } from "../args/xcom-arg.ts";
+import type { TaskContext } from "../context/context.ts";
+import { DagDefinitionError } from "../definition-error.ts";
+import { innermostGroup, requireScope } from "../graph/scope.ts";
+import type { TaskMapping } from "../graph/types.ts";
+import { checkMapping } from "../mapping/mapping.ts";
+import type { ExpandArgs, KwargsList, NamedArgs, PartialOf } from "../mapping/mapping-types.ts";
+import { createPartialTask } from "../mapping/partial-task.ts";
+import { mergeOptions, type TaskOptions } from "../options/task-options.ts";
+import { findJsonFault } from "../values/json-fault.ts";
+import { BaseOperator, type OperatorOptions } from "./operator.ts";
+import { BaseSensor, type PokeResult, type SensorOptions } from "./sensor.ts";
+
+/** A function's arguments after `ctx`, as they may be written in a DAG's body. */
+export type TaskArgs<A extends readonly unknown[]> = { [K in keyof A]: Arg<A[K]> };
+
+/** A task function: called in a DAG's body it adds a task. Called again, it adds `<taskId>__1`, `__2` and so on. */
+export type TaskFactory<A extends readonly unknown[], R, O extends object = TaskOptions> = {
+  (...args: TaskArgs<A>): XComArg<R>;
+  /**
+   * Maps the task: an instance for each element of a list, or of the cross product of several. A list for each argument,
+   * `add.expand([1, 2], numbers)`, or for a function that takes its arguments by name, an object of lists.
+   */
+  expand(...inputs: ExpandArgs<A>): XComArg<R[]>;
+  /** Maps the task over objects, each the arguments of one instance; of a function that takes its arguments by name. */
+  expandKwargs(list: [NamedArgs<A>] extends [never] ? never : KwargsList<NamedArgs<A>>): XComArg<R[]>;
+  /** Arguments that all instances share: the first ones, or some by name. */
+  partial: PartialOf<A, R>;
+  /** The same function with other options, e.g. `extract.override({ taskId: "extract_de" })("de")`. */
+  override(options: Partial<O>): TaskFactory<A, R, O>;
+  readonly taskId: string;
+};
+
+export type FunctionOptions<A extends readonly unknown[], F> = { fn: (ctx: TaskContext, ...args: A) => F; args: A };
+
+/** A task whose work is a function of the DAG file; its arguments are its one template field. */
+export class FunctionOperator<A extends readonly unknown[], R> extends BaseOperator<
+  FunctionOptions<A, R | Promise<R>>,
+  R,
+  "args"
+> {
+  static override readonly templateFields: readonly string[] = ["args"];
+  override readonly kind = "function";
+  override readonly operatorName: string = "task";
+
+  async execute(ctx: TaskContext): Promise<R> {
+    return this.options.fn(ctx, ...this.options.args);
+  }
+}
+
+export class FunctionSensor<A extends readonly unknown[], R> extends BaseSensor<
+  FunctionOptions<A, PokeResult<R> | Promise<PokeResult<R>>>,
+  R,
+  "args"
+> {
+  static override readonly templateFields: readonly string[] = ["args"];
+  override readonly operatorName: string = "sensor";
+
+  async poke(ctx: TaskContext): Promise<PokeResult<R>> {
+    return this.options.fn(ctx, ...this.options.args);
+  }
+}
+
+/**
+ * A typed factory of tasks from a function. `ctx` comes first, then the arguments, which must be JSON or the results of
+ * other tasks. What it returns becomes its XCom.
+ *
+ *     const extract = task({ taskId: "extract", retries: 2 }, async (ctx, path: string) => readRows(path));
+ *     extract("{{ params.input }}");
+ */
+export function task<A extends readonly unknown[], R>(
+  options: TaskOptions,
+  fn: (ctx: TaskContext, ...args: A) => R | Promise<R>,
+): TaskFactory<A, R> {
+  return createFactory(options, fn, (each) => new FunctionOperator<A, R>(each as OperatorOptions<FunctionOptions<A, R>, "args">));
+}
+
+/** As `task`, for a function that is asked again and again until it answers true or `{ done: true, value }`. */
+export function sensor<A extends readonly unknown[], R = undefined>(
+  options: TaskOptions & SensorOptions,
+  fn: (ctx: TaskContext, ...args: A) => PokeResult<R> | Promise<PokeResult<R>>,
+): TaskFactory<A, R, TaskOptions & SensorOptions> {
+  return createFactory(options, fn, (each) => new FunctionSensor<A, R>(each as SensorArgs<A, R>));
+}
+type SensorArgs<A extends readonly unknown[], R> = OperatorOptions<
+  FunctionOptions<A, PokeResult<R> | Promise<PokeResult<R>>> & SensorOptions,
+  "args"
+>;
+
+/** The common half of `task`, `sensor`, `branch` and `shortCircuit`: `create` builds the operator from options, fn and args. */
+export function createFactory<A extends readonly unknown[], R, O extends TaskOptions>(
+  options: O,
+  fn: unknown,
+  create: (options: O & { fn: unknown; args: unknown }) => { readonly output: XComArg<unknown>; mapping: TaskMapping | null },
+): TaskFactory<A, R, O> {
+  if (typeof fn !== "function") {
+    throw new DagDefinitionError("TASK_INVALID_OPTION", `task "${options.taskId}": its second argument must be a function`);
+  }
+  const addTask = (...args: TaskArgs<A>): XComArg<R> => {
+    checkArgs(options.taskId, args);
+    const taskId = freeTaskId(options.taskId);
+    return create({ ...options, taskId, fn, args }).output as XComArg<R>;
+  };
+  const mapWith = (fixed: readonly unknown[]) =>
+    createPartialTask(fixed, (mapping, args) => {
+      const where = `task "${options.taskId}"`;
+      checkArgs(options.taskId, fixed);
+      checkMapping(where, mapping, requireScope(where).openGroups);
+      const taskId = freeTaskId(options.taskId);
+      const node = create({ ...options, taskId, fn, args: args(requireScope(where).draft, taskId) });
+      node.mapping = mapping;
+      return node.output;
+    });
+  return Object.assign(addTask, {
+    ...(mapWith([]) as unknown as Pick<TaskFactory<A, R, O>, "expand" | "expandKwargs">),
+    partial: ((...fixed: unknown[]) => mapWith(fixed)) as unknown as TaskFactory<A, R, O>["partial"],
+    override: (changes: Partial<O>) => createFactory<A, R, O>(mergeOptions<O>(options, changes as O), fn, create),
+    taskId: options.taskId,
+  });
+}
+
+function checkArgs(taskId: string, args: readonly unknown[]): void {
+  const literals = replacePlaceholders(args, () => null) as unknown[];
+  literals.forEach((literal, index) => {
+    const fault = literal === undefined ? undefined : findJsonFault(literal);
+    if (fault === undefined) return;
+    throw new DagDefinitionError(
+      "TASK_ARGUMENT_NOT_JSON",
+      `task "${taskId}": argument ${index + 1}${fault.path === "" ? "" : ` at ${fault.path}`} is ${fault.fault}. Arguments must be JSON or results of other tasks; make anything else inside the task`,
+      { taskId, index },
+    );
+  });
+}
+
+function freeTaskId(taskId: string): string {
+  const scope = requireScope(`task "${taskId}"`);
+  const prefix = innermostGroup(scope)?.prefix ?? "";
+  const { nodes, groups } = scope.draft;
+  const taken = (id: string) => nodes.has(prefix + id) || groups.has(prefix + id);
+  if (!taken(taskId) || groups.has(prefix + taskId)) return taskId;
+  let copy = 1;
+  while (taken(`${taskId}__${copy}`)) copy += 1;
+  return `${taskId}__${copy}`;
+}

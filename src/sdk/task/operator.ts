@@ -1,0 +1,129 @@
+import { Template, type Templated } from "../args/template.ts";
+import { XComArg } from "../args/xcom-arg.ts";
+import type { TaskContext } from "../context/context.ts";
+import { DagDefinitionError } from "../definition-error.ts";
+import { checkFree, createDraft } from "../graph/dag-draft.ts";
+import { innermostGroup, qualifyId, requireScope, runInDag, scopeDefaults } from "../graph/scope.ts";
+import { TaskLink } from "../graph/task-link.ts";
+import type { DagDraft, Endpoint, TaskMapping, TaskNode } from "../graph/types.ts";
+import { MappedValue } from "../mapping/mapping.ts";
+import type { PartialOperator } from "../mapping/mapping-types.ts";
+import { createPartialOperator, type MappableNode } from "../mapping/partial-operator.ts";
+import { mergeOptions, type TaskOptions } from "../options/task-options.ts";
+import { checkTeardownRule, resolveTaskSettings, type TaskSettings } from "../options/task-settings.ts";
+
+/** What an operator's constructor takes: the common options, `O`, and for the fields `T` of it templated values. */
+export type OperatorOptions<O extends object, T extends keyof O = never> = TaskOptions &
+  Omit<O, T> & { [K in keyof Pick<O, T>]: Templated<O[K]> };
+
+/**
+ * The base of every operator. `O` = its own options as `execute` sees them, rendered; `R` = what it returns; `T` = the
+ * options among `O` that may be given as a task's result, a `template()` or a function of the context. A string option is
+ * rendered when `templateFields` names it.
+ *
+ *     class Greet extends BaseOperator<{ name: string }, string, "name"> {
+ *       static override readonly templateFields = ["name"];
+ *       async execute(ctx: TaskContext) { return `hello ${this.options.name}`; }
+ *     }
+ *
+ * Options are not rendered in the constructor; read them in `execute` only.
+ */
+export abstract class BaseOperator<O extends object = object, R = unknown, T extends keyof O = never>
+  extends TaskLink
+  implements TaskNode
+{
+  /** Names of the options that are rendered before `execute`. */
+  static readonly templateFields: readonly string[] = [];
+
+  readonly taskId: string;
+  readonly taskGroupId: string | null;
+  readonly operatorName: string;
+  readonly kind: TaskNode["kind"] = "operator";
+  readonly sensorMode: TaskNode["sensorMode"] = null;
+  readonly doesNothing: boolean = false;
+  readonly settings: TaskSettings;
+  readonly options: O & TaskOptions;
+  /** Set by `expand()` and `expandKwargs()`, once, right after the operator is made. */
+  mapping: TaskMapping | null = null;
+  /** As the static of the same name, for a class that decides per instance. */
+  readonly templateFields: readonly string[];
+  override readonly endpoint: Endpoint & { kind: "task" };
+
+  /** @throws DagDefinitionError when created outside of a DAG's body, or with a bad id or option. */
+  constructor(options: OperatorOptions<O, T>) {
+    super();
+    const name = new.target.name;
+    const scope = requireScope(`${name} "${options.taskId}"`);
+    this.taskId = qualifyId(scope, `${name}: taskId`, options.taskId);
+    this.taskGroupId = innermostGroup(scope)?.groupId ?? null;
+    this.operatorName = name;
+    this.endpoint = { kind: "task", draft: scope.draft, id: this.taskId };
+    const where = `task "${this.taskId}" of DAG "${scope.draft.dagId}"`;
+    checkTeardownRule(where, options);
+    this.settings = resolveTaskSettings(where, mergeOptions(scopeDefaults(scope), options), scope.draft.timezone);
+    // Templated values are replaced by rendered ones (`withOptions`) before anything reads them as `O`.
+    this.options = options as unknown as O & TaskOptions;
+    this.templateFields = new.target.templateFields;
+    register(scope.draft, this);
+  }
+
+  /** The task's work. What it returns becomes its XCom `return_value`; undefined becomes none. */
+  abstract execute(ctx: TaskContext): Promise<R>;
+
+  /** This task's result, to be passed to other tasks. */
+  get output(): XComArg<R> {
+    return new XComArg<R>(this.endpoint);
+  }
+
+  withOptions(options: object): this {
+    const copy: this = Object.create(Object.getPrototypeOf(this), Object.getOwnPropertyDescriptors(this));
+    Object.defineProperty(copy, "options", { value: options, enumerable: true });
+    return copy;
+  }
+
+  forElement(options: object): this {
+    const draft = createDraft(this.endpoint.draft.dagId, this.endpoint.draft.timezone, {});
+    const create = this.constructor as new (options: object) => this;
+    return runInDag(draft, () => new create({ ...options, taskId: this.taskId })) as this;
+  }
+
+  /**
+   * This operator with options that all its instances share, to be mapped over others:
+   *
+   *     BashOperator.partial({ taskId: "count", cwd: "/data" }).expand({ bashCommand: ["wc -l a.csv", "wc -l b.csv"] });
+   */
+  static partial<C extends object, I extends { readonly output: XComArg<unknown> }, P extends Partial<C> & { taskId: string }>(
+    this: new (
+      options: C,
+    ) => I,
+    options: P & { [N in Exclude<keyof P, keyof C>]: never },
+  ): PartialOperator<C, keyof P, I extends { readonly output: XComArg<infer V> } ? V : never> {
+    // biome-ignore lint/complexity/noThisInStatic: the subclass that it is called on is what shall be made
+    const partial: unknown = createPartialOperator(this as unknown as new (options: object) => MappableNode, options);
+    return partial as PartialOperator<C, keyof P, I extends { readonly output: XComArg<infer V> } ? V : never>;
+  }
+}
+
+function register(draft: DagDraft, node: TaskNode): void {
+  checkFree(draft, node.taskId);
+  draft.nodes.set(node.taskId, node);
+}
+
+/**
+ * Refuses a task's result or a `template()` in an option that is never rendered: it would reach the operator as an object.
+ * Run at the end of the DAG's body, since subclasses may set `templateFields` after the base constructor.
+ * @throws DagDefinitionError FIELD_NOT_TEMPLATED
+ */
+export function checkUntemplatedFields(node: TaskNode): void {
+  for (const [field, value] of Object.entries(node.options)) {
+    if (node.templateFields.includes(field)) continue;
+    if ((!(value instanceof XComArg) && !(value instanceof Template)) || value instanceof MappedValue) continue;
+    const kind = value instanceof XComArg ? `the result of task "${value.taskId}"` : "a template()";
+    const fields = node.templateFields.length > 0 ? node.templateFields.join(", ") : "none";
+    throw new DagDefinitionError(
+      "FIELD_NOT_TEMPLATED",
+      `task "${node.taskId}": ${field} is ${kind}, but ${node.operatorName} does not render that option (it renders: ${fields})`,
+      { taskId: node.taskId, field },
+    );
+  }
+}

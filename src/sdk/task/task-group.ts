@@ -1,0 +1,111 @@
+import { MapElement, type XComArg } from "../args/xcom-arg.ts";
+import { checkFree } from "../graph/dag-draft.ts";
+import { addEdge, Linkable } from "../graph/linkable.ts";
+import { innermostGroup, qualifyId, requireScope, runInGroup } from "../graph/scope.ts";
+import type { DraftGroup, Endpoint, MapInput, Mapping } from "../graph/types.ts";
+import { checkMapping, mappedResults, resultsInElements } from "../mapping/mapping.ts";
+import type { MapArg } from "../mapping/mapping-types.ts";
+import type { CommonTaskOptions } from "../options/task-options.ts";
+
+export type TaskGroupOptions = {
+  groupId: string;
+  /** false = tasks inside keep their ids as written. Default true: "group.task". */
+  prefixGroupId?: boolean;
+  tooltip?: string;
+  /** Laid over the DAG's defaultArgs for the tasks inside. */
+  defaultArgs?: CommonTaskOptions;
+};
+
+/** Tasks drawn and linked as one: an edge to it reaches the tasks inside that come first, one from it leaves the last. */
+export class TaskGroup<R = unknown> extends Linkable {
+  override readonly endpoint: Endpoint & { kind: "group" };
+  /** What the group's body returned, e.g. the XComArg of its last task. */
+  readonly result: R;
+
+  constructor(endpoint: Endpoint & { kind: "group" }, result: R) {
+    super();
+    this.endpoint = endpoint;
+    this.result = result;
+  }
+
+  get groupId(): string {
+    return this.endpoint.id;
+  }
+}
+
+/** What a mapped group's body returns, seen from outside: of each result, the list of what its instances returned. */
+export type Collected<R> =
+  R extends XComArg<infer V> ? XComArg<V[]> : R extends Linkable ? R : R extends object ? { [K in keyof R]: Collected<R[K]> } : R;
+
+/** A group that is mapped over lists: its body is given one element of each, as results that its tasks can be passed. */
+export type TaskGroupFactory<A extends readonly unknown[], R> = {
+  expand(...inputs: { [K in keyof A]: MapArg<A[K]> }): TaskGroup<Collected<R>>;
+};
+
+/**
+ * Opens a task group, runs `body` in it, and returns the group. Groups nest.
+ *
+ * A body with parameters makes a group to be mapped: `expand` takes a list for each of them, several as a cross product.
+ * Its tasks have an instance for each element, and wait for the instances of their own index in the group.
+ *
+ *     taskGroup("per_file", (path: XComArg<string>) => load(clean(path))).expand(listFiles());
+ */
+export function taskGroup<R>(options: string | TaskGroupOptions, body: () => R): TaskGroup<R>;
+export function taskGroup<A extends readonly unknown[], R>(
+  options: string | TaskGroupOptions,
+  body: (...elements: { [K in keyof A]: XComArg<A[K]> }) => R,
+): TaskGroupFactory<A, R>;
+export function taskGroup(
+  options: string | TaskGroupOptions,
+  body: (...elements: XComArg<unknown>[]) => unknown,
+): TaskGroup | TaskGroupFactory<unknown[], unknown> {
+  if (body.length === 0) return openGroup(options, null, body);
+  return { expand: (...values) => expandGroup(options, values as MapInput[], body) };
+}
+
+function expandGroup(
+  options: string | TaskGroupOptions,
+  values: readonly MapInput[],
+  body: (...elements: XComArg<unknown>[]) => unknown,
+): TaskGroup {
+  const label = typeof options === "string" ? options : options.groupId;
+  const inputs = values.map((value, at) => ({ name: `element ${at + 1}`, value }));
+  const mapping: Mapping = { kind: "expand", inputs };
+  checkMapping(`task group "${label}"`, mapping, requireScope(`task group "${label}"`).openGroups);
+  const group = openGroup(options, mapping, body);
+  for (const result of [...mappedResults(mapping), ...resultsInElements(mapping)]) addEdge(result, group);
+  return group;
+}
+
+function openGroup(
+  options: string | TaskGroupOptions,
+  mapping: Mapping | null,
+  body: (...elements: XComArg<unknown>[]) => unknown,
+): TaskGroup {
+  const {
+    groupId: label,
+    prefixGroupId = true,
+    tooltip = "",
+    defaultArgs = {},
+  } = typeof options === "string" ? { groupId: options } : options;
+  const scope = requireScope(`task group "${label}"`);
+  const parent = innermostGroup(scope);
+  const groupId = qualifyId(scope, "task group id", label);
+  checkFree(scope.draft, groupId);
+  const group: DraftGroup = {
+    groupId,
+    parentGroupId: parent?.groupId ?? null,
+    label,
+    tooltip,
+    prefix: prefixGroupId ? `${groupId}.` : (parent?.prefix ?? ""),
+    defaultArgs,
+    mapping,
+  };
+  scope.draft.groups.set(groupId, group);
+  const elements = (mapping?.inputs ?? []).map(
+    ({ value: input }, position) =>
+      new MapElement({ kind: "task", draft: scope.draft, id: groupId }, { groupId, position, input }),
+  );
+  const result = runInGroup(group, () => body(...elements));
+  return new TaskGroup({ kind: "group", draft: scope.draft, id: groupId }, result);
+}

@@ -1,0 +1,65 @@
+import { DagDefinitionError, showValue } from "../definition-error.ts";
+
+const UNIT_SECONDS = { weeks: 604_800, days: 86_400, hours: 3_600, minutes: 60, seconds: 1, milliseconds: 0.001 } as const;
+const UNIT_OF_SUFFIX = {
+  w: "weeks",
+  d: "days",
+  h: "hours",
+  m: "minutes",
+  s: "seconds",
+  ms: "milliseconds",
+} as const;
+
+/** `{ hours: 1, minutes: 30 }`; parts add up and may be fractions. */
+export type DurationParts = { readonly [unit in keyof typeof UNIT_SECONDS]?: number };
+
+/**
+ * A length of time: `"5m"`, `"1h30m"`, `"90s"`, `"500ms"`, `"2d"`, `"1w"`, or an object such as `{ minutes: 5 }`. A bare
+ * number is refused, since nobody can see whether it means seconds or milliseconds.
+ */
+export type DurationInput = string | DurationParts;
+
+const REMEDY = 'write a string such as "5m", "1h30m" or "90s", or an object such as { minutes: 5 }';
+
+/**
+ * Seconds of a duration.
+ * @throws DagDefinitionError INVALID_DURATION, naming `option`.
+ */
+export function durationToSeconds(option: string, input: DurationInput): number {
+  const seconds = typeof input === "string" ? parseText(input) : isParts(input) ? sumParts(input) : undefined;
+  if (seconds === undefined || !Number.isFinite(seconds) || seconds < 0) {
+    const hint = typeof input === "number" ? `; ${input} seconds are "${input}s"` : "";
+    throw new DagDefinitionError("INVALID_DURATION", `${option}: ${showValue(input)} is not a duration: ${REMEDY}${hint}`, {
+      option,
+      input,
+    });
+  }
+  return Math.round(seconds * 1e6) / 1e6;
+}
+
+/** Whether a text reads as a duration, to tell `"30m"` from a cron expression. */
+export function isDurationText(text: string): boolean {
+  return parseText(text) !== undefined;
+}
+
+function parseText(text: string): number | undefined {
+  const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)\s*(ms|w|d|h|m|s)\s*/gy)];
+  const matchedLength = parts.reduce((length, part) => length + part[0].length, 0);
+  if (parts.length === 0 || matchedLength !== text.trim().length) return undefined;
+  return parts.reduce((sum, part) => {
+    const unit = UNIT_OF_SUFFIX[part[2] as keyof typeof UNIT_OF_SUFFIX];
+    return sum + Number(part[1]) * UNIT_SECONDS[unit];
+  }, 0);
+}
+
+function isParts(input: unknown): input is DurationParts {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return false;
+  const entries = Object.entries(input);
+  return entries.length > 0 && entries.every(([unit, amount]) => Object.hasOwn(UNIT_SECONDS, unit) && typeof amount === "number");
+}
+
+function sumParts(parts: DurationParts): number {
+  let sum = 0;
+  for (const [unit, amount] of Object.entries(parts)) sum += amount * UNIT_SECONDS[unit as keyof typeof UNIT_SECONDS];
+  return sum;
+}

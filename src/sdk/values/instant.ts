@@ -1,0 +1,31 @@
+import { DateTime, IANAZone } from "luxon";
+import { DagDefinitionError, showValue } from "../definition-error.ts";
+
+/** An ISO 8601 text (`"2024-01-01"`, `"2024-01-01T09:00"`, `"2024-01-01T09:00:00Z"`, `"…+09:00"`) or a `Date`. */
+export type InstantInput = string | Date;
+
+/**
+ * An instant as ISO 8601 in UTC. A text without zone is local time in `timezone`; one that a DST change skips moves
+ * forward by the length of the gap.
+ * @throws DagDefinitionError INVALID_INSTANT, naming `option`.
+ */
+export function instantToIso(option: string, input: InstantInput, timezone: string): string {
+  const instant = input instanceof Date ? DateTime.fromJSDate(input) : DateTime.fromISO(String(input), { zone: timezone });
+  const iso = instant.isValid ? instant.toUTC().toISO({ suppressMilliseconds: true }) : null;
+  if (iso !== null) return iso;
+  throw new DagDefinitionError(
+    "INVALID_INSTANT",
+    `${option}: ${showValue(input)} is not an instant (${instant.invalidExplanation ?? "invalid"}): write ISO 8601, such as "2024-01-01" or "2024-01-01T09:00:00+09:00"`,
+    { option, input },
+  );
+}
+
+/** @throws DagDefinitionError INVALID_TIMEZONE unless `timezone` is an IANA zone such as "Asia/Seoul". */
+export function checkTimezone(option: string, timezone: unknown): asserts timezone is string {
+  if (typeof timezone === "string" && IANAZone.isValidZone(timezone)) return;
+  throw new DagDefinitionError(
+    "INVALID_TIMEZONE",
+    `${option}: ${showValue(timezone)} is not a time zone: use an IANA name such as "UTC" or "Asia/Seoul"`,
+    { option, timezone },
+  );
+}
