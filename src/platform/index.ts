@@ -1,4 +1,5 @@
 export * from "./clock.ts";
+export * from "./did-you-mean.ts";
 export * from "./errors.ts";
 export * from "./find-file.ts";
 export * from "./limit-body.ts";

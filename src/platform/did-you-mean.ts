@@ -1,0 +1,51 @@
+/** As commander's own rule for mistyped commands: few edits, and more in common than not. */
+const EDITS_MAX = 3;
+const SIMILARITY_MIN = 0.4;
+
+/**
+ * The known name that a mistyped one most likely means, or undefined when none is near. Case, `_` and `-` do not count, so that
+ * `start_date` finds `startDate`. Of equally near names the first one is taken.
+ */
+export function findSimilar(name: string, known: Iterable<string>): string | undefined {
+  const given = plain(name);
+  let best: string | undefined;
+  let least = EDITS_MAX + 1;
+  for (const candidate of known) {
+    const wanted = plain(candidate);
+    const length = Math.max(given.length, wanted.length);
+    if (Math.abs(given.length - wanted.length) >= least) continue;
+    const edits = countEdits(given, wanted);
+    if (edits >= least || (edits > 0 && (length - edits) / length <= SIMILARITY_MIN)) continue;
+    best = candidate;
+    least = edits;
+  }
+  return best;
+}
+
+/** The end of a message about an unknown name: `; did you mean "retries"?`, or "" when no known name is near. */
+export function didYouMean(name: string, known: Iterable<string>): string {
+  const similar = findSimilar(name, known);
+  return similar === undefined ? "" : `; did you mean "${similar}"?`;
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[_-]/g, "");
+}
+
+/** Insertions, deletions, replacements, and neighbours that changed places (optimal string alignment). */
+function countEdits(from: string, to: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: to.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= from.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= to.length; j += 1) {
+      const replaced = (last[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      const edits = Math.min(replaced, (last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1);
+      const isSwapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      row.push(isSwapped ? Math.min(edits, (beforeLast[j - 2] ?? 0) + 1) : edits);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[to.length] ?? 0;
+}
