@@ -51,8 +51,8 @@ export async function handler(event: unknown, context: LambdaContext): Promise<I
 
 /** Of the time that is kept, the task has a third to end by itself. */
 function withGrace(config: Config, graceSec: number): Config {
-  const { workers } = config;
-  return { ...config, workers: { ...workers, graceful_shutdown_sec: Math.min(workers.graceful_shutdown_sec, graceSec) } };
+  const { core } = config;
+  return { ...config, core: { ...core, killed_task_cleanup_time: Math.min(core.killed_task_cleanup_time, graceSec) } };
 }
 
 /** null: the API has the outcome, or does not want it from here, since another delivery of the event was first. */

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { sleep } from "./sleep.ts";
 
 /**
  * A variable in a process's environment that marks it and whatever it starts, however deep and even when it detaches
@@ -80,5 +81,17 @@ export function killMarked(mark: ProcessMark, spare: number | null = null): void
         // ended in between
       }
     }
+  }
+}
+
+const GONE_LOOK_MS = 10;
+/** A process in an uninterruptible wait (a dead network disk) dies when the kernel lets it; nobody waits longer than this for it. */
+const GONE_WAIT_MS = 5_000;
+
+/** As `killMarked`; resolves when none is left: a killed process is gone only when the kernel has got round to it. */
+export async function killMarkedUntilGone(mark: ProcessMark): Promise<void> {
+  for (let waitedMs = 0; markedProcesses(mark).length > 0 && waitedMs < GONE_WAIT_MS; waitedMs += GONE_LOOK_MS) {
+    killMarked(mark);
+    await sleep(GONE_LOOK_MS);
   }
 }

@@ -134,11 +134,16 @@ async function saveSpec(database: TestDatabase, dag: DagSpec): Promise<void> {
 
 /** Tasks as a serialized DAG has them. */
 export function specless(tasks: readonly TaskSpec[]): object[] {
-  return tasks.map(({ failTries: _fails, durationMs: _duration, mapLength: _length, defers: _defers, mappedOver, ...task }) => ({
-    ...task,
-    ...(mappedOver ? { mapping: { kind: "expand", inputs: [{ name: "x", source: { type: "xcom", taskId: mappedOver } }] } } : {}),
-    retryDelaySec: 0,
-  }));
+  return tasks.map((spec) => {
+    const { failTries: _fails, durationMs: _duration, mapLength: _length, defers: _defers, mappedOver, ...rest } = spec;
+    // Tries here run in this process: none of them can be killed, so none is deaf.
+    const { deafTries: _deaf, executionTimeout: _timeout, ...task } = rest;
+    return {
+      ...task,
+      ...(mappedOver ? { mapping: { kind: "expand", inputs: [{ name: "x", source: { type: "xcom", taskId: mappedOver } }] } } : {}),
+      retryDelaySec: 0,
+    };
+  });
 }
 
 const DEFERRED: Outcome = {
@@ -164,7 +169,7 @@ async function workAs(workload: Workload, trace: string, { ti }: ExecuteTask, re
     };
     appendFileSync(
       trace,
-      `${JSON.stringify({ ...line, pid: process.pid, wallMs: Date.now(), monotonicMs: performance.now() })}\n`,
+      `${JSON.stringify({ ...line, pid: process.pid, wallMs: Date.now(), monotonicMs: Number(process.hrtime.bigint()) / 1e6 })}\n`,
     );
   };
   note("start");

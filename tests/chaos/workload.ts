@@ -80,6 +80,14 @@ export function waiting(dagId: string, count: number, random: Random): DagSpec {
   return { dagId, schedule: null, maxActiveTasks: 16, maxActiveRuns: 4, tasks };
 }
 
+/** Tasks whose first tries do not stop when they are asked: they write until their process is gone. */
+export function deaf(dagId: string, count: number, random: Random): DagSpec {
+  const tasks = Array.from({ length: count }, (_, at) =>
+    plain(`d${at}`, [], random, { deafTries: 1, executionTimeout: { seconds: 0.5 } }),
+  );
+  return { dagId, schedule: null, maxActiveTasks: 4, maxActiveRuns: 4, tasks };
+}
+
 /** A bit of everything, about `size` tasks. */
 export function mixedLoad(random: Random, size: number): Workload {
   const part = Math.max(4, Math.floor(size / 5));
@@ -91,6 +99,7 @@ export function mixedLoad(random: Random, size: number): Workload {
       chainOf("chain", Math.max(4, Math.floor(part / 3)), random),
       pooled("pooled", "few", part, random),
       failing("failing", random),
+      deaf("deaf", 2, random),
     ],
   };
 }
@@ -114,12 +123,17 @@ const noteCallback = async ({ run }: any) =>
 for (const { dagId, callbacks, tasks, ...dagOptions } of dags as any[])
   dag({ dagId, ...dagOptions, ...(callbacks ? { onSuccess: noteCallback, onFailure: noteCallback } : {}), isPausedUponCreation: false }, () => {
     const nodes = new Map<string, any>();
-    for (const { taskId, upstream, failTries, durationMs, deferMs, ...options } of tasks) {
+    for (const { taskId, upstream, failTries, durationMs, deferMs, deafTries = 0, ...options } of tasks) {
       const node = task({ taskId, retryDelay: { seconds: 0.1 }, ...options }, async (ctx) => {
         if (deferMs && ctx.resumed === null) defer({ trigger: new TimeDeltaTrigger({ delta: { seconds: deferMs / 1_000 } }) });
         note("start", ctx.ti);
         ctx.logger.info(ctx.ti.id + " begins");
         await new Promise((resolve) => setTimeout(resolve, durationMs));
+        const until = Date.now() + (ctx.ti.tryNumber <= deafTries ? 60_000 : 0);
+        while (Date.now() < until) {
+          note("write", ctx.ti);
+          await new Promise((resolve) => setTimeout(resolve, 25));
+        }
         if (ctx.ti.tryNumber <= failTries) {
           note("fail", ctx.ti);
           throw new Error("on purpose");

@@ -172,7 +172,7 @@ test("SIGTERM asks the task to stop, and the try goes to retry with the reason",
 
 test("a task that does not heed SIGTERM is killed and told in time", async () => {
   const workload = await queued("deaf");
-  const worker = launch(workload, { environment: { BARAM__WORKERS__GRACEFUL_SHUTDOWN_SEC: "1" } });
+  const worker = launch(workload, { environment: { BARAM__CORE__KILLED_TASK_CLEANUP_TIME: "1" } });
   await expect.poll(() => logOf(workload), { timeout: 10_000 }).toContain("deaf");
   worker.child.kill("SIGTERM");
   expect(await worker.ended).toMatchObject({ code: 0 });

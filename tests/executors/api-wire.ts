@@ -14,6 +14,8 @@ export type ApiWire = {
   readonly middleware: MiddlewareHandler;
   /** Every end that a worker told, as it was told. */
   readonly ends: readonly SentEnd[];
+  /** When the try's end was first told, by this machine's clock. */
+  endsAt(id: string): number | undefined;
   /** The try's id of every request to start one, refused ones too. */
   readonly starts: readonly string[];
   /** Workers that ask to start a try wait until `release`. */
@@ -25,11 +27,13 @@ export type ApiWire = {
 export function createApiWire(): ApiWire {
   const ends: SentEnd[] = [];
   const starts: string[] = [];
+  const toldAt = new Map<string, number>();
   let gate: ReturnType<typeof createGate> | null = null;
   let onLost: (() => void) | null = null;
   return {
     ends,
     starts,
+    endsAt: (id) => toldAt.get(id),
     holdStarts() {
       const held = createGate();
       gate = held;
@@ -53,6 +57,7 @@ export function createApiWire(): ApiWire {
       if (asked.length > 0) await gate?.pass();
       const told = items.filter((item) => item.op === "finish");
       ends.push(...told);
+      for (const { id } of told) if (!toldAt.has(id)) toldAt.set(id, Date.now());
       await next();
       if (told.length === 0 || !onLost) return;
       onLost();

@@ -9,7 +9,7 @@ function noted(work) {
   return async (ctx) => {
     const note = (what) => appendFileSync(FOLDER + "/trace.ndjson", JSON.stringify({ what, id: ctx.ti.id, runId: ctx.ti.runId, task: ctx.ti.taskId, attempt: ctx.ti.tryNumber, pid: process.pid, at: Date.now() }) + "\\n");
     note("start");
-    await work(ctx);
+    await work(ctx, note);
     note("end");
     return ctx.ti.tryNumber;
   };
@@ -22,9 +22,9 @@ async function untilReleased(ctx) {
   }
 }
 const fail = () => { throw new Error("on purpose"); };
-function one(dagId, work) {
+function one(dagId, work, settings = {}) {
   dag({ dagId, schedule: null, defaultArgs: { retries: dagId === "broken" ? 0 : 2, retryDelay: { seconds: 0 } } }, () => {
-    task({ taskId: "t" }, noted(work))();
+    task({ taskId: "t", ...settings }, noted(work))();
   });
 }
 one("quick", async () => {});
@@ -32,6 +32,14 @@ one("broken", fail);
 one("flaky", async (ctx) => { if (ctx.ti.tryNumber === 1) fail(); });
 one("held", async (ctx) => { if (ctx.ti.tryNumber === 1) await untilReleased(ctx); });
 one("second_held", async (ctx) => { if (ctx.ti.tryNumber === 1) fail(); await untilReleased(ctx); });
+// Goes on past its limit and ignores its signal, as long as it is let.
+one("deaf", async (ctx, note) => {
+  const until = Date.now() + (ctx.ti.tryNumber === 1 ? 60_000 : 0);
+  while (Date.now() < until) {
+    note("write");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}, { executionTimeout: { seconds: 0.5 } });
 dag({ dagId: "many", schedule: null }, () => {
   for (let at = 0; at < 8; at++) task({ taskId: "t" + at }, noted((ctx) => ctx.sleep({ seconds: 0.15 })))();
 });

@@ -86,6 +86,23 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
       expect(first?.id).not.toBe((await system.tryOf(runId)).id);
     });
 
+    test("stop: a try that ignores its signal has written its last when its end is told, and its successor has another process", async () => {
+      const runId = await run("deaf");
+      await expectOnce(runId, { tries: 2 });
+      const [first] = await system.history(runId);
+      expect(first?.reason).toMatch(/^TaskTimeoutError: .* did not end within the grace of 1 s, and its process was killed$/);
+      const lines = system.trace(runId);
+      const last = lines.findLast(({ attempt }) => attempt === 1);
+      const second = lines.find(({ attempt }) => attempt === 2);
+      expect(last?.what).toBe("write");
+      // The limit and the grace, and no longer.
+      expect((last?.at ?? 0) - (lines[0]?.at ?? 0)).toBeLessThan(5_000);
+      const toldAt = system.wire.endsAt(first?.id ?? "");
+      expect(last?.at ?? 0, "the last that it wrote").toBeLessThanOrEqual(toldAt ?? 0);
+      expect(second?.at ?? 0).toBeGreaterThanOrEqual(last?.at ?? 0);
+      expect(second?.pid).not.toBe(last?.pid);
+    });
+
     test("slots: an executor is never given more than it has places, and gives all of them back", async () => {
       // An end is in the database before an executor of an outside system hears of it.
       await expectAllFree();
@@ -326,6 +343,7 @@ function overlapOf(system: ContractSystem, runId: string): number {
   let open = 0;
   let highest = 0;
   for (const { what } of system.trace(runId)) {
+    if (what === "write") continue;
     open += what === "start" ? 1 : -1;
     highest = Math.max(highest, open);
   }

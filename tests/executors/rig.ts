@@ -50,7 +50,7 @@ export type TryRow = {
   jobId: number | null;
 };
 export type TraceLine = {
-  what: "start" | "end";
+  what: "start" | "write" | "end";
   id: string;
   runId: string;
   task: string;

@@ -86,7 +86,7 @@ export const CORE = {
     default: 10,
     unit: "s",
     min: 0,
-    about: "Grace between SIGTERM and SIGKILL for a task that is stopped.",
+    about: "Grace: how long a task that is asked to stop, for whatever reason, may take to end; then its process is killed. Workers of one workload (ECS, Lambda) give 15 s at most.",
   },
   max_templated_field_length: {
     kind: "int",

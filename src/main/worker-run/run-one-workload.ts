@@ -66,7 +66,7 @@ async function leave(
       hostname: `${hostname()}/${randomBytes(4).toString("hex")}`,
       ...(cacheFolder === undefined ? {} : { cacheFolder }),
       moduleWindowSec: config.workers.execution_api_retry_window,
-      killGraceSec: Math.min(config.workers.graceful_shutdown_sec, STOP_GRACE_MAX_SEC),
+      killGraceSec: Math.min(config.core.killed_task_cleanup_time, STOP_GRACE_MAX_SEC),
       freshProcessPerTry: true,
     },
     { done: (_, end) => onLeft({ end }), notStarted: (_, reason) => onLeft({ notStarted: reason }) },

@@ -4,31 +4,44 @@ import { TaskAbortedError, TaskTimeoutError } from "./task-failure.ts";
 /** Longest delay that setTimeout keeps; beyond it Node fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+export type ExecutionLimits = {
+  outer: AbortSignal;
+  timeoutSec: number | null;
+  /**
+   * How long the work may take to clean up (end its children) once its signal has aborted; after that this returns without it. null:
+   * for ever, since a function cannot be stopped from outside, and whoever is told by `onStop` ends the process.
+   */
+  graceMs: number | null;
+  /** The work's signal has just aborted, for this reason. */
+  onStop?: (reason: BaramError) => void;
+};
+
 /**
- * Runs `work` until it ends, its time is up, or `outer` aborts. In the last two cases `work`'s signal aborts and it gets
- * `graceMs` to clean up (kill its children); after that this returns without it, since a function cannot be stopped from
- * outside: the supervisor ends the process.
+ * Runs `work` until it ends. When its time is up, or `outer` aborts, `work`'s signal aborts and the grace begins.
  * @throws TaskTimeoutError even when the work ends well during the grace; the reason of the abort when it did not end in it.
  */
 export async function boundExecution<T>(
   work: (signal: AbortSignal) => Promise<T>,
-  limits: { outer: AbortSignal; timeoutSec: number | null; graceMs: number },
+  { outer, timeoutSec, graceMs, onStop }: ExecutionLimits,
 ): Promise<T> {
-  const { outer, timeoutSec, graceMs } = limits;
   const stop = new AbortController();
-  const onOuterAbort = () => stop.abort(outer.reason instanceof BaramError ? outer.reason : new TaskAbortedError());
-  if (outer.aborted) onOuterAbort();
-  outer.addEventListener("abort", onOuterAbort, { once: true });
   const timers: NodeJS.Timeout[] = [];
-  if (timeoutSec !== null) {
-    timers.push(setTimeout(() => stop.abort(new TaskTimeoutError(timeoutSec)), Math.min(timeoutSec * 1000, MAX_TIMER_MS)));
-  }
+  let onGraceOver: (reason: BaramError) => void = () => {};
   const graceOver = new Promise<never>((_resolve, reject) => {
-    const startGrace = () => timers.push(setTimeout(() => reject(stop.signal.reason), graceMs));
-    if (stop.signal.aborted) startGrace();
-    else stop.signal.addEventListener("abort", startGrace, { once: true });
+    onGraceOver = reject;
   });
   graceOver.catch(() => undefined);
+  const abort = (reason: BaramError) => {
+    if (stop.signal.aborted) return;
+    onStop?.(reason);
+    if (graceMs !== null) timers.push(setTimeout(() => onGraceOver(reason), graceMs));
+    stop.abort(reason);
+  };
+  const onOuterAbort = () => abort(outer.reason instanceof BaramError ? outer.reason : new TaskAbortedError());
+  outer.addEventListener("abort", onOuterAbort, { once: true });
+  if (timeoutSec !== null)
+    timers.push(setTimeout(() => abort(new TaskTimeoutError(timeoutSec)), Math.min(timeoutSec * 1000, MAX_TIMER_MS)));
+  if (outer.aborted) onOuterAbort();
   try {
     const running = work(stop.signal);
     // A function that fails after its grace must not bring the process down as an unhandled rejection.

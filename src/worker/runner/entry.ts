@@ -9,7 +9,7 @@ import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
 import { type FromRunner, openWire, type ToRunner } from "../wire/index.ts";
 import { createCaller } from "./caller.ts";
 import { runCallback } from "./run-callback.ts";
-import { runTask } from "./run-task.ts";
+import { type RunTaskInput, runTask } from "./run-task.ts";
 import type { LogRecord } from "./runner-caller.ts";
 import { describeError } from "./task-failure.ts";
 
@@ -96,7 +96,9 @@ async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "ru
     send({ type: "outcome", outcome: { state: "failed", retryable: true, error: describeError(toError(error)), xcoms: [] } });
     return;
   }
-  const result = await runTask({ dag, taskId: ti.taskId, ti, context, caller, log, signal: stopTask.signal, now: Date.now });
+  const onStopping: RunTaskInput["onStopping"] = (stopping) => send({ type: "stopping", ...stopping });
+  const { signal } = stopTask;
+  const result = await runTask({ dag, taskId: ti.taskId, ti, context, caller, log, signal, now: Date.now, onStopping });
   send({ type: "outcome", outcome: result.outcome });
   if (!isLost) await result.runCallbacks();
 }

@@ -13,7 +13,7 @@ import { bindOptions, createElementReader } from "./resolve-mapping.ts";
 import { runCallbacks } from "./run-callbacks.ts";
 import { runSensor, type SensorTurn } from "./run-sensor.ts";
 import type { LogSink, RunnerCaller } from "./runner-caller.ts";
-import { describeError, SensorTimeoutError, XComValueError } from "./task-failure.ts";
+import { describeError, SensorTimeoutError, TaskTimeoutError, XComValueError } from "./task-failure.ts";
 
 export type RunTaskInput = {
   dag: DagDefinition;
@@ -23,10 +23,15 @@ export type RunTaskInput = {
   context: RunnerContext;
   caller: RunnerCaller;
   log: LogSink;
-  /** Aborts when the supervisor wants the task to stop; the task then has `graceMs` to clean up. */
+  /** Aborts when the supervisor wants the task to stop; the task then has the grace to clean up. */
   signal: AbortSignal;
   now: () => number;
-  /** Default 5,000. */
+  /**
+   * The task is to stop, by `signal` or since its time is up: from now on it has the grace. `outcome` is what the try is if it does not
+   * end within it. Whoever takes this ends the process after the grace; else this returns after `graceMs`, whatever still runs.
+   */
+  onStopping?: (stopping: { outcome: Outcome; limitSec: number | null }) => void;
+  /** Default 5,000; without effect beside `onStopping`. */
   graceMs?: number;
   /** A task still running after this many ms shows its rendered fields at once. Default 2,000. */
   showFieldsAfterMs?: number;
@@ -78,13 +83,22 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
       throw thrown;
     }
   };
-  const limits = { outer: input.signal, timeoutSec: timeoutOf(input), graceMs: input.graceMs ?? 5_000 };
-  const ending = await boundExecution(work, limits).catch((thrown: unknown): Ending => {
+  const endingBy = (thrown: unknown): Ending => {
     const error = toError(thrown);
     const soft = node.settings && isSoftTimeout(node, error);
     if (error instanceof SkipError || soft) return { outcome: { state: "skipped", reason: error.message, xcoms: [] }, error };
     return { outcome: failed(error, {}), error };
-  });
+  };
+  const { onStopping } = input;
+  const ending = await boundExecution(work, {
+    outer: input.signal,
+    timeoutSec: timeoutOf(input),
+    graceMs: onStopping ? null : (input.graceMs ?? 5_000),
+    onStop(reason) {
+      const limitSec = reason instanceof TaskTimeoutError ? input.context.executionTimeoutSec : null;
+      onStopping?.({ outcome: { ...endingBy(reason).outcome, ...shown() }, limitSec });
+    },
+  }).catch(endingBy);
   clearTimeout(showTimer);
   let outcome: Outcome = { ...ending.outcome, ...shown() };
   if (elements !== null && ctx !== undefined) outcome = await renderMapIndex(outcome, node, ctx, rendered, input.caller);

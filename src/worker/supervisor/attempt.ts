@@ -7,6 +7,7 @@
  * - reporting: its end is on its way to the API. No heartbeat: what ends now is the API's to decide;
  * - over: stored, or refused because the try had been taken away. Never left.
  * `isLost` stands beside these: the API said that the try is no longer ours. It is stopped, and nothing of it is reported.
+ * `stopping` too: a running try that is asked to stop is reporting when its task has ended, or its process is gone.
  */
 import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
 import { toError } from "../../platform/index.ts";
@@ -14,6 +15,7 @@ import { isSensitiveName, type LogLine, type LogShipper, type LogWriter, type Ma
 import type { ToRunner } from "../wire/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
 import type { Runner } from "./runner-process.ts";
+import type { Stopping } from "./stopping.ts";
 
 export type AttemptState = "starting" | "waiting" | "running" | "reporting" | "over";
 
@@ -32,8 +34,8 @@ export type Attempt = {
   token: string;
   startedAt: number;
   isLost: boolean;
-  /** Why the supervisor stopped it, when it did: then this is its outcome, whatever the runner still says. */
-  stopReason: { name: string; message: string } | null;
+  /** Set once it is asked to stop. */
+  stopping: Stopping | null;
   timers: NodeJS.Timeout[];
 };
 

@@ -138,6 +138,7 @@ export function createRunnerPool(
       runner.triesServed++;
       if (
         closed ||
+        runner.isSpent ||
         options.freshProcessPerTry ||
         runner.triesServed >= options.recycleAfterTries ||
         runner.rssBytes > options.recycleRssBytes

@@ -8,7 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
-import { killMarked, type ProcessMark, signalGroup, watchChildren } from "../../platform/index.ts";
+import { killMarked, killMarkedUntilGone, type ProcessMark, signalGroup, watchChildren } from "../../platform/index.ts";
 import { createLineSplitter, type LineSplitter } from "../../task-logs/index.ts";
 import { type FromRunner, openWire, type ToRunner, type Wire } from "../wire/index.ts";
 
@@ -18,7 +18,7 @@ export type RunnerEvents = {
   message(message: Exclude<FromRunner, { type: "ready" }>): void;
   /** A line the task wrote to its stdout or stderr. */
   output(line: string, stream: "stdout" | "stderr"): void;
-  /** Once, when the process is gone. */
+  /** Once, when the process is gone, and with it whatever it started. */
   ended(how: string): void;
 };
 
@@ -37,6 +37,8 @@ export type Runner = {
   triesServed: number;
   rssBytes: number;
   idleSince: number;
+  /** It serves no further try: it was asked to stop, and the signal may still be on its way. */
+  isSpent: boolean;
   send(message: ToRunner): void;
   /** SIGTERM to the group; the runner turns it into an abort of the task. */
   terminate(): void;
@@ -69,11 +71,15 @@ export function startRunner(options: RunnerOptions): Runner {
     triesServed: 0,
     rssBytes: 0,
     idleSince: 0,
+    isSpent: false,
     send(message) {
       // A wire that breaks is reported by `ended`.
       wire?.send(message).catch(() => {});
     },
-    terminate: () => void signalGroup(runner.pid, "SIGTERM"),
+    terminate() {
+      runner.isSpent = true;
+      signalGroup(runner.pid, "SIGTERM");
+    },
     kill() {
       signalGroup(runner.pid, "SIGKILL");
       killMarked(mark);
@@ -90,8 +96,8 @@ export function startRunner(options: RunnerOptions): Runner {
     endedBy = how;
     runner.state = "ended";
     children.close();
-    killMarked(mark);
-    on.ended(how);
+    // Whoever hears of the end may start the try's successor: nothing that the process started may be left by then.
+    void killMarkedUntilGone(mark).then(() => on.ended(how));
   };
   child.once("error", (error) => end(`could not be started: ${error.message}`));
   // `close` and not `exit`: the last lines of its output are in by then. A forked child may hold the pipes open, hence the timer.

@@ -13,6 +13,7 @@ import type { SupervisorOptions } from "./options.ts";
 import { createRunnerPool } from "./runner-pool.ts";
 import type { Runner } from "./runner-process.ts";
 import { createShipping } from "./shipping.ts";
+import { killStopped, outcomeOfStop, startGrace, tookText } from "./stopping.ts";
 import { createWorkQueue } from "./work-queue.ts";
 
 /**
@@ -57,6 +58,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   const client = createApiClient(options.apiUrl);
   const hostname = options.hostname ?? hostnameOfMachine();
   const retryWindowMs = options.retryWindowSec * 1_000;
+  const graceSec = options.killGraceSec;
   const shipping = createShipping(options, client, logger);
   const batcher = createBatcher(client, logger, { retryWindowMs, maxInFlight: 2 });
   const logs = createThreadedFolderSink(options.logFolder, options.logThreadEntry);
@@ -108,11 +110,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       [...attempts.values()].filter(
         ({ state, workload }) => (state === "running" || state === "waiting") && workload.type === "ExecuteTask",
       ),
-    onLost(attempt) {
-      attempt.isLost = true;
-      note(attempt, "warn", "the try is no longer this worker's (cleared, marked, timed out or taken for dead); it is stopped");
-      stop(attempt, "TryLostError", "the try was taken away");
-    },
+    onLost: (attempt) => lose(attempt),
     onUnreachable(attempt, failed) {
       note(
         attempt,
@@ -128,12 +126,39 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     pumpTimer = null;
     giveRunners();
     while (!draining && countAhead() < START_AHEAD) {
-      const next = queue.next();
+      const next = queue.next((workload) => predecessorOf(workload) !== null);
       if (!next) break;
       void start(next.workload, next.modulePath);
     }
     // Whether another runner is worth its boot depends on how long those at work take: look again.
     if (waiting.length + queue.size() > 0 && !draining) pumpTimer = setTimeout(pump, 100);
+  }
+
+  /** An earlier try of the same task instance that is not off our hands: its successor does not start beside it. */
+  function predecessorOf(workload: Workload): Attempt | null {
+    // No first try has one, and most are first tries.
+    if (workload.type !== "ExecuteTask" || workload.ti.tryNumber <= 1) return null;
+    const { dagId, runId, taskId, mapIndex, tryNumber } = workload.ti;
+    for (const attempt of attempts.values()) {
+      if (attempt.workload.type !== "ExecuteTask") continue;
+      const { ti } = attempt.workload;
+      const isSameInstance = ti.taskId === taskId && ti.mapIndex === mapIndex && ti.runId === runId && ti.dagId === dagId;
+      if (isSameInstance && ti.tryNumber < tryNumber) return attempt;
+    }
+    return null;
+  }
+
+  /** The scheduler gives out a successor only when the try before has ended, or was taken away: no need to wait for a heartbeat to say so. */
+  function giveUpPredecessor(workload: Workload): void {
+    const attempt = predecessorOf(workload);
+    if (attempt?.state === "running" || attempt?.state === "waiting") lose(attempt);
+  }
+
+  function lose(attempt: Attempt): void {
+    if (!attempt.isLost)
+      note(attempt, "warn", "the try is no longer this worker's (cleared, marked, timed out or taken for dead); it is stopped");
+    attempt.isLost = true;
+    stop(attempt, "TryLostError", "the try was taken away");
   }
 
   const countAhead = () => [...attempts.values()].reduce((sum, { runner }) => (runner ? sum : sum + 1), 0);
@@ -179,7 +204,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       token: workload.token,
       startedAt: Date.now(),
       isLost: false,
-      stopReason: null,
+      stopping: null,
       timers: [],
     };
     attempts.set(attempt.id, attempt);
@@ -213,20 +238,16 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     const { context, ti } = order;
     note(attempt, "debug", `try ${ti.tryNumber} of ${context.maxTries + 1} starts on ${hostname}, process ${runner.pid}`);
     if (context.executionTimeoutSec === null) return;
-    // The runner keeps the time-out itself; this is for a task that holds its event loop and cannot.
-    const limitMs = (context.executionTimeoutSec + options.killGraceSec) * 1_000;
-    attempt.timers.push(
-      setTimeout(
-        () =>
-          stop(
-            attempt,
-            "TaskTimeoutError",
-            `the task ran longer than its executionTimeout of ${context.executionTimeoutSec} s and did not stop when asked`,
-            0,
-          ),
-        limitMs,
-      ),
-    );
+    // The runner keeps the time itself, and says when it is up; this is for a task that holds its event loop.
+    const limitSec = context.executionTimeoutSec;
+    attempt.timers.push(setTimeout(() => endOverdue(attempt, limitSec), (limitSec + graceSec) * 1_000));
+  }
+
+  function endOverdue(attempt: Attempt, limitSec: number): void {
+    if (attempt.stopping !== null) return;
+    const message = `the task took longer than its executionTimeout of ${limitSec} s`;
+    startGrace(attempt, { limitSec, outcome: platformFailure("TaskTimeoutError", message), isDecided: true }, graceSec);
+    killStopped(attempt, graceSec);
   }
 
   /** Nothing of it has run: it is given back for a new start, unless it was taken away already. */
@@ -272,8 +293,18 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
             }),
         );
         return;
+      case "stopping":
+        if (attempt?.state !== "running") return;
+        // As for a stop by the supervisor: what the task started in its process group is asked, too.
+        if (attempt.stopping === null) runner.terminate();
+        startGrace(attempt, { outcome: message.outcome, limitSec: message.limitSec, isDecided: false }, graceSec);
+        return;
       case "outcome":
-        if (attempt?.state === "running" && attempt.workload.type === "ExecuteTask") void report(attempt, message.outcome);
+        // The task has ended, so nothing that it started may write any more when its end is told.
+        runner.sweep();
+        // Of a process that is being killed the end is told when it is gone.
+        if (attempt?.state !== "running" || attempt.stopping?.isKilled) return;
+        if (attempt.workload.type === "ExecuteTask") void report(attempt, message.outcome);
         return;
       case "idle":
         runner.rssBytes = message.rssBytes;
@@ -330,7 +361,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     byRunner.delete(runner);
     if (!attempt) return;
     if (attempt.workload.type === "ExecuteCallback") return void reportCallback(attempt, "failed");
-    if (attempt.state === "running") void report(attempt, platformFailure("RunnerDiedError", `the task's process ${how}`), true);
+    const died = () => platformFailure("RunnerDiedError", `the task's process ${how}`);
+    if (attempt.state === "running") void report(attempt, attempt.stopping?.outcome ?? died(), true);
     else void closeLog(attempt);
   }
 
@@ -352,13 +384,12 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       end = { how: "refused", status: null, code: "try_not_running", message: "the try was taken away from this worker" };
       note(attempt, "warn", "the try was taken away from this worker; what it did is not recorded");
     } else {
-      const decided = attempt.stopReason ? platformFailure(attempt.stopReason.name, attempt.stopReason.message) : outcome;
+      const decided = outcomeOfStop(attempt, outcome, graceSec);
       const masked = maskOutcome(decided, attempt.masker);
       const shown = isGone && masked.state === "failed" ? { ...masked, owesCallback: true } : masked;
-      const seconds = ((Date.now() - attempt.startedAt) / 1_000).toFixed(3);
       if (shown.state === "failed" && decided !== outcome) note(attempt, "error", shown.error.message);
       else if (shown.state === "failed" && /^(RunnerDied)/.test(shown.error.name)) note(attempt, "error", shown.error.message);
-      note(attempt, "info", `the try ended: ${shown.state} after ${seconds} s`);
+      note(attempt, "info", `the try ended: ${shown.state} after ${tookText(attempt, graceSec)}`);
       await shipping.beforeEnd(attempt);
       try {
         await batcher.finish({ id: attempt.id, token: attempt.token, outcome: shown });
@@ -396,21 +427,16 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   }
 
   /** Asks the task to stop, and makes it stop when the grace is over. */
-  function stop(attempt: Attempt, name: string, message: string, graceMs = options.killGraceSec * 1_000): void {
+  function stop(attempt: Attempt, name: string, message: string): void {
     if (attempt.state === "waiting") {
       dropWaiting(attempt);
       return;
     }
     const { runner } = attempt;
     if (attempt.state !== "running" || !runner) return;
-    attempt.stopReason ??= { name, message };
     runner.send({ type: "cancel", reason: message, isLost: attempt.isLost });
     runner.terminate();
-    attempt.timers.push(
-      setTimeout(() => {
-        if (byRunner.get(runner) === attempt && attempt.state !== "over") runner.kill();
-      }, graceMs),
-    );
+    startGrace(attempt, { limitSec: null, outcome: platformFailure(name, message), isDecided: true }, graceSec);
   }
 
   return {
@@ -418,8 +444,12 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       for (const workload of workloads) {
         // Delivered twice: the first one counts.
         if (attempts.has(workloadId(workload)) || queue.has(workloadId(workload))) continue;
-        if (draining) events.notStarted(workloadId(workload), "the worker is shutting down");
-        else queue.add(workload);
+        if (draining) {
+          events.notStarted(workloadId(workload), "the worker is shutting down");
+          continue;
+        }
+        giveUpPredecessor(workload);
+        queue.add(workload);
       }
     },
     revoke(id) {
@@ -439,7 +469,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       const isBusy = () => attempts.size > 0 || byRunner.size > 0 || closing > 0;
       while (isBusy() && Date.now() < deadline) await sleep(20);
       for (const attempt of attempts.values()) stop(attempt, "WorkerShutdownError", reason);
-      const hardDeadline = deadline + options.killGraceSec * 1_000 + 5_000;
+      const hardDeadline = deadline + graceSec * 1_000 + 5_000;
       while (isBusy() && Date.now() < hardDeadline) await sleep(20);
       await shipping.settle(Math.max(MIN_SHIP_MS, hardDeadline - Date.now()));
       heartbeat.stop();

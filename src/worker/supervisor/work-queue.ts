@@ -12,8 +12,8 @@ export type WorkQueue = {
   /** Whether a workload that waits needs the module. */
   needs(moduleHash: string): boolean;
   readonly size: () => number;
-  /** Takes out the first workload whose module is here; null = none is. */
-  next(): Ready | null;
+  /** Takes out the first workload whose module is here and that need not wait; null = none is. */
+  next(mustWait: (workload: Workload) => boolean): Ready | null;
   remove(id: string): boolean;
   /** Empties the queue. */
   clear(): Workload[];
@@ -45,8 +45,8 @@ export function createWorkQueue(
         },
       );
     },
-    next() {
-      const at = queue.findIndex(({ modulePath }) => modulePath !== null);
+    next(mustWait) {
+      const at = queue.findIndex(({ workload, modulePath }) => modulePath !== null && !mustWait(workload));
       const [found] = at === -1 ? [] : queue.splice(at, 1);
       return found?.modulePath ? { workload: found.workload, modulePath: found.modulePath } : null;
     },

@@ -18,6 +18,12 @@ export type FromRunner =
   | { type: "ready" }
   | { type: "log"; level: LogLevel; message: string; facts?: JsonObject }
   | { [M in RunnerMethod]: { type: "call"; call: number; method: M; params: RunnerCalls[M]["params"] } }[RunnerMethod]
+  /**
+   * The task was asked to stop, by its executionTimeout or by a signal: the grace begins. `outcome`: what the try is if the task does not
+   * end within it. `limitSec`: its executionTimeout, where that is why.
+   */
+  | { type: "stopping"; outcome: Outcome; limitSec: number | null }
+  /** The task has ended: nothing of it runs any more but its callbacks. */
   | { type: "outcome"; outcome: Outcome }
   /** Callbacks ran too: the runner is free for the next try. `rssBytes` lets the supervisor replace one that grew. */
   | { type: "idle"; rssBytes: number };

@@ -118,6 +118,7 @@ function wholeHistory(): Mutable {
       line("start", "b", B1, 1, 50),
       line("end", "b", B1, 1, 60),
     ],
+    clockOffsetMs: 0,
     acknowledged: [
       ack("start", A1, null),
       ack("finish", A1, "failed"),
@@ -167,6 +168,17 @@ test("a whole history breaks nothing", () => {
 const BREAKS: readonly [Invariant, string, (history: Mutable) => unknown, Partial<Expectation>?][] = [
   ["I1", "a try that started twice", (h) => h.trace.push(h.trace[4] as TraceLine)],
   ["I1", "a try that ran without a lease", (h) => h.trace.push({ ...(h.trace[4] as TraceLine), tryId: A1.replace("1", "9") })],
+  [
+    "I1",
+    "a try that wrote after its end was accepted",
+    (h) => h.trace.push({ ...(h.trace[4] as TraceLine), what: "write", monotonicMs: 900 }),
+  ],
+  [
+    "I1",
+    "a try that wrote after its failure was accepted, beside its successor",
+    (h) => h.trace.push({ ...(h.trace[0] as TraceLine), what: "write", monotonicMs: 135 }),
+  ],
+  ["I1", "clocks apart, by which a write came after an accepted end", (h) => Object.assign(h, { clockOffsetMs: 500 })],
   [
     "I1",
     "a try that was given its lease twice",
@@ -267,6 +279,14 @@ for (const [invariant, what, spoil, expects] of BREAKS)
   test(`${invariant} finds ${what}`, () => {
     expect(brokenBy(spoil, expects)).toContain(invariant);
   });
+
+test("I1 takes no offence at what a try writes that was taken away from it: it hears of it later", () => {
+  const clearedWhileItWrote = (history: Mutable) => {
+    history.trace.push({ ...(history.trace[4] as TraceLine), what: "write", monotonicMs: 900 });
+    history.acknowledged.splice(5, 1);
+  };
+  expect(brokenBy(clearedWhileItWrote)).not.toContain("I1");
+});
 
 test("every invariant is shown to find something", () => {
   expect(new Set(BREAKS.map(([invariant]) => invariant))).toEqual(new Set(ALL_INVARIANTS));

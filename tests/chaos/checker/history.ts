@@ -57,7 +57,8 @@ export type RunRow = {
 };
 export type XcomRow = { instance: string; key: string; value: unknown };
 export type TraceLine = {
-  what: "start" | "end" | "fail";
+  /** "write": something done between start and end, or beyond them by a task that does not stop. */
+  what: "start" | "write" | "end" | "fail";
   dag: string;
   run: string;
   task: string;
@@ -83,6 +84,9 @@ export type TaskSpec = {
   /** Tries 1 to this one fail on purpose. */
   failTries: number;
   durationMs: number;
+  /** Tries 1 to this one ignore their signal and write on for a minute: only their executionTimeout, and the grace after it, end them. */
+  deafTries?: number;
+  executionTimeout?: { readonly seconds: number };
   /** The task first waits so long for a trigger. */
   deferMs?: number;
   pool?: string;
@@ -118,6 +122,8 @@ export type History = {
   runs: readonly RunRow[];
   xcoms: readonly XcomRow[];
   trace: readonly TraceLine[];
+  /** The database's clock less the machine's monotonic one, in milliseconds: places the trace among the transitions. */
+  clockOffsetMs: number;
   owedCallbacks: readonly OwedCallback[];
   /** dag/run, a line for each time that a DAG's callback ran. */
   callbacksRun: readonly string[];

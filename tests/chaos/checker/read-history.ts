@@ -64,11 +64,25 @@ export async function readHistory(
     runs: runs.rows,
     xcoms: xcoms.rows,
     trace,
+    clockOffsetMs: await measureClockOffset(db),
     owedCallbacks: owed.rows,
     callbacksRun: readLines<{ run: string }>(callbackTraceOf(files.trace)).map((line) => line.run),
     logs: files.logFolder === null ? new Map() : readLogs(files.logFolder, trace),
     ...observed,
   };
+}
+
+/** Off by half of a round trip at most; of some, the quickest counts. */
+async function measureClockOffset(db: Db): Promise<number> {
+  let best = { tookMs: Number.POSITIVE_INFINITY, offsetMs: 0 };
+  const monotonicMs = () => Number(process.hrtime.bigint()) / 1e6;
+  for (let look = 0; look < 5; look++) {
+    const before = monotonicMs();
+    const { rows } = await db.query<{ ms: number }>("select extract(epoch from clock_timestamp())::float8 * 1000 as ms");
+    const after = monotonicMs();
+    if (after - before < best.tookMs) best = { tookMs: after - before, offsetMs: (rows[0]?.ms ?? 0) - (before + after) / 2 };
+  }
+  return best.offsetMs;
 }
 
 /** Beside the tasks' trace. */

@@ -1,9 +1,12 @@
 /** I1, I2, I4, I8: what may be said of one try, from the transitions, the history and the trace. */
 import { type Expectation, groupBy, type History, TERMINAL } from "./history.ts";
 
-/** I1: a try holds its lease once, and only a try that holds it starts. */
+/** How far the two clocks that are compared may be apart. */
+const CLOCKS_APART_MS = 5;
+
+/** I1: a try holds its lease once, only a try that holds it starts, and it does nothing any more once its end was accepted. */
 export function checkLeases(history: History): string[] {
-  const faults: string[] = [];
+  const faults = writesAfterEnd(history);
   const leases = new Map<string, number>();
   for (const one of history.transitions)
     if (one.to === "running" && one.from !== "running" && one.newId) leases.set(one.newId, (leases.get(one.newId) ?? 0) + 1);
@@ -16,6 +19,31 @@ export function checkLeases(history: History): string[] {
     const name = `try ${id} (${lines[0]?.run}/${lines[0]?.task}#${lines[0]?.tryNumber})`;
     if (lines.length > 1) faults.push(`${name} started ${lines.length} times, in processes ${lines.map((line) => line.pid)}`);
     if (!leases.has(id)) faults.push(`${name} ran without ever being running in the database`);
+  }
+  return faults;
+}
+
+/**
+ * A task that goes on after its end is a second writer beside its successors, whatever it is: one that ignores its signal, a timer that
+ * it left, a process that it started. Only ends that the try itself told: one that is cleared or marked hears of it later.
+ */
+function writesAfterEnd(history: History): string[] {
+  const faults: string[] = [];
+  const told = new Set(history.acknowledged.filter((one) => one.op === "finish" && one.status === 200).map((one) => one.tryId));
+  const endMs = new Map<string, number>();
+  for (const one of history.transitions)
+    if (one.from === "running" && one.to !== "running" && one.oldId && told.has(one.oldId)) endMs.set(one.oldId, one.atMs);
+  for (const [id, lines] of groupBy(history.trace, (line) => line.tryId)) {
+    const end = endMs.get(id);
+    if (end === undefined) continue;
+    const late = lines.filter((line) => line.monotonicMs + history.clockOffsetMs > end + CLOCKS_APART_MS);
+    const [first] = late;
+    const last = late.at(-1);
+    if (!first || !last) continue;
+    const lastsMs = Math.round(last.monotonicMs + history.clockOffsetMs - end);
+    faults.push(
+      `try ${id} (${first.run}/${first.task}#${first.tryNumber}) wrote ${late.length} times after its end was accepted, the last ${lastsMs} ms after it, from process ${last.pid}`,
+    );
   }
   return faults;
 }
@@ -56,6 +84,7 @@ export function checkTransitions(history: History, { isSteered }: Pick<Expectati
 }
 
 const ON_PURPOSE = /^Error: on purpose/;
+const OVERDUE = /^TaskTimeoutError/;
 
 /** I4: as many tries as the DAG's own failures and the recorded losses make, never more than allowed, none unaccounted for. */
 export function checkAttempts(history: History, expect: Pick<Expectation, "dags" | "lossReasons" | "isSteered">): string[] {
@@ -73,6 +102,7 @@ export function checkAttempts(history: History, expect: Pick<Expectation, "dags"
     for (const old of before) {
       const reason = old.reason ?? "";
       if (spec && ON_PURPOSE.test(reason) && old.tryNumber <= spec.failTries) continue;
+      if (OVERDUE.test(reason) && old.tryNumber <= (spec?.deafTries ?? 0)) continue;
       if (expect.isSteered && reason === "cleared") continue;
       if (!expect.lossReasons.some((allowed) => allowed.test(reason)))
         faults.push(

@@ -1,0 +1,215 @@
+/**
+ * A try that has been stopped has stopped: what ignores its signal loses its process after the grace, its end is told when the process is
+ * gone, and no other try runs in that process or beside it.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startSchedulerPart } from "../../src/main/index.ts";
+import { silentLogger } from "../../src/platform/index.ts";
+import { clearRuns, createDagCache, markInstances } from "../../src/scheduler/index.ts";
+import { type Engine, startEngine } from "../support/engine.ts";
+
+const GRACE_SEC = 1;
+/** A heartbeat, the grace, and what a busy machine needs. */
+const STOPPED_WITHIN_MS = 8_000;
+/** Far longer than any case waits. */
+const DEAF_MS = 60_000;
+
+type Line = { run: string; task: string; attempt: number; id: string; pid: number; at: number };
+
+let engine: Engine;
+afterAll(async () => {
+  await engine?.stop();
+});
+beforeAll(async () => {
+  engine = await startEngine({
+    environment: {
+      BARAM__CORE__KILLED_TASK_CLEANUP_TIME: String(GRACE_SEC),
+      BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: "0.3",
+      BARAM__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.2",
+      BARAM__WORKERS__GRACEFUL_SHUTDOWN_SEC: "0.5",
+    },
+  });
+  await engine.load({ "deaf.ts": deafDags(join(engine.home, "lines.ndjson")) });
+}, 60_000);
+
+/** The first try ignores its signal and goes on writing; the second ends at once. */
+function deafDags(file: string): string {
+  return `
+import { appendFileSync } from "node:fs";
+import { dag, task } from "baram";
+const note = (ctx) => appendFileSync(${JSON.stringify(file)}, JSON.stringify({ run: ctx.ti.runId, task: ctx.ti.taskId, attempt: ctx.ti.tryNumber, id: ctx.ti.id, pid: process.pid, at: Date.now() }) + "\\n");
+const deaf = async (ctx) => {
+  if (ctx.ti.tryNumber > 1) { console.log("the second try"); return note(ctx); }
+  const until = Date.now() + ${DEAF_MS};
+  while (Date.now() < until) { note(ctx); console.log("line of " + ctx.ti.id); await new Promise((resolve) => setTimeout(resolve, 20)); }
+};
+const one = (dagId, options, settings) => dag({ dagId, schedule: null, ...options }, () => {
+  task({ taskId: "deaf", retries: 1, retryDelay: { seconds: 0 }, ...settings }, deaf)();
+});
+one("overdue", {}, { executionTimeout: { seconds: 0.5 } });
+one("cleared", {}, {});
+one("marked", {}, {});
+one("late_run", { dagrunTimeout: { seconds: 3 } }, {});
+one("drained", {}, {});
+dag({ dagId: "failing_fast", schedule: null, failFast: true }, () => {
+  task({ taskId: "deaf", retries: 0 }, deaf)();
+  task({ taskId: "fails", retries: 0 }, async (ctx) => { await ctx.sleep({ seconds: 1 }); throw new Error("on purpose"); })();
+});
+dag({ dagId: "blocking", schedule: null }, () => {
+  task({ taskId: "deaf", retries: 1, retryDelay: { seconds: 0 }, executionTimeout: { seconds: 0.5 } }, async (ctx) => {
+    note(ctx);
+    const until = Date.now() + (ctx.ti.tryNumber > 1 ? 0 : ${DEAF_MS});
+    while (Date.now() < until);
+  })();
+});
+dag({ dagId: "in_time", schedule: null }, () => {
+  task({ taskId: "deaf", retries: 1, retryDelay: { seconds: 0 }, executionTimeout: { seconds: 0.5 } }, async (ctx) => {
+    note(ctx);
+    if (ctx.ti.tryNumber === 1) await new Promise((resolve) => setTimeout(resolve, 800));
+  })();
+});
+`;
+}
+
+const file = () => join(engine.home, "lines.ndjson");
+
+function lines(run?: string): Line[] {
+  if (!existsSync(file())) return [];
+  const all = readFileSync(file(), "utf8").trim().split("\n").filter(Boolean);
+  return all.map((line) => JSON.parse(line) as Line).filter((line) => run === undefined || line.run === run);
+}
+
+const firstTry = (run: string) => lines(run).filter(({ attempt, task }) => attempt === 1 && task === "deaf");
+
+function isAlive(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
+}
+
+function logOf(dagId: string, run: string, attempt: number): string {
+  const path = `dag_id=${dagId}/run_id=${run}/task_id=deaf/attempt=${attempt}.log`;
+  return readFileSync(join(engine.config.logging.base_log_folder, path), "utf8");
+}
+
+async function begun(dagId: string): Promise<{ run: string; pid: number }> {
+  const run = await engine.trigger(dagId);
+  await expect.poll(() => firstTry(run).length, { timeout: 15_000, interval: 20 }).toBeGreaterThan(3);
+  return { run, pid: firstTry(run)[0]?.pid ?? 0 };
+}
+
+async function expectGone(pid: number): Promise<void> {
+  await expect.poll(() => isAlive(pid), { timeout: STOPPED_WITHIN_MS, interval: 20 }).toBe(false);
+}
+
+/** The first try wrote nothing once its successor had begun, and had a process of its own. */
+function expectApart(run: string): void {
+  const last = firstTry(run).at(-1);
+  const second = lines(run).find(({ attempt }) => attempt === 2);
+  expect(second, "the second try ran").toBeDefined();
+  expect(second?.pid).not.toBe(last?.pid);
+  expect(second?.at ?? 0, "the second try began after the first had written its last").toBeGreaterThanOrEqual(last?.at ?? 0);
+  expect(isAlive(last?.pid ?? 0), "the first try's process is gone").toBe(false);
+}
+
+async function endOfFirst(run: string): Promise<{ endMs: number; reason: string }> {
+  const { rows } = await engine.store.query<{ end: Date; reason: string }>(
+    `select end_date as "end", reason from task_instance_history where run_id = $1 and task_id = 'deaf' and try_number = 1`,
+    [run],
+  );
+  return { endMs: rows[0]?.end.getTime() ?? 0, reason: rows[0]?.reason ?? "" };
+}
+
+describe("a task that ignores its signal", () => {
+  test("past its executionTimeout has written its last when its end is stored, and the reason says limit and grace", async () => {
+    const run = await engine.trigger("overdue");
+    expect(await engine.finished("overdue", run)).toBe("success");
+    expectApart(run);
+    const { endMs, reason } = await endOfFirst(run);
+    expect(firstTry(run).at(-1)?.at ?? 0).toBeLessThanOrEqual(endMs);
+    expect(reason).toBe(
+      "TaskTimeoutError: the task took longer than its executionTimeout of 0.5 s; it did not end within the grace of 1 s, and its process was killed",
+    );
+    const log = () => logOf("overdue", run, 1);
+    await expect.poll(log).toMatch(/the try ended: failed after 1\.\d{3} s: 0\.5 s limit \+ 1 s grace, then its process was killed/);
+    // The prints of the one do not come into the other's log.
+    expect(logOf("overdue", run, 2)).not.toContain(`line of ${firstTry(run)[0]?.id}`);
+  });
+
+  test("and holds its event loop, likewise", async () => {
+    const run = await engine.trigger("blocking");
+    expect(await engine.finished("blocking", run)).toBe("success");
+    expectApart(run);
+    expect((await endOfFirst(run)).reason).toMatch(/executionTimeout of 0\.5 s; it did not end within the grace of 1 s/);
+  });
+
+  test("for less than the grace fails by its limit all the same, and its process serves no other try", async () => {
+    const run = await engine.trigger("in_time");
+    expect(await engine.finished("in_time", run)).toBe("success");
+    expectApart(run);
+    expect((await endOfFirst(run)).reason).toBe("TaskTimeoutError: the task took longer than its executionTimeout of 0.5 s");
+    const log = () => logOf("in_time", run, 1);
+    await expect.poll(log).toMatch(/failed after 0\.[89]\d\d s: 0\.5 s limit \+ 0\.\d{3} s of the 1 s grace/);
+  });
+
+  test("and is cleared, is gone before its successor begins", async () => {
+    const { run, pid } = await begun("cleared");
+    await clearRuns(engine.store, createDagCache(), {
+      dagId: "cleared",
+      runs: { kind: "one", runId: run, past: false, future: false },
+      taskIds: ["deaf"],
+      directions: { upstream: false, downstream: false },
+      states: null,
+      resetRuns: true,
+      preventRunning: false,
+      dryRun: false,
+    });
+    expect(await engine.finished("cleared", run)).toBe("success");
+    expectApart(run);
+    await expectGone(pid);
+  });
+
+  test("and is marked, is gone within a heartbeat and the grace", async () => {
+    const { run, pid } = await begun("marked");
+    await markInstances(engine.store, createDagCache(), {
+      dagId: "marked",
+      runs: { kind: "one", runId: run, past: false, future: false },
+      taskId: "deaf",
+      mapIndex: null,
+      directions: { upstream: false, downstream: false },
+      state: "success",
+      dryRun: false,
+    });
+    expect(await engine.finished("marked", run)).toBe("success");
+    await expectGone(pid);
+  });
+
+  test("and whose run is over its dagrunTimeout, is gone within a heartbeat and the grace", async () => {
+    const { run, pid } = await begun("late_run");
+    expect(await engine.finished("late_run", run)).toBe("failed");
+    await expectGone(pid);
+  });
+
+  test("and whose run failed fast, is gone within a heartbeat and the grace", async () => {
+    const { run, pid } = await begun("failing_fast");
+    expect(await engine.finished("failing_fast", run)).toBe("failed");
+    await expectGone(pid);
+  });
+
+  test("and whose worker is drained, is gone when its end is stored, and tried again elsewhere", async () => {
+    const { run, pid } = await begun("drained");
+    await engine.scheduler().stop();
+    expect(isAlive(pid)).toBe(false);
+    const { endMs, reason } = await endOfFirst(run);
+    expect(reason).toMatch(/^WorkerShutdownError: .*; it did not end within the grace of 1 s, and its process was killed$/);
+    expect(firstTry(run).at(-1)?.at ?? 0).toBeLessThanOrEqual(endMs);
+    const other = await startSchedulerPart(engine.config, engine.database.open(), engine.apiUrl, silentLogger);
+    expect(await engine.finished("drained", run)).toBe("success");
+    expectApart(run);
+    await other.stop();
+  });
+});
