@@ -379,3 +379,24 @@ test("tasks that depend on their past run date after date, whatever max_active_r
   expect(await statesOf()).toEqual(SIX);
   expect(handedDays(rig)).toEqual([1, 2, 3, 4, 5, 6]);
 });
+
+test("a backfill of one run at a time: its failed run that is cleared goes before the one that waits for it", async () => {
+  await save({ tasks: [{ taskId: "t", dependsOnPast: true }] });
+  const id = await create({ maxActiveRuns: 1, toDate: day(3), reprocessBehavior: "failed" });
+  let fails = true;
+  const rig = await createRig(database, { work: () => (fails ? FAILURE : SUCCESS) });
+  await rig.drain();
+  expect(await statesOf()).toEqual(["failed", "running", "queued"]);
+  fails = false;
+  await clearRun(database.store, "d", (await firstRunId()) ?? "");
+  await rig.drain();
+  expect(await statesOf()).toEqual(["success", "success", "success"]);
+  expect(await isCompleted(id)).toBe(true);
+});
+
+async function firstRunId(): Promise<string | undefined> {
+  const { rows } = await database.store.query<{ runId: string }>(
+    `select run_id as "runId" from dag_run where run_type = 'backfill' order by logical_date limit 1`,
+  );
+  return rows[0]?.runId;
+}

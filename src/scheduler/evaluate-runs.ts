@@ -8,6 +8,7 @@ import {
   type Db,
   type Evaluation,
   expandTasks,
+  givePlace,
   heldByPast,
   listForPicture,
   listSkipDecisions,
@@ -20,8 +21,16 @@ import {
   type TaskExpansion,
   wakeLaterRuns,
 } from "../store/index.ts";
-import { isPoisoned } from "./commands/dag-cache.ts";
-import { applyEvent, buildPicture, type Change, judgeRun, type RunPicture, retryDue } from "./core/run-picture.ts";
+import { isPoisoned, readableGraph } from "./commands/dag-cache.ts";
+import {
+  applyEvent,
+  buildPicture,
+  type Change,
+  hasNothingOnItsWay,
+  judgeRun,
+  type RunPicture,
+  retryDue,
+} from "./core/run-picture.ts";
 import { noteRunEnds, type RunEnd } from "./end-runs.ts";
 import { judgeWithLengths } from "./judge-with-lengths.ts";
 import { pastNeeds } from "./past-needs.ts";
@@ -58,6 +67,7 @@ export async function evaluateRuns(tx: Db, resources: SchedulerResources, option
   for (const run of claimed) {
     const remembered = pictures.get(run.id);
     pictures.delete(run.id);
+    if (run.state === "queued") await wakeThoseThatWait(tx, resources, run);
     if (run.state !== "running") continue;
     const checkedFrom = performance.now();
     try {
@@ -90,12 +100,14 @@ export async function evaluateRuns(tx: Db, resources: SchedulerResources, option
       const verdict = judgeRun(picture, run.endsAs);
       const state: DagRunState | null = verdict === "running" ? null : verdict === "deadlocked" ? "failed" : verdict;
       evaluations.push({ id: run.id, state, rescan: held.size > 0 });
+      const isIdle = state === null && held.size > 0 && hasNothingOnItsWay(picture);
+      const isInQueue = isIdle && (await letEarlierRunGoFirst(tx, run, graph.dag.catchup));
       if (state === "success" || state === "failed")
         ends.push({ run, state, reason: verdict === "deadlocked" ? "all_tasks_deadlocked" : null, graph });
       if (graph.needsPast.size > 0 && run.logicalDate) await wakeLaterRuns(tx, run.dagId, run.logicalDate);
       checks.push({ dagId: run.dagId, sec: secondsSince(checkedFrom) });
       picture.evaluation = run.evaluation + 1;
-      if (state === null) kept.set(run.id, picture);
+      if (state === null && !isInQueue) kept.set(run.id, picture);
     } catch (error) {
       if (!isPoisoned(error)) throw error;
       resources.logger.error(
@@ -153,6 +165,25 @@ function timeRun(metrics: Metrics, { dagId: dag_id, state, durationSec, firstTas
   const name = state === "success" ? "dagrun.duration.success" : "dagrun.duration.failed";
   if (durationSec !== null) metrics.time(name, { dag_id }, durationSec);
   if (firstTaskDelaySec !== null) metrics.time("dagrun.first_task_scheduling_delay", { dag_id }, firstTaskDelaySec);
+}
+
+/**
+ * A run that waits for its past and does nothing keeps its place from no earlier run: that one may be what it waits for, and without the
+ * swap neither would ever move again.
+ */
+async function letEarlierRunGoFirst(tx: Db, run: ClaimedRun, catchup: boolean): Promise<boolean> {
+  const first = await givePlace(tx, run.id, catchup);
+  if (first === null) return false;
+  const reason = `it waits for earlier runs, and run "${first}" was held back by the limit of active runs that it filled`;
+  await logEvent(tx, { event: "requeued", dagId: run.dagId, runId: run.runId, owner: "scheduler", extra: { reason, first } });
+  return true;
+}
+
+/** A run that was put into the queue again may be what a running one waits for in its place. */
+async function wakeThoseThatWait(tx: Db, { dags }: SchedulerResources, run: ClaimedRun): Promise<void> {
+  if (run.logicalDate === null || run.versionId === null) return;
+  const graph = await readableGraph(dags, tx, run.versionId);
+  if (graph && graph.needsPast.size > 0) await wakeLaterRuns(tx, run.dagId, run.logicalDate);
 }
 
 /** No try will have a log that says why. */

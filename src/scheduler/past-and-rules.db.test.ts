@@ -2,9 +2,16 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
 import { FAILURE, SUCCESS } from "../../tests/support/fake-executor.ts";
-import { createRig, createSchedulerDatabase, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
+import {
+  createGate,
+  createRig,
+  createSchedulerDatabase,
+  runState,
+  statesOf,
+  trigger,
+} from "../../tests/support/scheduler-rig.ts";
 import type { Outcome, TaskInstanceState, TriggerRule } from "../contracts/index.ts";
-import { createDagCache, endTries } from "./index.ts";
+import { clearRun, createDagCache, createDagRun, endTries } from "./index.ts";
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -58,12 +65,180 @@ test("dependsOnPast: after a failure the next run's task goes on waiting, until 
   expect(await runState(database.store, "d", first)).toBe("failed");
   expect(await statesOf(database.store, second)).toEqual({ a: null });
   expect(await runState(database.store, "d", second), "held is not deadlocked").toBe("running");
-  const { clearRun } = await import("./index.ts");
   await clearRun(database.store, "d", first);
   await rig.drain();
   await end(first, "a");
   await rig.drain();
   expect(await statesOf(database.store, second)).toEqual({ a: "queued" });
+});
+
+/** Runs that gave their place away, in order. */
+async function requeuedRuns(): Promise<string[]> {
+  const { rows } = await database.store.query<{ runId: string }>(
+    `select run_id as "runId" from log where event = 'requeued' order by id`,
+  );
+  return rows.map((row) => row.runId);
+}
+const runStates = (runs: readonly string[]) => Promise.all(runs.map((run) => runState(database.store, "d", run)));
+
+test("maxActiveRuns 1: a failed run that is cleared goes before the one that waits for it in the only place", async () => {
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    maxActiveRuns: 1,
+    tasks: [{ taskId: "a", dependsOnPast: true }, { taskId: "free" }],
+  });
+  const rig = await createRig(database, { work: ({ ti }) => (ti.taskId === "a" ? null : SUCCESS) });
+  const runs: string[] = [];
+  for (const day of [DAY_1, DAY_2, DAY_3]) runs.push(await trigger(database.store, "d", day));
+  const [one = "", two = ""] = runs;
+  await rig.drain();
+  await end(one, "a", FAILURE);
+  await rig.drain();
+  expect(await runStates(runs)).toEqual(["failed", "running", "queued"]);
+  await clearRun(database.store, "d", one);
+  await rig.drain();
+  expect(await runStates(runs)).toEqual(["running", "queued", "queued"]);
+  expect(await statesOf(database.store, one)).toEqual({ a: "queued", free: "success" });
+  expect(await requeuedRuns()).toEqual([two]);
+  // It fails again, and is cleared again.
+  await end(one, "a", FAILURE);
+  await rig.drain();
+  expect(await runStates(runs)).toEqual(["failed", "running", "queued"]);
+  await clearRun(database.store, "d", one);
+  await rig.drain();
+  for (const run of runs) {
+    await end(run, "a");
+    await rig.drain();
+  }
+  expect(await runStates(runs)).toEqual(["success", "success", "success"]);
+  const { rows } = await database.store.query<{ late: string }>("select dag_id as late from dag_run where end_date < start_date");
+  expect(rows).toEqual([]);
+});
+
+test("waitForDownstream and several cleared runs: they go in the order of their dates, one at a time, whatever ids they have", async () => {
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    maxActiveRuns: 1,
+    tasks: [
+      { taskId: "a", dependsOnPast: true, waitForDownstream: true },
+      { taskId: "b", upstream: ["a"] },
+    ],
+  });
+  const rig = await createRig(database, { work: () => null });
+  // Made in another order than that of their dates.
+  const third = await trigger(database.store, "d", DAY_3);
+  await rig.drain();
+  await end(third, "a");
+  await rig.drain();
+  expect(await statesOf(database.store, third), "nothing before it yet").toEqual({ a: "success", b: "queued" });
+  await end(third, "b");
+  await rig.drain();
+  const [first, second] = [await trigger(database.store, "d", DAY_1), await trigger(database.store, "d", DAY_2)];
+  for (const run of [first, second]) {
+    await rig.drain();
+    await end(run, "a");
+    await rig.drain();
+    await end(run, "b", run === first ? SUCCESS : FAILURE);
+  }
+  const last = await trigger(database.store, "d", new Date("2024-01-04T00:00:00Z"));
+  await rig.drain();
+  // All three are cleared while the last has the place: the third by date waits for the second, and that for the first.
+  expect(await runStates([first, second, third, last])).toEqual(["success", "failed", "success", "running"]);
+  await end(last, "a");
+  await rig.drain();
+  for (const run of [third, second, first]) await clearRun(database.store, "d", run);
+  await rig.drain();
+  expect(await runStates([first, second, third, last]), "what is at work keeps its place").toEqual([
+    "queued",
+    "queued",
+    "queued",
+    "running",
+  ]);
+  await end(last, "b");
+  for (const run of [first, second, third]) {
+    await rig.drain();
+    expect(await statesOf(database.store, run)).toEqual({ a: "queued", b: null });
+    await end(run, "a");
+    await rig.drain();
+    await end(run, "b");
+  }
+  await rig.drain();
+  expect(await runStates([first, second, third, last])).toEqual(["success", "success", "success", "success"]);
+});
+
+test("a run by hand that comes before the waiting one by its date goes first too, although it was made later", async () => {
+  await saveDagFixture(database.store, { dagId: "d", maxActiveRuns: 1, tasks: [{ taskId: "a", dependsOnPast: true }] });
+  const rig = await createRig(database, { work: () => null });
+  const first = await trigger(database.store, "d", DAY_1);
+  await rig.drain();
+  await end(first, "a", FAILURE);
+  const third = await trigger(database.store, "d", DAY_3);
+  await rig.drain();
+  expect(await runState(database.store, "d", third)).toBe("running");
+  const runAfter = new Date();
+  const request = { dagId: "d", logicalDate: DAY_2, runAfter, triggeredBy: "test" as const };
+  const { runId: second } = await createDagRun(database.store, createDagCache(), "LocalExecutor", request, runAfter);
+  await database.store.query("update dag_run set next_scan_at = now() where state = 'running'");
+  await rig.drain();
+  expect(await runStates([first, second, third])).toEqual(["failed", "running", "queued"]);
+  await clearRun(database.store, "d", first);
+  for (const run of [first, second, third]) {
+    await rig.drain();
+    await end(run, "a");
+  }
+  await rig.drain();
+  expect(await runStates([first, second, third])).toEqual(["success", "success", "success"]);
+});
+
+test("two schedulers that hold two waiting runs give one place away for one cleared run, and the limit holds", async () => {
+  await saveDagFixture(database.store, { dagId: "d", maxActiveRuns: 2, tasks: [{ taskId: "a", dependsOnPast: true }] });
+  const setUp = await createRig(database, { work: () => null });
+  const runs = [
+    await trigger(database.store, "d", DAY_1),
+    await trigger(database.store, "d", DAY_2),
+    await trigger(database.store, "d", DAY_3),
+  ];
+  const [one = "", two = "", three = ""] = runs;
+  await setUp.drain();
+  await end(one, "a", FAILURE);
+  await setUp.drain();
+  expect(await runStates(runs)).toEqual(["failed", "running", "running"]);
+  await clearRun(database.store, "d", one);
+  await database.store.query("delete from task_event");
+  const wake = (run: string) =>
+    database.store.query("insert into task_event (dag_run_id) select id from dag_run where run_id = $1", [run]);
+  // Each has one of the waiting runs, claimed at the same time.
+  const gate = createGate();
+  let isFirst = true;
+  const slow = await createRig(database, {
+    work: () => null,
+    async pause(point) {
+      if (point !== "after-claim" || !isFirst) return;
+      isFirst = false;
+      await gate.pass();
+    },
+  });
+  const quick = await createRig(database, { work: () => null });
+  await wake(two);
+  const passing = slow.pass();
+  await gate.entered;
+  await wake(three);
+  await quick.pass();
+  gate.open();
+  await passing;
+  expect(await runStates(runs), "the first look took the only place that was asked for").toEqual([
+    "running",
+    "running",
+    "queued",
+  ]);
+  await quick.drain();
+  await end(one, "a");
+  await slow.drain();
+  await end(two, "a");
+  await quick.drain();
+  await end(three, "a");
+  await slow.drain();
+  expect(await runStates(runs)).toEqual(["success", "success", "success"]);
 });
 
 test("waitForDownstream: a task also waits for what directly follows it in the run before", async () => {

@@ -3,7 +3,7 @@
  * evaluations between its own. After each of their passes the limits are counted; whenever both are at rest, everything is
  * held against the model.
  */
-import type { Outcome, SerializedDag } from "../../src/contracts/index.ts";
+import { isTerminal, type Outcome, type SerializedDag } from "../../src/contracts/index.ts";
 import { clearRuns, createDagCache, endTries } from "../../src/scheduler/index.ts";
 import { ensurePool, type Store, startTries } from "../../src/store/index.ts";
 import { saveDagFixture, serializedDag } from "../support/dag-fixture.ts";
@@ -60,6 +60,7 @@ export async function driveScenario(
     if (Math.min(scenario.executorSlots, scenario.parallelism) > world.instances.length)
       fail("the order was not kept", overtaken(before, look, dags));
     fail("something may start and was left", leftBehind(look));
+    fail("a run waits behind those that wait for it", heldBackByLaterRuns(world, look.rows));
     noteDecisions(world, look.seen);
     before = look;
     if (!(await happen(look))) return driven;
@@ -204,6 +205,25 @@ export async function driveScenario(
         .map((row) => keyOf(row));
     });
   }
+}
+
+/**
+ * Queued runs in a DAG whose tasks look at their past, where a later run has a place and does nothing with it: that one may wait for
+ * the queued one, and nothing would ever move again.
+ */
+function heldBackByLaterRuns({ dags, runs }: ModelWorld, rows: readonly Row[]): string[] {
+  const looksAtPast = [...dags.values()].some((dag) => dag.tasks.some((task) => task.dependsOnPast || task.waitForDownstream));
+  if (!looksAtPast) return [];
+  const waits: readonly Row["state"][] = [null, "up_for_retry", "up_for_reschedule"];
+  const stateOf = new Map(rows.map((row) => [row.runId, row.runState]));
+  const isIdle = (runId: string) =>
+    rows.filter((row) => row.runId === runId).every(({ state }) => waits.includes(state) || isTerminal(state));
+  const inDateOrder = [...runs].sort((a, b) => (a.logicalDate ?? 0) - (b.logicalDate ?? 0)).map((run) => run.runId);
+  return inDateOrder.flatMap((runId, at) => {
+    if (stateOf.get(runId) !== "queued") return [];
+    const later = inDateOrder.slice(at + 1).filter((other) => stateOf.get(other) === "running" && isIdle(other));
+    return later.map((other) => `${runId} is queued, and ${other} is running with nothing to do`);
+  });
 }
 
 /** Of one pool, one that takes no more slots and has no limit of its own goes before all that stand behind it. */

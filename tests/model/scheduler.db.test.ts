@@ -84,6 +84,16 @@ const CHAIN: Scenario = {
   clears: 0,
 };
 
+test("runs that depend on their past come to the model's states when failed ones are cleared, one run at a time", {
+  timeout: 120_000,
+}, async () => {
+  const tasks = [
+    { ...PLAIN, retries: 0, dependsOnPast: true },
+    { ...PLAIN, retries: 0, upstream: [0], waitForDownstream: true },
+  ];
+  for (let fate = 0; fate < 12; fate++) await drive({ ...CHAIN, tasks, runs: 3, maxActiveRuns: 1, fate: SEED + fate, clears: 4 });
+});
+
 test("it sees a line that the outbox lost", async () => {
   await drive(CHAIN);
   await expect(drive(CHAIN, () => database.store.query("delete from task_event"))).rejects.toThrow("differ from the model");

@@ -134,6 +134,19 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
     addEvent(tx, { dagRunId: later.id, taskId: null, mapIndex: -1, state: null });
     return [];
   },
+  "give-place"(tx, [runId, catchup], env) {
+    const waiting = tx.find("run", Number(runId));
+    if (waiting?.state !== "running" || catchup) return [];
+    const runs = tx.all("run").filter((run) => run.dagId === waiting.dagId);
+    if (runs.filter((run) => run.state === "running").length < env.maxActiveRuns) return [];
+    const [earliest] = runs
+      .filter((run) => run.state === "queued" && run.logicalDate < waiting.logicalDate && run.runAfter.getTime() <= env.now())
+      .sort((a, b) => a.logicalDate.getTime() - b.logicalDate.getTime());
+    if (!earliest || !tx.tryLock(`run:${earliest.id}`)) return [];
+    tx.put("run", earliest.id, { ...earliest, state: "running", nextScanAt: env.now() });
+    tx.put("run", waiting.id, { ...waiting, state: "queued", nextScanAt: null, evaluation: waiting.evaluation + 1 });
+    return [{ runId: earliest.runId }];
+  },
   "apply-changes"(tx, [runIds, taskIds, mapIndexes, from, to], env) {
     return list<number>(runIds).flatMap((dagRunId, index) => {
       const key = { dagRunId, taskId: list<string>(taskIds)[index] ?? "", mapIndex: list<number>(mapIndexes)[index] ?? -1 };

@@ -223,6 +223,14 @@ export function judgeRun(
   return "success";
 }
 
+/** Whether no instance is scheduled, at work or deferred: all that is left waits, for something or for a time. */
+export function hasNothingOnItsWay({ instances }: RunPicture): boolean {
+  for (const all of instances)
+    for (const { state } of all.values())
+      if (!isTerminal(state) && state !== null && state !== "up_for_retry" && state !== "up_for_reschedule") return false;
+  return true;
+}
+
 function first<K, V>(map: ReadonlyMap<K, V>): [K, V] | undefined {
   for (const entry of map) return entry;
   return undefined;

@@ -31,6 +31,7 @@ export * from "./dag-run/count-running.ts";
 export * from "./dag-run/count-runs.ts";
 export * from "./dag-run/create-run.ts";
 export * from "./dag-run/find-run.ts";
+export * from "./dag-run/give-place.ts";
 export * from "./dag-run/lifeless-runs.ts";
 export * from "./dag-run/list-runs.ts";
 export * from "./dag-run/previous-run.ts";

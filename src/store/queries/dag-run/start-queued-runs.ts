@@ -48,15 +48,15 @@ with queued as (
    where b.dag_id = any((select $1::text[])::text[]) and b.completed_at is null and not b.is_paused
 )
 update dag_run r
-   set state = 'running', start_date = now(), end_date = null, next_scan_at = now(), updated_at = now(),
+   set state = 'running', start_date = coalesce(r.start_date, now()), end_date = null, next_scan_at = now(), updated_at = now(),
        timeout_at = now() + make_interval(secs => r.timeout_sec)
   from starting s
  where r.id = s.id and r.state = 'queued'
 returning r.dag_id as "dagId",
-  case when r.run_type = 'scheduled' and r.clear_number = 0 then extract(epoch from now() - r.run_after)::float8 end as "delaySec"`,
+  case when r.run_type = 'scheduled' and r.clear_number = 0 and r.start_date = now() then extract(epoch from now() - r.run_after)::float8 end as "delaySec"`,
 };
 
-/** `delaySec`: how late a scheduled run starts; null for others, and for one that was cleared. */
+/** `delaySec`: how late a scheduled run starts; null for others, and for one that was cleared or had begun before. */
 export type StartedRun = { dagId: string; delaySec: number | null };
 
 /**
