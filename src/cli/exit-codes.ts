@@ -32,6 +32,8 @@ export function exitCodeOf(errorCode: string | undefined): ExitCode {
     errorCode === "usage_invalid" ||
     errorCode === "workload_invalid" ||
     errorCode === "api_url_missing" ||
+    errorCode === "instant_invalid" ||
+    errorCode === "run_id_refused" ||
     errorCode === "logical_date_in_future"
   )
     return ExitCode.Usage;

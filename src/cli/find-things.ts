@@ -1,8 +1,7 @@
-import { DateTime } from "luxon";
-import type { Config } from "../config/index.ts";
 import type { JsonObject, SerializedDag } from "../contracts/index.ts";
 import { parseSerializedDag } from "../serialized/index.ts";
 import { type Db, findDag, findRun, findRunByLogicalDate, findVersion, type RunFacts } from "../store/index.ts";
+import { readInstant } from "../timetables/index.ts";
 import { notFound, usageError } from "./errors.ts";
 import type { Session } from "./session.ts";
 
@@ -22,29 +21,25 @@ export function dagNotFound(dagId: string) {
 }
 
 /** A run by its id or its logical date. Throws `dag_not_found` and `dag_run_not_found`. */
-export async function requireRun({ store, config }: Session, dagId: string, text: string): Promise<RunFacts> {
+export async function requireRun({ store }: Session, dagId: string, text: string): Promise<RunFacts> {
   const byId = await findRun(store, dagId, text);
   if (byId) return byId;
-  const date = readInstant(text, config);
+  const { dag } = await requireDag(store, dagId);
+  const date = readInstant(text, dag.timezone);
   const byDate = date && (await findRunByLogicalDate(store, dagId, date));
   if (byDate) return byDate;
-  if (!(await findDag(store, dagId))) throw dagNotFound(dagId);
   throw notFound(
     "dag_run",
     `DAG "${dagId}" has no run with the id or the logical date "${text}". See "baram dags list-runs ${dagId}".`,
   );
 }
 
-/** ISO 8601; without an offset in [core] default_timezone. Throws `usage_invalid`, naming the flag. */
-export function requireInstant(text: string, name: string, config: Config): Date {
-  const instant = readInstant(text, config);
-  if (!instant) throw usageError(`${name} is "${text}", but must be an ISO 8601 date or time, for example 2026-01-31T06:00:00Z.`);
-  return instant;
-}
-
-function readInstant(text: string, config: Config): Date | null {
-  const parsed = DateTime.fromISO(text, { zone: config.core.default_timezone });
-  return parsed.isValid ? parsed.toJSDate() : null;
+/** A date or time as it was typed; whoever knows the DAG's zone reads it. Throws `usage_invalid`, naming the flag. */
+export function requireInstant(text: string, name: string): string {
+  if (readInstant(text, "utc")) return text;
+  throw usageError(
+    `${name} is "${text}", but must be a date or time, for example 2026-01-31, 2026-01-31T06:00:00Z or "2026-01-31 06:00:00+09:00".`,
+  );
 }
 
 /** --conf, or the flag of another name. Throws `usage_invalid` for text that is no JSON object. */

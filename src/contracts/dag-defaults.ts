@@ -12,6 +12,8 @@ export const dagDefaultsSchema = z.object({
   maxConsecutiveFailedDagRuns: z.int().min(0),
   owner: z.string().min(1),
   queue: z.string().min(1),
+  /** An IANA zone: of schedules and of dates without an offset. */
+  timezone: z.string().min(1),
   retries: z.int().min(0),
   retryDelaySec: z.number().min(0),
   weightRule: z.enum(WeightRule),
@@ -29,6 +31,7 @@ export const DAG_DEFAULTS: DagDefaults = {
   maxConsecutiveFailedDagRuns: 0,
   owner: "baram",
   queue: "default",
+  timezone: "UTC",
   retries: 0,
   retryDelaySec: 300,
   weightRule: "downstream",

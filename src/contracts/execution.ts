@@ -161,6 +161,7 @@ export type RunnerCalls = {
     params: {
       dagId: string;
       runId: string | null;
+      /** As it was written, "now", or null for none. */
       logicalDate: string | null;
       conf: z.infer<typeof jsonObjectSchema>;
       resetDagRun: boolean;

@@ -13,6 +13,8 @@ const STATUS_OF: Record<string, 400 | 401 | 404 | 409 | 503> = {
   dag_run_exists: 409,
   conf_invalid: 400,
   note_too_long: 400,
+  instant_invalid: 400,
+  data_interval_invalid: 400,
   logical_date_in_future: 400,
   run_id_refused: 400,
   database_timeout: 503,

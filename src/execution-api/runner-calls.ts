@@ -111,7 +111,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
     params: z.object({
       dagId: idSchema,
       runId: runIdSchema.nullable(),
-      logicalDate: z.iso.datetime({ offset: true }).nullable(),
+      logicalDate: z.string().max(64).nullable(),
       conf: jsonObjectSchema,
       resetDagRun: z.boolean(),
       note: z.string().nullable(),

@@ -1,7 +1,7 @@
 import type { RunnerCalls } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 import { checkRunId, clearRun, countCreated, createDagRun } from "../scheduler/commands/index.ts";
-import { findRun, findRunByLogicalDate } from "../store/index.ts";
+import { findRun } from "../store/index.ts";
 import type { CallResources, ExecutionApiOptions } from "./resources.ts";
 
 /** `runAfter`: the earliest moment at which the run may start; the logical date or now if left out. */
@@ -17,8 +17,7 @@ export async function triggerDagRun(
   params: TriggerRequest,
 ): Promise<RunnerCalls["triggerDagRun"]["result"]> {
   const { store, dags, clock, logger, metrics } = resources;
-  const { dagId, conf, note, runAfter = null } = params;
-  const logicalDate = params.logicalDate === null ? null : new Date(params.logicalDate);
+  const { dagId, logicalDate, conf, note, runAfter = null } = params;
   const mayBeInFuture = options.allowTriggerInFuture;
   const request = {
     dagId,
@@ -37,9 +36,8 @@ export async function triggerDagRun(
     return { runId: created.runId, created: true };
   } catch (error) {
     if (!(error instanceof BaramError) || error.code !== "dag_run_exists") throw error;
-    const existing =
-      (params.runId && (await findRun(store, dagId, params.runId))) ||
-      (logicalDate && (await findRunByLogicalDate(store, dagId, logicalDate)));
+    // The run that stands in the way, by its id or by its date.
+    const existing = await findRun(store, dagId, String(error.facts.runId));
     if (!existing) throw error;
     logger.debug({ dagId, runId: existing.runId }, "the run to trigger exists already");
     if (params.resetDagRun) await clearRun(store, dagId, existing.runId);

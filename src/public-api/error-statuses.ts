@@ -8,6 +8,8 @@ export const ERROR_STATUSES = {
   body_malformed: 400,
   filter_invalid: 400,
   log_token_invalid: 400,
+  instant_invalid: 400,
+  data_interval_invalid: 400,
   logical_date_in_future: 400,
   not_supported: 400,
   note_too_long: 422,

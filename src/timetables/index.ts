@@ -15,3 +15,4 @@ export {
   runIdFor,
 } from "./dated.ts";
 export { describe } from "./describe.ts";
+export { endOfSpanAt, instantAt, readInstant } from "./written-instant.ts";

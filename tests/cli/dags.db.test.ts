@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { saveDagFixture } from "../support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { type Cli, createCli } from "./run-cli.ts";
 
@@ -121,6 +122,18 @@ describe("runs", () => {
     expect(await cli.fails(2, "dags", "trigger", "hello", "--run-id", "a/b")).toContain('"a/b"');
     expect(await cli.fails(2, "dags", "trigger", "hello", "-e", "yesterday")).toContain('--logical-date is "yesterday"');
     expect(await cli.fails(3, "dags", "trigger", "nope")).toContain('no DAG "nope"');
+    expect(await cli.fails(2, "dags", "trigger", "hello", "-r", "scheduled__2026-01-01")).toContain('begins with "scheduled__"');
+  });
+
+  it("are triggered for dates as people copy them from Airflow, for now, or for none", async () => {
+    const date = async (...args: string[]) =>
+      (await cli.json<{ logical_date: string | null }>("dags", "trigger", "dated", ...args)).logical_date;
+    await saveDagFixture(database.store, { dagId: "dated" });
+    expect(await date("-e", "2021-11-30 10:00:00+00:00")).toBe("2021-11-30T10:00:00.000Z");
+    expect(await date("--exec-date", "2021-11-29")).toBe("2021-11-29T00:00:00.000Z");
+    expect(await date("--logical-date", "2021-11-28T10:00:00+0900")).toBe("2021-11-28T01:00:00.000Z");
+    expect(Math.abs(Date.parse((await date()) ?? "") - Date.now())).toBeLessThan(60_000);
+    expect(await date("--no-logical-date")).toBeNull();
   });
 
   it("are listed and found by id or date", async () => {

@@ -41,7 +41,7 @@ export const CORE = {
     min: 0.1,
     about: "How long one DAG file may take to evaluate.",
   },
-  default_timezone: { kind: "string", default: "UTC", about: "Time zone of dates given on the command line without one." },
+  default_timezone: { kind: "string", default: "UTC", about: "Time zone of DAGs that set none: of their schedules, and of dates without an offset." },
   max_active_runs_per_dag: {
     kind: "int",
     default: 16,

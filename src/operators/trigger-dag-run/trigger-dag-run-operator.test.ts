@@ -17,7 +17,7 @@ describe("TriggerDagRunOperator", () => {
       params: {
         dagId: "other",
         runId: "from__manual__1",
-        logicalDate: null,
+        logicalDate: "now",
         conf: { day: "2024-01-31" },
         resetDagRun: false,
         note: null,

@@ -6,8 +6,8 @@ export type TriggerDagRunOptions = {
   /** The DAG to start. Templated, as are the run id, the logical date and the conf. */
   triggerDagId: string;
   triggerRunId?: string;
-  /** ISO 8601. Without it the run has no logical date. */
-  logicalDate?: string;
+  /** ISO 8601; without an offset it is local time of that DAG's zone. Left out: now. null: the run has none. */
+  logicalDate?: string | null;
   conf?: JsonObject;
   note?: string;
   /** If such a run is there already, clear it and run it again. */
@@ -34,9 +34,6 @@ export class TriggerDagRunOperator extends BaseOperator<
 
   async execute(ctx: TaskContext): Promise<string> {
     const { triggerDagId: dagId, triggerRunId, logicalDate, conf, note, resetDagRun = false } = this.options;
-    if (logicalDate !== undefined && Number.isNaN(Date.parse(logicalDate))) {
-      throw new FailError(`logicalDate ${JSON.stringify(logicalDate)} is not an ISO 8601 instant`);
-    }
     const { runId, created } = await ctx.dags.trigger({ dagId, runId: triggerRunId, logicalDate, conf, note, resetDagRun });
     if (!created && !resetDagRun) {
       const message = `DAG ${dagId} has the run ${runId} already`;

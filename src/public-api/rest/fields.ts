@@ -1,6 +1,7 @@
 /** The pieces that requests and answers are made of. Importing the OpenAPI package gives zod its `.openapi()`. */
 import { z } from "@hono/zod-openapi";
 import { idSchema, jsonObjectSchema, jsonValueSchema, NOTE_MAX, runIdSchema } from "../../contracts/index.ts";
+import { readInstant } from "../../timetables/index.ts";
 
 /** PostgreSQL's int. */
 export const INT_MAX = 2 ** 31 - 1;
@@ -45,30 +46,26 @@ export const jsonValue = z
   .pipe(jsonValueSchema)
   .openapi({ type: ["object", "array", "string", "number", "boolean", "null"] });
 
-const INSTANT = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)(Z|[ +-]\d{2}:?\d{2})?)?$/i;
-
-/** ISO 8601; without an offset it is UTC. A `+` that a client left unescaped arrives as a space. */
+/** ISO 8601 and what else `readInstant` takes; without an offset it is UTC. */
 export const instant = z
   .string()
-  .transform((given, context) => {
-    const parts = INSTANT.exec(given.trim());
-    const [, day, time = "00:00", offset = "Z"] = parts ?? [];
-    const zone = offset
-      .replace(/^ /, "+")
-      .replace(/^([+-]\d{2}):?(\d{2})$/, "$1:$2")
-      .toUpperCase();
-    const date = new Date(`${day}T${time.replace(",", ".")}${zone}`);
-    // JavaScript rolls 30 February over into March; the day must come back as it was given.
-    const isReal =
-      parts !== null && !Number.isNaN(date.getTime()) && new Date(`${day}T00:00Z`).toISOString().startsWith(day ?? "");
-    if (isReal && date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9_999) return date;
-    context.addIssue({ code: "custom", message: `"${given.slice(0, 60)}" is not an instant like 2026-01-31T00:00:00Z` });
-    return z.NEVER;
-  })
+  .transform((given, context) => readAs(given, context) ?? z.NEVER)
   .openapi({ type: "string", format: "date-time" });
 
+/** As `instant`, but left as text: without an offset it is local time of a DAG's zone, which a command finds out. */
+export const zonedInstant = z
+  .string()
+  .superRefine((given, context) => void readAs(given, context))
+  .openapi({ type: "string", format: "date-time" });
+
+function readAs(given: string, context: z.RefinementCtx): Date | null {
+  const read = readInstant(given, "utc");
+  if (!read) context.addIssue({ code: "custom", message: `"${given.slice(0, 60)}" is not an instant like 2026-01-31T00:00:00Z` });
+  return read;
+}
+
 /** In a body. Said twice for the document: a type that is given outright is not widened by `nullable`. */
-export const optionalInstant = instant
+export const optionalInstant = zonedInstant
   .nullable()
   .optional()
   .openapi({ type: ["string", "null"], format: "date-time" });

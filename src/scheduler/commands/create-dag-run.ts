@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import {
   type DagRunTriggeredBy,
   type DagRunType,
@@ -16,10 +16,11 @@ import {
   findRun,
   findRunByLogicalDate,
   type NewInstance,
+  type NewRun,
   type PinnedTask,
   plannedRunDueBy,
 } from "../../store/index.ts";
-import { type DataInterval, manualRunInterval, runIdFor } from "../../timetables/index.ts";
+import { type DataInterval, instantAt, manualRunInterval, runIdFor } from "../../timetables/index.ts";
 import { type Graph, lengthFromStart } from "../core/graph.ts";
 import { checkConf } from "./check-conf.ts";
 import type { DagCache } from "./dag-cache.ts";
@@ -28,10 +29,14 @@ export type RunRequest = {
   dagId: string;
   /** Unset: made from the type and the date. */
   runId?: string | null;
-  logicalDate?: Date | null;
-  dataIntervalStart?: Date | null;
-  dataIntervalEnd?: Date | null;
-  runAfter?: Date | null;
+  /**
+   * Text is as a person writes it: without an offset it is local time of the DAG's zone, as in the three below. "now" is the moment
+   * itself, or one just before where that is taken: what a run by hand has unless it is asked for none (null, as by default in Airflow 3).
+   */
+  logicalDate?: Date | string | null;
+  dataIntervalStart?: Date | string | null;
+  dataIntervalEnd?: Date | string | null;
+  runAfter?: Date | string | null;
   runType?: DagRunType;
   triggeredBy: DagRunTriggeredBy;
   triggeringUserName?: string | null;
@@ -53,7 +58,8 @@ export type CreatedRun = {
 
 /**
  * Creates a queued DAG run with all its task instances, pinned to the DAG's current version. Throws `dag_not_found`,
- * `dag_stale`, `conf_invalid`, `note_too_long`, `logical_date_in_future`, and `dag_run_exists` when the run id or the logical date is taken.
+ * `dag_stale`, `conf_invalid`, `note_too_long`, `instant_invalid`,
+ * `data_interval_invalid`, `logical_date_in_future`, and `dag_run_exists` when the run id or the logical date is taken.
  */
 export async function createDagRun(
   db: Db,
@@ -74,8 +80,7 @@ export async function createDagRun(
     );
   }
   const { graph } = await cache.get(db, facts.versionId);
-  const conf = request.conf ?? {};
-  checkConf(graph.dag, conf);
+  checkConf(graph.dag, request.conf ?? {});
   if (request.note && request.note.length > NOTE_MAX) {
     throw new BaramError(
       "note_too_long",
@@ -84,36 +89,73 @@ export async function createDagRun(
     );
   }
 
+  for (let attempt = 0; ; attempt++) {
+    const run = await planRun(db, graph, request, now, attempt);
+    const instances = newInstances(graph, defaultExecutor);
+    const created = await createRun(db, { ...run, versionId: facts.versionId }, instances);
+    if (created) return { id: created.id, dagId, runId: run.runId, instances: countByOperator(instances) };
+    const isOwnIdTaken = request.runId && (await findRun(db, dagId, request.runId));
+    if (request.logicalDate !== NOW || isOwnIdTaken || attempt >= ATTEMPTS_MAX)
+      throw await explainConflict(db, dagId, run.runId, run.logicalDate);
+  }
+}
+
+/** The logical date of a run by hand that was given none. */
+const NOW = "now";
+/** The last ones look back over a second: so many runs would have to be triggered in that second. */
+const ATTEMPTS_MAX = 30;
+
+/**
+ * A moment that is likely free: now, or the more before it the more attempts failed. Never a whole second, which the DAG's schedule
+ * may want to have.
+ */
+function freeMoment(now: Date, attempt: number): Date {
+  const back = attempt === 0 ? 0 : randomInt(1, 2 ** Math.min(attempt + 1, 10));
+  const ms = now.getTime() - back;
+  return new Date(ms % 1_000 === 0 ? ms - 1 : ms);
+}
+
+async function planRun(
+  db: Db,
+  { dag }: Graph,
+  request: RunRequest,
+  now: Date,
+  attempt: number,
+): Promise<Omit<NewRun, "versionId">> {
+  const { dagId } = request;
   const runType = request.runType ?? "manual";
-  const logicalDate = request.logicalDate ?? null;
+  const read = (given: Date | string | null | undefined) => (given ? instantAt(given, dag.timezone) : null);
+  const logicalDate = request.logicalDate === NOW ? freeMoment(now, attempt) : (read(request.logicalDate) ?? null);
   if (logicalDate && logicalDate > now && runType === "manual" && !request.mayBeInFuture) throw inFuture(dagId, logicalDate, now);
-  const runAfter = laterOf(request.runAfter ?? logicalDate ?? now, runType === "manual" ? logicalDate : null);
-  const interval = logicalDate && !request.dataIntervalStart ? await intervalOf(db, graph.dag, logicalDate) : null;
-  const suffix = logicalDate ? undefined : randomBytes(4).toString("hex");
-  const runId = request.runId ?? runIdFor(runType, runAfter, suffix);
-  const instances = newInstances(graph, defaultExecutor);
-  const created = await createRun(
-    db,
-    {
-      dagId,
-      runId,
-      logicalDate,
-      dataIntervalStart: request.dataIntervalStart ?? interval?.dataIntervalStart ?? null,
-      dataIntervalEnd: request.dataIntervalEnd ?? interval?.dataIntervalEnd ?? null,
-      runAfter,
-      runType,
-      triggeredBy: request.triggeredBy,
-      triggeringUserName: request.triggeringUserName ?? null,
-      conf,
-      note: request.note ?? null,
-      versionId: facts.versionId,
-      timeoutSec: graph.dag.dagrunTimeoutSec,
-      backfill: request.backfill ?? null,
-    },
-    instances,
+  const runAfter = laterOf(read(request.runAfter) ?? logicalDate ?? now, runType === "manual" ? logicalDate : null);
+  const given = { start: read(request.dataIntervalStart), end: read(request.dataIntervalEnd) };
+  if (given.start && given.end && given.end < given.start) throw endsBeforeItStarts(dagId, given.start, given.end);
+  const interval = logicalDate && !given.start ? await intervalOf(db, dag, logicalDate) : null;
+  // Runs without a date, and those made to wait for another moment than theirs, may share that moment.
+  const suffix = logicalDate && !(request.logicalDate === NOW && request.runAfter) ? undefined : randomBytes(4).toString("hex");
+  return {
+    dagId,
+    runId: request.runId ?? runIdFor(runType, runAfter, suffix),
+    logicalDate,
+    dataIntervalStart: given.start ?? interval?.dataIntervalStart ?? null,
+    dataIntervalEnd: given.end ?? interval?.dataIntervalEnd ?? null,
+    runAfter,
+    runType,
+    triggeredBy: request.triggeredBy,
+    triggeringUserName: request.triggeringUserName ?? null,
+    conf: request.conf ?? {},
+    note: request.note ?? null,
+    timeoutSec: dag.dagrunTimeoutSec,
+    backfill: request.backfill ?? null,
+  };
+}
+
+function endsBeforeItStarts(dagId: string, start: Date, end: Date): BaramError {
+  return new BaramError(
+    "data_interval_invalid",
+    `The data interval ends (${end.toISOString()}) before it starts (${start.toISOString()}). Swap data_interval_start and data_interval_end.`,
+    { dagId },
   );
-  if (created) return { id: created.id, dagId, runId, instances: countByOperator(instances) };
-  throw await explainConflict(db, dagId, runId, logicalDate);
 }
 
 function inFuture(dagId: string, logicalDate: Date, now: Date): BaramError {

@@ -88,6 +88,7 @@ export type TaskInstanceFacts = {
 export type TriggerDagRunRequest = {
   dagId: string;
   runId?: string | null;
+  /** Without an offset it is local time of that DAG's zone. Left out: now. null: the run has none. */
   logicalDate?: Date | string | null;
   conf?: JsonObject;
   /** Clear the run that stands in the way instead of answering `created: false`. */

@@ -25,7 +25,7 @@ export type DagOptions = {
   schedule?: ScheduleInput;
   startDate?: InstantInput;
   endDate?: InstantInput;
-  /** IANA zone of the schedule and of instants written without one. Default "UTC". */
+  /** IANA zone of the schedule and of instants written without one. Default: the installation's, "UTC" unless set. */
   timezone?: string;
   /** Run the schedule's past points, too. Default: the installation's, false unless set. */
   catchup?: boolean;
@@ -60,7 +60,7 @@ export type DagOptions = {
  */
 export function dag(options: DagOptions, body: () => void): DagDefinition {
   checkId("dagId", options.dagId);
-  const timezone = options.timezone ?? "UTC";
+  const timezone = options.timezone ?? dagDefaults().timezone;
   const where = `DAG "${options.dagId}"`;
   checkTimezone(`${where}: timezone`, timezone);
   const draft = createDraft(options.dagId, timezone, mergeOptions({ executor: options.executor }, options.defaultArgs));

@@ -65,6 +65,7 @@ test("what the file leaves open comes from the installation's defaults; what it 
     queue: "slow",
     retries: 2,
     retryDelaySec: 7,
+    timezone: "UTC",
     weightRule: "upstream",
     executionTimeoutSec: 60,
   });

@@ -78,8 +78,8 @@ export function createTaskContext(input: {
 
 function createDagsAccess(caller: RunnerCaller): TaskContext["dags"] {
   return {
-    trigger({ dagId, runId = null, logicalDate = null, conf = {}, resetDagRun = false, note = null }) {
-      const date = logicalDate === null ? null : new Date(logicalDate).toISOString();
+    trigger({ dagId, runId = null, logicalDate = "now", conf = {}, resetDagRun = false, note = null }) {
+      const date = logicalDate instanceof Date ? logicalDate.toISOString() : logicalDate;
       return caller.call("triggerDagRun", { dagId, runId, logicalDate: date, conf, resetDagRun, note });
     },
     async runState(dagId, runId) {

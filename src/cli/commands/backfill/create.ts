@@ -27,8 +27,8 @@ export async function createOne(terminal: Terminal, options: CreateOptions): Pro
     const { dagId } = options;
     const request = {
       dagId,
-      fromDate: requireInstant(options.fromDate, "--from-date", config),
-      toDate: requireInstant(options.toDate, "--to-date", config),
+      fromDate: requireInstant(options.fromDate, "--from-date"),
+      toDate: requireInstant(options.toDate, "--to-date"),
       dagRunConf,
       reprocessBehavior: options.reprocessBehavior,
       maxActiveRuns: options.maxActiveRuns,

@@ -75,8 +75,9 @@ function addRunning(dags: Command, terminal: Terminal): void {
     .argument("<dag-id>")
     .option("-c, --conf <json>", "a JSON object with values for the DAG's params")
     .option("-r, --run-id <id>", "the run's id; made from the time if not given")
-    .option("-e, --logical-date <iso>", "the run's logical date; at most one run of a DAG can have it")
-    .addOption(new Option("--exec-date <iso>", "as --logical-date").conflicts("logicalDate").hideHelp())
+    .option("-e, --logical-date <date>", "the run's logical date; without an offset in the DAG's zone; now if not given")
+    .option("--no-logical-date", "a run without logical date, which takes none from the schedule and has no ds")
+    .addOption(new Option("--exec-date <date>", "as --logical-date").conflicts("logicalDate").hideHelp())
     .option("--note <text>", "a note to show with the run")
     .addOption(outputOption())
     .addHelpText("after", exampleOf(`dags trigger hello --conf '{"name": "Ada"}'`))
@@ -118,8 +119,11 @@ function addChanging(dags: Command, terminal: Terminal): void {
     .command("clear")
     .description("clear whole runs of a DAG so that they run again")
     .argument("<dag-id>")
-    .option("-s, --start-date <iso>", "only runs with this logical date or a later one")
-    .option("-e, --end-date <iso>", "only runs with this logical date or an earlier one")
+    .option("-s, --start-date <date>", "only runs with this logical date or a later one")
+    .option(
+      "-e, --end-date <date>",
+      "only runs with this logical date or an earlier one; a date without time means that whole day",
+    )
     .option("--run-id <id>", "only this run")
     .option("--past", "with --run-id: also the runs with an earlier logical date", false)
     .option("--future", "with --run-id: also the runs with a later logical date", false)

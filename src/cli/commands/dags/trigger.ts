@@ -14,7 +14,8 @@ import type { OutputOptions } from "../flags.ts";
 export type TriggerOptions = OutputOptions & {
   conf?: string;
   runId?: string;
-  logicalDate?: string;
+  /** false: --no-logical-date. */
+  logicalDate?: string | false;
   execDate?: string;
   note?: string;
 };
@@ -33,7 +34,7 @@ export async function triggerDag(terminal: Terminal, dagId: string, options: Tri
       {
         dagId,
         runId: options.runId,
-        logicalDate: date === undefined ? null : requireInstant(date, "--logical-date", config),
+        logicalDate: date === false ? null : date === undefined ? "now" : requireInstant(date, "--logical-date"),
         conf,
         note: options.note ?? null,
         triggeredBy: "cli",

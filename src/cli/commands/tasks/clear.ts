@@ -2,10 +2,11 @@ import type { SerializedDag, TaskInstanceState } from "../../../contracts/index.
 import { executorNames } from "../../../main/executors.ts";
 import { clearRuns, createDagCache, type RunPick } from "../../../scheduler/commands/index.ts";
 import { findInstances } from "../../../store/index.ts";
+import { endOfSpanAt, instantAt } from "../../../timetables/index.ts";
 import { notFound, usageError } from "../../errors.ts";
 import { requireDag, requireInstant } from "../../find-things.ts";
 import { formatRows } from "../../output/index.ts";
-import { type Session, withStore } from "../../session.ts";
+import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 
@@ -34,7 +35,7 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
     const { dag } = await requireDag(store, dagId);
     const request = {
       dagId,
-      runs: pickRuns(session, options),
+      runs: pickRuns(dag.timezone, options),
       taskIds: options.taskRegex === undefined ? null : pickTasks(dag, options.taskRegex),
       directions: { upstream: options.upstream, downstream: options.downstream },
       states: statesOf(options),
@@ -60,12 +61,12 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
   });
 }
 
-function pickRuns({ config }: Session, { runId, startDate, endDate, past, future }: ClearOptions): RunPick {
+function pickRuns(zone: string, { runId, startDate, endDate, past, future }: ClearOptions): RunPick {
   if ((past || future) && runId === undefined)
     throw usageError("--past and --future mean the runs before and after one: give --run-id.");
   if (runId === undefined) {
-    const from = startDate === undefined ? null : requireInstant(startDate, "--start-date", config);
-    const to = endDate === undefined ? null : requireInstant(endDate, "--end-date", config);
+    const from = startDate === undefined ? null : instantAt(requireInstant(startDate, "--start-date"), zone);
+    const to = endDate === undefined ? null : endOfSpanAt(requireInstant(endDate, "--end-date"), zone);
     return { kind: "range", from, to };
   }
   if (startDate !== undefined || endDate !== undefined) throw usageError("--run-id and dates exclude each other: give one.");

@@ -59,9 +59,10 @@ export function backfillRoutes(api: Api): void {
     async ({ body, user, audit, resources }) => {
       const request = toRequest(body, user.name);
       const id = await withConfFaults(() => createBackfill(resources, request, new Date(clock.now())));
+      const created = await mustFindBackfill(store, id);
       audit.dagId = body.dag_id;
-      audit.extra = { backfill_id: id, from_date: iso(body.from_date), to_date: iso(body.to_date) };
-      return toBackfill(await mustFindBackfill(store, id));
+      audit.extra = { backfill_id: id, from_date: iso(created.fromDate), to_date: iso(created.toDate) };
+      return toBackfill(created);
     },
   );
 

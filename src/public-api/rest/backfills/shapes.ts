@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { idSchema } from "../../../contracts/index.ts";
 import { type BackfillFacts, REPROCESS_BEHAVIORS } from "../../../store/index.ts";
-import { count, INT_MAX, instant, iso, isoOrNull, optionalJsonObject, when } from "../fields.ts";
+import { count, INT_MAX, iso, isoOrNull, optionalJsonObject, when, zonedInstant } from "../fields.ts";
 
 const reprocessBehavior = z.enum(REPROCESS_BEHAVIORS).openapi("ReprocessBehavior");
 
@@ -39,8 +39,8 @@ export const dryRunListShape = z
 export const backfillBody = z
   .strictObject({
     dag_id: idSchema,
-    from_date: instant,
-    to_date: instant,
+    from_date: zonedInstant,
+    to_date: zonedInstant,
     run_backwards: z.boolean().default(false),
     dag_run_conf: optionalJsonObject,
     reprocess_behavior: reprocessBehavior.default("none"),

@@ -49,15 +49,6 @@ test("a triggered run is queued with its task instances and says who asked", asy
   expect(log.event_logs[0]).toMatchObject({ owner: "a-user", dag_id: "d", run_id: "first" });
 });
 
-test("logical_date may be null or left out; then several runs may stand at one moment", async () => {
-  for (const body of [{ logical_date: null }, {}, {}]) {
-    const { status, json } = await trigger(body);
-    expect(status).toBe(200);
-    expect(json.logical_date).toBeNull();
-    expect(json.dag_run_id).toMatch(/^manual__/);
-  }
-});
-
 test("a second run with the same id or logical date is 409, and nothing is written", async () => {
   const before = (await api.get("/api/v2/dags/d/dagRuns")).json.total_entries;
   expect((await trigger({ dag_run_id: "first" })).status).toBe(409);
@@ -165,4 +156,55 @@ test("a run id that [scheduler] allowed_run_id_pattern does not match is refused
   expect([refused.status, refused.json.detail]).toEqual([400, expect.stringContaining("allowed_run_id_pattern")]);
   expect((await ask({ dag_run_id: "team_one" })).status).toBe(200);
   expect((await ask({})).status).toBe(200);
+});
+
+test("logical_date is now when it is left out, and none when it is null; several runs may stand at one moment either way", async () => {
+  await saveDagFixture(database.store, { dagId: "now" });
+  const before = Date.now();
+  const [undated, ...dated] = await Promise.all(
+    [{ logical_date: null }, ...Array.from({ length: 20 }, () => ({}))].map((body) => trigger(body, "now")),
+  );
+  expect(undated?.status).toBe(200);
+  expect(undated?.json.logical_date).toBeNull();
+  const dates = dated.map(({ status, json }) => {
+    expect(status).toBe(200);
+    expect(json.dag_run_id).toMatch(/^manual__/);
+    return new Date(json.logical_date).getTime();
+  });
+  expect(new Set(dates).size).toBe(20);
+  // The API's clock is the test's own: no date is later than now, or long ago.
+  expect(Math.min(...dates)).toBeGreaterThan(before - 2_000);
+  expect(Math.max(...dates)).toBeLessThanOrEqual(Date.now());
+});
+
+test("dates without an offset are local time of the DAG's zone, in each form that Airflow takes, and are said back in full", async () => {
+  await saveDagFixture(database.store, { dagId: "seoul", timezone: "Asia/Seoul" });
+  for (const [given, said] of [
+    ["2021-11-30 10:00:00+00:00", "2021-11-30T10:00:00.000Z"],
+    ["2021-11-29", "2021-11-28T15:00:00.000Z"],
+    ["2021-11-28 10:00:00", "2021-11-28T01:00:00.000Z"],
+    ["2021-11-27T10:00:00+0100", "2021-11-27T09:00:00.000Z"],
+  ]) {
+    const { status, json } = await trigger({ logical_date: given }, "seoul");
+    expect(`${given} ${status} ${json.logical_date}`).toBe(`${given} 200 ${said}`);
+  }
+  const waiting = await trigger({ run_after: "2040-01-01 09:00" }, "seoul");
+  expect(waiting.json.run_after).toBe("2040-01-01T00:00:00.000Z");
+  const { json } = await api.get(
+    "/api/v2/dags/seoul/dagRuns?logical_date_gte=2021-11-30%2010:00:00+00:00&logical_date_lte=2021-12-01",
+  );
+  expect(json.total_entries).toBe(1);
+  const interval = { data_interval_start: "2021-11-02", data_interval_end: "2021-11-01T23:00:00+09:00" };
+  const backwards = await trigger({ logical_date: "2021-11-01", ...interval }, "seoul");
+  expect(backwards.status).toBe(400);
+  expect(backwards.json.detail).toContain("ends (2021-11-01T14:00:00.000Z) before it starts (2021-11-01T15:00:00.000Z)");
+});
+
+test("a run by hand takes no id that the schedule or a backfill will want", async () => {
+  for (const id of ["scheduled__2026-01-01T00:00:00+00:00", "backfill__1", "asset_triggered__x"]) {
+    const { status, json } = await trigger({ dag_run_id: id });
+    expect(status).toBe(400);
+    expect(json.detail).toContain("kept for runs that the platform creates");
+  }
+  expect((await trigger({ dag_run_id: "scheduled_by_me" })).status).toBe(200);
 });

@@ -94,7 +94,7 @@ export function dagRunRoutes(api: Api): void {
     "post /api/v2/dags/{dag_id}/dagRuns",
     {
       tag,
-      summary: "Triggers a run; logical_date null or absent makes one without a date",
+      summary: "Triggers a run; its logical_date is now if absent, and none if null",
       access: "user",
       audit: "trigger_dag_run",
       params: dagPath,
@@ -107,7 +107,7 @@ export function dagRunRoutes(api: Api): void {
       const request = {
         dagId: params.dag_id,
         runId: body.dag_run_id,
-        logicalDate: body.logical_date,
+        logicalDate: body.logical_date === undefined ? "now" : body.logical_date,
         dataIntervalStart: body.data_interval_start,
         dataIntervalEnd: body.data_interval_end,
         runAfter: body.run_after,

@@ -56,10 +56,6 @@ export const triggerBody = z
     message: "data_interval_start and data_interval_end come together",
     path: ["data_interval_start"],
   })
-  .refine((body) => !body.data_interval_start || !body.data_interval_end || body.data_interval_start <= body.data_interval_end, {
-    message: "data_interval_end is before data_interval_start",
-    path: ["data_interval_end"],
-  })
   .openapi("TriggerDAGRunPostBody");
 
 export const patchRunBody = z

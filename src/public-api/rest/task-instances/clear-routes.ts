@@ -2,11 +2,12 @@ import { z } from "@hono/zod-openapi";
 import { idSchema, runIdSchema, type TaskInstanceState } from "../../../contracts/index.ts";
 import { clearRuns, type RunPick, type Touched } from "../../../scheduler/commands/index.ts";
 import { findDag, findInstances, findRun, setRunNote } from "../../../store/index.ts";
+import { endOfSpanAt, instantAt } from "../../../timetables/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { noSuchDag, refusal } from "../../refuse.ts";
 import { mustFindRun } from "../dag-runs/routes.ts";
 import { clearRunBody, dagRunShape, toDagRun } from "../dag-runs/shapes.ts";
-import { dagPath, INT_MAX, note, optionalInstant, runPath } from "../fields.ts";
+import { dagPath, INT_MAX, iso, note, optionalInstant, runPath } from "../fields.ts";
 import { instanceListShape, toInstances } from "./shapes.ts";
 
 /** A task id, or one with a map index. */
@@ -39,10 +40,6 @@ const clearBody = z
     message: "only_failed and only_running cannot both be true",
     path: ["only_running"],
   })
-  .refine((body) => !body.start_date || !body.end_date || body.start_date <= body.end_date, {
-    message: "end_date is before start_date",
-    path: ["end_date"],
-  })
   .refine((body) => !body.dag_run_id || (!body.start_date && !body.end_date), {
     message: "give dag_run_id, or start_date and end_date, not both",
     path: ["dag_run_id"],
@@ -72,10 +69,12 @@ export function clearRoutes(api: Api): void {
       answer: instanceListShape,
     },
     async ({ params, body, audit }) => {
-      if (!(await findDag(store, params.dag_id))) throw noSuchDag(params.dag_id);
+      const facts = await findDag(store, params.dag_id);
+      if (!facts) throw noSuchDag(params.dag_id);
+      const zone = facts.versionId === null ? "utc" : (await dags.get(store, facts.versionId)).graph.dag.timezone;
       const touched = await clearRuns(store, dags, {
         dagId: params.dag_id,
-        runs: pickOf(body),
+        runs: pickOf(body, zone),
         taskIds: body.task_ids?.map((chosen) => (typeof chosen === "string" ? chosen : chosen[0])) ?? null,
         only: indexesOf(body.task_ids ?? []),
         directions: { upstream: body.include_upstream, downstream: body.include_downstream },
@@ -134,12 +133,18 @@ function indexesOf(chosen: readonly z.infer<typeof chosenTask>[]) {
   return chosen.flatMap((one) => (typeof one === "string" || whole.has(one[0]) ? [] : { taskId: one[0], mapIndex: one[1] }));
 }
 
-function pickOf(body: ClearBody): RunPick {
+function pickOf(body: ClearBody, zone: string): RunPick {
   if (body.dag_run_id) return { kind: "one", runId: body.dag_run_id, past: body.include_past, future: body.include_future };
   if (body.include_past || body.include_future)
     throw refusal(
       "filter_invalid",
       "include_past and include_future need dag_run_id: they mean the runs before and after that one.",
     );
-  return { kind: "range", from: body.start_date ?? null, to: body.end_date ?? null };
+  const from = body.start_date ? instantAt(body.start_date, zone) : null;
+  const to = body.end_date ? endOfSpanAt(body.end_date, zone) : null;
+  if (from && to && to < from) {
+    const msg = `end_date ${iso(to)} is before start_date ${iso(from)}`;
+    throw refusal("request_invalid", `${msg}. Swap them.`, { faults: [{ loc: ["body", "end_date"], msg, type: "value_error" }] });
+  }
+  return { kind: "range", from, to };
 }

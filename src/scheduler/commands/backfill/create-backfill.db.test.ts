@@ -102,6 +102,20 @@ test("the dates are those of the timetable, the newest first when backwards, and
   expect(await dryRun(spring)).toEqual(["2025-03-29T02:00:00.000Z", "2025-03-30T01:00:00.000Z"]);
 });
 
+test("a bare last date means that whole day, in the DAG's zone; a bare first date its beginning", async () => {
+  const timetable = { type: "cron", expression: "0 6 * * *", timezone: "UTC", intervals: false };
+  await saveDagFixture(database.store, { dagId: "morning", timetable });
+  const dates = await dryRun({ dagId: "morning", fromDate: "2025-06-03", toDate: "2025-06-05" });
+  expect(dates).toEqual(["2025-06-03T06:00:00.000Z", "2025-06-04T06:00:00.000Z", "2025-06-05T06:00:00.000Z"]);
+  expect(await dryRun({ dagId: "morning", fromDate: "2025-06-03", toDate: "2025-06-05 00:00" })).toHaveLength(2);
+  const seoul = { ...timetable, expression: "0 23 * * *", timezone: "Asia/Seoul" };
+  await saveDagFixture(database.store, { dagId: "night", timetable: seoul, timezone: "Asia/Seoul" });
+  const id = await create({ dagId: "night", fromDate: "2025-06-03", toDate: "2025-06-03" });
+  expect((await datesOf(id)).map(({ date }) => date)).toEqual(["06-03T14:00"]);
+  const { rows } = await database.store.query("select from_date, to_date from backfill where id = $1", [id]);
+  expect(rows).toEqual([{ from_date: new Date("2025-06-02T15:00:00Z"), to_date: new Date("2025-06-03T14:59:59.999Z") }]);
+});
+
 test("what cannot be backfilled is refused by name, and nothing is written", async () => {
   await saveDaily({ params: { limit: { value: 3, schema: { type: "integer", maximum: 10 } } } });
   await saveDagFixture(database.store, { dagId: "past", timetable: DAILY, tasks: [{ taskId: "t", dependsOnPast: true }] });

@@ -1,6 +1,6 @@
 import { BaramError } from "../../../platform/index.ts";
 import { type BackfillDate, findDag, holdDag, insertBackfill, type NewBackfill, runStatesOfDates } from "../../../store/index.ts";
-import { isPeriodic } from "../../../timetables/index.ts";
+import { endOfSpanAt, instantAt, isPeriodic } from "../../../timetables/index.ts";
 import type { Graph } from "../../core/graph.ts";
 import { checkConf } from "../check-conf.ts";
 import { backfillDates } from "./backfill-dates.ts";
@@ -9,15 +9,18 @@ import { reasonToLeave } from "./judge-date.ts";
 
 export type { BackfillResources };
 
-/** What a backfill is asked for with. */
-export type BackfillRequest = NewBackfill;
+/**
+ * What a backfill is asked for with. Text is as a person writes it: without an offset it is local time of the DAG's zone, and a bare
+ * date as `toDate` means that whole day.
+ */
+export type BackfillRequest = Omit<NewBackfill, "fromDate" | "toDate"> & { fromDate: Date | string; toDate: Date | string };
 
 /** Dates that whoever asks waits for; further ones are left to the schedulers' check. */
 const FILLED_AT_ONCE = 1_000;
 
 /**
  * Creates a backfill and its runs, and returns its id. Throws `dag_not_found`, `dag_stale`, `backfill_running` when the DAG
- * has an active one, `backfill_impossible`, `conf_invalid` and `too_many_runs`.
+ * has an active one, `backfill_impossible`, `instant_invalid`, `conf_invalid` and `too_many_runs`.
  */
 export async function createBackfill(resources: BackfillResources, request: BackfillRequest, now: Date): Promise<number> {
   const id = await openBackfill(resources, request, now);
@@ -28,11 +31,11 @@ export async function createBackfill(resources: BackfillResources, request: Back
 /** The backfill with all its dates and none of them decided: from here on a crash of whoever asked loses nothing. */
 export async function openBackfill(resources: BackfillResources, request: BackfillRequest, now: Date): Promise<number> {
   const { dagId } = request;
-  const dates = await datesOf(resources, request, now);
-  if (request.runBackwards) dates.reverse();
+  const { backfill, dates } = await planBackfill(resources, request, now);
+  if (backfill.runBackwards) dates.reverse();
   const id = await resources.store.transaction(async (tx) => {
     await holdDag(tx, dagId);
-    return insertBackfill(tx, request, dates);
+    return insertBackfill(tx, backfill, dates);
   });
   if (id !== null) return id;
   throw new BaramError(
@@ -44,7 +47,7 @@ export async function openBackfill(resources: BackfillResources, request: Backfi
 
 /** A dry run: the dates that would get a run or have theirs processed again, in their order. Throws as `createBackfill`. */
 export async function tryBackfill(resources: BackfillResources, request: BackfillRequest, now: Date): Promise<BackfillDate[]> {
-  const dates = await datesOf(resources, request, now);
+  const { dates } = await planBackfill(resources, request, now);
   const known = await runStatesOfDates(
     resources.store,
     request.dagId,
@@ -58,8 +61,12 @@ export async function tryBackfill(resources: BackfillResources, request: Backfil
   return request.runBackwards ? wanted.reverse() : wanted;
 }
 
-async function datesOf({ store, dags }: BackfillResources, request: BackfillRequest, now: Date): Promise<BackfillDate[]> {
-  const { dagId, fromDate, toDate } = request;
+async function planBackfill(
+  { store, dags }: BackfillResources,
+  request: BackfillRequest,
+  now: Date,
+): Promise<{ backfill: NewBackfill; dates: BackfillDate[] }> {
+  const { dagId } = request;
   const facts = await findDag(store, dagId);
   if (!facts?.versionId)
     throw new BaramError("dag_not_found", `There is no DAG "${dagId}". See "baram dags list" for the ones there are.`, { dagId });
@@ -70,9 +77,12 @@ async function datesOf({ store, dags }: BackfillResources, request: BackfillRequ
       { dagId },
     );
   const { graph } = await dags.get(store, facts.versionId);
-  checkRequest(graph, request, now);
-  const dates = await backfillDates({ dagId, timetable: graph.dag.timetable, from: fromDate, to: toDate }, now);
-  if (dates.length > 0) return dates;
+  const { timetable, timezone } = graph.dag;
+  const [fromDate, toDate] = [instantAt(request.fromDate, timezone), endOfSpanAt(request.toDate, timezone)];
+  const backfill = { ...request, fromDate, toDate };
+  checkRequest(graph, backfill, now);
+  const dates = await backfillDates({ dagId, timetable, from: fromDate, to: toDate }, now);
+  if (dates.length > 0) return { backfill, dates };
   throw impossible(
     dagId,
     `The schedule of DAG "${dagId}" has no date from ${fromDate.toISOString()} to ${toDate.toISOString()} whose data interval has ended. Widen the span.`,
@@ -80,7 +90,7 @@ async function datesOf({ store, dags }: BackfillResources, request: BackfillRequ
 }
 
 /** The refusals are Airflow's. */
-function checkRequest({ dag, needsPast }: Graph, request: BackfillRequest, now: Date): void {
+function checkRequest({ dag, needsPast }: Graph, request: NewBackfill, now: Date): void {
   const { dagId, fromDate, toDate } = request;
   if (!isPeriodic(dag.timetable.type))
     throw impossible(

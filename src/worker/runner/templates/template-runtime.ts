@@ -71,8 +71,8 @@ function readable(name: string): string {
 
 const OF_THE_LOGICAL_DATE = ["ds", "ds_nodash", "ts", "ts_nodash", "logical_date", "data_interval_start", "data_interval_end"];
 
-/** A newcomer's first manual run has no logical date, as in Airflow 3; the message shall not leave them guessing. */
+/** A run may have been triggered without a date; the message shall not leave its author guessing. */
 function hintFor(name: string): string {
   if (!OF_THE_LOGICAL_DATE.includes(name)) return "";
-  return " (this run has no logical date: trigger it with one, or use dag_run.run_after)";
+  return " (this run was triggered without a logical date: trigger it with one, or use dag_run.run_after)";
 }
