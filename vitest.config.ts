@@ -1,7 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { slowestFiles } from "./tests/support/slowest-files.ts";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
+
+/** Tests that need other servers than PostgreSQL, or long runs: the second tier, `npm run test:systems`. */
+const SYSTEMS = "**/*.systems.test.ts";
 
 export default defineConfig({
   resolve: {
@@ -16,20 +20,33 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     globalSetup: "tests/support/global-setup.ts",
+    reporters: ["default", slowestFiles],
     projects: [
       {
         extends: true,
         test: {
           name: "rooms",
           include: ["src/**/*.test.ts"],
-          typecheck: { enabled: true, include: ["src/**/*.test-d.ts"], tsconfig: "tsconfig.json" },
+          exclude: [SYSTEMS],
+          // These files wait for PostgreSQL about as long as they compute: three or four are faster than two on two cores.
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
       {
-        // Whole systems with processes of their own and deadlines: one after the other, so that they do not slow each other.
+        // Whole engines with processes of their own. Most of their time is waiting, but their deadlines are real: two at once.
         extends: true,
-        test: { name: "systems", include: ["tests/**/*.test.ts"], fileParallelism: false, sequence: { groupOrder: 1 } },
+        test: {
+          name: "engine",
+          include: ["tests/**/*.test.ts"],
+          exclude: [SYSTEMS],
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "systems", include: [`src/${SYSTEMS}`, `tests/${SYSTEMS}`], fileParallelism: false, sequence: { groupOrder: 2 } },
       },
     ],
   },
