@@ -7,7 +7,7 @@
 // cannot overwrite each other in the order in which their evaluation happened to end.
 
 import { DAG_DEFAULTS, type DagDefaults } from "../contracts/index.ts";
-import { type Clock, type Logger, type Metrics, secondsSince, toError } from "../platform/index.ts";
+import { type Clock, isDatabaseAway, type Logger, type Metrics, secondsSince, toError } from "../platform/index.ts";
 import { stopBundler } from "./bundle-dag-file.ts";
 import type { DagBundle, DagFileStore } from "./contract.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
@@ -150,7 +150,8 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
       // The store failed, or Baram did: the file stays unknown and is looked at again at the next scan.
       counts.failed++;
       state.outcome = "unknown";
-      if (!isStopped) logger.error({ file: state.relativePath, bundle: state.bundleName, error }, "could not process a DAG file");
+      if (!isStopped && !isDatabaseAway(error))
+        logger.error({ file: state.relativePath, bundle: state.bundleName, error }, "could not process a DAG file");
     } finally {
       state.isRunning = false;
       const sec = secondsSince(began);
@@ -221,7 +222,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   }
 
   function logScanFailure(error: unknown): void {
-    logger.error({ error: toError(error) }, "could not scan the DAG folders");
+    if (!isDatabaseAway(error)) logger.error({ error: toError(error) }, "could not scan the DAG folders");
   }
 
   let nextScanAtMs = 0;

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { BaramError } from "../platform/index.ts";
+import { BaramError, isDatabaseAway } from "../platform/index.ts";
 import { sqlState } from "../store/index.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExecutionApiResources } from "./resources.ts";
@@ -18,13 +18,15 @@ const STATUS_OF: Record<string, 400 | 401 | 404 | 409 | 503> = {
   logical_date_in_future: 400,
   run_id_refused: 400,
   database_timeout: 503,
-  database_unavailable: 503,
 };
 
 /** PostgreSQL's text cannot hold the character U+0000; every string of a request may carry it. */
 const CHARACTER_NOT_IN_REPERTOIRE = "22021";
 
 export function answerError(error: Error, c: Context, resources: ExecutionApiResources): Response {
+  // Not the error's own words, which name the database's address.
+  if (isDatabaseAway(error))
+    return c.json({ detail: { reason: "database_unavailable", message: "The database cannot be reached. Try again." } }, 503);
   if (error instanceof BaramError) {
     const status = error instanceof Refusal ? error.status : STATUS_OF[error.code];
     if (status) {

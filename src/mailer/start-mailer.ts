@@ -9,7 +9,7 @@
 import type { EnvironmentSecrets } from "../config/index.ts";
 import { type EmailRequest, emailRequestSchema } from "../contracts/index.ts";
 import { MailRefusedError, type SmtpSettings, sendMail, settingsOfConnection } from "../mail/index.ts";
-import { type Logger, sleep, toError } from "../platform/index.ts";
+import { isDatabaseAway, type Logger, sleep, toError } from "../platform/index.ts";
 import {
   type Cipher,
   type ClaimedEmail,
@@ -59,7 +59,8 @@ export function startMailer(resources: MailerResources, options: MailerOptions):
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       const sent = await sendDue().catch((error: unknown) => {
-        if (!stopping.signal.aborted) logger.error({ error: toError(error).message }, "owed e-mails could not be looked for");
+        if (!stopping.signal.aborted && !isDatabaseAway(error))
+          logger.error({ error: toError(error).message }, "owed e-mails could not be looked for");
         return 0;
       });
       if (sent < BATCH) await sleep(options.pollSec * 1_000, stopping.signal);

@@ -1,7 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { type Config, readOrMake } from "../config/index.ts";
 import type { Logger } from "../platform/index.ts";
-import { type EmbeddedServer, openStore, type ServerAddress, type Store, startEmbeddedServer } from "../store/index.ts";
+import {
+  createOutageWatch,
+  type EmbeddedServer,
+  openStore,
+  type ServerAddress,
+  type Store,
+  startEmbeddedServer,
+} from "../store/index.ts";
+import type { Patience } from "./patience.ts";
 
 /** `statementTimeoutMs`: longest that one statement may take; none if left out. */
 type OpenOptions = { poolSize?: number; retryWindowMs?: number; statementTimeoutMs?: number };
@@ -9,7 +17,7 @@ type OpenOptions = { poolSize?: number; retryWindowMs?: number; statementTimeout
 export type Database = {
   readonly isEmbedded: boolean;
   readonly server: EmbeddedServer | null;
-  /** A pool for one role. `retryWindowMs`: how long it outlasts a lost connection. */
+  /** A pool for one role. `retryWindowMs`: how long it outlasts a lost connection, once the role has started. */
   open(role: string, options?: OpenOptions): Store;
   /** Closes every pool, and the embedded server if we started it. */
   close(): Promise<void>;
@@ -23,23 +31,34 @@ export function apiStoreOptions(config: Config): OpenOptions {
 }
 const EMBEDDED_DATABASE = "baram";
 
-/** Connects to [database] url, or starts (joins, if it runs) the embedded PostgreSQL of BARAM_HOME. `takeOver`: end it with us. */
+/**
+ * Connects to [database] url, or starts (joins, if it runs) the embedded PostgreSQL of BARAM_HOME. `takeOver`: end it with us.
+ * `patience`: a role's; a command waits as long as its store says.
+ */
 export async function openDatabase(
   config: Config,
   logger: Logger,
-  options: { takeOver: boolean } = { takeOver: false },
+  { takeOver = false, patience }: { takeOver?: boolean; patience?: Patience } = {},
 ): Promise<Database> {
   const stores: Store[] = [];
-  const server = config.database.url === null ? await startServer(config, logger, options.takeOver) : null;
+  const server = config.database.url === null ? await startServer(config, logger, takeOver) : null;
   const address: ServerAddress | { url: string } = server
     ? { ...server.address, database: EMBEDDED_DATABASE }
     : { url: config.database.url ?? "" };
+  const outage = createOutageWatch(logger);
   return {
     isEmbedded: server !== null,
     server,
     open(role, { poolSize = config.database.pool_size, retryWindowMs = 5_000, statementTimeoutMs } = {}) {
-      const applicationName = `baram ${role}`;
-      const store = openStore({ address, poolSize, retryWindowMs, statementTimeoutMs, applicationName, logger });
+      const store = openStore({
+        address,
+        poolSize,
+        retryWindowMs: patience?.windowMs(retryWindowMs) ?? retryWindowMs,
+        outage,
+        statementTimeoutMs,
+        applicationName: `baram ${role}`,
+        logger,
+      });
       stores.push(store);
       return store;
     },

@@ -1,12 +1,13 @@
 import type { Config } from "../config/index.ts";
-import { createLogger, type Logger } from "../platform/index.ts";
+import { createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { checkMigrated, type Store } from "../store/index.ts";
 import { createMetrics, type ProcessMetrics } from "./metrics/index.ts";
 import { apiStoreOptions, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
 import type { Part } from "./parts/part.ts";
+import { createPatience } from "./patience.ts";
 import { untilStopped } from "./until-stopped.ts";
 
-/** Runs one role in this process until a signal asks it to stop, then drains it. */
+/** Runs one role in this process until a signal asks it to stop, then drains it. One that comes before it has started ends it too. */
 export async function runRole(
   config: Config,
   name: string,
@@ -16,15 +17,21 @@ export async function runRole(
   warnOfMeaninglessOptions(config, logger);
   const stopped = untilStopped(logger);
   const metrics = createMetrics(config, logger);
-  const database = await openDatabase(config, logger);
+  const patience = createPatience(config.database.start_timeout);
+  void stopped.then(patience.stop);
+  const database = await openDatabase(config, logger, { patience });
   try {
     const store = database.open(name, name === "api-server" ? apiStoreOptions(config) : { retryWindowMs: ROLE_RETRY_WINDOW_MS });
     await checkMigrated(store);
     const part = await start(store, logger, metrics);
+    patience.started();
     logger.info({}, `${name} started`);
     const signal = await Promise.race([stopped, ...(part.finished ? [part.finished] : [])]);
     logger.info({ signal: signal ?? "none: it has finished" }, `${name} drains`);
     await part.stop();
+  } catch (error) {
+    if (!patience.isStartGivenUp() || !isDatabaseAway(error)) throw error;
+    logger.warn({ signal: await stopped }, `${name} was asked to stop while it waited for the database; it had not started`);
   } finally {
     await database.close();
     await metrics.close();

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Config } from "../config/index.ts";
-import { BaramError, createLogger, type Logger } from "../platform/index.ts";
+import { BaramError, createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { migrate } from "../store/index.ts";
 import { ensureFirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
@@ -13,6 +13,7 @@ import { startDagProcessorPart } from "./parts/dag-processor-part.ts";
 import type { Part } from "./parts/part.ts";
 import { startSchedulerPart } from "./parts/scheduler-part.ts";
 import { startTriggererPart } from "./parts/triggerer-part.ts";
+import { createPatience } from "./patience.ts";
 import { warnOfMeaninglessOptions } from "./role.ts";
 import { untilStopped } from "./until-stopped.ts";
 
@@ -26,11 +27,13 @@ export async function runStandalone(config: Config): Promise<void> {
   const metrics = createMetrics(config, logger);
   const unlock = lockHome(config.home);
   const stopped = untilStopped(logger);
+  const patience = createPatience(config.database.start_timeout);
+  void stopped.then(patience.stop);
   const parts: Part[] = [];
   let database: Database | null = null;
   try {
     mkdirSync(config.core.dags_folder, { recursive: true });
-    database = await openDatabase(config, logger, { takeOver: true });
+    database = await openDatabase(config, logger, { takeOver: true, patience });
     const store = database.open("standalone", { retryWindowMs: ROLE_RETRY_WINDOW_MS });
     await migrate(store, logger);
     await ensureDefaultPool(store, config.core.default_pool_task_slot_count);
@@ -46,11 +49,15 @@ export async function runStandalone(config: Config): Promise<void> {
     say(`  data      ${database.isEmbedded ? join(config.home, "postgres") : "the database at [database] url"}`);
     const processor = await startDagProcessorPart(config, store, logger, { withExamples: true }, metrics);
     parts.unshift(processor);
+    patience.started();
     const demo = runDemo(config, store, say, logger);
     say("  Ctrl-C ends it.");
     await Promise.race([stopped, ...(scheduler.finished ? [scheduler.finished] : [])]);
     say("Stopping: running tasks may finish; Ctrl-C again ends at once …");
     demo.cancel();
+  } catch (error) {
+    if (!patience.isStartGivenUp() || !isDatabaseAway(error)) throw error;
+    say("Stopping: the database could not be reached yet.");
   } finally {
     await stopAll(parts, logger);
     await database?.close();

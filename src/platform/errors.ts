@@ -27,3 +27,8 @@ function describe(value: unknown): string {
     return Object.prototype.toString.call(value);
   }
 }
+
+/** The store has said so, and says when the database is back; whoever meets the error waits, and logs nothing of its own. */
+export function isDatabaseAway(error: unknown): boolean {
+  return error instanceof BaramError && error.code === "database_unavailable";
+}

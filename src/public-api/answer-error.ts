@@ -1,11 +1,14 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { BaramError, type Logger } from "../platform/index.ts";
+import { BaramError, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { isConnectionLost, sqlState } from "../store/index.ts";
 import { statusOf } from "./error-statuses.ts";
 
 /** The one place where an error becomes an answer: `{detail}`, never a stack trace, never a secret. */
 export function answerError(error: Error, c: Context, logger: Logger): Response {
+  // Not the error's own words, which name the database's address.
+  if (isDatabaseAway(error) || isConnectionLost(error))
+    return c.json({ detail: "The database cannot be reached. Try again." }, 503);
   if (error instanceof BaramError) {
     const status = statusOf(error.code);
     if (status === 401) c.header("WWW-Authenticate", 'Bearer realm="baram"');
@@ -15,7 +18,6 @@ export function answerError(error: Error, c: Context, logger: Logger): Response 
     if (status !== 500) return c.json({ detail: error.message }, status);
   }
   if (error instanceof HTTPException) return c.json({ detail: error.message || "The request was refused." }, error.status);
-  if (isConnectionLost(error)) return c.json({ detail: "The database cannot be reached. Try again." }, 503);
   // Class 22: a value that PostgreSQL cannot hold (a NUL in a text, a number out of range) and that no schema caught.
   if (sqlState(error)?.startsWith("22"))
     return c.json({ detail: `The database refused a value: ${error.message}. Check the request's texts and numbers.` }, 400);

@@ -8,7 +8,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
-import { secondsSince, silentMetrics, sleep, toError } from "../platform/index.ts";
+import { isDatabaseAway, secondsSince, silentMetrics, sleep, toError } from "../platform/index.ts";
 import { beatJob, endJob, nextDueInSec, startJob } from "../store/index.ts";
 import { checkBackfills } from "./check-backfills.ts";
 import { createScheduledRuns } from "./create-scheduled-runs.ts";
@@ -137,7 +137,8 @@ export async function startScheduler(
       } catch (error) {
         isFull = true;
         if (stopping.signal.aborted) return;
-        logger.error({ error: toError(error).message, stack: toError(error).stack }, "a scheduling pass failed; trying again");
+        if (!isDatabaseAway(error))
+          logger.error({ error: toError(error).message, stack: toError(error).stack }, "a scheduling pass failed; trying again");
         await sleep(500, stopping.signal);
       }
     }
@@ -164,7 +165,8 @@ export async function startScheduler(
         try {
           await work();
         } catch (error) {
-          if (!stopping.signal.aborted) logger.error({ error: toError(error).message }, "a periodic check failed; trying again");
+          if (!stopping.signal.aborted && !isDatabaseAway(error))
+            logger.error({ error: toError(error).message }, "a periodic check failed; trying again");
         }
         await sleep(sec * 1_000, stopping.signal);
       }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createCipher } from "./cipher.ts";
-import { isConnectionLost, isDataFault, isRetryable } from "./faults.ts";
+import { isConnectionLost, isDataFault, isLoginRefused, isRetryable } from "./faults.ts";
 
 const cipher = createCipher(Buffer.alloc(32, 1));
 const refused = expect.objectContaining({ code: "decryption_failed" });
@@ -28,15 +28,40 @@ test("any changed byte, any cut, and another key are refused without the text", 
   );
 });
 
-const coded = (code: string) => Object.assign(new Error("x"), { code });
+const coded = (code: string, severity?: string) => Object.assign(new Error("x"), { code, severity });
 
-test("a fault is of one kind at most: connection lost, run again, or the data's own", () => {
-  const kinds = (error: unknown) => [isConnectionLost(error), isRetryable(error), isDataFault(error)];
-  for (const code of ["57P01", "57P03", "08006", "53300", "ECONNREFUSED", "EPIPE", "ENOENT"])
-    expect(kinds(coded(code)), code).toEqual([true, false, false]);
-  for (const code of ["40001", "40P01"]) expect(kinds(coded(code)), code).toEqual([false, true, false]);
-  for (const code of ["22021", "22003", "23505", "54000"]) expect(kinds(coded(code)), code).toEqual([false, false, true]);
-  for (const error of [coded("42601"), coded("42P01"), coded("28P01"), coded("53100"), new Error("x"), "57P01", null, undefined])
-    expect(kinds(error)).toEqual([false, false, false]);
-  expect(isConnectionLost(new Error("Connection terminated unexpectedly"))).toBe(true);
+type Kind = "lost" | "refused" | "run again" | "data" | "none";
+const KINDS: readonly (readonly [Kind, readonly string[], severity?: string])[] = [
+  ["lost", ["08000", "08001", "08003", "08004", "08006", "08007"]],
+  ["lost", ["08P01"], "FATAL"],
+  ["none", ["08P01"], "ERROR"],
+  ["lost", ["25006", "25P03", "25P04", "53300"]],
+  ["lost", ["57P01", "57P02", "57P03", "57P04", "57P05"], "FATAL"],
+  ["lost", ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOENT", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL"]],
+  ["refused", ["28000", "28P01", "3D000"], "FATAL"],
+  ["refused", ["42501", "55000"], "FATAL"],
+  ["none", ["42501", "55000"], "ERROR"],
+  ["run again", ["40001", "40P01"]],
+  ["data", ["22021", "22003", "23505", "54000"]],
+  ["none", ["57014", "25P02", "25001", "53100", "53200", "42601", "42P01", "57P0", "3D0001"]],
+];
+
+test("a fault is of one kind at most: connection lost, login refused, run again, or the data's own", () => {
+  for (const [kind, codes, severity] of KINDS)
+    for (const code of codes) expect(kindsOf(coded(code, severity)), code).toEqual(kind === "none" ? [] : [kind]);
 });
+
+test("what is no error of a database is of no kind, and some of the client's are known by their words only", () => {
+  for (const thrown of [new Error("x"), "57P01", null, undefined]) expect(kindsOf(thrown)).toEqual([]);
+  expect(kindsOf(new Error("Connection terminated unexpectedly"))).toEqual(["lost"]);
+});
+
+function kindsOf(error: unknown): Kind[] {
+  const kinds: readonly (readonly [Kind, boolean])[] = [
+    ["lost", isConnectionLost(error)],
+    ["refused", isLoginRefused(error)],
+    ["run again", isRetryable(error)],
+    ["data", isDataFault(error)],
+  ];
+  return kinds.filter(([, is]) => is).map(([kind]) => kind);
+}

@@ -3,5 +3,6 @@ export { type EmbeddedServer, type ServerAddress, startEmbeddedServer } from "./
 export { isConnectionLost, isDataFault, sqlState } from "./faults.ts";
 export type { Listener } from "./listening.ts";
 export { checkMigrated, type MigrationStatus, migrate, resetSchema } from "./migrate.ts";
+export { createOutageWatch, type OutageWatch } from "./outage.ts";
 export * from "./queries/index.ts";
 export { type Db, guardedStatement, openStore, type Statement, type Store, type StoreOptions } from "./store.ts";

@@ -192,6 +192,76 @@ test("a server that stays away: database_unavailable after the retry window, wit
   await lost.close();
 });
 
+test("a login that is refused: at once to a process that was never let in; one that was waits, and goes on when it is let in again", async () => {
+  const admin = database.open();
+  const role = `guest_${database.address.database}`;
+  await admin.query(`create role ${role} login password 'old'`);
+  try {
+    const told: object[] = [];
+    const open = (password: string) =>
+      openStore({
+        address: { ...database.address, user: role, password },
+        poolSize: 1,
+        retryWindowMs: 10_000,
+        applicationName: "guest",
+        logger: { ...silentLogger, warn: (facts) => void told.push(facts) },
+      });
+    const stranger = open("wrong");
+    const began = Date.now();
+    await expect(stranger.query("select 1")).rejects.toMatchObject({
+      code: "database_unavailable",
+      message: expect.stringMatching(/refuses the connection: password authentication failed.*\[database\] url/),
+    });
+    expect(Date.now() - began).toBeLessThan(5_000);
+    await stranger.close();
+    const guest = open("old");
+    const pid = await backendOf(guest);
+    await admin.query(`alter role ${role} password 'new'`);
+    await terminate(pid);
+    const waiting = guest.query<{ n: number }>("select 1 as n");
+    await expect
+      .poll(() => told)
+      .toMatchObject([{ attempt: 1, error: expect.stringContaining("password authentication failed") }]);
+    await admin.query(`alter role ${role} password 'old'`);
+    expect((await waiting).rows).toEqual([{ n: 1 }]);
+    await guest.close();
+  } finally {
+    await admin.query(`drop role ${role}`);
+  }
+});
+
+test.each([
+  [
+    "no such database",
+    { database: "nope" },
+    /database "nope" does not exist\. Make it, with `createdb nope`, or correct the name/,
+  ],
+  ["no such role", { user: "nobody_here" }, /refuses the connection: .*nobody_here/],
+])("%s is said with the place and the remedy, and not tried again", async (_, wrong, message) => {
+  const store = openStore({
+    address: { ...database.address, ...wrong },
+    poolSize: 1,
+    retryWindowMs: 60_000,
+    applicationName: "test",
+    logger: silentLogger,
+  });
+  const error = await store.query("select 1").catch((fault: Error) => fault);
+  expect(error).toMatchObject({ code: "database_unavailable", message: expect.stringMatching(message) });
+  await store.close();
+});
+
+test("a URL that cannot be read is refused without its text", () => {
+  const open = () =>
+    openStore({
+      address: { url: "postgres://u:hunter22@h:port/db" },
+      poolSize: 1,
+      retryWindowMs: 0,
+      applicationName: "test",
+      logger: silentLogger,
+    });
+  expect(open).toThrow(expect.objectContaining({ code: "config_invalid", message: expect.not.stringContaining("hunter22") }));
+});
+
 test("listen hears notifications, connects again after its backend is terminated, and says so with null", async () => {
   const heard: (string | null)[] = [];
   listeners.push(store.listen("baram test", (payload) => heard.push(payload)));

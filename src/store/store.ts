@@ -1,8 +1,17 @@
 import pg from "pg";
 import { BaramError, type Logger, sleep } from "../platform/index.ts";
+import { reasonOf, targetOf, unavailable } from "./database-faults.ts";
 import type { ServerAddress } from "./embedded/index.ts";
-import { isConnectionLost, isOfFailedTransaction, isRetryable, isTimedOut, isUnanswered } from "./faults.ts";
+import {
+  isConnectionLost,
+  isLoginRefused,
+  isOfFailedTransaction,
+  isRetryable,
+  isTimedOut,
+  isUnanswered,
+} from "./faults.ts";
 import { createListening, type Listener } from "./listening.ts";
+import { createOutageWatch, type OutageWatch } from "./outage.ts";
 
 // bigint columns are identities of ours: far below 2^53, and numbers are what JSON answers carry.
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
@@ -47,8 +56,13 @@ export type Store = Db & {
 export type StoreOptions = {
   address: ServerAddress | { url: string };
   poolSize: number;
-  /** How long a lost connection is tried again before the error comes out, in milliseconds. */
-  retryWindowMs: number;
+  /**
+   * How long a lost connection is tried again before the error comes out, in milliseconds. A function is asked again at each failure, with
+   * the time at which the statement was begun: how long a process waits may change meanwhile.
+   */
+  retryWindowMs: number | ((sinceMs: number) => number);
+  /** Shared by the stores of a process, so that an outage is told once. Default: one of its own. */
+  outage?: OutageWatch;
   /**
    * Longest that a statement may take before it ends in `database_timeout`, in milliseconds: the server cancels it, and if
    * that is not heard of either, the connection is given up. None if left out.
@@ -70,7 +84,10 @@ const IDLE_TRANSACTION_MS = 5_000;
 export function openStore(options: StoreOptions): Store {
   const connection = "url" in options.address ? { connectionString: options.address.url } : options.address;
   const settings = { ...connection, application_name: options.applicationName, keepAlive: true, connectionTimeoutMillis: 5_000 };
-  const { statementTimeoutMs } = options;
+  const target = targetOf(settings);
+  const outage = options.outage ?? createOutageWatch(options.logger);
+  const { statementTimeoutMs, retryWindowMs } = options;
+  const windowMs = typeof retryWindowMs === "number" ? () => retryWindowMs : retryWindowMs;
   const pool = new pg.Pool({
     ...settings,
     max: options.poolSize,
@@ -91,19 +108,24 @@ export function openStore(options: StoreOptions): Store {
   let sent = 0;
 
   async function retrying<T>(work: () => Promise<T>): Promise<T> {
-    const deadline = Date.now() + options.retryWindowMs;
+    const sinceMs = Date.now();
     for (let attempt = 0; ; attempt++) {
+      const mark = outage.mark();
       try {
-        return await work();
+        const result = await work();
+        outage.answered(mark);
+        return result;
       } catch (error) {
         if (statementTimeoutMs !== undefined && isTimedOut(error)) throw timedOut(error, statementTimeoutMs);
-        const lost = isConnectionLost(error);
-        if (closed || !(lost ? Date.now() < deadline : isRetryable(error) && attempt < 20))
-          throw lost ? unavailable(error) : error;
-        if (lost && attempt === 0)
-          options.logger.warn({ error: (error as Error).message }, "the database cannot be reached; trying again");
+        const isRefused = isLoginRefused(error);
+        const isLost = isConnectionLost(error) || (isRefused && outage.hasAnswered());
+        const isTriedAgain = !closed && (isLost ? Date.now() - sinceMs < windowMs(sinceMs) : isRetryable(error) && attempt < 20);
         // Full jitter keeps processes that failed together from coming back together.
-        await sleep(Math.random() * Math.min(lost ? 1_000 : 100, 10 * 2 ** attempt));
+        const pauseMs = Math.random() * Math.min(isLost ? 1_000 : 100, 10 * 2 ** attempt);
+        if (isLost && !closed)
+          outage.failed({ database: target.shown, error: reasonOf(error), nextTrySec: isTriedAgain ? pauseMs / 1_000 : null });
+        if (!isTriedAgain) throw isLost || isRefused ? unavailable(error, target) : error;
+        await sleep(pauseMs);
       }
     }
   }
@@ -208,15 +230,6 @@ function timedOut(cause: unknown, timeoutMs: number): BaramError {
     "database_timeout",
     `The database did not answer within ${timeoutMs / 1_000} s. Try again; if the request needs longer, raise [api] database_timeout.`,
     { timeoutSec: timeoutMs / 1_000 },
-    cause,
-  );
-}
-
-function unavailable(cause: unknown): BaramError {
-  return new BaramError(
-    "database_unavailable",
-    `The database cannot be reached: ${(cause as Error).message}. Is PostgreSQL running, and [database] url right?`,
-    {},
     cause,
   );
 }

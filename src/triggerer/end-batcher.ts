@@ -1,4 +1,4 @@
-import { type Logger, sleep, toError } from "../platform/index.ts";
+import { isDatabaseAway, type Logger, sleep, toError } from "../platform/index.ts";
 import type { EndedTrigger } from "./contract.ts";
 
 /** Ends that one statement carries at most. */
@@ -38,10 +38,11 @@ export function createEndBatcher(
         return on.stored(batch, new Set(await fire(batch)));
       } catch (error) {
         if (!options.isTransient(error)) return refuse(batch, toError(error));
-        options.logger.warn(
-          { error: toError(error).message, ends: batch.length },
-          "events of triggers cannot be stored yet; trying again",
-        );
+        if (!isDatabaseAway(error))
+          options.logger.warn(
+            { error: toError(error).message, ends: batch.length },
+            "events of triggers cannot be stored yet; trying again",
+          );
         await sleep(options.retryMs);
       }
     }

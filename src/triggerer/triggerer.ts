@@ -12,7 +12,7 @@
  */
 import { hostname } from "node:os";
 import { BUILTIN_TRIGGER_PREFIX, isBuiltinTrigger, type JsonObject, type TriggerEnd } from "../contracts/index.ts";
-import { BaramError, sleep, toError } from "../platform/index.ts";
+import { isDatabaseAway, sleep, toError } from "../platform/index.ts";
 import { answerCall } from "./answer-call.ts";
 import { runBuiltin } from "./builtin/index.ts";
 import type { ClaimedTrigger, EndedTrigger, LogLevel, TriggererOptions, TriggererResources, TriggerLog } from "./contract.ts";
@@ -135,7 +135,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
       } catch (error) {
         if (stopping.signal.aborted) return;
         mustSync = true;
-        logger.error({ error: toError(error).message }, "a triggerer's pass failed; trying again");
+        if (!isDatabaseAway(error)) logger.error({ error: toError(error).message }, "a triggerer's pass failed; trying again");
         await sleep(500, stopping.signal);
       }
     }
@@ -186,7 +186,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
           wake(true);
         } catch (error) {
           metrics.count("job_heartbeat_failure", { job });
-          if (!stopping.signal.aborted)
+          if (!stopping.signal.aborted && !isDatabaseAway(error))
             logger.error({ error: toError(error).message }, "a triggerer's heartbeat failed; trying again");
         }
         await sleep(options.heartbeatSec * 1_000, stopping.signal);
@@ -339,8 +339,4 @@ function limitEnd(end: TriggerEnd, log: TriggerLog): TriggerEnd {
   const sizeBytes = Buffer.byteLength(JSON.stringify(end));
   if (sizeBytes <= PAYLOAD_MAX_BYTES) return end.kind === "task" ? { ...end, reason: shown(end.reason) } : end;
   return { kind: "failed", message: `its event has ${sizeBytes} bytes, more than ${PAYLOAD_MAX_BYTES}: pass a reference` };
-}
-
-function isDatabaseAway(error: unknown): boolean {
-  return error instanceof BaramError && error.code === "database_unavailable";
 }

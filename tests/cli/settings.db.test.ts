@@ -169,7 +169,7 @@ describe("db", () => {
     expect(ended).toMatchObject({
       code: 1,
       stdout: "",
-      stderr: expect.stringMatching(/^error: The database cannot be reached: .*\n$/),
+      stderr: expect.stringMatching(/^error: The database at 127\.0\.0\.1:1\/x cannot be reached: .*\n$/),
     });
     expect(ended.stderr).not.toContain("p4ssword");
   });

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import type { Config } from "../../config/index.ts";
 import type { JobType } from "../../contracts/index.ts";
-import { type Logger, type Metrics, systemClock } from "../../platform/index.ts";
+import { isDatabaseAway, type Logger, type Metrics, systemClock, toError } from "../../platform/index.ts";
 import { beatJob, endJob, type Store, startJob } from "../../store/index.ts";
 import type { Part, RoleLife } from "./part.ts";
 
@@ -37,7 +37,7 @@ export async function keepJob(
       onBeat();
     } catch (error) {
       metrics.count("job_heartbeat_failure", { job });
-      logger.warn({ error: (error as Error).message, type }, "a heartbeat could not be written");
+      if (!isDatabaseAway(error)) logger.warn({ error: toError(error).message, type }, "a heartbeat could not be written");
     } finally {
       isBeating = false;
     }

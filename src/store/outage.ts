@@ -1,0 +1,55 @@
+import type { Logger } from "../platform/index.ts";
+
+/**
+ * The words about a database that is away: one line at the loss, one each 30 seconds with the count of attempts, one at the return.
+ * All stores of a process share one, and whoever's statement fails for it logs nothing of its own (`isDatabaseAway`).
+ */
+export type OutageWatch = {
+  /** Whether this process was ever answered. */
+  hasAnswered(): boolean;
+  /** To be taken before a statement is sent, and given to `answered`: an answer to what was sent before the loss proves no return. */
+  mark(): number;
+  answered(mark: number): void;
+  failed(fault: Fault): void;
+};
+
+/** `database`: what is away, as host:port/name. `nextTrySec`: null if this statement is not tried again. */
+type Fault = { database: string; error: string; nextTrySec: number | null };
+
+const TELL_EVERY_MS = 30_000;
+
+export function createOutageWatch(logger: Logger, now: () => number = Date.now): OutageWatch {
+  let hasAnswered = false;
+  let failures = 0;
+  let away: { sinceMs: number; attempt: number; toldMs: number } | null = null;
+
+  return {
+    hasAnswered: () => hasAnswered,
+    mark: () => failures,
+    answered(mark) {
+      hasAnswered = true;
+      if (away === null || mark !== failures) return;
+      const { sinceMs, attempt } = away;
+      away = null;
+      // A warning too, so that whoever sees the loss sees the return.
+      logger.warn({ awaySec: seconds(now() - sinceMs), attempts: attempt }, "the database is back");
+    },
+    failed({ nextTrySec, ...fault }) {
+      failures++;
+      away ??= { sinceMs: now(), attempt: 0, toldMs: Number.NEGATIVE_INFINITY };
+      away.attempt++;
+      if (now() - away.toldMs < TELL_EVERY_MS) return;
+      const isFirst = away.attempt === 1;
+      away.toldMs = now();
+      const next = nextTrySec === null ? {} : { nextTrySec: seconds(nextTrySec * 1_000) };
+      const facts = { ...fault, attempt: away.attempt, ...next };
+      if (isFirst) logger.warn(facts, "the database cannot be reached; trying again");
+      else
+        logger.warn({ ...facts, awaySec: seconds(now() - away.sinceMs) }, "the database still cannot be reached; trying again");
+    },
+  };
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 10) / 100;
+}
