@@ -8,6 +8,8 @@ export type Listener = { close(): Promise<void> };
 export type Listening = {
   /** Calls back on every notification and, with null, once it is heard and after each reconnect. */
   add(channel: string, onNotify: OnNotify): Listener;
+  /** Connects anew, as after a break. */
+  drop(): void;
 };
 
 /**
@@ -58,6 +60,7 @@ export function createListening(settings: pg.ClientConfig, logger: Logger): List
   }
 
   return {
+    drop: () => void current?.end().catch(() => {}),
     add(channel, onNotify) {
       const listener = { channel, onNotify };
       listeners.add(listener);

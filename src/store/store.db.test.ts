@@ -192,6 +192,51 @@ test("a server that stays away: database_unavailable after the retry window, wit
   await lost.close();
 });
 
+test("a primary that has become read-only: every connection is dropped, the listening one too, and the new primary is asked", async () => {
+  const admin = database.open();
+  const setReadOnly = (value: "on" | "off") =>
+    admin.query(`alter database ${pg.escapeIdentifier(database.address.database)} set default_transaction_read_only = ${value}`);
+  await admin.query("select 1");
+  // Sessions keep what they begin with: those of now are the old primary's, those of later the new one's.
+  await setReadOnly("on");
+  const heard: (string | null)[] = [];
+  const demoted = database.open();
+  listeners.push(demoted.listen("moved", (payload) => heard.push(payload)));
+  await expect.poll(() => heard).toEqual([null]);
+  await Promise.all([1, 2, 3].map(() => demoted.query("select pg_sleep(0.05)")));
+  expect(demoted.pool.totalCount).toBe(3);
+  await setReadOnly("off");
+  await demoted.query("update thing set n = 7 where id = 1");
+  expect((await values())[0]).toBe(7);
+  const { rows } = await demoted.query<{ ro: string }>("select current_setting('default_transaction_read_only') as ro");
+  expect(rows).toEqual([{ ro: "off" }]);
+  await expect.poll(() => heard, { timeout: 5_000 }).toEqual([null, null]);
+  // None of the three is left to read what is old by now.
+  const found = await Promise.all(
+    [1, 2, 3].map(() => demoted.query("select pg_sleep(0.05), current_setting('default_transaction_read_only') as ro")),
+  );
+  expect(found.map(({ rows: [row] }) => row?.ro)).toEqual(["off", "off", "off"]);
+});
+
+test("a primary that has become read-only under transactions: each runs again and counts once", async () => {
+  const admin = database.open();
+  const name = pg.escapeIdentifier(database.address.database);
+  await admin.query(`alter database ${name} set default_transaction_read_only = on`);
+  const demoted = database.open();
+  await demoted.query("select 1");
+  await admin.query(`alter database ${name} set default_transaction_read_only = off`);
+  await Promise.all(
+    [1, 2, 3, 4].map(() =>
+      demoted.transaction(async (tx) => {
+        await tx.query("select n from thing where id = 1");
+        await tx.query("update thing set n = n + 1 where id = 1");
+      }),
+    ),
+  );
+  expect((await values())[0]).toBe(4);
+  await expect.poll(() => demoted.pool.idleCount === demoted.pool.totalCount).toBe(true);
+});
+
 test("a login that is refused: at once to a process that was never let in; one that was waits, and goes on when it is let in again", async () => {
   const admin = database.open();
   const role = `guest_${database.address.database}`;

@@ -6,6 +6,7 @@ import {
   isConnectionLost,
   isLoginRefused,
   isOfFailedTransaction,
+  isReadOnlyServer,
   isRetryable,
   isTimedOut,
   isUnanswered,
@@ -100,7 +101,12 @@ export function openStore(options: StoreOptions): Store {
   pool.on("error", (error) => options.logger.debug({ error: error.message }, "an idle database connection broke"));
   // Between its last byte of greeting and our await, a new connection has no listener yet: the server may end it in just
   // that read, which would end the process too. Whoever uses the connection then finds it broken.
-  pool.on("connect", (client) => client.on("error", () => {}));
+  const connected = new Set<pg.PoolClient>();
+  pool.on("connect", (client) => {
+    client.on("error", () => {});
+    connected.add(client);
+  });
+  pool.on("remove", (client) => connected.delete(client));
   // In the message that begins the transaction: no round trip more, and connection poolers let it through.
   const begin = `begin; set local idle_in_transaction_session_timeout = ${options.idleTransactionMs ?? IDLE_TRANSACTION_MS}; set local baram.in_transaction = 'on'`;
   const listening = createListening(settings, options.logger);
@@ -124,10 +130,17 @@ export function openStore(options: StoreOptions): Store {
         const pauseMs = Math.random() * Math.min(isLost ? 1_000 : 100, 10 * 2 ** attempt);
         if (isLost && !closed)
           outage.failed({ database: target.shown, error: reasonOf(error), nextTrySec: isTriedAgain ? pauseMs / 1_000 : null });
+        if (isReadOnlyServer(error)) dropConnections();
         if (!isTriedAgain) throw isLost || isRefused ? unavailable(error, target) : error;
         await sleep(pauseMs);
       }
     }
+  }
+
+  /** All of them reach a server that is no longer the primary, those that only read too: whoever comes next asks anew where it is. */
+  function dropConnections(): void {
+    for (const client of connected) (client as unknown as pg.Client).connection.stream.destroy();
+    listening.drop();
   }
 
   const send = <R extends Row>(
