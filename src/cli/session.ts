@@ -25,7 +25,7 @@ const RETRY_WINDOW_MS = 1_000;
 
 /**
  * Opens the database, does the work and closes it, also after Ctrl-C. The embedded database is migrated on the way, so that
- * a newcomer's first command works before the first start; a database of the operator's own is only checked.
+ * a command works before the first start of a newer Baram; a database of the operator's own is only checked.
  */
 export function withStore<T>(terminal: Terminal, work: (session: Session) => Promise<T>): Promise<T> {
   return withDatabase(terminal, async (session) => {
@@ -42,9 +42,13 @@ export async function prepareSchema({ config, store, logger }: Session): Promise
   return applied;
 }
 
-/** As `withStore`, whatever the state of the schema: for the `db` commands. */
-export async function withDatabase<T>(terminal: Terminal, work: (session: Session) => Promise<T>): Promise<T> {
-  const { session, close } = await openSession(terminal, loadConfig());
+/** As `withStore`, whatever the state of the schema: for the `db` commands. `make`: the embedded database too, if there is none. */
+export async function withDatabase<T>(
+  terminal: Terminal,
+  work: (session: Session) => Promise<T>,
+  options: { make?: boolean } = {},
+): Promise<T> {
+  const { session, close } = await openSession(terminal, loadConfig(), options);
   // Without this a server that was started for this command would outlive it.
   const onSignal = () => void close().finally(() => process.exit(ExitCode.Interrupted));
   process.once("SIGINT", onSignal);
@@ -75,9 +79,13 @@ export function createLazySession(terminal: Terminal, config: Config) {
   };
 }
 
-async function openSession(terminal: Terminal, config: Config): Promise<{ session: Session; close: () => Promise<void> }> {
+async function openSession(
+  terminal: Terminal,
+  config: Config,
+  options: { make?: boolean } = {},
+): Promise<{ session: Session; close: () => Promise<void> }> {
   const logger = terminal.isVerbose() ? createLogger({ level: "debug", role: "cli" }) : silentLogger;
-  const database = await openDatabase(config, logger);
+  const database = await openDatabase(config, logger, options);
   const store = database.open("cli", { poolSize: CLI_POOL_SIZE, retryWindowMs: RETRY_WINDOW_MS });
   let cipher: Cipher | undefined;
   const session: Session = {
@@ -86,7 +94,7 @@ async function openSession(terminal: Terminal, config: Config): Promise<{ sessio
     logger,
     isEmbedded: database.isEmbedded,
     cipher: () => {
-      cipher ??= createCipher(readEncryptionKey(config));
+      cipher ??= createCipher(readEncryptionKey(config, { make: database.isEmbedded }));
       return cipher;
     },
     audit: (event) => logEvent(store, { owner: systemUser(), ...event }),

@@ -4,9 +4,14 @@ import { join } from "node:path";
 import { BaramError } from "../platform/index.ts";
 import type { Config } from "./load.ts";
 
+/** `make`: default true. Else a secret that is not there is refused, since a new one would fit nothing that exists. */
+type MakeOption = { make?: boolean };
+
 /** 32 bytes that encrypt connections and variables at rest. */
-export function readEncryptionKey(config: Config): Buffer {
-  const text = config.core.encryption_key ?? readOrMake(config.home, "encryption_key", () => randomBytes(32).toString("base64"));
+export function readEncryptionKey(config: Config, options: MakeOption = {}): Buffer {
+  const { home, core } = config;
+  if (core.encryption_key === null) refuseToMake(options, home, "encryption_key", "BARAM__CORE__ENCRYPTION_KEY");
+  const text = core.encryption_key ?? readOrMake(home, "encryption_key", () => randomBytes(32).toString("base64"));
   const key = Buffer.from(text, "base64");
   if (key.length !== 32) {
     throw new BaramError(
@@ -19,8 +24,10 @@ export function readEncryptionKey(config: Config): Buffer {
 }
 
 /** Secret that signs the tokens of users and of running tries. */
-export function readJwtSecret(config: Config): Uint8Array {
-  const text = config.api_auth.jwt_secret ?? readOrMake(config.home, "jwt_secret", () => randomBytes(48).toString("base64"));
+export function readJwtSecret(config: Config, options: MakeOption = {}): Uint8Array {
+  const { home, api_auth } = config;
+  if (api_auth.jwt_secret === null) refuseToMake(options, home, "jwt_secret", "BARAM__API_AUTH__JWT_SECRET");
+  const text = api_auth.jwt_secret ?? readOrMake(home, "jwt_secret", () => randomBytes(48).toString("base64"));
   if (text.length < 32)
     throw new BaramError(
       "config_invalid",
@@ -28,6 +35,15 @@ export function readJwtSecret(config: Config): Uint8Array {
       {},
     );
   return new TextEncoder().encode(text);
+}
+
+function refuseToMake({ make = true }: MakeOption, home: string, name: string, variable: string): void {
+  if (make || existsSync(join(home, name))) return;
+  throw new BaramError(
+    "config_invalid",
+    `There is no ${name} in BARAM_HOME ${home}, and a new one would not be that of the API servers. Set ${variable} to theirs, or BARAM_HOME to their home.`,
+    { home },
+  );
 }
 
 /**

@@ -23,6 +23,7 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
   const byBundle = options.bundles.map(() => new Map<string, FileState>());
   const hasSynced = new Set<number>();
   const refusedBefore = new Set<string>();
+  const unreadableBefore = new Set<string>();
   let hasLoaded = false;
 
   /** Takes over what an earlier process saved. A file with an import error is looked at again, as its claims are not stored. */
@@ -83,6 +84,21 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
     return { due, folders: found.folders, unsettled };
   }
 
+  /** Once when it goes, and once when it comes, not at each scan. */
+  function tellOfFolder({ name, path }: DagBundle, unreadable: NodeJS.ErrnoException | null): void {
+    if (unreadable === null) {
+      if (unreadableBefore.delete(name)) logger.warn({ bundle: name, path }, "the DAG folder can be read now");
+      return;
+    }
+    if (unreadableBefore.has(name)) return;
+    unreadableBefore.add(name);
+    const what = unreadable.code === "ENOENT" ? "does not exist" : `cannot be read (${unreadable.message})`;
+    logger.warn(
+      { bundle: name, path },
+      `the DAG folder ${path} ${what}; DAGs that are known stay as they are, and it is looked for at every scan`,
+    );
+  }
+
   async function isDue(state: FileState, root: string, seen: SeenFiles): Promise<boolean> {
     if (state.outcome === "unknown") return true;
     if (state.outcome === "failed" && (state.failedInBundler || clock.now() - state.failedAtMs > options.errorRetryMs))
@@ -118,15 +134,10 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
       for (const [index, bundle] of options.bundles.entries()) {
         const unreadable = await realpath(bundle.path).then(
           () => null,
-          (error) => error,
+          (error: NodeJS.ErrnoException) => error,
         );
-        if (unreadable) {
-          logger.warn(
-            { bundle: bundle.name, path: bundle.path, error: unreadable },
-            "cannot read a DAG folder; its DAGs stay as they are",
-          );
-          continue;
-        }
+        tellOfFolder(bundle, unreadable);
+        if (unreadable) continue;
         const scan = await scanBundle(bundle, index, settleMs, (state) => force || needsPlan(state));
         total.due.push(...scan.due);
         total.folders.push(...scan.folders);

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { type Config, readOrMake } from "../config/index.ts";
-import type { Logger } from "../platform/index.ts";
+import { BaramError, type Logger } from "../platform/index.ts";
 import {
   createOutageWatch,
   type EmbeddedServer,
+  hasEmbeddedDatabase,
   openStore,
   type ServerAddress,
   type Store,
@@ -33,13 +34,15 @@ const EMBEDDED_DATABASE = "baram";
 
 /**
  * Connects to [database] url, or starts (joins, if it runs) the embedded PostgreSQL of BARAM_HOME. `takeOver`: end it with us.
- * `patience`: a role's; a command waits as long as its store says.
+ * `patience`: a role's; a command waits as long as its store says. `make`: make the embedded database if there is none; else throws
+ * `database_missing`, since a mistyped BARAM_HOME would get an empty one.
  */
 export async function openDatabase(
   config: Config,
   logger: Logger,
-  { takeOver = false, patience }: { takeOver?: boolean; patience?: Patience } = {},
+  { takeOver = false, make = false, patience }: { takeOver?: boolean; make?: boolean; patience?: Patience } = {},
 ): Promise<Database> {
+  if (config.database.url === null && !make && !hasEmbeddedDatabase(config.home)) throw noDatabase(config.home);
   const stores: Store[] = [];
   const server = config.database.url === null ? await startServer(config, logger, takeOver) : null;
   const address: ServerAddress | { url: string } = server
@@ -67,6 +70,14 @@ export async function openDatabase(
       await server?.stop();
     },
   };
+}
+
+function noDatabase(home: string): BaramError {
+  return new BaramError(
+    "database_missing",
+    `There is no database in BARAM_HOME ${home}. If Baram's home is elsewhere, set BARAM_HOME to it, or BARAM__DATABASE__URL to its PostgreSQL; if this is to be a new one, make it with "baram standalone" or "baram db migrate".`,
+    { home },
+  );
 }
 
 async function startServer(config: Config, logger: Logger, takeOver: boolean): Promise<EmbeddedServer> {

@@ -5,6 +5,7 @@ import { BaramError, createLogger, isDatabaseAway, type Logger } from "../platfo
 import { migrate } from "../store/index.ts";
 import { ensureFirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
+import { prepareDagsFolder } from "./dags-folder.ts";
 import { runDemo } from "./demo.ts";
 import { createMetrics } from "./metrics/index.ts";
 import { apiStoreOptions, type Database, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
@@ -32,8 +33,8 @@ export async function runStandalone(config: Config): Promise<void> {
   const parts: Part[] = [];
   let database: Database | null = null;
   try {
-    mkdirSync(config.core.dags_folder, { recursive: true });
-    database = await openDatabase(config, logger, { takeOver: true, patience });
+    const dagsFolder = prepareDagsFolder(config);
+    database = await openDatabase(config, logger, { takeOver: true, make: true, patience });
     const store = database.open("standalone", { retryWindowMs: ROLE_RETRY_WINDOW_MS });
     await migrate(store, logger);
     await ensureDefaultPool(store, config.core.default_pool_task_slot_count);
@@ -45,7 +46,7 @@ export async function runStandalone(config: Config): Promise<void> {
     parts.unshift(await startTriggererPart(config, store, logger, metrics));
     say(`Baram is up at ${api.url}`);
     say(`  user      admin${admin.isNew ? `, password ${admin.password}` : ""}  (password in ${admin.passwordFile})`);
-    say(`  DAGs      ${config.core.dags_folder}`);
+    say(`  DAGs      ${dagsFolder}`);
     say(`  data      ${database.isEmbedded ? join(config.home, "postgres") : "the database at [database] url"}`);
     const processor = await startDagProcessorPart(config, store, logger, { withExamples: true }, metrics);
     parts.unshift(processor);

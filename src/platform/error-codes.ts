@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   schema_not_migrated: "Migrations are pending.",
   schema_too_new: "A newer Baram has migrated the database.",
   // the database and secrets
+  database_missing: "No database was made in BARAM_HOME yet, and this command makes none.",
   database_timeout: "The database did not answer within [api] database_timeout.",
   database_unavailable: "The database cannot be reached.",
   decryption_failed: "A secret was stored under another key, or was changed.",

@@ -1,5 +1,5 @@
 export { type Cipher, createCipher } from "./cipher.ts";
-export { type EmbeddedServer, type ServerAddress, startEmbeddedServer } from "./embedded/index.ts";
+export { type EmbeddedServer, hasEmbeddedDatabase, type ServerAddress, startEmbeddedServer } from "./embedded/index.ts";
 export { isConnectionLost, isDataFault, sqlState } from "./faults.ts";
 export type { Listener } from "./listening.ts";
 export { checkMigrated, type MigrationStatus, migrate, resetSchema } from "./migrate.ts";

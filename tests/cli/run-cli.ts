@@ -33,7 +33,9 @@ export function createCli(address?: ServerAddress): Cli {
     BARAM_HOME: join(folder, "home"),
     BARAM__CORE__DAGS_FOLDER: join(folder, "dags"),
     BARAM__CORE__LOAD_EXAMPLES: "false",
-    ...(address ? { BARAM__DATABASE__URL: urlOf(address) } : {}),
+    ...(address
+      ? { BARAM__DATABASE__URL: urlOf(address), BARAM__CORE__ENCRYPTION_KEY: Buffer.alloc(32, 7).toString("base64") }
+      : {}),
   };
   const runWith = (more: Record<string, string>, ...args: string[]) =>
     new Promise<Ended>((resolve, reject) => {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Config } from "../../config/index.ts";
 import { DagFileError, findDagFiles } from "../../dag-files/index.ts";
+import { findDagsFolder, requireDagsFolder } from "../../main/dags-folder.ts";
 import { BaramError, findPackageRoot } from "../../platform/index.ts";
 import type { DagDefinition } from "../../sdk/runtime.ts";
 import { notFound, usageError } from "../errors.ts";
@@ -31,6 +32,7 @@ export async function findDefinition(
     }
   }
   if (failure) throw failure;
+  if (!folders.includes(config.core.dags_folder)) requireDagsFolder(config);
   throw notFound("dag", `No file in ${folders.join(" or ")} defines a DAG "${dagId}". Name its file with --file.`);
 }
 
@@ -45,9 +47,9 @@ async function fromFile(dagId: string, file: string, cacheDir: string): Promise<
   throw notFound("dag", `${file} does not define a DAG "${dagId}". It defines: ${others}.`);
 }
 
-function dagFolders({ core }: Config): string[] {
+function dagFolders(config: Config): string[] {
   const examples = join(findPackageRoot(), "examples", "dags");
-  return [core.dags_folder, ...(core.load_examples ? [examples] : [])].filter((folder) => existsSync(folder));
+  return [...(findDagsFolder(config) ? [config.core.dags_folder] : []), ...(config.core.load_examples ? [examples] : [])];
 }
 
 async function filesWith(text: string, folder: string): Promise<string[]> {

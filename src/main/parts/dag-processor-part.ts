@@ -6,6 +6,7 @@ import { findPackageRoot, type Logger, type Metrics, silentMetrics, systemClock 
 import type { Store } from "../../store/index.ts";
 import { dagDefaultsOf } from "../dag-defaults.ts";
 import { createSqlDagFileStore } from "../dag-processor/sql-dag-file-store.ts";
+import { findDagsFolder } from "../dags-folder.ts";
 import { configuredExecutors, executorNames, faultForExecutor, spellExecutor } from "../executors.ts";
 import { openHealthPort } from "../health/index.ts";
 import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
@@ -29,6 +30,8 @@ export async function startDagProcessorPart(
   process: ProcessMetrics = silentProcessMetrics,
 ): Promise<DagProcessorPart> {
   const { metrics } = process;
+  // One that is missing may come, and the scanner says so; a file in its place never becomes one.
+  findDagsFolder(config);
   const processor = createConfiguredDagProcessor(config, store, logger, options, metrics);
   const job = await keepJob(store, "DagProcessorJob", config, logger, metrics, () =>
     metrics.count("dag_processor_heartbeat", {}),

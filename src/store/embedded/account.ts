@@ -25,13 +25,18 @@ export function pickAccount(): Account | undefined {
   );
 }
 
-/** The folder for the server's data: below BARAM_HOME, unless the account cannot get there. */
+/** Makes the folder for the server's data. */
 export function serverFolder(home: string, account: Account | undefined): string {
-  const wanted = join(home, "postgres");
   mkdirSync(home, { recursive: true });
-  if (!account || isReachable(home)) return ownFolder(wanted, account);
-  mkdirSync(SHARED_FOLDER, { recursive: true, mode: 0o755 });
-  return ownFolder(join(SHARED_FOLDER, createHash("sha256").update(home).digest("hex").slice(0, 12)), account);
+  const folder = locateServerFolder(home, account);
+  if (folder.startsWith(SHARED_FOLDER)) mkdirSync(SHARED_FOLDER, { recursive: true, mode: 0o755 });
+  return ownFolder(folder, account);
+}
+
+/** Below BARAM_HOME, unless the account cannot get there. The home must be there. */
+export function locateServerFolder(home: string, account: Account | undefined): string {
+  if (!account || isReachable(home)) return join(home, "postgres");
+  return join(SHARED_FOLDER, createHash("sha256").update(home).digest("hex").slice(0, 12));
 }
 
 /** The folder with `bin/` and `lib/`: the npm package's own, or a copy that the account can reach. */

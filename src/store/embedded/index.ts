@@ -1,1 +1,1 @@
-export { type EmbeddedServer, type ServerAddress, startEmbeddedServer } from "./server.ts";
+export { type EmbeddedServer, hasEmbeddedDatabase, type ServerAddress, startEmbeddedServer } from "./server.ts";

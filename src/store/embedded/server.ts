@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { type Logger, sleep } from "../../platform/index.ts";
-import { type Account, ownFolder, pickAccount, reachableBinaries, serverFolder } from "./account.ts";
+import { type Account, locateServerFolder, ownFolder, pickAccount, reachableBinaries, serverFolder } from "./account.ts";
 import { findBinaries } from "./binaries.ts";
 import { explainFailure } from "./failure.ts";
 
@@ -41,11 +41,11 @@ export async function startEmbeddedServer(options: Options): Promise<EmbeddedSer
   const { native, version } = findBinaries();
   const binaries = reachableBinaries(native, version, account);
   const folder = serverFolder(options.home, account);
-  const data = join(folder, "data");
+  const data = dataFolder(folder);
   const socket = socketFolder(folder, account);
   const address: ServerAddress = { host: socket, port: 5432, user: "baram", password: options.password, database: "postgres" };
 
-  if (!existsSync(join(data, "PG_VERSION"))) await initialise({ binaries, data, folder, account, password: options.password });
+  if (!isInitialised(data)) await initialise({ binaries, data, folder, account, password: options.password });
 
   let child: ChildProcess | null = null;
   let stopping = false;
@@ -128,6 +128,14 @@ export async function startEmbeddedServer(options: Options): Promise<EmbeddedSer
     },
   };
 }
+
+/** Whether a database was ever made in this BARAM_HOME. Makes nothing. */
+export function hasEmbeddedDatabase(home: string): boolean {
+  return existsSync(home) && isInitialised(dataFolder(locateServerFolder(home, pickAccount())));
+}
+
+const dataFolder = (folder: string) => join(folder, "data");
+const isInitialised = (data: string) => existsSync(join(data, "PG_VERSION"));
 
 function serverArguments(data: string, socket: string, settings: readonly string[]): string[] {
   const all = [

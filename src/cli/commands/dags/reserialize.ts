@@ -1,3 +1,4 @@
+import { requireDagsFolder } from "../../../main/dags-folder.ts";
 import { createConfiguredDagProcessor } from "../../../main/parts/dag-processor-part.ts";
 import { ExitCode } from "../../exit-codes.ts";
 import { formatRecord } from "../../output/index.ts";
@@ -8,6 +9,7 @@ import type { OutputOptions } from "../flags.ts";
 /** Ends with exit code 1 if a file could not be loaded. */
 export function reserialize(terminal: Terminal, { output }: OutputOptions): Promise<void> {
   return withStore(terminal, async ({ store, config, logger, isEmbedded }) => {
+    requireDagsFolder(config);
     // The examples are part of a standalone installation, which is what an embedded database means.
     const processor = createConfiguredDagProcessor(config, store, logger, { withExamples: isEmbedded });
     try {

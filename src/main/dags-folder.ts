@@ -1,0 +1,41 @@
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import type { Config } from "../config/index.ts";
+import { BaramError } from "../platform/index.ts";
+
+/** Whether [core] dags_folder is there. Throws `config_invalid` where something else stands in its place. */
+export function findDagsFolder({ core }: Config): boolean {
+  const path = core.dags_folder;
+  if (!existsSync(path)) return false;
+  if (statSync(path).isDirectory()) return true;
+  throw new BaramError(
+    "config_invalid",
+    `[core] dags_folder is ${path}, which is a file. Set it to the folder that holds the DAG files.`,
+    {
+      path,
+    },
+  );
+}
+
+/** For commands that read the folder once. Throws `config_invalid` where it is not there. */
+export function requireDagsFolder(config: Config): void {
+  if (findDagsFolder(config)) return;
+  throw new BaramError(
+    "config_invalid",
+    `The DAG folder ${config.core.dags_folder} does not exist. Make it, or set BARAM__CORE__DAGS_FOLDER to the folder that holds the DAG files.`,
+    {
+      path: config.core.dags_folder,
+    },
+  );
+}
+
+/**
+ * Makes the folder where it is the default one, for a newcomer's first start. One that somebody has named and that is not there is a
+ * mistake, or will be brought by others: it is not made. Returns what to tell about it.
+ */
+export function prepareDagsFolder(config: Config): string {
+  const path = config.core.dags_folder;
+  if (findDagsFolder(config)) return path;
+  if (config.sources["core.dags_folder"] !== "default") return `${path}  (it does not exist; its DAGs are seen when it does)`;
+  mkdirSync(path, { recursive: true });
+  return `${path}  (made, and empty)`;
+}
