@@ -23,7 +23,7 @@ const every = Object.entries(OPTIONS).flatMap(([section, names]) =>
 /** Values that this option must refuse. */
 function badValues(spec: OptionSpec): string[] {
   if (spec.kind === "bool") return ["maybe", "2"];
-  if (spec.kind === "string") return spec.values ? ["something-else"] : [];
+  if (spec.kind === "string") return spec.values || spec.form ? ["something-else"] : [];
   const bad = ["many", "NaN", "Infinity", "1 2"];
   if (spec.kind === "int") bad.push("1.5");
   if (spec.min !== undefined) bad.push(String(spec.min - 1));
@@ -49,8 +49,8 @@ test("a bad value in the file is refused with its section, name and file, also o
   expect(() => load()).toThrow("[core] dags_folder in baram.toml is 7, but must be a string");
   toml("[core]\nparallelism = [1]");
   expect(() => load()).toThrow("[core] parallelism");
-  toml("[core\n");
-  expect(() => load()).toThrow(/baram\.toml is not valid TOML/);
+  toml("[core]\nparallelism = 3\nport == 4\n");
+  expect(() => load()).toThrow(/baram\.toml:3:\d+ is not valid TOML: .+/);
 });
 
 test("unknown options are refused, in the environment and in the file, whatever stands in the section's place", () => {
@@ -61,6 +61,23 @@ test("unknown options are refused, in the environment and in the file, whatever 
       expect.objectContaining({ code: expect.stringMatching(/^config_(unknown_option|invalid)$/) }),
     );
   }
+});
+
+test("a misspelt name or word is told with the one that was meant", () => {
+  const refusals: readonly [text: string, message: string][] = [
+    ["[core]\nparalelism = 3", "Did you mean [core] parallelism?"],
+    ["[core]\ndagsFolder = 'x'", "Did you mean [core] dags_folder?"],
+    ["[shceduler]\nx = 1", "Did you mean [scheduler]?"],
+    ["[core]\nmax_tis_per_query = 7", "Did you mean [scheduler] max_tis_per_query?"],
+    ["[core]\ndefault_task_weight_rule = 'upstreem'", 'downstream, upstream, absolute. Did you mean "upstream"?'],
+  ];
+  for (const [text, message] of refusals) {
+    toml(text);
+    expect(() => load(), text).toThrow(message);
+  }
+  toml("");
+  expect(() => load({ BARAM__CORE__PARALELISM: "3" })).toThrow("Did you mean BARAM__CORE__PARALLELISM?");
+  expect(() => load({ BARAM__NOWHERE__NOTHING: "3" })).toThrow(/of Baram\. Remove it, or see/);
 });
 
 test("an option that only Airflow has is taken, does nothing, and is told with the reason", () => {
@@ -113,6 +130,25 @@ test("a secret option's bad value is not shown", () => {
   expect(() => readJwtSecret(load({ BARAM__API_AUTH__JWT_SECRET: "short" }))).toThrow(
     "[api_auth] jwt_secret must have at least 32",
   );
+});
+
+test("a database that is no PostgreSQL is named by its scheme, and the rest of its URL is not shown", () => {
+  for (const scheme of ["mysql://", "postgresql+psycopg2://", "sqlite:///"])
+    expect(() => load({ BARAM__DATABASE__URL: `${scheme}root:hunter22@db/x` })).toThrow(
+      `BARAM__DATABASE__URL is "${scheme.slice(0, scheme.indexOf("//") + 2)}…" (hidden), but must be the URL of a PostgreSQL, of the form postgres://`,
+    );
+  expect(() => load({ BARAM__DATABASE__URL: "db.example.org" })).toThrow("BARAM__DATABASE__URL is (hidden), but must be the URL");
+  for (const url of ["postgres://u@h/x", "postgresql://h/x"]) expect(load({ BARAM__DATABASE__URL: url }).database.url).toBe(url);
+});
+
+test("a secret that is not there is not made for one that must not make it, and the message says where it is wanted", () => {
+  const away = join(home, "away");
+  const config = loadConfig({ BARAM_HOME: away });
+  expect(() => readEncryptionKey(config, { make: false })).toThrow(
+    `There is no encryption_key in BARAM_HOME ${away}, and a new one would not be that of the API servers. Set BARAM__CORE__ENCRYPTION_KEY`,
+  );
+  expect(() => readJwtSecret(config, { make: false })).toThrow("There is no jwt_secret");
+  expect(readEncryptionKey(config)).toEqual(readEncryptionKey(config, { make: false }));
 });
 
 test("keys are made once, mode 0600, also when processes race for them, and no process sees half of one", async () => {

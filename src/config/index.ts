@@ -8,7 +8,7 @@ export {
   workloadFromEnvironment,
 } from "./environment.ts";
 export { readEncryptionKey, readJwtSecret, readOrMake } from "./keys.ts";
-export { type Config, loadConfig, type OptionSource } from "./load.ts";
+export { type Config, loadConfig, nearOption, nearSection, type OptionSource } from "./load.ts";
 export { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
 export type { OptionSpec } from "./option-spec.ts";
 export { type ConfigValues, OPTIONS } from "./options.ts";

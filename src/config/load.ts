@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
-import { parse as parseToml } from "smol-toml";
-import { BaramError } from "../platform/index.ts";
+import { parse as parseToml, TomlError } from "smol-toml";
+import { BaramError, findSimilar } from "../platform/index.ts";
 import { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
 import type { OptionSpec } from "./option-spec.ts";
 import { type ConfigValues, OPTIONS } from "./options.ts";
@@ -77,10 +77,14 @@ function readConfigFile(path: string): Record<string, Record<string, unknown>> {
   try {
     return parseToml(readFileSync(path, "utf8")) as Record<string, Record<string, unknown>>;
   } catch (error) {
+    if (!(error instanceof TomlError))
+      throw new BaramError("config_invalid", `${path} cannot be read: ${(error as Error).message}.`, { path }, error);
+    const { line, column } = error;
+    const reason = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "");
     throw new BaramError(
       "config_invalid",
-      `${path} is not valid TOML: ${(error as Error).message.split("\n")[0]}`,
-      { path },
+      `${path}:${line}:${column} is not valid TOML: ${reason}.`,
+      { path, line, column },
       error,
     );
   }
@@ -98,17 +102,17 @@ function sortOutNames(
       Object.entries(names).map(([name, why]) => [variableFor(section, name), why]),
     ),
   );
-  const judge = (variable: string, where: string) => {
+  const judge = (variable: string, where: string, near: string | undefined) => {
     if (known.has(variable)) return;
     const why = whyNot.get(variable);
-    if (why === undefined) throw unknownOption(where);
+    if (why === undefined) throw unknownOption(where, near);
     found.push({ where, why });
   };
   const known = new Set(
     Object.entries(OPTIONS).flatMap(([section, names]) => Object.keys(names).map((name) => variableFor(section, name))),
   );
   for (const [section, names] of Object.entries(file)) {
-    if (!Object.hasOwn(OPTIONS, section)) throw unknownOption(`[${section}] in ${path}`);
+    if (!Object.hasOwn(OPTIONS, section)) throw unknownOption(`[${section}] in ${path}`, nearSection(section));
     if (typeof names !== "object" || names === null || Array.isArray(names))
       throw new BaramError(
         "config_invalid",
@@ -118,27 +122,52 @@ function sortOutNames(
         },
       );
     for (const name of Object.keys(names)) {
-      judge(variableFor(section, name), `[${section}] ${name} in ${path}`);
+      judge(variableFor(section, name), `[${section}] ${name} in ${path}`, nearOption(section, name));
     }
   }
   for (const variable of Object.keys(environment)) {
-    if (variable.startsWith("BARAM__")) judge(variable, variable);
+    if (variable.startsWith("BARAM__")) judge(variable, variable, findSimilar(variable, known));
   }
   return found;
 }
 
-function unknownOption(where: string): BaramError {
+function unknownOption(where: string, near: string | undefined): BaramError {
+  const remedy = near === undefined ? "Remove it," : `Did you mean ${near}? If not, remove it,`;
   return new BaramError(
     "config_unknown_option",
-    `${where} is not an option of Baram. Remove it, or see "baram config list" for the names.`,
+    `${where} is not an option of Baram. ${remedy} or see "baram config list" for the names.`,
     { where },
   );
 }
 
+export function nearSection(section: string): string | undefined {
+  const near = findSimilar(section, Object.keys(OPTIONS));
+  return near === undefined ? undefined : `[${near}]`;
+}
+
+/** One of the section with a name like it, or the same name in another section. */
+export function nearOption(section: string, name: string): string | undefined {
+  const table: Readonly<Record<string, object>> = OPTIONS;
+  const near = findSimilar(name, Object.keys(table[section] ?? {}));
+  if (near !== undefined) return `[${section}] ${near}`;
+  const elsewhere = Object.keys(table).find((other) => Object.hasOwn(table[other] ?? {}, name));
+  return elsewhere === undefined ? nearSection(section) : `[${elsewhere}] ${name}`;
+}
+
+/** The scheme of a URL is no secret, and often the mistake. */
+function hidden(raw: unknown): string {
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(String(raw))?.[0];
+  return scheme === undefined ? "(hidden)" : `"${scheme}…" (hidden)`;
+}
+
 function parseValue(spec: OptionSpec, raw: unknown, where: string): string | number | boolean {
-  const refuse = (expected: string): never => {
-    const shown = spec.secret ? "(hidden)" : JSON.stringify(raw);
-    throw new BaramError("config_invalid", `${where} is ${shown}, but must be ${expected}.`, { where });
+  const refuse = (expected: string, near?: string): never => {
+    const shown = spec.secret ? hidden(raw) : JSON.stringify(raw);
+    throw new BaramError(
+      "config_invalid",
+      `${where} is ${shown}, but must be ${expected}.${near === undefined ? "" : ` Did you mean "${near}"?`}`,
+      { where },
+    );
   };
   if (spec.kind === "bool") {
     if (typeof raw === "boolean") return raw;
@@ -149,7 +178,9 @@ function parseValue(spec: OptionSpec, raw: unknown, where: string): string | num
   }
   if (spec.kind === "string") {
     if (typeof raw !== "string") return refuse("a string");
-    if (spec.values && !spec.values.includes(raw)) return refuse(`one of ${spec.values.join(", ")}`);
+    if (spec.values && !spec.values.includes(raw))
+      return refuse(`one of ${spec.values.join(", ")}`, findSimilar(raw, spec.values));
+    if (spec.form && !spec.form.matches.test(raw)) return refuse(spec.form.words);
     return raw;
   }
   const number = typeof raw === "number" ? raw : typeof raw === "string" ? Number(raw.trim() || "x") : Number.NaN;

@@ -8,6 +8,8 @@ export type OptionSpec = {
   readonly min?: number;
   readonly max?: number;
   readonly values?: readonly string[];
+  /** Of a text: what it must match, and that in words, behind "but must be". */
+  readonly form?: { readonly matches: RegExp; readonly words: string };
   readonly secret?: boolean;
   readonly about: string;
 };

@@ -59,6 +59,33 @@ test("a syntax error has file, line, column and text", async () => {
   });
 });
 
+test("packages that are not installed are named all at once, with the command and its folder, before other faults", async () => {
+  const names = Array.from({ length: 12 }, (_, at) => (at === 5 ? "@scope/pkg" : `no-such-package-${at}`));
+  const imports = names.map((name) => `import ${JSON.stringify(at(name))};`).join("\n");
+  await write(
+    "pipelines/a.ts",
+    `import "./gone";\nimport "./lib/helper";\n${imports}\n${DAG.replace("./lib/id", "./lib/helper")}`,
+  );
+  await write("pipelines/lib/helper.ts", 'import "no-such-package-1/deep"; import "left-out"; export const id = "x";');
+  const expected = [...names, "left-out"];
+  const { kind, message, file, line } = await failureIn("pipelines");
+  expect({ kind, file, line }).toEqual({ kind: "unresolved_import", file: "a.ts", line: 3 });
+  for (const name of expected) expect(message).toContain(`"${name}"`);
+  const command = /run "npm install ([^"]+)" in (.+)$/.exec(message);
+  expect(command?.[1]?.split(" ").sort()).toEqual([...expected].sort());
+  expect(command?.[2]).toBe(join(folder, "pipelines"));
+  await write("package.json", "{}");
+  expect((await failureIn("pipelines")).message).toContain(`in ${folder}`);
+});
+
+const at = (name: string) => (name.endsWith("3") ? `${name}/sub/path` : name);
+
+async function failureIn(root: string) {
+  const error = await bundleDagFile("a.ts", join(folder, root)).catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(DagFileError);
+  return (error as DagFileError).error;
+}
+
 test("an unresolved import is placed where it is written, also in a helper", async () => {
   await write("a.ts", 'import "./lib/helper";');
   await write("lib/helper.ts", '\n  import "./gone";');

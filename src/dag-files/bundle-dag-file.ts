@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { readFile, realpath } from "node:fs/promises";
-import { join, relative, resolve, sep } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { type BuildFailure, build, type Message, type Metafile, stop } from "esbuild";
 import { type BundledModule, toError } from "../platform/index.ts";
 import { DagFileError } from "./import-error.ts";
@@ -80,7 +81,7 @@ async function buildOnce(file: string, root: string, named: string[], foundNativ
     });
     return { code: result.outputFiles[0]?.text ?? "", metafile: result.metafile };
   } catch (error) {
-    throw toImportError(error, toRelative(file, root));
+    throw toImportError(error, toRelative(file, root), root);
   }
 }
 
@@ -91,18 +92,47 @@ function withCommonJsNames(code: string): string {
     : code;
 }
 
-function toImportError(error: unknown, file: string): DagFileError {
-  const [first, ...rest] = isBuildFailure(error) ? error.errors : [];
+function toImportError(error: unknown, file: string, root: string): DagFileError {
+  const errors = isBuildFailure(error) ? error.errors : [];
+  const missing = [...new Set(errors.flatMap(missingPackageOf))];
+  // Before other faults: an installation is done once, for all of them.
+  const [first, ...rest] = missing.length === 0 ? errors : [...errors].sort((a, b) => rankOf(a) - rankOf(b));
   if (!first) return new DagFileError("internal", `the bundler failed: ${toError(error).message}`, { file });
   const kind = first.text.startsWith("Could not resolve") ? "unresolved_import" : "syntax";
   const { location } = first;
-  return new DagFileError(kind, first.text, {
+  const message = missing.length === 0 ? first.text : tellMissing(missing, root);
+  return new DagFileError(kind, message, {
     file: location?.file ?? file,
     line: location?.line ?? null,
     // esbuild counts columns from 0, editors from 1.
     column: location ? location.column + 1 : null,
     detail: [location?.lineText ?? "", ...first.notes.map((note) => note.text), ...rest.map(describeMessage)].join("\n").trim(),
   });
+}
+
+/** The npm package that an import names and that is not installed. */
+function missingPackageOf({ text }: Message): string[] {
+  const specifier = /^Could not resolve "([^"]+)"/.exec(text)?.[1];
+  const name = specifier === undefined ? null : packageNameOf(specifier);
+  return name === null ? [] : [name];
+}
+
+const rankOf = (message: Message) => (missingPackageOf(message).length > 0 ? 0 : 1);
+
+function tellMissing(names: readonly string[], root: string): string {
+  const what =
+    names.length === 1
+      ? `the npm package "${names[0]}" is not installed`
+      : `the npm packages ${names.map((name) => `"${name}"`).join(", ")} are not installed`;
+  return `${what}; run "npm install ${names.join(" ")}" in ${projectFolder(root)}`;
+}
+
+/** Where npm would install to: the folder with the nearest package.json, else the DAG folder. */
+function projectFolder(root: string): string {
+  for (let folder = root; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return folder;
+    if (folder === dirname(folder)) return root;
+  }
 }
 
 function describeMessage({ text, location }: Message): string {

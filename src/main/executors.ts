@@ -1,7 +1,7 @@
 import type { Config } from "../config/index.ts";
 import type { SerializedTask } from "../contracts/index.ts";
 import type { Executor, ExecutorOptions } from "../executors/index.ts";
-import { BaramError } from "../platform/index.ts";
+import { BaramError, didYouMean } from "../platform/index.ts";
 import { faultOfEcsTask, makeEcsExecutor } from "./executors/ecs.ts";
 import { faultOfLambdaTask, makeLambdaExecutor } from "./executors/lambda.ts";
 import { makeLocalExecutor } from "./executors/local.ts";
@@ -48,7 +48,10 @@ export function configuredExecutors(config: Pick<Config, "core">): ConfiguredExe
       const name = part.slice(colon + 1).trim();
       if (!Object.hasOwn(MAKERS, name)) {
         const known = Object.keys(MAKERS).join(", ");
-        throw new BaramError("executor_unknown", `[core] executor names "${name}", which is none of ${known}.`, { name });
+        const hint = didYouMean(name, Object.keys(MAKERS));
+        throw new BaramError("executor_unknown", `[core] executor names "${name}", which is none of ${known}${hint || "."}`, {
+          name,
+        });
       }
       if (alias !== null && !/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(alias))
         throw new BaramError(

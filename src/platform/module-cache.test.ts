@@ -48,7 +48,12 @@ test("code that is not what the hash says is refused", async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test("a missing package is named with the place where it is to be installed", async () => {
-  const missing = materializeModule(moduleOf("a", ["@duckdb/none"]), join(folder, "cache"), [folder]);
-  await expect(missing).rejects.toThrow(`"npm install @duckdb/none" in ${folder}`);
+test("missing packages are named, all of them, with the place where they are to be installed", async () => {
+  const place = (externals: string[]) => materializeModule(moduleOf("a", externals), join(folder, "cache"), [folder]);
+  await expect(place(["@duckdb/none"])).rejects.toThrow(
+    `needs the npm package "@duckdb/none", which is not bundled and not installed here; run "npm install @duckdb/none" in ${folder}`,
+  );
+  await expect(place(["@duckdb/none", "sharp-none"])).rejects.toThrow(
+    `needs the npm packages "@duckdb/none", "sharp-none", which are not bundled and not installed here; run "npm install @duckdb/none sharp-none" in ${folder}`,
+  );
 });

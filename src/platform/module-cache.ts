@@ -16,8 +16,8 @@ export const MODULE_FILE = "dag.mjs";
  * module's path. Safe to call from many processes at once: the folder appears complete or not at all, and one that was
  * damaged since is replaced.
  *
- * Throws `module_hash_mismatch` when the code is not what the hash says, and `module_package_missing`, naming the package
- * and the folders in which it may be installed.
+ * Throws `module_hash_mismatch` when the code is not what the hash says, and `module_package_missing`, naming all packages that are
+ * missing and the folders in which they may be installed.
  */
 export async function materializeModule(
   module: BundledModule,
@@ -25,9 +25,7 @@ export async function materializeModule(
   resolveFrom: readonly string[],
 ): Promise<string> {
   assertHash(module);
-  const links = await Promise.all(
-    [...new Set(["baram", ...module.externals])].map(async (name) => ({ name, target: await findPackage(name, resolveFrom) })),
-  );
+  const links = await findPackages([...new Set(["baram", ...module.externals])], resolveFrom);
   const folder = join(cacheDir, module.hash);
   const path = join(folder, MODULE_FILE);
   // Before it is looked at: whoever prunes the cache leaves alone what was marked a moment ago.
@@ -73,7 +71,25 @@ function isBaramPackage(path: string): boolean {
   return typeof parsed === "object" && parsed !== null && "name" in parsed && parsed.name === "baram";
 }
 
-async function findPackage(name: string, resolveFrom: readonly string[]): Promise<string> {
+async function findPackages(names: readonly string[], resolveFrom: readonly string[]): Promise<Link[]> {
+  const links: Link[] = [];
+  const missing: string[] = [];
+  for (const name of names) {
+    const target = await findPackage(name, resolveFrom);
+    if (target === null) missing.push(name);
+    else links.push({ name, target });
+  }
+  if (missing.length === 0) return links;
+  const install = `"npm install ${missing.join(" ")}"`;
+  const remedy = resolveFrom.map((folder) => `${install} in ${folder}`).join(" or ") || "name a folder to resolve from";
+  const what =
+    missing.length === 1
+      ? `the npm package "${missing[0]}", which is not bundled and not installed here`
+      : `the npm packages ${missing.map((name) => `"${name}"`).join(", ")}, which are not bundled and not installed here`;
+  throw new BaramError("module_package_missing", `the DAG needs ${what}; run ${remedy}`, { packages: missing, resolveFrom });
+}
+
+async function findPackage(name: string, resolveFrom: readonly string[]): Promise<string | null> {
   if (name === "baram") return realpath(findPackageRoot());
   for (const start of resolveFrom) {
     for (let folder = start; ; folder = dirname(folder)) {
@@ -82,10 +98,7 @@ async function findPackage(name: string, resolveFrom: readonly string[]): Promis
       if (folder === parse(folder).root) break;
     }
   }
-  const remedy =
-    resolveFrom.map((folder) => `"npm install ${name}" in ${folder}`).join(" or ") || "name a folder to resolve from";
-  const message = `the DAG needs the npm package "${name}", which is not bundled and not installed here; run ${remedy}`;
-  throw new BaramError("module_package_missing", message, { package: name, resolveFrom });
+  return null;
 }
 
 async function writeFolder(folder: string, code: string, links: readonly Link[]): Promise<void> {

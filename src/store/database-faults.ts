@@ -11,6 +11,9 @@ export function targetOf(settings: pg.ClientConfig): Target {
   try {
     client = new pg.Client(settings);
   } catch (error) {
+    const { path, code } = error as NodeJS.ErrnoException;
+    if (path !== undefined)
+      throw new BaramError("config_invalid", `[database] url names the file ${path}, which cannot be read (${code}).`, { path });
     throw new BaramError(
       "config_invalid",
       "[database] url cannot be read. It must be of the form postgres://user:password@host:port/database, with special characters in user and password percent-encoded (@ is %40, / is %2F, # is %23).",

@@ -295,16 +295,14 @@ test.each([
   await store.close();
 });
 
-test("a URL that cannot be read is refused without its text", () => {
-  const open = () =>
-    openStore({
-      address: { url: "postgres://u:hunter22@h:port/db" },
-      poolSize: 1,
-      retryWindowMs: 0,
-      applicationName: "test",
-      logger: silentLogger,
-    });
-  expect(open).toThrow(expect.objectContaining({ code: "config_invalid", message: expect.not.stringContaining("hunter22") }));
+test("a URL that cannot be read, or that names a file that cannot, is refused without its text", () => {
+  const open = (url: string) => () =>
+    openStore({ address: { url }, poolSize: 1, retryWindowMs: 0, applicationName: "test", logger: silentLogger });
+  const message = expect.not.stringContaining("hunter22");
+  expect(open("postgres://u:hunter22@h:port/db")).toThrow(expect.objectContaining({ code: "config_invalid", message }));
+  expect(open("postgres://u:hunter22@h/db?sslrootcert=/nowhere/ca.pem")).toThrow(
+    "[database] url names the file /nowhere/ca.pem, which cannot be read (ENOENT).",
+  );
 });
 
 test("listen hears notifications, connects again after its backend is terminated, and says so with null", async () => {

@@ -5,6 +5,10 @@ export const DATABASE = {
     kind: "string",
     default: null,
     secret: true,
+    form: {
+      matches: /^postgres(ql)?:\/\//,
+      words: "the URL of a PostgreSQL, of the form postgres://user:password@host:port/database",
+    },
     about: "postgres:// URL. Unset: an embedded PostgreSQL under BARAM_HOME.",
   },
   start_timeout: {

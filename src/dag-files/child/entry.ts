@@ -5,7 +5,9 @@ import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
 import { toError } from "../../platform/index.ts";
+import { DagDefinitionError } from "../../sdk/index.ts";
 import { collectDags, type DagDefinition, planTimetable, serializeDag, setDagDefaults } from "../../sdk/runtime.ts";
+import { validateTimetable } from "../../timetables/index.ts";
 import { createFrameReader, encodeFrame } from "./frames.ts";
 import { watchLeaks } from "./leaks.ts";
 import { type ChildMessage, type EvaluateRequest, evaluateRequestSchema, type Thrown } from "./messages.ts";
@@ -59,10 +61,20 @@ function load({ id, modulePath, defaults, seeds, now }: EvaluateRequest): Promis
     evaluating = { id, fail: reject };
     setDagDefaults(defaults);
     collectDags(() => import(pathToFileURL(modulePath).href))
-      .then((dags) => ({ dags: dags.map(serializeDag), plans: planAll(dags, seeds, now) }))
+      .then((dags) => ({ dags: dags.map(serializeChecked), plans: planAll(dags, seeds, now) }))
       // One turn of the event loop, so that a rejection nobody handles is reported for this file.
       .then((loaded) => setImmediate(() => resolve(loaded)), reject);
   });
+}
+
+/** The parent checks it too, and does not know the line. */
+function serializeChecked(dag: DagDefinition): ReturnType<typeof serializeDag> {
+  const serialized = serializeDag(dag);
+  const problem = validateTimetable(serialized.timetable);
+  if (problem === null) return serialized;
+  const error = new DagDefinitionError("INVALID_SCHEDULE", `DAG "${dag.dagId}": ${problem}`);
+  const [, ...frames] = dag.definedAt.stack?.split("\n") ?? [];
+  throw Object.assign(error, { stack: [`${error.name}: ${error.message}`, ...frames].join("\n") });
 }
 
 function planAll(dags: readonly DagDefinition[], seeds: EvaluateRequest["seeds"], now: number): Record<string, unknown> {

@@ -8,6 +8,8 @@ import type { Upstreams } from "./resolve-edges.ts";
 /** A DAG as its file defines it: complete, checked, and with the code of its tasks. What `dag()` returns. */
 export class DagDefinition {
   readonly facts: DagDefinitionFacts;
+  /** Its stack names the line of the `dag()` call, for faults that are found later. */
+  readonly definedAt = new Error("defined here");
 
   constructor(facts: DagDefinitionFacts) {
     this.facts = facts;

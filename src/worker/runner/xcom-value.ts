@@ -17,7 +17,7 @@ export function toXComValue(what: string, value: unknown, maxBytes: number): Jso
   const sizeBytes = Buffer.byteLength(text);
   if (sizeBytes > maxBytes) {
     throw new XComValueError(
-      `${what} has ${sizeBytes} bytes of JSON; an XCom may have ${maxBytes}. Write it to a file or an object store and return the path, or raise the limit`,
+      `${what} has ${sizeBytes} bytes of JSON; an XCom may have ${maxBytes}. Write it to a file or an object store and return the path, or raise [xcom] max_size_bytes`,
       { what, sizeBytes, maxBytes },
     );
   }

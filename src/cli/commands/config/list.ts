@@ -1,4 +1,4 @@
-import { loadConfig } from "../../../config/index.ts";
+import { loadConfig, nearSection } from "../../../config/index.ts";
 import { notFound } from "../../errors.ts";
 import { formatRows } from "../../output/index.ts";
 import type { Terminal } from "../../terminal.ts";
@@ -10,8 +10,13 @@ export type ListOptions = OutputOptions & { section?: string; defaults: boolean 
 export async function listOptions(terminal: Terminal, { section, defaults, output }: ListOptions): Promise<void> {
   const options = optionValues(loadConfig());
   const sections = [...new Set(options.map((one) => one.section))];
-  if (section !== undefined && !sections.includes(section))
-    throw notFound("option", `There is no section "${section}". There are: ${sections.join(", ")}.`);
+  if (section !== undefined && !sections.includes(section)) {
+    const near = nearSection(section);
+    throw notFound(
+      "option",
+      `There is no section "${section}".${near === undefined ? "" : ` Did you mean ${near}?`} There are: ${sections.join(", ")}.`,
+    );
+  }
   const rows = options
     .filter((one) => section === undefined || one.section === section)
     .map((one) => ({

@@ -36,7 +36,10 @@ export function createRuntime(base: typeof nunjucks.runtime, trace: RenderTrace)
       return noteName(readMember(object, key), `${path}.${String(key)}`);
     },
     callWrap(callee: unknown, name: string, _context: unknown, args: unknown[]) {
-      if (typeof callee !== "function") throw new Error(`'${readable(name)}' is called, but it is not a function`);
+      if (typeof callee !== "function") {
+        const what = readable(name);
+        throw new Error(`'${what}' is called, but it is not a function${callee === undefined ? hintFor(what) : ""}`);
+      }
       return noteName(callee(...args), `${readable(name)}(…)`);
     },
     ensureDefined(value: unknown, line: number) {
@@ -71,8 +74,23 @@ function readable(name: string): string {
 
 const OF_THE_LOGICAL_DATE = ["ds", "ds_nodash", "ts", "ts_nodash", "logical_date", "data_interval_start", "data_interval_end"];
 
+/** Python's modules and classes among Airflow's macros, and what to write instead. */
+const INSTEAD_OF_MACROS: Readonly<Record<string, string>> = {
+  timedelta: "move a date with logical_date.add(days=1) or .subtract(hours=2), a text such as ds with macros.ds_add(ds, 1)",
+  time: "write a date with logical_date.strftime('%H:%M')",
+  dateutil: "read a date with macros.datetime.fromisoformat('2026-01-31'), move it with .add(months=1)",
+  uuid: "make it in the task, with crypto.randomUUID()",
+  random: "make it in the task, with Math.random()",
+};
+const OTHER_MACROS = "the macros are ds_add, ds_format, datetime and json";
+
 /** A run may have been triggered without a date; the message shall not leave its author guessing. */
 function hintFor(name: string): string {
+  const macro = /^macros\.([^.(]+)/.exec(name)?.[1];
+  if (macro !== undefined) {
+    const instead = Object.hasOwn(INSTEAD_OF_MACROS, macro) ? INSTEAD_OF_MACROS[macro] : undefined;
+    return instead === undefined ? ` (${OTHER_MACROS})` : ` (macros.${macro} is Python's: ${instead})`;
+  }
   if (!OF_THE_LOGICAL_DATE.includes(name)) return "";
   return " (this run was triggered without a logical date: trigger it with one, or use dag_run.run_after)";
 }
