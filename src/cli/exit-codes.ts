@@ -30,6 +30,7 @@ export function exitCodeOf(errorCode: string | undefined): ExitCode {
   if (errorCode === undefined) return ExitCode.Failure;
   if (
     errorCode === "usage_invalid" ||
+    errorCode === "connection_invalid" ||
     errorCode === "workload_invalid" ||
     errorCode === "api_url_missing" ||
     errorCode === "instant_invalid" ||

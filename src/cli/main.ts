@@ -3,12 +3,13 @@ import { CommanderError } from "commander";
 import { ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { createProgram } from "./program.ts";
 
-// A reader that has seen enough (`baram dags list | head -1`) closes the pipe: no reason to fail, the work goes on.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
-}
+let unwritten: NodeJS.ErrnoException | null = null;
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // A reader that has seen enough (`baram dags list | head -1`) closes the pipe: no reason to fail, the work goes on.
+  if (error.code !== "EPIPE") unwritten ??= error;
+});
+// Nobody is left to be told.
+process.stderr.on("error", () => {});
 
 const { program, terminal } = createProgram();
 
@@ -37,5 +38,11 @@ function causeOf(error: Error): string {
 }
 
 const code = await run();
-// Not left to the event loop: code of a DAG file, run by `dags test`, may have left a timer or a socket behind.
-process.stdout.write("", () => process.exit(code));
+if (process.stdout.writableLength > 0) await new Promise((resolve) => process.stdout.write("", resolve));
+// A write's fault is told a turn after its end.
+setImmediate(() => {
+  if (unwritten !== null)
+    terminal.note(`error: The output could not be written: ${unwritten.message}. What the command did stands.`);
+  // Not left to the event loop: code of a DAG file, run by `dags test`, may have left a timer or a socket behind.
+  process.exit(unwritten !== null && code === ExitCode.Ok ? ExitCode.Failure : code);
+});

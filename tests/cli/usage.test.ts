@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { createCli, MAIN } from "./run-cli.ts";
@@ -25,6 +26,10 @@ describe("the command line", () => {
     expect(await cli.fails(2, "dags", "trigger")).toContain("missing required argument");
     expect(await cli.fails(2, "config", "list", "-o", "xml")).toContain("Allowed choices are table, json, yaml, plain");
     expect(await cli.fails(2, "api-server", "--port", "70000")).toContain("0 to 65535");
+    expect(await cli.fails(2, "dags", "list", "--otput", "json")).toContain("Did you mean --output?");
+    expect(await cli.fails(2, "standalone", "--prot", "1")).toContain("Did you mean --port?");
+    expect(await cli.fails(2, "dags", "list", "extra")).toContain("too many arguments");
+    expect(await cli.fails(2, "tasks", "render", "d", "t", "r", "--map-index", "2147483648")).toContain("0 to 2147483647");
     expect((await cli.run("dags")).code).toBe(2);
   });
 
@@ -40,6 +45,42 @@ describe("the command line", () => {
       command.outputHelp();
       expect(text, command.name()).toContain("Example:\n  $ baram ");
     }
+  });
+
+  it.each([
+    ["data", ["config", "list"], 1],
+    ["a remark", ["version"], 1],
+    ["help", ["--help"], 1],
+    ["the help of a group", ["dags", "--help"], 1],
+    ["nothing, for wrong usage", ["dags", "lst"], 2],
+  ])("says in one line that a full disk took %s, and fails", async (_, command, expected) => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [MAIN, ...command], {
+      env: { BARAM_HOME: cli.folder },
+      stdio: ["ignore", full, "pipe"],
+    });
+    let stderr = "";
+    child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
+    const [code] = await once(child, "close");
+    closeSync(full);
+    expect({ code, stderr }).toEqual({
+      code: expected,
+      stderr:
+        expected === 1
+          ? expect.stringMatching(/^error: The output could not be written: ENOSPC.*\n$/)
+          : expect.stringMatching(/^error: unknown command.*\n.*Did you mean list/),
+    });
+  });
+
+  it("keeps its exit code when nobody reads what it says of an error", async () => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [MAIN, "config", "get-value", "core", "nope"], {
+      env: { BARAM_HOME: cli.folder },
+      stdio: ["ignore", "pipe", full],
+    });
+    const [code] = await once(child, "close");
+    closeSync(full);
+    expect(code).toBe(3);
   });
 
   it("ends quietly when its reader goes away", async () => {
@@ -71,6 +112,8 @@ describe("config", () => {
     expect(rows).toEqual([{ section: "xcom", option: "max_size_bytes", value: 1_048_576, source: "default" }]);
     expect(await cli.run("config", "get-value", "core", "parallelism")).toMatchObject({ code: 0, stdout: "32\n" });
     expect(await cli.fails(3, "config", "get-value", "core", "nope")).toContain("[core] nope");
+    expect(await cli.fails(3, "config", "get-value", "core", "paralelism")).toContain("Did you mean [core] parallelism?");
+    expect(await cli.fails(3, "config", "list", "--section", "shceduler")).toContain("Did you mean [scheduler]?");
     expect(await cli.fails(3, "config", "list", "--section", "nope")).toContain('no section "nope"');
   });
 

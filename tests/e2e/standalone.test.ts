@@ -3,10 +3,12 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import {
   chmodSync,
   chownSync,
+  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
@@ -53,11 +55,15 @@ function freePort(): Promise<number> {
 
 type Started = { child: ChildProcess; output(): string; exited: Promise<number | null> };
 
-function start(environment: Record<string, string> = {}, account?: { uid: number; gid: number }): Started {
-  const child = spawn(process.execPath, [join(findPackageRoot(), "dist", "cli", "main.js"), "standalone"], {
+function start(
+  environment: Record<string, string> = {},
+  account?: { uid: number; gid: number },
+  { flags = [], stderr = "pipe" }: { flags?: string[]; stderr?: "pipe" | number } = {},
+): Started {
+  const child = spawn(process.execPath, [join(findPackageRoot(), "dist", "cli", "main.js"), "standalone", ...flags], {
     cwd: folder,
     env: { PATH: process.env.PATH ?? "", HOME: folder, BARAM__API__PORT: String(port), ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", stderr],
     ...account,
   });
   running.add(child);
@@ -157,6 +163,40 @@ test("after kill -9 the next start takes over the PostgreSQL that was left, and 
   expect(isAlive(postgres)).toBe(false);
 }, 90_000);
 
+test("--port wins over the option; a DAG folder that was named and is not there is said, not made, and seen when it comes", async () => {
+  const dags = join(folder, "brought later");
+  const environment = {
+    BARAM__API__PORT: "1",
+    BARAM__CORE__LOAD_EXAMPLES: "false",
+    BARAM__CORE__DAGS_FOLDER: dags,
+    BARAM__DAG_PROCESSOR__REFRESH_INTERVAL: "0.5",
+  };
+  const started = start(environment, undefined, { flags: ["-p", String(port)] });
+  await isUp(started);
+  expect(started.output()).toContain(`Baram is up at http://127.0.0.1:${port}`);
+  expect(started.output()).toContain(`${dags}  (it does not exist`);
+  await expect.poll(() => started.output(), { timeout: 10_000 }).toContain(`the DAG folder ${dags} does not exist`);
+  await sleep(2_000);
+  expect(started.output().split(`the DAG folder ${dags} does not exist`), "said once, not at each scan").toHaveLength(2);
+  expect(existsSync(dags)).toBe(false);
+  mkdirSync(dags);
+  await expect.poll(() => started.output(), { timeout: 10_000 }).toContain("the DAG folder can be read now");
+  started.child.kill("SIGTERM");
+  expect(await started.exited).toBe(0);
+}, 60_000);
+
+test("a log that cannot be written, as on a full disk, costs its lines and nothing else", async () => {
+  const full = openSync("/dev/full", "w");
+  const environment = { BARAM__CORE__LOAD_EXAMPLES: "false", BARAM__LOGGING__LOGGING_LEVEL: "debug" };
+  const started = start(environment, undefined, { stderr: full });
+  closeSync(full);
+  await isUp(started);
+  await expect.poll(isHealthy, { timeout: 20_000 }).toBe(true);
+  started.child.kill("SIGTERM");
+  expect(await started.exited).toBe(0);
+  expect(started.output()).toContain("Baram has stopped.");
+}, 60_000);
+
 test("a second standalone on the same home, and one on a port in use, say so in one sentence and end with 1", async () => {
   const first = start({ BARAM__CORE__LOAD_EXAMPLES: "false" });
   await isUp(first);
@@ -176,8 +216,13 @@ test("an unwritable or impossible BARAM_HOME, a bad option and an unknown one ar
     [{ BARAM_HOME: join(folder, "file", "home") }, /BARAM_HOME .* is not a folder/],
     [{ BARAM_HOME: "/proc/baram" }, /BARAM_HOME \/proc\/baram cannot be written/],
     [{ BARAM__CORE__PARALLELISM: "many" }, /BARAM__CORE__PARALLELISM is "many", but must be a number/],
-    [{ BARAM__CORE__PARALELISM: "8" }, /BARAM__CORE__PARALELISM is not an option/],
+    [
+      { BARAM__CORE__PARALELISM: "8" },
+      /BARAM__CORE__PARALELISM is not an option of Baram\. Did you mean BARAM__CORE__PARALLELISM\?/,
+    ],
+    [{ BARAM__DATABASE__URL: "mysql://root:pw@db/x" }, /is "mysql:\/\/…" \(hidden\), but must be the URL of a PostgreSQL/],
     [{ BARAM__CORE__EXECUTOR: "MoonExecutor" }, /MoonExecutor/],
+    [{ BARAM__CORE__EXECUTOR: "LocalExecuter" }, /did you mean "LocalExecutor"\?/],
   ] as const) {
     const failed = start(environment);
     expect(await failed.exited).toBe(1);

@@ -5,13 +5,15 @@ export function addRoleCommands(program: Command): void {
   program
     .command("standalone")
     .description("run every role in this process, with an embedded PostgreSQL where no database is configured")
-    .addHelpText("after", exampleOf("standalone"))
-    .action(async () => (await import("./standalone.ts")).standalone());
+    .option("-H, --host <address>", "address to listen on instead of [api] host")
+    .option("-p, --port <number>", "port to listen on instead of [api] port; 0 = any free one", wholeNumber(0, 65_535))
+    .addHelpText("after", exampleOf("standalone --port 8081"))
+    .action(async (options: { host?: string; port?: number }) => (await import("./standalone.ts")).standalone(options));
   program
     .command("api-server")
     .description("run the server of the API")
-    .option("--host <address>", "address to listen on instead of [api] host")
-    .option("--port <number>", "port to listen on instead of [api] port", wholeNumber(0, 65_535))
+    .option("-H, --host <address>", "address to listen on instead of [api] host")
+    .option("-p, --port <number>", "port to listen on instead of [api] port; 0 = any free one", wholeNumber(0, 65_535))
     .addHelpText("after", exampleOf("api-server --host 0.0.0.0 --port 8080"))
     .action(async (options: { host?: string; port?: number }) => (await import("./api-server.ts")).apiServer(options));
   program
@@ -33,8 +35,8 @@ export function addRoleCommands(program: Command): void {
   program
     .command("monitor")
     .description("run a page about the queue executor's queues and workers")
-    .option("--host <address>", "address to listen on instead of [monitor] host")
-    .option("--port <number>", "port to listen on instead of [monitor] port", wholeNumber(0, 65_535))
+    .option("-H, --host <address>", "address to listen on instead of [monitor] host")
+    .option("-p, --port <number>", "port to listen on instead of [monitor] port; 0 = any free one", wholeNumber(0, 65_535))
     .addHelpText("after", exampleOf("monitor --port 5555"))
     .action(async (options: { host?: string; port?: number }) => (await import("./monitor.ts")).monitor(options));
 }

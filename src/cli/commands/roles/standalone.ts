@@ -1,6 +1,6 @@
-import { loadConfig } from "../../../config/index.ts";
 import { runStandalone } from "../../../main/standalone.ts";
+import { type ApiAddress, configWithApiAddress } from "./api-address.ts";
 
-export function standalone(): Promise<void> {
-  return runStandalone(loadConfig());
+export function standalone(address: ApiAddress): Promise<void> {
+  return runStandalone(configWithApiAddress(address));
 }

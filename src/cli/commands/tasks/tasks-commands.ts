@@ -1,7 +1,6 @@
 import type { Command } from "commander";
-import { usageError } from "../../errors.ts";
 import type { Terminal } from "../../terminal.ts";
-import { exampleOf, type OutputOptions, outputOption } from "../flags.ts";
+import { exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
 import type { ClearOptions } from "./clear.ts";
 import type { ListOptions } from "./list.ts";
 import type { RenderOptions } from "./render.ts";
@@ -52,15 +51,10 @@ export function addTasksCommands(program: Command, terminal: Terminal): void {
     .argument("<dag-id>")
     .argument("<task-id>")
     .argument("<run-id-or-logical-date>")
-    .option("--map-index <number>", "which instance of a mapped task", readMapIndex, -1)
+    .option("--map-index <number>", "which instance of a mapped task", wholeNumber(0, 2_147_483_647), -1)
     .addOption(outputOption())
     .addHelpText("after", exampleOf("tasks render hello greet 2026-01-01T00:00:00Z"))
     .action(async (dagId: string, taskId: string, run: string, options: RenderOptions) =>
       (await import("./render.ts")).renderTask(terminal, { dagId, taskId, run }, options),
     );
-}
-
-function readMapIndex(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw usageError(`--map-index "${text}" is not a whole number from 0 on.`);
 }
