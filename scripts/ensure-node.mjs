@@ -22,7 +22,8 @@ if (!existsSync(wanted)) {
   console.error(`baram: installing Node.js ${version} for the tests …`);
   try {
     const args = ["install", "--prefix", making, "--no-audit", "--no-fund", "--ignore-scripts", `${name}@${version}`];
-    if (spawnSync("npm", args, { stdio: ["ignore", 2, 2] }).status !== 0) fail("npm could not install it; its messages stand above.");
+    if (spawnSync("npm", args, { stdio: ["ignore", 2, 2] }).status !== 0)
+      fail("npm could not install it; its messages stand above.");
     if (!existsSync(wanted)) renameSync(making, wanted);
   } finally {
     rmSync(making, { recursive: true, force: true });

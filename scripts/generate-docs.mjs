@@ -1,14 +1,21 @@
-// Prints docs/options.md, docs/errors.md and docs/metrics.md from the compiled tables. With --check it only tells whether they are current.
+// Prints docs/options.md, docs/errors.md, docs/metrics.md and the tables of executors from the compiled tables. With --check it only tells whether they are current.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MEANINGLESS_OPTIONS, OPTIONS } from "../dist/config/index.js";
+import { EXECUTOR_KINDS } from "../dist/main/executors.js";
 import { prometheusName } from "../dist/main/metrics/prometheus-sink.js";
 import { ERROR_CODES } from "../dist/platform/error-codes.js";
 import { METRICS } from "../dist/platform/index.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const pages = { "docs/options.md": optionsPage(), "docs/errors.md": errorsPage(), "docs/metrics.md": metricsPage() };
+const pages = {
+  "docs/options.md": optionsPage(),
+  "docs/errors.md": errorsPage(),
+  "docs/metrics.md": metricsPage(),
+  "docs/executors.md": withTable("docs/executors.md", executorsTable()),
+  "README.md": withTable("README.md", executorsSummary()),
+};
 const check = process.argv.includes("--check");
 for (const [path, text] of Object.entries(pages)) {
   if (!check) writeFileSync(join(root, path), text);
@@ -24,6 +31,40 @@ function readCurrent(path) {
   } catch {
     return "";
   }
+}
+
+/** The page as it is, with the table between its markers made anew. */
+function withTable(path, lines) {
+  const [begin, end] = ["<!-- executors: generated from src/main/executors; do not edit -->", "<!-- /executors -->"];
+  const page = readCurrent(path);
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${path} lacks the markers of its table of executors`);
+  return `${page.slice(0, from + begin.length)}\n${lines.join("\n")}\n${page.slice(to)}`;
+}
+
+function executorsTable() {
+  const rows = Object.entries(EXECUTOR_KINDS).map(([name, { docs }]) => {
+    const more = docs.page === null ? "below" : `[executors/${docs.page}](executors/${docs.page})`;
+    return [`\`${name}\``, docs.runs, docs.goodFor, docs.notFor, more];
+  });
+  return table(["executor", "runs a task", "good for", "not for", "more"], rows);
+}
+
+function executorsSummary() {
+  const rows = Object.entries(EXECUTOR_KINDS).map(([name, { docs }]) => {
+    const setUp = docs.page === null ? "nothing" : `[docs/executors/${docs.page}](docs/executors/${docs.page})`;
+    return [`\`${name}\``, docs.runs, setUp];
+  });
+  const several = "`LocalExecutor,heavy:EcsExecutor,…`";
+  rows.push([several, "where the task says; the first is the default", "[docs/executors.md](docs/executors.md)"]);
+  return table(["`[core] executor`", "a task runs", "to set it up"], rows);
+}
+
+/** As the formatter aligns it. */
+function table(head, rows) {
+  const widths = head.map((title, at) => Math.max(...[title, ...rows.map((row) => row[at])].map((cell) => cell.length)));
+  const line = (cells) => `| ${cells.map((cell, at) => cell.padEnd(widths[at])).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)];
 }
 
 function optionsPage() {

@@ -16,11 +16,15 @@ for (const major of MAJORS.filter((each) => each !== process.versions.node.split
   if (ensured.status !== 0) process.exit(1);
   const node = ensured.stdout.trim();
   console.log(`\nOn Node.js ${major}:`);
-  const { status } = spawnSync(node, [join(root, "node_modules", "vitest", "vitest.mjs"), "run", "--project", "engine", ...TESTS], {
-    cwd: root,
-    stdio: "inherit",
-    // Processes that tests start by name must be of the same version.
-    env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ""}` },
-  });
+  const { status } = spawnSync(
+    node,
+    [join(root, "node_modules", "vitest", "vitest.mjs"), "run", "--project", "engine", ...TESTS],
+    {
+      cwd: root,
+      stdio: "inherit",
+      // Processes that tests start by name must be of the same version.
+      env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ""}` },
+    },
+  );
   if (status !== 0) process.exit(status ?? 1);
 }

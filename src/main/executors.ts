@@ -1,36 +1,25 @@
 import type { Config } from "../config/index.ts";
 import type { SerializedTask } from "../contracts/index.ts";
-import type { Executor, ExecutorOptions } from "../executors/index.ts";
+import type { Executor } from "../executors/index.ts";
 import { BaramError, didYouMean } from "../platform/index.ts";
-import { faultOfEcsTask, makeEcsExecutor } from "./executors/ecs.ts";
-import { faultOfLambdaTask, makeLambdaExecutor } from "./executors/lambda.ts";
-import { makeLocalExecutor } from "./executors/local.ts";
-import { makeQueueExecutor } from "./executors/queue.ts";
+import { ecsExecutor } from "./executors/ecs.ts";
+import type { ExecutorKind } from "./executors/kind.ts";
+import { lambdaExecutor } from "./executors/lambda.ts";
+import { localExecutor, sequentialExecutor } from "./executors/local.ts";
+import { queueExecutor } from "./executors/queue.ts";
 import type { ExecutorSurroundings } from "./executors/surroundings.ts";
 
-type MakeExecutor = (config: Config, options: ExecutorOptions, around: ExecutorSurroundings) => Executor;
-
-/** Every executor there is. A further one is a line here, a file beside `executors/local.ts`, and options of its own. */
-const MAKERS: Readonly<Record<string, MakeExecutor>> = {
-  LocalExecutor: (config, options, { apiUrl, logger }) =>
-    makeLocalExecutor(
-      config,
-      { ...options, parallelism: config.local_executor.parallelism || options.parallelism },
-      apiUrl,
-      logger,
-    ),
-  SequentialExecutor: (config, options, { apiUrl, logger }) =>
-    makeLocalExecutor(config, { ...options, parallelism: 1 }, apiUrl, logger),
-  // Its workers are told of the API themselves.
-  QueueExecutor: (config, options, { logger }) => makeQueueExecutor(config, options, logger),
-  EcsExecutor: (config, options, around) =>
-    makeEcsExecutor(config, { ...options, parallelism: config.ecs_executor.parallelism || options.parallelism }, around),
-  LambdaExecutor: (config, options, around) =>
-    makeLambdaExecutor(config, { ...options, parallelism: config.lambda_executor.parallelism || options.parallelism }, around),
+/** Every executor there is. A further one is a line here, and what its file says. */
+export const EXECUTOR_KINDS: Readonly<Record<string, ExecutorKind>> = {
+  LocalExecutor: localExecutor,
+  SequentialExecutor: sequentialExecutor,
+  QueueExecutor: queueExecutor,
+  EcsExecutor: ecsExecutor,
+  LambdaExecutor: lambdaExecutor,
 };
 
 export type ConfiguredExecutor = {
-  /** One of the names in `MAKERS`: what is stored with a task instance. */
+  /** One of the names in `EXECUTOR_KINDS`: what is stored with a task instance. */
   name: string;
   /** What DAG files may call it besides. */
   alias: string | null;
@@ -46,9 +35,9 @@ export function configuredExecutors(config: Pick<Config, "core">): ConfiguredExe
       const colon = part.indexOf(":");
       const alias = colon < 0 ? null : part.slice(0, colon).trim();
       const name = part.slice(colon + 1).trim();
-      if (!Object.hasOwn(MAKERS, name)) {
-        const known = Object.keys(MAKERS).join(", ");
-        const hint = didYouMean(name, Object.keys(MAKERS));
+      if (!Object.hasOwn(EXECUTOR_KINDS, name)) {
+        const known = Object.keys(EXECUTOR_KINDS).join(", ");
+        const hint = didYouMean(name, Object.keys(EXECUTOR_KINDS));
         throw new BaramError("executor_unknown", `[core] executor names "${name}", which is none of ${known}${hint || "."}`, {
           name,
         });
@@ -92,17 +81,15 @@ function namesOf({ name, alias }: ConfiguredExecutor): Set<string> {
 
 /** What the executor, given by its name, can tell beforehand that it cannot run of a task, or null. */
 export function faultForExecutor(config: Config, name: string, task: SerializedTask): string | null {
-  if (name === "EcsExecutor") return faultOfEcsTask(config, task.executorConfig);
-  if (name === "LambdaExecutor") return faultOfLambdaTask(task.executionTimeoutSec);
-  return null;
+  return EXECUTOR_KINDS[name]?.faultOf?.(config, task) ?? null;
 }
 
 /** Makes the configured executors, keyed by name, the default first. */
 export function createExecutors(config: Config, around: ExecutorSurroundings, onEvent: () => void): Map<string, Executor> {
   return new Map(
     executorNames(config).flatMap((name) => {
-      const make = MAKERS[name];
-      return make ? [[name, make(config, { name, parallelism: config.core.parallelism, onEvent }, around)] as const] : [];
+      const kind = EXECUTOR_KINDS[name];
+      return kind ? [[name, kind.make(config, { name, parallelism: config.core.parallelism, onEvent }, around)] as const] : [];
     }),
   );
 }

@@ -11,7 +11,7 @@ export const CORE = {
     kind: "string",
     default: "LocalExecutor",
     about:
-      "Executors, separated by commas, each as its name or alias:name; the first is the default. Known: LocalExecutor, SequentialExecutor, QueueExecutor, EcsExecutor, LambdaExecutor.",
+      "Executors, separated by commas, each as its name or alias:name; the first is the default. docs/executors.md names them.",
   },
   parallelism: {
     kind: "int",

@@ -4,7 +4,19 @@ import { type JsonObject, jsonObjectSchema } from "../../contracts/index.ts";
 import { createEcsExecutor, type Executor, type ExecutorOptions, ecsKwargsFault, layOver } from "../../executors/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { connectOf, listOf, retryDelayMs, warnIfUnreachable } from "./aws.ts";
+import type { ExecutorKind } from "./kind.ts";
 import type { ExecutorSurroundings } from "./surroundings.ts";
+
+export const ecsExecutor: ExecutorKind = {
+  make: makeEcsExecutor,
+  faultOf: (config, task) => faultOfEcsTask(config, task.executorConfig),
+  docs: {
+    runs: "in a container of its own on ECS, Fargate or Fargate Spot",
+    goodFor: "heavy or long tasks, each with its CPU, memory, image and role",
+    notFor: "tasks of seconds: a container takes longer to start",
+    page: "ecs.md",
+  },
+};
 
 const strategySchema = z
   .array(
@@ -17,7 +29,7 @@ const strategySchema = z
   .min(1);
 
 /** Throws `config_invalid` for an option that is missing, or does not fit the others. */
-export function makeEcsExecutor(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor {
+function makeEcsExecutor(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor {
   const { apiUrl, logger } = around;
   const own = config.ecs_executor;
   const cluster = needed("cluster", own.cluster);
@@ -28,6 +40,7 @@ export function makeEcsExecutor(config: Config, options: ExecutorOptions, around
   return createEcsExecutor(
     {
       ...options,
+      parallelism: own.parallelism || options.parallelism,
       region: own.region_name,
       connect: connectOf("ecs_executor", own.conn_id, around),
       cluster,
@@ -47,7 +60,7 @@ export function makeEcsExecutor(config: Config, options: ExecutorOptions, around
 }
 
 /** What is wrong with a task's executorConfig for this executor, or null. */
-export function faultOfEcsTask(config: Config, executorConfig: JsonObject): string | null {
+function faultOfEcsTask(config: Config, executorConfig: JsonObject): string | null {
   const fault = ecsKwargsFault(executorConfig, config.ecs_executor.container_name ?? "");
   return fault === null ? null : `executorConfig for ECS: ${fault}`;
 }

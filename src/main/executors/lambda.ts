@@ -2,19 +2,32 @@ import type { Config } from "../../config/index.ts";
 import { createLambdaExecutor, type Executor, type ExecutorOptions, LAMBDA_MAX_SEC } from "../../executors/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { connectOf, retryDelayMs, warnIfUnreachable } from "./aws.ts";
+import type { ExecutorKind } from "./kind.ts";
 import type { ExecutorSurroundings } from "./surroundings.ts";
+
+export const lambdaExecutor: ExecutorKind = {
+  make: makeLambdaExecutor,
+  faultOf: (_config, task) => faultOfLambdaTask(task.executionTimeoutSec),
+  docs: {
+    runs: "in an invocation of a Lambda function",
+    goodFor: "light tasks in bursts, nothing to keep running between them",
+    notFor: "more than 15 minutes; what must be stopped while it runs",
+    page: "lambda.md",
+  },
+};
 
 /** By then every scheduler that might have waited for a result has been replaced, and its tries are settled. */
 const NOBODYS_AFTER_MS = 3_600_000;
 
 /** Throws `config_invalid` for an option that is missing, or no URL. */
-export function makeLambdaExecutor(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor {
+function makeLambdaExecutor(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor {
   const { apiUrl, logger } = around;
   const own = config.lambda_executor;
   warnIfUnreachable(options.name, apiUrl, logger);
   return createLambdaExecutor(
     {
       ...options,
+      parallelism: own.parallelism || options.parallelism,
       region: own.region_name,
       connect: connectOf("lambda_executor", own.conn_id, around),
       functionName: needed("function_name", own.function_name),
@@ -34,7 +47,7 @@ export function makeLambdaExecutor(config: Config, options: ExecutorOptions, aro
 }
 
 /** What is wrong with a task for this executor, or null. A task without a time limit is let in: most end in time. */
-export function faultOfLambdaTask(executionTimeoutSec: number | null): string | null {
+function faultOfLambdaTask(executionTimeoutSec: number | null): string | null {
   if (executionTimeoutSec === null || executionTimeoutSec <= LAMBDA_MAX_SEC) return null;
   return `executionTimeout is ${executionTimeoutSec} s, and a Lambda function runs ${LAMBDA_MAX_SEC} s at most; give the task another executor, or a shorter time`;
 }

@@ -1,11 +1,33 @@
 import { type Config, environmentForUserCode } from "../../config/index.ts";
 import { createLocalExecutor, type Executor, type ExecutorOptions } from "../../executors/index.ts";
-import type { Logger } from "../../platform/index.ts";
 import { distFile } from "../dist-file.ts";
 import { supervisorOptions } from "../supervisor-options.ts";
+import type { ExecutorKind } from "./kind.ts";
+import type { ExecutorSurroundings } from "./surroundings.ts";
 
-/** LocalExecutor, and SequentialExecutor, which is one with a parallelism of 1. */
-export function makeLocalExecutor(config: Config, options: ExecutorOptions, apiUrl: string, logger: Logger): Executor {
+export const localExecutor: ExecutorKind = {
+  make: (config, options, around) =>
+    makeLocalExecutor(config, { ...options, parallelism: config.local_executor.parallelism || options.parallelism }, around),
+  docs: {
+    runs: "in a warm process beside its scheduler",
+    goodFor: "one machine; short tasks; the lowest latency there is",
+    notFor: "more than one machine carries",
+    page: null,
+  },
+};
+
+/** The local executor with one place. */
+export const sequentialExecutor: ExecutorKind = {
+  make: (config, options, around) => makeLocalExecutor(config, { ...options, parallelism: 1 }, around),
+  docs: {
+    runs: "the same, one at a time",
+    goodFor: "what must never overlap; debugging",
+    notFor: "throughput",
+    page: null,
+  },
+};
+
+function makeLocalExecutor(config: Config, options: ExecutorOptions, { apiUrl, logger }: ExecutorSurroundings): Executor {
   return createLocalExecutor(
     {
       ...options,

@@ -3,8 +3,20 @@ import type { Config } from "../../config/index.ts";
 import type { Executor, ExecutorOptions } from "../../executors/index.ts";
 import { type BrokerOptions, createQueueExecutor } from "../../executors/queue/index.ts";
 import { BaramError, type Logger, toError } from "../../platform/index.ts";
+import type { ExecutorKind } from "./kind.ts";
 
-export function makeQueueExecutor(config: Config, options: ExecutorOptions, logger: Logger): Executor {
+export const queueExecutor: ExecutorKind = {
+  // Its workers are told of the API themselves.
+  make: (config, options, { logger }) => makeQueueExecutor(config, options, logger),
+  docs: {
+    runs: "in a warm process of a worker that takes from Redis or RabbitMQ",
+    goodFor: "many short or middling tasks on machines of your own, sorted by queue names",
+    notFor: "a task that needs a machine of its own shape",
+    page: "queue.md",
+  },
+};
+
+function makeQueueExecutor(config: Config, options: ExecutorOptions, logger: Logger): Executor {
   return createQueueExecutor(
     {
       ...options,
