@@ -46,7 +46,12 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "systems", include: [`src/${SYSTEMS}`, `tests/${SYSTEMS}`], fileParallelism: false, sequence: { groupOrder: 2 } },
+        test: {
+          name: "systems",
+          include: [`src/${SYSTEMS}`, `tests/${SYSTEMS}`],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
       },
     ],
   },

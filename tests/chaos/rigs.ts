@@ -140,7 +140,9 @@ export function specless(tasks: readonly TaskSpec[]): object[] {
     const { deafTries: _deaf, executionTimeout: _timeout, ...task } = rest;
     return {
       ...task,
-      ...(mappedOver ? { mapping: { kind: "expand", inputs: [{ name: "x", source: { type: "xcom", taskId: mappedOver } }] } } : {}),
+      ...(mappedOver
+        ? { mapping: { kind: "expand", inputs: [{ name: "x", source: { type: "xcom", taskId: mappedOver } }] } }
+        : {}),
       retryDelaySec: 0,
     };
   });

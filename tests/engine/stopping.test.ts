@@ -135,7 +135,9 @@ describe("a task that ignores its signal", () => {
       "TaskTimeoutError: the task took longer than its executionTimeout of 0.5 s; it did not end within the grace of 1 s, and its process was killed",
     );
     const log = () => logOf("overdue", run, 1);
-    await expect.poll(log).toMatch(/the try ended: failed after 1\.\d{3} s: 0\.5 s limit \+ 1 s grace, then its process was killed/);
+    await expect
+      .poll(log)
+      .toMatch(/the try ended: failed after 1\.\d{3} s: 0\.5 s limit \+ 1 s grace, then its process was killed/);
     // The prints of the one do not come into the other's log.
     expect(logOf("overdue", run, 2)).not.toContain(`line of ${firstTry(run)[0]?.id}`);
   });

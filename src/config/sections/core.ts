@@ -41,7 +41,11 @@ export const CORE = {
     min: 0.1,
     about: "How long one DAG file may take to evaluate.",
   },
-  default_timezone: { kind: "string", default: "UTC", about: "Time zone of DAGs that set none: of their schedules, and of dates without an offset." },
+  default_timezone: {
+    kind: "string",
+    default: "UTC",
+    about: "Time zone of DAGs that set none: of their schedules, and of dates without an offset.",
+  },
   max_active_runs_per_dag: {
     kind: "int",
     default: 16,
@@ -86,7 +90,8 @@ export const CORE = {
     default: 10,
     unit: "s",
     min: 0,
-    about: "Grace: how long a task that is asked to stop, for whatever reason, may take to end; then its process is killed. Workers of one workload (ECS, Lambda) give 15 s at most.",
+    about:
+      "Grace: how long a task that is asked to stop, for whatever reason, may take to end; then its process is killed. Workers of one workload (ECS, Lambda) give 15 s at most.",
   },
   max_templated_field_length: {
     kind: "int",

@@ -19,11 +19,7 @@ export type Stopping = {
 };
 
 /** From now on the grace runs; the first reason to stop counts. */
-export function startGrace(
-  attempt: Attempt,
-  why: Pick<Stopping, "limitSec" | "outcome" | "isDecided">,
-  graceSec: number,
-): void {
+export function startGrace(attempt: Attempt, why: Pick<Stopping, "limitSec" | "outcome" | "isDecided">, graceSec: number): void {
   if (attempt.stopping !== null) return;
   attempt.stopping = { ...why, atMs: Date.now(), isKilled: false };
   attempt.timers.push(setTimeout(() => killStopped(attempt, graceSec), graceSec * 1_000));
