@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import type { DagRunFacts, JsonObject, JsonValue } from "../../contracts/index.ts";
 import type { DagDefinition, DagFacts, RunFacts, TaskContext, TaskFacts, TaskLogger, VariableOptions } from "../../sdk/index.ts";
 import { findJsonFault, type TaskNode } from "../../sdk/runtime.ts";
+import { authorStack } from "./author-stack.ts";
 import type { LogRecord, LogSink, RunnerCaller } from "./runner-caller.ts";
 import { NotFoundError } from "./task-failure.ts";
 
@@ -161,7 +162,7 @@ function createTaskLogger(log: LogSink): TaskLogger {
 function toLoggable(facts: Record<string, unknown>): Record<string, unknown> {
   const loggable = Object.entries(facts).map(([key, value]) => {
     if (typeof value !== "object" || value === null) return [key, typeof value === "bigint" ? `${value}n` : value];
-    if (value instanceof Error) return [key, value.stack ?? String(value)];
+    if (value instanceof Error) return [key, value.stack === undefined ? String(value) : authorStack(value.stack)];
     return [
       key,
       findJsonFault(value) === undefined ? value : inspect(value, { depth: 3, breakLength: Number.POSITIVE_INFINITY }),

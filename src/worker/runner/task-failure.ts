@@ -1,5 +1,6 @@
 import type { TaskError } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
+import { authorStack } from "./author-stack.ts";
 
 /** One execution took longer than its `executionTimeout`. */
 export class TaskTimeoutError extends BaramError {
@@ -73,7 +74,7 @@ function stackWithCauses(error: Error): string | null {
   const stacks: string[] = [];
   let each: unknown = error;
   while (each instanceof Error && stacks.length < 5) {
-    stacks.push(each.stack ?? `${each.name}: ${each.message}`);
+    stacks.push(each.stack === undefined ? `${each.name}: ${each.message}` : authorStack(each.stack));
     each = each.cause;
   }
   return stacks.length === 0 ? null : stacks.join("\nCaused by: ");

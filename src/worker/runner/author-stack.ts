@@ -1,0 +1,32 @@
+import { join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findPackageRoot } from "../../platform/index.ts";
+
+const FRAME = /^\s+at /;
+/** Where a frame is: `(file:///dags/a.ts:3:5)`, `(/dags/a.ts:3:5)`, or without parentheses. */
+const PLACE = /\(?((?:file:\/\/|node:|\/|[A-Za-z]:\\)[^()]*?)(?::\d+)?(?::\d+)?\)?$/;
+
+let ownFolders: readonly string[] | null = null;
+
+/**
+ * A stack as its author wants it: from the frames of the DAG file and its packages on. Baram's frames are left out, as are Node's around
+ * the author's. A stack that holds none of the author's frames stays as it is: then Baram's are what there is to go by.
+ */
+export function authorStack(stack: string): string {
+  const lines = stack.split("\n");
+  const firstFrame = lines.findIndex((line) => FRAME.test(line));
+  if (firstFrame === -1) return stack;
+  const frames = lines.slice(firstFrame).filter((line) => originOf(line) !== "baram");
+  const from = frames.findIndex((line) => originOf(line) === "author");
+  if (from === -1) return stack;
+  const to = frames.findLastIndex((line) => originOf(line) === "author");
+  return [...lines.slice(0, firstFrame), ...frames.slice(from, to + 1)].join("\n");
+}
+
+function originOf(line: string): "author" | "baram" | "node" {
+  const place = FRAME.test(line) ? PLACE.exec(line)?.[1] : undefined;
+  if (place === undefined || place.startsWith("node:")) return "node";
+  ownFolders ??= ["dist", "src"].map((folder) => join(findPackageRoot(), folder) + sep);
+  const path = place.startsWith("file://") ? fileURLToPath(place) : place;
+  return ownFolders.some((folder) => path.startsWith(folder)) ? "baram" : "author";
+}
