@@ -7,26 +7,44 @@ import { sleep } from "./sleep.ts";
  */
 export type ProcessMark = { readonly name: string; readonly value: string };
 
-/** Pids of living processes that carry the mark. */
-function markedProcesses(mark: ProcessMark): number[] {
+/** Which of these processes live and carry the mark. */
+function markedAmong(mark: ProcessMark, pids: readonly number[]): number[] {
   const needle = Buffer.from(`${mark.name}=${mark.value}\0`);
-  const found: number[] = [];
-  for (const name of listProcesses()) {
+  return pids.filter((pid) => {
     try {
-      if (readFileSync(`/proc/${name}/environ`).includes(needle)) found.push(Number(name));
+      return readFileSync(`/proc/${pid}/environ`).includes(needle);
     } catch {
       // ended in between, or another user's
+      return false;
     }
-  }
-  return found;
+  });
 }
 
-function listProcesses(): string[] {
+function listProcesses(): number[] {
   try {
-    return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
   } catch {
     return [];
   }
+}
+
+/** The pid that was given out last. Linux only; null elsewhere. */
+export function newestPid(): number | null {
+  try {
+    return Number(readFileSync("/proc/loadavg", "latin1").trim().split(" ").at(-1));
+  } catch {
+    return null;
+  }
+}
+
+/** More pids than that are not looked at one by one: there are hardly as many processes. */
+const FEW_PIDS = 500;
+
+/** Processes started since `pid` was the newest, threads among them. Pids are given out in order, and begin anew at some height. */
+function listSince(pid: number): number[] {
+  const newest = newestPid() ?? 0;
+  if (newest < pid || newest - pid > FEW_PIDS) return listProcesses();
+  return Array.from({ length: newest - pid }, (_, at) => pid + 1 + at);
 }
 
 export type ChildrenWatch = {
@@ -69,10 +87,13 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** SIGKILLs everything that carries the mark, except `spare`. A process may fork while we look, so look until none is left. */
-export function killMarked(mark: ProcessMark, spare: number | null = null): void {
+/**
+ * SIGKILLs everything that carries the mark, except `spare`; with `since`, only what was started after that pid, which costs little where
+ * that is little. A process may fork while we look, so look until none is left.
+ */
+export function killMarked(mark: ProcessMark, spare: number | null = null, since: number | null = null): void {
   for (let round = 0; round < 5; round++) {
-    const pids = markedProcesses(mark).filter((pid) => pid !== spare);
+    const pids = markedAmong(mark, since === null ? listProcesses() : listSince(since)).filter((pid) => pid !== spare);
     if (pids.length === 0) return;
     for (const pid of pids) {
       try {
@@ -90,7 +111,7 @@ const GONE_WAIT_MS = 5_000;
 
 /** As `killMarked`; resolves when none is left: a killed process is gone only when the kernel has got round to it. */
 export async function killMarkedUntilGone(mark: ProcessMark): Promise<void> {
-  for (let waitedMs = 0; markedProcesses(mark).length > 0 && waitedMs < GONE_WAIT_MS; waitedMs += GONE_LOOK_MS) {
+  for (let waitedMs = 0; markedAmong(mark, listProcesses()).length > 0 && waitedMs < GONE_WAIT_MS; waitedMs += GONE_LOOK_MS) {
     killMarked(mark);
     await sleep(GONE_LOOK_MS);
   }

@@ -62,7 +62,7 @@ export default dag({ dagId: "deaths", schedule: null }, () => {
     exits: "failed",
     aborts: "failed",
     killed: "failed",
-    rejects_unseen: "success",
+    rejects_unseen: "failed",
   });
   await expectLog("deaths", runId, "exits").toContain("ended with exit code 0");
   await expectLog("deaths", runId, "aborts").toContain("SIGABRT");
@@ -164,6 +164,32 @@ export default dag({ dagId: "chatter", schedule: null }, () => {
   expect(state).toBe("success");
   await expectLog("chatter", runId, "chat").toContain("log truncated: it reached 300000 bytes");
   expect(logOf("chatter", runId, "chat").length).toBeLessThan(310_000);
+});
+
+test("the stack of a failure begins in the DAG file, by its own lines, and holds nothing of Baram", async () => {
+  const file = `
+import { dag, task } from "baram";
+type Typed = { readonly text: string };
+const deep = ({ text }: Typed): never => { throw new TypeError(text); };
+export default dag({ dagId: "fails", schedule: null }, () => {
+  task({ taskId: "fail" }, async (ctx) => {
+    await ctx.sleep({ seconds: 0 });
+    deep({ text: "on purpose" });
+  })();
+});`;
+  await engine.load({ "fails.ts": file });
+  const { runId, state } = await run("fails");
+  expect(state).toBe("failed");
+  await expectLog("fails", runId, "fail").toContain("the try ended");
+  const logged =
+    logOf("fails", runId, "fail")
+      .split("\n")
+      .find((line) => line.includes("on purpose") && line.includes("stack")) ?? "{}";
+  const stack: string[] = JSON.parse(logged).error.stack.split("\n");
+  expect(stack[0]).toBe("TypeError: on purpose");
+  expect(stack[1]).toMatch(/^\s+at deep \(.*fails\.ts:4:\d+\)$/);
+  expect(stack[2]).toMatch(/fails\.ts:8:\d+\)?$/);
+  expect(stack).toHaveLength(3);
 });
 
 test("after all of that the engine runs an ordinary DAG at once", async () => {

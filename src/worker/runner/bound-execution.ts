@@ -12,6 +12,8 @@ export type ExecutionLimits = {
    * for ever, since a function cannot be stopped from outside, and whoever is told by `onStop` ends the process.
    */
   graceMs: number | null;
+  /** Rejects where the work has failed although its promise does not say so: an error that nobody caught. */
+  uncaught?: Promise<never>;
   /** The work's signal has just aborted, for this reason. */
   onStop?: (reason: BaramError) => void;
 };
@@ -22,7 +24,7 @@ export type ExecutionLimits = {
  */
 export async function boundExecution<T>(
   work: (signal: AbortSignal) => Promise<T>,
-  { outer, timeoutSec, graceMs, onStop }: ExecutionLimits,
+  { outer, timeoutSec, graceMs, uncaught, onStop }: ExecutionLimits,
 ): Promise<T> {
   const stop = new AbortController();
   const timers: NodeJS.Timeout[] = [];
@@ -46,7 +48,7 @@ export async function boundExecution<T>(
     const running = work(stop.signal);
     // A function that fails after its grace must not bring the process down as an unhandled rejection.
     running.catch(() => undefined);
-    const result = await Promise.race([running, graceOver]);
+    const result = await Promise.race(uncaught ? [running, graceOver, uncaught] : [running, graceOver]);
     if (stop.signal.reason instanceof TaskTimeoutError) throw stop.signal.reason;
     return result;
   } catch (error) {

@@ -4,14 +4,19 @@
  */
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
+import type { Outcome } from "../../contracts/index.ts";
 import { BaramError, toError } from "../../platform/index.ts";
 import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
 import { type FromRunner, openWire, type ToRunner } from "../wire/index.ts";
+import { authorStack } from "./author-stack.ts";
 import { createCaller } from "./caller.ts";
+import { watchPendingWork } from "./pending-work.ts";
+import { captureProcessState, type ProcessState } from "./process-state.ts";
 import { runCallback } from "./run-callback.ts";
-import { type RunTaskInput, runTask } from "./run-task.ts";
+import { runTask } from "./run-task.ts";
 import type { LogRecord } from "./runner-caller.ts";
 import { describeError } from "./task-failure.ts";
+import { type Uncaught, watchUncaught } from "./uncaught.ts";
 
 /** A message of a gigabyte must not be copied into a frame; the supervisor cuts at its own, smaller limit. */
 const LOG_MESSAGE_MAX = 1024 * 1024;
@@ -19,6 +24,8 @@ const LOG_MESSAGE_MAX = 1024 * 1024;
 /** To ask the system for it takes as long as a short task; so it is asked again only after a while. */
 const MEMORY_FRESH_MS = 50;
 
+/** As it is before any task has replaced it. */
+const exit = process.exit.bind(process);
 const modules = new Map<string, Promise<DagDefinition[]>>();
 let rssBytes = 0;
 let rssMeasuredAt = Number.NEGATIVE_INFINITY;
@@ -29,17 +36,25 @@ let isLost = false;
 const wire = openWire<ToRunner, FromRunner>(new Socket({ fd: 3, readable: true, writable: true }), {
   message: (message) => void onMessage(message),
   // The supervisor is gone: whatever runs here is nobody's any more.
-  close: () => process.exit(70),
+  close: () => exit(70),
 });
 const caller = createCaller((message) => send(message));
 // The supervisor's request to stop; without a handler the process would end before the task could clean up.
 process.on("SIGTERM", () => stopTask.abort(new BaramError("task_stopped", "the task was asked to stop")));
-process.on("unhandledRejection", (reason) => log({ level: "error", message: `unhandled rejection: ${toError(reason).stack}` }));
+const pending = watchPendingWork();
+/** Why this process serves no further try. */
+let spent: string | null = null;
+/** As the module left it, once it is loaded. */
+let state: ProcessState | null = null;
+const uncaught = watchUncaught({
+  onError: (_error, text) => log({ level: "error", message: text }),
+  onIdle: (text) => send({ type: "spent", reason: text }),
+});
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 send({ type: "ready" });
 
 function send(message: FromRunner): void {
-  wire.send(message).catch(() => process.exit(70));
+  wire.send(message).catch(() => exit(70));
 }
 
 function log({ level, message, facts }: LogRecord): void {
@@ -67,8 +82,17 @@ async function onMessage(message: ToRunner): Promise<void> {
       await runOwedCallback(message);
       break;
   }
+  uncaught.end();
+  restore();
   await Promise.all([handOver(process.stdout), handOver(process.stderr)]);
-  send({ type: "idle", rssBytes: measureMemory() });
+  send({ type: "idle", rssBytes: measureMemory(), spent, spawnedSince: pending.takeSpawned() });
+}
+
+/** Puts back what the try changed of its process, so that the next one does not meet it. */
+function restore(): void {
+  const { restored = [], broken = null } = state?.restore() ?? {};
+  if (restored.length > 0) log({ level: "debug", message: `put back as it was before the task: ${restored.join(", ")}` });
+  spent ??= broken;
 }
 
 function measureMemory(): number {
@@ -93,22 +117,68 @@ async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "ru
   try {
     dag = await loadDag(modulePath, ti.dagId);
   } catch (error) {
-    send({ type: "outcome", outcome: { state: "failed", retryable: true, error: describeError(toError(error)), xcoms: [] } });
+    const outcome: Outcome = { state: "failed", retryable: true, error: describeError(toError(error)), xcoms: [] };
+    send({ type: "outcome", outcome, endsProcess: false, spawnedSince: null });
     return;
   }
-  const onStopping: RunTaskInput["onStopping"] = (stopping) => send({ type: "stopping", ...stopping });
-  const { signal } = stopTask;
-  const result = await runTask({ dag, taskId: ti.taskId, ti, context, caller, log, signal, now: Date.now, onStopping });
-  send({ type: "outcome", outcome: result.outcome });
-  if (!isLost) await result.runCallbacks();
+  state ??= captureProcessState();
+  pending.begin();
+  const errors = uncaught.begin();
+  const result = await runTask({
+    dag,
+    taskId: ti.taskId,
+    ti,
+    context,
+    caller,
+    log,
+    signal: stopTask.signal,
+    now: Date.now,
+    onStopping: (stopping) => send({ type: "stopping", ...stopping }),
+    uncaught: errors.thrown,
+  });
+  const left = errors.first() === null ? await pending.left() : null;
+  const error = errors.first();
+  if (error !== null) {
+    // As a process of Node it would have ended there: it is in no known state, and what it was at may go on.
+    send({ type: "outcome", outcome: failedBy(error, result.outcome), endsProcess: true, spawnedSince: pending.takeSpawned() });
+    return;
+  }
+  if (left !== null) {
+    spent = `the task left ${left} running`;
+    const message = `the task left ${left} running, which ends with its process: clear timers and close what is open before the task ends`;
+    log({ level: "warn", message });
+  }
+  send({ type: "outcome", outcome: result.outcome, endsProcess: left !== null, spawnedSince: pending.takeSpawned() });
+  if (isLost) return;
+  await result.runCallbacks();
+  spent ??= await leftByCallbacks(errors);
+}
+
+async function leftByCallbacks(errors: Uncaught): Promise<string | null> {
+  if (errors.first() !== null) return "an error in a callback that nobody caught";
+  const left = pending.leftNow() === null ? null : await pending.left();
+  return left === null ? null : `a callback left ${left} running`;
+}
+
+function failedBy(error: Error, outcome: Outcome): Outcome {
+  const failed =
+    outcome.state === "failed"
+      ? outcome
+      : ({ state: "failed", retryable: true, error: describeError(error), xcoms: [] } as const);
+  // The callbacks do not run here any more.
+  return { ...failed, xcoms: [...failed.xcoms], owesCallback: true };
 }
 
 async function runOwedCallback({ modulePath, request }: Extract<ToRunner, { type: "callback" }>): Promise<void> {
   try {
     const dag = await loadDag(modulePath, request.dagRun.dagId);
+    state ??= captureProcessState();
+    pending.begin();
+    const errors = uncaught.begin();
     await runCallback({ dag, request, caller, log, signal: stopTask.signal, now: Date.now });
+    spent ??= await leftByCallbacks(errors);
   } catch (error) {
-    log({ level: "error", message: `the callback could not be run: ${toError(error).stack}` });
+    log({ level: "error", message: `the callback could not be run: ${authorStack(toError(error).stack ?? "")}` });
   }
 }
 

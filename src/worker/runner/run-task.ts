@@ -31,6 +31,8 @@ export type RunTaskInput = {
    * end within it. Whoever takes this ends the process after the grace; else this returns after `graceMs`, whatever still runs.
    */
   onStopping?: (stopping: { outcome: Outcome; limitSec: number | null }) => void;
+  /** Rejects with an error that nobody caught: it fails the try, which then ends at once. */
+  uncaught?: Promise<never>;
   /** Default 5,000; without effect beside `onStopping`. */
   graceMs?: number;
   /** A task still running after this many ms shows its rendered fields at once. Default 2,000. */
@@ -94,6 +96,7 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
     outer: input.signal,
     timeoutSec: timeoutOf(input),
     graceMs: onStopping ? null : (input.graceMs ?? 5_000),
+    ...(input.uncaught ? { uncaught: input.uncaught } : {}),
     onStop(reason) {
       const limitSec = reason instanceof TaskTimeoutError ? input.context.executionTimeoutSec : null;
       onStopping?.({ outcome: { ...endingBy(reason).outcome, ...shown() }, limitSec });

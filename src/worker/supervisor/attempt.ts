@@ -34,6 +34,8 @@ export type Attempt = {
   token: string;
   startedAt: number;
   isLost: boolean;
+  /** Its outcome, of which nothing is told before its process is gone. */
+  held: Outcome | null;
   /** Set once it is asked to stop. */
   stopping: Stopping | null;
   timers: NodeJS.Timeout[];

@@ -18,6 +18,8 @@ export type RunnerPool = {
   take(moduleHash: string, waiting: number): Runner | null;
   /** The try is over; the runner is kept warm or replaced. */
   release(runner: Runner): void;
+  /** Ends it if it is idle: it must not be given a try. */
+  discard(runner: Runner): void;
   all(): readonly Runner[];
   /** Ends idle runners now and lets no new one start. */
   close(): void;
@@ -138,7 +140,7 @@ export function createRunnerPool(
       runner.triesServed++;
       if (
         closed ||
-        runner.isSpent ||
+        runner.spent !== null ||
         options.freshProcessPerTry ||
         runner.triesServed >= options.recycleAfterTries ||
         runner.rssBytes > options.recycleRssBytes
@@ -149,6 +151,11 @@ export function createRunnerPool(
         runner.state = "idle";
         runner.idleSince = Date.now();
       }
+      onFree();
+    },
+    discard(runner) {
+      if (runner.state !== "idle") return;
+      retire(runner);
       onFree();
     },
     close() {

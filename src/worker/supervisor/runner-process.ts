@@ -37,15 +37,15 @@ export type Runner = {
   triesServed: number;
   rssBytes: number;
   idleSince: number;
-  /** It serves no further try: it was asked to stop, and the signal may still be on its way. */
-  isSpent: boolean;
+  /** Why it serves no further try: it was asked to stop and the signal may still be on its way, or what a task left cannot be undone. */
+  spent: string | null;
   send(message: ToRunner): void;
   /** SIGTERM to the group; the runner turns it into an abort of the task. */
   terminate(): void;
   /** SIGKILL to everything the runner ever started. */
   kill(): void;
-  /** Ends what a task left running behind it. */
-  sweep(): void;
+  /** Ends what a task left running behind it: its children, and what was started by them since that pid. */
+  sweep(since?: number | null): void;
   /** The try's output is in: what was written without a line end is a line too. */
   endOutput(): void;
 };
@@ -71,21 +71,21 @@ export function startRunner(options: RunnerOptions): Runner {
     triesServed: 0,
     rssBytes: 0,
     idleSince: 0,
-    isSpent: false,
+    spent: null,
     send(message) {
       // A wire that breaks is reported by `ended`.
       wire?.send(message).catch(() => {});
     },
     terminate() {
-      runner.isSpent = true;
+      runner.spent ??= "it was asked to stop";
       signalGroup(runner.pid, "SIGTERM");
     },
     kill() {
       signalGroup(runner.pid, "SIGKILL");
       killMarked(mark);
     },
-    sweep() {
-      if (children.hasAny()) killMarked(mark, runner.pid);
+    sweep(since = null) {
+      if (since !== null || children.hasAny()) killMarked(mark, runner.pid, since);
     },
     endOutput() {
       for (const lines of outputs) lines.end();
@@ -118,7 +118,11 @@ export function startRunner(options: RunnerOptions): Runner {
     const lines = createLineSplitter(options.maxLineBytes, (line) => on.output(line, name));
     outputs.push(lines);
     stream?.on("data", (chunk: Buffer) => lines.push(chunk));
-    stream?.on("end", () => lines.end());
+    stream?.on("end", () => {
+      lines.end();
+      // A process that lives and has closed it would say nothing of what its next tasks write.
+      runner.spent ??= `its ${name} was closed`;
+    });
     stream?.on("error", () => {});
   }
   wire = openWire<FromRunner, ToRunner>(child.stdio[3] as Duplex & Readable, {

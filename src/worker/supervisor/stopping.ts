@@ -29,8 +29,11 @@ export function startGrace(attempt: Attempt, why: Pick<Stopping, "limitSec" | "o
 export function killStopped(attempt: Attempt, graceSec: number): void {
   const { runner, stopping } = attempt;
   if (attempt.state !== "running" || !runner || !stopping || stopping.isKilled) return;
-  stopping.isKilled = true;
-  note(attempt, "warn", `the task did not end within the grace of ${graceSec} s; its process ${runner.pid} is killed`);
+  // What is held has ended, and only its callbacks are at work.
+  if (attempt.held === null) {
+    stopping.isKilled = true;
+    note(attempt, "warn", `the task did not end within the grace of ${graceSec} s; its process ${runner.pid} is killed`);
+  }
   runner.kill();
 }
 

@@ -10,6 +10,7 @@ import { createBatcher } from "./batcher.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
 import type { SupervisorOptions } from "./options.ts";
+import { predecessorOf } from "./predecessor.ts";
 import { createRunnerPool } from "./runner-pool.ts";
 import type { Runner } from "./runner-process.ts";
 import { createShipping } from "./shipping.ts";
@@ -126,7 +127,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     pumpTimer = null;
     giveRunners();
     while (!draining && countAhead() < START_AHEAD) {
-      const next = queue.next((workload) => predecessorOf(workload) !== null);
+      const next = queue.next((workload) => predecessorOf(workload, attempts) !== null);
       if (!next) break;
       void start(next.workload, next.modulePath);
     }
@@ -134,23 +135,9 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     if (waiting.length + queue.size() > 0 && !draining) pumpTimer = setTimeout(pump, 100);
   }
 
-  /** An earlier try of the same task instance that is not off our hands: its successor does not start beside it. */
-  function predecessorOf(workload: Workload): Attempt | null {
-    // No first try has one, and most are first tries.
-    if (workload.type !== "ExecuteTask" || workload.ti.tryNumber <= 1) return null;
-    const { dagId, runId, taskId, mapIndex, tryNumber } = workload.ti;
-    for (const attempt of attempts.values()) {
-      if (attempt.workload.type !== "ExecuteTask") continue;
-      const { ti } = attempt.workload;
-      const isSameInstance = ti.taskId === taskId && ti.mapIndex === mapIndex && ti.runId === runId && ti.dagId === dagId;
-      if (isSameInstance && ti.tryNumber < tryNumber) return attempt;
-    }
-    return null;
-  }
-
   /** The scheduler gives out a successor only when the try before has ended, or was taken away: no need to wait for a heartbeat to say so. */
   function giveUpPredecessor(workload: Workload): void {
-    const attempt = predecessorOf(workload);
+    const attempt = predecessorOf(workload, attempts);
     if (attempt?.state === "running" || attempt?.state === "waiting") lose(attempt);
   }
 
@@ -204,6 +191,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       token: workload.token,
       startedAt: Date.now(),
       isLost: false,
+      held: null,
       stopping: null,
       timers: [],
     };
@@ -301,13 +289,22 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
         return;
       case "outcome":
         // The task has ended, so nothing that it started may write any more when its end is told.
-        runner.sweep();
+        runner.sweep(message.spawnedSince);
         // Of a process that is being killed the end is told when it is gone.
         if (attempt?.state !== "running" || attempt.stopping?.isKilled) return;
-        if (attempt.workload.type === "ExecuteTask") void report(attempt, message.outcome);
+        if (attempt.workload.type !== "ExecuteTask") return;
+        if (message.endsProcess) hold(attempt, message.outcome);
+        else void report(attempt, message.outcome);
         return;
       case "idle":
         runner.rssBytes = message.rssBytes;
+        runner.sweep(message.spawnedSince);
+        runner.spent ??= message.spent;
+        // Its end is told when the process is gone.
+        if (attempt?.held) {
+          runner.kill();
+          return;
+        }
         if (!attempt) {
           pool.release(runner);
           return;
@@ -316,7 +313,23 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
         // past the end of its output.
         setImmediate(() => setImmediate(() => letGo(attempt)));
         return;
+      case "spent":
+        runner.spent ??= message.reason;
+        logger.warn(
+          { pid: runner.pid, reason: message.reason },
+          "a runner is replaced: something of an earlier try failed in it",
+        );
+        if (!attempt) pool.discard(runner);
+        return;
     }
+  }
+
+  /** What the task left still runs beside its callbacks: its end is told when its process is gone. */
+  function hold(attempt: Attempt, outcome: Outcome): void {
+    attempt.held = outcome;
+    // Where it is to stop, its callbacks have what is left of the grace.
+    if (attempt.stopping === null) for (const timer of attempt.timers) clearTimeout(timer);
+    limitCallbacks(attempt);
   }
 
   function limitCallbacks(attempt: Attempt): void {
@@ -335,6 +348,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     const { runner } = attempt;
     if (!runner || byRunner.get(runner) !== attempt) return;
     runner.endOutput();
+    if (runner.spent !== null) note(attempt, "info", `process ${runner.pid} serves no further try: ${runner.spent}`);
     byRunner.delete(runner);
     for (const timer of attempt.timers) clearTimeout(timer);
     if (attempt.workload.type === "ExecuteCallback") void reportCallback(attempt, "success");
@@ -362,7 +376,9 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     if (!attempt) return;
     if (attempt.workload.type === "ExecuteCallback") return void reportCallback(attempt, "failed");
     const died = () => platformFailure("RunnerDiedError", `the task's process ${how}`);
-    if (attempt.state === "running") void report(attempt, attempt.stopping?.outcome ?? died(), true);
+    // What is held says itself whether its callbacks ran.
+    if (attempt.state === "running" && attempt.held) void report(attempt, attempt.held);
+    else if (attempt.state === "running") void report(attempt, attempt.stopping?.outcome ?? died(), true);
     else void closeLog(attempt);
   }
 

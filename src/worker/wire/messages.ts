@@ -23,9 +23,18 @@ export type FromRunner =
    * end within it. `limitSec`: its executionTimeout, where that is why.
    */
   | { type: "stopping"; outcome: Outcome; limitSec: number | null }
-  /** The task has ended: nothing of it runs any more but its callbacks. */
-  | { type: "outcome"; outcome: Outcome }
-  /** Callbacks ran too: the runner is free for the next try. `rssBytes` lets the supervisor replace one that grew. */
-  | { type: "idle"; rssBytes: number };
+  /**
+   * The task has ended: nothing of it runs any more but its callbacks. Or, with `endsProcess`, what it left still does: the end is not to
+   * be told before the process is gone, which may be ended once it says `idle`. `spawnedSince`: it started processes, and
+   * this was the newest pid before the first of them; null = none.
+   */
+  | { type: "outcome"; outcome: Outcome; endsProcess: boolean; spawnedSince: number | null }
+  /**
+   * Callbacks ran too: the runner is free for the next try. `rssBytes` lets the supervisor replace one that grew. `spent`: why it must not
+   * serve another one; null = it may.
+   */
+  | { type: "idle"; rssBytes: number; spent: string | null; spawnedSince: number | null }
+  /** Something failed while no try was at work: the process must not be given one. */
+  | { type: "spent"; reason: string };
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

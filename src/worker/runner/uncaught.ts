@@ -1,0 +1,49 @@
+import { authorStack } from "./author-stack.ts";
+
+/** Errors that nobody caught: in a process of Node they end it, so they fail the try that is at work. */
+
+export type Uncaught = {
+  /** Rejects with the first such error since `begin`. */
+  readonly thrown: Promise<never>;
+  /** The same, to be looked at. */
+  first(): Error | null;
+};
+
+type Sink = { onError(error: Error, text: string): void; onIdle(text: string): void };
+
+/** `onError`: while a try is at work; `onIdle`: while none is. Call once, at the start of the process. */
+export function watchUncaught(sink: Sink): { begin(): Uncaught; end(): void } {
+  let current: { fail(error: Error): void } | null = null;
+
+  const watch = (event: "uncaughtException" | "unhandledRejection", what: string) =>
+    process.on(event, (reason: unknown) => {
+      // As in any process of Node: whoever listens himself has handled it.
+      if (process.listenerCount(event) > 1) return;
+      const error = reason instanceof Error ? reason : new Error(String(reason));
+      const text = `${what}: ${authorStack(error.stack ?? error.message)}`;
+      if (current === null) return sink.onIdle(text);
+      sink.onError(error, text);
+      current.fail(error);
+    });
+  watch("uncaughtException", "an error was thrown that nobody could catch");
+  watch("unhandledRejection", "a promise was rejected and nobody handled it");
+
+  return {
+    begin() {
+      let first: Error | null = null;
+      const thrown = new Promise<never>((_resolve, reject) => {
+        current = {
+          fail(error) {
+            first ??= error;
+            reject(error);
+          },
+        };
+      });
+      thrown.catch(() => undefined);
+      return { thrown, first: () => first };
+    },
+    end() {
+      current = null;
+    },
+  };
+}
