@@ -137,7 +137,7 @@ export function specless(tasks: readonly TaskSpec[]): object[] {
   return tasks.map((spec) => {
     const { failTries: _fails, durationMs: _duration, mapLength: _length, defers: _defers, mappedOver, ...rest } = spec;
     // Tries here run in this process: none of them can be killed, so none is deaf.
-    const { deafTries: _deaf, executionTimeout: _timeout, ...task } = rest;
+    const { deafTries: _deaf, executionTimeout: _timeout, leaves: _leaves, ...task } = rest;
     return {
       ...task,
       ...(mappedOver

@@ -88,6 +88,12 @@ export function deaf(dagId: string, count: number, random: Random): DagSpec {
   return { dagId, schedule: null, maxActiveTasks: 4, maxActiveRuns: 4, tasks };
 }
 
+/** Tasks that succeed and leave something behind that writes on until it is ended. */
+export function leaving(dagId: string, random: Random): DagSpec {
+  const tasks = (["timer", "process"] as const).map((leaves) => plain(leaves, [], random, { leaves, durationMs: 200 }));
+  return { dagId, schedule: null, maxActiveTasks: 4, maxActiveRuns: 4, tasks };
+}
+
 /** A bit of everything, about `size` tasks. */
 export function mixedLoad(random: Random, size: number): Workload {
   const part = Math.max(4, Math.floor(size / 5));
@@ -100,13 +106,15 @@ export function mixedLoad(random: Random, size: number): Workload {
       pooled("pooled", "few", part, random),
       failing("failing", random),
       deaf("deaf", 2, random),
+      leaving("leaving", random),
     ],
   };
 }
 
 /** The text of a DAG file with these DAGs, whose tasks append to `trace` by one write per line, which cannot tear. */
 export function dagFile(dags: readonly DagSpec[], trace: string): string {
-  return `import { appendFileSync } from "node:fs";
+  return `import { spawn } from "node:child_process";
+import { appendFileSync } from "node:fs";
 import { dag, defer, task, TimeDeltaTrigger } from "baram";
 
 const dags = ${JSON.stringify(dags)};
@@ -117,17 +125,26 @@ const note = (what: string, { id, dagId, runId, taskId, mapIndex, tryNumber }: a
       wallMs: Date.now(), monotonicMs: Number(process.hrtime.bigint()) / 1e6 }) + "\\n",
   );
 
+const writeElsewhere = ({ id, dagId, runId, taskId, mapIndex, tryNumber }: any) => {
+  const line = { what: "write", dag: dagId, run: runId, task: taskId, mapIndex, tryNumber, tryId: id };
+  const text = "const line = " + JSON.stringify(line) + "; setInterval(() => require('node:fs').appendFileSync(" + JSON.stringify(${JSON.stringify(trace)}) +
+    ", JSON.stringify({ ...line, pid: process.pid, wallMs: Date.now(), monotonicMs: Number(process.hrtime.bigint()) / 1e6 }) + '\\\\n'), 10)";
+  spawn(process.execPath, ["-e", text], { detached: true, stdio: "ignore" }).unref();
+};
+
 const noteCallback = async ({ run }: any) =>
   appendFileSync(${JSON.stringify(callbackTraceOf(trace))}, JSON.stringify({ run: run.dagId + "/" + run.runId }) + "\\n");
 
 for (const { dagId, callbacks, tasks, ...dagOptions } of dags as any[])
   dag({ dagId, ...dagOptions, ...(callbacks ? { onSuccess: noteCallback, onFailure: noteCallback } : {}), isPausedUponCreation: false }, () => {
     const nodes = new Map<string, any>();
-    for (const { taskId, upstream, failTries, durationMs, deferMs, deafTries = 0, ...options } of tasks) {
+    for (const { taskId, upstream, failTries, durationMs, deferMs, deafTries = 0, leaves, ...options } of tasks) {
       const node = task({ taskId, retryDelay: { seconds: 0.1 }, ...options }, async (ctx) => {
         if (deferMs && ctx.resumed === null) defer({ trigger: new TimeDeltaTrigger({ delta: { seconds: deferMs / 1_000 } }) });
         note("start", ctx.ti);
         ctx.logger.info(ctx.ti.id + " begins");
+        if (leaves === "timer") setInterval(() => note("write", ctx.ti), 10);
+        if (leaves === "process") writeElsewhere(ctx.ti);
         await new Promise((resolve) => setTimeout(resolve, durationMs));
         const until = Date.now() + (ctx.ti.tryNumber <= deafTries ? 60_000 : 0);
         while (Date.now() < until) {

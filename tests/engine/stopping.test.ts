@@ -4,15 +4,17 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { startSchedulerPart } from "../../src/main/index.ts";
 import { silentLogger } from "../../src/platform/index.ts";
 import { clearRuns, createDagCache, markInstances } from "../../src/scheduler/index.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
 
-const GRACE_SEC = 1;
+/** Longer than any patience that a runner could have of its own: the grace is this, and nobody cuts it short. */
+const GRACE_SEC = 6;
+vi.setConfig({ testTimeout: 40_000 });
 /** A heartbeat, the grace, and what a busy machine needs. */
-const STOPPED_WITHIN_MS = 8_000;
+const STOPPED_WITHIN_MS = 15_000;
 /** Far longer than any case waits. */
 const DEAF_MS = 60_000;
 
@@ -124,7 +126,7 @@ async function endOfFirst(run: string): Promise<{ endMs: number; reason: string 
   return { endMs: rows[0]?.end.getTime() ?? 0, reason: rows[0]?.reason ?? "" };
 }
 
-describe("a task that ignores its signal", () => {
+describe.concurrent("a task that ignores its signal", () => {
   test("past its executionTimeout has written its last when its end is stored, and the reason says limit and grace", async () => {
     const run = await engine.trigger("overdue");
     expect(await engine.finished("overdue", run)).toBe("success");
@@ -132,12 +134,12 @@ describe("a task that ignores its signal", () => {
     const { endMs, reason } = await endOfFirst(run);
     expect(firstTry(run).at(-1)?.at ?? 0).toBeLessThanOrEqual(endMs);
     expect(reason).toBe(
-      "TaskTimeoutError: the task took longer than its executionTimeout of 0.5 s; it did not end within the grace of 1 s, and its process was killed",
+      "TaskTimeoutError: the task took longer than its executionTimeout of 0.5 s; it did not end within the grace of 6 s, and its process was killed",
     );
     const log = () => logOf("overdue", run, 1);
     await expect
       .poll(log)
-      .toMatch(/the try ended: failed after 1\.\d{3} s: 0\.5 s limit \+ 1 s grace, then its process was killed/);
+      .toMatch(/the try ended: failed after \d+\.\d{3} s: 0\.5 s limit \+ 6 s grace, then its process was killed/);
     // The prints of the one do not come into the other's log.
     expect(logOf("overdue", run, 2)).not.toContain(`line of ${firstTry(run)[0]?.id}`);
   });
@@ -146,7 +148,7 @@ describe("a task that ignores its signal", () => {
     const run = await engine.trigger("blocking");
     expect(await engine.finished("blocking", run)).toBe("success");
     expectApart(run);
-    expect((await endOfFirst(run)).reason).toMatch(/executionTimeout of 0\.5 s; it did not end within the grace of 1 s/);
+    expect((await endOfFirst(run)).reason).toMatch(/executionTimeout of 0\.5 s; it did not end within the grace of 6 s/);
   });
 
   test("for less than the grace fails by its limit all the same, and its process serves no other try", async () => {
@@ -155,7 +157,7 @@ describe("a task that ignores its signal", () => {
     expectApart(run);
     expect((await endOfFirst(run)).reason).toBe("TaskTimeoutError: the task took longer than its executionTimeout of 0.5 s");
     const log = () => logOf("in_time", run, 1);
-    await expect.poll(log).toMatch(/failed after 0\.[89]\d\d s: 0\.5 s limit \+ 0\.\d{3} s of the 1 s grace/);
+    await expect.poll(log).toMatch(/failed after \d\.\d{3} s: 0\.5 s limit \+ \d\.\d{3} s of the 6 s grace/);
   });
 
   test("and is cleared, is gone before its successor begins", async () => {
@@ -201,17 +203,17 @@ describe("a task that ignores its signal", () => {
     expect(await engine.finished("failing_fast", run)).toBe("failed");
     await expectGone(pid);
   });
+});
 
-  test("and whose worker is drained, is gone when its end is stored, and tried again elsewhere", async () => {
-    const { run, pid } = await begun("drained");
-    await engine.scheduler().stop();
-    expect(isAlive(pid)).toBe(false);
-    const { endMs, reason } = await endOfFirst(run);
-    expect(reason).toMatch(/^WorkerShutdownError: .*; it did not end within the grace of 1 s, and its process was killed$/);
-    expect(firstTry(run).at(-1)?.at ?? 0).toBeLessThanOrEqual(endMs);
-    const other = await startSchedulerPart(engine.config, engine.database.open(), engine.apiUrl, silentLogger);
-    expect(await engine.finished("drained", run)).toBe("success");
-    expectApart(run);
-    await other.stop();
-  });
+test("a task whose worker is drained is gone when its end is stored, and is tried again elsewhere", async () => {
+  const { run, pid } = await begun("drained");
+  await engine.scheduler().stop();
+  expect(isAlive(pid)).toBe(false);
+  const { endMs, reason } = await endOfFirst(run);
+  expect(reason).toMatch(/^WorkerShutdownError: .*; it did not end within the grace of 6 s, and its process was killed$/);
+  expect(firstTry(run).at(-1)?.at ?? 0).toBeLessThanOrEqual(endMs);
+  const other = await startSchedulerPart(engine.config, engine.database.open(), engine.apiUrl, silentLogger);
+  expect(await engine.finished("drained", run)).toBe("success");
+  expectApart(run);
+  await other.stop();
 });

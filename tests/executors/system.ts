@@ -17,7 +17,8 @@ import type { ContractSystem, ExecutorRig, TraceLine, TryRow } from "./rig.ts";
 /** Silence is noticed within seconds, and everything else that a real system does slowly on purpose. */
 const FAST = {
   BARAM__CORE__PARALLELISM: "4",
-  BARAM__CORE__KILLED_TASK_CLEANUP_TIME: "1",
+  // Longer than any patience that a worker could have of its own.
+  BARAM__CORE__KILLED_TASK_CLEANUP_TIME: "6",
   BARAM__WORKERS__GRACEFUL_SHUTDOWN_SEC: "10",
   BARAM__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.2",
   BARAM__SCHEDULER__SCHEDULER_HEARTBEAT_SEC: "0.3",

@@ -87,6 +87,8 @@ export type TaskSpec = {
   /** Tries 1 to this one ignore their signal and write on for a minute: only their executionTimeout, and the grace after it, end them. */
   deafTries?: number;
   executionTimeout?: { readonly seconds: number };
+  /** What its tries leave behind goes on writing: a timer in its process, or a process that it detached. */
+  leaves?: "timer" | "process";
   /** The task first waits so long for a trigger. */
   deferMs?: number;
   pool?: string;
