@@ -20,7 +20,7 @@ import {
   findRun,
   findVariable,
   findXcom,
-  listXcomValues,
+  readXcomPage,
   setRenderedFields,
   setVariable,
   setXcomByTry,
@@ -36,6 +36,9 @@ type Call<M extends RunnerMethod> = {
   params: z.ZodType<RunnerCalls[M]["params"]>;
   answer(caller: Caller, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;
 };
+
+/** What an answer holds in memory, beside one value of any size that is allowed. */
+const XCOM_PAGE_BYTES = 4 * 1024 * 1024;
 
 const keySchema = z.string().min(1).max(512);
 
@@ -54,15 +57,17 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
       return found ? { found: true, value: found.value } : { found: false, value: null };
     },
   },
-  getXcomSequence: {
+  getXcomPage: {
     params: z.object({
       dagId: idSchema,
       runId: runIdSchema,
       taskId: idSchema,
       key: keySchema,
       includePriorDates: z.boolean(),
+      after: z.int().min(-1).nullable(),
     }),
-    answer: ({ resources }, { includePriorDates, ...ref }) => listXcomValues(resources.store, ref, includePriorDates),
+    answer: ({ resources }, { includePriorDates, after, ...ref }) =>
+      readXcomPage(resources.store, ref, { includePriorDates, after, pageBytes: XCOM_PAGE_BYTES }),
   },
   setXcom: {
     params: z.object({ key: keySchema, value: jsonValueSchema }),

@@ -8,8 +8,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import { type TriggerEnd, triggerEndSchema } from "../../contracts/index.ts";
-import { BaramError, killMarked, type ProcessMark, signalGroup } from "../../platform/index.ts";
-import { openWire, type Wire } from "../../worker/wire/index.ts";
+import {
+  BaramError,
+  isUnsendable,
+  killMarked,
+  openWire,
+  ownPipes,
+  type ProcessMark,
+  signalGroup,
+  type Wire,
+} from "../../platform/index.ts";
 import type { FromChild, ToChild } from "../child/messages.ts";
 import type { ClaimedTrigger, LogLevel, TriggerMethod } from "../contract.ts";
 
@@ -53,10 +61,20 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
   let killedFor: string | null = null;
   let wire: Wire<ToChild> | null = null;
 
+  ownPipes(child);
   const send = (message: ToChild) => {
     if (waiting !== null) waiting.push(message);
-    // A wire that breaks is reported by `died`.
-    else wire?.send(message).catch(() => {});
+    else
+      wire?.send(message).catch((error: unknown) => {
+        if (isUnsendable(error)) onUnsent(message, error);
+        // A wire that breaks is reported by `died`.
+      });
+  };
+  /** Too long: whoever waits for it is told why. */
+  const onUnsent = (message: ToChild, error: BaramError) => {
+    if (message.type === "answer") send({ type: "answer", call: message.call, ok: false, message: error.message });
+    if (message.type === "start" && ids.delete(message.id))
+      on.end(message.id, { kind: "failed", message: `its options cannot be handed to its process: ${error.message}` });
   };
   const kill = (why: string) => {
     killedFor ??= why;

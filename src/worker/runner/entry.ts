@@ -4,9 +4,10 @@
  */
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
-import { BaramError, toError } from "../../platform/index.ts";
+import type { Outcome } from "../../contracts/index.ts";
+import { BaramError, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
-import { type FromRunner, openWire, type ToRunner } from "../wire/index.ts";
+import type { FromRunner, ToRunner } from "../wire/index.ts";
 import { createCaller } from "./caller.ts";
 import { runCallback } from "./run-callback.ts";
 import { type RunTaskInput, runTask } from "./run-task.ts";
@@ -38,8 +39,32 @@ process.on("unhandledRejection", (reason) => log({ level: "error", message: `unh
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 send({ type: "ready" });
 
+/** Whoever waits for a message that cannot be sent is told why. Where the supervisor is gone, nobody waits for anything. */
 function send(message: FromRunner): void {
-  wire.send(message).catch(() => process.exit(70));
+  wire.send(message).catch((error: unknown) => {
+    if (!isUnsendable(error)) process.exit(70);
+    if (message.type === "call") {
+      const text = `${message.method}: ${error.message}`;
+      caller.answer({ type: "answer", call: message.call, ok: false, code: error.code, message: text });
+    }
+    if (message.type === "log")
+      log({ level: message.level, message: `${message.message} … [its facts are left out: ${error.message}]` });
+  });
+}
+
+/** false = it cannot be sent: then the try fails with the reason, and the platform owes the callback for that. */
+async function tellOutcome(outcome: Outcome): Promise<boolean> {
+  try {
+    await wire.send({ type: "outcome", outcome });
+    return true;
+  } catch (error) {
+    if (!isUnsendable(error)) process.exit(70);
+    const message = `how the task ended (its result, XComs, rendered fields, error) is too large to be handed over: ${error.message}`;
+    log({ level: "error", message });
+    const failure = { name: "OutcomeTooLargeError", message, stack: null };
+    send({ type: "outcome", outcome: { state: "failed", retryable: false, owesCallback: true, error: failure, xcoms: [] } });
+    return false;
+  }
 }
 
 function log({ level, message, facts }: LogRecord): void {
@@ -99,8 +124,7 @@ async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "ru
   const onStopping: RunTaskInput["onStopping"] = (stopping) => send({ type: "stopping", ...stopping });
   const { signal } = stopTask;
   const result = await runTask({ dag, taskId: ti.taskId, ti, context, caller, log, signal, now: Date.now, onStopping });
-  send({ type: "outcome", outcome: result.outcome });
-  if (!isLost) await result.runCallbacks();
+  if ((await tellOutcome(result.outcome)) && !isLost) await result.runCallbacks();
 }
 
 async function runOwedCallback({ modulePath, request }: Extract<ToRunner, { type: "callback" }>): Promise<void> {
