@@ -38,7 +38,8 @@ const endOf = (chars: number) => ({
 test("ends that are too large together are sent in several requests, and none is refused for its neighbours", async () => {
   const { batcher, batches } = await startApi(100_000_000);
   await Promise.all(Array.from({ length: 5 }, () => batcher.finish(endOf(7_000_000))));
-  expect(batches).toEqual([2, 2, 1]);
+  // Two of them may be under way at once.
+  expect(batches.sort()).toEqual([1, 2, 2]);
 });
 
 test("of a batch that is refused for its size only what is too large by itself is refused", async () => {
