@@ -113,6 +113,8 @@ function load(modulePath: string): Promise<ReadonlyMap<string, TriggerClass>> {
   if (loading === undefined) {
     loading = collectDags(() => import(pathToFileURL(modulePath).href)).then(([dag]) => (dag ? triggersOf(dag) : new Map()));
     modules.set(modulePath, loading);
+    const tell = () => send({ type: "loaded", modulePath });
+    loading.then(tell, tell);
   }
   return loading;
 }
