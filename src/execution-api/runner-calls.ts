@@ -6,8 +6,10 @@ import { z } from "zod";
 import {
   type Connection,
   idSchema,
+  isReachable,
   jsonObjectSchema,
   jsonValueSchema,
+  REACHABLE_RULE,
   type RunnerCalls,
   type RunnerMethod,
   runIdSchema,
@@ -41,6 +43,7 @@ type Call<M extends RunnerMethod> = {
 const XCOM_PAGE_BYTES = 4 * 1024 * 1024;
 
 const keySchema = z.string().min(1).max(512);
+const newKeySchema = keySchema.refine(isReachable, REACHABLE_RULE);
 
 const CALLS: { [M in RunnerMethod]: Call<M> } = {
   getXcom: {
@@ -70,7 +73,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
       readXcomPage(resources.store, ref, { includePriorDates, after, pageBytes: XCOM_PAGE_BYTES }),
   },
   setXcom: {
-    params: z.object({ key: keySchema, value: jsonValueSchema }),
+    params: z.object({ key: newKeySchema, value: jsonValueSchema }),
     async answer({ resources, options, tryId }, { key, value }) {
       const size = Buffer.byteLength(JSON.stringify(value));
       if (size > options.xcomMaxBytes) {
@@ -99,7 +102,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
     },
   },
   setVariable: {
-    params: z.object({ key: keySchema, value: z.string(), description: z.string().nullable() }),
+    params: z.object({ key: newKeySchema, value: z.string(), description: z.string().nullable() }),
     async answer({ resources }, variable) {
       await setVariable(resources.store, resources.cipher, variable);
       return null;

@@ -9,6 +9,7 @@ export * from "./logger.ts";
 export * from "./match-glob.ts";
 export * from "./metrics/index.ts";
 export * from "./module-cache.ts";
+export * from "./path-segment.ts";
 export * from "./process-tree.ts";
 export * from "./prune-modules.ts";
 export * from "./sleep.ts";
