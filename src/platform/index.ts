@@ -5,6 +5,7 @@ export * from "./errors.ts";
 export * from "./find-file.ts";
 export * from "./frames.ts";
 export * from "./limit-body.ts";
+export * from "./line-splitter.ts";
 export * from "./logger.ts";
 export * from "./match-glob.ts";
 export * from "./metrics/index.ts";

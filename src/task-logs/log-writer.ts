@@ -1,4 +1,4 @@
-import { truncateLine } from "./line-splitter.ts";
+import { truncateLine } from "../platform/index.ts";
 import type { LogSink } from "./log-sink.ts";
 import type { Masker } from "./masker.ts";
 

@@ -10,9 +10,11 @@ import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import {
   type BaramError,
+  createLineSplitter,
   isUnsendable,
   killMarked,
   killMarkedUntilGone,
+  type LineSplitter,
   openWire,
   ownPipes,
   type ProcessMark,
@@ -20,7 +22,6 @@ import {
   type Wire,
   watchChildren,
 } from "../../platform/index.ts";
-import { createLineSplitter, type LineSplitter } from "../../task-logs/index.ts";
 import type { FromRunner, ToRunner } from "../wire/index.ts";
 
 export type RunnerState = "booting" | "idle" | "busy" | "ended";
