@@ -5,7 +5,7 @@ import { createLogWriter, createMasker, createThreadedFolderSink } from "../../t
 import type { FromRunner } from "../wire/index.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
-import { type Attempt, forwardCall, maskOutcome, note, platformFailure } from "./attempt.ts";
+import { type Attempt, forwardCall, isFirstStart, maskOutcome, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
@@ -193,6 +193,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       maxLineBytes: options.maxLineBytes,
       maxFileBytes: options.maxFileBytes,
       masker,
+      isAnew: () => isFirstStart(attempt),
       onFault: (error) => logger.error({ path: workload.logPath, error: error.message }, "a task's log cannot be written"),
     });
     const attempt: Attempt = {
