@@ -59,6 +59,7 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
         jobs.delete(id);
         on.end(id, end);
         watchIdle(child);
+        pump();
       },
       loaded: (modulePath) => void killedLoading.delete(modulePath),
       died(how, ids, unloaded) {
@@ -150,7 +151,6 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
     }, IDLE_MS);
     timer.unref();
     idleTimers.set(child, timer);
-    if (waiting.length > 0) pump();
   }
 
   /** All triggers of a module that killed its process while it was loaded try it again together: none of them is to blame alone. */
@@ -182,6 +182,7 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
         child.cancel(id);
         watchIdle(child);
       }
+      pump();
     },
     pids: () => [...living].map((child) => child.pid),
     stop() {

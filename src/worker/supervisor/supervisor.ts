@@ -435,7 +435,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       const message = `how the task ended (its result, XComs, rendered fields, error) has ${sizeBytes} bytes, and the API did not take that: ${error.message}`;
       note(attempt, "error", message);
       const failure = { name: "OutcomeTooLargeError", message, stack: null };
-      await batcher.finish({ id, token, outcome: { state: "failed", retryable: false, error: failure, xcoms: [] } });
+      const failed: Outcome = { state: "failed", retryable: false, owesCallback: true, error: failure, xcoms: [] };
+      await batcher.finish({ id, token, outcome: failed });
     }
   }
 
