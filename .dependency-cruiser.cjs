@@ -15,7 +15,7 @@ const rooms = {
   scheduler: ["contracts", "platform", "store", "timetables", "serialized", "executors"],
   executors: ["contracts", "platform", "config"],
   worker: ["contracts", "platform", "task-logs", "sdk", "operators"],
-  triggerer: ["contracts", "platform", "task-logs", "sdk", "worker"],
+  triggerer: ["contracts", "platform", "task-logs", "sdk"],
   "execution-api": ["contracts", "platform", "config", "store", "task-logs", "scheduler"],
   "public-api": ["contracts", "platform", "store", "task-logs", "scheduler", "serialized", "timetables"],
   "task-logs": ["contracts", "platform"],
@@ -133,10 +133,10 @@ module.exports = {
     },
     {
       name: "triggers-of-dag-files-in-the-child",
-      comment: "the triggerer's own process holds secrets: no user code there, and of the worker it takes the wire only",
+      comment: "the triggerer's own process holds secrets: no user code there",
       severity: "error",
       from: { path: "^src/triggerer/", pathNot: ["^src/triggerer/child/", ...notTests] },
-      to: { path: "^src/(sdk|worker/(supervisor|runner))/" },
+      to: { path: "^src/sdk/" },
     },
     {
       name: "nobody-imports-main",

@@ -53,6 +53,8 @@ export const logPieceSchema = z.object({
   offset: z.int().min(0),
   text: z.string(),
   isEnd: z.boolean(),
+  /** The log begins with this stream. */
+  isAnew: z.boolean().default(false),
 });
 export const logPiecesSchema = z.object({
   pieces: z

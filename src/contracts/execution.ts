@@ -53,7 +53,10 @@ export const runContextSchema = z.object({
   /** Set when the try was deferred and goes on. */
   resume: resumeSchema.nullish(),
   executionTimeoutSec: z.number().nullable(),
-  /** The XComs named by the serialized task's `inputs`, where they exist. */
+  /**
+   * The XComs named by the serialized task's `inputs`, where they exist and are small together; of one task's instances all or none.
+   * What is not here is asked for when the task wants it.
+   */
   inputs: z.array(z.object({ taskId: idSchema, key: z.string(), mapIndex: z.int(), value: jsonValueSchema })),
   /** Of a mapped try; null for all others. */
   map: mapFactsSchema.nullable().default(null),
@@ -146,10 +149,14 @@ export type RunnerCalls = {
     params: XcomRef & { includePriorDates: boolean };
     result: { found: boolean; value: z.infer<typeof jsonValueSchema> };
   };
-  /** One key of all of a task's instances, in the order of their map indexes. */
-  getXcomSequence: {
-    params: Omit<XcomRef, "mapIndex"> & { includePriorDates: boolean };
-    result: z.infer<typeof jsonValueSchema>[];
+  /**
+   * One key of all of a task's instances, in the order of their map indexes, a page at a time: together the values may be larger than
+   * any message. `after`: the last map index that is known; null = from the start. `next`: where to go on, and in which run, since
+   * with `includePriorDates` the first page chooses one; null = that was all.
+   */
+  getXcomPage: {
+    params: Omit<XcomRef, "mapIndex"> & { includePriorDates: boolean; after: number | null };
+    result: { values: z.infer<typeof jsonValueSchema>[]; next: { runId: string; after: number } | null };
   };
   setXcom: { params: { key: string; value: z.infer<typeof jsonValueSchema> }; result: null };
   getConnection: { params: { connId: string }; result: Connection | null };

@@ -1,16 +1,25 @@
 import { z } from "zod";
 
-/** Ids of DAGs, tasks, task groups, XCom keys and pools: what Airflow allows, and never a path or shell character. */
-const ID_PATTERN = /^[A-Za-z0-9_.-]{1,250}$/;
-/** Run ids hold instants, so `:` `+` `~` are allowed too (Airflow's `allowed_run_id_pattern`). */
-const RUN_ID_PATTERN = /^[A-Za-z0-9_.~:+-]{1,250}$/;
+/**
+ * Ids of DAGs, tasks, task groups, XCom keys and pools: what Airflow allows, and never a path or shell character. `.` and `..` are
+ * parts of a path that every client resolves before it asks: what is named so could not be reached by REST.
+ */
+const ID_PATTERN = /^(?!\.\.?$)[A-Za-z0-9_.-]{1,250}$/;
+/** Run ids hold instants, so `:` `+` `~` are allowed too (Airflow's `allowed_run_id_pattern`). `~` alone means all runs in REST paths. */
+const RUN_ID_PATTERN = /^(?![.~]$)[A-Za-z0-9_.~:+-]{1,250}$/;
 
-export const ID_RULE = "letters, digits, '_', '.' and '-', 1 to 250 of them";
+export const ID_RULE = "letters, digits, '_', '.' and '-', 1 to 250 of them, and not '.' or '..'";
+
+/** For names of freer rules, of variables and pools: whether REST could not name it in a path. */
+export function isReachable(name: string): boolean {
+  return name !== "." && name !== "..";
+}
+export const REACHABLE_RULE = "must not be '.' or '..', which no path can name";
 
 export const idSchema = z.string().regex(ID_PATTERN, `must be made of ${ID_RULE}`);
 export const runIdSchema = z
   .string()
-  .regex(RUN_ID_PATTERN, "must be made of letters, digits and '_.~:+-', 1 to 250 of them")
+  .regex(RUN_ID_PATTERN, "must be made of letters, digits and '_.~:+-', 1 to 250 of them, and not be '.' or '~'")
   .refine((id) => !id.includes(".."), "must not contain '..'");
 
 /** Characters of a note on a DAG run or a task instance at most, as in Airflow. */

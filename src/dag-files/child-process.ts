@@ -2,11 +2,9 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
-import { findPackageRoot, toError } from "../platform/index.ts";
-import { createFrameReader, encodeFrame } from "./child/frames.ts";
+import { BaramError, findPackageRoot, openWire, ownPipes, type Wire } from "../platform/index.ts";
 import { type ChildMessage, childMessageSchema, type EvaluateRequest } from "./child/messages.ts";
 
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const OUTPUT_TAIL_CHARS = 8 * 1024;
 const MEMORY_CHECK_MS = 200;
 /** What Node and the SDK take beside the heap, with room for a file's own buffers. */
@@ -47,6 +45,7 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
     // A process group of its own, so that what the file starts is killed with it.
     detached: true,
   });
+  ownPipes(child);
   const pid = child.pid ?? 0;
   let output = "";
   let memoryBytes: number | null = null;
@@ -79,22 +78,32 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
       output = (output + text).slice(-OUTPUT_TAIL_CHARS);
     });
   }
+  const fail = (what: string, why: string) => {
+    fault ??= `${what}: ${why.slice(0, 500)}`;
+    killGroup(pid);
+  };
   const pipe = child.stdio[3];
-  const read = createFrameReader(MAX_ANSWER_BYTES, (message) => onMessage(childMessageSchema.parse(message)));
+  let wire: Wire<EvaluateRequest> | null = null;
   if (pipe instanceof Duplex) {
-    pipe.on("error", () => undefined);
-    pipe.on("data", (chunk: Buffer) => {
-      try {
-        if (fault === null) read(chunk);
-      } catch (error) {
-        fault = `the answer of the evaluation process cannot be read: ${toError(error).message.slice(0, 500)}`;
-        killGroup(pid);
-      }
+    wire = openWire<unknown, EvaluateRequest>(pipe, {
+      message(message) {
+        if (fault !== null) return;
+        const checked = childMessageSchema.safeParse(message);
+        if (checked.success) onMessage(checked.data);
+        else fail("the answer of the evaluation process cannot be read", checked.error.message);
+      },
+      close(broken) {
+        // A process that ends closes it too, and how it ended is told by its exit.
+        if (broken instanceof BaramError) fail("the answer of the evaluation process cannot be read", broken.message);
+      },
     });
   }
   return {
     pid,
-    send: (request) => pipe instanceof Duplex && pipe.write(encodeFrame(request)),
+    send(request) {
+      // Where the process has gone, its end is told already; where it lives, it would wait for a request that never comes.
+      wire?.send(request).catch((error: Error) => fail("the file could not be given to the evaluation process", error.message));
+    },
     kill,
     ended,
     output: () => output,

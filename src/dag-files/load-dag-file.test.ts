@@ -58,6 +58,11 @@ describe("a file that loads", () => {
 });
 
 describe("a file that fails", () => {
+  test("by DAGs that are larger together than an answer may be: with size and limit", async () => {
+    const text = `import { dag, task } from "baram";\nfor (const id of ["a", "b", "c"]) dag({ dagId: id, schedule: null, description: "x".repeat(25e6) }, () => {});\n`;
+    const error = await failureOf(text);
+    expect(error.message).toMatch(/too large together: a message of 7\d{7} bytes cannot be sent; at most 67108864.*Define fewer/);
+  });
   test("by throwing: line, column and message of the .ts file", async () => {
     const failure = await failureOf(
       'import "baram";\n\nfunction inner(): never {\n  throw new TypeError("no such table");\n}\ninner();\n',

@@ -1,23 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createFrameReader, encodeFrame } from "./child/frames.ts";
 import { createDagClaims } from "./dag-claims.ts";
 import { findPosition, readableStack } from "./stack-position.ts";
-
-describe("frames", () => {
-  test("come whole, however the stream cuts them", () => {
-    const messages = [{ a: "ü" }, [], "x".repeat(1_000)];
-    const bytes = Buffer.concat(messages.map(encodeFrame));
-    for (const size of [1, 3, 7, bytes.length]) {
-      const got: unknown[] = [];
-      const read = createFrameReader(10_000, (message) => got.push(message));
-      for (let at = 0; at < bytes.length; at += size) read(bytes.subarray(at, at + size));
-      expect(got).toEqual(messages);
-    }
-  });
-  test("over the limit are refused before they are held", () => {
-    expect(() => createFrameReader(100, () => undefined)(Buffer.from("7fffffff", "hex"))).toThrow("over the limit of 100");
-  });
-});
 
 describe("claims", () => {
   const compare = (a: string, b: string) => (a < b ? -1 : 1);

@@ -6,8 +6,10 @@ import { z } from "zod";
 import {
   type Connection,
   idSchema,
+  isReachable,
   jsonObjectSchema,
   jsonValueSchema,
+  REACHABLE_RULE,
   type RunnerCalls,
   type RunnerMethod,
   runIdSchema,
@@ -20,7 +22,7 @@ import {
   findRun,
   findVariable,
   findXcom,
-  listXcomValues,
+  readXcomPage,
   setRenderedFields,
   setVariable,
   setXcomByTry,
@@ -37,7 +39,11 @@ type Call<M extends RunnerMethod> = {
   answer(caller: Caller, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;
 };
 
+/** What an answer holds in memory, beside one value of any size that is allowed. */
+const XCOM_PAGE_BYTES = 4 * 1024 * 1024;
+
 const keySchema = z.string().min(1).max(512);
+const newKeySchema = keySchema.refine(isReachable, REACHABLE_RULE);
 
 const CALLS: { [M in RunnerMethod]: Call<M> } = {
   getXcom: {
@@ -54,18 +60,20 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
       return found ? { found: true, value: found.value } : { found: false, value: null };
     },
   },
-  getXcomSequence: {
+  getXcomPage: {
     params: z.object({
       dagId: idSchema,
       runId: runIdSchema,
       taskId: idSchema,
       key: keySchema,
       includePriorDates: z.boolean(),
+      after: z.int().min(-1).nullable(),
     }),
-    answer: ({ resources }, { includePriorDates, ...ref }) => listXcomValues(resources.store, ref, includePriorDates),
+    answer: ({ resources }, { includePriorDates, after, ...ref }) =>
+      readXcomPage(resources.store, ref, { includePriorDates, after, pageBytes: XCOM_PAGE_BYTES }),
   },
   setXcom: {
-    params: z.object({ key: keySchema, value: jsonValueSchema }),
+    params: z.object({ key: newKeySchema, value: jsonValueSchema }),
     async answer({ resources, options, tryId }, { key, value }) {
       const size = Buffer.byteLength(JSON.stringify(value));
       if (size > options.xcomMaxBytes) {
@@ -94,7 +102,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
     },
   },
   setVariable: {
-    params: z.object({ key: keySchema, value: z.string(), description: z.string().nullable() }),
+    params: z.object({ key: newKeySchema, value: z.string(), description: z.string().nullable() }),
     async answer({ resources }, variable) {
       await setVariable(resources.store, resources.cipher, variable);
       return null;

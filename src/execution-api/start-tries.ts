@@ -10,7 +10,8 @@ import { toError } from "../platform/index.ts";
 import { type DagVersion, logPathOf } from "../scheduler/commands/index.ts";
 import {
   type Cipher,
-  findInputXcoms,
+  findSmallInputs,
+  type InputXcom,
   type StartedTry,
   startTries,
   type TryStart,
@@ -22,6 +23,11 @@ import { Refusal } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 
 type Graph = DagVersion["graph"];
+/** A start carries so much of its inputs, to save their reader a round trip; larger ones are read when the task wants them, in pages. */
+const CARRIED_MAX_BYTES = 256 * 1024;
+/** What all tries of a batch are looked up with holds so much memory at most. */
+const CARRIED_BY_BATCH_MAX_BYTES = 16 * 1024 * 1024;
+
 type RunItem = Extract<BatchItem, { op: "run" }>;
 
 /** Starts the tries whose workload token is theirs. */
@@ -62,22 +68,17 @@ export async function startVerified(
     const { graph } = await dags.get(store, one.versionId);
     for (const input of inputsOf(graph, one)) wanted.push({ dagRunId: one.dagRunId, ...input });
   }
-  const xcoms = await findInputXcoms(store, wanted);
+  const xcoms = await findSmallInputs(store, wanted, { inputBytes: CARRIED_MAX_BYTES, allBytes: CARRIED_BY_BATCH_MAX_BYTES });
   const maps = await mapFactsOf(store, dags, started);
   for (const one of started) {
     const { graph } = await dags.get(store, one.versionId);
     const task = graph.tasks[graph.indexOf.get(one.taskId) ?? -1];
-    const inputs = inputsOf(graph, one).flatMap(({ taskId, key, mapIndex }) =>
-      xcoms.filter(
-        (x) =>
-          x.dagRunId === one.dagRunId && x.taskId === taskId && x.key === key && (mapIndex === null || x.mapIndex === mapIndex),
-      ),
-    );
+    const inputs = carriedInputs(one, inputsOf(graph, one), xcoms);
     answers.set(one.id, {
       ...contextOf(one),
       resume: resumeOf(one, resources.cipher),
       executionTimeoutSec: task?.executionTimeoutSec ?? null,
-      inputs: inputs.map(({ taskId, key, mapIndex, value }) => ({ taskId, key, mapIndex, value })),
+      inputs,
       map: maps.get(one.id) ?? null,
       maxMapLength: options.maxMapLength,
       token: await tokens.sign("baram:task", { subject: one.id, logPath: logPathOf(one) }, options.tokenTtlSec),
@@ -96,6 +97,20 @@ function inputsOf(graph: Graph, { taskId, mapIndex }: StartedTry): Omit<WantedXc
   return (graph.tasks[number]?.inputs ?? []).map((input) => {
     const isBeside = graph.besides[graph.indexOf.get(input.taskId) ?? -1]?.has(number) ?? false;
     return { ...input, mapIndex: isBeside && mapIndex >= 0 ? mapIndex : null };
+  });
+}
+
+/** Of the inputs that were found, as many as a start carries; of one input all instances or none. */
+function carriedInputs({ dagRunId }: StartedTry, wanted: readonly Omit<WantedXcom, "dagRunId">[], found: readonly InputXcom[]) {
+  let roomBytes = CARRIED_MAX_BYTES;
+  return wanted.flatMap(({ taskId, key, mapIndex }) => {
+    const values = found.filter(
+      (x) => x.dagRunId === dagRunId && x.taskId === taskId && x.key === key && (mapIndex === null || x.mapIndex === mapIndex),
+    );
+    const sizeBytes = values.reduce((sum, one) => sum + one.sizeBytes, 0);
+    if (sizeBytes > roomBytes) return [];
+    roomBytes -= sizeBytes;
+    return values.map((one) => ({ taskId, key, mapIndex: one.mapIndex, value: one.value }));
   });
 }
 

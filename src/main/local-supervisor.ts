@@ -10,7 +10,8 @@ const ORPHAN_GRACE_MS = 24 * 3_600_000;
 const logger = createLogger({ level: "info", role: "supervisor" });
 let supervisor: Supervisor | null = null;
 
-const say = (message: FromSupervisor) => process.connected && process.send?.(message);
+/** The scheduler may die at any moment, and its tasks go on: what it does not get is no fault of this process. `disconnect` tells of it. */
+const say = (message: FromSupervisor) => process.connected && process.send?.(message, undefined, undefined, () => {});
 
 process.on("message", (message: ToSupervisor) => {
   switch (message.type) {
@@ -35,6 +36,7 @@ process.on("message", (message: ToSupervisor) => {
 });
 // The scheduler died: what runs is brought to its end and reported; what waits is taken over by another scheduler.
 process.on("disconnect", () => void end(ORPHAN_GRACE_MS));
+process.on("error", (error) => logger.debug({ error: error.message }, "the channel to the scheduler is broken"));
 process.on("SIGTERM", () => void end(0));
 process.on("SIGINT", () => {});
 

@@ -145,6 +145,7 @@ export const ERROR_CODES = {
   workload_not_started: "A workload could not be started; the message says why.",
   workload_refused: "A workload's token is not good for it, or was used already.",
   // between processes
+  answer_too_large: "An answer of the execution API is larger than allowed.",
   frame_malformed: "A message between processes is not JSON.",
   frame_too_long: "A message between processes is longer than allowed.",
   log_store_invalid: "The store of logs cannot be used as it is configured.",

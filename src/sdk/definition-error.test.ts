@@ -43,6 +43,9 @@ const wrong: [name: string, code: string, message: string | RegExp, run: () => u
   ["a group named as a task", "TASK_DUPLICATE_ID", '"a"', () => inDag(() => [empty("a"), taskGroup("a", () => {})])],
   ["a bad task id", "INVALID_ID", '"a b" is not allowed', () => inDag(() => empty("a b"))],
   ["an empty DAG id", "INVALID_ID", 'dagId "" is not allowed', () => dag({ dagId: "" }, () => {})],
+  ["a DAG id that no path can name", "INVALID_ID", 'dagId "." is not allowed', () => dag({ dagId: "." }, () => {})],
+  ["a task id that no path can name", "INVALID_ID", /".." is not allowed.*not '.' or '..'/, () => inDag(() => empty(".."))],
+  ["a group id that no path can name", "INVALID_ID", '"." is not allowed', () => inDag(() => taskGroup(".", () => {}))],
   ["a long id", "INVALID_ID", "it has 251 characters", () => inDag(() => empty("x".repeat(251)))],
   [
     "an id too long with its group",

@@ -13,10 +13,11 @@ const STEPS_BACK_MAX = 3;
 /** Each piece begins with the last line that is there, or with this much of it. */
 const OVERLAP_MAX_BYTES = 1_024;
 
-/** Sends a log in pieces to the API server; see log-receiver.ts for the other end. */
+/** Sends a log in pieces to the API server; see log-receiver.ts for the other end. `isAnew`: this worker begins the log. */
 export function createApiCarrier(
   send: (piece: LogPiece) => Promise<LogReceipt>,
   isHopeless: (error: Error) => boolean,
+  isAnew = false,
 ): LogCarrier {
   const session = randomUUID();
   let received = 0;
@@ -37,7 +38,7 @@ export function createApiCarrier(
           const isLast = isEnd && received + fresh.length >= sizeBytes;
           const piece = Buffer.concat([overlap, fresh]);
           const offset = received - overlap.length;
-          const answer = await send({ session, offset, text: piece.toString("utf8"), isEnd: isLast });
+          const answer = await send({ session, offset, text: piece.toString("utf8"), isEnd: isLast, isAnew });
           if (answer.received < received && ++stepsBack > STEPS_BACK_MAX)
             throw new Error("the API servers do not agree on what they have of the log: give them one log folder in common");
           ({ received, isMarked } = answer);

@@ -3,16 +3,17 @@ import { appendFileSync, closeSync, fstatSync, mkdirSync, openSync } from "node:
 import { dirname } from "node:path";
 import { parentPort } from "node:worker_threads";
 import { toError } from "../platform/index.ts";
-import { FILE_MODE, FOLDER_MODE } from "./log-sink.ts";
+import { FILE_MODE, FOLDER_MODE, setAside } from "./log-sink.ts";
 
-/** `isFirst`: nothing of this writer is in the file, so its folder is hardly there. */
-export type AppendBatch = readonly { file: string; text: string; isFirst: boolean }[];
+/** `isFirst`: nothing of this writer is in the file, so its folder is hardly there. `isAnew`: see `AppendText`. */
+export type AppendBatch = readonly { file: string; text: string; isFirst: boolean; isAnew: boolean }[];
 /** Each file's size after its text, in bytes; or why the text could not be kept. */
 export type AppendAnswers = readonly (number | string)[];
 
 parentPort?.on("message", (batch: AppendBatch) => {
-  const answers: AppendAnswers = batch.map(({ file, text, isFirst }) => {
+  const answers: AppendAnswers = batch.map(({ file, text, isFirst, isAnew }) => {
     try {
+      if (isAnew) setAside(file);
       if (isFirst) makeFolderOf(file);
       return append(file, text);
     } catch (error) {

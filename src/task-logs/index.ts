@@ -1,5 +1,4 @@
 export { createApiCarrier } from "./api-carrier.ts";
-export { createLineSplitter, type LineSplitter } from "./line-splitter.ts";
 export { createFolderLogStore, createLayeredLogStore, type LogPage, type LogStore } from "./log-reader.ts";
 export type { LogPiece, LogReceipt } from "./log-receiver.ts";
 export { createLogShipper, type LogCarrier, type LogShipper } from "./log-shipper.ts";

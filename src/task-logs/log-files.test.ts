@@ -206,3 +206,36 @@ test("what the writer knows of the file is so: others write between, a text is l
   expect(log.written()).toMatchObject({ sizeBytes: null });
   expect(log.written().tail.length).toBe(0);
 });
+
+test.each(["folder sink", "threaded sink"])(
+  "a log that begins sets aside what a deleted run of the same id left: %s",
+  async (kind) => {
+    const threaded =
+      kind === "threaded sink"
+        ? createThreadedFolderSink(folder, join(findPackageRoot(), "dist/task-logs/append-thread.js"))
+        : null;
+    const sink = threaded ?? createFolderSink(folder);
+    const write = async (event: string, isAnew: boolean) => {
+      const log = writer({ sink, isAnew: () => isAnew });
+      log.write(line(event));
+      await log.flush();
+      log.write(line(`${event} goes on`));
+      await log.flush();
+      return log.written().sizeBytes;
+    };
+    for (const [event, isAnew] of [
+      ["first", true],
+      ["first resumed", false],
+      ["second", true],
+    ] as const)
+      await write(event, isAnew);
+    expect(linesOf().map((one) => one.event)).toEqual(["second", "second goes on"]);
+    expect(
+      readFileSync(join(folder, `${PATH}.old`), "utf8")
+        .trim()
+        .split("\n"),
+    ).toHaveLength(4);
+    expect(faults).toEqual([]);
+    await threaded?.close();
+  },
+);

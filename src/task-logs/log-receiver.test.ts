@@ -26,8 +26,8 @@ beforeEach(() => {
   session = randomUUID();
 });
 
-const send = (offset: number, text: string, isEnd = false) =>
-  receivePiece({ folder, maxFileBytes }, PATH, { session, offset, text, isEnd });
+const send = (offset: number, text: string, isEnd = false, isAnew = false) =>
+  receivePiece({ folder, maxFileBytes }, PATH, { session, offset, text, isEnd, isAnew });
 const stored = () => readFileSync(file, "utf8");
 const mark = () => `${file}.${session}`;
 const inPlace = (received: number) => ({ received, isMarked: false });
@@ -150,8 +150,28 @@ test("a log that is too large is cut at a line end, once, and the sender may go 
 });
 
 test("a path that leads out of the folder is refused", () => {
-  const piece = { session, offset: 0, text: "x", isEnd: false };
+  const piece = { session, offset: 0, text: "x", isEnd: false, isAnew: false };
   expect(() => receivePiece({ folder, maxFileBytes }, "../x.log", piece)).toThrow(
     expect.objectContaining({ code: "log_path_invalid" }),
   );
+});
+
+test("a stream that begins a log sets aside what is there of another, once, however often its first piece comes", () => {
+  send(0, "old one\nold two\n", true);
+  session = randomUUID();
+  const begin = (offset: number, text: string) => send(offset, text, false, true);
+  expect(begin(0, "one\n")).toEqual(inPlace(4));
+  expect(begin(0, "one\n")).toEqual(inPlace(4));
+  appendFileSync(file, "why it ended\n");
+  expect(begin(0, "one\ntwo\n").received).toBe(8);
+  expect(begin(4, "two\nthree\n").received).toBe(14);
+  expect(stored()).toBe("one\nwhy it ended\ntwo\nthree\n");
+  expect(readFileSync(`${file}.old`, "utf8")).toBe("old one\nold two\n");
+});
+
+test("a stream that goes on with a log leaves what is there", () => {
+  send(0, "before its deferral\n", true);
+  session = randomUUID();
+  send(0, "after it\n");
+  expect(stored()).toBe("before its deferral\nafter it\n");
 });

@@ -23,7 +23,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { FILE_MODE, FOLDER_MODE, pathBelow } from "./log-sink.ts";
+import { FILE_MODE, FOLDER_MODE, pathBelow, setAside } from "./log-sink.ts";
 
 export type LogPiece = {
   /** UUID of the stream. */
@@ -33,6 +33,8 @@ export type LogPiece = {
   text: string;
   /** Nothing follows. */
   isEnd: boolean;
+  /** The log begins with this stream: what is there of another is set aside, of a deleted run whose id was given again. */
+  isAnew: boolean;
 };
 
 /** `received`: how many bytes of the stream are in, so where the sender is to go on. `isMarked`: its end must be told. */
@@ -50,12 +52,14 @@ const ROOM_FOR_LAST_WORDS = 1024 * 1024;
  * Writes what is new of a piece to the log at `path`. Throws `log_path_invalid`, and what the file system says. Blocks, and pieces of one
  * log must come one after the other: `createLogReceiver` has a thread for it.
  */
-export function receivePiece(options: LogReceiverOptions, path: string, { session, offset, text, isEnd }: LogPiece): LogReceipt {
+export function receivePiece(options: LogReceiverOptions, path: string, piece: LogPiece): LogReceipt {
+  const { session, offset, text, isEnd } = piece;
   const file = pathBelow(options.folder, path);
   const bytes = Buffer.from(text, "utf8");
   const capBytes = options.maxFileBytes + ROOM_FOR_LAST_WORDS;
   const markPath = `${file}.${session}`;
   const known = readMark(markPath);
+  if (piece.isAnew && offset === 0 && known === null && isOfAnother(file, bytes)) setAside(file);
   const fd = openForUpdate(file);
   try {
     const mark = known ?? placeByContent(fd, offset, bytes, capBytes);
@@ -72,6 +76,19 @@ export function receivePiece(options: LogReceiverOptions, path: string, { sessio
     if (isEnd) rmSync(markPath, { force: true });
     else if (next !== mark) writeMark(markPath, next);
     return { received: next.received, isMarked: !isEnd };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether what is there begins with another line than the stream. A piece that is sent again finds its own. */
+function isOfAnother(file: string, bytes: Buffer): boolean {
+  const fd = openForUpdate(file);
+  try {
+    const there = read(fd, 0, bytes.length);
+    const lineEnd = there.indexOf(10);
+    const known = lineEnd === -1 ? there : there.subarray(0, lineEnd + 1);
+    return !known.equals(bytes.subarray(0, known.length));
   } finally {
     closeSync(fd);
   }

@@ -1,4 +1,4 @@
-import { truncateLine } from "./line-splitter.ts";
+import { truncateLine } from "../platform/index.ts";
 import type { LogSink } from "./log-sink.ts";
 import type { Masker } from "./masker.ts";
 
@@ -32,6 +32,8 @@ export type LogWriterOptions = {
   maxLineBytes: number;
   maxFileBytes: number;
   masker: Masker;
+  /** Asked with the first text: whether this writer begins the log, see `AppendText`. Default: it goes on with what is there. */
+  isAnew?: () => boolean;
   onFault: (error: Error) => void;
 };
 
@@ -57,6 +59,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   /** Lines that the sink did not take, and that no line tells of yet. */
   let lostLines = 0;
   let isFull = false;
+  let hasBegun = false;
   let written: WrittenLog = { sizeBytes: null, tail: Buffer.alloc(0) };
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<unknown> = Promise.resolve();
@@ -93,10 +96,12 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     const batch = waiting.join("");
     waiting = [];
     if (batch === "") return;
+    const isAnew = !hasBegun && (options.isAnew?.() ?? false);
+    hasBegun = true;
     // Both are over when the text is, kept or not.
     writing = Promise.all([
       writing,
-      append(batch)
+      append(batch, isAnew)
         .then(
           (sizeBytes) => {
             written = addTo(written, batch, sizeBytes);

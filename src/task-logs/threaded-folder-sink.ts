@@ -39,7 +39,7 @@ export function createThreadedFolderSink(folder: string, entry: string): LogSink
     gathered = [];
     if (batch.length === 0) return;
     sent.push(batch);
-    thread.postMessage(batch.map(({ file, text, isFirst }) => ({ file, text, isFirst })) satisfies AppendBatch);
+    thread.postMessage(batch.map(({ file, text, isFirst, isAnew }) => ({ file, text, isFirst, isAnew })) satisfies AppendBatch);
   }
 
   return {
@@ -47,12 +47,12 @@ export function createThreadedFolderSink(folder: string, entry: string): LogSink
       const file = pathBelow(folder, path);
       const direct = createFolderSink(folder).open(path);
       let texts = 0;
-      return (text) => {
-        if (isGone) return direct(text);
+      return (text, isAnew = false) => {
+        if (isGone) return direct(text, isAnew);
         const isFirst = texts++ === 0;
         return new Promise((resolve, reject) => {
           if (gathered.length === 0) setTimeout(send, GATHER_MS);
-          gathered.push({ file, text, isFirst, resolve, reject });
+          gathered.push({ file, text, isFirst, isAnew, resolve, reject });
         });
       };
     },

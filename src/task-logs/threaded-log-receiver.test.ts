@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => receiver.close());
 
-const piece = (text: string, session: string = randomUUID()) => ({ session, offset: 0, text, isEnd: true });
+const piece = (text: string, session: string = randomUUID()) => ({ session, offset: 0, text, isEnd: true, isAnew: false });
 
 test("the same piece many times at once is written once", async () => {
   const one = { path: "a.log", piece: piece("line\n".repeat(2_000)) };

@@ -99,6 +99,14 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
         const note = `the event loop of this trigger's process was blocked for ${blockedMs} ms: a trigger in it does not await`;
         for (const id of ids) running.get(id)?.log.write("warn", note);
       },
+      parted(how, ids) {
+        logger.warn(
+          { how, triggers: ids },
+          "a process of several triggers died; they go on apart, to find the one that ended it",
+        );
+        const note = `the process of this trigger and ${ids.length - 1} more died: ${how}. It goes on in another process, apart from some of them`;
+        for (const id of ids) running.get(id)?.log.write("warn", note);
+      },
       died: (how, ids) => onDeath(how, ids),
     },
   );

@@ -309,3 +309,32 @@ export default dag({ dagId: "pauses", schedule: null }, () => { task({ taskId: "
   expect(logOf("pauses", runs.pauses, "t"), "died with the others").not.toContain("died");
   expect(logOf("pauses", runs.pauses, "t")).toMatch(/was blocked for \d+ ms/);
 }, 60_000);
+
+test("one trigger that ends its process fails its task, and the tasks whose triggers were beside it go on", async () => {
+  const go = join(engine.home, "innocents-go");
+  await engine.load({
+    "crowd.ts": `
+import { existsSync } from "node:fs";
+import { BaseTrigger, dag, defer, registerTrigger, task, TriggerEvent } from "baram";
+class Waits extends BaseTrigger {
+  async *run(ctx) { while (!existsSync(${JSON.stringify(go)})) await ctx.sleep("50ms"); yield new TriggerEvent(); }
+}
+class Exits extends BaseTrigger {
+  async *run(ctx) { await ctx.sleep("200ms"); process.exit(3); }
+}
+registerTrigger("Waits", Waits);
+registerTrigger("Exits", Exits);
+export default dag({ dagId: "crowd", schedule: null, maxActiveTasks: 16 }, () => {
+  for (let at = 0; at < 8; at++)
+    task({ taskId: "t" + at }, async (ctx) => (ctx.resumed ? 1 : defer({ trigger: at === 3 ? new Exits({}) : new Waits({}) })))();
+});`,
+  });
+  const runId = await engine.trigger("crowd");
+  await expect.poll(async () => (await engine.states("crowd", runId)).t3, { timeout: 40_000 }).toBe("failed");
+  writeFileSync(go, "");
+  expect(await engine.finished("crowd", runId)).toBe("failed");
+  const states = await engine.states("crowd", runId);
+  expect(Object.entries(states).filter(([, state]) => state === "success")).toHaveLength(7);
+  expect(logOf("crowd", runId, "t3")).toMatch(/its process died 2 times; the last time, it ended with exit code 3/);
+  expect(logOf("crowd", runId, "t4")).not.toMatch(/died \d/);
+}, 90_000);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { deleteDagRun } from "../../src/scheduler/commands/index.ts";
 import { clearRun } from "../../src/scheduler/index.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
 
@@ -304,6 +305,28 @@ test("clearing a finished run runs it again, with its history kept", async () =>
     [runId],
   );
   expect(rows.map((row) => row.try_number)).toEqual([1, 2, 3]);
+});
+
+test("a run that is created anew under a deleted one's id has its own log, whose parts before and after a wait stay together", async () => {
+  await engine.load({
+    "again.ts": `
+import { dag, sensor } from "baram";
+export default dag({ dagId: "again", schedule: null }, () => {
+  sensor({ taskId: "waits", mode: "reschedule", pokeInterval: { seconds: 0.2 } }, async (ctx) => {
+    console.log("look of " + ctx.run.conf.who);
+    return ctx.ti.startDate.getTime() + 100 < Date.now();
+  })();
+});`,
+  });
+  for (const who of ["first", "second"]) {
+    await engine.trigger("again", { runId: "same", conf: { who } });
+    expect(await engine.finished("again", "same")).toBe("success");
+    await expectLog("again", "same", "waits").toContain("the try ended: success");
+    if (who === "first") await deleteDagRun(engine.store, "again", "same");
+  }
+  const log = logOf("again", "same", "waits");
+  expect(log).not.toContain("look of first");
+  expect(log.match(/look of second/g)?.length).toBeGreaterThan(1);
 });
 
 test("callbacks run in the runner, after the outcome; a DAG's in a workload of its own", async () => {

@@ -46,7 +46,7 @@ export function fakeCaller(platform: Platform = {}) {
       const value = platform.xcoms?.[`${taskId}.${key}`];
       return value === undefined ? { found: false, value: null } : { found: true, value };
     },
-    getXcomSequence: () => [],
+    getXcomPage: () => ({ values: [], next: null }),
     setXcom: () => null,
     getConnection: ({ connId }) => platform.connections?.[connId] ?? null,
     getVariable({ key }) {

@@ -7,7 +7,7 @@ import { isSensitiveName, type Masker } from "../../task-logs/index.ts";
 import type { Session } from "../session.ts";
 
 /** The runner's calls that only read. */
-export type ReadMethod = "getXcom" | "getXcomSequence" | "getConnection" | "getVariable" | "getDagRunState" | "getTaskStates";
+export type ReadMethod = "getXcom" | "getXcomPage" | "getConnection" | "getVariable" | "getDagRunState" | "getTaskStates";
 export type Reader = <M extends ReadMethod>(method: M, params: RunnerCalls[M]["params"]) => Promise<RunnerCalls[M]["result"]>;
 
 /**

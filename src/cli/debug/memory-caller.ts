@@ -46,9 +46,9 @@ export function createDebugMemory(run: { dagId: string; runId: string }, read: R
       const value = xcoms.get(params.taskId)?.get(params.mapIndex)?.get(params.key);
       return value === undefined ? { found: false, value: null } : { found: true, value };
     },
-    async getXcomSequence(params) {
-      if (params.dagId !== run.dagId || params.runId !== run.runId) return read("getXcomSequence", params);
-      return xcomsOf(params.taskId, params.key);
+    async getXcomPage(params) {
+      if (params.dagId !== run.dagId || params.runId !== run.runId) return read("getXcomPage", params);
+      return { values: xcomsOf(params.taskId, params.key), next: null };
     },
     async setXcom({ key, value }) {
       setXcom(instance, key, value);

@@ -7,7 +7,7 @@ import type { Reader, ReadMethod } from "./database-caller.ts";
 
 const READS: ReadonlySet<string> = new Set<ReadMethod>([
   "getXcom",
-  "getXcomSequence",
+  "getXcomPage",
   "getConnection",
   "getVariable",
   "getDagRunState",

@@ -27,7 +27,8 @@ export const TRIGGERER = {
     default: 8,
     min: 1,
     max: 1_000,
-    about: "Processes for triggers of DAG files, one per module; modules beyond this share them.",
+    about:
+      "Processes for triggers of DAG files, one per module; modules beyond this share them. As many more for triggers whose process died.",
   },
   blocked_process_timeout: {
     kind: "float",
@@ -40,7 +41,7 @@ export const TRIGGERER = {
     kind: "int",
     default: 3,
     min: 1,
-    about: "A trigger whose process died this often has failed.",
+    about: "A trigger has failed when its process died this often while it was the only one in it.",
   },
   enable_health_check: {
     kind: "bool",

@@ -6,6 +6,8 @@ export const XCOM = {
     default: 1_048_576,
     unit: "bytes",
     min: 64,
+    // A result and its parts by `multipleOutputs` travel in one message, which may have four times as much.
+    max: 16_777_216,
     about: "The largest XCom, as JSON; a larger one fails its task.",
   },
 } as const satisfies Record<string, OptionSpec>;

@@ -4,26 +4,22 @@
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
-import { toError } from "../../platform/index.ts";
+import { type BaramError, encodeFrame, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { DagDefinitionError } from "../../sdk/index.ts";
 import { collectDags, type DagDefinition, planTimetable, serializeDag, setDagDefaults } from "../../sdk/runtime.ts";
 import { validateTimetable } from "../../timetables/index.ts";
-import { createFrameReader, encodeFrame } from "./frames.ts";
 import { watchLeaks } from "./leaks.ts";
 import { type ChildMessage, type EvaluateRequest, evaluateRequestSchema, type Thrown } from "./messages.ts";
 
 const ANSWER_FD = 3;
-const MAX_REQUEST_BYTES = 1024 * 1024;
-
-const pipe = new Socket({ fd: ANSWER_FD, readable: true, writable: true });
 let evaluating: { id: number; fail: (thrown: unknown) => void } | null = null;
 
-pipe.on(
-  "data",
-  createFrameReader(MAX_REQUEST_BYTES, (message) => void evaluate(evaluateRequestSchema.parse(message))),
-);
-// The parent has gone: nobody wants the answer.
-pipe.on("close", () => process.kill(process.pid, "SIGKILL"));
+// The file shares the descriptor, so whatever arrives at the other end may be forged: it is bounded by the wire and checked there.
+const wire = openWire<unknown, ChildMessage>(new Socket({ fd: ANSWER_FD, readable: true, writable: true }), {
+  message: (message) => void evaluate(evaluateRequestSchema.parse(message)),
+  // The parent has gone: nobody wants the answer.
+  close: endNow,
+});
 
 // Whatever a file starts and does not await fails while it, and not the next one, is evaluated.
 process.on("uncaughtException", (error) => evaluating?.fail(error));
@@ -47,11 +43,16 @@ async function evaluate(request: EvaluateRequest): Promise<void> {
   try {
     const { dags, plans } = await load(request);
     evaluating = null;
-    send({ type: "dags", id, dags, plans, leaks: findLeaks() });
+    await wire.send({ type: "dags", id, dags, plans, leaks: findLeaks() });
   } catch (error) {
     evaluating = null;
-    send({ type: "threw", id, error: describeThrown(error) });
+    send({ type: "threw", id, error: describeThrown(isUnsendable(error) ? tooLarge(error) : error) });
   }
+}
+
+function tooLarge(fault: BaramError): Error {
+  const error = new Error(`the DAGs of this file are too large together: ${fault.message}. Define fewer in one file`);
+  return Object.assign(error, { name: "DagFileTooLargeError", stack: undefined });
 }
 
 type Loaded = { dags: unknown[]; plans: Record<string, unknown> };
@@ -98,5 +99,9 @@ function describeThrown(thrown: unknown): Thrown {
 }
 
 function send(message: ChildMessage): void {
-  pipe.write(encodeFrame(message));
+  wire.send(message).catch(endNow);
+}
+
+function endNow(): void {
+  process.kill(process.pid, "SIGKILL");
 }

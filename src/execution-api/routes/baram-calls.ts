@@ -33,6 +33,20 @@ const tooLarge = (c: Context) =>
     413,
   );
 
+/** More than a string may hold: the supervisor asks again for fewer at once. */
+function write(answer: BatchAnswer): string {
+  try {
+    return JSON.stringify(answer);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Refusal(
+      413,
+      "answer_too_large",
+      "What the tries are mapped over is too large for one answer; ask for fewer at once.",
+    );
+  }
+}
+
 function stateIn({ facts }: Refusal): { previousState?: string | null } {
   const state = facts.previous_state;
   return typeof state === "string" || state === null ? { previousState: state } : {};
@@ -64,7 +78,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
         return result ? { id, ok: true, context: result } : { id, ok: true };
       }),
     };
-    return c.json(answer);
+    return c.body(write(answer), 200, { "content-type": "application/json" });
   });
 
   app.post("/baram/heartbeat", async (c) => {

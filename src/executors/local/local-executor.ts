@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { type Workload, workloadId } from "../../contracts/index.ts";
-import { killMarked, type Logger, type ProcessMark, sleep, toError } from "../../platform/index.ts";
+import { killMarked, type Logger, ownPipes, type ProcessMark, sleep, toError } from "../../platform/index.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 
 export const SUPERVISOR_MARK = "BARAM_SUPERVISOR_ID";
@@ -40,6 +40,8 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
   const inHand = new Set<string>();
   let events: ExecutorEvent[] = [];
   let child: ChildProcess | null = null;
+  /** To the living supervisor process. What a dying one does not get is told of by its `exit`: all that it had in hand is lost. */
+  let say: (message: ToSupervisor) => void = () => {};
   let ending = false;
   let drained: (() => void) | null = null;
 
@@ -77,8 +79,11 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
         env: { ...options.environment, [mark.name]: mark.value },
         execArgv: ["--enable-source-maps", "--max-semi-space-size=16"],
       });
+      const pipes = ownPipes(started, (pipe, error) =>
+        logger.debug({ executor: options.name, pipe, error: error.message }, "the supervisor process could not be told"),
+      );
       child = started;
-      const say = (message: ToSupervisor) => started.connected && started.send(message);
+      say = pipes.send;
       say({ type: "configure", options: options.supervisorOptions });
       started.on("message", (message: FromSupervisor) => {
         if (message.type === "ready") {
@@ -130,7 +135,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
         return;
       }
       for (const id of ids) inHand.add(id);
-      child.send({ type: "workloads", workloads } satisfies ToSupervisor);
+      say({ type: "workloads", workloads });
     },
     takeEvents() {
       const taken = events;
@@ -140,14 +145,14 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
     adopt: async (tries) => tries.filter(({ id }) => inHand.has(id)).map(({ id }) => id),
     revoke(id) {
       inHand.delete(id);
-      if (child?.connected) child.send({ type: "revoke", id } satisfies ToSupervisor);
+      if (child) say({ type: "revoke", id });
     },
     async end(graceMs) {
       ending = true;
       const current = child;
       if (!current?.connected) return;
       const done = new Promise<void>((resolve) => (drained = resolve));
-      current.send({ type: "drain", graceMs } satisfies ToSupervisor);
+      say({ type: "drain", graceMs });
       const limit = setTimeout(() => current.kill("SIGKILL"), graceMs + options.killGraceMs + 10_000);
       await done;
       clearTimeout(limit);

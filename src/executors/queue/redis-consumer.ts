@@ -198,7 +198,13 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
           ids.map(() => token),
           leaseMs,
         )
-        .catch(() => []);
+        .catch((error) => {
+          logger.warn(
+            { queue, messages: ids.length, error: toError(error).message },
+            "the lease of messages could not be renewed",
+          );
+          return [];
+        });
       if (lost.length > 0)
         logger.warn(
           { queue, ids: lost },

@@ -41,7 +41,11 @@ export async function startMonitorPart(config: Config, store: Store, logger: Log
     const { rows: workers } = await listWorkers(store, {}, page, config.workers.lost_after_sec);
     await board?.refresh().catch((error) => logger.debug({ error: toError(error).message }, "queues could not be listed"));
     const served = workers.flatMap(({ queues, state }) => (state === "offline" ? [] : queues));
-    const published = (await redis?.queues().catch(() => []))?.map(({ name }) => name) ?? [];
+    const queues = await redis?.queues().catch((error) => {
+      logger.warn({ error: toError(error).message }, "the broker cannot be asked for its queues");
+      return [];
+    });
+    const published = queues?.map(({ name }) => name) ?? [];
     const names = [...new Set([config.operators.default_queue, ...served, ...published])].sort();
     const counts = await broker.counts(names).catch((error) => {
       logger.warn({ error: toError(error).message }, "the broker cannot be asked for its counts");

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { define, failureOf, type RunOne, returnValue, runOneTask } from "../../../tests/support/run-one-task.ts";
 import type { OperatorOptions } from "../../sdk/index.ts";
 import { BashOperator, type BashOptions } from "./bash-operator.ts";
-import { MAX_LINE_CHARACTERS } from "./line-reader.ts";
+import { MAX_LINE_BYTES } from "./line-reader.ts";
 
 type Options = Omit<OperatorOptions<BashOptions, "bashCommand" | "env" | "cwd">, "taskId">;
 const bash = (options: Options, run: RunOne = {}) =>
@@ -68,10 +68,16 @@ describe("BashOperator", () => {
     await expect.poll(() => isAlive(pid), { timeout: 2_000 }).toBe(false);
   });
 
+  it("takes a progress bar for one line that changes, and returns its last state", async () => {
+    const { outcome, logs } = await bash({ bashCommand: "for n in $(seq 1 500); do printf '\\r%s' $n; done; printf '\\r\\n'" });
+    expect(returnValue(outcome)).toBe("500");
+    expect(logs.length).toBeLessThanOrEqual(2);
+  });
+
   it("cuts a line without end instead of holding it", async () => {
     const { logs } = await bash({ bashCommand: "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo done" });
-    expect(logs[0]?.message).toMatch(/^x+… \(cut; \d+ characters more\)$/);
-    expect(logs[0]?.message.length).toBeLessThan(MAX_LINE_CHARACTERS + 100);
+    expect(logs[0]?.message).toMatch(/^x+… \[line truncated: \d+ more bytes\]$/);
+    expect(logs[0]?.message.length).toBeLessThan(MAX_LINE_BYTES + 100);
     expect(logs[1]?.message).toBe("done");
   });
 });

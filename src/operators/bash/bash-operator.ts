@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { ownPipes } from "../../platform/index.ts";
 import { BaseOperator, SkipError, type TaskContext } from "../../sdk/index.ts";
 import { killGroupOnAbort } from "./kill-group.ts";
 import { readLines } from "./line-reader.ts";
@@ -39,6 +40,7 @@ export class BashOperator extends BaseOperator<BashOptions, string, "bashCommand
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
+    ownPipes(child);
     const stopWatching = killGroupOnAbort(child, ctx.signal);
     const lastLines: string[] = [];
     let lastLine = "";

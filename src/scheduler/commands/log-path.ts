@@ -1,10 +1,17 @@
+import { pathSegment } from "../../platform/index.ts";
+
 /** The log of a callback that the platform owes. */
 export function callbackLogPathOf(row: { dagId: string; runId: string; id: string }): string {
-  return `dag_id=${row.dagId}/run_id=${row.runId}/callbacks/${row.id}.log`;
+  return `${pathSegment("dag_id", row.dagId)}/${pathSegment("run_id", row.runId)}/callbacks/${row.id}.log`;
 }
 
-/** A try's log, below the log folder; ids are safe path parts by the contract's patterns. */
+/** A try's log, below the log folder and in a log store. */
 export function logPathOf(row: { dagId: string; runId: string; taskId: string; mapIndex: number; tryNumber: number }): string {
-  const mapped = row.mapIndex >= 0 ? `/map_index=${row.mapIndex}` : "";
-  return `dag_id=${row.dagId}/run_id=${row.runId}/task_id=${row.taskId}${mapped}/attempt=${row.tryNumber}.log`;
+  return [
+    pathSegment("dag_id", row.dagId),
+    pathSegment("run_id", row.runId),
+    pathSegment("task_id", row.taskId),
+    ...(row.mapIndex >= 0 ? [pathSegment("map_index", row.mapIndex)] : []),
+    `${pathSegment("attempt", row.tryNumber)}.log`,
+  ].join("/");
 }

@@ -3,7 +3,7 @@ import { chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { type Logger, sleep } from "../../platform/index.ts";
+import { type Logger, ownPipes, sleep } from "../../platform/index.ts";
 import { type Account, locateServerFolder, ownFolder, pickAccount, reachableBinaries, serverFolder } from "./account.ts";
 import { findBinaries } from "./binaries.ts";
 import { explainFailure } from "./failure.ts";
@@ -61,6 +61,7 @@ export async function startEmbeddedServer(options: Options): Promise<EmbeddedSer
       stdio: ["ignore", "pipe", "pipe"],
       ...(account ?? {}),
     });
+    ownPipes(started);
     child = started;
     const keep = (chunk: Buffer) => {
       output = (output + chunk.toString("utf8")).slice(-8_000);
@@ -183,6 +184,7 @@ async function initialise(at: {
       ["-D", partial, "-U", "baram", "--pwfile", passwordFile, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"],
       { cwd: at.folder, env: { LC_ALL: "C", TZ: "UTC" }, stdio: ["ignore", "pipe", "pipe"], ...(at.account ?? {}) },
     );
+    ownPipes(child);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
     const code = await new Promise<number | null>((resolve) => {

@@ -5,9 +5,8 @@
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { toError } from "../../platform/index.ts";
+import { type BaramError, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { collectDags, type TriggerClass, triggersOf } from "../../sdk/runtime.ts";
-import { openWire } from "../../worker/wire/index.ts";
 import type { TriggerCaller } from "../contract.ts";
 import { createLoopWatch } from "../loop-watch.ts";
 import type { FromChild, ToChild } from "./messages.ts";
@@ -15,6 +14,9 @@ import { runUserTrigger } from "./run-user-trigger.ts";
 import { createTriggerContext } from "./trigger-context.ts";
 
 type Start = Extract<ToChild, { type: "start" }>;
+
+/** As much of a message as is left of one that is too long to be sent. */
+const LOG_MESSAGE_MAX = 1024 * 1024;
 
 const modules = new Map<string, Promise<ReadonlyMap<string, TriggerClass>>>();
 const running = new Map<number, AbortController>();
@@ -41,7 +43,21 @@ createLoopWatch((blockedMs) => send({ type: "blocked", blockedMs })).start();
 send({ type: "ready" });
 
 function send(message: FromChild): void {
-  wire.send(message).catch(() => process.exit(70));
+  wire.send(message).catch((error: unknown) => {
+    if (!isUnsendable(error)) process.exit(70);
+    sendInstead(message, error);
+  });
+}
+
+/** Whoever waits for a message that is too long is told why; it is one trigger's, and the others of the process go on. */
+function sendInstead(message: FromChild, error: BaramError): void {
+  if (message.type === "end")
+    send({ type: "end", id: message.id, end: { kind: "failed", message: `its event is too large: ${error.message}` } });
+  if (message.type === "log") {
+    const text = `${message.message.slice(0, LOG_MESSAGE_MAX)} … [cut, its facts are left out: ${error.message}]`;
+    send({ type: "log", id: message.id, level: message.level, message: text });
+  }
+  if (message.type === "call") onMessage({ type: "answer", call: message.call, ok: false, message: error.message });
 }
 
 function onMessage(message: ToChild): void {
@@ -97,6 +113,8 @@ function load(modulePath: string): Promise<ReadonlyMap<string, TriggerClass>> {
   if (loading === undefined) {
     loading = collectDags(() => import(pathToFileURL(modulePath).href)).then(([dag]) => (dag ? triggersOf(dag) : new Map()));
     modules.set(modulePath, loading);
+    const tell = () => send({ type: "loaded", modulePath });
+    loading.then(tell, tell);
   }
   return loading;
 }

@@ -15,6 +15,8 @@ export type ToChild =
 export type FromChild =
   | { type: "ready" }
   | { type: "pong" }
+  /** Its code has run: whatever ends the process from now on is a trigger's doing. */
+  | { type: "loaded"; modulePath: string }
   | { type: "end"; id: number; end: TriggerEnd }
   /** Cancelled, and cleaned up. */
   | { type: "stopped"; id: number }

@@ -43,7 +43,10 @@ async function firstEvent(trigger: BaseTrigger<object>, ctx: TriggerContext): Pr
   if (!(Symbol.asyncIterator in running)) return running;
   const iterator = running[Symbol.asyncIterator]();
   // A generator that waits in its own `finally` must not hold up the event, nor the abort.
-  const leave = () => void Promise.resolve(iterator.return?.()).catch(() => {});
+  const leave = () =>
+    void Promise.resolve(iterator.return?.()).catch((error: unknown) =>
+      ctx.logger.warn(`the trigger failed while it was left: ${describe(error)}`),
+    );
   ctx.signal.addEventListener("abort", leave, { once: true });
   const { done, value } = await iterator.next();
   if (done && value === undefined) throw new Error("the trigger ended without an event");

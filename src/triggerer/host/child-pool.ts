@@ -1,8 +1,30 @@
+/**
+ * The processes for triggers of DAG files. A trigger here is
+ * - ordinary: in its module's process, with all others of the module;
+ * - suspect: its process died with others in it, or died of it before. It runs in a process that takes no further triggers: those that
+ *   died together in two halves, one that died alone by itself. So a culprit is alone after as many deaths as its group can be halved,
+ *   whatever it takes to die, and the others go on meanwhile; only a trigger that was alone is charged with a death;
+ * - waiting: a suspect for which there is no process yet.
+ *
+ * Suspects have `maxProcesses` of their own. Where more groups wait, the oldest process that has lived for `provenMs` is given up: what it
+ * runs is ordinary again. A process that dies while it loads a module says nothing of single triggers: all of that module are charged.
+ */
+import type { TriggerEnd } from "../../contracts/index.ts";
 import type { ClaimedTrigger } from "../contract.ts";
 import { type ChildEvents, type ChildOptions, startTriggerChild, type TriggerChild } from "./child-process.ts";
 
 /** A process without triggers is ended after this long: the next deferral of its DAG may come soon. */
 const IDLE_MS = 10_000;
+const PROVEN_MS = 10_000;
+
+export type PoolEvents = Omit<ChildEvents, "died" | "loaded"> & {
+  /** These are charged with the death, and are no longer here. */
+  died(how: string, ids: readonly number[]): void;
+  /** These died together and go on, apart from each other. */
+  parted(how: string, ids: readonly number[]): void;
+};
+
+export type ChildPoolOptions = ChildOptions & { maxProcesses: number; provenMs?: number };
 
 export type ChildPool = {
   start(trigger: ClaimedTrigger, modulePath: string): void;
@@ -11,48 +33,116 @@ export type ChildPool = {
   stop(): void;
 };
 
-/**
- * The processes for triggers of DAG files: one per module, so that a module that blocks or dies harms its own triggers only.
- * Beyond `maxProcesses`, a module shares the process with the fewest triggers.
- */
-export function createChildPool(options: ChildOptions & { maxProcesses: number }, on: ChildEvents): ChildPool {
-  const byModule = new Map<string, TriggerChild>();
-  const idleTimers = new Map<TriggerChild, NodeJS.Timeout>();
-  const children = () => [...new Set(byModule.values())];
+type Job = { readonly trigger: ClaimedTrigger; readonly modulePath: string };
 
-  function childFor(hash: string): TriggerChild {
-    const known = byModule.get(hash);
-    if (known) return known;
-    const living = children();
-    const [fewest] = living.sort((a, b) => a.ids.size - b.ids.size);
-    const child = fewest && living.length >= options.maxProcesses ? fewest : startChild();
-    byModule.set(hash, child);
-    return child;
-  }
+/** Beyond `maxProcesses`, a module shares the process with the fewest triggers. */
+export function createChildPool(options: ChildPoolOptions, on: PoolEvents): ChildPool {
+  const { maxProcesses, provenMs = PROVEN_MS } = options;
+  const jobs = new Map<number, Job>();
+  /** The ordinary ones, by the module's path. */
+  const byModule = new Map<string, TriggerChild>();
+  /** With the time of their start, oldest first. */
+  const suspects = new Map<TriggerChild, number>();
+  /** All, those that are given up among them. */
+  const living = new Set<TriggerChild>();
+  const idleTimers = new Map<TriggerChild, NodeJS.Timeout>();
+  /** Modules that killed the process that loaded them, and the one that tries again. */
+  const killedLoading = new Map<string, TriggerChild | null>();
+  let waiting: Job[][] = [];
+  let pumpTimer: NodeJS.Timeout | undefined;
+  let isStopped = false;
 
   function startChild(): TriggerChild {
     const child = startTriggerChild(options, {
       ...on,
-      end(id, end) {
+      end(id: number, end: TriggerEnd) {
+        jobs.delete(id);
         on.end(id, end);
         watchIdle(child);
+        pump();
       },
-      died(how, ids) {
+      loaded: (modulePath) => void killedLoading.delete(modulePath),
+      died(how, ids, unloaded) {
         forget(child);
-        on.died(how, ids);
+        if (!isStopped) onDeath(how, ids, unloaded);
       },
     });
+    living.add(child);
+    return child;
+  }
+
+  function onDeath(how: string, ids: readonly number[], unloaded: readonly number[]): void {
+    const charged = unloaded.length > 0 ? unloaded : ids.length === 1 ? ids : [];
+    for (const id of unloaded) killedLoading.set(jobs.get(id)?.modulePath ?? "", null);
+    const apart = ids.filter((id) => !charged.includes(id)).flatMap((id) => jobs.get(id) ?? []);
+    for (const id of charged) jobs.delete(id);
+    const half = unloaded.length > 0 ? apart.length : Math.ceil(apart.length / 2);
+    waiting.push(...[apart.slice(0, half), apart.slice(half)].filter((group) => group.length > 0));
+    if (apart.length > 0) {
+      on.parted(
+        how,
+        apart.map(({ trigger }) => trigger.id),
+      );
+    }
+    on.died(how, charged);
+    pump();
+  }
+
+  function pump(): void {
+    clearTimeout(pumpTimer);
+    while (waiting.length > 0 && !isStopped) {
+      const waitMs = suspects.size < maxProcesses ? 0 : giveUpOldest();
+      if (waitMs > 0) {
+        pumpTimer = setTimeout(pump, waitMs);
+        return;
+      }
+      const group = waiting.shift() ?? [];
+      const child = startChild();
+      suspects.set(child, Date.now());
+      for (const job of group) child.start(job.trigger, job.modulePath);
+    }
+  }
+
+  /** Its place is free; or how long it must live yet. */
+  function giveUpOldest(): number {
+    const [oldest] = suspects;
+    if (!oldest) return 0;
+    const [child, startedAt] = oldest;
+    const missingMs = startedAt + provenMs - Date.now();
+    if (missingMs > 0) return missingMs;
+    suspects.delete(child);
+    for (const id of [...child.ids.keys()]) {
+      child.cancel(id);
+      const job = jobs.get(id);
+      if (job) ordinaryChild(job.modulePath).start(job.trigger, job.modulePath);
+    }
+    watchIdle(child);
+    return 0;
+  }
+
+  function ordinaryChild(modulePath: string): TriggerChild {
+    const known = byModule.get(modulePath);
+    if (known) return known;
+    const all = [...new Set(byModule.values())];
+    const [fewest] = all.sort((a, b) => a.ids.size - b.ids.size);
+    const child = fewest && all.length >= maxProcesses ? fewest : startChild();
+    byModule.set(modulePath, child);
     return child;
   }
 
   function forget(child: TriggerChild): void {
     clearTimeout(idleTimers.get(child));
     idleTimers.delete(child);
-    for (const [hash, one] of byModule) if (one === child) byModule.delete(hash);
+    living.delete(child);
+    suspects.delete(child);
+    for (const [path, one] of byModule) if (one === child) byModule.delete(path);
+    for (const [path, one] of killedLoading) if (one === child) killedLoading.set(path, null);
   }
 
   function watchIdle(child: TriggerChild): void {
     if (child.ids.size > 0) return;
+    // A suspect's place is for those that wait.
+    suspects.delete(child);
     clearTimeout(idleTimers.get(child));
     const timer = setTimeout(() => {
       if (child.ids.size > 0) return;
@@ -63,20 +153,42 @@ export function createChildPool(options: ChildOptions & { maxProcesses: number }
     idleTimers.set(child, timer);
   }
 
+  /** All triggers of a module that killed its process while it was loaded try it again together: none of them is to blame alone. */
+  function startAgain(job: Job): void {
+    const { modulePath } = job;
+    const trying = killedLoading.get(modulePath);
+    if (trying === undefined) {
+      waiting.push([job]);
+      pump();
+      return;
+    }
+    const child = trying ?? startChild();
+    killedLoading.set(modulePath, child);
+    child.start(job.trigger, modulePath);
+  }
+
   return {
     start(trigger, modulePath) {
-      childFor(trigger.moduleHash ?? "").start(trigger, modulePath);
+      const job = { trigger, modulePath };
+      jobs.set(trigger.id, job);
+      if (trigger.deaths > 0) startAgain(job);
+      else ordinaryChild(modulePath).start(trigger, modulePath);
     },
     cancel(id) {
-      for (const child of children()) {
+      jobs.delete(id);
+      waiting = waiting.map((group) => group.filter(({ trigger }) => trigger.id !== id)).filter((group) => group.length > 0);
+      for (const child of living) {
         if (!child.ids.has(id)) continue;
         child.cancel(id);
         watchIdle(child);
       }
+      pump();
     },
-    pids: () => children().map((child) => child.pid),
+    pids: () => [...living].map((child) => child.pid),
     stop() {
-      for (const child of children()) child.kill();
+      isStopped = true;
+      clearTimeout(pumpTimer);
+      for (const child of living) child.kill();
     },
   };
 }

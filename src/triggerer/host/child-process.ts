@@ -8,8 +8,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import { type TriggerEnd, triggerEndSchema } from "../../contracts/index.ts";
-import { BaramError, killMarked, type ProcessMark, signalGroup } from "../../platform/index.ts";
-import { openWire, type Wire } from "../../worker/wire/index.ts";
+import {
+  BaramError,
+  isUnsendable,
+  killMarked,
+  openWire,
+  ownPipes,
+  type ProcessMark,
+  signalGroup,
+  type Wire,
+} from "../../platform/index.ts";
 import type { FromChild, ToChild } from "../child/messages.ts";
 import type { ClaimedTrigger, LogLevel, TriggerMethod } from "../contract.ts";
 
@@ -18,8 +26,10 @@ export type ChildEvents = {
   log(id: number, level: LogLevel, message: string, facts?: Record<string, unknown>): void;
   call(id: number, method: TriggerMethod, params: unknown): Promise<unknown>;
   blocked(blockedMs: number, ids: readonly number[]): void;
-  /** Once. `ids`: what it ran then. */
-  died(how: string, ids: readonly number[]): void;
+  /** A module's code has run, without ending the process. */
+  loaded(modulePath: string): void;
+  /** Once. `ids`: what it ran then; `unloaded`: those of them whose module was still being loaded. */
+  died(how: string, ids: readonly number[], unloaded: readonly number[]): void;
 };
 
 export type ChildOptions = {
@@ -30,7 +40,8 @@ export type ChildOptions = {
 
 export type TriggerChild = {
   readonly pid: number;
-  readonly ids: ReadonlySet<number>;
+  /** What it runs, each with the path of its module. */
+  readonly ids: ReadonlyMap<number, string>;
   start(trigger: ClaimedTrigger, modulePath: string): void;
   cancel(id: number): void;
   kill(): void;
@@ -46,17 +57,28 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
     stdio: ["ignore", "ignore", "ignore", "pipe"],
     env: { ...environment, [mark.name]: mark.value },
   });
-  const ids = new Set<number>();
+  const ids = new Map<number, string>();
+  const loaded = new Set<string>();
   let waiting: ToChild[] | null = [];
   let missedPings = 0;
   let endedBy: string | null = null;
   let killedFor: string | null = null;
   let wire: Wire<ToChild> | null = null;
 
+  ownPipes(child);
   const send = (message: ToChild) => {
     if (waiting !== null) waiting.push(message);
-    // A wire that breaks is reported by `died`.
-    else wire?.send(message).catch(() => {});
+    else
+      wire?.send(message).catch((error: unknown) => {
+        if (isUnsendable(error)) onUnsent(message, error);
+        // A wire that breaks is reported by `died`.
+      });
+  };
+  /** Too long: whoever waits for it is told why. */
+  const onUnsent = (message: ToChild, error: BaramError) => {
+    if (message.type === "answer") send({ type: "answer", call: message.call, ok: false, message: error.message });
+    if (message.type === "start" && ids.delete(message.id))
+      on.end(message.id, { kind: "failed", message: `its options cannot be handed to its process: ${error.message}` });
   };
   const kill = (why: string) => {
     killedFor ??= why;
@@ -68,7 +90,13 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
     endedBy = killedFor ?? how;
     clearInterval(pings);
     killMarked(mark);
-    on.died(endedBy, [...ids]);
+    // One that did not get so far as to take a trigger has loaded nothing either.
+    const unloaded = [...ids].filter(([, modulePath]) => !loaded.has(modulePath));
+    on.died(
+      endedBy,
+      [...ids.keys()],
+      unloaded.map(([id]) => id),
+    );
   };
   const pings = setInterval(
     () => {
@@ -104,8 +132,12 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
       case "pong":
         missedPings = 0;
         return;
+      case "loaded":
+        loaded.add(message.modulePath);
+        on.loaded(message.modulePath);
+        return;
       case "blocked":
-        on.blocked(message.blockedMs, [...ids]);
+        on.blocked(message.blockedMs, [...ids.keys()]);
         return;
       case "stopped":
         ids.delete(message.id);
@@ -138,7 +170,7 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
     pid: child.pid ?? 0,
     ids,
     start({ id, classpath, kwargs, task }, modulePath) {
-      ids.add(id);
+      ids.set(id, modulePath);
       send({ type: "start", id, modulePath, name: classpath, kwargs, task });
     },
     cancel(id) {

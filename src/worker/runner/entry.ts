@@ -5,9 +5,9 @@
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
 import type { Outcome } from "../../contracts/index.ts";
-import { BaramError, toError } from "../../platform/index.ts";
+import { BaramError, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
-import { type FromRunner, openWire, type ToRunner } from "../wire/index.ts";
+import type { FromRunner, ToRunner } from "../wire/index.ts";
 import { authorStack } from "./author-stack.ts";
 import { createCaller } from "./caller.ts";
 import { watchPendingWork } from "./pending-work.ts";
@@ -53,8 +53,34 @@ const uncaught = watchUncaught({
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 send({ type: "ready" });
 
+/** Whoever waits for a message that cannot be sent is told why. Where the supervisor is gone, nobody waits for anything. */
 function send(message: FromRunner): void {
-  wire.send(message).catch(() => exit(70));
+  wire.send(message).catch((error: unknown) => {
+    if (!isUnsendable(error)) return exit(70);
+    if (message.type === "call") {
+      const text = `${message.method}: ${error.message}`;
+      caller.answer({ type: "answer", call: message.call, ok: false, code: error.code, message: text });
+    }
+    if (message.type === "log")
+      log({ level: message.level, message: `${message.message} … [its facts are left out: ${error.message}]` });
+  });
+}
+
+type OutcomeMessage = Extract<FromRunner, { type: "outcome" }>;
+
+/** false = it cannot be sent: then the try fails with the reason, and the platform owes the callback for that. */
+async function tellOutcome(message: OutcomeMessage): Promise<boolean> {
+  try {
+    await wire.send(message);
+    return true;
+  } catch (error) {
+    if (!isUnsendable(error)) return exit(70);
+    const text = `how the task ended (its result, XComs, rendered fields, error) is too large to be handed over: ${error.message}`;
+    log({ level: "error", message: text });
+    const failure = { name: "OutcomeTooLargeError", message: text, stack: null };
+    send({ ...message, outcome: { state: "failed", retryable: false, owesCallback: true, error: failure, xcoms: [] } });
+    return false;
+  }
 }
 
 function log({ level, message, facts }: LogRecord): void {
@@ -148,8 +174,13 @@ async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "ru
     const message = `the task left ${left} running, which ends with its process: clear timers and close what is open before the task ends`;
     log({ level: "warn", message });
   }
-  send({ type: "outcome", outcome: result.outcome, endsProcess: left !== null, spawnedSince: pending.takeSpawned() });
-  if (isLost) return;
+  const isTold = await tellOutcome({
+    type: "outcome",
+    outcome: result.outcome,
+    endsProcess: left !== null,
+    spawnedSince: pending.takeSpawned(),
+  });
+  if (!isTold || isLost) return;
   await result.runCallbacks();
   spent ??= await leftByCallbacks(errors);
 }

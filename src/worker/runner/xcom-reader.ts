@@ -7,7 +7,7 @@ import type { RunnerCaller } from "./runner-caller.ts";
 export type XComReader = (taskId: string, options?: XComPullOptions) => Promise<JsonValue>;
 
 /**
- * Reads XComs for one try: those that came along with its start cost no call. One that is missing is null, as Airflow's
+ * Reads XComs for one try: small ones came along with its start and cost no call, larger lists are read in pages. One that is missing is null, as Airflow's
  * None: the task pushed nothing, was skipped, or has not run. Of a mapped task it is the list of all its instances' values,
  * unless the reader is in the same mapped group: then its own instance's.
  */
@@ -47,5 +47,12 @@ async function readAll(
   if (carried.length > 0 && ref.runId === context.dagRun.runId) {
     return carried.sort((left, right) => left.mapIndex - right.mapIndex).map((input) => input.value);
   }
-  return caller.call("getXcomSequence", { ...ref, includePriorDates: options.includePriorDates ?? false });
+  const values: JsonValue[] = [];
+  let place = { runId: ref.runId, after: null as number | null, includePriorDates: options.includePriorDates ?? false };
+  for (;;) {
+    const page = await caller.call("getXcomPage", { ...ref, ...place });
+    for (const value of page.values) values.push(value);
+    if (page.next === null) return values;
+    place = { ...page.next, includePriorDates: false };
+  }
 }

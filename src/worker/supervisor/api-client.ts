@@ -16,11 +16,15 @@ export class ApiRefusal extends BaramError {
 export type ApiClient = {
   /** Throws ApiRefusal for an answer that is no success; another error = the API could not be reached. */
   post<T>(path: string, body: unknown, token?: string): Promise<T>;
+  /** As `post`, of a body that is JSON already. */
+  postJson<T>(path: string, json: string, token?: string): Promise<T>;
   getModule(hash: string, token: string): Promise<{ code: string; externals: string[] }>;
   close(): void;
 };
 
 const TIMEOUT_MS = 30_000;
+/** An answer beyond this is refused while it comes: all of it is held in memory, more than once. */
+const ANSWER_MAX_BYTES = 256 * 1024 * 1024;
 
 /** Talks to the execution API at `baseUrl`, e.g. http://127.0.0.1:8080/execution, over kept-alive connections. */
 export function createApiClient(baseUrl: string): ApiClient {
@@ -43,7 +47,13 @@ export function createApiClient(baseUrl: string): ApiClient {
       if (token) headers.authorization = `Bearer ${token}`;
       const request = transport.request(new URL(path, base), { method, agent, headers, timeout: TIMEOUT_MS }, (answer) => {
         const chunks: Buffer[] = [];
-        answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+        let sizeBytes = 0;
+        answer.on("data", (chunk: Buffer) => {
+          sizeBytes += chunk.length;
+          if (sizeBytes <= ANSWER_MAX_BYTES) return void chunks.push(chunk);
+          reject(new ApiRefusal(413, "answer_too_large", `the API's answer has more than ${ANSWER_MAX_BYTES} bytes`));
+          request.destroy();
+        });
         answer.on("error", reject);
         answer.on("end", () => {
           const whole = Buffer.concat(chunks);
@@ -60,11 +70,15 @@ export function createApiClient(baseUrl: string): ApiClient {
       request.end(body ?? undefined);
     });
   }
+  async function postJson<T>(path: string, json: string, token?: string): Promise<T> {
+    const answer = await send("POST", path, token, json);
+    return JSON.parse(answer.body.toString("utf8")) as T;
+  }
+
   return {
-    async post<T>(path: string, body: unknown, token?: string) {
-      const answer = await send("POST", path, token, JSON.stringify(body));
-      return JSON.parse(answer.body.toString("utf8")) as T;
-    },
+    // `async`: what JSON cannot hold is a rejection, too.
+    post: async (path, body, token) => postJson(path, JSON.stringify(body), token),
+    postJson,
     async getModule(hash, token) {
       const answer = await send("GET", `baram/modules/${hash}`, token, null);
       const externals = JSON.parse(String(answer.headers["x-baram-externals"] ?? "[]")) as string[];

@@ -41,6 +41,14 @@ export type Attempt = {
   timers: NodeJS.Timeout[];
 };
 
+/**
+ * Whether nothing of the try has run before: put off or deferred, it goes on, and so does its log. A try number is started for the
+ * first time once in the life of a run; a callback's log is found by an id that is given once.
+ */
+export function isFirstStart({ order }: Pick<Attempt, "order">): boolean {
+  return order?.type === "run" && order.context.taskRescheduleCount === 0 && !order.context.resume;
+}
+
 export function note(attempt: Attempt, level: LogLine["level"], event: string, facts: Record<string, unknown> = {}): void {
   attempt.log.write({ timestamp: new Date().toISOString(), level, event, logger: "baram", ...facts });
 }

@@ -13,9 +13,11 @@ export type Batcher = {
   finish(item: Omit<Extract<BatchItem, { op: "finish" }>, "op">): Promise<void>;
 };
 
-type Waiting = { item: BatchItem; resolve(context: RunContext | undefined): void; reject(error: Error): void };
+type Waiting = { id: string; json: string; resolve(context: RunContext | undefined): void; reject(error: Error): void };
 
 const BATCH_MAX = 200;
+/** Beyond this a batch takes no more, whatever its items carry: several large results are several requests. */
+const BATCH_MAX_CHARS = 16 * 1024 * 1024;
 /**
  * A request under way for longer is slow (a large XCom); then the next does not wait for it. Well above what a busy API takes: at 50 ms
  * batches were cut in two when there was most to do, which cost the queue executor 8 % of its rate.
@@ -34,15 +36,14 @@ export function createBatcher(
 
   const add = (item: BatchItem) =>
     new Promise<RunContext | undefined>((resolve, reject) => {
-      waiting.push({ item, resolve, reject });
+      waiting.push({ id: item.id, json: JSON.stringify(item), resolve, reject });
       // Not at once: what this turn of the event loop still brings goes along.
       setImmediate(pump);
     });
 
   function pump(): void {
     while (waiting.length > 0 && prompt === 0 && inFlight < options.maxInFlight) {
-      const batch = waiting.slice(0, BATCH_MAX);
-      waiting = waiting.slice(BATCH_MAX);
+      const batch = takeBatch();
       inFlight++;
       prompt++;
       const slow = setTimeout(() => {
@@ -60,14 +61,31 @@ export function createBatcher(
     }
   }
 
+  /** The first always, and what fits beside it. */
+  function takeBatch(): Waiting[] {
+    let room = BATCH_MAX_CHARS;
+    let count = 0;
+    for (const { json } of waiting) {
+      room -= json.length;
+      if (count > 0 && (room < 0 || count >= BATCH_MAX)) break;
+      count++;
+    }
+    const batch = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    return batch;
+  }
+
   async function sendBatch(batch: readonly Waiting[]): Promise<void> {
     const deadline = Date.now() + options.retryWindowMs;
     for (let attempt = 0; ; attempt++) {
       try {
-        const answer = await client.post<BatchAnswer>("baram/batch", { items: batch.map(({ item }) => item) });
+        const answer = await client.postJson<BatchAnswer>(
+          "baram/batch",
+          `{"items":[${batch.map(({ json }) => json).join(",")}]}`,
+        );
         const byId = new Map(answer.items.map((item) => [item.id, item]));
         for (const one of batch) {
-          const item = byId.get(one.item.id);
+          const item = byId.get(one.id);
           if (item?.ok) one.resolve(item.context);
           else
             one.reject(
@@ -78,6 +96,12 @@ export function createBatcher(
         }
         return;
       } catch (error) {
+        if (error instanceof ApiRefusal && error.status === 413 && batch.length > 1) {
+          // Too much for the API, or for a proxy before it: only what is so by itself is refused.
+          const half = Math.ceil(batch.length / 2);
+          await Promise.all([sendBatch(batch.slice(0, half)), sendBatch(batch.slice(half))]);
+          return;
+        }
         if (!isTransient(error) || Date.now() > deadline) {
           for (const one of batch) one.reject(toError(error));
           return;

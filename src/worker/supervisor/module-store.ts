@@ -1,5 +1,5 @@
 import { utimes } from "node:fs/promises";
-import { materializeModule, pruneModules, sleep, toError } from "../../platform/index.ts";
+import { type Logger, materializeModule, pruneModules, sleep, toError } from "../../platform/index.ts";
 import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 
 /** The worker's cache of modules, by hash. A hash names its content, so what is there once is good for ever. */
@@ -26,7 +26,7 @@ const LEASE_MS = 10 * 60_000;
 /** One that was marked as used longer ago is marked before it is used again, which also tells that it is still there. */
 const MARK_EVERY_MS = 60_000;
 
-export function createModuleStore(client: ApiClient, options: ModuleStoreOptions): ModuleStore {
+export function createModuleStore(client: ApiClient, options: ModuleStoreOptions, logger: Logger): ModuleStore {
   const known = new Map<string, Known>();
   let isPruning = false;
   const timer = setInterval(() => void renewMarks(), LEASE_MS / 3);
@@ -62,7 +62,13 @@ export function createModuleStore(client: ApiClient, options: ModuleStoreOptions
         known.delete(hash);
         return false;
       },
-    }).catch(() => {});
+    }).catch((error: unknown) =>
+      // Tasks run all the same, until the disk is full.
+      logger.warn(
+        { folder: options.cacheFolder, error: toError(error).message },
+        "old modules could not be removed from the cache",
+      ),
+    );
     isPruning = false;
   }
 

@@ -8,9 +8,21 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
-import { killMarked, killMarkedUntilGone, type ProcessMark, signalGroup, watchChildren } from "../../platform/index.ts";
-import { createLineSplitter, type LineSplitter } from "../../task-logs/index.ts";
-import { type FromRunner, openWire, type ToRunner, type Wire } from "../wire/index.ts";
+import {
+  type BaramError,
+  createLineSplitter,
+  isUnsendable,
+  killMarked,
+  killMarkedUntilGone,
+  type LineSplitter,
+  openWire,
+  ownPipes,
+  type ProcessMark,
+  signalGroup,
+  type Wire,
+  watchChildren,
+} from "../../platform/index.ts";
+import type { FromRunner, ToRunner } from "../wire/index.ts";
 
 export type RunnerState = "booting" | "idle" | "busy" | "ended";
 export type RunnerEvents = {
@@ -39,7 +51,8 @@ export type Runner = {
   idleSince: number;
   /** Why it serves no further try: it was asked to stop and the signal may still be on its way, or what a task left cannot be undone. */
   spent: string | null;
-  send(message: ToRunner): void;
+  /** `onRefused`: the message cannot be sent, being too long, and the runner goes on without it. */
+  send(message: ToRunner, onRefused?: (error: BaramError) => void): void;
   /** SIGTERM to the group; the runner turns it into an abort of the task. */
   terminate(): void;
   /** SIGKILL to everything the runner ever started. */
@@ -58,6 +71,7 @@ export function startRunner(options: RunnerOptions): Runner {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     env: { ...options.environment, [mark.name]: mark.value },
   });
+  ownPipes(child);
   const { on } = options;
   const children = watchChildren(child.pid ?? 0);
   let endedBy: string | null = null;
@@ -72,9 +86,11 @@ export function startRunner(options: RunnerOptions): Runner {
     rssBytes: 0,
     idleSince: 0,
     spent: null,
-    send(message) {
-      // A wire that breaks is reported by `ended`.
-      wire?.send(message).catch(() => {});
+    send(message, onRefused) {
+      wire?.send(message).catch((error: unknown) => {
+        if (isUnsendable(error)) onRefused?.(error);
+        // A wire that breaks is reported by `ended`.
+      });
     },
     terminate() {
       runner.spent ??= "it was asked to stop";
@@ -123,7 +139,6 @@ export function startRunner(options: RunnerOptions): Runner {
       // A process that lives and has closed it would say nothing of what its next tasks write.
       runner.spent ??= `its ${name} was closed`;
     });
-    stream?.on("error", () => {});
   }
   wire = openWire<FromRunner, ToRunner>(child.stdio[3] as Duplex & Readable, {
     message(message) {

@@ -11,7 +11,7 @@ import {
   type LogShipper,
 } from "../../task-logs/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
-import { type Attempt, forwardCall } from "./attempt.ts";
+import { type Attempt, forwardCall, isFirstStart } from "./attempt.ts";
 import { createLogSender } from "./log-sender.ts";
 import type { SupervisorOptions } from "./options.ts";
 
@@ -51,14 +51,13 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
   }
 
   function carrierFor(attempt: Attempt): LogCarrier {
-    const { workload, order } = attempt;
-    if (s3) {
-      const isResumed = order?.type === "run" && (order.context.taskRescheduleCount > 0 || Boolean(order.context.resume));
-      return createS3Carrier(s3, workload.logPath, isResumed);
-    }
+    const { workload } = attempt;
+    const isAnew = isFirstStart(attempt);
+    if (s3) return createS3Carrier(s3, workload.logPath, !isAnew);
     return createApiCarrier(
       (piece) => send(attempt.token, piece),
       (error) => !isTransient(error),
+      isAnew,
     );
   }
 

@@ -5,7 +5,7 @@ import { createLogWriter, createMasker, createThreadedFolderSink } from "../../t
 import type { FromRunner } from "../wire/index.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
-import { type Attempt, forwardCall, maskOutcome, note, platformFailure } from "./attempt.ts";
+import { type Attempt, forwardCall, isFirstStart, maskOutcome, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
@@ -63,16 +63,20 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   const shipping = createShipping(options, client, logger);
   const batcher = createBatcher(client, logger, { retryWindowMs, maxInFlight: 2 });
   const logs = createThreadedFolderSink(options.logFolder, options.logThreadEntry);
-  const modules = createModuleStore(client, {
-    cacheFolder: options.cacheFolder,
-    resolveFrom: options.resolveFrom,
-    retryWindowMs: options.moduleWindowSec * 1_000,
-    maxBytes: options.cacheMaxBytes,
-    isInUse: (hash) =>
-      queue.needs(hash) ||
-      [...attempts.values()].some(({ workload }) => workload.moduleHash === hash) ||
-      pool.all().some((runner) => runner.moduleHash === hash),
-  });
+  const modules = createModuleStore(
+    client,
+    {
+      cacheFolder: options.cacheFolder,
+      resolveFrom: options.resolveFrom,
+      retryWindowMs: options.moduleWindowSec * 1_000,
+      maxBytes: options.cacheMaxBytes,
+      isInUse: (hash) =>
+        queue.needs(hash) ||
+        [...attempts.values()].some(({ workload }) => workload.moduleHash === hash) ||
+        pool.all().some((runner) => runner.moduleHash === hash),
+    },
+    logger,
+  );
   const queue = createWorkQueue(modules, logger, { ready: () => pump(), failed: (id, reason) => events.notStarted(id, reason) });
   const attempts = new Map<string, Attempt>();
   const byRunner = new Map<Runner, Attempt>();
@@ -176,6 +180,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       maxLineBytes: options.maxLineBytes,
       maxFileBytes: options.maxFileBytes,
       masker,
+      isAnew: () => isFirstStart(attempt),
       onFault: (error) => logger.error({ path: workload.logPath, error: error.message }, "a task's log cannot be written"),
     });
     const attempt: Attempt = {
@@ -218,7 +223,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     attempt.state = "running";
     attempt.startedAt = Date.now();
     if (!order) return;
-    runner.send(order);
+    runner.send(order, (error) => refuseOrder(attempt, error));
     if (order.type === "callback") {
       limitCallbacks(attempt);
       return;
@@ -236,6 +241,17 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     const message = `the task took longer than its executionTimeout of ${limitSec} s`;
     startGrace(attempt, { limitSec, outcome: platformFailure("TaskTimeoutError", message), isDecided: true }, graceSec);
     killStopped(attempt, graceSec);
+  }
+
+  /** What it is given is larger than the wire takes: its runner got nothing of it and is free. Another try would fare no better. */
+  async function refuseOrder(attempt: Attempt, error: Error): Promise<void> {
+    const message = `what the task is given (elements it is mapped over, conf, event) cannot be handed to its process: ${error.message}`;
+    note(attempt, "error", message);
+    const failure = { name: "InputTooLargeError", message, stack: null };
+    const outcome: Outcome = { state: "failed", retryable: false, error: failure, xcoms: [] };
+    const told = attempt.workload.type === "ExecuteTask" ? report(attempt, outcome, true) : reportCallback(attempt, "failed");
+    letGo(attempt);
+    await told;
   }
 
   /** Nothing of it has run: it is given back for a new start, unless it was taken away already. */
@@ -269,17 +285,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
         return;
       case "call":
         if (!attempt) return;
-        forwardCall(client, attempt, message.method, message.params).then(
-          (result) => runner.send({ type: "answer", call: message.call, ok: true, result }),
-          (error: Error) =>
-            runner.send({
-              type: "answer",
-              call: message.call,
-              ok: false,
-              code: error instanceof ApiRefusal ? error.code : "api_unreachable",
-              message: error.message,
-            }),
-        );
+        answerCall(attempt, runner, message);
         return;
       case "stopping":
         if (attempt?.state !== "running") return;
@@ -330,6 +336,15 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     // Where it is to stop, its callbacks have what is left of the grace.
     if (attempt.stopping === null) for (const timer of attempt.timers) clearTimeout(timer);
     limitCallbacks(attempt);
+  }
+
+  function answerCall(attempt: Attempt, runner: Runner, { call, method, params }: Extract<FromRunner, { type: "call" }>): void {
+    const refuse = (code: string, message: string) => runner.send({ type: "answer", call, ok: false, code, message });
+    forwardCall(client, attempt, method, params).then(
+      (result) =>
+        runner.send({ type: "answer", call, ok: true, result }, (error) => refuse(error.code, `${method}: ${error.message}`)),
+      (error: Error) => refuse(error instanceof ApiRefusal ? error.code : "api_unreachable", error.message),
+    );
   }
 
   function limitCallbacks(attempt: Attempt): void {
@@ -408,7 +423,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       note(attempt, "info", `the try ended: ${shown.state} after ${tookText(attempt, graceSec)}`);
       await shipping.beforeEnd(attempt);
       try {
-        await batcher.finish({ id: attempt.id, token: attempt.token, outcome: shown });
+        await finish(attempt, shown);
       } catch (error) {
         end = error instanceof ApiRefusal ? refusalOf(error) : { how: "unreported", message: toError(error).message };
         note(attempt, "error", `the end of the try was not taken: ${toError(error).message}`);
@@ -423,6 +438,22 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     await attempt.log.flush();
     closing--;
     void closeLog(attempt);
+  }
+
+  /** An end that is too large for the API, or for a proxy before it, is told without what makes it so: the try fails with the reason. */
+  async function finish(attempt: Attempt, outcome: Outcome): Promise<void> {
+    const { id, token } = attempt;
+    try {
+      await batcher.finish({ id, token, outcome });
+    } catch (error) {
+      if (!(error instanceof ApiRefusal) || error.status !== 413) throw error;
+      const sizeBytes = Buffer.byteLength(JSON.stringify(outcome));
+      const message = `how the task ended (its result, XComs, rendered fields, error) has ${sizeBytes} bytes, and the API did not take that: ${error.message}`;
+      note(attempt, "error", message);
+      const failure = { name: "OutcomeTooLargeError", message, stack: null };
+      const failed: Outcome = { state: "failed", retryable: false, owesCallback: true, error: failure, xcoms: [] };
+      await batcher.finish({ id, token, outcome: failed });
+    }
   }
 
   async function reportCallback(attempt: Attempt, state: "success" | "failed"): Promise<void> {

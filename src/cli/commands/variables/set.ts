@@ -1,4 +1,5 @@
 import { environmentSecrets } from "../../../config/index.ts";
+import { isReachable, REACHABLE_RULE } from "../../../contracts/index.ts";
 import { setVariable } from "../../../store/index.ts";
 import { usageError } from "../../errors.ts";
 import { withStore } from "../../session.ts";
@@ -12,6 +13,7 @@ const KEY_MAX_LENGTH = 512;
 export async function setOne(terminal: Terminal, key: string, value: string, options: SetOptions): Promise<void> {
   if (key === "" || key.length > KEY_MAX_LENGTH)
     throw usageError(`The variable's key has ${key.length} characters; it must have 1 to ${KEY_MAX_LENGTH}.`);
+  if (!isReachable(key)) throw usageError(`The variable's key "${key}" ${REACHABLE_RULE}.`);
   if (options.json && !isJson(value))
     throw usageError(`The value of "${key}" is not JSON. Quote it for the shell, as in '{"a": 1}', or leave out --json.`);
   await withStore(terminal, async ({ store, cipher, audit }) => {

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { Connection, JsonObject, JsonValue } from "../../../contracts/index.ts";
+import { type Connection, isReachable, type JsonObject, type JsonValue, REACHABLE_RULE } from "../../../contracts/index.ts";
 import { isSensitiveName } from "../../../task-logs/index.ts";
 import { refusal } from "../../refuse.ts";
 import { absent } from "../fields.ts";
@@ -25,7 +25,8 @@ export const connectionShape = z
 export const connIdField = z
   .string()
   .max(200)
-  .regex(/^[\w.-]+$/, "must be made of letters, digits, '_', '.' and '-'");
+  .regex(/^[\w.-]+$/, "must be made of letters, digits, '_', '.' and '-'")
+  .refine(isReachable, REACHABLE_RULE);
 const optionalText = z.string().max(10_000).nullable().optional();
 
 export const connectionBody = z

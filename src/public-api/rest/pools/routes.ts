@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { isReachable, REACHABLE_RULE } from "../../../contracts/index.ts";
 import {
   addPool,
   deletePool,
@@ -16,7 +17,7 @@ import { masked, orderField, pageFields, readPageQuery, updateMask } from "../pa
 
 const tag = "Pools";
 const DEFAULT_POOL = "default_pool";
-const nameField = z.string().min(1).max(256);
+const nameField = z.string().min(1).max(256).refine(isReachable, REACHABLE_RULE);
 const poolPath = z.object({ pool_name: nameField });
 const slotsField = z.int().min(-1).max(INT_MAX);
 

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { saveDagFixture } from "../../../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../../../tests/support/database.ts";
 import { createTestApi, type TestApi } from "../../../../tests/support/public-api.ts";
+import { logPathOf } from "../../../scheduler/commands/index.ts";
+import { createFolderSink } from "../../../task-logs/index.ts";
 
 let database: TestDatabase;
 let api: TestApi;
@@ -78,6 +80,33 @@ test("a large log comes in fragments, or whole when asked for", async () => {
   const headers = { accept: "application/x-ndjson" };
   const streamed = await api.ask("GET", `${path("done")}?full_content=true`, { headers });
   expect(streamed.text.trim().split("\n")).toHaveLength(30_000);
+});
+
+test("the log of a task whose ids are as long as they may be is written and read", async () => {
+  const [dagId, runId, taskId] = ["d", "r", "t"].map((letter) => letter.repeat(250)) as [string, string, string];
+  await saveDagFixture(database.store, { dagId, tasks: [{ taskId }] });
+  await api.ask("POST", `/api/v2/dags/${dagId}/dagRuns`, { body: { dag_run_id: runId } });
+  await database.store.query("update task_instance set state = 'success', try_number = 1 where dag_id = $1", [dagId]);
+  const append = createFolderSink(api.logFolder).open(logPathOf({ dagId, runId, taskId, mapIndex: -1, tryNumber: 1 }));
+  await append(`${logLine("long")}\n`);
+  const { status, json } = await api.get(`/api/v2/dags/${dagId}/dagRuns/${runId}/taskInstances/${taskId}/logs/1`);
+  expect(status).toBe(200);
+  expect(json.content.map((line: { event: string }) => line.event)).toEqual(["long"]);
+});
+
+test("what no path can name is refused when it is made, with the reason", async () => {
+  const asks = [
+    ["/api/v2/dags/d/dagRuns", { dag_run_id: "." }],
+    ["/api/v2/dags/d/dagRuns", { dag_run_id: "~" }],
+    ["/api/v2/variables", { key: "..", value: "x" }],
+    ["/api/v2/pools", { name: ".", slots: 1 }],
+    ["/api/v2/connections", { connection_id: "..", conn_type: "http" }],
+  ] as const;
+  for (const [path, body] of asks) {
+    const { status, text } = await api.ask("POST", path, { body });
+    expect([path, status]).toEqual([path, 422]);
+    expect(text).toMatch(/not be '\.' or/);
+  }
 });
 
 test("a forged token, or one of another log, is 400", async () => {

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { JsonValue } from "../../../contracts/index.ts";
+import { isReachable, type JsonValue, REACHABLE_RULE } from "../../../contracts/index.ts";
 import {
   addVariable,
   deleteVariable,
@@ -17,7 +17,7 @@ import { masked, orderField, pageFields, readPageQuery, updateMask } from "../pa
 
 const tag = "Variables";
 const HIDDEN = "***";
-const keyField = z.string().min(1).max(250);
+const keyField = z.string().min(1).max(250).refine(isReachable, REACHABLE_RULE);
 const variablePath = z.object({ variable_key: keyField });
 
 /** The value of a key that sounds like a secret (`…_password`, `api_key` …) is never answered. */

@@ -28,20 +28,51 @@ export async function findXcom(db: Db, ref: XcomRef, includePriorDates: boolean)
   return rows[0] ?? null;
 }
 
+/**
+ * $5 what one wanted input may have, $6 what all of them may have together, in bytes of JSON. The stored size comes first: it is known
+ * without reading the value, and a value that is compressed to more than that is no small one. Values of one input are peers in the
+ * second window's order, so that each comes whole or not at all.
+ */
 const inputs = {
-  name: "find-input-xcoms",
-  text: `select x.dag_run_id as "dagRunId", x.task_id as "taskId", x.map_index as "mapIndex", x.key, x.value
-           from (select distinct * from unnest($1::bigint[], $2::text[], $3::text[], $4::int[]) as w(dag_run_id, task_id, key, map_index)) w
-           join xcom x on x.dag_run_id = w.dag_run_id and x.task_id = w.task_id and x.key = w.key
-            and (w.map_index is null or x.map_index = w.map_index)`,
+  name: "find-small-inputs",
+  text: `
+with stored as (
+  select w.wanted, x.dag_run_id, x.task_id, x.map_index, x.key, x.value, sum(pg_column_size(x.value)) over (partition by w.wanted) as stored_bytes
+    from (select row_number() over () as wanted, d.*
+            from (select distinct * from unnest($1::bigint[], $2::text[], $3::text[], $4::int[]) as w(dag_run_id, task_id, key, map_index)) d) w
+    join xcom x on x.dag_run_id = w.dag_run_id and x.task_id = w.task_id and x.key = w.key
+     and (w.map_index is null or x.map_index = w.map_index)
+), small as (
+  select s.*, octet_length(s.value::text) as size_bytes, sum(octet_length(s.value::text)) over (partition by s.wanted) as input_bytes
+    from stored s where s.stored_bytes <= $5
+), carried as (
+  select s.*, sum(s.size_bytes) over (order by s.wanted) as all_bytes from small s where s.input_bytes <= $5
+)
+select dag_run_id as "dagRunId", task_id as "taskId", map_index as "mapIndex", key, value, size_bytes as "sizeBytes"
+  from carried where all_bytes <= $6`,
 };
 
 /** `mapIndex` null = of all the task's instances. */
 export type WantedXcom = { dagRunId: number; taskId: string; key: string; mapIndex: number | null };
-export type InputXcom = { dagRunId: number; taskId: string; mapIndex: number; key: string; value: JsonValue };
+export type InputXcom = {
+  dagRunId: number;
+  taskId: string;
+  mapIndex: number;
+  key: string;
+  value: JsonValue;
+  /** Of the value's JSON. */
+  sizeBytes: number;
+};
 
-/** The XComs that a batch of starting tries names as inputs, in one statement. */
-export async function findInputXcoms(db: Db, wanted: readonly WantedXcom[]): Promise<InputXcom[]> {
+/**
+ * The XComs that a batch of starting tries names as inputs, in one statement: of those that are small, see `limits`, in bytes. Others
+ * are left out, all instances of one input together.
+ */
+export async function findSmallInputs(
+  db: Db,
+  wanted: readonly WantedXcom[],
+  limits: { inputBytes: number; allBytes: number },
+): Promise<InputXcom[]> {
   if (wanted.length === 0) return [];
   return (
     await db.query<InputXcom>(inputs, [
@@ -49,6 +80,8 @@ export async function findInputXcoms(db: Db, wanted: readonly WantedXcom[]): Pro
       wanted.map((w) => w.taskId),
       wanted.map((w) => w.key),
       wanted.map((w) => w.mapIndex),
+      limits.inputBytes,
+      limits.allBytes,
     ])
   ).rows;
 }

@@ -1,5 +1,5 @@
 /**
- * The wire between a supervisor and its runner:
+ * Messages between two processes over a pipe:
  *
  *   +----------------+------------------------------+
  *   | length, 4 byte | that many bytes of JSON      |
@@ -7,17 +7,54 @@
  *   +----------------+------------------------------+
  *
  * Frames and not lines: a length can be refused before its bytes are taken into memory. A frame that is too long or is no
- * JSON ends the wire, since nothing after it can be trusted.
+ * JSON ends the wire, since nothing after it can be trusted. Both ends have the same limit, and a sender refuses what is above it:
+ * one message cannot be sent, and the wire goes on.
  */
 import type { Readable, Writable } from "node:stream";
-import { BaramError } from "../../platform/index.ts";
+import { BaramError, toError } from "./errors.ts";
 
 export const FRAME_MAX_BYTES = 64 * 1024 * 1024;
 
 export type Wire<Out> = {
-  /** Resolves when the message was handed to the system; rejects once the wire is broken. */
+  /** Resolves when the message was handed to the system; rejects as `encodeFrame` does, or once the wire is broken. */
   send(message: Out): Promise<void>;
 };
+
+/** Whether a message was refused before it was sent: the wire goes on, and whoever waits for the message is to be told. */
+export function isUnsendable(error: unknown): error is BaramError {
+  return error instanceof BaramError && (error.code === "frame_too_long" || error.code === "frame_malformed");
+}
+
+/** @throws BaramError `frame_too_long` with the size and the limit; `frame_malformed` for what JSON cannot hold. */
+export function encodeFrame(message: unknown, maxBytes = FRAME_MAX_BYTES): Buffer {
+  const text = stringify(message, maxBytes);
+  const length = Buffer.byteLength(text);
+  if (length > maxBytes)
+    throw new BaramError("frame_too_long", `a message of ${length} bytes cannot be sent; at most ${maxBytes} are allowed`, {
+      length,
+      maxBytes,
+    });
+  const frame = Buffer.allocUnsafe(4 + length);
+  frame.writeUInt32BE(length, 0);
+  frame.write(text, 4);
+  return frame;
+}
+
+function stringify(message: unknown, maxBytes: number): string {
+  try {
+    return JSON.stringify(message);
+  } catch (error) {
+    if (!(error instanceof RangeError))
+      throw new BaramError("frame_malformed", `a message cannot be written as JSON: ${toError(error).message}`, {}, error);
+    // Longer than any string may be.
+    throw new BaramError(
+      "frame_too_long",
+      `a message of more than 500 MB cannot be sent; at most ${maxBytes} bytes are allowed`,
+      { maxBytes },
+      error,
+    );
+  }
+}
 
 /** Sends messages of type Out over `socket` and calls back for each one that comes in. `onClose` is called once, with the fault if there was one. */
 export function openWire<In, Out>(
@@ -81,17 +118,9 @@ export function openWire<In, Out>(
   }
 
   return {
-    send(message) {
-      if (closed) return Promise.reject(new BaramError("wire_closed", "the other process has closed the wire"));
-      const text = JSON.stringify(message);
-      const length = Buffer.byteLength(text);
-      if (length > maxBytes)
-        return Promise.reject(
-          new BaramError("frame_too_long", `a message of ${length} bytes cannot be sent; at most ${maxBytes} are allowed`),
-        );
-      const frame = Buffer.allocUnsafe(4 + length);
-      frame.writeUInt32BE(length, 0);
-      frame.write(text, 4);
+    async send(message) {
+      if (closed) throw new BaramError("wire_closed", "the other process has closed the wire");
+      const frame = encodeFrame(message, maxBytes);
       return new Promise((resolve, reject) => socket.write(frame, (error) => (error ? reject(error) : resolve())));
     },
   };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createLineSplitter, truncateLine } from "./line-splitter.ts";
+import { createLineSplitter, REDRAW_MS, truncateLine } from "./line-splitter.ts";
 
 function split(chunks: readonly (string | Buffer)[], maxBytes = 1_000): string[] {
   const lines: string[] = [];
@@ -14,6 +14,60 @@ test("LF and CRLF end lines, empty ones count, and a last line without an end is
   expect(split(["a\nb\r\n\n\r\nlast"])).toEqual(["a", "b", "", "", "last"]);
   expect(split(["a\n"])).toEqual(["a"]);
   expect(split([""])).toEqual([]);
+});
+
+test("CRLF is one line end, also where it is cut between two chunks", () => {
+  expect(split(["a\r", "\nb\r", "\n\r", "\n", "c"])).toEqual(["a", "b", "", "c"]);
+  expect(split(["a\r\r\nb\r", "\r", "\n"])).toEqual(["a", "b"]);
+});
+
+/** The lines of a bar drawn each `everyMs`, and what ends it. */
+function drawn(states: readonly string[], everyMs: number, end: string): string[] {
+  let nowMs = 0;
+  const lines: string[] = [];
+  const splitter = createLineSplitter(
+    1_000,
+    (line) => lines.push(line),
+    () => nowMs,
+  );
+  for (const state of states) {
+    splitter.push(Buffer.from(state));
+    nowMs += everyMs;
+  }
+  splitter.push(Buffer.from(end));
+  splitter.end();
+  return lines;
+}
+
+test("a bar that redraws a hundred times a second makes a line now and then, and its last state is kept", () => {
+  const states = Array.from({ length: 3_000 }, (_, at) => `\r${at}`);
+  const lines = drawn(states, 10, "\nnext\n");
+  expect(lines.slice(-2)).toEqual(["2999", "next"]);
+  expect(lines.length).toBeLessThanOrEqual(2 + Math.ceil(30_000 / REDRAW_MS));
+  expect(lines.length).toBeGreaterThan(30_000 / REDRAW_MS - 1);
+  expect(
+    drawn(
+      states.map((state) => `${state.slice(1)}\r`),
+      10,
+      "",
+    ).at(-1),
+    "ended by CR alone",
+  ).toBe("2999");
+});
+
+test("a state that clears the line is none, and one that was shown is not shown again", () => {
+  expect(drawn(["100%\r", "      \r"], 0, "")).toEqual(["100%"]);
+  expect(drawn(["1%\r", "2%\r", "\u001b[K\r"], 0, "done\n")).toEqual(["1%", "done"]);
+  expect(drawn(["1%\r", "2%\r", "\u001b[2K\r"], 0, "\n")).toEqual(["1%", "2%"]);
+  expect(drawn(["1%\r", "1%"], 0, "\n")).toEqual(["1%"]);
+});
+
+test("the lines of a bar do not depend on how its bytes are cut", () => {
+  const text = "1%\r2%\r\r\n\r가%\r나%\r\nend";
+  const whole = drawn([text], 0, "");
+  expect(whole).toEqual(["1%", "2%", "나%", "end"]);
+  const bytes = Buffer.from(text);
+  for (let at = 0; at <= bytes.length; at++) expect(split([bytes.subarray(0, at), bytes.subarray(at)])).toEqual(whole);
 });
 
 test("any text gives the same lines however its bytes are cut, characters of several bytes included", () => {

@@ -1,7 +1,7 @@
 import { Duplex } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { openWire } from "./frames.ts";
+import { isUnsendable, openWire } from "./frames.ts";
 
 /** A socket whose other end is the test. */
 function fakeSocket() {
@@ -109,6 +109,18 @@ test("a message too long to be taken is refused before it is sent, and the wire 
   const { wire, written } = open(50);
   await expect(wire.send("x".repeat(60))).rejects.toMatchObject({ code: "frame_too_long" });
   expect(written).toEqual([]);
+  await wire.send("x");
+  expect(Buffer.concat(written)).toEqual(frame('"x"'));
+});
+
+test("what JSON cannot hold is refused as what is too long is, and the wire goes on", async () => {
+  const { wire, written } = open();
+  const circle: Record<string, unknown> = {};
+  circle.self = circle;
+  for (const message of [circle, { n: 1n }]) {
+    const error = await wire.send(message).catch((thrown) => thrown);
+    expect(isUnsendable(error), String(error)).toBe(true);
+  }
   await wire.send("x");
   expect(Buffer.concat(written)).toEqual(frame('"x"'));
 });
