@@ -15,9 +15,20 @@ import { isSensitiveName, type LogLine, type LogShipper, type LogWriter, type Ma
 import type { ToRunner } from "../wire/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
 import type { Runner } from "./runner-process.ts";
-import type { Stopping } from "./stopping.ts";
 
 export type AttemptState = "starting" | "waiting" | "running" | "reporting" | "over";
+
+/** Of a try that was asked to stop. */
+export type Stopping = {
+  readonly atMs: number;
+  /** Its executionTimeout, where that is why. */
+  readonly limitSec: number | null;
+  /** What the try is if its process has to be killed, or ends by itself without a word. */
+  readonly outcome: Outcome;
+  /** The outcome holds whatever the task still says: who stopped it had a reason of its own. */
+  readonly isDecided: boolean;
+  isKilled: boolean;
+};
 
 export type Attempt = {
   readonly workload: ExecuteTask | ExecuteCallback;

@@ -4,19 +4,7 @@
  * process started, and only when all of it is gone is the try's end told: until then it might still write.
  */
 import type { Outcome } from "../../contracts/index.ts";
-import { type Attempt, note } from "./attempt.ts";
-
-/** Of a try that was asked to stop. */
-export type Stopping = {
-  readonly atMs: number;
-  /** Its executionTimeout, where that is why. */
-  readonly limitSec: number | null;
-  /** What the try is if its process has to be killed, or ends by itself without a word. */
-  readonly outcome: Outcome;
-  /** The outcome holds whatever the task still says: who stopped it had a reason of its own. */
-  readonly isDecided: boolean;
-  isKilled: boolean;
-};
+import { type Attempt, note, type Stopping } from "./attempt.ts";
 
 /** From now on the grace runs; the first reason to stop counts. */
 export function startGrace(attempt: Attempt, why: Pick<Stopping, "limitSec" | "outcome" | "isDecided">, graceSec: number): void {
