@@ -10,7 +10,7 @@ const LIBRARY = "    at async get (file:///home/ada/dags/node_modules/got/index.
 const NODE = "    at openSync (node:fs:601:3)";
 const TICK = "    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)";
 
-const stackOf = (...lines: string[]) => ["Error: a message", "  at its second line", ...lines].join("\n");
+const stackOf = (...lines: string[]) => ["Error: a message", "    at its second line", "and its third", ...lines].join("\n");
 
 describe("authorStack", () => {
   it("begins at the author's first frame and ends at the last, without Baram's between them", () => {

@@ -2,7 +2,7 @@ import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findPackageRoot } from "../../platform/index.ts";
 
-const FRAME = /^\s+at /;
+const FRAME = /^ {4}at /;
 /** Where a frame is: `(file:///dags/a.ts:3:5)`, `(/dags/a.ts:3:5)`, or without parentheses. */
 const PLACE = /\(?((?:file:\/\/|node:|\/|[A-Za-z]:\\)[^()]*?)(?::\d+)?(?::\d+)?\)?$/;
 
@@ -14,8 +14,8 @@ let ownFolders: readonly string[] | null = null;
  */
 export function authorStack(stack: string): string {
   const lines = stack.split("\n");
-  const firstFrame = lines.findIndex((line) => FRAME.test(line));
-  if (firstFrame === -1) return stack;
+  // The last lines; a message of several lines may hold some that look like frames.
+  const firstFrame = lines.findLastIndex((line) => !FRAME.test(line)) + 1;
   const frames = lines.slice(firstFrame).filter((line) => originOf(line) !== "baram");
   const from = frames.findIndex((line) => originOf(line) === "author");
   if (from === -1) return stack;
