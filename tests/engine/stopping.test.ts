@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { startSchedulerPart } from "../../src/main/index.ts";
-import { silentLogger } from "../../src/platform/index.ts";
+import { silentLogger, sleep } from "../../src/platform/index.ts";
 import { clearRuns, createDagCache, markInstances } from "../../src/scheduler/index.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
 
@@ -53,7 +53,7 @@ const one = (dagId, options, settings) => dag({ dagId, schedule: null, ...option
 one("overdue", {}, { executionTimeout: { seconds: 0.5 } });
 one("cleared", {}, {});
 one("marked", {}, {});
-one("late_run", { dagrunTimeout: { seconds: 3 } }, {});
+one("late_run", { dagrunTimeout: { seconds: 5 } }, {});
 one("drained", {}, {});
 dag({ dagId: "failing_fast", schedule: null, failFast: true }, () => {
   task({ taskId: "deaf", retries: 0 }, deaf)();
@@ -98,14 +98,28 @@ function logOf(dagId: string, run: string, attempt: number): string {
   return readFileSync(join(engine.config.logging.base_log_folder, path), "utf8");
 }
 
+/** Under an id of its own: runs of several DAGs that are triggered in the same moment would have the same. */
+function trigger(dagId: string): Promise<string> {
+  return engine.trigger(dagId, { runId: `run_of_${dagId}` });
+}
+
+/** The cases run at once, where `expect.poll` is of no use. */
+async function until(isSo: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + STOPPED_WITHIN_MS;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error(`not within ${STOPPED_WITHIN_MS} ms: ${what}`);
+    await sleep(20);
+  }
+}
+
 async function begun(dagId: string): Promise<{ run: string; pid: number }> {
-  const run = await engine.trigger(dagId);
-  await expect.poll(() => firstTry(run).length, { timeout: 15_000, interval: 20 }).toBeGreaterThan(3);
+  const run = await trigger(dagId);
+  await until(() => firstTry(run).length > 3, "the first try writes");
   return { run, pid: firstTry(run)[0]?.pid ?? 0 };
 }
 
 async function expectGone(pid: number): Promise<void> {
-  await expect.poll(() => isAlive(pid), { timeout: STOPPED_WITHIN_MS, interval: 20 }).toBe(false);
+  await until(() => !isAlive(pid), "the process is gone");
 }
 
 /** The first try wrote nothing once its successor had begun, and had a process of its own. */
@@ -128,7 +142,7 @@ async function endOfFirst(run: string): Promise<{ endMs: number; reason: string 
 
 describe.concurrent("a task that ignores its signal", () => {
   test("past its executionTimeout has written its last when its end is stored, and the reason says limit and grace", async () => {
-    const run = await engine.trigger("overdue");
+    const run = await trigger("overdue");
     expect(await engine.finished("overdue", run)).toBe("success");
     expectApart(run);
     const { endMs, reason } = await endOfFirst(run);
@@ -137,27 +151,29 @@ describe.concurrent("a task that ignores its signal", () => {
       "TaskTimeoutError: the task took longer than its executionTimeout of 0.5 s; it did not end within the grace of 6 s, and its process was killed",
     );
     const log = () => logOf("overdue", run, 1);
-    await expect
-      .poll(log)
-      .toMatch(/the try ended: failed after \d+\.\d{3} s: 0\.5 s limit \+ 6 s grace, then its process was killed/);
+    const told = /the try ended: failed after \d+\.\d{3} s: 0\.5 s limit \+ 6 s grace, then its process was killed/;
+    await until(() => told.test(log()), "the log says how long it took");
     // The prints of the one do not come into the other's log.
     expect(logOf("overdue", run, 2)).not.toContain(`line of ${firstTry(run)[0]?.id}`);
   });
 
   test("and holds its event loop, likewise", async () => {
-    const run = await engine.trigger("blocking");
+    const run = await trigger("blocking");
     expect(await engine.finished("blocking", run)).toBe("success");
     expectApart(run);
     expect((await endOfFirst(run)).reason).toMatch(/executionTimeout of 0\.5 s; it did not end within the grace of 6 s/);
   });
 
   test("for less than the grace fails by its limit all the same, and its process serves no other try", async () => {
-    const run = await engine.trigger("in_time");
+    const run = await trigger("in_time");
     expect(await engine.finished("in_time", run)).toBe("success");
     expectApart(run);
     expect((await endOfFirst(run)).reason).toBe("TaskTimeoutError: the task took longer than its executionTimeout of 0.5 s");
     const log = () => logOf("in_time", run, 1);
-    await expect.poll(log).toMatch(/failed after \d\.\d{3} s: 0\.5 s limit \+ \d\.\d{3} s of the 6 s grace/);
+    await until(
+      () => /failed after \d\.\d{3} s: 0\.5 s limit \+ \d\.\d{3} s of the 6 s grace/.test(log()),
+      "the log says how long it took",
+    );
   });
 
   test("and is cleared, is gone before its successor begins", async () => {

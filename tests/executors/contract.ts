@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readJwtSecret } from "../../src/config/index.ts";
 import { type BatchAnswer, type ExecuteTask, executeTaskSchema } from "../../src/contracts/index.ts";
 import { createTokens, sleep } from "../../src/platform/index.ts";
-import type { ContractSystem, ExecutorRig, TryRow } from "./rig.ts";
+import { type ContractSystem, type ExecutorRig, GRACE_SEC, type TryRow } from "./rig.ts";
 import { startContractSystem } from "./system.ts";
 
 /** Longer than several passes of a loop, far below the time after which a try is taken back from the queue. */
@@ -90,13 +90,14 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
       const runId = await run("deaf");
       await expectOnce(runId, { tries: 2 });
       const [first] = await system.history(runId);
-      expect(first?.reason).toMatch(/^TaskTimeoutError: .* did not end within the grace of 6 s, and its process was killed$/);
+      expect(first?.reason).toMatch(/^TaskTimeoutError: /);
+      expect(first?.reason).toContain(`it did not end within the grace of ${GRACE_SEC} s, and its process was killed`);
       const lines = system.trace(runId);
       const last = lines.findLast(({ attempt }) => attempt === 1);
       const second = lines.find(({ attempt }) => attempt === 2);
       expect(last?.what).toBe("write");
       // The limit and the grace, and no longer.
-      expect((last?.at ?? 0) - (lines[0]?.at ?? 0)).toBeLessThan(10_000);
+      expect((last?.at ?? 0) - (lines[0]?.at ?? 0)).toBeLessThan((GRACE_SEC + 4) * 1_000);
       const toldAt = system.wire.endsAt(first?.id ?? "");
       expect(last?.at ?? 0, "the last that it wrote").toBeLessThanOrEqual(toldAt ?? 0);
       expect(second?.at ?? 0).toBeGreaterThanOrEqual(last?.at ?? 0);

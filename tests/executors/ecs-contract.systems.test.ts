@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { findPackageRoot } from "../../src/platform/index.ts";
 import { startAwsRig } from "../support/aws/aws-rig.ts";
 import { describeExecutor } from "./contract.ts";
+import { GRACE_SEC } from "./rig.ts";
 
 /** Containers are `baram worker run` processes on this machine; what starts, watches and stops them is the rig's ECS. */
 describeExecutor("EcsExecutor", async () => {
@@ -11,7 +12,10 @@ describeExecutor("EcsExecutor", async () => {
     name: "baram",
     entryPoint: [process.execPath, join(findPackageRoot(), "dist", "cli", "main.js")],
     // As the suite's schedulers expect it of workers.
-    environment: [{ name: "BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC", value: "0.3" }],
+    environment: [
+      { name: "BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC", value: "0.3" },
+      { name: "BARAM__CORE__KILLED_TASK_CLEANUP_TIME", value: String(GRACE_SEC) },
+    ],
   });
   return {
     facts: {

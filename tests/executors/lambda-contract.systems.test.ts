@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { findPackageRoot } from "../../src/platform/index.ts";
 import { startAwsRig } from "../support/aws/aws-rig.ts";
 import { describeExecutor } from "./contract.ts";
+import { GRACE_SEC } from "./rig.ts";
 
 /** Functions are processes that have loaded the shipped handler; what invokes and repeats them is the rig's Lambda. */
 describeExecutor("LambdaExecutor", async () => {
@@ -14,7 +15,10 @@ describeExecutor("LambdaExecutor", async () => {
     deadLetterQueueUrl,
     retries: 0,
     // As the suite's schedulers expect it of workers.
-    environment: { BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: "0.3" },
+    environment: {
+      BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: "0.3",
+      BARAM__CORE__KILLED_TASK_CLEANUP_TIME: String(GRACE_SEC),
+    },
   });
   return {
     facts: {

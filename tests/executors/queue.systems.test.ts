@@ -1,7 +1,7 @@
 import { type BrokerServer, startBroker } from "../support/brokers.ts";
 import { type QueueWorkerProcess, queueEnvironment, startQueueWorker } from "../support/queue-workers.ts";
 import { describeExecutor } from "./contract.ts";
-import type { ContractSystem, ExecutorFacts, ExecutorRig } from "./rig.ts";
+import { type ContractSystem, type ExecutorFacts, type ExecutorRig, GRACE_SEC } from "./rig.ts";
 
 const FACTS: ExecutorFacts = {
   name: "QueueExecutor",
@@ -14,7 +14,7 @@ const FACTS: ExecutorFacts = {
 
 async function makeRig(kind: BrokerServer["kind"]): Promise<ExecutorRig> {
   const broker = await startBroker(kind);
-  const environment = queueEnvironment(broker);
+  const environment = queueEnvironment(broker, { BARAM__CORE__KILLED_TASK_CLEANUP_TIME: String(GRACE_SEC) });
   let worker: QueueWorkerProcess | null = null;
   let system: ContractSystem | null = null;
   let count = 0;

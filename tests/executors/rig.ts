@@ -6,6 +6,12 @@ import type { PausePoint } from "../../src/scheduler/index.ts";
 import type { Engine } from "../support/engine.ts";
 import type { ApiWire } from "./api-wire.ts";
 
+/**
+ * The grace of tasks that are to stop, in seconds, for schedulers and for workers that the rig starts: longer than any patience that a
+ * worker could have of its own.
+ */
+export const GRACE_SEC = 6;
+
 /** How a kind of executor differs where the contract lets it: facts that change what a case expects. */
 export type ExecutorFacts = {
   /** Its name in the database, e.g. "LocalExecutor". */

@@ -12,13 +12,12 @@ import { urlOf } from "../support/own-server.ts";
 import { createGate } from "../support/scheduler-rig.ts";
 import { createApiWire } from "./api-wire.ts";
 import { contractDags } from "./contract-dags.ts";
-import type { ContractSystem, ExecutorRig, TraceLine, TryRow } from "./rig.ts";
+import { type ContractSystem, type ExecutorRig, GRACE_SEC, type TraceLine, type TryRow } from "./rig.ts";
 
 /** Silence is noticed within seconds, and everything else that a real system does slowly on purpose. */
 const FAST = {
   BARAM__CORE__PARALLELISM: "4",
-  // Longer than any patience that a worker could have of its own.
-  BARAM__CORE__KILLED_TASK_CLEANUP_TIME: "6",
+  BARAM__CORE__KILLED_TASK_CLEANUP_TIME: String(GRACE_SEC),
   BARAM__WORKERS__GRACEFUL_SHUTDOWN_SEC: "10",
   BARAM__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.2",
   BARAM__SCHEDULER__SCHEDULER_HEARTBEAT_SEC: "0.3",
