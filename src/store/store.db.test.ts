@@ -205,8 +205,20 @@ test("a primary that has become read-only: every connection is dropped, the list
   await expect.poll(() => heard).toEqual([null]);
   await Promise.all([1, 2, 3].map(() => demoted.query("select pg_sleep(0.05)")));
   expect(demoted.pool.totalCount).toBe(3);
+  // One is at work when another finds out, and writes nothing that would tell it.
+  const gate = createGate();
+  const readAs: unknown[] = [];
+  const reading = demoted.transaction(async (tx) => {
+    readAs.push((await tx.query("select current_setting('default_transaction_read_only') as ro")).rows[0]?.ro);
+    if (readAs.length === 1) await gate.pass();
+    await tx.query("select 1");
+  });
+  await gate.entered;
   await setReadOnly("off");
   await demoted.query("update thing set n = 7 where id = 1");
+  gate.open();
+  await reading;
+  expect(readAs, "read again from the new primary").toEqual(["on", "off"]);
   expect((await values())[0]).toBe(7);
   const { rows } = await demoted.query<{ ro: string }>("select current_setting('default_transaction_read_only') as ro");
   expect(rows).toEqual([{ ro: "off" }]);
