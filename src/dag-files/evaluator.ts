@@ -20,7 +20,7 @@ export type EvaluatorOptions = Omit<ChildOptions, "cpuLimitSec"> & { timeoutSec:
 /** The installation's defaults, and where plans of custom timetables begin. */
 export type EvaluationFacts = Omit<EvaluateRequest, "id" | "modulePath">;
 
-export type Evaluation = { dags: unknown[]; plans: Record<string, unknown> };
+export type Evaluation = Pick<Extract<ChildMessage, { type: "dags" }>, "dags" | "plans" | "looseEnds">;
 
 export type Evaluator = {
   /**
@@ -67,7 +67,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       const { child } = current;
       if (ending.by === "message" && ending.message.type === "dags" && ending.message.id === id) {
         if (ending.message.leaks.length > 0 || current.evaluated.size >= options.evaluationsPerChild) await discard();
-        return { dags: ending.message.dags, plans: ending.message.plans };
+        return ending.message;
       }
       // Ended before the message is written, so that its last output is in it.
       if (warm === current) await discard();

@@ -75,6 +75,26 @@ describe("a file that fails", () => {
     expect((await failureOf('throw "just text";')).message).toContain("just text");
     expect((await failureOf(`${dagText("r")}\nvoid Promise.reject(new Error("late"));`)).message).toContain("late");
   });
+  test("by a task function that no DAG calls: its line; not one that is exported, or of a module that others share", async () => {
+    await writeFile(
+      join(folder, "shared.ts"),
+      'import { task } from "baram";\nexport const clean = task({ taskId: "clean" }, () => 1);\nexport const sort = task({ taskId: "sort" }, () => 1);\n',
+    );
+    const shared = 'import { sort } from "./shared.ts";\n';
+    const text = dagText("calls", 'task({ taskId: "a" }, async () => 1)(); sort();');
+    expect(await load(shared + text)).toHaveLength(1);
+    expect(await load(`${shared}${text}export const other = task({ taskId: "other" }, () => 1);\n`)).toHaveLength(1);
+    expect(await failureOf(`${shared}${text}const other = task({ taskId: "other" }, () => 1);\n`)).toMatchObject({
+      kind: "invalid_dag",
+      message: 'task "other" is never called, so it is in no DAG: call what task() returned',
+      line: 6,
+    });
+    expect(await failureOf(dagText("left", 'task({ taskId: "a" }, async () => 1);'))).toMatchObject({
+      kind: "threw",
+      message: expect.stringContaining('task "a" is never called'),
+      line: 3,
+    });
+  });
   test("by never ending", async () => {
     expect(await failureOf('console.log("before"); while (true) {}', { timeoutSec: 1 })).toMatchObject({
       kind: "timeout",

@@ -4,8 +4,9 @@ import { DAG_DEFAULTS, type SerializedDag, type TimetablePlan, timetablePlanSche
 import { BaramError, type BundledModule, materializeModule, toError } from "../platform/index.ts";
 import { hashDag, parseSerializedDag, validateDag } from "../serialized/index.ts";
 import { bundleDagFile } from "./bundle-dag-file.ts";
-import { createEvaluator, type EvaluationFacts, type Evaluator } from "./evaluator.ts";
+import { createEvaluator, type Evaluation, type EvaluationFacts, type Evaluator } from "./evaluator.ts";
 import { DagFileError } from "./import-error.ts";
+import { findPosition } from "./stack-position.ts";
 
 /** `plan`: the next runs of a DAG with a custom timetable, null for others. */
 export type LoadedDag = { dag: SerializedDag; hash: string; plan: TimetablePlan | null };
@@ -25,13 +26,22 @@ export async function loadBundledFile(
 ): Promise<LoadedDag[]> {
   const file = where.relativePath;
   const modulePath = await place(module, where);
-  const { dags: raw, plans } = await evaluator.evaluate(modulePath, file, facts);
+  const { dags: raw, plans, looseEnds } = await evaluator.evaluate(modulePath, file, facts);
   if (raw.length > MAX_DAGS_PER_FILE) {
     throw new DagFileError("invalid_dag", `the file defines ${raw.length} DAGs, more than the ${MAX_DAGS_PER_FILE} allowed`, {
       file,
     });
   }
+  checkLooseEnds(looseEnds, dirname(modulePath), file);
   return raw.map((json) => checkDag(json, plans, file));
+}
+
+/** What a shared module makes may be for other files; what the DAG file itself makes outside of its DAGs is for them. */
+function checkLooseEnds(looseEnds: Evaluation["looseEnds"], moduleFolder: string, file: string): void {
+  for (const { message, stack } of looseEnds) {
+    const position = findPosition(stack, moduleFolder);
+    if (position?.file === file) throw new DagFileError("invalid_dag", message, { ...position });
+  }
 }
 
 async function place(module: BundledModule, where: { root: string; relativePath: string; cacheDir: string }): Promise<string> {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { didYouMean, findSimilar } from "./did-you-mean.ts";
 
-const known = ["schedule", "startDate", "retries", "retryDelay", "triggerRule", "env", "tags"];
+const known = ["pool", "schedule", "startDate", "retries", "retryDelay", "triggerRule", "env", "tags"];
 
 it("finds the name that was meant", () => {
   for (const [given, meant] of [
@@ -19,7 +19,7 @@ it("finds the name that was meant", () => {
 });
 
 it("finds none where nothing is near", () => {
-  for (const given of ["provideContext", "xyz", "", "a", "scheduleIntervalOfTheDag"]) {
+  for (const given of ["foo", "provideContext", "xyz", "", "a", "scheduleIntervalOfTheDag"]) {
     expect([given, findSimilar(given, known)]).toEqual([given, undefined]);
   }
   expect(findSimilar("retries", [])).toBeUndefined();
@@ -27,7 +27,7 @@ it("finds none where nothing is near", () => {
 
 it("prefers the nearest, and of equally near ones the first", () => {
   expect(findSimilar("retriez", ["retry", "retries", "retrial"])).toBe("retries");
-  expect(findSimilar("ab", ["aa", "bb"])).toBe("aa");
+  expect(findSimilar("abc", ["abd", "xbc"])).toBe("abd");
 });
 
 it("ends a message with the hint, or leaves it as it is", () => {

@@ -1,12 +1,13 @@
-/** As commander's own rule for mistyped commands: few edits, and more in common than not. */
+/** Few edits, and more in common than not. */
 const EDITS_MAX = 3;
-const SIMILARITY_MIN = 0.4;
+const SIMILARITY_MIN = 0.5;
 
 /**
  * The known name that a mistyped one most likely means, or undefined when none is near. Case, `_` and `-` do not count, so that
- * `start_date` finds `startDate`. Of equally near names the first one is taken.
+ * `start_date` finds `startDate`. Of equally near names the first one is taken. `similarityMin`:
+ * the share of the longer name that must stand in both; higher where a wrong guess does harm.
  */
-export function findSimilar(name: string, known: Iterable<string>): string | undefined {
+export function findSimilar(name: string, known: Iterable<string>, similarityMin = SIMILARITY_MIN): string | undefined {
   const given = plain(name);
   let best: string | undefined;
   let least = EDITS_MAX + 1;
@@ -15,7 +16,7 @@ export function findSimilar(name: string, known: Iterable<string>): string | und
     const length = Math.max(given.length, wanted.length);
     if (Math.abs(given.length - wanted.length) >= least) continue;
     const edits = countEdits(given, wanted);
-    if (edits >= least || (edits > 0 && (length - edits) / length <= SIMILARITY_MIN)) continue;
+    if (edits >= least || (edits > 0 && (length - edits) / length <= similarityMin)) continue;
     best = candidate;
     least = edits;
   }

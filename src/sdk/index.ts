@@ -23,7 +23,7 @@ export type {
 } from "./context/context.ts";
 export { BaseNotifier, type NotifierContext } from "./context/notifier.ts";
 export { FailError, SkipError } from "./context/signals.ts";
-export { type DagOptions, dag } from "./dag/dag.ts";
+export { dag } from "./dag/dag.ts";
 export type { DagDefinition } from "./dag/dag-definition.ts";
 export { type Param, type ParamOptions, type ParamsInput, param } from "./dag/params.ts";
 export { DagDefinitionError, type DefinitionErrorCode } from "./definition-error.ts";
@@ -32,6 +32,8 @@ export type { Link } from "./graph/linkable.ts";
 export type { TeardownOptions } from "./graph/task-link.ts";
 export type { MapArg, PartialOperator, PartialTask, PartialTaskByName } from "./mapping/mapping-types.ts";
 export type { MappedOperator } from "./mapping/partial-operator.ts";
+export type { DagOptions } from "./options/dag-options.ts";
+export type { SensorOptions } from "./options/sensor-options.ts";
 export type { CallbackInput, CommonTaskOptions, TaskOptions } from "./options/task-options.ts";
 export {
   type CronOptions,
@@ -48,7 +50,7 @@ export {
 export { type LastTimetableRun, Timetable, type TimetableRestriction, type TimetableRun } from "./schedule/timetable.ts";
 export { type TaskArgs, type TaskFactory, task } from "./task/function-task.ts";
 export { BaseOperator, type OperatorOptions } from "./task/operator.ts";
-export { BaseSensor, type PokeResult, type SensorOptions } from "./task/sensor.ts";
+export { BaseSensor, type PokeResult } from "./task/sensor.ts";
 export { type Collected, type TaskGroup, type TaskGroupFactory, type TaskGroupOptions, taskGroup } from "./task/task-group.ts";
 export {
   DateTimeTrigger,

@@ -4,7 +4,7 @@ export { Template } from "./args/template.ts";
 export { isPlainObject } from "./args/walk-value.ts";
 export { DerivedArg, MapElement, RETURN_VALUE_KEY, XComArg } from "./args/xcom-arg.ts";
 export { DagDefinition } from "./dag/dag-definition.ts";
-export { collectDags, triggersOf } from "./dag/registry.ts";
+export { collectDags, looseEndsOf, triggersOf } from "./dag/registry.ts";
 export { serializeDag } from "./dag/serialize-dag.ts";
 export type { Mapping, TaskNode } from "./graph/types.ts";
 export { readDerived, readElement, serializeMapping } from "./mapping/mapping.ts";

@@ -6,12 +6,14 @@ import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
 import { type BaramError, encodeFrame, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { DagDefinitionError } from "../../sdk/index.ts";
-import { collectDags, type DagDefinition, planTimetable, serializeDag, setDagDefaults } from "../../sdk/runtime.ts";
+import { collectDags, type DagDefinition, looseEndsOf, planTimetable, serializeDag, setDagDefaults } from "../../sdk/runtime.ts";
 import { validateTimetable } from "../../timetables/index.ts";
 import { watchLeaks } from "./leaks.ts";
 import { type ChildMessage, type EvaluateRequest, evaluateRequestSchema, type Thrown } from "./messages.ts";
 
 const ANSWER_FD = 3;
+/** One is shown; a module shared by many files may leave most of what it has. */
+const LOOSE_ENDS_MAX = 1_000;
 let evaluating: { id: number; fail: (thrown: unknown) => void } | null = null;
 
 // The file shares the descriptor, so whatever arrives at the other end may be forged: it is bounded by the wire and checked there.
@@ -41,9 +43,9 @@ async function evaluate(request: EvaluateRequest): Promise<void> {
   const { id } = request;
   const findLeaks = watchLeaks();
   try {
-    const { dags, plans } = await load(request);
+    const { dags, plans, looseEnds } = await load(request);
     evaluating = null;
-    await wire.send({ type: "dags", id, dags, plans, leaks: findLeaks() });
+    await wire.send({ type: "dags", id, dags, plans, leaks: findLeaks(), looseEnds });
   } catch (error) {
     evaluating = null;
     send({ type: "threw", id, error: describeThrown(isUnsendable(error) ? tooLarge(error) : error) });
@@ -55,14 +57,15 @@ function tooLarge(fault: BaramError): Error {
   return Object.assign(error, { name: "DagFileTooLargeError", stack: undefined });
 }
 
-type Loaded = { dags: unknown[]; plans: Record<string, unknown> };
+type LooseEnds = { message: string; stack: string }[];
+type Loaded = { dags: unknown[]; plans: Record<string, unknown>; looseEnds: LooseEnds };
 
 function load({ id, modulePath, defaults, seeds, now }: EvaluateRequest): Promise<Loaded> {
   return new Promise((resolve, reject) => {
     evaluating = { id, fail: reject };
     setDagDefaults(defaults);
     collectDags(() => import(pathToFileURL(modulePath).href))
-      .then((dags) => ({ dags: dags.map(serializeChecked), plans: planAll(dags, seeds, now) }))
+      .then((dags) => ({ dags: dags.map(serializeChecked), plans: planAll(dags, seeds, now), looseEnds: listLooseEnds(dags) }))
       // One turn of the event loop, so that a rejection nobody handles is reported for this file.
       .then((loaded) => setImmediate(() => resolve(loaded)), reject);
   });
@@ -76,6 +79,12 @@ function serializeChecked(dag: DagDefinition): ReturnType<typeof serializeDag> {
   const error = new DagDefinitionError("INVALID_SCHEDULE", `DAG "${dag.dagId}": ${problem}`);
   const [, ...frames] = dag.definedAt.stack?.split("\n") ?? [];
   throw Object.assign(error, { stack: [`${error.name}: ${error.message}`, ...frames].join("\n") });
+}
+
+/** Of the file and the modules it imports alike; the parent knows which is which. */
+function listLooseEnds([dag]: readonly DagDefinition[]): LooseEnds {
+  const looseEnds = dag === undefined ? [] : looseEndsOf(dag);
+  return looseEnds.slice(0, LOOSE_ENDS_MAX).map(({ message, madeAt }) => ({ message, stack: madeAt?.stack ?? "" }));
 }
 
 function planAll(dags: readonly DagDefinition[], seeds: EvaluateRequest["seeds"], now: number): Record<string, unknown> {

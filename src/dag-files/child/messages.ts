@@ -16,7 +16,8 @@ export type EvaluateRequest = z.infer<typeof evaluateRequestSchema>;
 
 const thrownSchema = z.object({ name: z.string(), message: z.string(), stack: z.string().nullable() });
 
-/** Child → parent. `leaks` names what the file left behind in the process; `dags` and `plans` (by dagId) are checked by the parent. */
+/** Child → parent. `leaks` names what the file left behind in the process, `looseEnds`
+ * what it made for a DAG and used in none; `dags` and `plans` (by dagId) are checked by the parent. */
 export const childMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
   z.object({
@@ -25,6 +26,7 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     dags: z.array(z.unknown()),
     plans: z.record(z.string(), z.unknown()),
     leaks: z.array(z.string()),
+    looseEnds: z.array(z.object({ message: z.string(), stack: z.string() })),
   }),
   z.object({ type: z.literal("threw"), id: z.int(), error: thrownSchema }),
   /** `process.exit` was called: sent on the way out, with the stack of the caller. */

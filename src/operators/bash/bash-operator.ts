@@ -28,6 +28,10 @@ const KEPT_LINES = 20;
  */
 export class BashOperator extends BaseOperator<BashOptions, string, "bashCommand" | "env" | "cwd"> {
   static override readonly templateFields: readonly string[] = ["bashCommand", "env", "cwd"];
+  static override readonly optionNames: readonly string[] = Object.keys({
+    appendEnv: true,
+    skipOnExitCode: true,
+  } satisfies Record<Exclude<keyof BashOptions, "bashCommand" | "env" | "cwd">, true>);
 
   async execute(ctx: TaskContext): Promise<string> {
     const { bashCommand, cwd } = this.options;

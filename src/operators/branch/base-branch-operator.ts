@@ -10,6 +10,7 @@ export abstract class BaseBranchOperator<O extends object = object, T extends ke
   BranchChoice,
   T
 > {
+  static override readonly optionNames: readonly string[] = [];
   abstract chooseBranch(ctx: TaskContext): Promise<BranchChoice>;
 
   async execute(ctx: TaskContext): Promise<BranchChoice> {

@@ -1,5 +1,5 @@
-import type { OperatorOptions, TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
-import { createFactory, FunctionOperator, type FunctionOptions } from "../../sdk/runtime.ts";
+import type { TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
+import { createFactory, FunctionOperator } from "../../sdk/runtime.ts";
 import { BaseBranchOperator } from "./base-branch-operator.ts";
 import type { BranchChoice } from "./follow-branch.ts";
 import { followBranch } from "./follow-branch.ts";
@@ -8,12 +8,17 @@ export type BranchOptions = { choose: (ctx: TaskContext) => BranchChoice | Promi
 
 /** Chooses the way on with a function of the context: `new BranchOperator({ taskId: "b", choose: (ctx) => "left" })`. */
 export class BranchOperator extends BaseBranchOperator<BranchOptions> {
+  static override readonly optionNames: readonly string[] = Object.keys({ choose: true } satisfies Record<
+    keyof BranchOptions,
+    true
+  >);
   async chooseBranch(ctx: TaskContext): Promise<BranchChoice> {
     return this.options.choose(ctx);
   }
 }
 
 class BranchFunctionOperator<A extends readonly unknown[]> extends FunctionOperator<A, BranchChoice> {
+  static override readonly optionNames: readonly string[] = [];
   override readonly operatorName = "branch";
 
   override async execute(ctx: TaskContext): Promise<BranchChoice> {
@@ -32,10 +37,5 @@ export function branch<A extends readonly unknown[]>(
   options: TaskOptions,
   fn: (ctx: TaskContext, ...args: A) => BranchChoice | Promise<BranchChoice>,
 ): TaskFactory<A, BranchChoice> {
-  return createFactory(
-    options,
-    fn,
-    (each) =>
-      new BranchFunctionOperator<A>(each as OperatorOptions<FunctionOptions<A, BranchChoice | Promise<BranchChoice>>, "args">),
-  );
+  return createFactory("branch", options, fn, BranchFunctionOperator, branch);
 }

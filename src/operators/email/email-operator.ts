@@ -6,6 +6,10 @@ type Rendered = (typeof MAIL_TEMPLATE_FIELDS)[number];
 /** Sends a mail through a connection of type smtp. A server that refuses it for good fails the task without retry. */
 export class EmailOperator extends BaseOperator<MailOptions, void, Rendered> {
   static override readonly templateFields: readonly string[] = MAIL_TEMPLATE_FIELDS;
+  static override readonly optionNames: readonly string[] = Object.keys({ mimeSubtype: true, connId: true } satisfies Record<
+    Exclude<keyof MailOptions, Rendered>,
+    true
+  >);
 
   async execute(ctx: TaskContext): Promise<void> {
     const connection = await ctx.connection(this.options.connId ?? SMTP_CONNECTION);

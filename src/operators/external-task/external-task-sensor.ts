@@ -30,12 +30,10 @@ export type ExternalTaskOptions = {
   checkExistence?: boolean;
 };
 
+type Rendered = "externalDagId" | "externalTaskId" | "externalTaskIds" | "externalTaskGroupId" | "externalRunId";
+
 /** Waits for a run of another DAG, or for tasks or a group of it. */
-export class ExternalTaskSensor extends BaseSensor<
-  ExternalTaskOptions,
-  undefined,
-  "externalDagId" | "externalTaskId" | "externalTaskIds" | "externalTaskGroupId" | "externalRunId"
-> {
+export class ExternalTaskSensor extends BaseSensor<ExternalTaskOptions, undefined, Rendered> {
   static override readonly templateFields: readonly string[] = [
     "externalDagId",
     "externalTaskId",
@@ -43,6 +41,14 @@ export class ExternalTaskSensor extends BaseSensor<
     "externalTaskGroupId",
     "externalRunId",
   ];
+  static override readonly optionNames: readonly string[] = Object.keys({
+    executionDelta: true,
+    executionDateFn: true,
+    allowedStates: true,
+    skippedStates: true,
+    failedStates: true,
+    checkExistence: true,
+  } satisfies Record<Exclude<keyof ExternalTaskOptions, Rendered>, true>);
 
   async poke(ctx: TaskContext): Promise<boolean> {
     const { dagId, taskIds, externalTaskGroupId, logicalDates, runIds } = this.target(ctx);

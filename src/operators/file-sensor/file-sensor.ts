@@ -12,6 +12,10 @@ export type FileSensorOptions = {
 /** Waits for a file on the worker's own file system, in mode "deferrable" on the triggerer's; returns the path that was found. */
 export class FileSensor extends BaseSensor<FileSensorOptions, string, "path"> {
   static override readonly templateFields: readonly string[] = ["path"];
+  static override readonly optionNames: readonly string[] = Object.keys({ recursive: true } satisfies Record<
+    Exclude<keyof FileSensorOptions, "path">,
+    true
+  >);
 
   async poke(ctx: TaskContext) {
     const { path, recursive = false } = this.options;

@@ -8,6 +8,7 @@ import type { BranchChoice } from "../branch/follow-branch.ts";
  * schedule made always go on. As Airflow's operator of this name.
  */
 export class LatestOnlyOperator extends BaseBranchOperator {
+  static override readonly optionNames: readonly string[] = [];
   async chooseBranch(ctx: TaskContext): Promise<BranchChoice> {
     const { run, task } = ctx;
     if (run.runType !== "scheduled" && run.runType !== "backfill") {

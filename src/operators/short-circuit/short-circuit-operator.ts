@@ -1,6 +1,6 @@
-import type { OperatorOptions, TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
+import type { TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
 import { BaseOperator } from "../../sdk/index.ts";
-import { createFactory, FunctionOperator, type FunctionOptions } from "../../sdk/runtime.ts";
+import { createFactory, FunctionOperator } from "../../sdk/runtime.ts";
 
 type ShortCircuitReach = {
   /** true (default) = all tasks downstream are skipped; false = the direct ones, and trigger rules decide on the rest. */
@@ -10,6 +10,10 @@ export type ShortCircuitOptions = ShortCircuitReach & { condition: (ctx: TaskCon
 
 /** Goes on if `condition` gives a truthy value, and skips what is downstream otherwise. Teardowns are never skipped. */
 export class ShortCircuitOperator extends BaseOperator<ShortCircuitOptions, unknown> {
+  static override readonly optionNames: readonly string[] = Object.keys({
+    condition: true,
+    ignoreDownstreamTriggerRules: true,
+  } satisfies Record<keyof ShortCircuitOptions, true>);
   async execute(ctx: TaskContext): Promise<unknown> {
     const condition = await this.options.condition(ctx);
     cutShort(ctx, condition, this.options.ignoreDownstreamTriggerRules ?? true);
@@ -18,6 +22,10 @@ export class ShortCircuitOperator extends BaseOperator<ShortCircuitOptions, unkn
 }
 
 class ShortCircuitFunctionOperator<A extends readonly unknown[], R> extends FunctionOperator<A, R> {
+  static override readonly optionNames: readonly string[] = Object.keys({ ignoreDownstreamTriggerRules: true } satisfies Record<
+    keyof ShortCircuitReach,
+    true
+  >);
   override readonly operatorName = "shortCircuit";
 
   override async execute(ctx: TaskContext): Promise<R> {
@@ -32,11 +40,7 @@ export function shortCircuit<A extends readonly unknown[], R>(
   options: TaskOptions & ShortCircuitReach,
   fn: (ctx: TaskContext, ...args: A) => R | Promise<R>,
 ): TaskFactory<A, R, TaskOptions & ShortCircuitReach> {
-  return createFactory(
-    options,
-    fn,
-    (each) => new ShortCircuitFunctionOperator<A, R>(each as OperatorOptions<FunctionOptions<A, R | Promise<R>>, "args">),
-  );
+  return createFactory("shortCircuit", options, fn, ShortCircuitFunctionOperator, shortCircuit);
 }
 
 function cutShort(ctx: TaskContext, condition: unknown, ignoreRules: boolean): void {

@@ -4,6 +4,7 @@ import { durationToSeconds } from "../../sdk/runtime.ts";
 /** Waits until an instant: an ISO 8601 text with a zone. Templated. */
 export class TimeSensor extends BaseSensor<{ until: string }, undefined, "until"> {
   static override readonly templateFields: readonly string[] = ["until"];
+  static override readonly optionNames: readonly string[] = [];
 
   async poke(ctx: TaskContext): Promise<boolean> {
     const { until } = this.options;
@@ -24,6 +25,7 @@ export class TimeSensor extends BaseSensor<{ until: string }, undefined, "until"
 
 /** Waits until some time after the end of the run's data interval, or after `runAfter` where the run has none. */
 export class TimeDeltaSensor extends BaseSensor<{ delta: DurationInput }, undefined> {
+  static override readonly optionNames: readonly string[] = ["delta"];
   async poke(ctx: TaskContext): Promise<boolean> {
     return ctx.now().getTime() >= this.moment(ctx).getTime();
   }

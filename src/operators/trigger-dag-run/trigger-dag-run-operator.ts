@@ -24,13 +24,19 @@ export type TriggerDagRunOptions = {
   failedStates?: readonly RunState[];
 };
 
+type Rendered = "triggerDagId" | "triggerRunId" | "logicalDate" | "conf" | "note";
+
 /** Starts a run of another DAG, and waits for it if asked to. Returns the run's id. */
-export class TriggerDagRunOperator extends BaseOperator<
-  TriggerDagRunOptions,
-  string,
-  "triggerDagId" | "triggerRunId" | "logicalDate" | "conf" | "note"
-> {
+export class TriggerDagRunOperator extends BaseOperator<TriggerDagRunOptions, string, Rendered> {
   static override readonly templateFields: readonly string[] = ["triggerDagId", "triggerRunId", "logicalDate", "conf", "note"];
+  static override readonly optionNames: readonly string[] = Object.keys({
+    resetDagRun: true,
+    skipWhenAlreadyExists: true,
+    waitForCompletion: true,
+    pokeInterval: true,
+    allowedStates: true,
+    failedStates: true,
+  } satisfies Record<Exclude<keyof TriggerDagRunOptions, Rendered>, true>);
 
   async execute(ctx: TaskContext): Promise<string> {
     const { triggerDagId: dagId, triggerRunId, logicalDate, conf, note, resetDagRun = false } = this.options;

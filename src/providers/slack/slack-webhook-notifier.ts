@@ -3,6 +3,7 @@ import {
   parseWebhook,
   postToSlack,
   SLACK_CONNECTION,
+  SLACK_OPTION_NAMES,
   SLACK_TEMPLATE_FIELDS,
   type SlackWebhookOptions,
   webhookOf,
@@ -11,6 +12,7 @@ import {
 /** Posts to a Slack channel from a callback, by an incoming webhook. */
 export class SlackWebhookNotifier extends BaseNotifier<SlackWebhookOptions> {
   static override readonly templateFields: readonly string[] = SLACK_TEMPLATE_FIELDS;
+  static override readonly optionNames: readonly string[] = SLACK_OPTION_NAMES;
 
   async notify(ctx: NotifierContext): Promise<void> {
     const { webhookUrl, slackWebhookConnId = SLACK_CONNECTION } = this.options;

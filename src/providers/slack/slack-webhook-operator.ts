@@ -3,6 +3,7 @@ import {
   parseWebhook,
   postToSlack,
   SLACK_CONNECTION,
+  SLACK_OPTION_NAMES,
   SLACK_TEMPLATE_FIELDS,
   type SlackMessage,
   type SlackWebhookOptions,
@@ -12,6 +13,7 @@ import {
 /** Posts to a Slack channel as a task, by an incoming webhook. */
 export class SlackWebhookOperator extends BaseOperator<SlackWebhookOptions, void, keyof SlackMessage> {
   static override readonly templateFields: readonly string[] = SLACK_TEMPLATE_FIELDS;
+  static override readonly optionNames: readonly string[] = SLACK_OPTION_NAMES;
 
   async execute(ctx: TaskContext): Promise<void> {
     const { webhookUrl, slackWebhookConnId = SLACK_CONNECTION } = this.options;

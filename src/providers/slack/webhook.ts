@@ -27,6 +27,12 @@ export type SlackWebhookOptions = SlackMessage & {
 
 /** The options that are rendered; the URL is not among them, since rendered fields are shown. */
 export const SLACK_TEMPLATE_FIELDS: readonly string[] = ["text", "blocks", "attachments", "channel", "username", "iconEmoji"];
+export const SLACK_OPTION_NAMES: readonly string[] = Object.keys({
+  slackWebhookConnId: true,
+  webhookUrl: true,
+  timeout: true,
+  maxAttempts: true,
+} satisfies Record<Exclude<keyof SlackWebhookOptions, keyof SlackMessage>, true>);
 
 export const SLACK_CONNECTION = "slack_default";
 

@@ -11,6 +11,10 @@ export type SmtpNotifierOptions = Omit<MailOptions, "subject" | "htmlContent"> &
  */
 export class SmtpNotifier extends BaseNotifier<SmtpNotifierOptions> {
   static override readonly templateFields: readonly string[] = MAIL_TEMPLATE_FIELDS;
+  static override readonly optionNames: readonly string[] = Object.keys({ mimeSubtype: true, connId: true } satisfies Record<
+    Exclude<keyof MailOptions, (typeof MAIL_TEMPLATE_FIELDS)[number]>,
+    true
+  >);
 
   async notify(ctx: NotifierContext): Promise<void> {
     const connection = await ctx.connection(this.options.connId ?? SMTP_CONNECTION);

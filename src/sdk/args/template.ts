@@ -12,6 +12,11 @@ export class Template<T> {
   constructor(source: string) {
     this.source = source;
   }
+
+  /** So a template may stand inside a longer one. */
+  toString(): string {
+    return this.source;
+  }
 }
 
 /**

@@ -71,8 +71,8 @@ export class XComArg<R> extends TaskLink {
     return [this];
   }
 
-  /** The template that pulls the same value: so a result may stand inside a template string, too (without an edge). */
-  override toString(): string {
+  /** For display: the template that pulls the same value. */
+  describe(): string {
     return `{{ ti.xcom_pull(task_ids='${this.taskId}', key='${this.key}') }}`;
   }
 }
@@ -119,9 +119,9 @@ export class DerivedArg<R> extends XComArg<R> {
     );
   }
 
-  override toString(): string {
+  override describe(): string {
     const sources: readonly MapInput[] = this.derivation.sources;
-    return `${this.derivation.kind}(${sources.map((one) => (one instanceof XComArg ? one.toString() : JSON.stringify(one))).join(", ")})`;
+    return `${this.derivation.kind}(${sources.map(describeSource).join(", ")})`;
   }
 }
 
@@ -160,7 +160,7 @@ export class MapElement<R> extends XComArg<R> {
     );
   }
 
-  override toString(): string {
+  override describe(): string {
     return `(element ${this.position + 1} of group ${this.groupId})`;
   }
 }
@@ -188,6 +188,10 @@ function checkLists(name: string, lists: readonly unknown[]): MapInput[] {
   const wrong = lists.find((list) => !Array.isArray(list) && !(list instanceof XComArg));
   if (wrong === undefined) return lists as MapInput[];
   throw new DagDefinitionError("MAPPING_INVALID", `${name}() takes lists and results of tasks, not ${showValue(wrong)}`);
+}
+
+function describeSource(source: MapInput): string {
+  return source instanceof XComArg ? source.describe() : `${Object.keys(source).length} elements`;
 }
 
 function referencesOf(sources: readonly MapInput[]): XComArg<unknown>[] {

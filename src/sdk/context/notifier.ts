@@ -1,3 +1,5 @@
+import { checkOptionNames } from "../options/check-option-names.ts";
+import { declaredOptions } from "../options/declared-options.ts";
 import type { DagCallbackContext, TaskCallbackContext } from "./context.ts";
 
 /** What a notifier is given: of a task's callback, or of a DAG's, which has no `ti`, `task`, `xcom` and `error`. */
@@ -19,12 +21,16 @@ export abstract class BaseNotifier<O extends object = object> {
   /** Names of the options that are rendered before `notify`. */
   static readonly templateFields: readonly string[] = [];
 
+  /** Names of the options beside those of `templateFields`, as of `BaseOperator`. */
+  static readonly optionNames: readonly string[] | undefined = undefined;
+
   readonly name: string;
   readonly options: O;
   readonly templateFields: readonly string[];
 
   constructor(options: O) {
     this.name = new.target.name;
+    checkOptionNames(this.name, options, declaredOptions(new.target));
     this.options = options;
     this.templateFields = new.target.templateFields;
   }

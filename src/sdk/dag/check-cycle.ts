@@ -1,5 +1,5 @@
 import { DagDefinitionError } from "../definition-error.ts";
-import type { Upstreams } from "./resolve-edges.ts";
+import type { Upstreams } from "../graph/types.ts";
 
 /**
  * Refuses a graph with a cycle, naming the whole cycle in the direction in which the tasks would run. Iterative, since a

@@ -1,7 +1,6 @@
 import type { TriggerRule } from "../../contracts/index.ts";
 import { DagDefinitionError } from "../definition-error.ts";
-import type { DagDraft } from "../graph/types.ts";
-import type { Upstreams } from "./resolve-edges.ts";
+import type { DagDraft, Upstreams } from "../graph/types.ts";
 
 /**
  * Refuses what Airflow refuses (`validate_setup_teardown`): a task that is setup and teardown, `onFailureFailDagrun` of

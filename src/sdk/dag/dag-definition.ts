@@ -1,9 +1,8 @@
 import type { SerializedParam, SerializedTimetable } from "../../contracts/index.ts";
 import type { DagCallback } from "../context/context.ts";
 import type { BaseNotifier } from "../context/notifier.ts";
-import type { DraftGroup, TaskNode } from "../graph/types.ts";
+import type { DraftGroup, TaskNode, Upstreams } from "../graph/types.ts";
 import type { Timetable } from "../schedule/timetable.ts";
-import type { Upstreams } from "./resolve-edges.ts";
 
 /** A DAG as its file defines it: complete, checked, and with the code of its tasks. What `dag()` returns. */
 export class DagDefinition {

@@ -1,12 +1,16 @@
-import type { DagCallback } from "../context/context.ts";
 import { DagDefinitionError, showValue } from "../definition-error.ts";
+import { checkSynchronous } from "../graph/check-synchronous.ts";
 import { createDraft } from "../graph/dag-draft.ts";
+import { checkLooseEnds } from "../graph/loose-ends.ts";
 import { runInDag } from "../graph/scope.ts";
 import type { DagDraft } from "../graph/types.ts";
+import { placeOf } from "../options/check-option-names.ts";
 import { dagDefaults } from "../options/dag-defaults.ts";
-import { type CallbackInput, type CommonTaskOptions, mergeOptions } from "../options/task-options.ts";
+import type { DagOptions } from "../options/dag-options.ts";
+import { checkDagOptionNames } from "../options/option-names.ts";
+import { mergeOptions } from "../options/task-options.ts";
 import { checkCallbacks, checkInteger, checkText } from "../options/task-settings.ts";
-import { resolveSchedule, type ScheduleInput } from "../schedule/schedule.ts";
+import { resolveSchedule } from "../schedule/schedule.ts";
 import { Timetable } from "../schedule/timetable.ts";
 import { checkId } from "../values/check-id.ts";
 import { type DurationInput, durationToSeconds } from "../values/duration.ts";
@@ -14,44 +18,9 @@ import { checkTimezone, type InstantInput, instantToIso } from "../values/instan
 import { checkAcyclic } from "./check-cycle.ts";
 import { checkFailFastRules, checkSetupTeardown } from "./check-setup-teardown.ts";
 import { DagDefinition } from "./dag-definition.ts";
-import { type ParamsInput, resolveParams } from "./params.ts";
+import { resolveParams } from "./params.ts";
 import { registerDag } from "./registry.ts";
 import { firstOfGroup, resolveEdges } from "./resolve-edges.ts";
-
-export type DagOptions = {
-  /** Letters, digits, `_`, `.`, `-`; 1 to 250. */
-  dagId: string;
-  /** Default null: the DAG runs only when triggered. */
-  schedule?: ScheduleInput;
-  startDate?: InstantInput;
-  endDate?: InstantInput;
-  /** IANA zone of the schedule and of instants written without one. Default: the installation's, "UTC" unless set. */
-  timezone?: string;
-  /** Run the schedule's past points, too. Default: the installation's, false unless set. */
-  catchup?: boolean;
-  displayName?: string;
-  description?: string;
-  /** Markdown. */
-  docMd?: string;
-  tags?: readonly string[];
-  /** Default: the installation's, 16 unless set; 1 for @continuous. */
-  maxActiveRuns?: number;
-  /** In each run of the DAG, as in Airflow 3. Default: the installation's, 16 unless set. */
-  maxActiveTasks?: number;
-  /** Pause the DAG after so many failed runs in a row; 0 = never. Default: the installation's, 0 unless set. */
-  maxConsecutiveFailedDagRuns?: number;
-  dagrunTimeout?: DurationInput;
-  /** As soon as a task fails for good, what runs is failed and the rest skipped, save teardowns. Needs all_success everywhere. */
-  failFast?: boolean;
-  isPausedUponCreation?: boolean;
-  params?: ParamsInput;
-  /** Options for every task that does not set them itself. */
-  defaultArgs?: CommonTaskOptions;
-  /** Default executor of the tasks. */
-  executor?: string;
-  onSuccess?: CallbackInput<DagCallback>;
-  onFailure?: CallbackInput<DagCallback>;
-};
 
 /**
  * Defines a DAG: runs `body` at once, and collects the tasks, groups and edges that it creates. Every DAG defined while
@@ -59,13 +28,16 @@ export type DagOptions = {
  * @throws DagDefinitionError
  */
 export function dag(options: DagOptions, body: () => void): DagDefinition {
+  checkDagOptionNames(placeOf("dag()", "DAG", options?.dagId), options);
   checkId("dagId", options.dagId);
   const timezone = options.timezone ?? dagDefaults().timezone;
   const where = `DAG "${options.dagId}"`;
   checkTimezone(`${where}: timezone`, timezone);
   const draft = createDraft(options.dagId, timezone, mergeOptions({ executor: options.executor }, options.defaultArgs));
   const facts = resolveDagOptions(where, options, timezone);
+  if (typeof body !== "function") throw invalid(where, "the body", body, "the second argument of dag() must be a function");
   checkSynchronous(where, runInDag(draft, body));
+  checkLooseEnds(draft);
   const upstreams = resolveEdges(draft);
   checkAcyclic(draft.dagId, upstreams);
   checkSetupTeardown(draft, upstreams);
@@ -136,14 +108,6 @@ function checkTags(where: string, tags: readonly string[]): string[] {
   const wrong = tags.find((tag) => typeof tag !== "string" || tag === "" || tag.length > 100);
   if (wrong !== undefined) throw invalid(where, "tags", wrong, "a tag is a text of 1 to 100 characters");
   return [...new Set(tags)].sort();
-}
-
-function checkSynchronous(where: string, returned: unknown): void {
-  if (typeof returned !== "object" || returned === null || !("then" in returned)) return;
-  throw new DagDefinitionError(
-    "DAG_BODY_ASYNC",
-    `${where}: its body is async. The body only says which tasks there are: make it synchronous, await before dag() or inside a task`,
-  );
 }
 
 function groupsAround(draft: DagDraft, groupId: string | null): string[] {

@@ -3,6 +3,7 @@ import type { Ajv2020 } from "ajv/dist/2020.js";
 import type { FormatsPlugin } from "ajv-formats";
 import type { JsonObject, JsonValue, SerializedParam } from "../../contracts/index.ts";
 import { DagDefinitionError } from "../definition-error.ts";
+import { checkOptionNames } from "../options/check-option-names.ts";
 import { findJsonFault } from "../values/json-fault.ts";
 
 export type ParamOptions = {
@@ -10,6 +11,12 @@ export type ParamOptions = {
   schema?: JsonObject;
   description?: string;
 };
+
+/** Words of JSON schema that Airflow's `Param` takes beside the default. */
+const SCHEMA_WORDS = [
+  ...["type", "enum", "const", "format", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
+  ...["minLength", "maxLength", "items", "minItems", "maxItems", "uniqueItems", "properties", "required", "title", "examples"],
+];
 
 /** What `param()` returns. */
 export class Param {
@@ -27,6 +34,8 @@ export type ParamsInput = { readonly [name: string]: JsonValue | Param };
 
 /** A param with a schema or a description. A default of `undefined` makes the param required in each run's conf. */
 export function param(defaultValue: JsonValue | undefined, options: ParamOptions = {}): Param {
+  const hint = (name: string) => `part of the schema: { schema: { ${name}: … } }`;
+  checkOptionNames("param()", options, { names: ["schema", "description"], elsewhere: [{ names: SCHEMA_WORDS, hint }] });
   return new Param(defaultValue, options);
 }
 

@@ -1,12 +1,9 @@
 import { collectXComArgs } from "../args/walk-value.ts";
 import { MapElement } from "../args/xcom-arg.ts";
 import { DagDefinitionError } from "../definition-error.ts";
-import type { DagDraft, Endpoint, TeardownScope } from "../graph/types.ts";
+import type { DagDraft, Endpoint, TeardownScope, Upstreams } from "../graph/types.ts";
 import { mappedResults, resultsInElements } from "../mapping/mapping.ts";
 import { checkUntemplatedFields } from "../task/operator.ts";
-
-/** Task id → ids of the tasks directly before it. */
-export type Upstreams = ReadonlyMap<string, ReadonlySet<string>>;
 
 type TaskEnd = { kind: "task"; id: string };
 type GroupEnd = { kind: "group"; id: string };

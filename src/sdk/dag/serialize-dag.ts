@@ -79,7 +79,7 @@ function fieldsForDisplay(node: TaskNode): JsonObject {
   const options = node.options as Record<string, unknown>;
   const fields: JsonObject = {};
   for (const field of node.templateFields) {
-    const shown = replacePlaceholders(options[field], (each) => (each instanceof XComArg ? each.toString() : each.source));
+    const shown = replacePlaceholders(options[field], (each) => (each instanceof XComArg ? each.describe() : each.source));
     if (shown !== undefined && findJsonFault(shown) === undefined) fields[field] = shown as JsonValue;
   }
   return fields;

@@ -3,7 +3,7 @@ import type { CommonTaskOptions } from "../options/task-options.ts";
 import type { DagDraft } from "./types.ts";
 
 export function createDraft(dagId: string, timezone: string, defaultArgs: CommonTaskOptions): DagDraft {
-  return { dagId, timezone, defaultArgs, nodes: new Map(), groups: new Map(), edges: [], teardownScopes: [] };
+  return { dagId, timezone, defaultArgs, nodes: new Map(), groups: new Map(), edges: [], teardownScopes: [], looseEnds: [] };
 }
 
 /** @throws DagDefinitionError TASK_DUPLICATE_ID */

@@ -14,6 +14,19 @@ export abstract class Linkable {
     return [this];
   }
 
+  /** Refuses: it has no value while the DAG is defined, so a text or a comparison could only be wrong. */
+  toString(): string {
+    throw notText(this.endpoint, "a text");
+  }
+
+  [Symbol.toPrimitive](): string {
+    throw notText(this.endpoint, "a text or a comparison");
+  }
+
+  toJSON(): unknown {
+    throw notText(this.endpoint, "JSON");
+  }
+
   /** This runs before `next`; returns `next`, so that calls chain: `a.before(b).before(c)`. */
   before<T extends Link | readonly Link[]>(next: T): T {
     for (const link of toLinks("before()", next)) for (const own of this.links()) addEdge(own, link);
@@ -45,4 +58,16 @@ export function addEdge(from: Link, to: Link): void {
 
 function toEndpoint(link: Link): Endpoint {
   return typeof link === "string" ? { kind: "id", id: link } : link.endpoint;
+}
+
+function notText({ kind, id }: Endpoint, what: string): DagDefinitionError {
+  const remedy =
+    kind === "task"
+      ? `pass the result as an argument of its own and use it inside the task, or write the template {{ ti.xcom_pull(task_ids='${id}') }} and link the tasks with before()`
+      : "pass what its tasks return";
+  return new DagDefinitionError(
+    "RESULT_AS_TEXT",
+    `${kind === "task" ? `task "${id}" or its result` : `task group "${id}"`} is made part of ${what} where the DAG is defined, but has no value until it has run: ${remedy}`,
+    { id },
+  );
 }

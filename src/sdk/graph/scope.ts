@@ -34,6 +34,11 @@ export function runInGroup<R>(group: DraftGroup, body: () => R): R {
   }
 }
 
+/** The DAG whose body runs, if one does. */
+export function currentDraft(): DagDraft | undefined {
+  return current?.draft;
+}
+
 /** @throws DagDefinitionError TASK_OUTSIDE_DAG */
 export function requireScope(what: string): Scope {
   if (current !== undefined) return current;

@@ -1,4 +1,5 @@
 import { DagDefinitionError } from "../definition-error.ts";
+import { checkOptionNames } from "../options/check-option-names.ts";
 import { addEdge, Linkable, toLinks } from "./linkable.ts";
 import { innermostGroup, requireScope } from "./scope.ts";
 import type { Endpoint, TaskNode } from "./types.ts";
@@ -24,7 +25,9 @@ export abstract class TaskLink extends Linkable {
    * Makes this task a teardown, as Airflow's `as_teardown`: it runs once all before it ended and one of its setups
    * succeeded, and its failure does not fail the run unless asked for. Returns the task.
    */
-  asTeardown({ setups = [], onFailureFailDagrun }: TeardownOptions = {}): this {
+  asTeardown(options: TeardownOptions = {}): this {
+    checkOptionNames("asTeardown()", options, { names: ["setups", "onFailureFailDagrun"] });
+    const { setups = [], onFailureFailDagrun } = options;
     const { settings } = nodeOf(this);
     settings.isTeardown = true;
     settings.triggerRule = "all_done_setup_success";

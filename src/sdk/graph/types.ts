@@ -67,6 +67,19 @@ export type DraftGroup = {
   readonly mapping: Mapping | null;
 };
 
+/** Task id → ids of the tasks directly before it. */
+export type Upstreams = ReadonlyMap<string, ReadonlySet<string>>;
+
+/**
+ * What becomes a task or a group only when it is called or expanded: a task function, a `partial()`, a group with parameters.
+ * Left as it is, it would be missing from the DAG without a word.
+ */
+export type LooseEnd = {
+  readonly message: string;
+  /** Where it was made; null = it is used. The stack is formatted when it is read, which source maps make slow. */
+  madeAt: { readonly stack: string } | null;
+};
+
 /** A DAG while its body runs: what was created and linked so far, unchecked. */
 export type DagDraft = {
   readonly dagId: string;
@@ -77,4 +90,5 @@ export type DagDraft = {
   readonly edges: DraftEdge[];
   /** Inner ones first. */
   readonly teardownScopes: TeardownScope[];
+  readonly looseEnds: LooseEnd[];
 };

@@ -23,8 +23,8 @@ export class MappedValue extends XComArg<never> {
     return [];
   }
 
-  override toString(): string {
-    if (this.input instanceof XComArg) return `each of ${this.input.toString()}`;
+  override describe(): string {
+    if (this.input instanceof XComArg) return `each of ${this.input.describe()}`;
     return `each of ${lengthOfLiteral(this.input)} elements`;
   }
 }

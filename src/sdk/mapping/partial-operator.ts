@@ -2,9 +2,10 @@ import { isPlainObject } from "../args/walk-value.ts";
 import { XComArg } from "../args/xcom-arg.ts";
 import { DagDefinitionError } from "../definition-error.ts";
 import { Linkable } from "../graph/linkable.ts";
+import { addLooseEnd } from "../graph/loose-ends.ts";
 import { requireScope } from "../graph/scope.ts";
 import type { Endpoint, MapInput, TaskMapping, TaskNode } from "../graph/types.ts";
-import type { TaskOptions } from "../options/task-options.ts";
+import { TASK_OPTION_NAMES } from "../options/task-options.ts";
 import { checkMapping, MappedValue } from "./mapping.ts";
 
 /** An operator as mapping needs it: made from options, with a place for what it is mapped over. */
@@ -26,70 +27,39 @@ export class MappedOperator<R> extends Linkable {
   }
 }
 
-/** Options that every task has: they hold for all instances of a mapped one. */
-const COMMON: Record<keyof TaskOptions, true> = {
-  taskId: true,
-  displayName: true,
-  docMd: true,
-  owner: true,
-  triggerRule: true,
-  retries: true,
-  retryDelay: true,
-  retryExponentialBackoff: true,
-  maxRetryDelay: true,
-  executionTimeout: true,
-  priorityWeight: true,
-  weightRule: true,
-  pool: true,
-  poolSlots: true,
-  queue: true,
-  executor: true,
-  executorConfig: true,
-  dependsOnPast: true,
-  waitForDownstream: true,
-  ignoreFirstDependsOnPast: true,
-  waitForPastDependsBeforeSkipping: true,
-  maxActiveTisPerDag: true,
-  maxActiveTisPerDagrun: true,
-  isSetup: true,
-  isTeardown: true,
-  onFailureFailDagrun: true,
-  startDate: true,
-  endDate: true,
-  doXcomPush: true,
-  multipleOutputs: true,
-  mapIndexTemplate: true,
-  email: true,
-  emailOnFailure: true,
-  emailOnRetry: true,
-  onExecute: true,
-  onSuccess: true,
-  onFailure: true,
-  onRetry: true,
-  onSkipped: true,
-};
-
-/** `BaseOperator.partial` without its types. */
-export function createPartialOperator(create: new (options: object) => MappableNode, fixed: { taskId: string }) {
+/** `BaseOperator.partial` without its types; `checkOptions` refuses names that the operator does not have. */
+export function createPartialOperator(
+  create: new (options: object) => MappableNode,
+  fixed: { taskId: string },
+  checkOptions: (given: object) => void,
+  maker: (...args: never[]) => unknown,
+) {
   const where = `task "${fixed.taskId}"`;
   const add = (options: object, mapping: TaskMapping) => {
+    looseEnd.madeAt = null;
     const { openGroups } = requireScope(where);
     checkMapping(where, mapping, openGroups);
     const node = new create({ ...fixed, ...options });
     node.mapping = mapping;
     return new MappedOperator<unknown>(node.endpoint);
   };
-  return {
+  const partial = {
     expand(values: Record<string, MapInput>) {
       const { draft } = requireScope(where);
       const inputs = Object.entries(values).map(([name, value]) => ({ name, value }));
       checkNames(where, fixed, values);
+      checkOptions(values);
       const bind = (options: object, bound: readonly unknown[]) => ({ ...options, ...named(inputs, bound) });
       const shown = inputs.map(({ name, value }) => [name, new MappedValue(draft, fixed.taskId, value)]);
       return add(Object.fromEntries(shown), { kind: "expand", inputs, bind });
     },
     expandKwargs(list: MapInput) {
-      if (Array.isArray(list)) for (const one of list) checkNames(where, fixed, one);
+      if (Array.isArray(list)) {
+        for (const one of list) {
+          checkNames(where, fixed, one);
+          checkOptions(one);
+        }
+      }
       const inputs = [{ name: "options", value: list }];
       const bind = (options: object, [given]: readonly unknown[]) => {
         checkNames(where, fixed, given);
@@ -98,6 +68,9 @@ export function createPartialOperator(create: new (options: object) => MappableN
       return add({}, { kind: "expandKwargs", inputs, bind });
     },
   };
+  const message = `partial() of ${where} is never expanded, so it is in no DAG: call expand() or expandKwargs()`;
+  const looseEnd = addLooseEnd(partial, message, maker);
+  return partial;
 }
 
 /** Values by the names of the inputs that they are of. */
@@ -114,7 +87,7 @@ export function checkNames(where: string, fixed: object, given: unknown, isOfTas
     if (Object.hasOwn(fixed, name)) {
       throw new DagDefinitionError("MAPPING_INVALID", `${where}: ${name} is given by partial() and mapped, too: leave one out`);
     }
-    if (isOfTask && Object.hasOwn(COMMON, name)) {
+    if (isOfTask && TASK_OPTION_NAMES.includes(name)) {
       throw new DagDefinitionError(
         "MAPPING_INVALID",
         `${where}: ${name} holds for all instances and cannot be mapped: give it to partial()`,

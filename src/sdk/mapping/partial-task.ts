@@ -6,7 +6,7 @@ import { MappedValue } from "./mapping.ts";
 import { checkNames, named } from "./partial-operator.ts";
 
 /** Adds the task; `args` makes what stands for its arguments in the DAG file. */
-type AddMapped = (mapping: TaskMapping, args: (draft: DagDraft, taskId: string) => unknown[]) => XComArg<unknown>;
+export type AddMapped = (mapping: TaskMapping, args: (draft: DagDraft, taskId: string) => unknown[]) => XComArg<unknown>;
 
 /**
  * `expand` and `expandKwargs` of a task function, without their types. Lists are for arguments by position; a lone object of

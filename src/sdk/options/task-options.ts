@@ -70,6 +70,50 @@ export type TaskOptions = CommonTaskOptions & {
   taskId: string;
 };
 
+const COMMON: Record<keyof CommonTaskOptions, true> = {
+  displayName: true,
+  docMd: true,
+  owner: true,
+  triggerRule: true,
+  retries: true,
+  retryDelay: true,
+  retryExponentialBackoff: true,
+  maxRetryDelay: true,
+  executionTimeout: true,
+  priorityWeight: true,
+  weightRule: true,
+  pool: true,
+  poolSlots: true,
+  queue: true,
+  executor: true,
+  executorConfig: true,
+  dependsOnPast: true,
+  waitForDownstream: true,
+  ignoreFirstDependsOnPast: true,
+  waitForPastDependsBeforeSkipping: true,
+  maxActiveTisPerDag: true,
+  maxActiveTisPerDagrun: true,
+  isSetup: true,
+  isTeardown: true,
+  onFailureFailDagrun: true,
+  startDate: true,
+  endDate: true,
+  doXcomPush: true,
+  multipleOutputs: true,
+  mapIndexTemplate: true,
+  email: true,
+  emailOnFailure: true,
+  emailOnRetry: true,
+  onExecute: true,
+  onSuccess: true,
+  onFailure: true,
+  onRetry: true,
+  onSkipped: true,
+};
+export const COMMON_TASK_OPTION_NAMES: readonly string[] = Object.keys(COMMON);
+/** Options that every task has: they hold for all instances of a mapped one. */
+export const TASK_OPTION_NAMES: readonly string[] = ["taskId", ...COMMON_TASK_OPTION_NAMES];
+
 /** Option sets laid over each other, the last one wins; an option set to `undefined` counts as not given. */
 export function mergeOptions<T extends object>(...sets: readonly (T | undefined)[]): T {
   const merged: Record<string, unknown> = {};

@@ -1,5 +1,6 @@
 import { CRONS_MAX, EVENTS_MAX, type SerializedTimetable } from "../../contracts/index.ts";
 import { DagDefinitionError, showValue } from "../definition-error.ts";
+import { checkOptionNames } from "../options/check-option-names.ts";
 import { dagDefaults } from "../options/dag-defaults.ts";
 import { type DurationInput, type DurationParts, durationToSeconds, isDurationText } from "../values/duration.ts";
 import { checkTimezone, type InstantInput, instantToIso } from "../values/instant.ts";
@@ -44,6 +45,8 @@ export type TriggerOptions = {
   runImmediately?: boolean | DurationInput;
 };
 
+const TRIGGER_NAMES = ["interval", "runImmediately"] satisfies (keyof TriggerOptions)[];
+
 export type CronOptions = TriggerOptions & {
   /** IANA zone; default: the DAG's. */
   timezone?: string;
@@ -56,6 +59,7 @@ export type CronOptions = TriggerOptions & {
 
 /** A cron schedule: 5 fields (minute, hour, day of month, month, day of week). Its syntax is checked when the file is processed. */
 export function cron(expression: string, options: CronOptions = {}): Schedule {
+  checkOptionNames("cron()", options, { names: [...TRIGGER_NAMES, "timezone", "intervals"] });
   const { timezone } = options;
   if (timezone !== undefined) checkTimezone("cron(): timezone", timezone);
   if (typeof expression !== "string") throw invalid(expression, 'cron() takes an expression such as "0 6 * * *"');
@@ -68,6 +72,7 @@ export function cron(expression: string, options: CronOptions = {}): Schedule {
 
 /** Several cron schedules as one: runs at each instant that one of them names, once. `crons(["0 6 * * *", "0 18 * * 5"])` */
 export function crons(expressions: readonly string[], options: Omit<CronOptions, "intervals"> = {}): Schedule {
+  checkOptionNames("crons()", options, { names: [...TRIGGER_NAMES, "timezone"] });
   const { timezone } = options;
   if (timezone !== undefined) checkTimezone("crons(): timezone", timezone);
   const given: unknown = expressions;
@@ -84,6 +89,7 @@ export function crons(expressions: readonly string[], options: Omit<CronOptions,
 
 /** Runs at a fixed distance, e.g. `delta("30m")`; `intervals` and `interval` as for `cron()`. */
 export function delta(every: DurationInput, options: { intervals?: boolean; interval?: DurationInput } = {}): Schedule {
+  checkOptionNames("delta()", options, { names: ["intervals", "interval"] });
   const seconds = durationToSeconds("delta()", every);
   if (seconds <= 0) throw new DagDefinitionError("INVALID_SCHEDULE", "delta(): the distance between runs must be above zero");
   const summary = typeof every === "string" ? every : describeParts(every);
@@ -108,6 +114,7 @@ export function events(dates: readonly InstantInput[], options: EventsOptions = 
   if (given.length > EVENTS_MAX) {
     throw invalid(dates, `events() takes ${EVENTS_MAX} instants at most; compute more in a class that extends Timetable`);
   }
+  checkOptionNames("events()", options, { names: ["restrictToEvents", "description"] });
   const { restrictToEvents = false, description = null } = options;
   return new Schedule(description ?? `${dates.length} events`, (dagTimezone) => {
     const instants = dates.map((date) => Date.parse(instantToIso("events()", date, dagTimezone)));

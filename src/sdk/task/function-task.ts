@@ -3,15 +3,20 @@ import { replacePlaceholders } from "../args/walk-value.ts";
 import type { XComArg } from "../args/xcom-arg.ts";
 import type { TaskContext } from "../context/context.ts";
 import { DagDefinitionError } from "../definition-error.ts";
+import { addLooseEnd } from "../graph/loose-ends.ts";
 import { innermostGroup, requireScope } from "../graph/scope.ts";
-import type { TaskMapping } from "../graph/types.ts";
+import type { LooseEnd, TaskMapping } from "../graph/types.ts";
 import { checkMapping } from "../mapping/mapping.ts";
 import type { ExpandArgs, KwargsList, NamedArgs, PartialOf } from "../mapping/mapping-types.ts";
-import { createPartialTask } from "../mapping/partial-task.ts";
+import { type AddMapped, createPartialTask } from "../mapping/partial-task.ts";
+import { placeOf } from "../options/check-option-names.ts";
+import type { OptionClass } from "../options/declared-options.ts";
+import { checkFactoryOptionNames } from "../options/option-names.ts";
+import type { SensorOptions } from "../options/sensor-options.ts";
 import { mergeOptions, type TaskOptions } from "../options/task-options.ts";
 import { findJsonFault } from "../values/json-fault.ts";
-import { BaseOperator, type OperatorOptions } from "./operator.ts";
-import { BaseSensor, type PokeResult, type SensorOptions } from "./sensor.ts";
+import { BaseOperator } from "./operator.ts";
+import { BaseSensor, type PokeResult } from "./sensor.ts";
 
 /** A function's arguments after `ctx`, as they may be written in a DAG's body. */
 export type TaskArgs<A extends readonly unknown[]> = { [K in keyof A]: Arg<A[K]> };
@@ -42,6 +47,7 @@ export class FunctionOperator<A extends readonly unknown[], R> extends BaseOpera
   "args"
 > {
   static override readonly templateFields: readonly string[] = ["args"];
+  static override readonly optionNames: readonly string[] = ["fn"];
   override readonly kind = "function";
   override readonly operatorName: string = "task";
 
@@ -56,6 +62,7 @@ export class FunctionSensor<A extends readonly unknown[], R> extends BaseSensor<
   "args"
 > {
   static override readonly templateFields: readonly string[] = ["args"];
+  static override readonly optionNames: readonly string[] = ["fn"];
   override readonly operatorName: string = "sensor";
 
   async poke(ctx: TaskContext): Promise<PokeResult<R>> {
@@ -74,7 +81,7 @@ export function task<A extends readonly unknown[], R>(
   options: TaskOptions,
   fn: (ctx: TaskContext, ...args: A) => R | Promise<R>,
 ): TaskFactory<A, R> {
-  return createFactory(options, fn, (each) => new FunctionOperator<A, R>(each as OperatorOptions<FunctionOptions<A, R>, "args">));
+  return createFactory("task", options, fn, FunctionOperator, task);
 }
 
 /** As `task`, for a function that is asked again and again until it answers true or `{ done: true, value }`. */
@@ -82,42 +89,69 @@ export function sensor<A extends readonly unknown[], R = undefined>(
   options: TaskOptions & SensorOptions,
   fn: (ctx: TaskContext, ...args: A) => PokeResult<R> | Promise<PokeResult<R>>,
 ): TaskFactory<A, R, TaskOptions & SensorOptions> {
-  return createFactory(options, fn, (each) => new FunctionSensor<A, R>(each as SensorArgs<A, R>));
+  return createFactory("sensor", options, fn, FunctionSensor, sensor);
 }
-type SensorArgs<A extends readonly unknown[], R> = OperatorOptions<
-  FunctionOptions<A, PokeResult<R> | Promise<PokeResult<R>>> & SensorOptions,
-  "args"
->;
 
-/** The common half of `task`, `sensor`, `branch` and `shortCircuit`: `create` builds the operator from options, fn and args. */
+/** An operator whose work is a function. */
+type FunctionClass = OptionClass & { new (options: never): { readonly output: XComArg<unknown>; mapping: TaskMapping | null } };
+
+/**
+ * The common half of `task`, `sensor`, `branch` and `shortCircuit`: each makes an operator from options, fn and args. `maker`: the
+ * function that the author called.
+ */
 export function createFactory<A extends readonly unknown[], R, O extends TaskOptions>(
+  name: string,
   options: O,
   fn: unknown,
-  create: (options: O & { fn: unknown; args: unknown }) => { readonly output: XComArg<unknown>; mapping: TaskMapping | null },
+  operator: FunctionClass,
+  maker: (...args: never[]) => unknown,
 ): TaskFactory<A, R, O> {
+  const where = placeOf(`${name}()`, "task", options?.taskId);
+  checkFactoryOptionNames(where, options, operator);
   if (typeof fn !== "function") {
-    throw new DagDefinitionError("TASK_INVALID_OPTION", `task "${options.taskId}": its second argument must be a function`);
+    throw new DagDefinitionError("TASK_INVALID_OPTION", `${where}: its second argument must be a function`);
   }
+  const create = (args: readonly unknown[], taskId: string) => new operator({ ...options, taskId, fn, args } as never);
   const addTask = (...args: TaskArgs<A>): XComArg<R> => {
+    looseEnd.madeAt = null;
     checkArgs(options.taskId, args);
-    const taskId = freeTaskId(options.taskId);
-    return create({ ...options, taskId, fn, args }).output as XComArg<R>;
+    return create(args, freeTaskId(options.taskId)).output as XComArg<R>;
   };
-  const mapWith = (fixed: readonly unknown[]) =>
-    createPartialTask(fixed, (mapping, args) => {
-      const where = `task "${options.taskId}"`;
+  const looseEnd = addLooseEnd(addTask, `${where} is never called, so it is in no DAG: call what ${name}() returned`, maker);
+  const addMapped =
+    (fixed: readonly unknown[], end: LooseEnd): AddMapped =>
+    (mapping, args) => {
+      end.madeAt = null;
       checkArgs(options.taskId, fixed);
       checkMapping(where, mapping, requireScope(where).openGroups);
       const taskId = freeTaskId(options.taskId);
-      const node = create({ ...options, taskId, fn, args: args(requireScope(where).draft, taskId) });
+      const node = create(args(requireScope(where).draft, taskId), taskId);
       node.mapping = mapping;
       return node.output;
-    });
+    };
+  const partial = ((...fixed: unknown[]) => {
+    looseEnd.madeAt = null;
+    const message = `partial() of ${where} is never expanded, so it is in no DAG: call expand() or expandKwargs()`;
+    const made = createPartialTask(fixed, (...given) => addMapped(fixed, end)(...given));
+    const end = addLooseEnd(made, message, partial);
+    return made;
+  }) as unknown as TaskFactory<A, R, O>["partial"];
+  const override = (changes: Partial<O>) => {
+    looseEnd.madeAt = null;
+    return createFactory<A, R, O>(name, mergeOptions<O>(options, changes as O), fn, operator, override);
+  };
   return Object.assign(addTask, {
-    ...(mapWith([]) as unknown as Pick<TaskFactory<A, R, O>, "expand" | "expandKwargs">),
-    partial: ((...fixed: unknown[]) => mapWith(fixed)) as unknown as TaskFactory<A, R, O>["partial"],
-    override: (changes: Partial<O>) => createFactory<A, R, O>(mergeOptions<O>(options, changes as O), fn, create),
+    ...(createPartialTask([], addMapped([], looseEnd)) as unknown as Pick<TaskFactory<A, R, O>, "expand" | "expandKwargs">),
+    partial,
+    override,
     taskId: options.taskId,
+    // As a function it would become its own source in a text.
+    toString: () => {
+      throw new DagDefinitionError(
+        "RESULT_AS_TEXT",
+        `${where} is made part of a text: call it, and pass its result as an argument`,
+      );
+    },
   });
 }
 

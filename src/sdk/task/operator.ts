@@ -9,6 +9,9 @@ import type { DagDraft, Endpoint, TaskMapping, TaskNode } from "../graph/types.t
 import { MappedValue } from "../mapping/mapping.ts";
 import type { PartialOperator } from "../mapping/mapping-types.ts";
 import { createPartialOperator, type MappableNode } from "../mapping/partial-operator.ts";
+import { placeOf } from "../options/check-option-names.ts";
+import type { OptionClass } from "../options/declared-options.ts";
+import { checkTaskOptionNames } from "../options/option-names.ts";
 import { mergeOptions, type TaskOptions } from "../options/task-options.ts";
 import { checkTeardownRule, resolveTaskSettings, type TaskSettings } from "../options/task-settings.ts";
 
@@ -35,6 +38,12 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
   /** Names of the options that are rendered before `execute`. */
   static readonly templateFields: readonly string[] = [];
 
+  /**
+   * Names of the options beside those of `templateFields`; what a base class declares need not be repeated. A class that has
+   * this list takes no other options. Without it, only what is clearly a known name misspelled is refused.
+   */
+  static readonly optionNames: readonly string[] | undefined = undefined;
+
   readonly taskId: string;
   readonly taskGroupId: string | null;
   readonly operatorName: string;
@@ -53,7 +62,9 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
   constructor(options: OperatorOptions<O, T>) {
     super();
     const name = new.target.name;
-    const scope = requireScope(`${name} "${options.taskId}"`);
+    const place = placeOf(name, name, options?.taskId);
+    const scope = requireScope(place);
+    checkTaskOptionNames(`${place} of DAG "${scope.draft.dagId}"`, options, new.target);
     this.taskId = qualifyId(scope, `${name}: taskId`, options.taskId);
     this.taskGroupId = innermostGroup(scope)?.groupId ?? null;
     this.operatorName = name;
@@ -99,7 +110,11 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
     options: P & { [N in Exclude<keyof P, keyof C>]: never },
   ): PartialOperator<C, keyof P, I extends { readonly output: XComArg<infer V> } ? V : never> {
     // biome-ignore lint/complexity/noThisInStatic: the subclass that it is called on is what shall be made
-    const partial: unknown = createPartialOperator(this as unknown as new (options: object) => MappableNode, options);
+    const operator = this as unknown as OptionClass & (new (options: object) => MappableNode);
+    const check = (given: object) =>
+      checkTaskOptionNames(placeOf(operator.name, operator.name, options?.taskId), given, operator);
+    check(options);
+    const partial: unknown = createPartialOperator(operator, options, check, BaseOperator.partial);
     return partial as PartialOperator<C, keyof P, I extends { readonly output: XComArg<infer V> } ? V : never>;
   }
 }

@@ -1,27 +1,10 @@
 import type { JsonValue } from "../../contracts/index.ts";
 import type { TaskContext } from "../context/context.ts";
 import { DagDefinitionError } from "../definition-error.ts";
+import { SENSOR_OPTION_NAMES, type SensorOptions } from "../options/sensor-options.ts";
 import type { Trigger } from "../trigger/trigger.ts";
 import { type DurationInput, durationToSeconds } from "../values/duration.ts";
 import { BaseOperator, type OperatorOptions } from "./operator.ts";
-
-export type SensorOptions = {
-  /**
-   * "poke" (default) keeps the worker's slot between looks, "reschedule" frees it, "deferrable" leaves the looking to the
-   * triggerer; the sensor must have a `createTrigger` for it.
-   */
-  mode?: "poke" | "reschedule" | "deferrable";
-  /** Time between two looks. Default "1m". */
-  pokeInterval?: DurationInput;
-  /** Counted from the try's first start. Default "7d". A sensor that times out is not retried. */
-  timeout?: DurationInput;
-  /** Skip the task instead of failing it when it times out or throws a FailError. */
-  softFail?: boolean;
-  /** Double the interval with each look. */
-  exponentialBackoff?: boolean;
-  /** The longest interval under backoff. */
-  maxWait?: DurationInput;
-};
 
 /** What `poke` answers: whether the wait is over, and if so, optionally, the task's result. */
 export type PokeResult<R> = boolean | { done: boolean; value?: R };
@@ -48,6 +31,7 @@ export abstract class BaseSensor<O extends object = object, R = unknown, T exten
   R | undefined,
   T
 > {
+  static override readonly optionNames: readonly string[] = SENSOR_OPTION_NAMES;
   override readonly kind = "sensor";
   override readonly sensorMode: "poke" | "reschedule" | "deferrable";
   readonly timing: SensorTiming;

@@ -1,10 +1,16 @@
+import { isPlainObject } from "../args/walk-value.ts";
 import { MapElement, type XComArg } from "../args/xcom-arg.ts";
+import { DagDefinitionError, showValue } from "../definition-error.ts";
+import { checkSynchronous } from "../graph/check-synchronous.ts";
 import { checkFree } from "../graph/dag-draft.ts";
 import { addEdge, Linkable } from "../graph/linkable.ts";
+import { addLooseEnd } from "../graph/loose-ends.ts";
 import { innermostGroup, qualifyId, requireScope, runInGroup } from "../graph/scope.ts";
 import type { DraftGroup, Endpoint, MapInput, Mapping } from "../graph/types.ts";
 import { checkMapping, mappedResults, resultsInElements } from "../mapping/mapping.ts";
 import type { MapArg } from "../mapping/mapping-types.ts";
+import { checkOptionNames, placeOf } from "../options/check-option-names.ts";
+import { checkDefaultArgs } from "../options/option-names.ts";
 import type { CommonTaskOptions } from "../options/task-options.ts";
 
 export type TaskGroupOptions = {
@@ -59,8 +65,37 @@ export function taskGroup(
   options: string | TaskGroupOptions,
   body: (...elements: XComArg<unknown>[]) => unknown,
 ): TaskGroup | TaskGroupFactory<unknown[], unknown> {
+  checkGroup(options, body);
   if (body.length === 0) return openGroup(options, null, body);
-  return { expand: (...values) => expandGroup(options, values as MapInput[], body) };
+  const label = typeof options === "string" ? options : options.groupId;
+  const factory = {
+    expand: (...values: unknown[]) => {
+      looseEnd.madeAt = null;
+      return expandGroup(options, values as MapInput[], body);
+    },
+  };
+  const message = `task group "${label}" is never expanded, so it is in no DAG: its body has parameters, so call expand() with a list for each`;
+  const looseEnd = addLooseEnd(factory, message, taskGroup);
+  return factory;
+}
+
+const NAMES: Record<keyof TaskGroupOptions, true> = { groupId: true, prefixGroupId: true, tooltip: true, defaultArgs: true };
+
+function checkGroup(options: string | TaskGroupOptions, body: unknown): void {
+  const where = placeOf("taskGroup()", "task group", typeof options === "string" ? options : options?.groupId);
+  if (typeof options !== "string") {
+    checkOptionNames(where, options, { names: Object.keys(NAMES) });
+    checkDefaultArgs(where, options.defaultArgs);
+  }
+  if (typeof body === "function") return;
+  const hint =
+    typeof options === "string" && isPlainObject(body)
+      ? `; its options go with its id: taskGroup({ groupId: "${options}", … }, () => { … })`
+      : "";
+  throw new DagDefinitionError(
+    "TASK_INVALID_OPTION",
+    `${where}: its second argument must be a function, not ${showValue(body)}${hint}`,
+  );
 }
 
 function expandGroup(
@@ -107,5 +142,6 @@ function openGroup(
       new MapElement({ kind: "task", draft: scope.draft, id: groupId }, { groupId, position, input }),
   );
   const result = runInGroup(group, () => body(...elements));
+  checkSynchronous(`task group "${groupId}"`, result);
   return new TaskGroup({ kind: "group", draft: scope.draft, id: groupId }, result);
 }

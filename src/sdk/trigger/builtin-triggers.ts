@@ -1,5 +1,6 @@
 import { BuiltinTrigger, type ExternalState, type JsonValue } from "../../contracts/index.ts";
 import { DagDefinitionError } from "../definition-error.ts";
+import { checkOptionNames } from "../options/check-option-names.ts";
 import { type DurationInput, durationToSeconds } from "../values/duration.ts";
 import { Trigger } from "./trigger.ts";
 
@@ -10,7 +11,9 @@ export class DateTimeTrigger extends Trigger<{ moment: string }> {
   static readonly classpath = BuiltinTrigger.DateTime;
 
   /** `moment`: a Date, or an ISO 8601 text with a zone. */
-  constructor({ moment }: { moment: Date | string }) {
+  constructor(options: { moment: Date | string }) {
+    checkOptionNames("DateTimeTrigger", options, { names: ["moment"] });
+    const { moment } = options;
     const at = typeof moment === "string" && !/(Z|[+-]\d\d:?\d\d)$/.test(moment) ? new Date(Number.NaN) : new Date(moment);
     if (Number.isNaN(at.getTime())) {
       throw new DagDefinitionError(
@@ -24,8 +27,9 @@ export class DateTimeTrigger extends Trigger<{ moment: string }> {
 
 /** Fires some time after it was made. */
 export class TimeDeltaTrigger extends DateTimeTrigger {
-  constructor({ delta }: { delta: DurationInput }) {
-    super({ moment: new Date(Date.now() + durationToSeconds("TimeDeltaTrigger: delta", delta) * 1000) });
+  constructor(options: { delta: DurationInput }) {
+    checkOptionNames("TimeDeltaTrigger", options, { names: ["delta"] });
+    super({ moment: new Date(Date.now() + durationToSeconds("TimeDeltaTrigger: delta", options.delta) * 1000) });
   }
 }
 
@@ -41,7 +45,9 @@ export class FileTrigger extends Trigger<object> {
   static readonly classpath = BuiltinTrigger.File;
 
   /** `path`: a file or folder, or a glob, as for `FileSensor`. `pollInterval`: default "5s". */
-  constructor({ path, recursive = false, pollInterval }: { path: string; recursive?: boolean } & Polled) {
+  constructor(options: { path: string; recursive?: boolean } & Polled) {
+    checkOptionNames("FileTrigger", options, { names: ["path", "recursive", "pollInterval"] });
+    const { path, recursive = false, pollInterval } = options;
     super({ path, recursive, pollIntervalSec: polledSec("FileTrigger", pollInterval, "5s") });
   }
 }
@@ -59,11 +65,25 @@ export type ExternalTaskTriggerOptions = Polled & {
   failedStates?: readonly ExternalState[];
 };
 
+const EXTERNAL_TASK_NAMES = Object.keys({
+  pollInterval: true,
+  dagId: true,
+  runIds: true,
+  logicalDates: true,
+  taskIds: true,
+  taskGroupId: true,
+  allowedStates: true,
+  skippedStates: true,
+  failedStates: true,
+} satisfies Record<keyof ExternalTaskTriggerOptions, true>);
+
 /** Fires when runs, tasks or a group of another DAG have come to an end. The event is `{ kind: "done" | "skipped" | "failed", reason }`. */
 export class ExternalTaskTrigger extends Trigger<object> {
   static readonly classpath = BuiltinTrigger.ExternalTask;
 
-  constructor({ pollInterval, ...options }: ExternalTaskTriggerOptions) {
+  constructor(given: ExternalTaskTriggerOptions) {
+    checkOptionNames("ExternalTaskTrigger", given, { names: EXTERNAL_TASK_NAMES });
+    const { pollInterval, ...options } = given;
     if (options.runIds === undefined && options.logicalDates === undefined) {
       throw new DagDefinitionError("TRIGGER_INVALID", "ExternalTaskTrigger: name the runs by runIds or by logicalDates");
     }
@@ -89,12 +109,27 @@ export type HttpTriggerOptions = Polled & {
   requestTimeout?: DurationInput;
 };
 
+const HTTP_NAMES = Object.keys({
+  pollInterval: true,
+  url: true,
+  connId: true,
+  method: true,
+  headers: true,
+  body: true,
+  expectedStatuses: true,
+  failedStatuses: true,
+  json: true,
+  requestTimeout: true,
+} satisfies Record<keyof HttpTriggerOptions, true>);
+
 /** Fires when a URL answers as expected. The event is `{ status, body }`, `body` being JSON where the answer is, else at most 64 KB of text. */
 export class HttpTrigger extends Trigger<object> {
   static readonly classpath = BuiltinTrigger.Http;
 
   /** `pollInterval`: default "30s". */
-  constructor({ pollInterval, requestTimeout, ...options }: HttpTriggerOptions) {
+  constructor(given: HttpTriggerOptions) {
+    checkOptionNames("HttpTrigger", given, { names: HTTP_NAMES });
+    const { pollInterval, requestTimeout, ...options } = given;
     super({
       ...options,
       pollIntervalSec: polledSec("HttpTrigger", pollInterval, "30s"),

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../contracts/index.ts";
+import { checkOptionNames } from "../options/check-option-names.ts";
 import type { DurationInput } from "../values/duration.ts";
 import type { Trigger } from "./trigger.ts";
 
@@ -38,5 +39,6 @@ export class TaskDeferred extends Error {
  *     async executeComplete(ctx: TaskContext, event: JsonValue, kwargs: JsonObject) { return String(kwargs.id); }
  */
 export function defer(options: DeferOptions): never {
+  checkOptionNames("defer()", options, { names: ["trigger", "method", "kwargs", "timeout"] });
   throw new TaskDeferred(options);
 }
