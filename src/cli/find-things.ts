@@ -5,7 +5,14 @@ import { readInstant } from "../timetables/index.ts";
 import { notFound, usageError } from "./errors.ts";
 import type { Session } from "./session.ts";
 
-export type FoundDag = { dag: SerializedDag; versionId: string; versionNumber: number; moduleHash: string; isPaused: boolean };
+export type FoundDag = {
+  dag: SerializedDag;
+  versionId: string;
+  versionNumber: number;
+  moduleHash: string;
+  isPaused: boolean;
+  isStale: boolean;
+};
 
 /** The DAG's current version. Throws `dag_not_found`. */
 export async function requireDag(db: Db, dagId: string): Promise<FoundDag> {
@@ -13,7 +20,14 @@ export async function requireDag(db: Db, dagId: string): Promise<FoundDag> {
   const version = facts?.versionId ? await findVersion(db, facts.versionId) : null;
   if (!facts || !version) throw dagNotFound(dagId);
   const { versionId, versionNumber, moduleHash } = version;
-  return { dag: parseSerializedDag(version.data), versionId, versionNumber, moduleHash, isPaused: facts.isPaused };
+  return {
+    dag: parseSerializedDag(version.data),
+    versionId,
+    versionNumber,
+    moduleHash,
+    isPaused: facts.isPaused,
+    isStale: facts.isStale,
+  };
 }
 
 export function dagNotFound(dagId: string) {

@@ -72,6 +72,22 @@ const wrong: [name: string, code: string, message: string | RegExp, run: () => u
     () => inDag(() => new EmptyOperator({ taskId: "a", weightRule: untyped("heavy") })),
   ],
   [
+    "a schedule, and a param that its runs could not have",
+    "INVALID_PARAM",
+    'DAG "d" has the schedule @daily, but no default for its param "region": nobody gives values to scheduled runs. Give it a default, or leave the schedule out',
+    () => inDag(() => {}, { schedule: "@daily", params: { region: param(undefined), size: 1 } }),
+  ],
+  [
+    "the same of @once and several params",
+    "INVALID_PARAM",
+    'has the schedule @once, but no default for its params "a", "b"',
+    () =>
+      inDag(() => {}, {
+        schedule: "@once",
+        params: { b: param(undefined), a: param(undefined, { schema: { type: "integer" } }) },
+      }),
+  ],
+  [
     "negative retries",
     "TASK_INVALID_OPTION",
     "retries is -1",

@@ -95,6 +95,23 @@ describe("DAG files", () => {
       stderr: expect.stringContaining("no schedule"),
     });
   });
+
+  it("tell no next run where the schedule can create none", async () => {
+    const next = () => cli.run("dags", "next-execution", "hello");
+    const { store } = database;
+    await store.query("update dag set is_stale = true where dag_id = 'hello'");
+    expect(await next()).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining('"hello" is stale') });
+    await store.query("update dag set is_stale = false where dag_id = 'hello'");
+    const setData = (value: string) =>
+      store.query(
+        `update serialized_dag set data = ${value} from dag_version where dag_version.id = dag_version_id and dag_id = 'hello'`,
+      );
+    // As a version that an older Baram stored: now such a file is an import error.
+    await setData("data::jsonb #- '{params,name,value}'");
+    expect(await next()).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("no default for the param name") });
+    await setData(`jsonb_set(data::jsonb, '{params,name,value}', '"Ada"')`);
+    expect((await next()).stdout).not.toBe("");
+  });
 });
 
 describe("runs", () => {

@@ -18,7 +18,7 @@ import { checkTimezone, type InstantInput, instantToIso } from "../values/instan
 import { checkAcyclic } from "./check-cycle.ts";
 import { checkFailFastRules, checkSetupTeardown } from "./check-setup-teardown.ts";
 import { DagDefinition } from "./dag-definition.ts";
-import { resolveParams } from "./params.ts";
+import { checkScheduledParams, resolveParams } from "./params.ts";
 import { registerDag } from "./registry.ts";
 import { firstOfGroup, resolveEdges } from "./resolve-edges.ts";
 
@@ -35,6 +35,7 @@ export function dag(options: DagOptions, body: () => void): DagDefinition {
   checkTimezone(`${where}: timezone`, timezone);
   const draft = createDraft(options.dagId, timezone, mergeOptions({ executor: options.executor }, options.defaultArgs));
   const facts = resolveDagOptions(where, options, timezone);
+  if (facts.timetable.type !== "null") checkScheduledParams(where, facts.params, facts.scheduleSummary ?? facts.timetable.type);
   if (typeof body !== "function") throw invalid(where, "the body", body, "the second argument of dag() must be a function");
   checkSynchronous(where, runInDag(draft, body));
   checkLooseEnds(draft);

@@ -50,6 +50,21 @@ export function resolveParams(dagId: string, input: ParamsInput): Record<string,
   return resolved;
 }
 
+/**
+ * As Airflow: nobody gives a value to the runs that a schedule creates.
+ * @throws DagDefinitionError INVALID_PARAM for a param that must be given, of a DAG with a schedule.
+ */
+export function checkScheduledParams(where: string, params: Readonly<Record<string, SerializedParam>>, schedule: string): void {
+  const required = Object.keys(params).filter((name) => params[name]?.value === undefined);
+  if (required.length === 0) return;
+  const named = required.map((name) => `"${name}"`).join(", ");
+  throw new DagDefinitionError(
+    "INVALID_PARAM",
+    `${where} has the schedule ${schedule}, but no default for ${required.length === 1 ? "its param" : "its params"} ${named}: nobody gives values to scheduled runs. Give ${required.length === 1 ? "it a default" : "them defaults"}, or leave the schedule out`,
+    { required },
+  );
+}
+
 function resolveParam(where: string, declared: Param): SerializedParam {
   const { schema = {}, description = null } = declared.options;
   const fault = declared.value === undefined ? undefined : findJsonFault(declared.value);

@@ -1,3 +1,4 @@
+import type { SerializedDag } from "../../../contracts/index.ts";
 import { lastScheduledRun, listPlannedRuns } from "../../../store/index.ts";
 import { nextRuns, restrictionOf } from "../../../timetables/index.ts";
 import { requireDag } from "../../find-things.ts";
@@ -7,9 +8,10 @@ import type { Terminal } from "../../terminal.ts";
 /** Logical dates on stdout, one a line; what a person must know besides on stderr. */
 export function showNext(terminal: Terminal, dagId: string, { numExecutions }: { numExecutions: number }): Promise<void> {
   return withStore(terminal, async ({ store, config }) => {
-    const { dag, isPaused } = await requireDag(store, dagId);
-    if (dag.timetable.type === "null") {
-      terminal.note(`DAG "${dagId}" has no schedule: it runs only when it is triggered.`);
+    const { dag, isPaused, isStale } = await requireDag(store, dagId);
+    const obstacle = whatPrevents(dag, isStale, config.scheduler.use_job_schedule);
+    if (obstacle !== null) {
+      terminal.note(obstacle);
       return;
     }
     const last = await lastScheduledRun(store, dagId);
@@ -21,9 +23,19 @@ export function showNext(terminal: Terminal, dagId: string, { numExecutions }: {
     }
     if (runs.length === 0) terminal.note(whyNone(dagId, dag.timetable.type === "once", dag.endDate));
     else if (isPaused) terminal.note(`DAG "${dagId}" is paused: no run is created before "baram dags unpause ${dagId}".`);
-    if (!config.scheduler.use_job_schedule)
-      terminal.note("[scheduler] use_job_schedule is off: schedules create no runs at all.");
   });
+}
+
+/** Why the schedule will create no run, whatever its dates say. */
+function whatPrevents(dag: SerializedDag, isStale: boolean, useJobSchedule: boolean): string | null {
+  const { dagId } = dag;
+  if (dag.timetable.type === "null") return `DAG "${dagId}" has no schedule: it runs only when it is triggered.`;
+  if (isStale) return `DAG "${dagId}" is stale: no file defines it any more, so its schedule creates no runs.`;
+  const required = Object.keys(dag.params).filter((name) => dag.params[name]?.value === undefined);
+  if (required.length > 0) {
+    return `DAG "${dagId}" has no default for the param ${required.join(", ")}, so its schedule can create no runs.`;
+  }
+  return useJobSchedule ? null : "[scheduler] use_job_schedule is off: schedules create no runs at all.";
 }
 
 function whyNone(dagId: string, isOnce: boolean, endDate: string | null): string {
