@@ -15,7 +15,7 @@ export const MODULE_MAX_BYTES = 32 * 1024 * 1024;
 export type DagFileBundle = BundledModule & { inputs: string[] };
 
 /** Text files a DAG may import as strings, since it cannot read its own folder on a worker. */
-const TEXT_EXTENSIONS = [".sql", ".txt", ".md", ".csv", ".yaml", ".yml", ".html", ".jinja", ".j2", ".sh"];
+export const TEXT_EXTENSIONS = [".sql", ".txt", ".md", ".csv", ".yaml", ".yml", ".html", ".jinja", ".j2", ".sh"];
 
 /**
  * CommonJS packages inside an ES module expect these three names. On the first line without a line break, so that the

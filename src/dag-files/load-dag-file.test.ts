@@ -95,6 +95,19 @@ describe("a file that fails", () => {
       line: 3,
     });
   });
+  test("by importing from Baram what it does not have there: the line, and where it is", async () => {
+    expect(
+      await failureOf('import {\n  dag,\n  BashOperator,\n} from "baram";\nconsole.log(dag, BashOperator);\n'),
+    ).toMatchObject({
+      kind: "threw",
+      message: 'SyntaxError: "baram" does not export BashOperator: write import { BashOperator } from "baram/operators"',
+      line: 3,
+    });
+    expect((await failureOf('import { EmptyOperater } from "baram/operators";\nnew EmptyOperater();\n')).message).toContain(
+      '"baram/operators" does not export EmptyOperater: write import { EmptyOperator } from "baram/operators"',
+    );
+    expect((await failureOf('import { xyz } from "baram";\nxyz();\n')).message).toBe('SyntaxError: "baram" does not export xyz');
+  });
   test("by never ending", async () => {
     expect(await failureOf('console.log("before"); while (true) {}', { timeoutSec: 1 })).toMatchObject({
       kind: "timeout",

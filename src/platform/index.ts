@@ -1,5 +1,6 @@
 export * from "./child-pipes.ts";
 export * from "./clock.ts";
+export * from "./describe-schema-error.ts";
 export * from "./did-you-mean.ts";
 export * from "./errors.ts";
 export * from "./find-file.ts";

@@ -129,6 +129,12 @@ const wrong: [name: string, code: string, message: string | RegExp, run: () => u
     () => inDag(() => {}, { schedule: "@continuous", maxActiveRuns: 2 }),
   ],
   [
+    "a default that is none of the values allowed",
+    "INVALID_PARAM",
+    'param region: the default "asia" does not fit its schema: it must be one of "eu", "us"',
+    () => inDag(() => {}, { params: { region: param("asia", { schema: { enum: ["eu", "us"] } }) } }),
+  ],
+  [
     "a default that does not fit its schema",
     "INVALID_PARAM",
     'param limit: the default "x" does not fit its schema: it must be integer',

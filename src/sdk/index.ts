@@ -1,3 +1,5 @@
+/// <reference types="node" preserve="true" />
+/// <reference path="../../types/text-files.d.ts" preserve="true" />
 // What an author imports from "baram". The runner's and the dag-processor's door is runtime.ts.
 export type { Connection, JsonObject, JsonValue, TriggerRule, WeightRule } from "../contracts/index.ts";
 export { type Arg, type Template, type Templated, template } from "./args/template.ts";
@@ -25,7 +27,7 @@ export { BaseNotifier, type NotifierContext } from "./context/notifier.ts";
 export { FailError, SkipError } from "./context/signals.ts";
 export { dag } from "./dag/dag.ts";
 export type { DagDefinition } from "./dag/dag-definition.ts";
-export { type Param, type ParamOptions, type ParamsInput, param } from "./dag/params.ts";
+export { type Param, type ParamOptions, type ParamsInput, type ParamValues, param } from "./dag/params.ts";
 export { DagDefinitionError, type DefinitionErrorCode } from "./definition-error.ts";
 export { chain, crossDownstream } from "./graph/chain.ts";
 export type { Link } from "./graph/linkable.ts";

@@ -1,6 +1,7 @@
 // The second door of the SDK, for the rooms of this package that load and run DAG files; authors do not see it.
 
 export { Template } from "./args/template.ts";
+export type { MustTravel } from "./args/travels.ts";
 export { isPlainObject } from "./args/walk-value.ts";
 export { DerivedArg, MapElement, RETURN_VALUE_KEY, XComArg } from "./args/xcom-arg.ts";
 export { DagDefinition } from "./dag/dag-definition.ts";

@@ -10,6 +10,7 @@ import { collectDags, type DagDefinition, looseEndsOf, planTimetable, serializeD
 import { validateTimetable } from "../../timetables/index.ts";
 import { watchLeaks } from "./leaks.ts";
 import { type ChildMessage, type EvaluateRequest, evaluateRequestSchema, type Thrown } from "./messages.ts";
+import { explainMissingExport } from "./missing-export.ts";
 
 const ANSWER_FD = 3;
 /** One is shown; a module shared by many files may leave most of what it has. */
@@ -48,7 +49,8 @@ async function evaluate(request: EvaluateRequest): Promise<void> {
     await wire.send({ type: "dags", id, dags, plans, leaks: findLeaks(), looseEnds });
   } catch (error) {
     evaluating = null;
-    send({ type: "threw", id, error: describeThrown(isUnsendable(error) ? tooLarge(error) : error) });
+    const thrown = isUnsendable(error) ? tooLarge(error) : error;
+    send({ type: "threw", id, error: await describeThrown(thrown, request.modulePath) });
   }
 }
 
@@ -98,8 +100,10 @@ function planAll(dags: readonly DagDefinition[], seeds: EvaluateRequest["seeds"]
   );
 }
 
-function describeThrown(thrown: unknown): Thrown {
+async function describeThrown(thrown: unknown, modulePath: string): Promise<Thrown> {
   const error = toError(thrown);
+  const missing = await explainMissingExport(error, modulePath);
+  if (missing !== null) return { name: String(error.name), ...missing };
   return {
     name: String(error.name),
     message: String(error.message),

@@ -1,6 +1,6 @@
 import type { JsonValue } from "../../contracts/index.ts";
 import { findFile } from "../../platform/index.ts";
-import { BaseSensor, FileTrigger, type TaskContext } from "../../sdk/index.ts";
+import { BaseSensor, FileTrigger, type PokeResult, type TaskContext } from "../../sdk/index.ts";
 
 export type FileSensorOptions = {
   /** A file or folder, or a glob (`*`, `?`, `**`). A folder counts once there is a file in it. Templated. */
@@ -17,7 +17,7 @@ export class FileSensor extends BaseSensor<FileSensorOptions, string, "path"> {
     true
   >);
 
-  async poke(ctx: TaskContext) {
+  async poke(ctx: TaskContext): Promise<PokeResult<string>> {
     const { path, recursive = false } = this.options;
     const found = await findFile(path, recursive);
     if (found === undefined) {

@@ -1,6 +1,6 @@
-import type { TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
+import type { JsonObject, TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
 import { BaseOperator } from "../../sdk/index.ts";
-import { createFactory, FunctionOperator } from "../../sdk/runtime.ts";
+import { createFactory, FunctionOperator, type MustTravel } from "../../sdk/runtime.ts";
 
 type ShortCircuitReach = {
   /** true (default) = all tasks downstream are skipped; false = the direct ones, and trigger rules decide on the rest. */
@@ -36,9 +36,9 @@ class ShortCircuitFunctionOperator<A extends readonly unknown[], R> extends Func
 }
 
 /** As `task()`, for a function whose result decides whether the tasks after it run. */
-export function shortCircuit<A extends readonly unknown[], R>(
+export function shortCircuit<A extends readonly unknown[], R, V extends object = JsonObject>(
   options: TaskOptions & ShortCircuitReach,
-  fn: (ctx: TaskContext, ...args: A) => R | Promise<R>,
+  fn: ((ctx: TaskContext<V>, ...args: A) => R | Promise<R>) & MustTravel<R>,
 ): TaskFactory<A, R, TaskOptions & ShortCircuitReach> {
   return createFactory("shortCircuit", options, fn, ShortCircuitFunctionOperator, shortCircuit);
 }

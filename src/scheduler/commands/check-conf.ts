@@ -1,7 +1,7 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import type { JsonObject, SerializedDag } from "../../contracts/index.ts";
-import { BaramError } from "../../platform/index.ts";
+import { BaramError, describeSchemaError } from "../../platform/index.ts";
 
 const compiled = new WeakMap<object, ValidateFunction>();
 
@@ -20,9 +20,7 @@ export function checkConf(dag: SerializedDag, conf: JsonObject): void {
     }
     const validate = validatorOf(param.schema);
     if (!validate(value)) {
-      const reasons = (validate.errors ?? []).map(
-        (error) => `${error.instancePath ? `${error.instancePath} ` : ""}${error.message ?? error.keyword}`,
-      );
+      const reasons = (validate.errors ?? []).map(describeSchemaError);
       faults.push(`param "${name}" is ${JSON.stringify(value).slice(0, 200)}, but ${reasons.join(" and ")}`);
     }
   }

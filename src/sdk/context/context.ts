@@ -114,12 +114,12 @@ export type VariableOptions<D> = {
 };
 
 /** What tasks and callbacks alike can reach. */
-export type PlatformContext = {
+export type PlatformContext<V extends object = JsonObject> = {
   readonly run: RunFacts;
   readonly dag: DagFacts;
   readonly conf: JsonObject;
   /** The DAG's params with the run's conf laid over them. */
-  readonly params: JsonObject;
+  readonly params: V;
   readonly logger: TaskLogger;
   readonly signal: AbortSignal;
   readonly logicalDate: Date | null;
@@ -146,8 +146,11 @@ export type Resumed = {
   readonly kwargs: JsonObject;
 };
 
-/** What a running task is given. */
-export type TaskContext = PlatformContext & {
+/**
+ * What a running task is given. `V`: its params, where the author says which there are: with `const params = { path: "in.csv" }` and
+ * `dag({ params, … })`, a task's `ctx: TaskContext<ParamValues<typeof params>>` has `ctx.params.path` as a string, and no other.
+ */
+export type TaskContext<V extends object = JsonObject> = PlatformContext<V> & {
   /** Set when the try goes on after a deferral; null on its first turn. */
   readonly resumed: Resumed | null;
   readonly ti: TaskInstanceFacts;

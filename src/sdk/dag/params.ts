@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import type { Ajv2020 } from "ajv/dist/2020.js";
 import type { FormatsPlugin } from "ajv-formats";
 import type { JsonObject, JsonValue, SerializedParam } from "../../contracts/index.ts";
+import { describeSchemaError } from "../../platform/index.ts";
 import { DagDefinitionError } from "../definition-error.ts";
 import { checkOptionNames } from "../options/check-option-names.ts";
 import { findJsonFault } from "../values/json-fault.ts";
@@ -19,11 +20,11 @@ const SCHEMA_WORDS = [
 ];
 
 /** What `param()` returns. */
-export class Param {
-  readonly value: JsonValue | undefined;
+export class Param<V extends JsonValue = JsonValue> {
+  readonly value: V | undefined;
   readonly options: ParamOptions;
 
-  constructor(value: JsonValue | undefined, options: ParamOptions) {
+  constructor(value: V | undefined, options: ParamOptions) {
     this.value = value;
     this.options = options;
   }
@@ -32,11 +33,19 @@ export class Param {
 /** A DAG's params: name → default value, or `param(default, { schema, description })`. */
 export type ParamsInput = { readonly [name: string]: JsonValue | Param };
 
+/** The type of a literal's values in general: a run's conf may have others. */
+type Widened<V> = V extends string ? string : V extends number ? number : V extends boolean ? boolean : V;
+
+/** What `ctx.params` holds of params that were written as a constant, `ParamValues<typeof params>`; as an argument of `TaskContext`. */
+export type ParamValues<P extends ParamsInput> = {
+  readonly [K in keyof P]: Widened<P[K] extends Param<infer V> ? V : P[K]>;
+};
+
 /** A param with a schema or a description. A default of `undefined` makes the param required in each run's conf. */
-export function param(defaultValue: JsonValue | undefined, options: ParamOptions = {}): Param {
+export function param<V extends JsonValue>(defaultValue: V | undefined, options: ParamOptions = {}): Param<V> {
   const hint = (name: string) => `part of the schema: { schema: { ${name}: … } }`;
   checkOptionNames("param()", options, { names: ["schema", "description"], elsewhere: [{ names: SCHEMA_WORDS, hint }] });
-  return new Param(defaultValue, options);
+  return new Param<V>(defaultValue, options);
 }
 
 /** @throws DagDefinitionError INVALID_PARAM: a default that is not JSON or does not fit its schema, or a bad schema. */
@@ -89,7 +98,7 @@ function checkSchema(where: string, schema: JsonObject, value: JsonValue | undef
   if (value === undefined || validate(value)) return;
   throw new DagDefinitionError(
     "INVALID_PARAM",
-    `${where}: the default ${JSON.stringify(value)} does not fit its schema: ${ajv.errorsText(validate.errors, { dataVar: "it" })}`,
+    `${where}: the default ${JSON.stringify(value)} does not fit its schema: it ${(validate.errors ?? []).map(describeSchemaError).join(" and ")}`,
     { value, schema },
   );
 }

@@ -1,4 +1,6 @@
+import type { JsonObject } from "../../contracts/index.ts";
 import type { Arg } from "../args/template.ts";
+import type { MustTravel } from "../args/travels.ts";
 import { replacePlaceholders } from "../args/walk-value.ts";
 import type { XComArg } from "../args/xcom-arg.ts";
 import type { TaskContext } from "../context/context.ts";
@@ -72,22 +74,22 @@ export class FunctionSensor<A extends readonly unknown[], R> extends BaseSensor<
 
 /**
  * A typed factory of tasks from a function. `ctx` comes first, then the arguments, which must be JSON or the results of
- * other tasks. What it returns becomes its XCom.
+ * other tasks. What it returns becomes its XCom. Types of arguments must be written, also where one has a default: `n: number = 3`.
  *
  *     const extract = task({ taskId: "extract", retries: 2 }, async (ctx, path: string) => readRows(path));
  *     extract("{{ params.input }}");
  */
-export function task<A extends readonly unknown[], R>(
+export function task<A extends readonly unknown[], R, V extends object = JsonObject>(
   options: TaskOptions,
-  fn: (ctx: TaskContext, ...args: A) => R | Promise<R>,
+  fn: ((ctx: TaskContext<V>, ...args: A) => R | Promise<R>) & MustTravel<R>,
 ): TaskFactory<A, R> {
   return createFactory("task", options, fn, FunctionOperator, task);
 }
 
 /** As `task`, for a function that is asked again and again until it answers true or `{ done: true, value }`. */
-export function sensor<A extends readonly unknown[], R = undefined>(
+export function sensor<A extends readonly unknown[], R = undefined, V extends object = JsonObject>(
   options: TaskOptions & SensorOptions,
-  fn: (ctx: TaskContext, ...args: A) => PokeResult<R> | Promise<PokeResult<R>>,
+  fn: ((ctx: TaskContext<V>, ...args: A) => PokeResult<R> | Promise<PokeResult<R>>) & MustTravel<R>,
 ): TaskFactory<A, R, TaskOptions & SensorOptions> {
   return createFactory("sensor", options, fn, FunctionSensor, sensor);
 }

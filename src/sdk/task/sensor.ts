@@ -7,7 +7,7 @@ import { type DurationInput, durationToSeconds } from "../values/duration.ts";
 import { BaseOperator, type OperatorOptions } from "./operator.ts";
 
 /** What `poke` answers: whether the wait is over, and if so, optionally, the task's result. */
-export type PokeResult<R> = boolean | { done: boolean; value?: R };
+export type PokeResult<R> = boolean | { done: boolean; value?: R | undefined };
 
 export type SensorTiming = {
   mode: "poke" | "reschedule" | "deferrable";

@@ -1,0 +1,40 @@
+import { createRequire, findSourceMap } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { findSimilar } from "../../platform/index.ts";
+
+const MISSING = /^The requested module '(baram(?:\/[\w/-]+)?)' does not provide an export named '(\w+)'$/;
+
+/**
+ * What to say of an import that Baram does not have: where the name is, or what was probably meant, and a stack with the line of
+ * the import; null = another error. `modulePath`: the module that imports, since it decides which installation "baram" is.
+ */
+export async function explainMissingExport(error: Error, modulePath: string): Promise<{ message: string; stack: string } | null> {
+  const [, specifier, name] = MISSING.exec(error.message) ?? [];
+  if (specifier === undefined || name === undefined) return null;
+  const require = createRequire(modulePath);
+  const { exports }: { exports: object } = require("baram/package.json");
+  // The entry of the Lambda function is not for DAG files, and would start to work.
+  const subpaths = Object.keys(exports).filter((subpath) => subpath === "." || /^\.\/(operators|providers\/)/.test(subpath));
+  const known: { name: string; specifier: string }[] = [];
+  for (const subpath of subpaths) {
+    const from = `baram${subpath.slice(1)}`;
+    const module: object = await import(pathToFileURL(require.resolve(from)).href);
+    known.push(...Object.keys(module).map((each) => ({ name: each, specifier: from })));
+  }
+  const meant = findSimilar(
+    name,
+    known.map((each) => each.name),
+  );
+  const found = known.find((each) => each.name === name) ?? known.find((each) => each.name === meant);
+  const hint = found === undefined ? "" : `: write import { ${found.name} } from "${found.specifier}"`;
+  const message = `"${specifier}" does not export ${name}${hint}`;
+  return { message, stack: `${error.name}: ${message}${findImport(error.stack ?? "", modulePath)}` };
+}
+
+/** Such an error comes before anything runs, so it has no frames: Node puts the module's line, its text and a caret in front. */
+function findImport(stack: string, modulePath: string): string {
+  const [, line, indent = ""] = /^\S+:(\d+)\n.*\n(\s*)\^/.exec(stack) ?? [];
+  const entry = line === undefined ? undefined : findSourceMap(modulePath)?.findEntry(Number(line) - 1, indent.length);
+  if (entry === undefined || !("originalSource" in entry)) return "";
+  return `\n    at ${fileURLToPath(entry.originalSource)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+}

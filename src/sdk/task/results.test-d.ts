@@ -1,0 +1,88 @@
+import { describe, expectTypeOf, it } from "vitest";
+import { sensor, shortCircuit } from "../../operators/index.ts";
+import { dag, type JsonValue, type ParamValues, param, type TaskContext, task, type XComArg } from "../index.ts";
+
+describe("a task's result", () => {
+  type Tree = { children: Tree[]; label?: string };
+  interface Row {
+    id: number;
+    tags: readonly string[];
+  }
+
+  it("may be any JSON, nothing, or of a type that says too little to tell", () => {
+    expectTypeOf(task({ taskId: "t" }, async (): Promise<Tree> => ({ children: [] }))()).toEqualTypeOf<XComArg<Tree>>();
+    expectTypeOf(task({ taskId: "t" }, async (): Promise<Row[]> => [])()).toEqualTypeOf<XComArg<Row[]>>();
+    expectTypeOf(task({ taskId: "t" }, (): JsonValue => null)()).toEqualTypeOf<XComArg<JsonValue>>();
+    task({ taskId: "t" }, async () => {});
+    task({ taskId: "t" }, (): unknown => 1);
+    task({ taskId: "t" }, (): Record<string, unknown> => ({}));
+    task({ taskId: "t" }, (): [string, number][] => [["a", 1]]);
+    task({ taskId: "t" }, () => {
+      throw new Error("never returns");
+    });
+  });
+
+  it("must be able to travel", () => {
+    class Account {
+      readonly balance = 1;
+      total() {
+        return this.balance;
+      }
+    }
+    // @ts-expect-error a Date
+    task({ taskId: "t" }, () => new Date());
+    // @ts-expect-error a Date inside
+    task({ taskId: "t" }, async () => ({ rows: [{ at: new Date() }] }));
+    // @ts-expect-error a Map
+    task({ taskId: "t" }, async () => new Map([["a", 1]]));
+    // @ts-expect-error a Set
+    task({ taskId: "t" }, () => new Set([1]));
+    // @ts-expect-error a function
+    task({ taskId: "t" }, () => () => 1);
+    // @ts-expect-error an instance of a class
+    task({ taskId: "t" }, () => new Account());
+    // @ts-expect-error binary data
+    task({ taskId: "t" }, () => new Uint8Array(3));
+    // @ts-expect-error a bigint
+    task({ taskId: "t" }, () => 1n);
+    // @ts-expect-error a Date as a sensor's value
+    sensor({ taskId: "t" }, () => ({ done: true, value: new Date() }));
+    // @ts-expect-error a Map as a condition
+    shortCircuit({ taskId: "t" }, () => new Map());
+  });
+});
+
+describe("a task's arguments", () => {
+  it("may have defaults, and are optional then", () => {
+    const add = task({ taskId: "t" }, (_ctx, path: string, n: number = 3) => path.length + n);
+    expectTypeOf(add("x")).toEqualTypeOf<XComArg<number>>();
+    add("x", 4);
+    add("x", add("y"));
+    add.expand(["x"]);
+    // @ts-expect-error a text is no number
+    add("x", "y");
+    // @ts-expect-error path has no default
+    add();
+  });
+});
+
+describe("params that are written as a constant", () => {
+  const params = { path: "in.csv", limit: param(5, { schema: { type: "integer" } }), day: param<string>(undefined), list: [1] };
+  type Ctx = TaskContext<ParamValues<typeof params>>;
+
+  it("are known to tasks that name their type", () => {
+    dag({ dagId: "d", params }, () => {
+      task({ taskId: "t" }, (ctx: Ctx) => {
+        expectTypeOf(ctx.params.path).toEqualTypeOf<string>();
+        expectTypeOf(ctx.params.limit).toEqualTypeOf<number>();
+        expectTypeOf(ctx.params.day).toEqualTypeOf<string>();
+        expectTypeOf(ctx.params.list).toEqualTypeOf<number[]>();
+      });
+      // @ts-expect-error there is no such param
+      task({ taskId: "t" }, (ctx: Ctx) => ctx.params.typo);
+      // @ts-expect-error of another type
+      task({ taskId: "t" }, (ctx: Ctx): number => ctx.params.path);
+      sensor({ taskId: "t" }, (ctx: Ctx) => ctx.params.limit > 3);
+    });
+  });
+});
