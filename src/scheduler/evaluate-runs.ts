@@ -8,6 +8,7 @@ import {
   type Db,
   type Evaluation,
   expandTasks,
+  forgetResults,
   givePlace,
   heldByPast,
   listForPicture,
@@ -124,9 +125,11 @@ export async function evaluateRuns(tx: Db, resources: SchedulerResources, option
     await resources.pause("after-expansion");
   }
   const write = async (): Promise<MeasuredEnd[]> => {
+    const retried = changes.filter(({ from, to }) => from === "up_for_retry" && to === "scheduled");
     const [applied, measured] = await Promise.all([
       changes.length > 0 ? applyChanges(tx, changes) : 0,
       evaluations.length > 0 ? recordEvaluations(tx, evaluations, options.fullScanSec) : [],
+      retried.length > 0 ? forgetResults(tx, retried) : null,
     ]);
     if (!isOvertaken && applied === changes.length) return measured;
     // Somebody else moved an instance first; the pictures no longer tell the truth.

@@ -147,6 +147,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
     tx.put("run", waiting.id, { ...waiting, state: "queued", nextScanAt: null, evaluation: waiting.evaluation + 1 });
     return [{ runId: earliest.runId }];
   },
+  "forget-results": () => [],
   "apply-changes"(tx, [runIds, taskIds, mapIndexes, from, to], env) {
     return list<number>(runIds).flatMap((dagRunId, index) => {
       const key = { dagRunId, taskId: list<string>(taskIds)[index] ?? "", mapIndex: list<number>(mapIndexes)[index] ?? -1 };
@@ -211,8 +212,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
     });
   },
 
-  "start-first-tries": (tx, values, env) => startTries(tx, values, env, (row) => row.tryNumber === 1),
-  "start-tries": (tx, values, env) => startTries(tx, values, env, () => true),
+  "start-tries": startTries,
   "beat-tries": (tx, [ids], env) =>
     byIds(tx, ids)
       .filter((one) => one.state === "running")
@@ -311,12 +311,12 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
   },
 };
 
-function startTries(tx: MemoryTx, values: readonly unknown[], env: Surroundings, isMeant: (row: InstanceRow) => boolean): Row[] {
+function startTries(tx: MemoryTx, values: readonly unknown[], env: Surroundings): Row[] {
   const [ids, hosts, _users, pids] = values;
   return list<string>(ids).flatMap((id, index) => {
     const by = `${list<string>(hosts)[index]}/${list<number>(pids)[index]}`;
     const [row] = byIds(tx, [id]);
-    if (!row || !isMeant(row) || !(row.state === "queued" || (row.state === "running" && row.startedBy === by))) return [];
+    if (!row || !(row.state === "queued" || (row.state === "running" && row.startedBy === by))) return [];
     write(tx, { ...row, state: "running", startedBy: by, heartbeatAt: env.now() });
     return [{ id, tryNumber: row.tryNumber }];
   });

@@ -8,6 +8,7 @@ import { deferredIndex } from "./000007-deferred-index.ts";
 import { deferral } from "./000008-deferral.ts";
 import { taskMap } from "./000009-task-map.ts";
 import { worker } from "./000010-worker.ts";
+import { oldResults } from "./000011-old-results.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly Migration[] = [
   deferral,
   taskMap,
   worker,
+  oldResults,
 ];

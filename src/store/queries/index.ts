@@ -67,6 +67,7 @@ export * from "./task-instance/find-try-state.ts";
 export * from "./task-instance/finish-tries.ts";
 export * from "./task-instance/first-poke.ts";
 export * from "./task-instance/forget-rendered-fields.ts";
+export * from "./task-instance/forget-results.ts";
 export * from "./task-instance/hold-try.ts";
 export { type HomelessTask, homelessTasks, rehomeInstances } from "./task-instance/homeless-tasks.ts";
 export * from "./task-instance/list-for-picture.ts";

@@ -1,5 +1,5 @@
 import type { DagRunState, DagRunType, JsonObject } from "../../../contracts/index.ts";
-import type { Db, Statement } from "../../store.ts";
+import type { Db } from "../../store.ts";
 
 export type TryStart = { id: string; hostname: string; unixname: string; pid: number };
 export type StartedTry = {
@@ -42,14 +42,14 @@ export type StartedTry = {
  * its first answer may have been lost. Locked in id order, as everywhere that many are changed at once. The inner select of $1 hides from the planner
  * how many there are: seeing one, it would plan the statement anew each time.
  */
-function compose(name: string, which: string, emptying: string): Statement {
-  const text = `
+const statement = {
+  name: "start-tries",
+  text: `
 with held as materialized (
   select ti.id, s.hostname, s.unixname, s.pid
     from task_instance ti join unnest((select $1::uuid[]), $2::text[], $3::text[], $4::int[]) as s(id, hostname, unixname, pid) on ti.id = s.id
    where (ti.state in ('queued', 'restarting')
       or (ti.state = 'running' and ti.hostname = s.hostname and ti.unixname = s.unixname and ti.pid = s.pid))
-     and ${which}
    order by ti.id
    for no key update of ti
 ), started as (
@@ -62,7 +62,7 @@ with held as materialized (
    where ti.id = s.id
   returning ti.id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.try_number, ti.max_tries, ti.dag_version_id, ti.reschedule_count,
     ti.start_date, ti.first_start_date, ti.queued_dttm, ti.next_method, ti.next_kwargs, ti.next_event, ti.next_failure
-)${emptying}
+)
 select t.id, t.dag_run_id as "dagRunId", t.dag_id as "dagId", t.run_id as "runId", t.task_id as "taskId", t.map_index as "mapIndex",
        t.try_number as "tryNumber", t.max_tries as "maxTries", t.dag_version_id as "versionId",
        t.reschedule_count as "rescheduleCount", t.first_start_date as "startDate",
@@ -71,48 +71,16 @@ select t.id, t.dag_run_id as "dagRunId", t.dag_id as "dagId", t.run_id as "runId
        json_build_object('runType', r.run_type, 'state', r.state, 'logicalDate', r.logical_date, 'dataIntervalStart', r.data_interval_start,
          'dataIntervalEnd', r.data_interval_end, 'runAfter', r.run_after, 'startDate', r.start_date, 'endDate', r.end_date,
          'conf', r.conf, 'clearNumber', r.clear_number, 'note', r.note, 'triggeringUserName', r.triggering_user_name) as run
-  from started t join dag_run r on r.id = t.dag_run_id`;
-  return { name, text };
-}
-
-/** Most tries are their task's first: nothing is left of others. */
-const startFirst = compose("start-first-tries", "ti.try_number = 1", "");
-
-/**
- * A new try starts without the XComs of the tries before it; asked again, it keeps its own (`start_date = now()`: this statement has
- * started it).
- */
-const startAny = compose(
-  "start-tries",
-  "true",
-  `, emptied as (
-  delete from xcom x using started t
-   where t.try_number > 1 and t.reschedule_count = 0 and t.next_method is null and t.start_date = now() and x.dag_run_id = t.dag_run_id and x.task_id = t.task_id and x.map_index = t.map_index
-), unmeasured as (
-  delete from task_map m using started t
-   where t.try_number > 1 and t.reschedule_count = 0 and t.next_method is null and t.start_date = now() and m.dag_run_id = t.dag_run_id and m.task_id = t.task_id and m.map_index = t.map_index
-)`,
-);
+  from started t join dag_run r on r.id = t.dag_run_id`,
+};
 
 /** Starts tries; the ones left out of the answer are not the caller's to start. */
 export async function startTries(db: Db, starts: readonly TryStart[]): Promise<StartedTry[]> {
-  const start = async (statement: Statement, some: readonly TryStart[]) =>
-    (
-      await db.query<StartedTry>(statement, [
-        some.map((s) => s.id),
-        some.map((s) => s.hostname),
-        some.map((s) => s.unixname),
-        some.map((s) => s.pid),
-      ])
-    ).rows;
-  const started = await start(startFirst, starts);
-  if (started.length === starts.length) return started;
-  const known = new Set(started.map(({ id }) => id));
-  return [
-    ...started,
-    ...(await start(
-      startAny,
-      starts.filter(({ id }) => !known.has(id)),
-    )),
-  ];
+  const { rows } = await db.query<StartedTry>(statement, [
+    starts.map((s) => s.id),
+    starts.map((s) => s.hostname),
+    starts.map((s) => s.unixname),
+    starts.map((s) => s.pid),
+  ]);
+  return rows;
 }
