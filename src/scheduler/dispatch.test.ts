@@ -31,7 +31,7 @@ test("candidates are taken in their order until the room is spent", () => {
   expect(ids(chosen)).toEqual(["a", "b"]);
 });
 
-test("a pool is never overdrawn, and what does not fit lets smaller ones pass", () => {
+test("a pool is never overdrawn, and what does not fit keeps the slots that are left from all behind it", () => {
   const pool = { pool: "p", poolFree: 3 };
   const { chosen } = choose(
     [
@@ -42,7 +42,24 @@ test("a pool is never overdrawn, and what does not fit lets smaller ones pass", 
     slots(),
     10,
   );
-  expect(ids(chosen)).toEqual(["two", "one"]);
+  expect(ids(chosen)).toEqual(["two"]);
+  const others = [
+    candidate({ id: "wide", pool: "p", poolSlots: 2, poolFree: 1, runFree: 2 }),
+    candidate({ id: "same_pool", ...pool, poolFree: 1 }),
+  ];
+  const beside = [
+    candidate({ id: "same_run", runFree: 2 }),
+    candidate({ id: "too_much", runFree: 2 }),
+    candidate({ id: "other", dagRunId: 2 }),
+  ];
+  expect(ids(choose([...others, ...beside], slots(), 10).chosen), "its place in its run is kept, too").toEqual([
+    "same_run",
+    "other",
+  ]);
+  expect(
+    ids(choose([...others.reverse(), ...beside], slots(), 10).chosen),
+    "what is before it goes first, and what is left of nothing is kept for nobody",
+  ).toEqual(["same_pool", "same_run", "too_much", "other"]);
 });
 
 test("a run at its limit and an executor without slots hold only their own", () => {
@@ -79,7 +96,7 @@ const looks = fc.record({
   picks: fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat(), fc.integer({ min: 1, max: 3 })), { maxLength: 30 }),
 });
 
-test("with any executors, limits and candidates: no limit is passed, and no place stays empty that a candidate could have taken", () => {
+test("with any executors, limits and candidates: no limit is passed, and no place stays empty but those kept for the first in line of a pool", () => {
   fc.assert(
     fc.property(looks, ({ slots, poolsFree, runsFree, tasksMax, room, picks }) => {
       const at = <T>(list: readonly T[], number: number) => number % list.length;
@@ -107,13 +124,31 @@ test("with any executors, limits and candidates: no limit is passed, and no plac
         task: (one.maxActiveTisPerDag ?? 99) - taken(({ taskId }) => taskId === one.taskId).length,
       });
       for (const one of chosen) expect(Math.min(...Object.values(leftFor(one))), "a limit was passed").toBeGreaterThanOrEqual(0);
+      // First in line: of its pool's candidates that were not chosen, the first that nothing but the pool holds up.
+      const waiting = new Map<string, Candidate>();
       for (const one of candidates.filter((each) => !chosen.includes(each))) {
         const left = leftFor(one);
         const fits = Math.min(left.room, left.executor, left.run, left.task) > 0 && left.pool >= one.poolSlots;
-        expect(fits, `candidate ${one.id} was passed over`).toBe(false);
+        const before = candidates.slice(0, candidates.indexOf(one));
+        const wide = before.filter((other) => !chosen.includes(other) && other.poolSlots > 1);
+        const isBehind = wide.some(
+          (other) => other.pool === one.pool || other.dagRunId === one.dagRunId || other.taskId === one.taskId,
+        );
+        expect(fits && !isBehind, `candidate ${one.id} was passed over`).toBe(false);
+        const mayStart = Math.min(left.room, left.executor, left.run, left.task) > 0;
+        // Behind another that waits in its run or of its task, it has no place there.
+        const hasPlace = !wide.some((other) => other.dagRunId === one.dagRunId || other.taskId === one.taskId);
+        if (left.pool < one.poolSlots && mayStart && hasPlace && !waiting.has(one.pool)) waiting.set(one.pool, one);
+      }
+      for (const [pool, first] of waiting) {
+        const behind = candidates.slice(candidates.indexOf(first)).filter((one) => one.pool === pool && chosen.includes(one));
+        expect(ids(behind), `chosen behind ${first.id}, which waits for slots of ${pool}`).toEqual([]);
       }
       expect(ids(chosen)).toEqual(ids(candidates.filter((one) => chosen.includes(one))));
-      for (const one of heldByTask) expect(leftFor(one).task).toBeLessThanOrEqual(0);
+      for (const one of heldByTask) {
+        const kept = candidates.filter((other) => other.taskId === one.taskId && other.poolSlots > 1 && !chosen.includes(other));
+        expect(leftFor(one).task, "places that are neither taken nor kept").toBeLessThanOrEqual(kept.length);
+      }
     }),
     { numRuns: 2_000 },
   );

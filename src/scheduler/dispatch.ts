@@ -74,13 +74,14 @@ export async function dispatch(
     heldBack.push(...inTheWay.map(({ id }) => id));
     if (inTheWay.length > 0) continue;
     if (chosen.length === 0) return { ...nothing(), lockedAt };
+    const offered = candidates.filter(({ poolSlots, poolFree }) => poolSlots <= poolFree).length;
     const ids = chosen.map(({ id }) => id);
     for (const id of ids) limbo.add(id);
     const queued = queueInstances(tx, ids, options.jobId());
     // Should the commit fail, nobody awaits it.
     queued.catch(() => {});
     // Behind a full window, or one whose tasks were held back, there may be tasks that still have room.
-    return { queued, busy: false, more: candidates.length >= room || chosen.length < candidates.length, lockedAt };
+    return { queued, busy: false, more: offered >= room || chosen.length < offered, lockedAt };
   }
 }
 
@@ -106,7 +107,10 @@ export async function settleDispatch(
   return { queued: queued.length, more: more && hasRoom };
 }
 
-/** Spends the free places on the candidates in their order. Pure. */
+/**
+ * Spends the free places on the candidates in their order. One that takes more slots than its pool has left waits for them: none behind it
+ * takes any of that pool, nor its place in its run and among its task's, so it starts when the present holders have ended. Pure.
+ */
 export function choose(
   candidates: readonly Candidate[],
   slots: Map<string, number>,
@@ -133,12 +137,16 @@ export function choose(
       heldByTask.push(one);
       continue;
     }
-    if (one.poolSlots > poolFree || runFree <= 0 || slotsFree <= 0) continue;
-    pools.set(one.pool, poolFree - one.poolSlots);
+    if (runFree <= 0 || slotsFree <= 0) continue;
+    const isFirstInLine = one.poolSlots > poolFree;
+    // What is left of a pool belongs to the first in line, and to nobody if it is none.
+    if (isFirstInLine && poolFree <= 0) continue;
+    pools.set(one.pool, isFirstInLine ? 0 : poolFree - one.poolSlots);
     runs.set(one.dagRunId, runFree - 1);
-    slots.set(one.executor, slotsFree - 1);
     tasks.set(ofTask, active + 1);
     tasks.set(ofTaskInRun, activeInRun + 1);
+    if (isFirstInLine) continue;
+    slots.set(one.executor, slotsFree - 1);
     chosen.push(one);
   }
   return { chosen, heldByTask };

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
-import { createRig, createSchedulerDatabase, type RigOptions, trigger } from "../../tests/support/scheduler-rig.ts";
+import { SUCCESS } from "../../tests/support/fake-executor.ts";
+import { createRig, createSchedulerDatabase, type Rig, type RigOptions, trigger } from "../../tests/support/scheduler-rig.ts";
 import { setPool } from "../store/index.ts";
+import { createDagCache, endTries } from "./index.ts";
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -126,6 +128,117 @@ test("a task that its own limit holds back keeps no other from its executor's on
   const handed = await handedTo(dags, { slots: 30, further: [{ ...NARROW, slots: 2 }], settings }, 2);
   expect(handed.get("Narrow")).toEqual(["narrow", "one_at_a_time"]);
   expect(handed.get("LocalExecutor")?.length).toBeGreaterThan(2);
+});
+
+const WIDE = { taskId: "wide", pool: "shared", poolSlots: 2, priorityWeight: 100, weightRule: "absolute" };
+const small = (count: number, facts: object = {}) =>
+  Array.from({ length: count }, (_, at) => ({
+    taskId: `s${at}`,
+    pool: "shared",
+    priorityWeight: 10,
+    weightRule: "absolute",
+    ...facts,
+  }));
+const shared = (slots: number) => setPool(database.store, { pool: "shared", slots, description: null, includeDeferred: false });
+
+/** Ends the try of a task that was handed over, and lets every scheduler look. */
+async function endOne(rigs: readonly Rig[], task: string): Promise<void> {
+  const { rows } = await database.store.query<{ id: string }>(
+    "select id from task_instance where task_id = $1 and state = 'queued' order by id limit 1",
+    [task],
+  );
+  const id = rows[0]?.id ?? "";
+  for (const rig of rigs) rig.executor.inHand.delete(id);
+  const ends = [{ id, outcome: SUCCESS }];
+  expect(await endTries(database.store, createDagCache(), ends, { leaving: ["queued"], silentForSec: null })).toHaveLength(1);
+  for (const rig of rigs) for (let at = 0; at < 2; at++) await rig.pass();
+}
+async function activeTasks(): Promise<string[]> {
+  const { rows } = await database.store.query<{ task: string }>(
+    "select task_id as task from task_instance where state in ('queued', 'running') order by task_id",
+  );
+  return rows.map((row) => row.task);
+}
+
+test.each([1, 2])(
+  "a task that needs two of a pool's slots starts when the present holders have ended, however many small ones wait; %i schedulers",
+  async (schedulers) => {
+    await shared(2);
+    await saveDagFixture(database.store, { dagId: "crowd", maxActiveTasks: 64, tasks: small(20) });
+    await saveDagFixture(database.store, {
+      dagId: "d",
+      tasks: [WIDE, { taskId: "beside" }, { taskId: "urgent", pool: "shared", priorityWeight: 200 }],
+    });
+    const rigs: Rig[] = [];
+    for (let at = 0; at < schedulers; at++) rigs.push(await createRig(database, { work: () => null }));
+    await trigger(database.store, "crowd");
+    for (const rig of rigs) await rig.pass();
+    const [first = "", second = ""] = await activeTasks();
+    await trigger(database.store, "d");
+    for (const rig of rigs) for (let at = 0; at < 3; at++) await rig.pass();
+    expect(await activeTasks(), "another pool's go on").toEqual(["beside", first, second]);
+    await endOne(rigs, first);
+    expect(await activeTasks(), "what ranks before it takes the slot").toEqual(["beside", second, "urgent"].sort());
+    await endOne(rigs, "urgent");
+    expect(await activeTasks(), "the free slot is kept").toEqual(["beside", second]);
+    await endOne(rigs, second);
+    expect(await activeTasks()).toEqual(["beside", "wide"]);
+    await endOne(rigs, "wide");
+    expect((await activeTasks()).filter((task) => task.startsWith("s"))).toHaveLength(2);
+  },
+);
+
+test("its place in its run is kept, too, and a crowd behind it takes no place from other pools", async () => {
+  await shared(600);
+  const tasks = [
+    { ...WIDE, poolSlots: 600 },
+    { taskId: "holder", pool: "shared", poolSlots: 90, priorityWeight: 200, weightRule: "absolute" },
+    ...small(700),
+  ];
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    maxActiveTasks: 3,
+    tasks: [...tasks, { taskId: "own", priorityWeight: 1, weightRule: "absolute" }],
+  });
+  await saveDagFixture(database.store, { dagId: "crowd", maxActiveTasks: 1_000, tasks: small(700) });
+  await saveDagFixture(database.store, { dagId: "other", tasks: [{ taskId: "t", priorityWeight: 1, weightRule: "absolute" }] });
+  const rig = await createRig(database, { work: () => null, settings: { maxInstancesPerQuery: 16 } });
+  for (const dagId of ["d", "crowd", "other"]) await trigger(database.store, dagId);
+  for (let at = 0; at < 3; at++) await rig.pass();
+  // One of its run's three places is the holder's, one is kept.
+  expect(await activeTasks()).toEqual(["holder", "own", "t"]);
+  await endOne([rig], "holder");
+  expect(await activeTasks()).toEqual(["own", "t", "wide"]);
+});
+
+test("a task that could not start for another reason, or never fits its pool, keeps no slot from others", async () => {
+  await shared(2);
+  const limited = { maxActiveTisPerDag: 1 };
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    tasks: [
+      { ...WIDE, taskId: "too_wide", poolSlots: 3 },
+      { ...WIDE, taskId: "elsewhere", executor: "NoSuch" },
+      { ...WIDE, ...limited, taskId: "limited" },
+    ],
+  });
+  await saveDagFixture(database.store, {
+    dagId: "full",
+    maxActiveTasks: 1,
+    tasks: [{ taskId: "runs", priorityWeight: 500 }, WIDE],
+  });
+  await saveDagFixture(database.store, { dagId: "crowd", tasks: small(2) });
+  const rig = await createRig(database, { work: () => null });
+  const held = await trigger(database.store, "d");
+  await trigger(database.store, "full");
+  await rig.pass();
+  // Its own limit is used up by another run's.
+  await database.store.query("update task_instance set pool = 'default_pool' where run_id = $1 and task_id = 'limited'", [held]);
+  await rig.pass();
+  await trigger(database.store, "d");
+  await trigger(database.store, "crowd");
+  for (let at = 0; at < 3; at++) await rig.pass();
+  expect((await activeTasks()).filter((task) => task.startsWith("s"))).toEqual(["s0", "s1"]);
 });
 
 test("a paused DAG's scheduled tasks wait, and go on when it is unpaused", async () => {

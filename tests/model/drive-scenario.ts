@@ -3,14 +3,14 @@
  * evaluations between its own. After each of their passes the limits are counted; whenever both are at rest, everything is
  * held against the model.
  */
-import { isTerminal, type Outcome, type SerializedDag } from "../../src/contracts/index.ts";
+import { isTerminal, type Outcome } from "../../src/contracts/index.ts";
 import { clearRuns, createDagCache, endTries } from "../../src/scheduler/index.ts";
 import { ensurePool, type Store, startTries } from "../../src/store/index.ts";
 import { saveDagFixture, serializedDag } from "../support/dag-fixture.ts";
 import { FAILURE, SUCCESS } from "../support/fake-executor.ts";
 import { type Rig, trigger } from "../support/scheduler-rig.ts";
 import { findDifferences, noteDecisions, noteDecisionsMade } from "./expect-states.ts";
-import { brokenLimits, brokenRunLimits, type Limits, mayStart, type Placed, weightOf } from "./limits.ts";
+import { brokenLimits, brokenRunLimits, type Limits, mayStart, type Placed, waitsForSlots, weightOf } from "./limits.ts";
 import { createDice, type Dice, dagFieldsOf, fateOf, type Scenario } from "./random-dag.ts";
 import { createRunOf, descendantsOf, keyOf, type ModelOutcome, type ModelRun, type ModelWorld, type Seen } from "./world.ts";
 
@@ -58,7 +58,7 @@ export async function driveScenario(
     fail("the schedulers differ from the model", findDifferences(world, look.seen));
     // With few places left, each run offers as few candidates; then those held up may hide one behind them for a moment.
     if (Math.min(scenario.executorSlots, scenario.parallelism) > world.instances.length)
-      fail("the order was not kept", overtaken(before, look, dags));
+      fail("the order was not kept", overtaken(before, look, limits));
     fail("something may start and was left", leftBehind(look));
     fail("a run waits behind those that wait for it", heldBackByLaterRuns(world, look.rows));
     noteDecisions(world, look.seen);
@@ -198,10 +198,11 @@ export async function driveScenario(
   function leftBehind({ rows }: Look): string[] {
     return rigs.flatMap((rig) => {
       if (rig.executor.slotsAvailable() <= 0) return [];
-      return rows
-        .filter(
-          (row) => row.state === "scheduled" && row.runState === "running" && mayStart(row, rows, limits, rig.options.jobId()),
-        )
+      const waiting = rows.filter((row) => row.state === "scheduled" && row.runState === "running");
+      const inLine = waiting.filter((row) => waitsForSlots(row, rows, limits, rig.options.jobId()));
+      return waiting
+        .filter((row) => mayStart(row, rows, limits, rig.options.jobId()))
+        .filter((row) => !inLine.some((one) => isKeptFrom(row, one)))
         .map((row) => keyOf(row));
     });
   }
@@ -226,23 +227,32 @@ function heldBackByLaterRuns({ dags, runs }: ModelWorld, rows: readonly Row[]): 
   });
 }
 
-/** Of one pool, one that takes no more slots and has no limit of its own goes before all that stand behind it. */
-function overtaken(before: Look, after: Look, dags: ReadonlyMap<string, SerializedDag>): string[] {
+/** Of one pool, one that has no limit of its own goes before all that stand behind it, however many slots it takes. */
+function overtaken(before: Look, after: Look, limits: Limits): string[] {
+  const { dags } = limits;
   const wasActive = new Set(before.rows.filter((row) => row.state === "queued" || row.state === "running").map((row) => row.id));
   const started = after.rows.filter((row) => row.state === "queued" && !wasActive.has(row.id));
   return after.rows.flatMap((left) => {
     const dag = dags.get(left.dagId);
     const task = dag?.tasks.find((one) => one.taskId === left.taskId);
     if (left.state !== "scheduled" || left.runState !== "running" || !task || !dag) return [];
+    // It never fits, and is told of as a DAG warning.
+    if (limits.pools.get(left.pool) !== -1 && left.poolSlots > (limits.pools.get(left.pool) ?? 0)) return [];
     // With a tight limit on its run, what is before it there may rightly hold it up.
     if (task.maxActiveTisPerDag !== null || task.maxActiveTisPerDagrun !== null || dag.maxActiveTasks < 3 * dag.tasks.length)
       return [];
     // It may have become ready only after the others had started.
     if (!before.rows.some((row) => row.id === left.id && row.state === "scheduled")) return [];
     return started
-      .filter((one) => one.pool === left.pool && one.poolSlots >= left.poolSlots && isBefore(left, one))
+      .filter((one) => one.pool === left.pool && isBefore(left, one))
       .map((one) => `${keyOf(one)} (priority ${one.priorityWeight}) started before ${keyOf(left)} (${left.priorityWeight})`);
   });
+}
+
+/** What waits for more of its pool keeps what is free there, and a place in its run and of its task, from all that do not rank before it. */
+function isKeptFrom(row: Row, inLine: Row): boolean {
+  const isShared = row.pool === inLine.pool || row.runId === inLine.runId || row.taskId === inLine.taskId;
+  return isShared && !isBefore(row, inLine);
 }
 
 function isBefore(a: Row, b: Row): boolean {

@@ -61,6 +61,13 @@ export function mayStart(one: Placed, all: readonly Placed[], limits: Limits, sc
   return brokenLimits(after, limits).every((line) => before.includes(line));
 }
 
+/** Whether only its pool keeps it from starting, and the pool has slots enough when nobody holds any. */
+export function waitsForSlots(one: Placed, all: readonly Placed[], limits: Limits, scheduler: number): boolean {
+  const slots = limits.pools.get(one.pool) ?? 0;
+  if (slots === -1 || one.poolSlots > slots || mayStart(one, all, limits, scheduler)) return false;
+  return mayStart(one, all, { ...limits, pools: new Map([...limits.pools, [one.pool, -1]]) }, scheduler);
+}
+
 export function brokenRunLimits(
   runs: readonly { dagId: string; state: DagRunState }[],
   dags: ReadonlyMap<string, SerializedDag>,

@@ -369,33 +369,51 @@ function selectCandidates(
   };
   const before = (a: InstanceRow, b: InstanceRow) =>
     b.priorityWeight - a.priorityWeight || (a.scheduledAt ?? 0) - (b.scheduledAt ?? 0) || compare(a.taskId, b.taskId);
-  const offered = tx
+  const count = (test: (one: InstanceRow) => boolean) => active.filter(test).length;
+  type Place = { row: InstanceRow; run: RunRow; free: number };
+  const byRank = (a: Place, b: Place) =>
+    b.row.priorityWeight - a.row.priorityWeight ||
+    a.run.runAfter.getTime() - b.run.runAfter.getTime() ||
+    before(a.row, b.row) ||
+    a.run.id - b.run.id;
+  const scheduled: Place[] = tx
     .all("run")
     .filter((run) => run.state === "running" && executors.includes("LocalExecutor") && !asideVersions.includes(run.versionId))
     .flatMap((run) => {
-      const free = env.maxActiveTasks - active.filter((one) => one.dagRunId === run.id).length;
+      const free = env.maxActiveTasks - count((one) => one.dagRunId === run.id);
       return all
         .filter((one) => one.dagRunId === run.id && one.state === "scheduled" && !heldBack.includes(one.id))
-        .filter((one) => env.pools.has(one.pool) && one.poolSlots <= poolFree(one.pool))
-        .sort(before)
-        .slice(0, Math.min(Math.max(free, 0), limit))
+        .filter((one) => env.pools.has(one.pool))
         .map((row) => ({ row, run, free }));
+    });
+  const firstInLine = new Map<string, Place>();
+  for (const one of [...scheduled].sort((a, b) => before(a.row, b.row) || a.run.id - b.run.id)) {
+    const { pool, poolSlots, dagId, taskId, dagRunId, maxActiveTisPerDag, maxActiveTisPerDagrun } = one.row;
+    const slots = env.pools.get(pool) ?? 0;
+    const isHeld =
+      (maxActiveTisPerDag ?? 1e9) <= count((other) => other.dagId === dagId && other.taskId === taskId) ||
+      (maxActiveTisPerDagrun ?? 1e9) <= count((other) => other.dagRunId === dagRunId && other.taskId === taskId);
+    if (firstInLine.has(pool) || isHeld || one.free <= 0 || poolFree(pool) <= 0) continue;
+    if (poolSlots > poolFree(pool) && poolSlots <= slots) firstInLine.set(pool, one);
+  }
+  const mayGo = (one: Place) => {
+    const first = firstInLine.get(one.row.pool);
+    return one.row.poolSlots <= poolFree(one.row.pool) && (first === undefined || byRank(one, first) < 0);
+  };
+  const offered = tx
+    .all("run")
+    .flatMap((run) => {
+      const own = scheduled.filter((one) => one.run.id === run.id && mayGo(one)).sort((a, b) => before(a.row, b.row));
+      return own.slice(0, Math.min(Math.max(own[0]?.free ?? 0, 0), limit));
     })
-    .sort(
-      (a, b) =>
-        b.row.priorityWeight - a.row.priorityWeight ||
-        a.run.runAfter.getTime() - b.run.runAfter.getTime() ||
-        before(a.row, b.row) ||
-        a.run.id - b.run.id,
-    );
+    .sort(byRank);
   const places = new Map<string, number>();
   const inPlace = offered.filter(({ row }) => {
     const place = (places.get(row.pool) ?? 0) + 1;
     places.set(row.pool, place);
     return place <= poolFree(row.pool);
   });
-  const count = (test: (one: InstanceRow) => boolean) => active.filter(test).length;
-  return inPlace.slice(0, limit).map(({ row, run, free }): Candidate => {
+  return [...inPlace.slice(0, limit), ...firstInLine.values()].sort(byRank).map(({ row, run, free }): Candidate => {
     const { id, dagRunId, dagId, taskId, pool, poolSlots, maxActiveTisPerDag, maxActiveTisPerDagrun } = row;
     return {
       id,

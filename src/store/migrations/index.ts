@@ -9,6 +9,7 @@ import { deferral } from "./000008-deferral.ts";
 import { taskMap } from "./000009-task-map.ts";
 import { worker } from "./000010-worker.ts";
 import { oldResults } from "./000011-old-results.ts";
+import { wideTasks } from "./000012-wide-tasks.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
@@ -24,4 +25,5 @@ export const MIGRATIONS: readonly Migration[] = [
   taskMap,
   worker,
   oldResults,
+  wideTasks,
 ];

@@ -23,7 +23,7 @@ export type Candidate = {
 const DISPATCH_LOCK = 727_002;
 
 const BY_RANK =
-  "order by c.priority_weight desc, rf.backfill_place, rf.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index";
+  "order by c.priority_weight desc, c.backfill_place, c.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index";
 
 /**
  * $1 executors with free slots, $2 candidates at most, $3 ids that limits held back in this transaction, $4 the scheduler's job id,
@@ -34,8 +34,12 @@ const BY_RANK =
  * its limit takes no place in the window and starves nobody. -1 slots = no limit. At one priority, a backfill's tasks come
  * after all others (place 0), in the order of its dates. A pool may count its deferred tasks, too.
  *
+ * A task that takes more slots than its pool has free, and could start otherwise, is first in line there: what ranks behind it is not
+ * offered from that pool, or single slots that free one by one would never be enough for it. It is answered beside the candidates, does not use
+ * up their limit, and is found by the index ti_scheduled_wide, which holds only tasks that take several slots.
+ *
  * Each run's instances come in the order of the index ti_scheduled, so a look costs what it offers, however many are
- * scheduled. The two subqueries keep it so: as a join or an EXISTS, the planner reads and sorts all of them.
+ * scheduled. The subqueries in their filters keep it so: as a join or an EXISTS, the planner reads and sorts all of them.
  */
 const ofOne = { name: "select-candidates", text: candidates("ti.executor = any($1)", "$2") };
 
@@ -50,14 +54,20 @@ const ofSeveral = {
     "ti.executor = ef.name",
     "least(ef.free, $2)",
     "cross join unnest($1::text[], $6::int[]) as ef(name, free)",
-    `, ef.free as executor_room, row_number() over (partition by c.executor ${BY_RANK}) as place_in_executor`,
+    `, row_number() over (partition by c.executor ${BY_RANK}) as place_in_executor`,
   ),
 };
 
 function candidates(ofExecutor: string, perRun: string, executors = "", places = ""): string {
+  const columns = `ti.id, ti.dag_run_id, ti.dag_id, ti.task_id, ti.map_index, ti.dag_version_id, ti.pool, ti.pool_slots, ti.executor, ti.priority_weight,
+             ti.scheduled_dttm, ti.max_active_tis_per_dag, ti.max_active_tis_per_dagrun`;
+  const answered = `c.id, c.dag_run_id, c.dag_id, c.task_id, c.map_index, c.dag_version_id, c.pool, c.pool_slots, c.executor, c.priority_weight, c.scheduled_dttm,
+         c.max_active_tis_per_dag, c.max_active_tis_per_dagrun, c.free, c.run_room, c.run_after, c.backfill_place`;
+  const active = (which: string) =>
+    `(select count(*) from task_instance a where ${which} and a.task_id = ti.task_id and a.state in ('queued', 'running', 'restarting'))`;
   return `
 with pool_free as materialized (
-  select p.pool, case when p.slots = -1 then 1000000 else p.slots - coalesce(used.slots, 0)
+  select p.pool, case when p.slots = -1 then 1000000 else p.slots end as slots, case when p.slots = -1 then 1000000 else p.slots - coalesce(used.slots, 0)
            - case when p.include_deferred then (select coalesce(sum(w.pool_slots), 0)::int from task_instance w where w.pool = p.pool and w.state = 'deferred') else 0 end
          end as free
     from slot_pool p
@@ -70,22 +80,50 @@ with pool_free as materialized (
     from dag_run r join dag d on d.dag_id = r.dag_id
     cross join lateral (select 1 from task_instance s where s.dag_run_id = r.id and s.state = 'scheduled' limit 1) has_scheduled
    where r.state = 'running' and not d.is_paused
-), offered as materialized (
-  select c.*, rf.free as run_room, rf.run_after, rf.backfill_place, pf.free,
-         row_number() over (partition by c.pool ${BY_RANK}) as place_in_pool${places}
+), first_in_line as materialized (
+  select f.*, rf.free as run_room, rf.run_after, rf.backfill_place, pf.free
+    from pool_free pf
+    cross join lateral (
+      select ${columns} from task_instance ti
+       where ti.state = 'scheduled' and ti.pool_slots > 1 and ti.pool = pf.pool and ti.pool_slots > pf.free and ti.pool_slots <= pf.slots
+         and (select rf.free from run_free rf where rf.id = ti.dag_run_id) > 0
+         and ti.executor = any($1) and ti.id <> all($3) and ti.dag_version_id <> all($5::uuid[])
+         and (ti.max_active_tis_per_dag is null or ti.max_active_tis_per_dag > ${active("a.dag_id = ti.dag_id")})
+         and (ti.max_active_tis_per_dagrun is null or ti.max_active_tis_per_dagrun > ${active("a.dag_run_id = ti.dag_run_id")})
+       order by ti.priority_weight desc, ti.scheduled_dttm, ti.dag_run_id, ti.task_id, ti.map_index limit 1
+    ) f
+    join run_free rf on rf.id = f.dag_run_id
+   where pf.free > 0
+), pool_room as materialized (
+  select pf.pool, pf.free, f.id as first_id, f.priority_weight, f.backfill_place, f.run_after, f.scheduled_dttm, f.dag_run_id, f.task_id, f.map_index
+    from pool_free pf left join first_in_line f on f.pool = pf.pool
+), found as materialized (
+  select c.*, rf.free as run_room, rf.run_after, rf.backfill_place, pf.free${executors === "" ? "" : ", ef.free as executor_room"}
     from run_free rf ${executors}
     cross join lateral (
-      select ti.id, ti.dag_run_id, ti.dag_id, ti.task_id, ti.map_index, ti.dag_version_id, ti.pool, ti.pool_slots, ti.executor, ti.priority_weight,
-             ti.scheduled_dttm, ti.max_active_tis_per_dag, ti.max_active_tis_per_dagrun
+      select ${columns}
         from task_instance ti
        where ti.dag_run_id = rf.id and ti.state = 'scheduled'
-         and ti.pool_slots <= (select pf.free from pool_free pf where pf.pool = ti.pool)
+         and (select ti.pool_slots <= pr.free
+                     and (pr.first_id is null or ti.priority_weight > pr.priority_weight
+                          or (ti.priority_weight = pr.priority_weight
+                              and (rf.backfill_place, rf.run_after, ti.scheduled_dttm, ti.dag_run_id, ti.task_id, ti.map_index)
+                                < (pr.backfill_place, pr.run_after, pr.scheduled_dttm, pr.dag_run_id, pr.task_id, pr.map_index)))
+                from pool_room pr where pr.pool = ti.pool)
          and ${ofExecutor} and ti.id <> all($3)
          and ti.dag_version_id <> all($5::uuid[])
        order by ti.priority_weight desc, ti.scheduled_dttm, ti.task_id, ti.map_index
        limit least(greatest(rf.free, 0), ${perRun})
     ) c
     join pool_free pf on pf.pool = c.pool
+), offered as materialized (
+  select c.*, row_number() over (partition by c.pool ${BY_RANK}) as place_in_pool${places} from found c
+), answered as (
+  (select ${answered} from offered c
+    where c.place_in_pool <= c.free${executors === "" ? "" : " and c.place_in_executor <= c.executor_room"}
+    ${BY_RANK} limit $2)
+  union all
+  select ${answered} from first_in_line c
 )
 select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "taskId", c.dag_version_id as "versionId", c.pool, c.pool_slots as "poolSlots",
        c.free::int as "poolFree", c.run_room::int as "runFree", c.executor,
@@ -95,10 +133,8 @@ select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "task
        case when c.max_active_tis_per_dagrun is null then 0 else
          (select count(*) from task_instance a where a.dag_run_id = c.dag_run_id and a.task_id = c.task_id and a.state in ('queued', 'running', 'restarting')) end::int as "activeOfTaskInRun",
        (select count(*) from task_instance a where a.state in ('queued', 'running', 'restarting') and a.queued_by_job_id = $4)::int as "activeOfJob"
-  from offered c
- where c.place_in_pool <= c.free${executors === "" ? "" : " and c.place_in_executor <= c.executor_room"}
- order by c.priority_weight desc, c.backfill_place, c.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index
- limit $2`;
+  from answered c
+ ${BY_RANK}`;
 }
 
 /** Takes the dispatch lock for this transaction; false = another scheduler holds it. Must be a statement of its own: counts need a snapshot made after it. */
@@ -124,6 +160,7 @@ export type CandidateQuery = {
   jobId: number;
 };
 
+/** In the order of their rank. Those that take more slots than their pool has free start nothing: they are first in line there. */
 export async function selectCandidates(tx: Db, query: CandidateQuery): Promise<Candidate[]> {
   const names = query.executors.map(([name]) => name);
   const values = [names, query.limit, query.heldBack, query.jobId, query.asideVersions];
