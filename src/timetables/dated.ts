@@ -1,9 +1,9 @@
 // The room's face: callers hold the database's `Date`s, while inside this room instants are epoch ms, which compare and add.
 
-import type { DagRunType, SerializedTimetable } from "../contracts/index.ts";
+import type { DagRunType, SerializedDag, SerializedTimetable } from "../contracts/index.ts";
 import { manualRunInterval as manualInterval } from "./manual-run.ts";
 import { dueRun as dueRunFrom, nextRuns as nextRunsFrom } from "./next-run.ts";
-import { restrictionOf as boundsOf, type Schedulable } from "./restriction.ts";
+import { restrictionOf as boundsOf, type Schedulable, tasksOutside } from "./restriction.ts";
 import { runIdFor as runIdAt } from "./run-id.ts";
 import type * as ms from "./run-instants.ts";
 
@@ -76,6 +76,11 @@ export function manualRunInterval(
 }
 
 /** The bounds within which a DAG is scheduled; see restriction.ts. Throws `timetable_invalid` for an unreadable date. */
+/** Tasks whose own dates leave out a run of this logical date; one without a logical date has all tasks. */
+export function tasksWithoutRun(dag: Pick<SerializedDag, "timezone" | "tasks">, logicalDate: Date | null): ReadonlySet<string> {
+  return logicalDate === null ? new Set() : tasksOutside(dag, logicalDate.getTime());
+}
+
 export function restrictionOf(dag: Schedulable): Restriction {
   const { earliest, latest, catchup } = boundsOf(dag);
   return { earliest: toDate(earliest), latest: toDate(latest), catchup };

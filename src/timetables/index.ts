@@ -13,6 +13,7 @@ export {
   type RunInstants,
   restrictionOf,
   runIdFor,
+  tasksWithoutRun,
 } from "./dated.ts";
 export { describe } from "./describe.ts";
 export { endOfSpanAt, instantAt, readInstant } from "./written-instant.ts";

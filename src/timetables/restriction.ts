@@ -20,6 +20,16 @@ export function restrictionOf(dag: Schedulable): Restriction {
   return { earliest: leastOf(starts), latest: greatestOf(ends), catchup: dag.catchup };
 }
 
+/**
+ * Tasks that a run of this logical date does not have, since it lies outside their own start and end dates (both inclusive). As in
+ * Airflow, where such a task gets no instance; there, a backfill makes one that never runs.
+ */
+export function tasksOutside(dag: Pick<SerializedDag, "timezone" | "tasks">, logicalDate: number): ReadonlySet<string> {
+  const isBefore = (iso: string | null) => iso !== null && logicalDate < parseInstant(iso, dag.timezone);
+  const isAfter = (iso: string | null) => iso !== null && logicalDate > parseInstant(iso, dag.timezone);
+  return new Set(dag.tasks.filter((task) => isBefore(task.startDate) || isAfter(task.endDate)).map((task) => task.taskId));
+}
+
 function parseInstant(iso: string, timezone: string): number {
   const parsed = DateTime.fromISO(iso, { zone: timezone });
   if (parsed.isValid && parsed.toMillis() >= EARLIEST_MS && parsed.toMillis() <= LATEST_MS) return parsed.toMillis();

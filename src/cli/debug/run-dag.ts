@@ -34,6 +34,7 @@ import {
 } from "../../scheduler/index.ts";
 import type { DagDefinition } from "../../sdk/runtime.ts";
 import { topologicalOrder } from "../../serialized/index.ts";
+import { tasksWithoutRun } from "../../timetables/index.ts";
 import { type LogRecord, runTask } from "../../worker/runner/index.ts";
 import type { DebugInstance, DebugMemory } from "./memory-caller.ts";
 import { runTriggerHere } from "./run-trigger.ts";
@@ -73,12 +74,14 @@ type Wait = Promise<string>;
 
 export async function runDag(run: DebugRun): Promise<DebugResult> {
   const { dag, signal } = run;
+  const left = tasksWithoutRun(dag, run.dagRun.logicalDate === null ? null : new Date(run.dagRun.logicalDate));
+  const own = dag.tasks.filter(({ taskId }) => !left.has(taskId));
   const picture = buildPicture(
     buildGraph(dag),
-    dag.tasks.map(({ taskId }) => ({ taskId, mapIndex: -1, state: null })),
+    own.map(({ taskId }) => ({ taskId, mapIndex: -1, state: null })),
     0,
   );
-  const tasks = new Map(dag.tasks.map((facts) => [facts.taskId, facts]));
+  const tasks = new Map(own.map((facts) => [facts.taskId, facts]));
   const rank = new Map(topologicalOrder(dag).map((taskId, index) => [taskId, index]));
   const byRank = (a: DebugTask, b: DebugTask) => (rank.get(a.taskId) ?? 0) - (rank.get(b.taskId) ?? 0) || a.mapIndex - b.mapIndex;
   const standings = new Map<string, Standing>();

@@ -62,7 +62,7 @@ export async function clearRuns(store: Store, cache: DagCache, request: ClearReq
       await clearInstances(tx, run.id, taskIds, request.states, only);
       if (request.onLatestVersion && latest !== null && latest !== run.versionId) {
         const { graph } = await cache.get(tx, latest);
-        await repinRun(tx, run.id, latest, pinnedTasks(graph, request.onLatestVersion.defaultExecutor));
+        await repinRun(tx, run.id, latest, pinnedTasks(graph, request.onLatestVersion.defaultExecutor, run.logicalDate));
       }
       if (request.note !== undefined) await noteInstances(tx, run.id, picked, request.note);
       const hasEnded = run.state === "success" || run.state === "failed";

@@ -20,7 +20,7 @@ import {
   type PinnedTask,
   plannedRunDueBy,
 } from "../../store/index.ts";
-import { type DataInterval, instantAt, manualRunInterval, runIdFor } from "../../timetables/index.ts";
+import { type DataInterval, instantAt, manualRunInterval, runIdFor, tasksWithoutRun } from "../../timetables/index.ts";
 import { type Graph, lengthFromStart } from "../core/graph.ts";
 import { checkConf } from "./check-conf.ts";
 import type { DagCache } from "./dag-cache.ts";
@@ -91,7 +91,7 @@ export async function createDagRun(
 
   for (let attempt = 0; ; attempt++) {
     const run = await planRun(db, graph, request, now, attempt);
-    const instances = newInstances(graph, defaultExecutor);
+    const instances = newInstances(graph, defaultExecutor, run.logicalDate);
     const created = await createRun(db, { ...run, versionId: facts.versionId }, instances);
     if (created) return { id: created.id, dagId, runId: run.runId, instances: countByOperator(instances) };
     const isOwnIdTaken = request.runId && (await findRun(db, dagId, request.runId));
@@ -205,8 +205,14 @@ function countByOperator(instances: readonly NewInstance[]): Map<string, number>
 
 const instancesOf = new WeakMap<Graph, { executor: string; instances: NewInstance[] }>();
 
-/** The task instances of a new run of this version. */
-export function newInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
+/** The task instances of a new run of this version: of every task whose own dates its logical date lies within. */
+function newInstances(graph: Graph, defaultExecutor: string, logicalDate: Date | null): NewInstance[] {
+  const all = allInstances(graph, defaultExecutor);
+  const left = tasksWithoutRun(graph.dag, logicalDate);
+  return left.size === 0 ? all : all.filter(({ taskId }) => !left.has(taskId));
+}
+
+function allInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
   const known = instancesOf.get(graph);
   if (known?.executor === defaultExecutor) return known.instances;
   const weights = priorityWeights(graph.dag);
@@ -221,9 +227,9 @@ export function newInstances(graph: Graph, defaultExecutor: string): NewInstance
   return instances;
 }
 
-/** One instance for each task, as a run that is moved to this version needs them. */
-export function pinnedTasks(graph: Graph, defaultExecutor: string): PinnedTask[] {
-  return newInstances(graph, defaultExecutor)
+/** One instance for each task, as a run of this logical date that is moved to this version needs them. */
+export function pinnedTasks(graph: Graph, defaultExecutor: string, logicalDate: Date | null): PinnedTask[] {
+  return newInstances(graph, defaultExecutor, logicalDate)
     .filter(({ mapIndex }) => mapIndex <= 0)
     .map((one) => ({ ...one, isMapped: graph.mapped.has(graph.indexOf.get(one.taskId) ?? -1) }));
 }

@@ -74,7 +74,8 @@ function judgeSources(picture: RunPicture, { sources }: MappedTask): Readiness |
 /** Gives the task the instances 0 … length-1, in the picture and as an order to write. */
 function reshape(picture: RunPicture, task: number, length: number, expansions: Expansion[]): void {
   const instances = picture.instances[task];
-  if (!instances) return;
+  // A task of the group that this run does not have gets no instances either.
+  if (!instances || instances.size === 0) return;
   // With nothing to map over, index -1 is judged once more and then ends as skipped.
   if (length > 0) picture.settled.add(task);
   const unmapped = instances.get(-1);

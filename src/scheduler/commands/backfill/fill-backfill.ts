@@ -138,6 +138,6 @@ export async function repinToVersion(
   const versionId = (await findDag(tx, run.dagId))?.versionId;
   if (!versionId || versionId === run.versionId) return null;
   const { graph } = await dags.get(tx, versionId);
-  await repinRun(tx, run.id, versionId, pinnedTasks(graph, defaultExecutor));
+  await repinRun(tx, run.id, versionId, pinnedTasks(graph, defaultExecutor, run.logicalDate));
   return { id: versionId, timeoutSec: graph.dag.dagrunTimeoutSec };
 }
