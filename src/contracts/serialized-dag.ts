@@ -61,6 +61,8 @@ export const serializedTaskSchema = z.object({
   waitForPastDependsBeforeSkipping: z.boolean().default(false),
   maxActiveTisPerDag: z.int().min(1).nullable().default(null),
   maxActiveTisPerDagrun: z.int().min(1).nullable().default(null),
+  /** Whether deferred instances count in both limits, as they do in a pool that includes them. */
+  maxActiveTisIncludeDeferred: z.boolean().default(false),
   isSetup: z.boolean().default(false),
   isTeardown: z.boolean().default(false),
   onFailureFailDagrun: z.boolean().default(false),

@@ -8,6 +8,7 @@ import {
   selectCandidates,
   tryDispatchLock,
 } from "../store/index.ts";
+import { addDeferred } from "./add-deferred.ts";
 import { isPoisoned } from "./commands/dag-cache.ts";
 import { handOver, putAside } from "./hand-over.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
@@ -64,13 +65,15 @@ export async function dispatch(
     limbo.clear();
   }
   // Candidates that a per-task limit holds back would fill an executor's window for ever; they are named and asked around.
-  for (let candidates = seen ?? (await look()); ; candidates = await look()) {
+  for (let found = seen ?? (await look()); ; found = await look()) {
     await resources.pause("after-candidates");
+    const candidates = await addDeferred(tx, resources, found);
     const free = options.parallelism - (candidates[0]?.activeOfJob ?? 0);
     const { chosen, heldByTask } = choose(candidates, new Map(slots), Math.min(room, free));
     if (await putUnreadableAside(tx, resources, options, chosen)) continue;
     const served = new Set(chosen.map(({ executor }) => executor));
-    const inTheWay = heldByTask.filter(({ executor }) => !served.has(executor));
+    // One that is first in line for its pool keeps slots from others only if nothing else holds it up.
+    const inTheWay = heldByTask.filter((one) => !served.has(one.executor) || one.poolSlots > one.poolFree);
     heldBack.push(...inTheWay.map(({ id }) => id));
     if (inTheWay.length > 0) continue;
     if (chosen.length === 0) return { ...nothing(), lockedAt };

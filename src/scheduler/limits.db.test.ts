@@ -3,8 +3,9 @@ import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
 import { SUCCESS } from "../../tests/support/fake-executor.ts";
 import { createRig, createSchedulerDatabase, type RigOptions, runState, trigger } from "../../tests/support/scheduler-rig.ts";
+import type { Outcome } from "../contracts/index.ts";
 import { sleep } from "../platform/index.ts";
-import { setPool } from "../store/index.ts";
+import { fireTriggers, setPool } from "../store/index.ts";
 import type { Scheduler } from "./index.ts";
 
 let database: TestDatabase;
@@ -104,6 +105,53 @@ test("with two schedulers each try is handed to one executor once, and no limit 
   expect(highest.parallelism).toBeLessThanOrEqual(LIMITS.parallelism);
   expect(last).toEqual({ pool: 0, maxActiveTasks: 0, maxActiveRuns: 0, perDag: 0, perRun: 0, parallelism: 0 });
 }, 60_000);
+
+test.each([
+  ["maxActiveTisPerDag", false, 3],
+  ["maxActiveTisPerDag", true, 1],
+  ["maxActiveTisPerDagrun", true, 2],
+] as const)(
+  "%s of 1 with maxActiveTisIncludeDeferred %s: of three instances in two runs %i work or are deferred at once",
+  async (limit, counts, most) => {
+    const mapping = (length: number) => ({ kind: "expand", inputs: [{ name: "x", source: { type: "literal", length } }] });
+    const task = { taskId: "waits", [limit]: 1, maxActiveTisIncludeDeferred: counts };
+    await saveDagFixture(database.store, { dagId: "d", tasks: [{ ...task, mapping: mapping(2) }, { taskId: "other" }] });
+    const deferral: Outcome = {
+      state: "deferred",
+      classpath: "baram.DateTimeTrigger",
+      triggerKwargs: {},
+      timeoutSec: null,
+      nextMethod: "executeComplete",
+      nextKwargs: {},
+    };
+    let defers = true;
+    const rig = await createRig(database, { work: ({ ti }) => (ti.taskId === "waits" && defers ? deferral : SUCCESS) });
+    const runs = [await trigger(database.store, "d"), await trigger(database.store, "d")];
+    const count = async (states: string) => {
+      const { rows } = await database.store.query<{ n: number }>(
+        `select count(*)::int as n from task_instance where task_id = 'waits' and state = any($1)`,
+        [states.split(" ")],
+      );
+      return rows[0]?.n ?? 0;
+    };
+    await rig.drain();
+    // Without the option each one defers and lets the next begin.
+    expect(await count("deferred")).toBe(counts ? most : 4);
+    expect(await count("queued running")).toBe(0);
+    defers = false;
+    for (let round = 0; round < 4; round++) {
+      const { rows } = await database.store.query<{ id: number }>(
+        "select trigger_id as id from task_instance where state = 'deferred'",
+      );
+      await fireTriggers(
+        database.store,
+        rows.map(({ id }) => ({ triggerId: id, event: Buffer.from("{}"), failure: null })),
+      );
+      await rig.drain();
+    }
+    for (const run of runs) expect(await runState(database.store, "d", run)).toBe("success");
+  },
+);
 
 test("maxActiveTisPerDag holds over the runs of a DAG, maxActiveTisPerDagrun within each", async () => {
   await saveDagFixture(database.store, {

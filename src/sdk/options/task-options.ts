@@ -37,6 +37,8 @@ export type CommonTaskOptions = {
   waitForPastDependsBeforeSkipping?: boolean;
   maxActiveTisPerDag?: number;
   maxActiveTisPerDagrun?: number;
+  /** Deferred instances count in `maxActiveTisPerDag` and `maxActiveTisPerDagrun`, too. Default false. */
+  maxActiveTisIncludeDeferred?: boolean;
   isSetup?: boolean;
   isTeardown?: boolean;
   /** Of a teardown: its failure fails the DAG run. */
@@ -93,6 +95,7 @@ const COMMON: Record<keyof CommonTaskOptions, true> = {
   waitForPastDependsBeforeSkipping: true,
   maxActiveTisPerDag: true,
   maxActiveTisPerDagrun: true,
+  maxActiveTisIncludeDeferred: true,
   isSetup: true,
   isTeardown: true,
   onFailureFailDagrun: true,

@@ -42,6 +42,7 @@ export type TaskSettings = Pick<
   | "waitForPastDependsBeforeSkipping"
   | "maxActiveTisPerDag"
   | "maxActiveTisPerDagrun"
+  | "maxActiveTisIncludeDeferred"
   | "isSetup"
   | "isTeardown"
   | "onFailureFailDagrun"
@@ -100,6 +101,7 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
     waitForPastDependsBeforeSkipping: options.waitForPastDependsBeforeSkipping ?? false,
     maxActiveTisPerDag: integer("maxActiveTisPerDag", options.maxActiveTisPerDag, 1),
     maxActiveTisPerDagrun: integer("maxActiveTisPerDagrun", options.maxActiveTisPerDagrun, 1),
+    maxActiveTisIncludeDeferred: checkFlag(where, "maxActiveTisIncludeDeferred", options.maxActiveTisIncludeDeferred) ?? false,
     isSetup: options.isSetup ?? false,
     isTeardown,
     onFailureFailDagrun: options.onFailureFailDagrun ?? false,

@@ -10,6 +10,7 @@ import { taskMap } from "./000009-task-map.ts";
 import { worker } from "./000010-worker.ts";
 import { oldResults } from "./000011-old-results.ts";
 import { wideTasks } from "./000012-wide-tasks.ts";
+import { deferredTasks } from "./000013-deferred-tasks.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly Migration[] = [
   worker,
   oldResults,
   wideTasks,
+  deferredTasks,
 ];
