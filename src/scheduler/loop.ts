@@ -18,6 +18,7 @@ import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./m
 import { adoptOrphans, createSilenceWatch, endLateWaits, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
 import { createExecutorWatch } from "./rehome-tasks.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
+import { createPoolWatch } from "./watch-pools.ts";
 
 export type Scheduler = {
   /** Resolves when the loop has ended; the executors are ended by the caller. */
@@ -81,6 +82,7 @@ export async function startScheduler(
   const listener = store.listen("baram_scheduler", (payload) => wake(payload !== "event" && payload !== "scheduled"));
   const silence = createSilenceWatch(resources, options);
   const executorWatch = createExecutorWatch(resources);
+  const poolWatch = createPoolWatch(resources);
   const timers = [
     every(options.heartbeatSec, async () => {
       const lives = await beatJob(store, jobId).catch((error: unknown) => {
@@ -97,6 +99,7 @@ export async function startScheduler(
     }),
     every(options.orphanCheckSec, () => adoptOrphans(resources, options)),
     every(options.orphanCheckSec, () => executorWatch.check()),
+    every(options.orphanCheckSec, () => poolWatch.check()),
     every(options.silentTryCheckSec, () => silence.check()),
     every(BACKFILL_CHECK_SEC, () => checkBackfills(resources, stopping.signal)),
     every(options.queuedTimeoutCheckSec, () => requeueStuckTries(resources, options)),

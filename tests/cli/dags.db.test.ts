@@ -52,6 +52,20 @@ describe("DAG files", () => {
     cli.writeDag("broken.ts", "export {};\n");
     expect(await cli.json("dags", "reserialize")).toEqual({ files: 2, failed: 0 });
     expect(await cli.json("dags", "list-import-errors")).toEqual([]);
+    expect(await cli.json("dags", "list-warnings")).toEqual([]);
+    cli.writeDag(
+      "broken.ts",
+      'import { dag, task } from "baram";\n\nexport default dag({ dagId: "waits" }, () => {\n  task({ taskId: "t", pool: "zoo" }, async () => {})();\n});\n',
+    );
+    expect(await cli.json("dags", "reserialize")).toEqual({ files: 3, failed: 0 });
+    expect(await cli.json("dags", "list-warnings")).toMatchObject([
+      { dag_id: "waits", warning_type: "non-existent pool", message: expect.stringContaining("zoo") },
+    ]);
+    await cli.run("pools", "set", "zoo", "1", "for a test");
+    expect(await cli.json("dags", "list-warnings")).toEqual([]);
+    await cli.run("pools", "delete", "zoo");
+    cli.writeDag("broken.ts", "export {};\n");
+    await cli.run("dags", "reserialize");
   });
 
   it("give details, tasks and a tree", async () => {

@@ -58,6 +58,12 @@ function addReading(dags: Command, terminal: Terminal): void {
     .addHelpText("after", exampleOf("dags list-import-errors"))
     .action(async (options: OutputOptions) => (await import("./list-import-errors.ts")).listErrors(terminal, options));
   dags
+    .command("list-warnings")
+    .description("list the DAGs whose tasks wait for pools or executors that are missing, or for wider pools")
+    .addOption(outputOption())
+    .addHelpText("after", exampleOf("dags list-warnings"))
+    .action(async (options: OutputOptions) => (await import("./list-warnings.ts")).listWarnings(terminal, options));
+  dags
     .command("next-execution")
     .description("print when the schedule creates the next run, or why it creates none")
     .argument("<dag-id>")
