@@ -3,7 +3,7 @@ import { saveDagFixture, serializedDag } from "../../tests/support/dag-fixture.t
 import type { TestDatabase } from "../../tests/support/database.ts";
 import { FAILURE } from "../../tests/support/fake-executor.ts";
 import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
-import { nextDueInSec, savePlan, setNextRun } from "../store/index.ts";
+import { findRun, nextDueInSec, savePlan, setNextRun } from "../store/index.ts";
 import { nextRun, type RunInstants, restrictionOf } from "../timetables/index.ts";
 import { createDagCache, createDagRun } from "./commands/index.ts";
 import { createScheduledRuns } from "./create-scheduled-runs.ts";
@@ -324,6 +324,26 @@ test("a run past its dagrunTimeout fails, its unfinished tasks are skipped, and 
   expect(await runState(database.store, "d", second)).toBe("running");
   const { rows } = await database.store.query<{ data: { reason: string } }>("select data from callback_request");
   expect(rows.map((row) => row.data.reason)).toEqual(["timed_out"]);
+});
+
+test("a run past its dagrunTimeout says so in its note, in the audit log and in the logs of the tries it stopped", async () => {
+  const tasks = [{ taskId: "runs" }, { taskId: "queued" }, { taskId: "later", upstream: ["runs"] }];
+  await saveDagFixture(database.store, { dagId: "d", dagrunTimeoutSec: 90, tasks });
+  const lines: string[] = [];
+  const noteInTryLog = async (path: string, message: string) => void lines.push(`${path}: ${message}`);
+  const rig = await createRig(database, { ...noWork, noteInTryLog });
+  const runId = await trigger(database.store, "d");
+  await rig.drain();
+  await database.store.query("update task_instance set state = 'running', start_date = now() where task_id = 'runs'");
+  await database.store.query("update dag_run set timeout_at = now(), next_scan_at = now(), note = 'mine'");
+  await rig.drain();
+  const run = await findRun(database.store, "d", runId);
+  expect(run?.note).toBe("mine\nFailed after its dagrunTimeout of 90 s; task instances that had not ended, and were skipped: 3.");
+  expect(lines).toEqual([
+    `dag_id=d/run_id=${runId}/task_id=runs/attempt=1.log: the scheduler ended this try: its DAG run took longer than its dagrunTimeout of 90 s`,
+  ]);
+  const { rows } = await database.store.query("select event, owner, run_id as run, extra from log where event = 'timed_out'");
+  expect(rows).toEqual([{ event: "timed_out", owner: "scheduler", run: runId, extra: { timeoutSec: 90, skipped: 3 } }]);
 });
 
 test("maxConsecutiveFailedDagRuns pauses the DAG at that many failures in a row, and no success in between counts", async () => {

@@ -22,7 +22,9 @@ export async function noteRunEnds(tx: Db, ends: readonly RunEnd[]): Promise<void
         data: { kind: "dag", callback, reason: reason ?? state },
       });
     }
-    if (reason) await logEvent(tx, { event: reason, dagId: run.dagId, runId: run.runId, owner: "scheduler" });
+    // A timeout has left its line already, with its facts.
+    if (reason && reason !== "timed_out")
+      await logEvent(tx, { event: reason, dagId: run.dagId, runId: run.runId, owner: "scheduler" });
   }
   const limits = new Map<string, number>();
   for (const { run, state, graph } of ends) {

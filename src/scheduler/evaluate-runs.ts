@@ -1,4 +1,4 @@
-import type { DagRunState } from "../contracts/index.ts";
+import { type DagRunState, NOTE_MAX } from "../contracts/index.ts";
 import { type Metrics, secondsSince } from "../platform/index.ts";
 import {
   applyChanges,
@@ -18,11 +18,13 @@ import {
   postponeDue,
   recordEvaluations,
   type StateChange,
+  setRunNote,
   skipUnfinished,
   type TaskExpansion,
   wakeLaterRuns,
 } from "../store/index.ts";
 import { isPoisoned, readableGraph } from "./commands/dag-cache.ts";
+import { logPathOf } from "./commands/log-path.ts";
 import {
   applyEvent,
   buildPicture,
@@ -48,6 +50,8 @@ export type Evaluated = {
   readonly checks: readonly { dagId: string; sec: number }[];
   /** Backfills of runs that ended. */
   readonly backfillIds: ReadonlySet<number>;
+  /** What is to be said in the logs of tries that their run's end has stopped. */
+  readonly lateTries: readonly { logPath: string; message: string }[];
 };
 
 /**
@@ -65,6 +69,7 @@ export async function evaluateRuns(tx: Db, resources: SchedulerResources, option
   const expansions: TaskExpansion[] = [];
   const evaluations: Evaluation[] = [];
   const ends: RunEnd[] = [];
+  const lateTries: { logPath: string; message: string }[] = [];
   for (const run of claimed) {
     const remembered = pictures.get(run.id);
     pictures.delete(run.id);
@@ -74,7 +79,7 @@ export async function evaluateRuns(tx: Db, resources: SchedulerResources, option
     try {
       const { graph } = await resources.dags.get(tx, run.versionId ?? "");
       if (run.isTimedOut) {
-        await skipUnfinished(tx, run.id);
+        lateTries.push(...(await stopTimedOut(tx, run)));
         evaluations.push({ id: run.id, state: "failed", rescan: false });
         ends.push({ run, state: "failed", reason: "timed_out", graph });
         continue;
@@ -147,13 +152,13 @@ export async function evaluateRuns(tx: Db, resources: SchedulerResources, option
   }
   const endedIds = new Set(ends.map(({ run }) => run.id));
   const backfillIds = new Set(claimed.flatMap((run) => (endedIds.has(run.id) ? (run.backfillId ?? []) : [])));
-  return { claimed: claimed.length, ended: ends.length, kept, written, checks, backfillIds };
+  return { claimed: claimed.length, ended: ends.length, kept, written, checks, backfillIds, lateTries };
 }
 
 /** To be called once the transaction has committed. */
 export async function settleEvaluation(
-  { store, pictures, metrics }: SchedulerResources,
-  { kept, checks, backfillIds }: Evaluated,
+  { store, pictures, metrics, noteInTryLog }: SchedulerResources,
+  { kept, checks, backfillIds, lateTries }: Evaluated,
   measured: readonly MeasuredEnd[],
 ): Promise<void> {
   for (const [id, picture] of kept) pictures.set(id, picture);
@@ -162,6 +167,7 @@ export async function settleEvaluation(
   if (backfillIds.size > 0) await completeBackfills(store, [...backfillIds]);
   for (const { dagId, sec } of checks) metrics.time("dagrun.dependency-check", { dag_id: dagId }, sec);
   for (const end of measured) timeRun(metrics, end);
+  await Promise.all(lateTries.map(({ logPath, message }) => noteInTryLog(logPath, message)));
 }
 
 function timeRun(metrics: Metrics, { dagId: dag_id, state, durationSec, firstTaskDelaySec }: MeasuredEnd): void {
@@ -187,6 +193,19 @@ async function wakeThoseThatWait(tx: Db, { dags }: SchedulerResources, run: Clai
   if (run.logicalDate === null || run.versionId === null) return;
   const graph = await readableGraph(dags, tx, run.versionId);
   if (graph && graph.needsPast.size > 0) await wakeLaterRuns(tx, run.dagId, run.logicalDate);
+}
+
+/** Skips what a run past its dagrunTimeout has left, and says so in its note and in the audit log; returns what is to be said in its tries' logs. */
+async function stopTimedOut(tx: Db, run: ClaimedRun): Promise<{ logPath: string; message: string }[]> {
+  const { dagId, runId, timeoutSec } = run;
+  const skipped = await skipUnfinished(tx, run.id);
+  const reason = `Failed after its dagrunTimeout of ${timeoutSec} s; task instances that had not ended, and were skipped: ${skipped.length}.`;
+  const note = [run.note, reason].filter((text) => text !== null).join("\n");
+  // What somebody wrote there is not cut for it; the audit log has it in any case.
+  if (note.length <= NOTE_MAX) await setRunNote(tx, run.id, note);
+  await logEvent(tx, { event: "timed_out", dagId, runId, owner: "scheduler", extra: { timeoutSec, skipped: skipped.length } });
+  const message = `the scheduler ended this try: its DAG run took longer than its dagrunTimeout of ${timeoutSec} s`;
+  return skipped.filter(({ hasBegun }) => hasBegun).map((one) => ({ logPath: logPathOf(one), message }));
 }
 
 /** No try will have a log that says why. */

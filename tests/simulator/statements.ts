@@ -100,6 +100,8 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
         logicalDate: run.logicalDate,
         backfillId: null,
         isTimedOut: false,
+        timeoutSec: null,
+        note: null,
         clearNumber: run.clearNumber,
         endsAs: null,
         events: own.length > 0 ? own.map(({ taskId, mapIndex, state }) => ({ taskId, mapIndex, state })) : null,

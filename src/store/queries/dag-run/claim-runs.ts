@@ -12,6 +12,10 @@ export type ClaimedRun = {
   logicalDate: Date | null;
   backfillId: number | null;
   isTimedOut: boolean;
+  /** Its dagrunTimeout; null = none. */
+  timeoutSec: number | null;
+  /** Read only where it is timed out. */
+  note: string | null;
   /** Above zero: earlier decisions of branches may still stand. */
   clearNumber: number;
   /** Set where the run was ended by hand while teardowns were still to run. */
@@ -47,7 +51,7 @@ with wanted as materialized (
     from dag_run r
    where r.id in (select id from wanted)
 ), locked as materialized (
-  select r.id, r.dag_id, r.run_id, r.state, r.created_dag_version_id, r.evaluation, r.logical_date, r.backfill_id, r.timeout_at, r.clear_number, r.ends_as
+  select r.id, r.dag_id, r.run_id, r.state, r.created_dag_version_id, r.evaluation, r.logical_date, r.backfill_id, r.timeout_at, r.timeout_sec, r.note, r.clear_number, r.ends_as
     from turns t join dag_run r on r.id = t.id
    where ${isInTransaction}
    order by t.turn, t.last_scheduling_decision nulls first, r.id
@@ -58,7 +62,8 @@ with wanted as materialized (
   returning e.id, e.dag_run_id, e.task_id, e.map_index, e.state
 )
 select l.id, l.dag_id as "dagId", l.run_id as "runId", l.state, l.created_dag_version_id as "versionId", l.evaluation,
-       l.logical_date as "logicalDate", l.backfill_id as "backfillId", coalesce(l.timeout_at <= now(), false) as "isTimedOut",
+       l.logical_date as "logicalDate", l.backfill_id as "backfillId", coalesce(l.timeout_at <= now(), false) as "isTimedOut", l.timeout_sec as "timeoutSec",
+       case when l.timeout_at <= now() then l.note end as note,
        l.clear_number as "clearNumber", l.ends_as as "endsAs",
        (select json_agg(json_build_object('taskId', e.task_id, 'mapIndex', e.map_index, 'state', e.state) order by e.id)
           from events e where e.dag_run_id = l.id) as events,

@@ -71,18 +71,30 @@ const skip = {
   name: "skip-unfinished",
   text: `
 with held as materialized (
-  select id from task_instance
+  select id, state from task_instance
    where dag_run_id = $1 and (state is null or state not in ('success', 'failed', 'skipped', 'upstream_failed', 'removed'))
    order by id
    for no key update
 )
 update task_instance ti set state = 'skipped', end_date = now(), next_attempt_at = null, updated_at = now()
-  from held where ti.id = held.id`,
+  from held where ti.id = held.id
+returning ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id as "taskId", ti.map_index as "mapIndex", ti.try_number as "tryNumber",
+          coalesce(held.state in ('running', 'restarting', 'deferred', 'up_for_retry', 'up_for_reschedule'), false) as "hasBegun"`,
+};
+
+/** `hasBegun`: its present try has a log. */
+export type SkippedInstance = {
+  dagId: string;
+  runId: string;
+  taskId: string;
+  mapIndex: number;
+  tryNumber: number;
+  hasBegun: boolean;
 };
 
 /** Ends a run's unfinished instances as skipped; what still runs is refused at its next heartbeat and stops. */
-export async function skipUnfinished(tx: Db, dagRunId: number): Promise<void> {
-  await tx.query(skip, [dagRunId]);
+export async function skipUnfinished(tx: Db, dagRunId: number): Promise<SkippedInstance[]> {
+  return (await tx.query<SkippedInstance>(skip, [dagRunId])).rows;
 }
 
 const postpone = {
