@@ -4,7 +4,7 @@ import type { Db } from "../../store.ts";
  * $1 the run that waits, $2 whether its DAG catches up: then runs by hand are none of its past.
  *
  * The earliest queued run before it, within the same limit (the DAG's, or one backfill's), takes its place, and the run goes back into the
- * queue. One statement, so the number of running runs is the same for whoever counts. A queued run that somebody else holds is left to the
+ * queue. One statement, so the number of running runs is the same for whoever counts; in it, the one stops before the other starts. A queued run that somebody else holds is left to the
  * next look. What the run's `evaluation` was, it is no more: no scheduler goes on with its picture of it. Its start stays, so that it is not
  * measured as late once more; its timeout counts anew from when it goes on.
  */
@@ -23,18 +23,18 @@ with waiting as materialized (
      and (select count(*) from dag_run x where x.dag_id = w.dag_id and x.state = 'running' and x.backfill_id is not distinct from w.backfill_id) >= w.places
    order by q.logical_date limit 1
    for no key update of q skip locked
+), stopped as (
+  update dag_run r
+     set state = 'queued', queued_at = now(), next_scan_at = null, timeout_at = null, evaluation = r.evaluation + 1, updated_at = now()
+    from earliest where r.id = $1
+  returning r.id
 ), started as (
   update dag_run r
      set state = 'running', start_date = coalesce(r.start_date, now()), end_date = null, next_scan_at = now(), updated_at = now(),
          timeout_at = now() + make_interval(secs => r.timeout_sec)
-    from earliest e where r.id = e.id and r.state = 'queued'
+    from earliest e, stopped where r.id = e.id
   returning r.run_id
-), stopped as (
-  update dag_run r
-     set state = 'queued', queued_at = now(), next_scan_at = null, timeout_at = null, evaluation = r.evaluation + 1, updated_at = now()
-    from started where r.id = $1
-  returning r.id
-), told as materialized (select pg_notify('baram_scheduler', 'run') from stopped)
+), told as materialized (select pg_notify('baram_scheduler', 'run') from started)
 select s.run_id as "runId", (select count(*) from told) as told from started s`,
 };
 
