@@ -5,8 +5,8 @@ import { FAILURE, SUCCESS } from "../../tests/support/fake-executor.ts";
 import { createRig, createSchedulerDatabase, type Rig, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
 import type { ExecuteTask, JsonValue, Outcome } from "../contracts/index.ts";
 import {
-  findInputXcoms,
   findRun,
+  findSmallInputs,
   findXcom,
   listXcomValues,
   mapLengths,
@@ -51,7 +51,7 @@ const clear = (runId: string, taskId: string, mapIndex?: number) =>
 async function readable(runId: string, taskIds: readonly string[]) {
   const dagRunId = (await findRun(database.store, "d", runId))?.id ?? -1;
   const wanted = taskIds.map((taskId) => ({ dagRunId, taskId, key: "return_value", mapIndex: null }));
-  const inputs = await findInputXcoms(database.store, wanted);
+  const inputs = await findSmallInputs(database.store, wanted, { inputBytes: 1_000, allBytes: 10_000 });
   const lengths = await mapLengths(
     database.store,
     taskIds.map((taskId) => ({ dagRunId, taskId })),

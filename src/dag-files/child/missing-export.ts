@@ -1,4 +1,4 @@
-import { createRequire, findSourceMap } from "node:module";
+import { createRequire, findSourceMap, type SourceMapping } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { findSimilar } from "../../platform/index.ts";
 
@@ -34,7 +34,9 @@ export async function explainMissingExport(error: Error, modulePath: string): Pr
 /** Such an error comes before anything runs, so it has no frames: Node puts the module's line, its text and a caret in front. */
 function findImport(stack: string, modulePath: string): string {
   const [, line, indent = ""] = /^\S+:(\d+)\n.*\n(\s*)\^/.exec(stack) ?? [];
-  const entry = line === undefined ? undefined : findSourceMap(modulePath)?.findEntry(Number(line) - 1, indent.length);
-  if (entry === undefined || !("originalSource" in entry)) return "";
-  return `\n    at ${fileURLToPath(entry.originalSource)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+  if (line === undefined) return "";
+  const entry: Partial<SourceMapping> = findSourceMap(modulePath)?.findEntry(Number(line) - 1, indent.length) ?? {};
+  if (entry.originalSource === undefined) return "";
+  const { originalSource, originalLine = 0, originalColumn = 0 } = entry;
+  return `\n    at ${fileURLToPath(originalSource)}:${originalLine + 1}:${originalColumn + 1}`;
 }
