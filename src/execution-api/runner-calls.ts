@@ -7,10 +7,13 @@ import {
   type Connection,
   idSchema,
   jsonObjectSchema,
+  jsonTextFault,
   jsonValueSchema,
+  mapIndexSchema,
   type RunnerCalls,
   type RunnerMethod,
   runIdSchema,
+  storableTextSchema,
 } from "../contracts/index.ts";
 import { nextRunAfter } from "../scheduler/commands/index.ts";
 import {
@@ -37,7 +40,7 @@ type Call<M extends RunnerMethod> = {
   answer(caller: Caller, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;
 };
 
-const keySchema = z.string().min(1).max(512);
+const keySchema = storableTextSchema(512).min(1);
 
 const CALLS: { [M in RunnerMethod]: Call<M> } = {
   getXcom: {
@@ -46,7 +49,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
       runId: runIdSchema,
       taskId: idSchema,
       key: keySchema,
-      mapIndex: z.int().min(-1),
+      mapIndex: mapIndexSchema,
       includePriorDates: z.boolean(),
     }),
     async answer({ resources }, { includePriorDates, ...ref }) {
@@ -67,7 +70,8 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
   setXcom: {
     params: z.object({ key: keySchema, value: jsonValueSchema }),
     async answer({ resources, options, tryId }, { key, value }) {
-      const size = Buffer.byteLength(JSON.stringify(value));
+      const json = JSON.stringify(value);
+      const size = Buffer.byteLength(json);
       if (size > options.xcomMaxBytes) {
         throw new Refusal(
           413,
@@ -75,6 +79,9 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
           `XCom "${key}" has ${size} bytes; at most ${options.xcomMaxBytes} are allowed ([xcom] max_size_bytes). Store the data outside and pass a reference.`,
         );
       }
+      const fault = jsonTextFault(json);
+      if (fault !== null)
+        throw new Refusal(422, "value_refused", `XCom "${key}" holds ${fault}. Remove it, or encode the text.`, { key });
       if (!(await setXcomByTry(resources.store, tryId, key, value))) throw staleTry(tryId);
       return null;
     },

@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import { type TriggerEnd, triggerEndSchema } from "../../contracts/index.ts";
-import { BaramError, killMarked, type ProcessMark, signalGroup } from "../../platform/index.ts";
+import { BaramError, killMarked, type ProcessMark, signalGroup, startInterval } from "../../platform/index.ts";
 import { openWire, type Wire } from "../../worker/wire/index.ts";
 import type { FromChild, ToChild } from "../child/messages.ts";
 import type { ClaimedTrigger, LogLevel, TriggerMethod } from "../contract.ts";
@@ -66,19 +66,16 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
   const end = (how: string) => {
     if (endedBy !== null) return;
     endedBy = killedFor ?? how;
-    clearInterval(pings);
+    pings.cancel();
     killMarked(mark);
     on.died(endedBy, [...ids]);
   };
-  const pings = setInterval(
-    () => {
-      if (waiting !== null) return;
-      if (missedPings >= PINGS_MISSED_MAX) kill(`its event loop was blocked for more than ${blockedTimeoutSec} s`);
-      missedPings++;
-      send({ type: "ping" });
-    },
-    (blockedTimeoutSec * 1_000) / PINGS_MISSED_MAX,
-  );
+  const pings = startInterval((blockedTimeoutSec * 1_000) / PINGS_MISSED_MAX, () => {
+    if (waiting !== null) return;
+    if (missedPings >= PINGS_MISSED_MAX) kill(`its event loop was blocked for more than ${blockedTimeoutSec} s`);
+    missedPings++;
+    send({ type: "ping" });
+  });
   child.once("error", (error) => end(`it could not be started: ${error.message}`));
   child.once("exit", (code, signal) => end(signal ? `it was killed by ${signal}` : `it ended with exit code ${code}`));
   if (child.pid !== undefined) {

@@ -9,11 +9,15 @@ import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 export type Batcher = {
   /** Resolves with the context of the started try. Throws ApiRefusal when the try is not ours to start. */
   run(item: Omit<Extract<BatchItem, { op: "run" }>, "op">): Promise<RunContext>;
-  /** Resolves when the end is stored; throws ApiRefusal when the try was no longer ours to end. */
-  finish(item: Omit<Extract<BatchItem, { op: "finish" }>, "op">): Promise<void>;
+  /**
+   * Resolves when the end is stored, with the reason where the API has failed the try instead of ending it as reported, else null.
+   * Throws ApiRefusal when the try was no longer ours to end.
+   */
+  finish(item: Omit<Extract<BatchItem, { op: "finish" }>, "op">): Promise<string | null>;
 };
 
-type Waiting = { item: BatchItem; resolve(context: RunContext | undefined): void; reject(error: Error): void };
+type Stored = { context?: RunContext | undefined; failed?: string | undefined };
+type Waiting = { item: BatchItem; resolve(stored: Stored): void; reject(error: Error): void };
 
 const BATCH_MAX = 200;
 /**
@@ -33,7 +37,7 @@ export function createBatcher(
   let prompt = 0;
 
   const add = (item: BatchItem) =>
-    new Promise<RunContext | undefined>((resolve, reject) => {
+    new Promise<Stored>((resolve, reject) => {
       waiting.push({ item, resolve, reject });
       // Not at once: what this turn of the event loop still brings goes along.
       setImmediate(pump);
@@ -68,7 +72,7 @@ export function createBatcher(
         const byId = new Map(answer.items.map((item) => [item.id, item]));
         for (const one of batch) {
           const item = byId.get(one.item.id);
-          if (item?.ok) one.resolve(item.context);
+          if (item?.ok) one.resolve(item);
           else
             one.reject(
               item
@@ -91,12 +95,12 @@ export function createBatcher(
 
   return {
     async run(item) {
-      const context = await add({ op: "run", ...item });
+      const { context } = await add({ op: "run", ...item });
       if (!context) throw new Error("the API started the try but sent no context");
       return context;
     },
     async finish(item) {
-      await add({ op: "finish", ...item });
+      return (await add({ op: "finish", ...item })).failed ?? null;
     },
   };
 }

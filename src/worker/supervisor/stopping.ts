@@ -4,6 +4,7 @@
  * process started, and only when all of it is gone is the try's end told: until then it might still write.
  */
 import type { Outcome } from "../../contracts/index.ts";
+import { startTimer } from "../../platform/index.ts";
 import { type Attempt, note } from "./attempt.ts";
 
 /** Of a try that was asked to stop. */
@@ -22,7 +23,7 @@ export type Stopping = {
 export function startGrace(attempt: Attempt, why: Pick<Stopping, "limitSec" | "outcome" | "isDecided">, graceSec: number): void {
   if (attempt.stopping !== null) return;
   attempt.stopping = { ...why, atMs: Date.now(), isKilled: false };
-  attempt.timers.push(setTimeout(() => killStopped(attempt, graceSec), graceSec * 1_000));
+  attempt.timers.push(startTimer(graceSec * 1_000, () => killStopped(attempt, graceSec)));
 }
 
 /** Ends the process of a try whose grace is over. Its end is told when the process is gone. */
