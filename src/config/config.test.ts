@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { COUNT_MAX, DURATION_MAX_SEC } from "../contracts/index.ts";
 import { findPackageRoot } from "../platform/index.ts";
 import { environmentForUserCode, environmentSecrets, loadConfig, OPTIONS, readEncryptionKey, readJwtSecret } from "./index.ts";
 import { variableFor } from "./load.ts";
@@ -27,7 +28,7 @@ function badValues(spec: OptionSpec): string[] {
   const bad = ["many", "NaN", "Infinity", "1 2"];
   if (spec.kind === "int") bad.push("1.5");
   if (spec.min !== undefined) bad.push(String(spec.min - 1));
-  if (spec.max !== undefined) bad.push(String(spec.max + 1));
+  bad.push(String((spec.max ?? (spec.unit === "s" ? DURATION_MAX_SEC : COUNT_MAX)) + 1), "99999999999999");
   return bad;
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
+import { COUNT_MAX, DURATION_MAX_SEC, DURATION_MAX_TEXT } from "../contracts/bounds/index.ts";
 import { BaramError, findSimilar } from "../platform/index.ts";
 import { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
 import type { OptionSpec } from "./option-spec.ts";
@@ -188,6 +189,8 @@ function parseValue(spec: OptionSpec, raw: unknown, where: string): string | num
   if (!Number.isFinite(number)) return refuse(`a number${unit}`);
   if (spec.kind === "int" && !Number.isInteger(number)) return refuse(`a whole number${unit}`);
   if (spec.min !== undefined && number < spec.min) return refuse(`at least ${spec.min}${unit}`);
-  if (spec.max !== undefined && number > spec.max) return refuse(`at most ${spec.max}${unit}`);
+  const isDuration = spec.max === undefined && spec.unit === "s";
+  const max = spec.max ?? (isDuration ? DURATION_MAX_SEC : COUNT_MAX);
+  if (number > max) return refuse(`at most ${isDuration ? DURATION_MAX_TEXT : `${max}${unit}`}`);
   return number;
 }

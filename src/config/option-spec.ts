@@ -6,6 +6,7 @@ export type OptionSpec = {
   readonly default: string | number | boolean | null;
   readonly unit?: string;
   readonly min?: number;
+  /** Of a number that has none, the bounds of all durations (unit "s") and counts hold: `contracts/bounds`. */
   readonly max?: number;
   readonly values?: readonly string[];
   /** Of a text: what it must match, and that in words, behind "but must be". */

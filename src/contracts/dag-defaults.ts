@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { countSchema, durationSecSchema, positiveSecSchema } from "./bound-schemas.ts";
 import { WeightRule } from "./states.ts";
 
 /** What an installation fills in where a DAG file says nothing. Decided while the file is evaluated, so a part of its inputs. */
@@ -7,17 +8,17 @@ export const dagDefaultsSchema = z.object({
   /** Whether a cron expression, or a delta, means data intervals where the schedule does not say. */
   cronIntervals: z.boolean(),
   deltaIntervals: z.boolean(),
-  maxActiveRuns: z.int().min(1),
-  maxActiveTasks: z.int().min(1),
-  maxConsecutiveFailedDagRuns: z.int().min(0),
+  maxActiveRuns: countSchema(1),
+  maxActiveTasks: countSchema(1),
+  maxConsecutiveFailedDagRuns: countSchema(0),
   owner: z.string().min(1),
   queue: z.string().min(1),
   /** An IANA zone: of schedules and of dates without an offset. */
   timezone: z.string().min(1),
-  retries: z.int().min(0),
-  retryDelaySec: z.number().min(0),
+  retries: countSchema(0),
+  retryDelaySec: durationSecSchema,
   weightRule: z.enum(WeightRule),
-  executionTimeoutSec: z.number().positive().nullable(),
+  executionTimeoutSec: positiveSecSchema.nullable(),
 });
 export type DagDefaults = z.infer<typeof dagDefaultsSchema>;
 

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { int4Schema } from "./bound-schemas.ts";
 import { outcomeSchema, runContextSchema } from "./execution.ts";
+import { storableTextSchema } from "./storable.ts";
 
 /** Baram's own calls below /execution/baram: many tries in one round trip. */
 export const batchItemSchema = z.discriminatedUnion("op", [
@@ -8,16 +10,19 @@ export const batchItemSchema = z.discriminatedUnion("op", [
     op: z.literal("run"),
     id: z.uuid(),
     token: z.string(),
-    hostname: z.string().max(255),
-    unixname: z.string().max(255),
-    pid: z.int(),
+    hostname: storableTextSchema(255),
+    unixname: storableTextSchema(255),
+    pid: int4Schema,
   }),
   /** running → its end. `token` is the running try's. */
   z.object({ op: z.literal("finish"), id: z.uuid(), token: z.string(), outcome: outcomeSchema }),
 ]);
 export type BatchItem = z.infer<typeof batchItemSchema>;
 
-export const batchRequestSchema = z.object({ items: z.array(batchItemSchema).max(1_000) });
+/** Each item is read apart, as `batchItemSchema`: one that does not fit harms no other try. */
+export const batchRequestSchema = z.object({ items: z.array(z.unknown()).max(1_000) });
+/** What an item must have at least, so that it can be answered. */
+export const batchItemHeadSchema = z.object({ op: z.enum(["run", "finish"]), id: z.uuid(), token: z.string() });
 
 const refusalSchema = z.object({
   id: z.string(),
@@ -30,7 +35,16 @@ const refusalSchema = z.object({
 });
 export const batchAnswerSchema = z.object({
   items: z.array(
-    z.union([z.object({ id: z.string(), ok: z.literal(true), context: runContextSchema.optional() }), refusalSchema]),
+    z.union([
+      z.object({
+        id: z.string(),
+        ok: z.literal(true),
+        context: runContextSchema.optional(),
+        /** Of an end: why the try failed instead of ending as reported. */
+        failed: z.string().optional(),
+      }),
+      refusalSchema,
+    ]),
   ),
 });
 export type BatchAnswer = z.infer<typeof batchAnswerSchema>;

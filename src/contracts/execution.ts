@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { durationSecSchema, instantTextSchema, mapIndexSchema } from "./bound-schemas.ts";
+import { INT4_MAX } from "./bounds/index.ts";
 import { resumeSchema } from "./deferral.ts";
 import { idSchema, runIdSchema } from "./ids.ts";
 import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
@@ -30,7 +32,7 @@ export const xcomRefSchema = z.object({
   runId: runIdSchema,
   taskId: idSchema,
   key: z.string(),
-  mapIndex: z.int().min(-1),
+  mapIndex: mapIndexSchema,
 });
 export type XcomRef = z.infer<typeof xcomRefSchema>;
 
@@ -87,7 +89,7 @@ export const outcomeSchema = z.discriminatedUnion("state", [
     state: z.literal("success"),
     xcoms: z.array(xcomEntrySchema).default([]),
     /** Elements of the returned list or object; only of a task whose result others map over. */
-    mapLength: z.int().min(0).optional(),
+    mapLength: z.int().min(0).max(INT4_MAX).optional(),
     /** Downstream task ids of a branch or short circuit that shall be skipped. */
     skipTasks: z.array(idSchema).default([]),
     renderedFields: jsonObjectSchema.optional(),
@@ -111,7 +113,11 @@ export const outcomeSchema = z.discriminatedUnion("state", [
     renderedFields: jsonObjectSchema.optional(),
     renderedMapIndex: renderedMapIndexSchema,
   }),
-  z.object({ state: z.literal("up_for_reschedule"), rescheduleDate: z.string(), renderedFields: jsonObjectSchema.optional() }),
+  z.object({
+    state: z.literal("up_for_reschedule"),
+    rescheduleDate: instantTextSchema,
+    renderedFields: jsonObjectSchema.optional(),
+  }),
   /** The try waits for a trigger and holds no worker meanwhile. */
   z.object({
     state: z.literal("deferred"),
@@ -119,7 +125,7 @@ export const outcomeSchema = z.discriminatedUnion("state", [
     classpath: z.string().min(1).max(250),
     triggerKwargs: jsonObjectSchema,
     /** Longest wait for the trigger; null = no limit. */
-    timeoutSec: z.number().min(0).nullable(),
+    timeoutSec: durationSecSchema.nullable(),
     nextMethod: z.string().min(1).max(250),
     nextKwargs: jsonObjectSchema,
     renderedFields: jsonObjectSchema.optional(),

@@ -1,4 +1,6 @@
 export * from "./aws-connection.ts";
+export * from "./bound-schemas.ts";
+export * from "./bounds/index.ts";
 export * from "./callback.ts";
 export * from "./dag-defaults.ts";
 export * from "./deferral.ts";
@@ -12,6 +14,7 @@ export * from "./mapping.ts";
 export * from "./serialized-dag.ts";
 export * from "./skip-decision.ts";
 export * from "./states.ts";
+export * from "./storable.ts";
 export * from "./timetable.ts";
 export * from "./worker.ts";
 export * from "./workload.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { countSchema, durationSecSchema, poolSlotsSchema, positiveSecSchema, weightSchema } from "./bound-schemas.ts";
 import { emailAddressSchema } from "./email.ts";
 import { idSchema } from "./ids.ts";
 import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
@@ -40,16 +41,16 @@ export const serializedTaskSchema = z.object({
   docMd: z.string().nullable().default(null),
   owner: z.string().default("baram"),
   triggerRule: z.enum(TriggerRule).default("all_success"),
-  retries: z.int().min(0).default(0),
-  retryDelaySec: z.number().min(0).default(300),
+  retries: countSchema(0).default(0),
+  retryDelaySec: durationSecSchema.default(300),
   /** 0 = constant delay; otherwise the factor by which the delay grows with each try. */
   retryExponentialBackoff: z.number().min(0).default(0),
-  maxRetryDelaySec: z.number().min(0).nullable().default(null),
-  executionTimeoutSec: z.number().positive().nullable().default(null),
-  priorityWeight: z.int().default(1),
+  maxRetryDelaySec: durationSecSchema.nullable().default(null),
+  executionTimeoutSec: positiveSecSchema.nullable().default(null),
+  priorityWeight: weightSchema.default(1),
   weightRule: z.enum(WeightRule).default("downstream"),
   pool: z.string().default("default_pool"),
-  poolSlots: z.int().min(1).default(1),
+  poolSlots: poolSlotsSchema.default(1),
   queue: z.string().default("default"),
   /** Name or alias of a configured executor; null = the default one. */
   executor: z.string().nullable().default(null),
@@ -59,8 +60,8 @@ export const serializedTaskSchema = z.object({
   ignoreFirstDependsOnPast: z.boolean().default(true),
   /** A task that would be skipped waits for its past first, so that a later run can rely on it. */
   waitForPastDependsBeforeSkipping: z.boolean().default(false),
-  maxActiveTisPerDag: z.int().min(1).nullable().default(null),
-  maxActiveTisPerDagrun: z.int().min(1).nullable().default(null),
+  maxActiveTisPerDag: countSchema(1).nullable().default(null),
+  maxActiveTisPerDagrun: countSchema(1).nullable().default(null),
   /** Whether deferred instances count in both limits, as they do in a pool that includes them. */
   maxActiveTisIncludeDeferred: z.boolean().default(false),
   isSetup: z.boolean().default(false),
@@ -114,10 +115,10 @@ export const serializedDagSchema = z.object({
   startDate: z.string().nullable().default(null),
   endDate: z.string().nullable().default(null),
   catchup: z.boolean().default(false),
-  maxActiveRuns: z.int().min(1).default(16),
-  maxActiveTasks: z.int().min(1).default(16),
-  maxConsecutiveFailedDagRuns: z.int().min(0).default(0),
-  dagrunTimeoutSec: z.number().positive().nullable().default(null),
+  maxActiveRuns: countSchema(1).default(16),
+  maxActiveTasks: countSchema(1).default(16),
+  maxConsecutiveFailedDagRuns: countSchema(0).default(0),
+  dagrunTimeoutSec: positiveSecSchema.nullable().default(null),
   failFast: z.boolean().default(false),
   isPausedUponCreation: z.boolean().nullable().default(null),
   params: z.record(z.string(), serializedParamSchema).default({}),

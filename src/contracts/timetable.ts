@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { durationSecSchema, instantMsSchema, instantTextSchema, positiveSecSchema } from "./bound-schemas.ts";
 
 /** More than this in one list belongs into a class that computes them. */
 export const EVENTS_MAX = 10_000;
@@ -8,12 +9,12 @@ export const CRONS_MAX = 100;
 /** What schedules without data intervals may have besides; both are Airflow's. */
 const triggerFields = {
   /** Length of the data interval that ends when the run is due; absent = none. */
-  intervalSec: z.number().positive().optional(),
+  intervalSec: positiveSecSchema.optional(),
   /**
    * Whether the instant before a new DAG without a start date still runs: true = yes, false = no, a number = if it is at
    * most so many seconds past, null = if it is at most 10 % of the period past, and 5 minutes at least.
    */
-  runImmediately: z.union([z.boolean(), z.number().min(0)]).optional(),
+  runImmediately: z.union([z.boolean(), durationSecSchema]).optional(),
 };
 
 export const timetableSchema = z.discriminatedUnion("type", [
@@ -38,14 +39,14 @@ export const timetableSchema = z.discriminatedUnion("type", [
   /** Fixed length; `intervals` as for cron. */
   z.object({
     type: z.literal("delta"),
-    seconds: z.number().positive(),
+    seconds: positiveSecSchema,
     intervals: z.boolean(),
     intervalSec: triggerFields.intervalSec,
   }),
   /** A list of instants, ascending, each once: Airflow's EventsTimetable. */
   z.object({
     type: z.literal("events"),
-    dates: z.array(z.iso.datetime({ offset: true })).max(EVENTS_MAX),
+    dates: z.array(instantTextSchema).max(EVENTS_MAX),
     /** A manual run's data interval is the newest event, or the first one, instead of its own date. */
     restrictToEvents: z.boolean(),
     description: z.string().nullable(),
@@ -58,17 +59,14 @@ export type SerializedTimetable = z.infer<typeof timetableSchema>;
 /** Runs that a custom timetable is planned ahead at most. */
 export const PLANNED_RUNS_MAX = 1_000;
 
-/** The years 1 to 9999, which Date, JSON and PostgreSQL all can write. */
-const instant = z.int().min(-62_135_596_800_000).max(253_402_300_799_999);
-
 /** Epoch milliseconds. `start` ≤ `end`. */
-const interval = z.tuple([instant, instant]);
+const interval = z.tuple([instantMsSchema, instantMsSchema]);
 
 /** A run of a custom timetable, in epoch milliseconds, as the evaluation child planned it. */
 export const plannedRunSchema = z.object({
-  logicalDate: instant,
+  logicalDate: instantMsSchema,
   dataInterval: interval,
-  runAfter: instant,
+  runAfter: instantMsSchema,
   /** Data interval of a run that is triggered by hand from this run's `runAfter` on; null = the class does not say. */
   manualInterval: interval.nullable(),
 });

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { countSchema, int4Schema } from "./bound-schemas.ts";
+import { storableTextSchema } from "./storable.ts";
 
 export const queueNameSchema = z
   .string()
@@ -11,12 +13,12 @@ export const workerNameSchema = z
 export const workerReportSchema = z.object({
   /** Of this process; a worker started again under the same name is another one. */
   instance: z.uuid(),
-  hostname: z.string().max(255),
-  pid: z.int(),
-  version: z.string().max(100),
+  hostname: storableTextSchema(255),
+  pid: int4Schema,
+  version: storableTextSchema(100),
   queues: z.array(queueNameSchema).max(100),
-  concurrency: z.int().min(0),
-  active: z.int().min(0),
+  concurrency: countSchema(0),
+  active: countSchema(0),
   state: z.enum(["running", "draining", "offline"]),
   /** The instance that had the name, and whose process on the same machine is found dead. */
   takesOver: z.uuid().nullable(),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { int4Schema, mapIndexSchema } from "./bound-schemas.ts";
 import { idSchema, runIdSchema } from "./ids.ts";
 import { jsonObjectSchema } from "./json.ts";
 
@@ -16,9 +17,9 @@ export const executeTaskSchema = z.object({
     dagId: idSchema,
     runId: runIdSchema,
     taskId: idSchema,
-    mapIndex: z.int().min(-1),
+    mapIndex: mapIndexSchema,
     tryNumber: z.int().min(1),
-    poolSlots: z.int().min(1),
+    poolSlots: int4Schema.min(1),
     queue: z.string(),
     priorityWeight: z.int(),
     executorConfig: jsonObjectSchema,

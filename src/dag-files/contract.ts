@@ -64,7 +64,8 @@ export type SaveImportError = DagFileRef & DagFileInputs & { error: ImportErrorF
 
 /**
  * Where the dag-processor keeps its results. Every method is one transaction, and safe to repeat: several dag-processors
- * may save the same file. A rejected promise leaves the file to be tried again at the next scan.
+ * may save the same file. A rejection with a BaramError of code `dag_unsaved` is the file's fault and becomes its import error; any other
+ * leaves the file to be tried again at the next scan.
  */
 export type DagFileStore = {
   /** All files of these bundles that were saved and not deactivated. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { silentLogger, silentMetrics, systemClock } from "../platform/index.ts";
+import { BaramError, silentLogger, silentMetrics, systemClock } from "../platform/index.ts";
 import type { DagFileStore, ImportErrorFacts, KnownDagFile } from "./contract.ts";
 import { createDagProcessor, type DagProcessor, type DagProcessorOptions } from "./dag-processor.ts";
 
@@ -242,6 +242,23 @@ test("a store that fails leaves the file to the next scan", async () => {
   memory.store.saveDags = saveDags;
   await processor.processOnce();
   expect(memory.active()).toEqual(["a@a.ts"]);
+});
+
+test("a file that cannot be saved is an import error, said once, and harms no other file of the scan", async () => {
+  await write("a.ts", dagText("a"));
+  await write("b.ts", dagText("b"));
+  const { saveDags } = memory.store;
+  memory.store.saveDags = (save) =>
+    save.relativePath === "a.ts" ? Promise.reject(new BaramError("dag_unsaved", "the database refuses a value")) : saveDags(save);
+  const processor = createProcessor();
+  expect(await processor.processOnce()).toEqual({ files: 2, processed: 2, failed: 1 });
+  expect(memory.active()).toEqual(["b@b.ts"]);
+  expect(memory.errors.get("a.ts")).toMatchObject({ kind: "invalid_dag", message: "the database refuses a value", file: "a.ts" });
+  expect((await processor.processOnce()).processed).toBe(0);
+  memory.store.saveDags = saveDags;
+  await write("a.ts", dagText("a", "2"));
+  await processor.processOnce();
+  expect(memory.active()).toEqual(["a@a.ts", "b@b.ts"]);
 });
 
 test("an edited file and a new one in a new folder are visible within a second", async () => {

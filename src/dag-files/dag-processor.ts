@@ -7,7 +7,16 @@
 // cannot overwrite each other in the order in which their evaluation happened to end.
 
 import { DAG_DEFAULTS, type DagDefaults } from "../contracts/index.ts";
-import { type Clock, isDatabaseAway, type Logger, type Metrics, secondsSince, toError } from "../platform/index.ts";
+import {
+  type Clock,
+  isDatabaseAway,
+  type Logger,
+  type Metrics,
+  secondsSince,
+  startTimer,
+  type Timer,
+  toError,
+} from "../platform/index.ts";
 import { stopBundler } from "./bundle-dag-file.ts";
 import type { DagBundle, DagFileStore } from "./contract.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
@@ -95,7 +104,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   const counts = { processed: 0, failed: 0 };
   let isStopped = false;
   let lastScan: Promise<unknown> = Promise.resolve();
-  let scanTimer: NodeJS.Timeout | undefined;
+  let scanTimer: Timer | undefined;
   let idleTimer: NodeJS.Timeout | undefined;
 
   const processing = createFileProcessing(
@@ -151,7 +160,10 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
       counts.failed++;
       state.outcome = "unknown";
       if (!isStopped && !isDatabaseAway(error))
-        logger.error({ file: state.relativePath, bundle: state.bundleName, error }, "could not process a DAG file");
+        logger.error(
+          { file: state.relativePath, bundle: state.bundleName, error: toError(error).message, stack: toError(error).stack },
+          "could not process a DAG file",
+        );
     } finally {
       state.isRunning = false;
       const sec = secondsSince(began);
@@ -217,21 +229,21 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
     if (isStopped || !scanTimer) return;
     // Kept when it is due sooner anyway, so that a busy folder cannot put the scan off for ever.
     if (nextScanAtMs <= Date.now() + delayMs) return;
-    clearTimeout(scanTimer);
+    scanTimer.cancel();
     armScan(delayMs);
   }
 
   function logScanFailure(error: unknown): void {
-    if (!isDatabaseAway(error)) logger.error({ error: toError(error) }, "could not scan the DAG folders");
+    if (!isDatabaseAway(error)) logger.error({ error: toError(error).message }, "could not scan the DAG folders");
   }
 
   let nextScanAtMs = 0;
   function armScan(delayMs: number): void {
     nextScanAtMs = Date.now() + delayMs;
-    scanTimer = setTimeout(() => {
+    scanTimer = startTimer(delayMs, () => {
       armScan(options.refreshIntervalSec * 1000);
       scan(SETTLE_MS, false).catch(logScanFailure);
-    }, delayMs).unref();
+    }).unref();
   }
 
   async function drain(): Promise<void> {
@@ -253,7 +265,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
     stats,
     async stop() {
       isStopped = true;
-      clearTimeout(scanTimer);
+      scanTimer?.cancel();
       clearTimeout(idleTimer);
       watcher.close();
       queue.length = 0;

@@ -8,6 +8,7 @@
 // Violated when: a file's DAGs depend on which files were evaluated before it.
 
 import { dirname } from "node:path";
+import { startTimer } from "../platform/index.ts";
 import type { ChildMessage, EvaluateRequest } from "./child/messages.ts";
 import { describeEnd, describeThrown } from "./child-faults.ts";
 import { type Child, type ChildEnd, type ChildOptions, startChild } from "./child-process.ts";
@@ -102,9 +103,9 @@ function startWarm(options: EvaluatorOptions, onEnd: (warm: Warm) => void): Warm
 /** Whichever comes first: the child's next message (or `ready`), its end, or the timeout. */
 function endingOf(warm: Warm, timeoutMs: number, isReady?: Promise<void>): Promise<Ending> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve({ by: "timeout" }), timeoutMs);
+    const timer = startTimer(timeoutMs, () => resolve({ by: "timeout" }));
     const settle = (ending: Ending) => {
-      clearTimeout(timer);
+      timer.cancel();
       resolve(ending);
     };
     void isReady?.then(() => settle({ by: "message", message: { type: "ready" } }));

@@ -1,7 +1,7 @@
 import { readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import type { DagDefaults } from "../contracts/index.ts";
-import { type Clock, type Logger, type Metrics, toError } from "../platform/index.ts";
+import { BaramError, type Clock, type Logger, type Metrics, toError } from "../platform/index.ts";
 import { bundleDagFile, type DagFileBundle } from "./bundle-dag-file.ts";
 import type { DagFileInputs, DagFileStore, ImportErrorFacts } from "./contract.ts";
 import { createDagClaims } from "./dag-claims.ts";
@@ -87,7 +87,12 @@ export function createFileProcessing(resources: Resources, options: { cacheDir: 
     }
     const { bundleName, relativePath } = state;
     const module = { hash: bundle.hash, code: bundle.code, externals: bundle.externals };
-    await store.saveDags({ bundleName, relativePath, ...seen, module, source, dags });
+    try {
+      await store.saveDags({ bundleName, relativePath, ...seen, module, source, dags });
+    } catch (error) {
+      if (!(error instanceof BaramError) || error.code !== "dag_unsaved") throw error;
+      return saveError(state, seen, new DagFileError("invalid_dag", error.message, { file: relativePath }).error);
+    }
     Object.assign(state, { ...seen, outcome: "good", savedError: null, dagCount: dags.length });
     logger.info({ bundle: bundleName, file: relativePath, dags: dags.length }, "DAG file loaded");
   }

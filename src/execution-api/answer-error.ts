@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { BaramError, isDatabaseAway } from "../platform/index.ts";
-import { sqlState } from "../store/index.ts";
+import { isValueFault } from "../store/index.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExecutionApiResources } from "./resources.ts";
 
@@ -12,6 +12,7 @@ const STATUS_OF: Record<string, 400 | 401 | 404 | 409 | 503> = {
   dag_stale: 409,
   dag_run_exists: 409,
   conf_invalid: 400,
+  instant_out_of_bounds: 400,
   note_too_long: 400,
   instant_invalid: 400,
   data_interval_invalid: 400,
@@ -19,9 +20,6 @@ const STATUS_OF: Record<string, 400 | 401 | 404 | 409 | 503> = {
   run_id_refused: 400,
   database_timeout: 503,
 };
-
-/** PostgreSQL's text cannot hold the character U+0000; every string of a request may carry it. */
-const CHARACTER_NOT_IN_REPERTOIRE = "22021";
 
 export function answerError(error: Error, c: Context, resources: ExecutionApiResources): Response {
   // Not the error's own words, which name the database's address.
@@ -34,8 +32,11 @@ export function answerError(error: Error, c: Context, resources: ExecutionApiRes
       return c.json({ detail: { reason: error.code, message: error.message, ...error.facts } }, status);
     }
   }
-  if (sqlState(error) === CHARACTER_NOT_IN_REPERTOIRE)
-    return c.json({ detail: { reason: "text_invalid", message: "A text of the request holds the character U+0000." } }, 422);
+  // A NUL in a text, a number out of range: what no schema caught. The same request would fail for ever, so it is not a 500.
+  if (isValueFault(error)) {
+    const message = `The database refused a value of the request: ${error.message}. Check its texts and numbers.`;
+    return c.json({ detail: { reason: "value_refused", message } }, 422);
+  }
   resources.logger.error({ error: error.message, stack: error.stack, path: c.req.path }, "an execution call failed");
   return c.json({ detail: { reason: "internal_error", message: "The server failed on this request; its log says why." } }, 500);
 }

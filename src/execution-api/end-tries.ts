@@ -6,6 +6,9 @@ import { Refusal, staleTry } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 import { OVERDUE_SEC } from "./tokens.ts";
 
+/** `failed`: the try failed instead of ending as reported, and why. */
+export type EndAnswer = Refusal | { failed?: string };
+
 type FinishItem = Extract<BatchItem, { op: "finish" }>;
 
 /** Ends the tries whose token is theirs. */
@@ -13,8 +16,8 @@ export async function endBatch(
   resources: ExecutionApiResources,
   options: ExecutionApiOptions,
   items: readonly FinishItem[],
-): Promise<Map<string, null | Refusal>> {
-  const answers = new Map<string, null | Refusal>();
+): Promise<Map<string, EndAnswer>> {
+  const answers = new Map<string, EndAnswer>();
   // By id: the statement that ends tries would take one that is named twice for two.
   const allowed = new Map<string, FinishItem>();
   for (const item of items) {
@@ -35,13 +38,13 @@ export async function endVerified(
   { store, dags, cipher, metrics }: ExecutionApiResources,
   options: ExecutionApiOptions,
   ends: readonly TryOutcome[],
-): Promise<Map<string, null | Refusal>> {
-  const answers = new Map<string, null | Refusal>();
+): Promise<Map<string, EndAnswer>> {
+  const answers = new Map<string, EndAnswer>();
   if (ends.length === 0) return answers;
   const storable = ends.map(({ id, outcome }) => sealDeferral(cipher, id, limitOutcome(outcome, options)));
   const ended = await endTries(store, dags, storable);
   countEnds(metrics, ended);
-  for (const { id } of ended) answers.set(id, null);
+  for (const { id, refused } of ended) answers.set(id, failedInstead(ends, storable, id, refused));
   const missing = storable.filter((one) => !answers.has(one.id));
   if (missing.length === 0) return answers;
   const facts = await triesByIds(
@@ -57,8 +60,20 @@ export async function endVerified(
           failed.map(({ id, outcome }) => ({ id, reason: reasonOf(outcome) })),
         )
       : new Set<string>();
-  for (const { id, outcome } of missing) answers.set(id, states.get(id) === outcome.state || told.has(id) ? null : staleTry(id));
+  for (const { id, outcome } of missing) answers.set(id, states.get(id) === outcome.state || told.has(id) ? {} : staleTry(id));
   return answers;
+}
+
+function failedInstead(
+  reported: readonly TryOutcome[],
+  storable: readonly TryOutcome[],
+  id: string,
+  refused: string | undefined,
+): { failed?: string } {
+  if (refused !== undefined) return { failed: refused };
+  const stored = storable.find((one) => one.id === id)?.outcome;
+  if (stored?.state !== "failed" || reported.find((one) => one.id === id)?.outcome.state === "failed") return {};
+  return { failed: stored.error.message };
 }
 
 /** What a task gives to its trigger and to itself may hold secrets: only who has the key can read it at rest. */

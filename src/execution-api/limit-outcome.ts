@@ -1,4 +1,12 @@
-import type { Outcome } from "../contracts/index.ts";
+import {
+  DURATION_MAX_SEC,
+  DURATION_MAX_TEXT,
+  INSTANT_RULE,
+  isInstantInBounds,
+  jsonTextFault,
+  type Outcome,
+  toStorable,
+} from "../contracts/index.ts";
 
 type Xcoms = Extract<Outcome, { state: "success" }>["xcoms"];
 
@@ -11,18 +19,25 @@ export function limitOutcome(
   { xcomMaxBytes, maxMapLength }: { xcomMaxBytes: number; maxMapLength: number },
 ): Outcome {
   if (outcome.state === "up_for_reschedule") {
-    if (!Number.isNaN(Date.parse(outcome.rescheduleDate))) return outcome;
-    return unstorable("RescheduleDateError", `The reschedule date "${outcome.rescheduleDate}" is no date of ISO 8601.`);
+    if (isInstantInBounds(Date.parse(outcome.rescheduleDate))) return outcome;
+    return unstorable(
+      "RescheduleDateError",
+      `The reschedule date is "${outcome.rescheduleDate}", but ${INSTANT_RULE}, as ISO 8601.`,
+    );
   }
   if (outcome.state === "deferred") return limitDeferral(outcome, xcomMaxBytes);
   // The runner checks sizes too, and with a better message; a worker is not trusted to have done so.
-  const tooLarge = outcome.xcoms.find((xcom) => Buffer.byteLength(JSON.stringify(xcom.value)) > xcomMaxBytes);
-  if (tooLarge) {
-    const limit = `${xcomMaxBytes} bytes ([xcom] max_size_bytes)`;
-    return unstorable(
-      "XComTooLargeError",
-      `XCom "${tooLarge.key}" is larger than ${limit}. Store the data outside and pass a reference.`,
-    );
+  for (const { key, value } of outcome.xcoms) {
+    const json = JSON.stringify(value);
+    if (Buffer.byteLength(json) > xcomMaxBytes) {
+      const limit = `${xcomMaxBytes} bytes ([xcom] max_size_bytes)`;
+      const message = `XCom "${key}" is larger than ${limit}. Store the data outside and pass a reference.`;
+      return unstorable("XComTooLargeError", message, outcome.state === "failed");
+    }
+    const fault = jsonTextFault(json);
+    if (fault === null) continue;
+    const message = `XCom "${key}" holds ${fault}. Remove it, or encode the text.`;
+    return unstorable("XComValueError", message, outcome.state === "failed");
   }
   if (outcome.state === "success" && outcome.mapLength !== undefined && outcome.mapLength > maxMapLength) {
     return unstorable(
@@ -32,18 +47,22 @@ export function limitOutcome(
   }
   const xcoms = lastOfEachKey(outcome.xcoms);
   const { renderedMapIndex: name } = outcome;
-  const renderedMapIndex = name === undefined ? undefined : withoutNul(name);
+  const renderedMapIndex = name === undefined ? undefined : toStorable(name);
   switch (outcome.state) {
     case "success":
       return { ...outcome, xcoms, renderedMapIndex };
     case "skipped":
-      return { ...outcome, xcoms, renderedMapIndex, reason: withoutNul(outcome.reason) };
+      return { ...outcome, xcoms, renderedMapIndex, reason: toStorable(outcome.reason) };
     case "failed":
       return {
         ...outcome,
         xcoms,
         renderedMapIndex,
-        error: { ...outcome.error, name: withoutNul(outcome.error.name), message: withoutNul(outcome.error.message) },
+        error: {
+          name: toStorable(outcome.error.name),
+          message: toStorable(outcome.error.message),
+          stack: outcome.error.stack && toStorable(outcome.error.stack),
+        },
       };
   }
 }
@@ -57,19 +76,22 @@ function limitDeferral(outcome: Extract<Outcome, { state: "deferred" }>, maxByte
       `What the task defers with has ${sizeBytes} bytes, more than ${limit}. Pass a reference.`,
     );
   }
-  return { ...outcome, classpath: withoutNul(outcome.classpath), nextMethod: withoutNul(outcome.nextMethod) };
+  if (outcome.timeoutSec !== null && outcome.timeoutSec > DURATION_MAX_SEC) {
+    return unstorable(
+      "DeferralTimeoutError",
+      `The timeout of the deferral is ${outcome.timeoutSec} s, more than ${DURATION_MAX_TEXT}. Leave it out to wait without a limit.`,
+    );
+  }
+  return { ...outcome, classpath: toStorable(outcome.classpath), nextMethod: toStorable(outcome.nextMethod) };
 }
 
-function unstorable(name: string, message: string): Outcome {
-  return { state: "failed", retryable: false, error: { name, message: withoutNul(message), stack: null }, xcoms: [] };
+/** `hasFailed`: as it was reported, too; then its runner has called onFailure, which is owed otherwise. */
+export function unstorable(name: string, message: string, hasFailed = false): Outcome {
+  const error = { name, message: toStorable(message), stack: null };
+  return { state: "failed", retryable: false, owesCallback: !hasFailed, error, xcoms: [] };
 }
 
 /** A key pushed twice holds the last value; the statement that stores them takes each key once. */
 function lastOfEachKey(xcoms: Xcoms): Xcoms {
-  return [...new Map(xcoms.map(({ key, value }) => [withoutNul(key), { key: withoutNul(key), value }])).values()];
-}
-
-/** PostgreSQL's text cannot hold U+0000. */
-function withoutNul(text: string): string {
-  return text.replaceAll("\0", "");
+  return [...new Map(xcoms.map(({ key, value }) => [toStorable(key), { key: toStorable(key), value }])).values()];
 }

@@ -8,11 +8,14 @@ import {
   idSchema,
   isReachable,
   jsonObjectSchema,
+  jsonTextFault,
   jsonValueSchema,
+  mapIndexSchema,
   REACHABLE_RULE,
   type RunnerCalls,
   type RunnerMethod,
   runIdSchema,
+  storableTextSchema,
 } from "../contracts/index.ts";
 import { nextRunAfter } from "../scheduler/commands/index.ts";
 import {
@@ -42,7 +45,7 @@ type Call<M extends RunnerMethod> = {
 /** What an answer holds in memory, beside one value of any size that is allowed. */
 const XCOM_PAGE_BYTES = 4 * 1024 * 1024;
 
-const keySchema = z.string().min(1).max(512);
+const keySchema = storableTextSchema(512).min(1);
 const newKeySchema = keySchema.refine(isReachable, REACHABLE_RULE);
 
 const CALLS: { [M in RunnerMethod]: Call<M> } = {
@@ -52,7 +55,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
       runId: runIdSchema,
       taskId: idSchema,
       key: keySchema,
-      mapIndex: z.int().min(-1),
+      mapIndex: mapIndexSchema,
       includePriorDates: z.boolean(),
     }),
     async answer({ resources }, { includePriorDates, ...ref }) {
@@ -75,7 +78,8 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
   setXcom: {
     params: z.object({ key: newKeySchema, value: jsonValueSchema }),
     async answer({ resources, options, tryId }, { key, value }) {
-      const size = Buffer.byteLength(JSON.stringify(value));
+      const json = JSON.stringify(value);
+      const size = Buffer.byteLength(json);
       if (size > options.xcomMaxBytes) {
         throw new Refusal(
           413,
@@ -83,6 +87,9 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
           `XCom "${key}" has ${size} bytes; at most ${options.xcomMaxBytes} are allowed ([xcom] max_size_bytes). Store the data outside and pass a reference.`,
         );
       }
+      const fault = jsonTextFault(json);
+      if (fault !== null)
+        throw new Refusal(422, "value_refused", `XCom "${key}" holds ${fault}. Remove it, or encode the text.`, { key });
       if (!(await setXcomByTry(resources.store, tryId, key, value))) throw staleTry(tryId);
       return null;
     },

@@ -7,17 +7,20 @@ import {
   type RunContext,
 } from "../contracts/index.ts";
 import { toError } from "../platform/index.ts";
-import { type DagVersion, logPathOf } from "../scheduler/commands/index.ts";
+import { type DagVersion, isPoisoned, logPathOf } from "../scheduler/commands/index.ts";
 import {
   type Cipher,
   findSmallInputs,
   type InputXcom,
+  isDataFault,
   type StartedTry,
   startTries,
   type TryStart,
   triesByIds,
   type WantedXcom,
 } from "../store/index.ts";
+import { endVerified } from "./end-tries.ts";
+import { unstorable } from "./limit-outcome.ts";
 import { mapFactsOf } from "./map-facts.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
@@ -54,7 +57,7 @@ export async function startVerified(
   options: ExecutionApiOptions,
   starts: readonly TryStart[],
 ): Promise<Map<string, RunContext | Refusal>> {
-  const { store, dags, tokens, metrics } = resources;
+  const { store, metrics } = resources;
   const answers = new Map<string, RunContext | Refusal>();
   if (starts.length === 0) return answers;
   const started = await startTries(store, starts);
@@ -63,6 +66,44 @@ export async function startVerified(
     metrics.count("ti.start", { dag_id, task_id });
     metrics.time("task.queued_duration", { dag_id, task_id }, queuedSec);
   }
+  for (const [id, answer] of await contextsApart(resources, options, started)) answers.set(id, answer);
+  const missing = starts.filter((start) => !answers.has(start.id));
+  if (missing.length > 0) await explainMissing(resources, missing, answers);
+  return answers;
+}
+
+/**
+ * The contexts of all that have started. Where the values that a try asks for, or its DAG version, cannot be read (an older release kept
+ * what this one refuses), that try fails, since it would never get them, and no other.
+ */
+async function contextsApart(
+  resources: ExecutionApiResources,
+  options: ExecutionApiOptions,
+  started: readonly StartedTry[],
+): Promise<Map<string, RunContext | Refusal>> {
+  try {
+    return await contextsOf(resources, options, started);
+  } catch (error) {
+    if (!isDataFault(error) && !isPoisoned(error)) throw error;
+    const [one] = started;
+    if (one === undefined || started.length > 1) {
+      const answers = new Map<string, RunContext | Refusal>();
+      for (const each of started)
+        for (const [id, answer] of await contextsApart(resources, options, [each])) answers.set(id, answer);
+      return answers;
+    }
+    const message = `What the task was to be given cannot be read: ${toError(error).message}`;
+    await endVerified(resources, options, [{ id: one.id, outcome: unstorable("InputsRefusedError", message) }]);
+    return new Map([[one.id, new Refusal(409, "inputs_refused", message, { id: one.id })]]);
+  }
+}
+
+async function contextsOf(
+  { store, dags, tokens, cipher }: ExecutionApiResources,
+  options: ExecutionApiOptions,
+  started: readonly StartedTry[],
+): Promise<Map<string, RunContext>> {
+  const contexts = new Map<string, RunContext>();
   const wanted: WantedXcom[] = [];
   for (const one of started) {
     const { graph } = await dags.get(store, one.versionId);
@@ -74,9 +115,9 @@ export async function startVerified(
     const { graph } = await dags.get(store, one.versionId);
     const task = graph.tasks[graph.indexOf.get(one.taskId) ?? -1];
     const inputs = carriedInputs(one, inputsOf(graph, one), xcoms);
-    answers.set(one.id, {
+    contexts.set(one.id, {
       ...contextOf(one),
-      resume: resumeOf(one, resources.cipher),
+      resume: resumeOf(one, cipher),
       executionTimeoutSec: task?.executionTimeoutSec ?? null,
       inputs,
       map: maps.get(one.id) ?? null,
@@ -86,9 +127,7 @@ export async function startVerified(
       templatedFieldMaxLength: options.templatedFieldMaxLength,
     });
   }
-  const missing = starts.filter((start) => !answers.has(start.id));
-  if (missing.length > 0) await explainMissing(resources, missing, answers);
-  return answers;
+  return contexts;
 }
 
 /** The XComs a try's arguments need: in a mapped group only those of its own index, of other mapped tasks all. */

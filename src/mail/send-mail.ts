@@ -1,4 +1,4 @@
-import { BaramError } from "../platform/index.ts";
+import { BaramError, timeoutSignal } from "../platform/index.ts";
 import type { SmtpSettings } from "./smtp-settings.ts";
 
 export type Mail = {
@@ -49,7 +49,7 @@ export async function sendMail(settings: SmtpSettings, mail: Mail, signal?: Abor
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  const deadline = AbortSignal.timeout(timeoutMs * 2);
+  const deadline = timeoutSignal(timeoutMs * 2);
   try {
     const { rejected } = await transport.sendMail({
       from: settings.from,

@@ -1,6 +1,9 @@
 import { type Connection, isEmailAddress } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 
+/** As of `[smtp] smtp_timeout`. */
+const TIMEOUT_MAX_SEC = 600;
+
 /** How to reach an SMTP server. */
 export type SmtpSettings = {
   host: string;
@@ -33,7 +36,8 @@ export function settingsOfConnection(connection: Connection, defaults: SmtpSetti
   if (host === null) throw refuse("it has no host");
   if ((login === null) !== (password === null)) throw refuse("it has a login without a password, or a password without a login");
   const timeoutSec = extra.timeout === undefined ? defaults.timeoutSec : Number(extra.timeout);
-  if (!(timeoutSec > 0)) throw refuse("its extra.timeout must be a number of seconds above zero");
+  if (!(timeoutSec > 0 && timeoutSec <= TIMEOUT_MAX_SEC))
+    throw refuse(`its extra.timeout must be a number of seconds above zero, ${TIMEOUT_MAX_SEC} at most`);
   const from = extra.from_email ?? defaults.from;
   if (typeof from !== "string" || !isSender(from)) throw refuse("its extra.from_email is no address");
   const sslDisabled = flag(extra.disable_ssl);

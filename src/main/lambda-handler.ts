@@ -1,6 +1,6 @@
 import { type Config, loadConfig } from "../config/index.ts";
 import { type InvocationResult, invocationSchema, sendResult } from "../executors/index.ts";
-import { BaramError, createLogger, type Logger, toError } from "../platform/index.ts";
+import { BaramError, createLogger, type Logger, startTimer, toError } from "../platform/index.ts";
 import { runOneWorkload } from "./worker-run/run-one-workload.ts";
 
 /** What Lambda hands to a handler, as far as it is used here. */
@@ -30,14 +30,12 @@ export async function handler(event: unknown, context: LambdaContext): Promise<I
     );
   const { task_key, workload, api_url: apiUrl, queue_url } = parsed.data;
   const stop = new AbortController();
-  const timer = setTimeout(
-    () =>
-      stop.abort(
-        new Error(
-          "the time of the Lambda function was nearly over, and it ends with its function: give the task another executor, or the function a longer timeout (15 min at most)",
-        ),
+  const timer = startTimer(remainingMs - keptMs, () =>
+    stop.abort(
+      new Error(
+        "the time of the Lambda function was nearly over, and it ends with its function: give the task another executor, or the function a longer timeout (15 min at most)",
       ),
-    remainingMs - keptMs,
+    ),
   );
   try {
     const failure = await run(() => runOneWorkload(workload, { config, apiUrl, logger, stop: stop.signal }), logger);
@@ -45,7 +43,7 @@ export async function handler(event: unknown, context: LambdaContext): Promise<I
     await sendResult(queue_url, result);
     return result;
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
   }
 }
 

@@ -16,4 +16,5 @@ export * from "./process-tree.ts";
 export * from "./prune-modules.ts";
 export * from "./sleep.ts";
 export * from "./system-user.ts";
+export * from "./timer.ts";
 export * from "./tokens.ts";

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { BaramError, isDatabaseAway, type Logger } from "../platform/index.ts";
-import { isConnectionLost, sqlState } from "../store/index.ts";
+import { isConnectionLost, isValueFault } from "../store/index.ts";
 import { statusOf } from "./error-statuses.ts";
 
 /** The one place where an error becomes an answer: `{detail}`, never a stack trace, never a secret. */
@@ -18,8 +18,8 @@ export function answerError(error: Error, c: Context, logger: Logger): Response 
     if (status !== 500) return c.json({ detail: error.message }, status);
   }
   if (error instanceof HTTPException) return c.json({ detail: error.message || "The request was refused." }, error.status);
-  // Class 22: a value that PostgreSQL cannot hold (a NUL in a text, a number out of range) and that no schema caught.
-  if (sqlState(error)?.startsWith("22"))
+  // A NUL in a text, a number out of range: what no schema caught.
+  if (isValueFault(error))
     return c.json({ detail: `The database refused a value: ${error.message}. Check the request's texts and numbers.` }, 400);
   logger.error({ error: error.message, stack: error.stack, method: c.req.method, path: c.req.path }, "a request failed");
   return c.json({ detail: "The server failed on this request; its log says why." }, 500);

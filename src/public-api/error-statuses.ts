@@ -7,6 +7,7 @@ export const ERROR_STATUSES = {
   backfill_impossible: 422,
   body_malformed: 400,
   filter_invalid: 400,
+  instant_out_of_bounds: 422,
   log_token_invalid: 400,
   instant_invalid: 400,
   data_interval_invalid: 400,

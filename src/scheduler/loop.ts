@@ -8,7 +8,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
-import { isDatabaseAway, secondsSince, silentMetrics, sleep, toError } from "../platform/index.ts";
+import { isDatabaseAway, secondsSince, silentMetrics, sleep, startTimer, toError } from "../platform/index.ts";
 import { beatJob, endJob, nextDueInSec, startJob } from "../store/index.ts";
 import { checkBackfills } from "./check-backfills.ts";
 import { createScheduledRuns } from "./create-scheduled-runs.ts";
@@ -152,11 +152,11 @@ export async function startScheduler(
     if (awake) return true;
     return new Promise<boolean>((resolve) => {
       const end = (woken: boolean) => {
-        clearTimeout(timer);
+        timer.cancel();
         wakeUp = null;
         resolve(woken);
       };
-      const timer = setTimeout(() => end(false), ms);
+      const timer = startTimer(ms, () => end(false));
       wakeUp = () => end(true);
     });
   }

@@ -87,6 +87,11 @@ export function isDataFault(error: unknown): boolean {
   return /^(22|23|54)...$/.test(sqlState(error) ?? "");
 }
 
+/** A value that the server cannot hold or that breaks a bound: the fault of whoever sent it, and of nothing that happened meanwhile. */
+export function isValueFault(error: unknown): boolean {
+  return /^(22...|54...|23514)$/.test(sqlState(error) ?? "");
+}
+
 export function sqlState(error: unknown): string | undefined {
   return error instanceof Error ? (error as { code?: string }).code : undefined;
 }

@@ -16,6 +16,9 @@ import { createOutageWatch, type OutageWatch } from "./outage.ts";
 
 // bigint columns are identities of ours: far below 2^53, and numbers are what JSON answers carry.
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
+// Else the driver writes a Date in this process's zone with an offset of whole minutes, which is wrong by seconds where the zone's was
+// none: Amsterdam's was +0:19:32 until 1937.
+pg.defaults.parseInputDatesAsUTC = true;
 
 /** A statement with `$1` parameters. A `name` makes it a prepared statement, parsed once per connection. */
 export type Statement = { readonly name: string; readonly text: string; readonly isGuarded?: boolean };

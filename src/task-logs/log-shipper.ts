@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { sleep, toError } from "../platform/index.ts";
+import { sleep, startTimer, type Timer, toError } from "../platform/index.ts";
 import type { WrittenLog } from "./log-writer.ts";
 
 /** Brings one try's log, a file on this machine that grows, to where others can read it. */
@@ -44,7 +44,7 @@ export function createLogShipper(options: {
   let isOver = false;
   let isHopeless = false;
   let underWay: Promise<boolean> | null = null;
-  let timer: NodeJS.Timeout | null = null;
+  let timer: Timer | null = null;
 
   /** Whether all that the file had at its start is there. One at a time. */
   async function carry(isEnd: boolean): Promise<boolean> {
@@ -76,9 +76,8 @@ export function createLogShipper(options: {
   const waitMs = () => (failures > 0 ? Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** failures) : carrier.intervalMs(shippedBytes));
   function plan(): void {
     if (isOver || isHopeless) return;
-    timer = setTimeout(() => void carry(false).then(plan), waitMs());
     // A process that has nothing else to do is to end; `end` waits of its own.
-    timer.unref();
+    timer = startTimer(waitMs(), () => void carry(false).then(plan)).unref();
   }
   plan();
 
@@ -88,7 +87,7 @@ export function createLogShipper(options: {
     },
     async end(windowMs) {
       isOver = true;
-      if (timer) clearTimeout(timer);
+      timer?.cancel();
       const deadline = Date.now() + windowMs;
       while (!isHopeless && !(await carry(true)) && Date.now() < deadline)
         await sleep(Math.min(waitMs(), Math.max(0, deadline - Date.now())));

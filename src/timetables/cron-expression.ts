@@ -1,11 +1,9 @@
 import { CronExpressionParser } from "cron-parser";
-import type { SerializedTimetable } from "../contracts/index.ts";
+import { DURATION_MAX_SEC, DURATION_MAX_TEXT, type SerializedTimetable } from "../contracts/index.ts";
 import { BaramError, toError } from "../platform/index.ts";
 import { findZone } from "./zone-segments.ts";
 
 const MAX_LENGTH = 200;
-/** A longer fixed schedule than this is a mistake in the unit, and would overflow a timestamp. */
-const MAX_DELTA_SEC = 100 * 366 * 86_400;
 
 /** Airflow's presets, and croniter's two aliases of them. */
 const PRESETS: Readonly<Record<string, string>> = {
@@ -52,8 +50,8 @@ export function validateCron(expression: string, timezone: string): string | nul
 
 /** As `validateCron`, for any timetable. */
 export function validateTimetable(timetable: SerializedTimetable): string | null {
-  if ("intervalSec" in timetable && (timetable.intervalSec ?? 0) > MAX_DELTA_SEC) {
-    return `invalid data interval of ${timetable.intervalSec} s: it must not be above 100 years`;
+  if ("intervalSec" in timetable && (timetable.intervalSec ?? 0) > DURATION_MAX_SEC) {
+    return `invalid data interval of ${timetable.intervalSec} s: it must not be above ${DURATION_MAX_TEXT}`;
   }
   if (timetable.type === "cron") return validateCron(timetable.expression, timetable.timezone);
   if (timetable.type === "crons") {
@@ -64,8 +62,8 @@ export function validateTimetable(timetable: SerializedTimetable): string | null
   if (timetable.type !== "delta") return null;
   const { seconds } = timetable;
   // Instants are whole milliseconds, so anything shorter would never advance.
-  if (seconds >= 0.001 && seconds <= MAX_DELTA_SEC) return null;
-  return `invalid schedule of every ${seconds} s: it must be between 0.001 s and 100 years`;
+  if (seconds >= 0.001 && seconds <= DURATION_MAX_SEC) return null;
+  return `invalid schedule of every ${seconds} s: it must be between 0.001 s and ${DURATION_MAX_TEXT}`;
 }
 
 function findEventProblem(dates: readonly string[]): string | null {

@@ -1,10 +1,9 @@
-import type { SerializedTimetable } from "../contracts/index.ts";
+import { INSTANT_MAX_MS, type SerializedTimetable } from "../contracts/index.ts";
 import { nextIntervalStart } from "./interval-timetable.ts";
 import { periodOf } from "./period.ts";
 import { nextOfList } from "./planned-runs.ts";
 import {
   hasDataIntervals,
-  LATEST_MS,
   type NextRunQuery,
   type PeriodicTimetable,
   type RunInstants,
@@ -66,10 +65,10 @@ function nextPeriodic(timetable: PeriodicTimetable, query: NextRunQuery) {
   const period = periodOf(timetable);
   const withIntervals = hasDataIntervals(timetable);
   const start = withIntervals ? nextIntervalStart(timetable, period, query) : nextTrigger(timetable, period, query);
-  if (start === null || start > (latest ?? LATEST_MS)) return null;
+  if (start === null || start > (latest ?? INSTANT_MAX_MS)) return null;
   if (!withIntervals) return runOver(start - triggerIntervalMs(timetable), start);
   const end = period.next(start);
-  return end > LATEST_MS ? null : runOver(start, end);
+  return end > INSTANT_MAX_MS ? null : runOver(start, end);
 }
 
 const parsedEvents = new WeakMap<readonly string[], RunInstants[]>();

@@ -1,7 +1,7 @@
 import { DateTime } from "luxon";
-import type { SerializedDag } from "../contracts/index.ts";
+import { INSTANT_RULE, isInstantInBounds, type SerializedDag } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
-import { EARLIEST_MS, LATEST_MS, type Restriction } from "./run-instants.ts";
+import type { Restriction } from "./run-instants.ts";
 
 type Dated = { startDate: string | null; endDate: string | null };
 export type Schedulable = Pick<SerializedDag, "catchup" | "timezone"> & Dated & { tasks?: readonly Dated[] };
@@ -32,12 +32,10 @@ export function tasksOutside(dag: Pick<SerializedDag, "timezone" | "tasks">, log
 
 function parseInstant(iso: string, timezone: string): number {
   const parsed = DateTime.fromISO(iso, { zone: timezone });
-  if (parsed.isValid && parsed.toMillis() >= EARLIEST_MS && parsed.toMillis() <= LATEST_MS) return parsed.toMillis();
-  throw new BaramError(
-    "timetable_invalid",
-    `"${iso}" is not an ISO 8601 instant of the years 1 to 9999 in the zone "${timezone}"`,
-    { iso, timezone },
-  );
+  if (!parsed.isValid)
+    throw new BaramError("timetable_invalid", `"${iso}" is not an ISO 8601 instant in the zone "${timezone}"`, { iso, timezone });
+  if (isInstantInBounds(parsed.toMillis())) return parsed.toMillis();
+  throw new BaramError("timetable_invalid", `"${iso}" is out of bounds: ${INSTANT_RULE}`, { iso, timezone });
 }
 
 // Not Math.min(...list): 100,000 tasks would overflow the argument stack.

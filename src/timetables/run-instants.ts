@@ -2,10 +2,6 @@ import type { SerializedTimetable } from "../contracts/index.ts";
 
 // Inside this room every instant is a number: milliseconds since the epoch, as from `Clock.now()`. dated.ts has the callers' form.
 
-/** The years 1 to 9999, which Date, ISO 8601 and PostgreSQL all can write; a schedule ends there. */
-export const EARLIEST_MS = -62_135_596_800_000;
-export const LATEST_MS = 253_402_300_799_999;
-
 /** `start` ≤ `end`; equal for schedules without data intervals. */
 export type DataInterval = { dataIntervalStart: number; dataIntervalEnd: number };
 

@@ -11,8 +11,8 @@
  * live on, it drops them. An event that is told twice finds nobody waiting the second time.
  */
 import { hostname } from "node:os";
-import { BUILTIN_TRIGGER_PREFIX, isBuiltinTrigger, type JsonObject, type TriggerEnd } from "../contracts/index.ts";
-import { isDatabaseAway, sleep, toError } from "../platform/index.ts";
+import { BUILTIN_TRIGGER_PREFIX, isBuiltinTrigger, type JsonObject, jsonTextFault, type TriggerEnd } from "../contracts/index.ts";
+import { isDatabaseAway, sleep, startTimer, toError } from "../platform/index.ts";
 import { answerCall } from "./answer-call.ts";
 import { runBuiltin } from "./builtin/index.ts";
 import type { ClaimedTrigger, EndedTrigger, LogLevel, TriggererOptions, TriggererResources, TriggerLog } from "./contract.ts";
@@ -152,9 +152,9 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
   async function waitForWake(ms: number): Promise<void> {
     if (isAwake) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = startTimer(ms, resolve);
       wakeUp = () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });
@@ -344,7 +344,11 @@ function sentenceOf(end: EndedTrigger["end"]): string {
 function limitEnd(end: TriggerEnd, log: TriggerLog): TriggerEnd {
   const shown = (text: string) => log.mask(text.replaceAll("\0", "").slice(0, 2_000));
   if (end.kind === "failed") return { kind: "failed", message: shown(end.message) };
-  const sizeBytes = Buffer.byteLength(JSON.stringify(end));
+  const json = JSON.stringify(end);
+  const sizeBytes = Buffer.byteLength(json);
+  // An event's payload is kept encrypted; what a trigger leaves for other tasks is read by the database.
+  const fault = end.kind === "task" ? jsonTextFault(JSON.stringify(end.xcoms)) : null;
+  if (fault !== null) return { kind: "failed", message: `its XComs hold ${fault}: remove it, or encode the text` };
   if (sizeBytes <= PAYLOAD_MAX_BYTES) return end.kind === "task" ? { ...end, reason: shown(end.reason) } : end;
   return { kind: "failed", message: `its event has ${sizeBytes} bytes, more than ${PAYLOAD_MAX_BYTES}: pass a reference` };
 }

@@ -1,6 +1,6 @@
 /** The wire between workers and the execution API, as every executor's workers use it: a test holds, records and loses what passes. */
 import type { MiddlewareHandler } from "hono";
-import { type BatchItem, batchRequestSchema } from "../../src/contracts/index.ts";
+import { type BatchItem, batchItemSchema, batchRequestSchema } from "../../src/contracts/index.ts";
 import { createGate } from "../support/scheduler-rig.ts";
 
 export type SentEnd = Extract<BatchItem, { op: "finish" }>;
@@ -51,7 +51,7 @@ export function createApiWire(): ApiWire {
       }),
     async middleware(c, next) {
       if (!c.req.path.endsWith("/baram/batch")) return next();
-      const { items } = batchRequestSchema.parse(await c.req.json());
+      const items = batchRequestSchema.parse(await c.req.json()).items.map((item) => batchItemSchema.parse(item));
       const asked = items.filter(({ op }) => op === "run").map(({ id }) => id);
       starts.push(...asked);
       if (asked.length > 0) await gate?.pass();

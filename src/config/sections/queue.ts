@@ -54,6 +54,7 @@ export const QUEUE = {
     default: 5,
     unit: "s",
     min: 0.1,
+    max: 600,
     about: "How long one call to the broker may take; then it is made again.",
   },
   ssl_cacert: {

@@ -11,12 +11,14 @@ import {
   LOG_PIECES_MAX_BYTES,
   type LogAnswers,
   logPiecesSchema,
+  type RunContext,
 } from "../../contracts/index.ts";
 import { limitBody } from "../../platform/index.ts";
 import { callbackLogPathOf } from "../../scheduler/commands/index.ts";
 import { beatTries, endCallback, findModule } from "../../store/index.ts";
 import { beginCallback } from "../begin-callback.ts";
 import { endBatch } from "../end-tries.ts";
+import { readBatch } from "../read-batch.ts";
 import { readBody } from "../read-request.ts";
 import { Refusal } from "../refusal.ts";
 import { answerCall, isRunnerMethod } from "../runner-calls.ts";
@@ -56,7 +58,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
   const { store, tokens } = resources;
 
   app.post("/baram/batch", async (c) => {
-    const { items } = await readBody(c, batchRequestSchema);
+    const items = readBatch((await readBody(c, batchRequestSchema)).items);
     // Side by side: no start waits for an end, since whoever queued the one counted its place without the other.
     const [ended, started] = await Promise.all([
       endBatch(
@@ -71,11 +73,14 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
       ),
     ]);
     const answer: BatchAnswer = {
-      items: items.map(({ op, id }) => {
-        const result = op === "run" ? started.get(id) : ended.get(id);
-        if (result instanceof Refusal)
-          return { id, ok: false, status: result.status, code: result.code, message: result.message, ...stateIn(result) };
-        return result ? { id, ok: true, context: result } : { id, ok: true };
+      items: items.map((item) => {
+        const { id } = item;
+        const context = item.op === "run" ? started.get(id) : undefined;
+        const end = item.op === "finish" ? ended.get(id) : undefined;
+        const refused = item.op === "refused" ? item.refusal : (context ?? end);
+        if (refused instanceof Refusal)
+          return { id, ok: false, status: refused.status, code: refused.code, message: refused.message, ...stateIn(refused) };
+        return { id, ok: true, ...(context && { context: context as RunContext }), ...(end as { failed?: string }) };
       }),
     };
     return c.body(write(answer), 200, { "content-type": "application/json" });

@@ -2,14 +2,21 @@
 
 import { Duration } from "luxon";
 import { z } from "zod";
-import { idSchema, jsonObjectSchema, type Outcome } from "../../contracts/index.ts";
+import {
+  durationSecSchema,
+  idSchema,
+  jsonObjectSchema,
+  mapIndexSchema,
+  type Outcome,
+  storableTextSchema,
+} from "../../contracts/index.ts";
 import { check, instantSchema } from "../read-request.ts";
 import { Refusal } from "../refusal.ts";
 
 export const runSchema = z.strictObject({
   state: z.literal("running"),
-  hostname: z.string().min(1).max(255),
-  unixname: z.string().min(1).max(255),
+  hostname: storableTextSchema(255).min(1),
+  unixname: storableTextSchema(255).min(1),
   pid: z.int32(),
   /** Only checked: instants of a try are the database's clock. */
   start_date: instantSchema,
@@ -18,7 +25,7 @@ export const runSchema = z.strictObject({
 export const heartbeatSchema = z.strictObject({ hostname: z.string().min(1), pid: z.int() });
 
 export const skipDownstreamSchema = z.strictObject({
-  tasks: z.array(z.union([idSchema, z.tuple([idSchema, z.int().min(-1)])])),
+  tasks: z.array(z.union([idSchema, z.tuple([idSchema, mapIndexSchema])])),
 });
 
 const labelled = { end_date: instantSchema, rendered_map_index: z.string().nullish() };
@@ -34,7 +41,7 @@ const stateSchema = z.discriminatedUnion("state", [
   z.strictObject({
     state: z.literal("up_for_retry"),
     ...labelled,
-    retry_delay_seconds: z.number().min(0).nullish(),
+    retry_delay_seconds: durationSecSchema.nullish(),
     retry_reason: z.string().nullish(),
   }),
   z.strictObject({ state: z.literal("up_for_reschedule"), end_date: instantSchema, reschedule_date: instantSchema }),
@@ -44,7 +51,7 @@ const stateSchema = z.discriminatedUnion("state", [
     /** Airflow's clients may encrypt them with a key of their own, which nobody here has. */
     trigger_kwargs: jsonObjectSchema.default({}),
     /** An ISO 8601 duration, or seconds. */
-    trigger_timeout: z.union([z.number().min(0), z.string().transform(secondsOf)]).nullish(),
+    trigger_timeout: z.union([durationSecSchema, z.string().transform(secondsOf).pipe(durationSecSchema)]).nullish(),
     queue: z.string().nullish(),
     next_method: z.string().min(1).max(250),
     next_kwargs: jsonObjectSchema.default({}),

@@ -38,8 +38,8 @@ export function addTaskInstanceRoutes(add: AddRoute): void {
 
   add("PATCH", "/task-instances/:id/state", OWN_TRY_OVERDUE, async ({ c, tryId, resources, options }) => {
     const outcome = parseState(await readJson(c));
-    const refused = (await endVerified(resources, options, [{ id: tryId, outcome }])).get(tryId);
-    if (refused) throw refused;
+    const answer = (await endVerified(resources, options, [{ id: tryId, outcome }])).get(tryId);
+    if (answer instanceof Refusal) throw answer;
     return c.body(null, 204);
   });
 

@@ -6,7 +6,7 @@
  * and as long as they last the queue is unhealthy. Any other refusal counts for its workload, up to `maxAttempts`.
  */
 import { type Workload, workloadId } from "../../contracts/index.ts";
-import type { Logger } from "../../platform/index.ts";
+import { type Logger, startTimer, type Timer } from "../../platform/index.ts";
 import { faultOf } from "./fault-of.ts";
 import { tryRenew } from "./renewable-client.ts";
 import { createTokenBucket } from "./token-bucket.ts";
@@ -61,14 +61,14 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
   const launching = new Map<string, Promise<void>>();
   /** Of those launching, the ones nobody wants any more. */
   const dropped = new Set<string>();
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   let isClosed = false;
   let isHealthy = true;
   let outages = 0;
   let awayUntilMs = 0;
 
   function pump(): void {
-    clearTimeout(timer);
+    timer?.cancel();
     if (isClosed) return;
     const now = Date.now();
     let nextMs = Number.POSITIVE_INFINITY;
@@ -95,7 +95,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
         }),
       );
     }
-    if (nextMs < Number.POSITIVE_INFINITY) timer = setTimeout(pump, nextMs - now);
+    if (nextMs < Number.POSITIVE_INFINITY) timer = startTimer(nextMs - now, pump);
   }
 
   async function launchOne(one: Waiting): Promise<void> {
@@ -172,7 +172,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
     },
     async close() {
       isClosed = true;
-      clearTimeout(timer);
+      timer?.cancel();
       await Promise.all(launching.values());
       // One whose request was never answered may be launched: whoever adopts it launches it again under the same key.
       const left = [...waiting.values()].filter(({ isAmbiguous }) => !isAmbiguous).map(({ workload }) => workload);

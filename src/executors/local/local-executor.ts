@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { type Workload, workloadId } from "../../contracts/index.ts";
-import { killMarked, type Logger, ownPipes, type ProcessMark, sleep, toError } from "../../platform/index.ts";
+import { killMarked, type Logger, ownPipes, type ProcessMark, sleep, startTimer, toError } from "../../platform/index.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 
 export const SUPERVISOR_MARK = "BARAM_SUPERVISOR_ID";
@@ -153,9 +153,9 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
       if (!current?.connected) return;
       const done = new Promise<void>((resolve) => (drained = resolve));
       say({ type: "drain", graceMs });
-      const limit = setTimeout(() => current.kill("SIGKILL"), graceMs + options.killGraceMs + 10_000);
+      const limit = startTimer(graceMs + options.killGraceMs + 10_000, () => current.kill("SIGKILL"));
       await done;
-      clearTimeout(limit);
+      limit.cancel();
     },
   };
 }

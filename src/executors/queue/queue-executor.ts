@@ -7,7 +7,7 @@
  *   if nobody has started it.
  */
 import { queueNameSchema, WORKLOAD_MAX_BYTES, type Workload, workloadId } from "../../contracts/index.ts";
-import { type Logger, toError } from "../../platform/index.ts";
+import { type Logger, startInterval, startTimer, type Timer, toError } from "../../platform/index.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 import type { Broker, BrokerMessage, BrokerOptions } from "./broker.ts";
 import { openBroker } from "./open-broker.ts";
@@ -37,8 +37,8 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
   let events: ExecutorEvent[] = [];
   let broker: Broker | null = null;
   let publishing: Promise<void> | null = null;
-  let retryTimer: NodeJS.Timeout | null = null;
-  let checkTimer: NodeJS.Timeout | null = null;
+  let retryTimer: Timer | null = null;
+  let checkTimer: Timer | null = null;
   let failures = 0;
   let isEnding = false;
   /** Whether the scheduler last saw so few places that it may have left something undone for want of them. */
@@ -117,13 +117,11 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
         );
       for (const one of batch) one.state = "waiting";
       if (isEnding) return;
-      retryTimer = setTimeout(
-        () => {
-          retryTimer = null;
-          pump();
-        },
-        Math.min(BACKOFF_MAX_MS, 100 * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2),
-      );
+      const waitMs = Math.min(BACKOFF_MAX_MS, 100 * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
+      retryTimer = startTimer(waitMs, () => {
+        retryTimer = null;
+        pump();
+      });
     }
   }
 
@@ -178,7 +176,7 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
         for (const id of ids) letGo(id);
       });
       broker = opened;
-      checkTimer = setInterval(() => void check(), options.checkSec * 1_000);
+      checkTimer = startInterval(options.checkSec * 1_000, () => void check());
     },
     slotsAvailable() {
       const free = broker && !isEnding ? Math.max(0, options.parallelism - inHand.size) : 0;
@@ -209,8 +207,8 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
     },
     async end() {
       isEnding = true;
-      if (checkTimer) clearInterval(checkTimer);
-      if (retryTimer) clearTimeout(retryTimer);
+      checkTimer?.cancel();
+      retryTimer?.cancel();
       await publishing;
       for (const one of inHand.values())
         if (one.state === "waiting")

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Job, type JobJson, Worker } from "bullmq";
 import type { Redis } from "ioredis";
-import { type Logger, sleep, toError } from "../../platform/index.ts";
+import { type Logger, sleep, startInterval, toError } from "../../platform/index.ts";
 import type { ConsumeOptions, Consumer, Delivery } from "./broker.ts";
 import type { RedisUse } from "./redis-client.ts";
 import type { RedisKeys } from "./redis-keys.ts";
@@ -227,7 +227,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
 
   await Promise.all([client.connect(), waiter.connect()]);
   await setQueues(wanted.queues);
-  const renewing = setInterval(() => void renew(), Math.max(100, leaseMs / 3));
+  const renewing = startInterval(Math.max(100, leaseMs / 3), () => void renew());
   const running = run();
 
   return {
@@ -244,7 +244,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
       state = "stopped";
       wake();
       await running;
-      clearInterval(renewing);
+      renewing.cancel();
       for (const job of inHand.values()) await quietly(giveBack(job.queueName, job), "a message could not be given back");
       inHand.clear();
       await tellEnds();

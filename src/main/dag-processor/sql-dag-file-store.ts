@@ -8,7 +8,9 @@ import {
   type TimetablePlan,
   WORKLOAD_MAX_BYTES,
 } from "../../contracts/index.ts";
-import type { DagFileStore, SaveImportError } from "../../dag-files/index.ts";
+import type { DagFileStore, SaveDags, SaveImportError } from "../../dag-files/index.ts";
+import { BaramError, toError } from "../../platform/index.ts";
+import { isPoisoned } from "../../scheduler/index.ts";
 import { canonicalJson } from "../../serialized/index.ts";
 import {
   clearImportError,
@@ -17,6 +19,7 @@ import {
   dropPlan,
   ensurePool,
   forgetMissingFiles,
+  isDataFault,
   lastScheduledRun,
   listDagFiles,
   listFilesToPlan,
@@ -72,20 +75,9 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
         save.dags.map(({ dag }) => dag),
         options,
       );
-      if (fault) {
-        const error = {
-          kind: "invalid_dag" as const,
-          message: fault,
-          file: save.relativePath,
-          line: null,
-          column: null,
-          detail: null,
-        };
-        await saveFault({ ...save, error });
-        return;
-      }
+      if (fault) throw new BaramError("dag_unsaved", fault);
       const code = await compress(save.module.code);
-      await store.transaction(async (tx) => {
+      const saving = store.transaction(async (tx) => {
         await saveModule(tx, { ...save.module, code });
         // In the order of their ids: two dag-processors that save the same DAGs lock them alike.
         const dags = [...save.dags].sort((a, b) => (a.dag.dagId < b.dag.dagId ? -1 : 1));
@@ -118,10 +110,22 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
         await saveDagFile(tx, { ...save, moduleHash: save.module.hash });
         await tx.query("select pg_notify('baram_scheduler', 'dag')");
       });
+      await saving.catch((error) => {
+        throw unsaved(error, save) ?? error;
+      });
     },
     saveImportError: saveFault,
     deactivateMissing: (bundleName, present) => store.transaction((tx) => forgetMissingFiles(tx, bundleName, present)),
   };
+}
+
+/** Where what the file says is at fault, the error that tells so: the same file would fail each time. Null = the database or Baram is. */
+function unsaved(error: unknown, { relativePath, dags }: SaveDags): BaramError | null {
+  const ids = dags.map(({ dag }) => `"${dag.dagId}"`).join(", ");
+  const what = `DAG ${ids.slice(0, 500)} of ${relativePath} cannot be saved`;
+  if (isDataFault(error))
+    return new BaramError("dag_unsaved", `${what}: the database refuses a value of it: ${toError(error).message}`, {}, error);
+  return isPoisoned(error) ? new BaramError("dag_unsaved", `${what}: ${error.message}`, {}, error) : null;
 }
 
 /** PostgreSQL's text cannot hold the character, and a file that failed must be seen to have failed. */

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, environmentForUserCode } from "../../config/index.ts";
 import { createDagProcessor, type DagBundle, type DagProcessor, type FileOrder } from "../../dag-files/index.ts";
-import { findPackageRoot, type Logger, type Metrics, silentMetrics, systemClock } from "../../platform/index.ts";
+import { findPackageRoot, type Logger, type Metrics, silentMetrics, startInterval, systemClock } from "../../platform/index.ts";
 import type { Store } from "../../store/index.ts";
 import { dagDefaultsOf } from "../dag-defaults.ts";
 import { createSqlDagFileStore } from "../dag-processor/sql-dag-file-store.ts";
@@ -39,12 +39,13 @@ export async function startDagProcessorPart(
   const health = await openHealthPort(config, "dag-processor", job.life, { clock: systemClock, logger, metrics: process });
   await processor.start();
   const statsSec = config.dag_processor.print_stats_interval;
-  const statsTimer = statsSec > 0 ? setInterval(() => logger.info(processor.stats(), "DAG files"), statsSec * 1_000) : undefined;
+  const statsTimer =
+    statsSec > 0 ? startInterval(statsSec * 1_000, () => logger.info(processor.stats(), "DAG files")) : undefined;
   return {
     processor,
     healthUrl: health?.url,
     async stop() {
-      clearInterval(statsTimer);
+      statsTimer?.cancel();
       await processor.stop();
       await job.stop();
       await health?.stop();

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import type { Config } from "../../config/index.ts";
 import type { JobType } from "../../contracts/index.ts";
-import { isDatabaseAway, type Logger, type Metrics, systemClock, toError } from "../../platform/index.ts";
+import { isDatabaseAway, type Logger, type Metrics, startInterval, systemClock, toError } from "../../platform/index.ts";
 import { beatJob, endJob, type Store, startJob } from "../../store/index.ts";
 import type { Part, RoleLife } from "./part.ts";
 
@@ -43,11 +43,11 @@ export async function keepJob(
     }
   }
 
-  const timer = setInterval(() => void beat(), config.scheduler.job_heartbeat_sec * 1_000);
+  const timer = startInterval(config.scheduler.job_heartbeat_sec * 1_000, () => void beat());
   return {
     life: () => ({ jobId: id, sinceMs, heartbeatMs }),
     async stop() {
-      clearInterval(timer);
+      timer.cancel();
       await endJob(store, id).catch(() => {});
       metrics.count("job_end", { job });
     },

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { type WorkerAnswer, type WorkerReport, workerAnswerSchema } from "../../contracts/index.ts";
-import { BaramError, type Logger, sleep, toError } from "../../platform/index.ts";
+import { BaramError, type Logger, sleep, startInterval, toError } from "../../platform/index.ts";
 import { ApiRefusal, createApiClient } from "../../worker/supervisor/index.ts";
 
 export type ReportOptions = {
@@ -75,14 +75,14 @@ export async function reportWorker(
   }
 
   await register(options, say, logger);
-  const timer = setInterval(() => void beat(), options.heartbeatSec * 1_000);
+  const timer = startInterval(options.heartbeatSec * 1_000, () => void beat());
   return {
     draining() {
       state = "draining";
       void beat();
     },
     async leave() {
-      clearInterval(timer);
+      timer.cancel();
       state = "offline";
       await say().catch((error) =>
         logger.debug({ error: toError(error).message }, "the API was not told that the worker is gone"),

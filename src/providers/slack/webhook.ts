@@ -1,5 +1,5 @@
 import type { Connection, JsonObject } from "../../contracts/index.ts";
-import { BaramError, sleep, toError } from "../../platform/index.ts";
+import { BaramError, sleep, timeoutSignal, toError } from "../../platform/index.ts";
 import type { DurationInput } from "../../sdk/index.ts";
 import { durationToSeconds } from "../../sdk/runtime.ts";
 
@@ -63,7 +63,7 @@ type Answer =
   | { ok: false; isTransient: boolean; retryAfterMs: number | null; message: string; facts: Record<string, unknown> };
 
 async function postOnce(url: URL, body: string, timeoutSec: number, signal: AbortSignal): Promise<Answer> {
-  const timeout = AbortSignal.timeout(timeoutSec * 1_000);
+  const timeout = timeoutSignal(timeoutSec * 1_000);
   const failed = (message: string, rest: { isTransient: boolean; status?: number; retryAfterMs?: number | null }): Answer => ({
     ok: false,
     isTransient: rest.isTransient,

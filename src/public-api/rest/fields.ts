@@ -1,10 +1,7 @@
 /** The pieces that requests and answers are made of. Importing the OpenAPI package gives zod its `.openapi()`. */
 import { z } from "@hono/zod-openapi";
-import { idSchema, jsonObjectSchema, jsonValueSchema, NOTE_MAX, runIdSchema } from "../../contracts/index.ts";
+import { INT4_MAX, idSchema, jsonObjectSchema, jsonValueSchema, NOTE_MAX, runIdSchema } from "../../contracts/index.ts";
 import { readInstant } from "../../timetables/index.ts";
-
-/** PostgreSQL's int. */
-export const INT_MAX = 2 ** 31 - 1;
 
 // ---- in a path or query, where everything is text
 
@@ -108,7 +105,7 @@ export function readNumbers<K extends string>(query: { [N in `${K}_${Operator}`]
 
 // ---- ids
 
-export const mapIndexField = integer(-1, INT_MAX);
+export const mapIndexField = integer(-1, INT4_MAX);
 /** `~` stands for all. */
 const orAll = <T extends z.ZodType>(id: T) => z.union([z.literal("~"), id]);
 

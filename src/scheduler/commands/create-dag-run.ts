@@ -23,6 +23,7 @@ import {
 import { type DataInterval, instantAt, manualRunInterval, runIdFor, tasksWithoutRun } from "../../timetables/index.ts";
 import { type Graph, lengthFromStart } from "../core/graph.ts";
 import { checkConf } from "./check-conf.ts";
+import { checkInstant } from "./check-instant.ts";
 import type { DagCache } from "./dag-cache.ts";
 
 export type RunRequest = {
@@ -58,7 +59,7 @@ export type CreatedRun = {
 
 /**
  * Creates a queued DAG run with all its task instances, pinned to the DAG's current version. Throws `dag_not_found`,
- * `dag_stale`, `conf_invalid`, `note_too_long`, `instant_invalid`,
+ * `dag_stale`, `conf_invalid`, `note_too_long`, `instant_invalid`, `instant_out_of_bounds`,
  * `data_interval_invalid`, `logical_date_in_future`, and `dag_run_exists` when the run id or the logical date is taken.
  */
 export async function createDagRun(
@@ -124,11 +125,18 @@ async function planRun(
 ): Promise<Omit<NewRun, "versionId">> {
   const { dagId } = request;
   const runType = request.runType ?? "manual";
-  const read = (given: Date | string | null | undefined) => (given ? instantAt(given, dag.timezone) : null);
-  const logicalDate = request.logicalDate === NOW ? freeMoment(now, attempt) : (read(request.logicalDate) ?? null);
+  const read = (what: string, given: Date | string | null | undefined) => {
+    const instant = given ? instantAt(given, dag.timezone) : null;
+    checkInstant(dagId, what, instant);
+    return instant;
+  };
+  const logicalDate = request.logicalDate === NOW ? freeMoment(now, attempt) : read("the logical date", request.logicalDate);
   if (logicalDate && logicalDate > now && runType === "manual" && !request.mayBeInFuture) throw inFuture(dagId, logicalDate, now);
-  const runAfter = laterOf(read(request.runAfter) ?? logicalDate ?? now, runType === "manual" ? logicalDate : null);
-  const given = { start: read(request.dataIntervalStart), end: read(request.dataIntervalEnd) };
+  const runAfter = laterOf(read("run_after", request.runAfter) ?? logicalDate ?? now, runType === "manual" ? logicalDate : null);
+  const given = {
+    start: read("data_interval_start", request.dataIntervalStart),
+    end: read("data_interval_end", request.dataIntervalEnd),
+  };
   if (given.start && given.end && given.end < given.start) throw endsBeforeItStarts(dagId, given.start, given.end);
   const interval = logicalDate && !given.start ? await intervalOf(db, dag, logicalDate) : null;
   // Runs without a date, and those made to wait for another moment than theirs, may share that moment.

@@ -13,6 +13,7 @@ import {
 } from "../../store/index.ts";
 import { retryDelaySec } from "../core/retry-delay.ts";
 import { type DagCache, readableGraph } from "./dag-cache.ts";
+import { endApart, type ReportedEnd } from "./end-apart.ts";
 import { endAndStopRun, stopsRun } from "./fail-fast.ts";
 import { type Failure, oweAlerts, owesAnything } from "./owe-alerts.ts";
 
@@ -24,13 +25,15 @@ export type TryOutcome = { id: string; outcome: Outcome; sealed?: SealedDeferral
 /**
  * Ends tries as their workers report. What a failure becomes is decided here and nowhere else: up_for_retry while tries
  * are left and the error may be retried, else failed. Returns the tries that were ended; those missing were stale.
+ *
+ * An outcome that the database refuses fails its own try, with the reason, and no other: it would be refused each time it is sent.
  */
 export async function endTries(
   store: Store,
   cache: DagCache,
   outcomes: readonly TryOutcome[],
   guard?: FinishGuard,
-): Promise<EndedTry[]> {
+): Promise<ReportedEnd[]> {
   const branching = outcomes.filter(({ outcome }) => outcome.state === "success" && outcome.skipTasks.length > 0);
   const decided = await decideEnds(
     store,
@@ -39,12 +42,42 @@ export async function endTries(
   );
   const stopping = decided.filter(stops);
   const owing = decided.filter((one) => !stops(one) && one.failure && owesAnything(one.failure));
-  const plain = decided.filter((one) => !stopping.includes(one) && !owing.includes(one)).map(({ end }) => end);
-  const ended = plain.length === 0 ? [] : await finishTries(store, plain, guard);
-  if (owing.length > 0) ended.push(...(await store.transaction((tx) => finishOwing(tx, owing, guard))));
-  for (const one of branching) ended.push(...(await endBranch(store, one, guard)));
-  for (const one of stopping) ended.push(...(await store.transaction((tx) => finishOwing(tx, [one], guard))));
+  const plain = decided.filter((one) => !stopping.includes(one) && !owing.includes(one));
+  const apart = <T extends { id: string }>(ends: readonly T[], end: (ends: readonly T[]) => Promise<EndedTry[]>) =>
+    endApart(ends, end, ({ id }, error) => {
+      const reported = outcomes.find((one) => one.id === id)?.outcome.state;
+      return failRefused(store, cache, { id, hasFailed: reported === "failed", error }, guard);
+    });
+  const endsOf = (some: readonly Decided[]) => some.map(({ end }) => end);
+  const ended = await apart(plain, (some) => finishTries(store, endsOf(some), guard));
+  ended.push(...(await apart(owing, (some) => store.transaction((tx) => finishOwing(tx, some, guard)))));
+  for (const one of branching) ended.push(...(await apart([one], () => endBranch(store, one, guard))));
+  for (const one of stopping)
+    ended.push(...(await apart([one], (some) => store.transaction((tx) => finishOwing(tx, some, guard)))));
   return ended;
+}
+
+/**
+ * A try whose report the database refuses. Not to be retried: a task that reports the same again would run for nothing. Its onFailure
+ * is owed unless the try had failed anyway, since then its runner has called it.
+ */
+async function failRefused(
+  store: Store,
+  cache: DagCache,
+  { id, hasFailed, error }: { id: string; hasFailed: boolean; error: Error },
+  guard: FinishGuard | undefined,
+): Promise<ReportedEnd[]> {
+  const refused = `The database refused what the try reported: ${error.message}`;
+  const outcome: Outcome = {
+    state: "failed",
+    retryable: false,
+    owesCallback: !hasFailed,
+    error: { name: "OutcomeRefusedError", message: refused, stack: null },
+    xcoms: [],
+  };
+  const decided = await decideEnds(store, cache, [{ id, outcome }]);
+  const ended = await store.transaction((tx) => finishOwing(tx, decided, guard));
+  return ended.map((one) => ({ ...one, refused }));
 }
 
 /** As `endTries`, for one try that failed, in a transaction of the caller's. */
@@ -59,7 +92,7 @@ export async function failTry(
 }
 
 /** An end as decided; `failure` where it failed and its DAG version can be read. */
-type Decided = { end: TryEnd; failure: Failure | null };
+type Decided = { id: string; end: TryEnd; failure: Failure | null };
 
 function stops({ failure }: Decided): boolean {
   return failure !== null && stopsRun(failure);
@@ -114,7 +147,7 @@ async function decideEnds(db: Db, cache: DagCache, outcomes: readonly TryOutcome
       end.deferral.executionTimeoutSec = graph?.tasks[graph.indexOf.get(fact.taskId) ?? -1]?.executionTimeoutSec ?? null;
     }
     if (!fact || outcome.state !== "failed") {
-      decided.push({ end, failure: null });
+      decided.push({ id, end, failure: null });
       continue;
     }
     const graph = await readableGraph(cache, db, fact.versionId);
@@ -123,7 +156,7 @@ async function decideEnds(db: Db, cache: DagCache, outcomes: readonly TryOutcome
       end.state = "up_for_retry";
       end.nextAttemptInSec = task ? retryDelaySec(task, fact.tryNumber, id) : 0;
     }
-    decided.push({ end, failure: graph && task ? { fact, graph, task, end, outcome } : null });
+    decided.push({ id, end, failure: graph && task ? { fact, graph, task, end, outcome } : null });
   }
   return decided;
 }

@@ -1,6 +1,8 @@
 import {
   ADDRESS_RULE,
+  COUNT_MAX,
   isEmailAddress,
+  POOL_SLOTS_MAX,
   type SerializedTask,
   splitAddresses,
   TRIGGER_RULES,
@@ -68,7 +70,8 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
   const instant = (name: string, input: InstantInput | undefined) =>
     input === undefined ? null : instantToIso(`${where}: ${name}`, input, timezone);
   const text = (name: string, input: string | undefined) => checkText(where, name, input);
-  const integer = (name: string, input: number | undefined, min: number) => checkInteger(where, name, input, min);
+  const integer = (name: string, input: number | undefined, min: number, max = COUNT_MAX) =>
+    checkInteger(where, name, input, min, max);
   const isTeardown = options.isTeardown ?? false;
   const defaults = dagDefaults();
   const executionTimeoutSec = seconds("executionTimeout", options.executionTimeout) ?? defaults.executionTimeoutSec;
@@ -88,10 +91,10 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
     retryExponentialBackoff: resolveBackoff(where, options.retryExponentialBackoff),
     maxRetryDelaySec: seconds("maxRetryDelay", options.maxRetryDelay),
     executionTimeoutSec,
-    priorityWeight: integer("priorityWeight", options.priorityWeight, Number.MIN_SAFE_INTEGER) ?? 1,
+    priorityWeight: integer("priorityWeight", options.priorityWeight, -COUNT_MAX) ?? 1,
     weightRule: checkOneOf(where, "weightRule", options.weightRule ?? defaults.weightRule, Object.values(WeightRule)),
     pool: text("pool", options.pool) ?? "default_pool",
-    poolSlots: integer("poolSlots", options.poolSlots, 1) ?? 1,
+    poolSlots: integer("poolSlots", options.poolSlots, 1, POOL_SLOTS_MAX) ?? 1,
     queue: text("queue", options.queue) ?? defaults.queue,
     executor: text("executor", options.executor),
     executorConfig: checkJson(where, "executorConfig", options.executorConfig ?? {}),
@@ -160,11 +163,16 @@ function checkFlag(where: string, name: string, value: boolean | undefined): boo
   throw invalid(where, name, value, "it must be true or false");
 }
 
-export function checkInteger(where: string, name: string, value: number | undefined, min: number): number | null {
+export function checkInteger(
+  where: string,
+  name: string,
+  value: number | undefined,
+  min: number,
+  max = COUNT_MAX,
+): number | null {
   if (value === undefined) return null;
-  if (Number.isSafeInteger(value) && value >= min) return value;
-  const bound = min > Number.MIN_SAFE_INTEGER ? ` of at least ${min}` : "";
-  throw invalid(where, name, value, `it must be a whole number${bound}`);
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  throw invalid(where, name, value, `it must be a whole number from ${min} to ${max}`);
 }
 
 export function checkText(where: string, name: string, value: string | undefined): string | null {

@@ -1,4 +1,11 @@
-import { PLANNED_RUNS_MAX, type PlannedRun, type PlanSeed, type TimetablePlan } from "../../contracts/index.ts";
+import {
+  INSTANT_RULE,
+  isInstantInBounds,
+  PLANNED_RUNS_MAX,
+  type PlannedRun,
+  type PlanSeed,
+  type TimetablePlan,
+} from "../../contracts/index.ts";
 import type { DagDefinition } from "../dag/dag-definition.ts";
 import { DagDefinitionError, showValue } from "../definition-error.ts";
 import type { LastTimetableRun, Timetable, TimetableRestriction, TimetableRun } from "./timetable.ts";
@@ -7,8 +14,6 @@ import type { LastTimetableRun, Timetable, TimetableRestriction, TimetableRun } 
 const STEPS_MAX = 10_000;
 /** A slow class is asked until here; what it said until then is its plan, and it is asked again when that runs low. */
 const BUDGET_MS = 2_000;
-const EARLIEST_MS = -62_135_596_800_000;
-const LATEST_MS = 253_402_300_799_999;
 
 /**
  * Asks a DAG's own timetable for its next runs: from the last run on with catchup; else the last two that are due, and those
@@ -129,9 +134,9 @@ function readInterval(where: string, given: Partial<TimetableRun>): [number, num
 
 function readDate(where: string, name: string, value: unknown): number {
   const instant = value instanceof Date ? value.getTime() : Number.NaN;
-  if (instant >= EARLIEST_MS && instant <= LATEST_MS) return instant;
+  if (isInstantInBounds(instant)) return instant;
   const shown = value instanceof Date ? (Number.isNaN(instant) ? "an invalid Date" : value.toISOString()) : showValue(value);
-  throw refuse(`${where} answered ${name} = ${shown}; it must be a Date within the years 1 to 9999`);
+  throw refuse(`${where} answered ${name} = ${shown}; it must be a Date: ${INSTANT_RULE}`);
 }
 
 function refuse(message: string): DagDefinitionError {

@@ -199,7 +199,7 @@ const WRONG: [what: string, answer: unknown, message: string][] = [
   ["is no date", 17, "answered 17"],
   ["is undefined", undefined, "answered undefined"],
   ["is an invalid date", new Date(Number.NaN), "an invalid Date"],
-  ["is a date nobody can store", new Date(8.64e15), "years 1 to 9999"],
+  ["is a date nobody can store", new Date(8.64e15), "years 1900 to 9999"],
   ["is a promise", Promise.resolve(null), "must not be async"],
   ["is half an interval", { dataIntervalStart: new Date(START) }, "dataIntervalEnd = undefined"],
   [

@@ -1,4 +1,4 @@
-import { BuiltinTrigger, type ExternalState, type JsonValue } from "../../contracts/index.ts";
+import { BuiltinTrigger, type ExternalState, INSTANT_RULE, isInstantInBounds, type JsonValue } from "../../contracts/index.ts";
 import { DagDefinitionError } from "../definition-error.ts";
 import { checkOptionNames } from "../options/check-option-names.ts";
 import { type DurationInput, durationToSeconds } from "../values/duration.ts";
@@ -21,6 +21,8 @@ export class DateTimeTrigger extends Trigger<{ moment: string }> {
         `DateTimeTrigger: moment is ${String(moment)}: give a Date or an ISO 8601 instant with a zone`,
       );
     }
+    if (!isInstantInBounds(at.getTime()))
+      throw new DagDefinitionError("INVALID_INSTANT", `DateTimeTrigger: moment is ${at.toISOString()}, but ${INSTANT_RULE}`);
     super({ moment: at.toISOString() });
   }
 }

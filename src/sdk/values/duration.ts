@@ -1,3 +1,4 @@
+import { DURATION_MAX_SEC, DURATION_MAX_TEXT } from "../../contracts/index.ts";
 import { DagDefinitionError, showValue } from "../definition-error.ts";
 
 const UNIT_SECONDS = { weeks: 604_800, days: 86_400, hours: 3_600, minutes: 60, seconds: 1, milliseconds: 0.001 } as const;
@@ -22,17 +23,25 @@ export type DurationInput = string | DurationParts;
 const REMEDY = 'write a string such as "5m", "1h30m" or "90s", or an object such as { minutes: 5 }';
 
 /**
- * Seconds of a duration.
+ * Seconds of a duration, 100 years at most.
  * @throws DagDefinitionError INVALID_DURATION, naming `option`.
  */
 export function durationToSeconds(option: string, input: DurationInput): number {
   const seconds = typeof input === "string" ? parseText(input) : isParts(input) ? sumParts(input) : undefined;
-  if (seconds === undefined || !Number.isFinite(seconds) || seconds < 0) {
+  if (seconds === undefined || Number.isNaN(seconds) || seconds < 0) {
     const hint = typeof input === "number" ? `; ${input} seconds are "${input}s"` : "";
     throw new DagDefinitionError("INVALID_DURATION", `${option}: ${showValue(input)} is not a duration: ${REMEDY}${hint}`, {
       option,
       input,
     });
+  }
+  if (seconds > DURATION_MAX_SEC) {
+    const shown = typeof input === "string" ? showValue(input) : JSON.stringify(input);
+    throw new DagDefinitionError(
+      "INVALID_DURATION",
+      `${option}: ${shown} is longer than ${DURATION_MAX_TEXT}, the longest duration there is. Write a shorter one, or leave the option out`,
+      { option, input, maxSec: DURATION_MAX_SEC },
+    );
   }
   return Math.round(seconds * 1e6) / 1e6;
 }

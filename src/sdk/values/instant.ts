@@ -1,4 +1,5 @@
 import { DateTime, IANAZone } from "luxon";
+import { INSTANT_RULE, isInstantInBounds } from "../../contracts/index.ts";
 import { DagDefinitionError, showValue } from "../definition-error.ts";
 
 /** An ISO 8601 text (`"2024-01-01"`, `"2024-01-01T09:00"`, `"2024-01-01T09:00:00Z"`, `"…+09:00"`) or a `Date`. */
@@ -12,7 +13,17 @@ export type InstantInput = string | Date;
 export function instantToIso(option: string, input: InstantInput, timezone: string): string {
   const instant = input instanceof Date ? DateTime.fromJSDate(input) : DateTime.fromISO(String(input), { zone: timezone });
   const iso = instant.isValid ? instant.toUTC().toISO({ suppressMilliseconds: true }) : null;
-  if (iso !== null) return iso;
+  if (iso !== null && isInstantInBounds(instant.toMillis())) return iso;
+  if (iso !== null) {
+    throw new DagDefinitionError(
+      "INVALID_INSTANT",
+      `${option}: ${iso} is out of bounds: ${INSTANT_RULE}. Write a date within them`,
+      {
+        option,
+        input,
+      },
+    );
+  }
   throw new DagDefinitionError(
     "INVALID_INSTANT",
     `${option}: ${showValue(input)} is not an instant (${instant.invalidExplanation ?? "invalid"}): write ISO 8601, such as "2024-01-01" or "2024-01-01T09:00:00+09:00"`,

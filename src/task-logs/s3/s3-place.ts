@@ -1,6 +1,6 @@
 import type { GetObjectCommandOutput, S3Client } from "@aws-sdk/client-s3";
 import { type Connection, readAwsConnection } from "../../contracts/index.ts";
-import { BaramError } from "../../platform/index.ts";
+import { BaramError, timeoutSignal } from "../../platform/index.ts";
 
 /** A folder in S3, and the server it is at; `endpointUrl` null = AWS's own. */
 export type S3Folder = { bucket: string; prefix: string; endpointUrl: string | null };
@@ -78,7 +78,7 @@ export function createS3Place(folder: S3Folder, connect: (() => Promise<Connecti
 }
 
 function limited(sizeBytes = 0): { abortSignal: AbortSignal } {
-  return { abortSignal: AbortSignal.timeout(Math.ceil(ANSWER_MS + (sizeBytes / SLOWEST_BYTES_PER_SEC) * 1_000)) };
+  return { abortSignal: timeoutSignal(Math.ceil(ANSWER_MS + (sizeBytes / SLOWEST_BYTES_PER_SEC) * 1_000)) };
 }
 
 async function makeClient(

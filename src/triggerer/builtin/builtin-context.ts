@@ -10,10 +10,10 @@ export type BuiltinContext = {
   log(level: LogLevel, message: string, facts?: JsonObject): void;
 };
 
-/** Waits until `atMs` or an abort. A timer in Node may be 24 days long at most. */
+/** Waits until `atMs` or an abort. Looks at the clock again at the end: a machine that slept, or whose clock was set, is not waited for anew. */
 export async function sleepUntil(atMs: number, { signal, now }: BuiltinContext): Promise<void> {
   for (let leftMs = atMs - now(); leftMs > 0 && !signal.aborted; leftMs = atMs - now()) {
-    await sleep(Math.min(Math.ceil(leftMs), 2 ** 31 - 1), signal);
+    await sleep(Math.ceil(leftMs), signal);
   }
   signal.throwIfAborted();
 }

@@ -1,11 +1,13 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RunnerCalls } from "../../contracts/index.ts";
 import type { TriggerCaller } from "../contract.ts";
 import { createGate } from "./builtin-context.ts";
 import { judgeAnswer } from "./http.ts";
 import { type BuiltinContext, runBuiltin } from "./index.ts";
+
+const DAY_MS = 86_400_000;
 
 function contextWith(answers: Record<string, () => unknown> = {}, signal = new AbortController().signal) {
   const logged: string[] = [];
@@ -22,10 +24,49 @@ test("a moment that is past fires at once, one to come when it is there, and an 
   await runBuiltin("baram.triggers.DateTimeTrigger", at(60), ctx);
   expect(Date.now() - from).toBeGreaterThanOrEqual(59);
   const stop = new AbortController();
-  const waiting = runBuiltin("baram.triggers.DateTimeTrigger", at(100 * 24 * 3_600_000), contextWith({}, stop.signal).ctx);
+  const waiting = runBuiltin("baram.triggers.DateTimeTrigger", at(100 * DAY_MS), contextWith({}, stop.signal).ctx);
   stop.abort();
   await expect(waiting).rejects.toThrow();
 });
+
+describe("waits that are longer than Node's own timers", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test("a moment in 100 days fires in 100 days, and not before", async () => {
+    const moment = new Date(Date.now() + 100 * DAY_MS).toISOString();
+    let hasFired = false;
+    void runBuiltin("baram.triggers.DateTimeTrigger", { moment }, contextWith().ctx).then(() => {
+      hasFired = true;
+    });
+    await vi.advanceTimersByTimeAsync(100 * DAY_MS - 1);
+    expect(hasFired).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(hasFired).toBe(true);
+  });
+
+  test("a poll every 50 days asks every 50 days", async () => {
+    let asked = 0;
+    const answers = { getTaskStates: () => ({ dagExists: true, missingTaskIds: [], runs: ++asked && [] }) };
+    const stop = new AbortController();
+    const kwargs = { dagId: "other", runIds: ["r"], pollIntervalSec: 50 * 86_400 };
+    const waiting = runBuiltin("baram.triggers.ExternalTaskTrigger", kwargs, contextWith(answers, stop.signal).ctx).catch(
+      () => {},
+    );
+    await vi.advanceTimersByTimeAsync(101 * DAY_MS);
+    expect(asked).toBe(3);
+    stop.abort();
+    await waiting;
+  });
+});
+
+test.each([{ pollIntervalSec: 1e12 }, { pollIntervalSec: Number.MAX_SAFE_INTEGER }])(
+  "a trigger with %j fails at once",
+  async (kwargs) => {
+    const run = runBuiltin("baram.triggers.FileTrigger", { path: "/nowhere", ...kwargs }, contextWith().ctx);
+    await expect(run).rejects.toThrow("pollIntervalSec");
+  },
+);
 
 test("an external run is waited for until it has come to an end", async () => {
   const run = (state: string) => ({

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { TriggerEnd } from "../../contracts/index.ts";
+import { instantTextSchema, type TriggerEnd } from "../../contracts/index.ts";
 import { type BuiltinContext, sleepUntil } from "./builtin-context.ts";
 
-const kwargsSchema = z.object({ moment: z.iso.datetime({ offset: true }) });
+const kwargsSchema = z.object({ moment: instantTextSchema });
 
 /** One timer of the event loop, however many wait: nothing is asked in between. */
 export async function runDateTime(kwargs: unknown, ctx: BuiltinContext): Promise<TriggerEnd> {

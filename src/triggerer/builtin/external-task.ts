@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type ExternalState, judgeExternal, type TriggerEnd } from "../../contracts/index.ts";
+import { durationSecSchema, type ExternalState, judgeExternal, type TriggerEnd } from "../../contracts/index.ts";
 import { type BuiltinContext, createGate, poll } from "./builtin-context.ts";
 
 const statesSchema = z.array(z.string().transform((state) => state as ExternalState)).optional();
@@ -12,7 +12,7 @@ const kwargsSchema = z.object({
   allowedStates: statesSchema,
   skippedStates: statesSchema,
   failedStates: statesSchema,
-  pollIntervalSec: z.number().min(0.05).default(5),
+  pollIntervalSec: durationSecSchema.min(0.05).default(5),
 });
 
 /** The database is asked by few at once: the others would only wait for its connections. */

@@ -1,12 +1,12 @@
 import { z } from "zod";
-import type { TriggerEnd } from "../../contracts/index.ts";
+import { durationSecSchema, type TriggerEnd } from "../../contracts/index.ts";
 import { findFile } from "../../platform/index.ts";
 import { type BuiltinContext, createGate, poll } from "./builtin-context.ts";
 
 const kwargsSchema = z.object({
   path: z.string().min(1),
   recursive: z.boolean().default(false),
-  pollIntervalSec: z.number().min(0.05).default(5),
+  pollIntervalSec: durationSecSchema.min(0.05).default(5),
 });
 
 /** Thousands of triggers that look at once would take all threads of the process from each other, and from everything else. */

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { type Connection, type JsonValue, jsonValueSchema, type TriggerEnd } from "../../contracts/index.ts";
-import { toError } from "../../platform/index.ts";
+import {
+  type Connection,
+  durationSecSchema,
+  type JsonValue,
+  jsonValueSchema,
+  positiveSecSchema,
+  type TriggerEnd,
+} from "../../contracts/index.ts";
+import { timeoutSignal, toError } from "../../platform/index.ts";
 import { type BuiltinContext, createGate, poll } from "./builtin-context.ts";
 
 const kwargsSchema = z.object({
@@ -15,8 +22,8 @@ const kwargsSchema = z.object({
   json: z
     .object({ path: z.string(), oneOf: z.array(jsonValueSchema).optional(), failedWhen: z.array(jsonValueSchema).default([]) })
     .optional(),
-  pollIntervalSec: z.number().min(0.05).default(30),
-  requestTimeoutSec: z.number().positive().default(30),
+  pollIntervalSec: durationSecSchema.min(0.05).default(30),
+  requestTimeoutSec: positiveSecSchema.default(30),
 });
 type Kwargs = z.infer<typeof kwargsSchema>;
 
@@ -71,7 +78,7 @@ function valueAt(body: JsonValue, path: string): JsonValue {
 async function ask(wanted: Kwargs, ctx: BuiltinContext): Promise<Answer> {
   const connection = wanted.connId === undefined ? null : await ctx.call("getConnection", { connId: wanted.connId });
   if (wanted.connId !== undefined && connection === null) throw new Error(`there is no connection "${wanted.connId}"`);
-  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(wanted.requestTimeoutSec * 1_000)]);
+  const signal = AbortSignal.any([ctx.signal, timeoutSignal(wanted.requestTimeoutSec * 1_000)]);
   const response = await fetch(addressOf(wanted.url, connection), {
     method: wanted.method,
     headers: { ...connectionHeaders(connection), ...wanted.headers },

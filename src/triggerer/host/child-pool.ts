@@ -10,6 +10,7 @@
  * runs is ordinary again. A process that dies while it loads a module says nothing of single triggers: all of that module are charged.
  */
 import type { TriggerEnd } from "../../contracts/index.ts";
+import { startTimer, type Timer } from "../../platform/index.ts";
 import type { ClaimedTrigger } from "../contract.ts";
 import { type ChildEvents, type ChildOptions, startTriggerChild, type TriggerChild } from "./child-process.ts";
 
@@ -49,7 +50,7 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
   /** Modules that killed the process that loaded them, and the one that tries again. */
   const killedLoading = new Map<string, TriggerChild | null>();
   let waiting: Job[][] = [];
-  let pumpTimer: NodeJS.Timeout | undefined;
+  let pumpTimer: Timer | undefined;
   let isStopped = false;
 
   function startChild(): TriggerChild {
@@ -89,11 +90,11 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
   }
 
   function pump(): void {
-    clearTimeout(pumpTimer);
+    pumpTimer?.cancel();
     while (waiting.length > 0 && !isStopped) {
       const waitMs = suspects.size < maxProcesses ? 0 : giveUpOldest();
       if (waitMs > 0) {
-        pumpTimer = setTimeout(pump, waitMs);
+        pumpTimer = startTimer(waitMs, pump);
         return;
       }
       const group = waiting.shift() ?? [];
@@ -187,7 +188,7 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
     pids: () => [...living].map((child) => child.pid),
     stop() {
       isStopped = true;
-      clearTimeout(pumpTimer);
+      pumpTimer?.cancel();
       for (const child of living) child.kill();
     },
   };

@@ -16,6 +16,7 @@ import {
   ownPipes,
   type ProcessMark,
   signalGroup,
+  startInterval,
   type Wire,
 } from "../../platform/index.ts";
 import type { FromChild, ToChild } from "../child/messages.ts";
@@ -88,7 +89,7 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
   const end = (how: string) => {
     if (endedBy !== null) return;
     endedBy = killedFor ?? how;
-    clearInterval(pings);
+    pings.cancel();
     killMarked(mark);
     // One that did not get so far as to take a trigger has loaded nothing either.
     const unloaded = [...ids].filter(([, modulePath]) => !loaded.has(modulePath));
@@ -98,15 +99,12 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
       unloaded.map(([id]) => id),
     );
   };
-  const pings = setInterval(
-    () => {
-      if (waiting !== null) return;
-      if (missedPings >= PINGS_MISSED_MAX) kill(`its event loop was blocked for more than ${blockedTimeoutSec} s`);
-      missedPings++;
-      send({ type: "ping" });
-    },
-    (blockedTimeoutSec * 1_000) / PINGS_MISSED_MAX,
-  );
+  const pings = startInterval((blockedTimeoutSec * 1_000) / PINGS_MISSED_MAX, () => {
+    if (waiting !== null) return;
+    if (missedPings >= PINGS_MISSED_MAX) kill(`its event loop was blocked for more than ${blockedTimeoutSec} s`);
+    missedPings++;
+    send({ type: "ping" });
+  });
   child.once("error", (error) => end(`it could not be started: ${error.message}`));
   child.once("exit", (code, signal) => end(signal ? `it was killed by ${signal}` : `it ended with exit code ${code}`));
   if (child.pid !== undefined) {

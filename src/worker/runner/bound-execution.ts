@@ -1,8 +1,5 @@
-import { BaramError } from "../../platform/index.ts";
+import { BaramError, startTimer, type Timer } from "../../platform/index.ts";
 import { TaskAbortedError, TaskTimeoutError } from "./task-failure.ts";
-
-/** Longest delay that setTimeout keeps; beyond it Node fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export type ExecutionLimits = {
   outer: AbortSignal;
@@ -27,7 +24,7 @@ export async function boundExecution<T>(
   { outer, timeoutSec, graceMs, uncaught, onStop }: ExecutionLimits,
 ): Promise<T> {
   const stop = new AbortController();
-  const timers: NodeJS.Timeout[] = [];
+  const timers: Timer[] = [];
   let onGraceOver: (reason: BaramError) => void = () => {};
   const graceOver = new Promise<never>((_resolve, reject) => {
     onGraceOver = reject;
@@ -36,13 +33,12 @@ export async function boundExecution<T>(
   const abort = (reason: BaramError) => {
     if (stop.signal.aborted) return;
     onStop?.(reason);
-    if (graceMs !== null) timers.push(setTimeout(() => onGraceOver(reason), graceMs));
+    if (graceMs !== null) timers.push(startTimer(graceMs, () => onGraceOver(reason)));
     stop.abort(reason);
   };
   const onOuterAbort = () => abort(outer.reason instanceof BaramError ? outer.reason : new TaskAbortedError());
   outer.addEventListener("abort", onOuterAbort, { once: true });
-  if (timeoutSec !== null)
-    timers.push(setTimeout(() => abort(new TaskTimeoutError(timeoutSec)), Math.min(timeoutSec * 1000, MAX_TIMER_MS)));
+  if (timeoutSec !== null) timers.push(startTimer(timeoutSec * 1000, () => abort(new TaskTimeoutError(timeoutSec))));
   if (outer.aborted) onOuterAbort();
   try {
     const running = work(stop.signal);
@@ -54,7 +50,7 @@ export async function boundExecution<T>(
   } catch (error) {
     throw stop.signal.reason instanceof TaskTimeoutError ? stop.signal.reason : error;
   } finally {
-    for (const timer of timers) clearTimeout(timer);
+    for (const timer of timers) timer.cancel();
     outer.removeEventListener("abort", onOuterAbort);
   }
 }

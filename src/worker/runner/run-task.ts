@@ -1,5 +1,5 @@
 import type { Outcome } from "../../contracts/index.ts";
-import { toError } from "../../platform/index.ts";
+import { startTimer, type Timer, toError } from "../../platform/index.ts";
 import { type DagDefinition, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
 import { BaseSensor, mappingFactsOf, type TaskCallbackName, TaskDeferred, type TaskNode } from "../../sdk/runtime.ts";
 import type { RunnerContext } from "../wire/index.ts";
@@ -65,7 +65,7 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
   let rendered: Record<string, unknown> = {};
   const shown = () => (renderedFields === undefined ? {} : { renderedFields });
   let ctx: TaskContext | undefined;
-  let showTimer: NodeJS.Timeout | undefined;
+  let showTimer: Timer | undefined;
   const work = async (signal: AbortSignal): Promise<Ending> => {
     const created = createTaskContext({ ...input, node, signal });
     ctx = created.ctx;
@@ -74,7 +74,7 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
     const options = await renderOptions(node, given, source, input.caller);
     rendered = options;
     renderedFields = toRenderedFields(node.templateFields, options, input.context.templatedFieldMaxLength);
-    showTimer = setTimeout(() => showFields(input, shown().renderedFields ?? {}), input.showFieldsAfterMs ?? 2_000);
+    showTimer = startTimer(input.showFieldsAfterMs ?? 2_000, () => showFields(input, shown().renderedFields ?? {}));
     await callBack("onExecute", node, created.ctx, undefined, "the task starts", input);
     const work = node.mapping === null ? node.withOptions(options) : node.forElement(options);
     try {
@@ -102,7 +102,7 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
       onStopping?.({ outcome: { ...endingBy(reason).outcome, ...shown() }, limitSec });
     },
   }).catch(endingBy);
-  clearTimeout(showTimer);
+  showTimer?.cancel();
   let outcome: Outcome = { ...ending.outcome, ...shown() };
   if (elements !== null && ctx !== undefined) outcome = await renderMapIndex(outcome, node, ctx, rendered, input.caller);
   logEnding(outcome, input.log);

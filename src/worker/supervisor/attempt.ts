@@ -10,7 +10,7 @@
  * `stopping` too: a running try that is asked to stop is reporting when its task has ended, or its process is gone.
  */
 import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
-import { toError } from "../../platform/index.ts";
+import { sleep, type Timer, toError } from "../../platform/index.ts";
 import { isSensitiveName, type LogLine, type LogShipper, type LogWriter, type Masker } from "../../task-logs/index.ts";
 import type { ToRunner } from "../wire/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
@@ -49,7 +49,7 @@ export type Attempt = {
   held: Outcome | null;
   /** Set once it is asked to stop. */
   stopping: Stopping | null;
-  timers: NodeJS.Timeout[];
+  timers: Timer[];
 };
 
 /**
@@ -92,7 +92,7 @@ export async function forwardCall(client: ApiClient, attempt: Attempt, method: R
     } catch (error) {
       // Reads and guarded writes: asking again is safe, and outlasts a restart of the API.
       if (!isTransient(error) || tries >= 60 || attempt.isLost) throw toError(error);
-      await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, 50 * 2 ** tries)));
+      await sleep(Math.min(1_000, 50 * 2 ** tries));
     }
   }
 }

@@ -9,11 +9,15 @@ import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 export type Batcher = {
   /** Resolves with the context of the started try. Throws ApiRefusal when the try is not ours to start. */
   run(item: Omit<Extract<BatchItem, { op: "run" }>, "op">): Promise<RunContext>;
-  /** Resolves when the end is stored; throws ApiRefusal when the try was no longer ours to end. */
-  finish(item: Omit<Extract<BatchItem, { op: "finish" }>, "op">): Promise<void>;
+  /**
+   * Resolves when the end is stored, with the reason where the API has failed the try instead of ending it as reported, else null.
+   * Throws ApiRefusal when the try was no longer ours to end.
+   */
+  finish(item: Omit<Extract<BatchItem, { op: "finish" }>, "op">): Promise<string | null>;
 };
 
-type Waiting = { id: string; json: string; resolve(context: RunContext | undefined): void; reject(error: Error): void };
+type Stored = { context?: RunContext | undefined; failed?: string | undefined };
+type Waiting = { id: string; json: string; resolve(stored: Stored): void; reject(error: Error): void };
 
 const BATCH_MAX = 200;
 /** Beyond this a batch takes no more, whatever its items carry: several large results are several requests. */
@@ -35,7 +39,7 @@ export function createBatcher(
   let prompt = 0;
 
   const add = (item: BatchItem) =>
-    new Promise<RunContext | undefined>((resolve, reject) => {
+    new Promise<Stored>((resolve, reject) => {
       waiting.push({ id: item.id, json: JSON.stringify(item), resolve, reject });
       // Not at once: what this turn of the event loop still brings goes along.
       setImmediate(pump);
@@ -86,7 +90,7 @@ export function createBatcher(
         const byId = new Map(answer.items.map((item) => [item.id, item]));
         for (const one of batch) {
           const item = byId.get(one.id);
-          if (item?.ok) one.resolve(item.context);
+          if (item?.ok) one.resolve(item);
           else
             one.reject(
               item
@@ -115,12 +119,12 @@ export function createBatcher(
 
   return {
     async run(item) {
-      const context = await add({ op: "run", ...item });
+      const { context } = await add({ op: "run", ...item });
       if (!context) throw new Error("the API started the try but sent no context");
       return context;
     },
     async finish(item) {
-      await add({ op: "finish", ...item });
+      return (await add({ op: "finish", ...item })).failed ?? null;
     },
   };
 }

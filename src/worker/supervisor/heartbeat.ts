@@ -1,5 +1,5 @@
 import type { HeartbeatAnswer } from "../../contracts/index.ts";
-import { type Logger, toError } from "../../platform/index.ts";
+import { type Logger, startInterval, toError } from "../../platform/index.ts";
 import { type ApiClient, ApiRefusal } from "./api-client.ts";
 import type { Attempt } from "./attempt.ts";
 
@@ -42,6 +42,6 @@ export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
     }
   }
 
-  const timer = setInterval(() => void beat(), options.sec * 1_000);
-  return { stop: () => clearInterval(timer) };
+  const timer = startInterval(options.sec * 1_000, () => void beat());
+  return { stop: timer.cancel };
 }

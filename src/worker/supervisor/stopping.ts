@@ -4,13 +4,14 @@
  * process started, and only when all of it is gone is the try's end told: until then it might still write.
  */
 import type { Outcome } from "../../contracts/index.ts";
+import { startTimer } from "../../platform/index.ts";
 import { type Attempt, note, type Stopping } from "./attempt.ts";
 
 /** From now on the grace runs; the first reason to stop counts. */
 export function startGrace(attempt: Attempt, why: Pick<Stopping, "limitSec" | "outcome" | "isDecided">, graceSec: number): void {
   if (attempt.stopping !== null) return;
   attempt.stopping = { ...why, atMs: Date.now(), isKilled: false };
-  attempt.timers.push(setTimeout(() => killStopped(attempt, graceSec), graceSec * 1_000));
+  attempt.timers.push(startTimer(graceSec * 1_000, () => killStopped(attempt, graceSec)));
 }
 
 /** Ends the process of a try whose grace is over. Its end is told when the process is gone. */

@@ -1,6 +1,6 @@
 import { hostname as hostnameOfMachine } from "node:os";
 import { type Outcome, type Workload, workloadId } from "../../contracts/index.ts";
-import { type Logger, sleep, toError } from "../../platform/index.ts";
+import { type Logger, sleep, startTimer, toError } from "../../platform/index.ts";
 import { createLogWriter, createMasker, createThreadedFolderSink } from "../../task-logs/index.ts";
 import type { FromRunner } from "../wire/index.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
@@ -233,7 +233,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     if (context.executionTimeoutSec === null) return;
     // The runner keeps the time itself, and says when it is up; this is for a task that holds its event loop.
     const limitSec = context.executionTimeoutSec;
-    attempt.timers.push(setTimeout(() => endOverdue(attempt, limitSec), (limitSec + graceSec) * 1_000));
+    attempt.timers.push(startTimer((limitSec + graceSec) * 1_000, () => endOverdue(attempt, limitSec)));
   }
 
   function endOverdue(attempt: Attempt, limitSec: number): void {
@@ -334,7 +334,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   function hold(attempt: Attempt, outcome: Outcome): void {
     attempt.held = outcome;
     // Where it is to stop, its callbacks have what is left of the grace.
-    if (attempt.stopping === null) for (const timer of attempt.timers) clearTimeout(timer);
+    if (attempt.stopping === null) for (const timer of attempt.timers) timer.cancel();
     limitCallbacks(attempt);
   }
 
@@ -348,14 +348,13 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   }
 
   function limitCallbacks(attempt: Attempt): void {
-    const timer = setTimeout(() => {
+    const timer = startTimer(CALLBACK_LIMIT_MS, () => {
       const { runner } = attempt;
       if (!runner || byRunner.get(runner) !== attempt) return;
       note(attempt, "error", `the callbacks ran longer than ${CALLBACK_LIMIT_MS / 1_000} s; their process is ended`);
       runner.kill();
-    }, CALLBACK_LIMIT_MS);
-    timer.unref();
-    attempt.timers.push(timer);
+    });
+    attempt.timers.push(timer.unref());
   }
 
   /** The try's runner is done with it and all its output is in. */
@@ -365,7 +364,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     runner.endOutput();
     if (runner.spent !== null) note(attempt, "info", `process ${runner.pid} serves no further try: ${runner.spent}`);
     byRunner.delete(runner);
-    for (const timer of attempt.timers) clearTimeout(timer);
+    for (const timer of attempt.timers) timer.cancel();
     if (attempt.workload.type === "ExecuteCallback") void reportCallback(attempt, "success");
     else void closeLog(attempt);
     pool.release(runner);
@@ -408,7 +407,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   async function report(attempt: Attempt, outcome: Outcome, isGone = false): Promise<void> {
     if (attempt.state !== "running") return;
     attempt.state = "reporting";
-    for (const timer of attempt.timers) clearTimeout(timer);
+    for (const timer of attempt.timers) timer.cancel();
     limitCallbacks(attempt);
     let end: WorkloadEnd = { how: "reported" };
     if (attempt.isLost) {
@@ -423,7 +422,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       note(attempt, "info", `the try ended: ${shown.state} after ${tookText(attempt, graceSec)}`);
       await shipping.beforeEnd(attempt);
       try {
-        await finish(attempt, shown);
+        const failed = await finish(attempt, shown);
+        if (failed !== null) note(attempt, "error", `the try was failed instead: ${failed}`);
       } catch (error) {
         end = error instanceof ApiRefusal ? refusalOf(error) : { how: "unreported", message: toError(error).message };
         note(attempt, "error", `the end of the try was not taken: ${toError(error).message}`);
@@ -440,11 +440,14 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     void closeLog(attempt);
   }
 
-  /** An end that is too large for the API, or for a proxy before it, is told without what makes it so: the try fails with the reason. */
-  async function finish(attempt: Attempt, outcome: Outcome): Promise<void> {
+  /**
+   * An end that is too large for the API, or for a proxy before it, is told without what makes it so: the try fails with the reason.
+   * Resolves as `batcher.finish` does.
+   */
+  async function finish(attempt: Attempt, outcome: Outcome): Promise<string | null> {
     const { id, token } = attempt;
     try {
-      await batcher.finish({ id, token, outcome });
+      return await batcher.finish({ id, token, outcome });
     } catch (error) {
       if (!(error instanceof ApiRefusal) || error.status !== 413) throw error;
       const sizeBytes = Buffer.byteLength(JSON.stringify(outcome));
@@ -452,7 +455,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       note(attempt, "error", message);
       const failure = { name: "OutcomeTooLargeError", message, stack: null };
       const failed: Outcome = { state: "failed", retryable: false, owesCallback: true, error: failure, xcoms: [] };
-      await batcher.finish({ id, token, outcome: failed });
+      return batcher.finish({ id, token, outcome: failed });
     }
   }
 

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { COUNT_MAX } from "../../../contracts/bounds/index.ts";
 import type { Terminal } from "../../terminal.ts";
 import { exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
 import type { CreateOptions } from "./create.ts";
@@ -23,7 +24,7 @@ export function addBackfillCommands(program: Command, terminal: Terminal): void 
     .requiredOption("--to-date <date>", "the latest logical date, itself included; a date without time means that whole day")
     .option("--dag-run-conf <json>", "a JSON object with values for the DAG's params")
     .option("--run-backwards", "the newest date first; not for DAGs with tasks that depend on their past", false)
-    .option("--max-active-runs <number>", "how many of the runs at a time", wholeNumber(1, 2_147_483_647), 10)
+    .option("--max-active-runs <number>", "how many of the runs at a time", wholeNumber(1, COUNT_MAX), 10)
     .addOption(
       new Option("--reprocess-behavior <behavior>", "which runs that have ended run again")
         .choices(REPROCESS_BEHAVIORS)

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { INT4_MAX } from "../../../contracts/bounds/index.ts";
 import type { Terminal } from "../../terminal.ts";
 import { exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
 
@@ -8,7 +9,7 @@ export function addPoolsCommands(program: Command, terminal: Terminal): void {
     .command("set")
     .description("create or change a pool")
     .argument("<name>")
-    .argument("<slots>", "how many; -1 = no limit", wholeNumber(-1, 2_147_483_647))
+    .argument("<slots>", "how many; -1 = no limit", wholeNumber(-1, INT4_MAX))
     .argument("[description]")
     .option("--include-deferred", "count deferred tasks too", false)
     .addHelpText("after", exampleOf("pools set warehouse 4 'connections that the warehouse allows'"))

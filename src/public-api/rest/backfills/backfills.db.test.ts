@@ -108,3 +108,9 @@ test("requests that cannot be are refused with Airflow's status, naming the faul
   for (const change of ["pause", "unpause", "cancel"]) expect((await put(999, change)).status).toBe(404);
   expect((await create({}, "viewer")).status).toBe(403);
 });
+
+test("a backfill from the year 0001, or of more runs at a time than can be counted, is refused", async () => {
+  const old = await create({ from_date: "0001-01-01T00:00:00Z" });
+  expect([old.status, old.json.detail]).toEqual([422, expect.stringContaining("1900 to 9999")]);
+  expect((await create({ max_active_runs: Number.MAX_SAFE_INTEGER })).status).toBe(422);
+});

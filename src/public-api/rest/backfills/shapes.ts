@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { idSchema } from "../../../contracts/index.ts";
+import { COUNT_MAX, idSchema } from "../../../contracts/index.ts";
 import { type BackfillFacts, REPROCESS_BEHAVIORS } from "../../../store/index.ts";
-import { count, INT_MAX, iso, isoOrNull, optionalJsonObject, when, zonedInstant } from "../fields.ts";
+import { count, iso, isoOrNull, optionalJsonObject, when, zonedInstant } from "../fields.ts";
 
 const reprocessBehavior = z.enum(REPROCESS_BEHAVIORS).openapi("ReprocessBehavior");
 
@@ -44,7 +44,7 @@ export const backfillBody = z
     run_backwards: z.boolean().default(false),
     dag_run_conf: optionalJsonObject,
     reprocess_behavior: reprocessBehavior.default("none"),
-    max_active_runs: z.int().min(1, "at least one run must be allowed at a time").max(INT_MAX).default(10),
+    max_active_runs: z.int().min(1, "at least one run must be allowed at a time").max(COUNT_MAX).default(10),
     run_on_latest_version: z.boolean().nullable().optional(),
   })
   .openapi("BackfillPostBody");

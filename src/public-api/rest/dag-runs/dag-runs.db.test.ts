@@ -208,3 +208,21 @@ test("a run by hand takes no id that the schedule or a backfill will want", asyn
   }
   expect((await trigger({ dag_run_id: "scheduled_by_me" })).status).toBe(200);
 });
+
+test.each([
+  ["logical_date", "0001-01-01T00:00:00Z"],
+  ["logical_date", "1899-12-31T23:59:59Z"],
+  ["run_after", "0001-01-01T00:00:00Z"],
+  ["data_interval_start", "0099-01-01T00:00:00Z"],
+])("a run with %s %s is refused, with the years that there are", async (name, date) => {
+  const interval = name.startsWith("data")
+    ? { data_interval_end: "2024-01-01T00:00:00Z", logical_date: "2024-01-01T00:00:00Z" }
+    : {};
+  const { status, json } = await trigger({ dag_run_id: "old", ...interval, [name]: date });
+  expect([status, JSON.stringify(json.detail)]).toEqual([422, expect.stringContaining("1900 to 9999")]);
+});
+
+test("runs of 1970 and of 2010 are as good as any", async () => {
+  for (const date of ["1970-01-01T00:00:00.000Z", "2010-06-01T00:00:00.000Z"])
+    expect((await trigger({ logical_date: date })).json).toMatchObject({ logical_date: date, data_interval_start: date });
+});

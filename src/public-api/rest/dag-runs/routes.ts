@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { DAG_RUN_STATES, DagRunType } from "../../../contracts/index.ts";
+import { DAG_RUN_STATES, DagRunType, INT4_MAX } from "../../../contracts/index.ts";
 import { checkRunId, countCreated, createDagRun, deleteDagRun, markRun } from "../../../scheduler/commands/index.ts";
 import { COUNT_MAX, type Db, findDag, findRun, findRunRow, listRuns, RUN_ORDER_KEYS, setRunNote } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
@@ -8,7 +8,6 @@ import {
   dagOrAllPath,
   dagPath,
   decimal,
-  INT_MAX,
   instant,
   integer,
   many,
@@ -38,7 +37,7 @@ const listQuery = z.object({
   dag_id_prefix_pattern: text.optional(),
   triggering_user_name_pattern: text.optional(),
   triggering_user_name_prefix_pattern: text.optional(),
-  dag_version: many(integer(1, INT_MAX)),
+  dag_version: many(integer(1, INT4_MAX)),
   conf_contains: text.optional(),
 });
 

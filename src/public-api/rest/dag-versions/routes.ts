@@ -1,16 +1,17 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { z } from "@hono/zod-openapi";
+import { INT4_MAX } from "../../../contracts/index.ts";
 import { findDag, findDagRow, findDagSource, findModule, listVersions, VERSION_ORDER_KEYS } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { noSuchDag, refusal } from "../../refuse.ts";
-import { dagOrAllPath, dagPath, INT_MAX, integer, orNull, text } from "../fields.ts";
+import { dagOrAllPath, dagPath, integer, orNull, text } from "../fields.ts";
 import { orderField, pageFields, readPageQuery } from "../paging.ts";
 import { dagSourceShape, dagVersionListShape, dagVersionShape, toDagVersion } from "./shapes.ts";
 
 const unzip = promisify(gunzip);
 const tag = "DAG versions";
-const numberField = integer(1, INT_MAX);
+const numberField = integer(1, INT4_MAX);
 
 export function dagVersionRoutes(api: Api): void {
   endpoint(

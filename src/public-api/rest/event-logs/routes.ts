@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { INT4_MAX } from "../../../contracts/index.ts";
 import {
   EVENT_FILTER_KEYS,
   EVENT_ORDER_KEYS,
@@ -9,7 +10,7 @@ import {
 } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
-import { count, INT_MAX, instant, integer, iso, isoOrNull, many, mapIndexField, text, when } from "../fields.ts";
+import { count, instant, integer, iso, isoOrNull, many, mapIndexField, text, when } from "../fields.ts";
 import { orderField, pageFields, readPageQuery } from "../paging.ts";
 
 const tag = "Event logs";
@@ -52,7 +53,7 @@ export function eventLogRoutes(api: Api): void {
         ...orderField,
         ...filters,
         map_index: mapIndexField.optional(),
-        try_number: integer(0, INT_MAX).optional(),
+        try_number: integer(0, INT4_MAX).optional(),
         included_events: many(text),
         excluded_events: many(text),
         before: instant.optional(),

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { isReachable, REACHABLE_RULE } from "../../../contracts/index.ts";
+import { isReachable, poolSizeSchema, REACHABLE_RULE } from "../../../contracts/index.ts";
 import {
   addPool,
   deletePool,
@@ -12,14 +12,14 @@ import {
 } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
-import { absent, count, INT_MAX, text } from "../fields.ts";
+import { absent, count, text } from "../fields.ts";
 import { masked, orderField, pageFields, readPageQuery, updateMask } from "../paging.ts";
 
 const tag = "Pools";
 const DEFAULT_POOL = "default_pool";
 const nameField = z.string().min(1).max(256).refine(isReachable, REACHABLE_RULE);
 const poolPath = z.object({ pool_name: nameField });
-const slotsField = z.int().min(-1).max(INT_MAX);
+const slotsField = poolSizeSchema;
 
 const poolShape = z
   .object({

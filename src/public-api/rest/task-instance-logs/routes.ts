@@ -1,11 +1,11 @@
 import { z } from "@hono/zod-openapi";
-import { isTerminal } from "../../../contracts/index.ts";
+import { INT4_MAX, isTerminal } from "../../../contracts/index.ts";
 import { logPathOf } from "../../../scheduler/commands/index.ts";
 import { type InstanceRow, listTries } from "../../../store/index.ts";
 import type { LogLine, LogStore } from "../../../task-logs/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
-import { flag, INT_MAX, integer, mapIndexField, taskPath, text } from "../fields.ts";
+import { flag, integer, mapIndexField, taskPath, text } from "../fields.ts";
 import { mustFindInstance } from "../task-instances/find-instance.ts";
 import { readContinuation, writeContinuation } from "./continuation.ts";
 
@@ -28,7 +28,7 @@ export function logRoutes(api: Api): void {
       tag: "Task instances",
       summary: "The log of a try. While continuation_token is not null there is, or may come, more",
       access: "viewer",
-      params: taskPath.extend({ try_number: integer(0, INT_MAX) }),
+      params: taskPath.extend({ try_number: integer(0, INT4_MAX) }),
       query: z.object({ full_content: flag.optional(), map_index: mapIndexField.optional(), token: text.optional() }),
       answer: logShape,
       alsoAnswers: ["application/x-ndjson"],

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { idSchema, runIdSchema, type TaskInstanceState } from "../../../contracts/index.ts";
+import { idSchema, mapIndexSchema, runIdSchema, type TaskInstanceState } from "../../../contracts/index.ts";
 import { clearRuns, type RunPick, type Touched } from "../../../scheduler/commands/index.ts";
 import { findDag, findInstances, findRun, setRunNote } from "../../../store/index.ts";
 import { endOfSpanAt, instantAt } from "../../../timetables/index.ts";
@@ -7,11 +7,11 @@ import { type Api, endpoint } from "../../endpoint.ts";
 import { noSuchDag, refusal } from "../../refuse.ts";
 import { mustFindRun } from "../dag-runs/routes.ts";
 import { clearRunBody, dagRunShape, toDagRun } from "../dag-runs/shapes.ts";
-import { dagPath, INT_MAX, iso, note, optionalInstant, runPath } from "../fields.ts";
+import { dagPath, iso, note, optionalInstant, runPath } from "../fields.ts";
 import { instanceListShape, toInstances } from "./shapes.ts";
 
 /** A task id, or one with a map index. */
-const chosenTask = z.union([idSchema, z.tuple([idSchema, z.int().min(-1).max(INT_MAX)])]);
+const chosenTask = z.union([idSchema, z.tuple([idSchema, mapIndexSchema])]);
 
 const clearBody = z
   .strictObject({

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { idSchema, TASK_INSTANCE_STATES } from "../../../contracts/index.ts";
+import { INT4_MAX, idSchema, TASK_INSTANCE_STATES } from "../../../contracts/index.ts";
 import { INSTANCE_PATTERN_KEYS, type InstanceFilter, type InstancePatternKey } from "../../../store/index.ts";
-import { decimal, INT_MAX, instant, integer, many, mapIndexField, ranges, readDates, readNumbers, text } from "../fields.ts";
+import { decimal, instant, integer, many, mapIndexField, ranges, readDates, readNumbers, text } from "../fields.ts";
 import { orderField, pageFields } from "../paging.ts";
 
 const DATES = ["logical_date", "run_after", "start_date", "end_date", "updated_at"] as const;
@@ -29,8 +29,8 @@ export const instanceQuery = z.object({
   executor: many(text),
   operator: many(text),
   map_index: many(mapIndexField),
-  try_number: many(integer(0, INT_MAX)),
-  version_number: many(integer(1, INT_MAX)),
+  try_number: many(integer(0, INT4_MAX)),
+  version_number: many(integer(1, INT4_MAX)),
 });
 
 type InstanceQuery = z.infer<typeof instanceQuery>;

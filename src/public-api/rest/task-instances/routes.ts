@@ -1,9 +1,10 @@
 import { z } from "@hono/zod-openapi";
+import { INT4_MAX } from "../../../contracts/index.ts";
 import { COUNT_MAX, findDag, INSTANCE_ORDER_KEYS, listInstances, listTries } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { noSuchDag, refusal } from "../../refuse.ts";
 import { mustFindRun } from "../dag-runs/routes.ts";
-import { INT_MAX, integer, mapIndexField, orNone, runOrAllPath, taskPath } from "../fields.ts";
+import { integer, mapIndexField, orNone, runOrAllPath, taskPath } from "../fields.ts";
 import { readPageQuery } from "../paging.ts";
 import { currentVersion } from "../tasks/routes.ts";
 import { instanceQuery, readInstanceFilter } from "./filters.ts";
@@ -83,7 +84,7 @@ export function taskInstanceRoutes(api: Api): void {
     if (!found) throw refusal("try_not_found", `Task "${path.task_id}" of run "${path.dag_run_id}" has no try ${tryNumber}.`);
     return found;
   };
-  const tryNumber = integer(0, INT_MAX);
+  const tryNumber = integer(0, INT4_MAX);
   endpoint(
     api,
     `get ${base}/{task_id}/tries`,

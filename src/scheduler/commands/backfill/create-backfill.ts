@@ -3,6 +3,7 @@ import { type BackfillDate, findDag, holdDag, insertBackfill, type NewBackfill, 
 import { endOfSpanAt, instantAt, isPeriodic } from "../../../timetables/index.ts";
 import type { Graph } from "../../core/graph.ts";
 import { checkConf } from "../check-conf.ts";
+import { checkInstant } from "../check-instant.ts";
 import { backfillDates } from "./backfill-dates.ts";
 import { type BackfillResources, fillBackfill } from "./fill-backfill.ts";
 import { reasonToLeave } from "./judge-date.ts";
@@ -20,7 +21,7 @@ const FILLED_AT_ONCE = 1_000;
 
 /**
  * Creates a backfill and its runs, and returns its id. Throws `dag_not_found`, `dag_stale`, `backfill_running` when the DAG
- * has an active one, `backfill_impossible`, `instant_invalid`, `conf_invalid` and `too_many_runs`.
+ * has an active one, `backfill_impossible`, `instant_invalid`, `instant_out_of_bounds`, `conf_invalid` and `too_many_runs`.
  */
 export async function createBackfill(resources: BackfillResources, request: BackfillRequest, now: Date): Promise<number> {
   const id = await openBackfill(resources, request, now);
@@ -97,6 +98,8 @@ function checkRequest({ dag, needsPast }: Graph, request: NewBackfill, now: Date
       dagId,
       `DAG "${dagId}" has the schedule ${dag.scheduleSummary ?? "null"}, which names no points in time to fill in. Trigger runs instead.`,
     );
+  checkInstant(dagId, "from_date", fromDate);
+  checkInstant(dagId, "to_date", toDate);
   if (fromDate > toDate)
     throw impossible(dagId, `from_date ${fromDate.toISOString()} is after to_date ${toDate.toISOString()}. Swap them.`);
   if (fromDate >= now)

@@ -14,10 +14,10 @@ export type Pool = {
 
 const list = `
 select p.pool, p.slots, p.description, p.include_deferred as "includeDeferred",
-       coalesce(sum(ti.pool_slots) filter (where ti.state in ('running', 'restarting')), 0)::int as "runningSlots",
-       coalesce(sum(ti.pool_slots) filter (where ti.state = 'queued'), 0)::int as "queuedSlots",
-       coalesce(sum(ti.pool_slots) filter (where ti.state = 'scheduled'), 0)::int as "scheduledSlots",
-       coalesce(sum(ti.pool_slots) filter (where ti.state = 'deferred'), 0)::int as "deferredSlots"
+       coalesce(sum(ti.pool_slots) filter (where ti.state in ('running', 'restarting')), 0) as "runningSlots",
+       coalesce(sum(ti.pool_slots) filter (where ti.state = 'queued'), 0) as "queuedSlots",
+       coalesce(sum(ti.pool_slots) filter (where ti.state = 'scheduled'), 0) as "scheduledSlots",
+       coalesce(sum(ti.pool_slots) filter (where ti.state = 'deferred'), 0) as "deferredSlots"
   from slot_pool p
   left join task_instance ti on ti.pool = p.pool and ti.state in ('queued', 'running', 'restarting', 'scheduled', 'deferred')
  where $1::text is null or p.pool = $1

@@ -23,10 +23,10 @@ with used as materialized (
   select pool, state, pool_slots from task_instance where state = 'deferred'
 ), sums as (
   select pool,
-         coalesce(sum(pool_slots) filter (where state = 'queued'), 0)::int as queued,
-         coalesce(sum(pool_slots) filter (where state in ('running', 'restarting')), 0)::int as running,
-         coalesce(sum(pool_slots) filter (where state = 'deferred'), 0)::int as deferred,
-         coalesce(sum(pool_slots) filter (where state = 'scheduled'), 0)::int as scheduled
+         coalesce(sum(pool_slots) filter (where state = 'queued'), 0) as queued,
+         coalesce(sum(pool_slots) filter (where state in ('running', 'restarting')), 0) as running,
+         coalesce(sum(pool_slots) filter (where state = 'deferred'), 0) as deferred,
+         coalesce(sum(pool_slots) filter (where state = 'scheduled'), 0) as scheduled
     from used group by pool
 ), pools as (
   select p.pool, coalesce(s.queued, 0) as queued, coalesce(s.running, 0) as running, coalesce(s.deferred, 0) as deferred,

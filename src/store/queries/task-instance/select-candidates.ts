@@ -1,3 +1,4 @@
+import { POOL_SLOTS_MAX } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 
 export type Candidate = {
@@ -67,11 +68,12 @@ function candidates(ofExecutor: string, perRun: string, executors = "", places =
     `(select count(*) from task_instance a where ${which} and a.task_id = ti.task_id and a.state in ('queued', 'running', 'restarting'))`;
   return `
 with pool_free as materialized (
-  select p.pool, case when p.slots = -1 then 1000000 else p.slots end as slots, case when p.slots = -1 then 1000000 else p.slots - coalesce(used.slots, 0)
-           - case when p.include_deferred then (select coalesce(sum(w.pool_slots), 0)::int from task_instance w where w.pool = p.pool and w.state = 'deferred') else 0 end
+  select p.pool, case when p.slots = -1 then ${POOL_SLOTS_MAX} else p.slots end as slots,
+         case when p.slots = -1 then ${POOL_SLOTS_MAX} else p.slots - coalesce(used.slots, 0)
+           - case when p.include_deferred then (select coalesce(sum(w.pool_slots), 0) from task_instance w where w.pool = p.pool and w.state = 'deferred') else 0 end
          end as free
     from slot_pool p
-    left join (select pool, sum(pool_slots)::int as slots from task_instance
+    left join (select pool, sum(pool_slots) as slots from task_instance
                 where state in ('queued', 'running', 'restarting') group by pool) used on used.pool = p.pool
 ), run_free as materialized (
   select r.id, r.run_after, case when r.backfill_id is null then 0 else r.backfill_ordinal end as backfill_place,

@@ -6,7 +6,7 @@ export type MapLength = { dagRunId: number; taskId: string; length: number };
 const statement = {
   name: "map-lengths",
   text: `
-select m.dag_run_id as "dagRunId", m.task_id as "taskId", sum(m.length)::int as length
+select m.dag_run_id as "dagRunId", m.task_id as "taskId", sum(m.length) as length
   from (select distinct * from unnest($1::bigint[], $2::text[]) as w(dag_run_id, task_id)) w
   join task_map m on m.dag_run_id = w.dag_run_id and m.task_id = w.task_id
  group by m.dag_run_id, m.task_id`,

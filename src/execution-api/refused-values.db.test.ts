@@ -1,0 +1,192 @@
+// What the database cannot hold or read: it fails the try that brought it, with the reason, and no other.
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
+import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
+import { createTestExecutionApi, type TestExecutionApi, type TestTry, WORKER } from "../../tests/support/execution-api.ts";
+import { endTries } from "../scheduler/commands/index.ts";
+
+let database: TestDatabase;
+let api: TestExecutionApi;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  api = createTestExecutionApi(database.store);
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    tasks: [
+      { taskId: "a", retries: 3, callbacks: { onFailure: true } },
+      { taskId: "b", retries: 3 },
+      {
+        taskId: "m",
+        upstream: ["b"],
+        mapping: { kind: "expand", inputs: [{ name: "1", source: { type: "xcom", taskId: "b" } }] },
+      },
+    ],
+  });
+});
+afterAll(() => database.drop());
+
+const success = (xcoms: object[] = []) => ({ state: "success", xcoms, skipTasks: [] });
+const finishItem = ({ id, token }: TestTry, outcome: object) => ({ op: "finish", id, token, outcome });
+const batch = (items: object[]) => api.ask("POST", "/baram/batch", { body: { items } });
+
+const DEFERRED = {
+  state: "deferred",
+  classpath: "baram.triggers.DateTimeTrigger",
+  triggerKwargs: {},
+  timeoutSec: null as number | null,
+  nextMethod: "execute",
+  nextKwargs: {},
+};
+const NESTED = JSON.parse(`${"[".repeat(5_000)}${"]".repeat(5_000)}`);
+
+test.each([
+  ["a deferral of 999,999,999,999 days", { ...DEFERRED, timeoutSec: 999_999_999_999 * 86_400 }],
+  ["a reschedule date of the year 0001", { state: "up_for_reschedule", rescheduleDate: "0001-01-01T00:00:00Z" }],
+  ["a reschedule date of the year 275000", { state: "up_for_reschedule", rescheduleDate: "+275000-01-01T00:00:00Z" }],
+  ["more elements than an integer holds", { ...success(), mapLength: Number.MAX_SAFE_INTEGER }],
+  ["an XCom with a NUL", success([{ key: "k", value: { "a\0b": 1 } }])],
+  ["an XCom with half of a surrogate pair", success([{ key: "k", value: ["\ud800"] }])],
+  ["an XCom nested too deep to be read", success([{ key: "k", value: NESTED }])],
+  ["no outcome at all", { state: "nonsense" }],
+])("%s fails its own try without a retry, says so to its worker, and the others of the batch end", async (_name, outcome) => {
+  const [before, bad, after] = [await api.running("d", "b"), await api.running("d", "a"), await api.running("d", "b")];
+  const { status, json } = await batch([
+    finishItem(before, success()),
+    finishItem(bad, outcome),
+    finishItem(after, success([{ key: "k", value: "\\u0000 as text" }])),
+  ]);
+  expect(status).toBe(200);
+  expect(json.items).toEqual([
+    { id: before.id, ok: true },
+    { id: bad.id, ok: true, failed: expect.any(String) },
+    { id: after.id, ok: true },
+  ]);
+  const states = await Promise.all([before, bad, after].map(async (one) => (await api.instance(one)).state));
+  expect(states).toEqual(["success", "failed", "success"]);
+  expect(await api.xcoms(after)).toEqual({ k: "\\u0000 as text" });
+});
+
+test("an item that names no try is the only one for which a whole batch is refused", async () => {
+  const one = await api.running("d", "b");
+  expect((await batch([finishItem(one, success()), { op: "finish" }])).status).toBe(422);
+  const start = await api.queued("d", "b");
+  const { json } = await batch([
+    { op: "run", id: start.id, token: start.workload, ...WORKER, pid: 3_000_000_000 },
+    finishItem(one, success()),
+  ]);
+  expect(json.items.map((item: { status?: number }) => item.status ?? 200)).toEqual([422, 200]);
+});
+
+test("what no schema catches and the database refuses fails its own try in a batch of many, and owes its callback", async () => {
+  const tries = await Promise.all(Array.from({ length: 9 }, (_, at) => api.running("d", at === 4 ? "a" : "b")));
+  const { store, dags } = api.resources;
+  const statements = store.statementCount();
+  const ended = await endTries(
+    store,
+    dags,
+    tries.map(({ id }, at) => ({
+      id,
+      // As a caller would bring it that has not looked: a text that PostgreSQL cannot hold.
+      outcome: { state: "success", skipTasks: [], xcoms: at === 4 ? [{ key: "k\0", value: 1 }] : [{ key: "k", value: at }] },
+    })),
+  );
+  expect(ended.map(({ id, state, refused }) => [id, state, refused !== undefined]).sort()).toEqual(
+    tries.map(({ id }, at) => [id, at === 4 ? "failed" : "success", at === 4]).sort(),
+  );
+  expect(store.statementCount() - statements, "halves, not one by one").toBeLessThan(18);
+  const { rows } = await store.query<{ reason: string }>(
+    "select data ->> 'reason' as reason from callback_request c join dag_run r on r.id = c.dag_run_id where r.run_id = $1",
+    [tries[4]?.runId],
+  );
+  expect(rows).toEqual([{ reason: expect.stringContaining("invalid byte sequence") }]);
+});
+
+test("a batch of many that nothing is wrong with is one statement", async () => {
+  const tries = await Promise.all(Array.from({ length: 5 }, () => api.running("d", "b")));
+  const { store, dags } = api.resources;
+  const before = store.statementCount();
+  await endTries(
+    store,
+    dags,
+    tries.map(({ id }) => ({ id, outcome: { state: "success", skipTasks: [], xcoms: [] } })),
+  );
+  expect(store.statementCount() - before).toBe(1);
+});
+
+test("a failure whose trace holds a NUL owes a callback that can be read", async () => {
+  const one = await api.running("d", "a");
+  const error = { name: "E", message: "m\0\ud800", stack: "at\0 x" };
+  await batch([finishItem(one, { state: "failed", retryable: false, owesCallback: true, error, xcoms: [] })]);
+  const { rows } = await database.store.query<{ reason: string }>(
+    "select data ->> 'reason' as reason from callback_request c join dag_run r on r.id = c.dag_run_id where r.run_id = $1",
+    [one.runId],
+  );
+  expect(rows).toEqual([{ reason: "m\ufffd" }]);
+});
+
+test.each([
+  ["a NUL in a value", "k", "a\0b"],
+  ["a NUL in a name", "k", { "a\0": 1 }],
+  ["half of a surrogate pair", "k", ["\udfff"]],
+  ["a NUL in its key", "k\0", 1],
+])("an XCom with %s is refused to the task that sets it", async (_name, key, value) => {
+  const one = await api.running("d", "b");
+  const call = await api.ask("POST", "/baram/call", {
+    token: one.token,
+    body: { method: "setXcom", params: { key, value } },
+  });
+  expect(call.status).toBe(422);
+  expect((await api.ask("POST", api.xcomPath(one, encodeURIComponent(key)), { token: one.token, body: value })).status).toBe(422);
+  expect(await api.xcoms(one)).toEqual({});
+});
+
+test("a try whose DAG version cannot be read fails, and the other starts of the batch go on", async () => {
+  const versionId = await saveDagFixture(database.store, { dagId: "old", tasks: [{ taskId: "b" }] });
+  const [bad, other] = [await api.queued("old", "b"), await api.queued("d", "b")];
+  // As an older release kept it: more slots than a task may take by now.
+  await database.store.query(
+    `update serialized_dag set data = jsonb_set(data::jsonb, '{tasks,0,poolSlots}', '2000000000')::json where dag_version_id = $1`,
+    [versionId],
+  );
+  const fresh = createTestExecutionApi(database.store);
+  const token = (id: string) => fresh.resources.tokens.sign("baram:workload", { subject: id }, null);
+  const run = async ({ id }: TestTry) => ({ op: "run", id, token: await token(id), ...WORKER });
+  const { json } = await fresh.ask("POST", "/baram/batch", { body: { items: [await run(bad), await run(other)] } });
+  expect(json.items[0]).toMatchObject({ ok: false, code: "inputs_refused", message: expect.stringContaining("poolSlots") });
+  expect(json.items[1]).toMatchObject({ ok: true });
+  expect([(await api.instance(bad)).state, (await api.instance(other)).state]).toEqual(["failed", "running"]);
+});
+
+test("values that cannot be read any more fail the try that asks for them, and the other starts of the batch go on", async () => {
+  const source = await api.running("d", "b");
+  const { store } = database;
+  // As an older release kept it: the column takes it, and every statement that takes it apart fails.
+  await store.query(
+    `insert into xcom (dag_run_id, task_id, key, value) select id, 'b', 'return_value', '{"a\\u0000": 1}' from dag_run where run_id = $1`,
+    [source.runId],
+  );
+  await store.query(
+    "insert into task_map (dag_run_id, task_id, map_index, length) select id, 'b', -1, 1 from dag_run where run_id = $1",
+    [source.runId],
+  );
+  const { rows } = await store.query<{ id: string }>(
+    `update task_instance set state = 'queued', try_number = 1, queued_dttm = now(), map_index = 0
+      where run_id = $1 and task_id = 'm' returning id`,
+    [source.runId],
+  );
+  const id = rows[0]?.id ?? "";
+  const mapped = {
+    ...source,
+    id,
+    taskId: "m",
+    workload: await api.resources.tokens.sign("baram:workload", { subject: id }, null),
+  };
+  const other = await api.queued("d", "b");
+  const run = (one: TestTry) => ({ op: "run", id: one.id, token: one.workload, ...WORKER });
+  const { status, json } = await batch([run(mapped), run(other)]);
+  expect(status).toBe(200);
+  expect(json.items[0]).toMatchObject({ ok: false, status: 409, code: "inputs_refused" });
+  expect(json.items[1]).toMatchObject({ ok: true });
+  expect([(await api.instance(mapped)).state, (await api.instance(other)).state]).toEqual(["failed", "running"]);
+});
