@@ -1,7 +1,8 @@
-import type { BatchItem, Outcome } from "../contracts/index.ts";
+import type { Outcome } from "../contracts/index.ts";
 import { countEnds, endTries, reasonOf, type TryOutcome } from "../scheduler/commands/index.ts";
 import { type Cipher, findToldFailures, triesByIds } from "../store/index.ts";
 import { limitOutcome } from "./limit-outcome.ts";
+import type { ReadEnd } from "./read-batch.ts";
 import { Refusal, staleTry } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 import { OVERDUE_SEC } from "./tokens.ts";
@@ -9,17 +10,15 @@ import { OVERDUE_SEC } from "./tokens.ts";
 /** `failed`: the try failed instead of ending as reported, and why. */
 export type EndAnswer = Refusal | { failed?: string };
 
-type FinishItem = Extract<BatchItem, { op: "finish" }>;
-
 /** Ends the tries whose token is theirs. */
 export async function endBatch(
   resources: ExecutionApiResources,
   options: ExecutionApiOptions,
-  items: readonly FinishItem[],
+  items: readonly ReadEnd[],
 ): Promise<Map<string, EndAnswer>> {
   const answers = new Map<string, EndAnswer>();
   // By id: the statement that ends tries would take one that is named twice for two.
-  const allowed = new Map<string, FinishItem>();
+  const allowed = new Map<string, ReadEnd>();
   for (const item of items) {
     const claims = await resources.tokens.verify("baram:task", item.token, OVERDUE_SEC).catch(() => null);
     if (claims?.subject !== item.id)
@@ -37,7 +36,7 @@ export async function endBatch(
 export async function endVerified(
   { store, dags, cipher, metrics }: ExecutionApiResources,
   options: ExecutionApiOptions,
-  ends: readonly TryOutcome[],
+  ends: readonly ReportedEnd[],
 ): Promise<Map<string, EndAnswer>> {
   const answers = new Map<string, EndAnswer>();
   if (ends.length === 0) return answers;
@@ -64,15 +63,19 @@ export async function endVerified(
   return answers;
 }
 
+type ReportedEnd = TryOutcome & Pick<ReadEnd, "replaced">;
+
 function failedInstead(
-  reported: readonly TryOutcome[],
+  reported: readonly ReportedEnd[],
   storable: readonly TryOutcome[],
   id: string,
   refused: string | undefined,
 ): { failed?: string } {
-  if (refused !== undefined) return { failed: refused };
+  const report = reported.find((one) => one.id === id);
+  const why = refused ?? report?.replaced;
+  if (why !== undefined) return { failed: why };
   const stored = storable.find((one) => one.id === id)?.outcome;
-  if (stored?.state !== "failed" || reported.find((one) => one.id === id)?.outcome.state === "failed") return {};
+  if (stored?.state !== "failed" || report?.outcome.state === "failed") return {};
   return { failed: stored.error.message };
 }
 

@@ -2,8 +2,10 @@ import { type BatchItem, batchItemHeadSchema, batchItemSchema } from "../contrac
 import { unstorable } from "./limit-outcome.ts";
 import { Refusal } from "./refusal.ts";
 
+/** `replaced`: why the try fails, instead of ending as it was reported. */
+export type ReadEnd = Extract<BatchItem, { op: "finish" }> & { replaced?: string };
 /** An item of a batch, or what is answered to one that cannot be read. */
-export type ReadItem = BatchItem | { op: "refused"; id: string; refusal: Refusal };
+export type ReadItem = Extract<BatchItem, { op: "run" }> | ReadEnd | { op: "refused"; id: string; refusal: Refusal };
 
 /**
  * Reads the items of a batch, each apart. An end that does not fit its schema (a timeout out of bounds) becomes a failure that says so:
@@ -17,7 +19,8 @@ export function readBatch(items: readonly unknown[]): ReadItem[] {
     if (!head.success) throw new Refusal(422, "body_invalid", `items.${at}: ${fault}`);
     const { op, id, token } = head.data;
     if (op === "run") return { op: "refused", id, refusal: new Refusal(422, "body_invalid", fault, { id }) };
-    return { op, id, token, outcome: unstorable("OutcomeRefusedError", `What the try reported cannot be taken: ${fault}`) };
+    const replaced = `What the try reported cannot be taken: ${fault}`;
+    return { op, id, token, outcome: unstorable("OutcomeRefusedError", replaced), replaced };
   });
 }
 
