@@ -196,3 +196,18 @@ test("slots that add up to more than an integer holds stop no scheduler and no l
   ]);
   expect([errors, rows]).toEqual([[], [{ state: "success" }]]);
 });
+
+test("a pool that is over by more than an integer holds lets its first in line wait, and stops no scheduler", async () => {
+  await setPool(database.store, { pool: "narrow", slots: 10, description: null, includeDeferred: false });
+  await save({ dagId: "narrow", maxActiveTasks: 100 }, { pool: "narrow", poolSlots: 5 });
+  await save({ dagId: "other" });
+  const holders = [];
+  for (let run = 0; run < 2; run++) holders.push(await trigger(database.store, "narrow"));
+  await database.store.query("update task_instance set pool_slots = 2000000000, state = 'running' where run_id = any($1)", [holders]);
+  const [waiting, beside] = [await trigger(database.store, "narrow"), await trigger(database.store, "other")];
+  const rig = await createRig(database);
+  await rig.drain();
+  const stateOf = async (runId: string) =>
+    (await database.store.query<{ state: string }>("select state from task_instance where run_id = $1", [runId])).rows;
+  expect([await stateOf(waiting), await stateOf(beside)]).toEqual([[{ state: "scheduled" }], [{ state: "success" }]]);
+});

@@ -128,7 +128,7 @@ with pool_free as materialized (
   select ${answered} from first_in_line c
 )
 select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "taskId", c.dag_version_id as "versionId", c.pool, c.pool_slots as "poolSlots",
-       c.free::int as "poolFree", c.run_room::int as "runFree", c.executor,
+       c.free as "poolFree", c.run_room::int as "runFree", c.executor,
        c.max_active_tis_per_dag as "maxActiveTisPerDag", c.max_active_tis_per_dagrun as "maxActiveTisPerDagrun",
        case when c.max_active_tis_per_dag is null then 0 else
          (select count(*) from task_instance a where a.dag_id = c.dag_id and a.task_id = c.task_id and a.state in ('queued', 'running', 'restarting')) end::int as "activeOfTask",
