@@ -38,7 +38,7 @@ const DEFERRED = {
   nextMethod: "execute",
   nextKwargs: {},
 };
-const NESTED = JSON.parse(`${"[".repeat(5_000)}${"]".repeat(5_000)}`);
+const NESTED = JSON.parse(`${"[".repeat(2_500)}${"]".repeat(2_500)}`);
 
 test.each([
   ["a deferral of 999,999,999,999 days", { ...DEFERRED, timeoutSec: 999_999_999_999 * 86_400 }],

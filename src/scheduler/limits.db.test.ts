@@ -111,7 +111,7 @@ test.each([
   ["maxActiveTisPerDag", true, 1],
   ["maxActiveTisPerDagrun", true, 2],
 ] as const)(
-  "%s of 1 with maxActiveTisIncludeDeferred %s: of three instances in two runs %i work or are deferred at once",
+  "%s of 1 with maxActiveTisIncludeDeferred %s: of four instances in two runs %i work or are deferred at once",
   async (limit, counts, most) => {
     const mapping = (length: number) => ({ kind: "expand", inputs: [{ name: "x", source: { type: "literal", length } }] });
     const task = { taskId: "waits", [limit]: 1, maxActiveTisIncludeDeferred: counts };

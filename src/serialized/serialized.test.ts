@@ -139,9 +139,15 @@ describe("priorityWeights", () => {
   });
   test("clamps to 32 bits on both sides", () => {
     const heavy = (priorityWeight: number) =>
-      priorityWeights(dagOf({ a: { priorityWeight }, b: { upstream: ["a"], priorityWeight } }));
-    expect(heavy(2_000_000_000).get("a")).toBe(2_147_483_647);
-    expect(heavy(-2_000_000_000).get("a")).toBe(-2_147_483_648);
+      priorityWeights(
+        dagOf({
+          a: { priorityWeight },
+          b: { upstream: ["a"], priorityWeight },
+          c: { upstream: ["b"], priorityWeight },
+        }),
+      );
+    expect(heavy(1_000_000_000).get("a")).toBe(2_147_483_647);
+    expect(heavy(-1_000_000_000).get("a")).toBe(-2_147_483_648);
   });
   test("equals the sum over sets in random DAGs larger than a block", () => {
     const edges = fc.array(fc.tuple(fc.nat(69), fc.nat(69)), { maxLength: 200 });

@@ -1,5 +1,6 @@
 import type { TaskInstanceState } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
+import { forgetResults } from "./forget-results.ts";
 
 export type ClearedInstance = { taskId: string; mapIndex: number; previousState: TaskInstanceState | null };
 
@@ -7,8 +8,7 @@ export type ClearedInstance = { taskId: string; mapIndex: number; previousState:
  * $1 dag run, $2 task ids (null = all), $3 only these states (null = any), $4..$5 task ids and map indexes: of these tasks
  * only these indexes. Back to no state under a new id, with the
  * retries of a fresh start on top of the tries used; the ended try goes to the history. What still runs is fenced off by
- * the new id and stops at its next heartbeat. XComs, their length and rendered fields go at once, not when it runs again: it may never
- * do so (`upstream_failed`), and whoever reads asks for no try. Its note is about the instance and stays.
+ * the new id and stops at its next heartbeat. Its note is about the instance and stays.
  */
 const statement = {
   name: "clear-instances",
@@ -25,12 +25,6 @@ with old as materialized (
       case when state in ('queued', 'running', 'restarting', 'deferred') then 'failed' else state end, 'cleared', operator, pool,
       pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, coalesce(end_date, now()), duration, hostname, unixname, pid
     from old where try_number > 0 and state is not null and state not in ('scheduled', 'up_for_retry')
-), values_gone as (
-  delete from xcom x using old o where x.dag_run_id = o.dag_run_id and x.task_id = o.task_id and x.map_index = o.map_index
-), lengths_gone as (
-  delete from task_map m using old o where m.dag_run_id = o.dag_run_id and m.task_id = o.task_id and m.map_index = o.map_index
-), fields_gone as (
-  delete from rendered_task_instance_fields f using old o where f.dag_run_id = o.dag_run_id and f.task_id = o.task_id and f.map_index = o.map_index
 ), cleared as (
   update task_instance ti
      set state = null, id = gen_random_uuid(),
@@ -48,7 +42,11 @@ select c.task_id as "taskId", c.map_index as "mapIndex", o.state as "previousSta
 /** Of a task that is named here, only the named instances are meant. */
 export type NamedIndex = { taskId: string; mapIndex: number };
 
-/** Call under the run's lock, and restart the run after. */
+/**
+ * Call under the run's lock, and restart the run after. XComs, their length and rendered fields go at once, not when it runs again: it may
+ * never do so (`upstream_failed`), and whoever reads asks for no try. They go by a statement of its own: a try may have ended while the
+ * first one waited for its lock, and what it pushed is visible to a later statement only.
+ */
 export async function clearInstances(
   tx: Db,
   dagRunId: number,
@@ -57,7 +55,13 @@ export async function clearInstances(
   only: readonly NamedIndex[] = [],
 ): Promise<ClearedInstance[]> {
   const named = [only.map((one) => one.taskId), only.map((one) => one.mapIndex)];
-  return (await tx.query<ClearedInstance>(statement, [dagRunId, taskIds, states, ...named])).rows;
+  const { rows } = await tx.query<ClearedInstance>(statement, [dagRunId, taskIds, states, ...named]);
+  if (rows.length > 0)
+    await forgetResults(
+      tx,
+      rows.map(({ taskId, mapIndex }) => ({ dagRunId, taskId, mapIndex })),
+    );
+  return rows;
 }
 
 const restart = {

@@ -1,4 +1,5 @@
 import type { Db } from "../../store.ts";
+import { forgetResults } from "./forget-results.ts";
 
 /** The instances one mapped task is to have. `unmapped`: what becomes of index -1. All indexes are disjoint. */
 export type TaskExpansion = {
@@ -63,19 +64,19 @@ with held as materialized (
     from unnest($10::bigint[], $11::text[], $12::int[]) as r(dag_run_id, task_id, map_index), seed s
    where s.dag_run_id = r.dag_run_id and s.task_id = r.task_id
      and ti.dag_run_id = r.dag_run_id and ti.task_id = r.task_id and ti.map_index = r.map_index
-  returning ti.dag_run_id, ti.task_id, ti.map_index
-), emptied as (
-  delete from xcom x using removed r where x.dag_run_id = r.dag_run_id and x.task_id = r.task_id and x.map_index = r.map_index
-), unmeasured as (
-  delete from task_map m using removed r where m.dag_run_id = r.dag_run_id and m.task_id = r.task_id and m.map_index = r.map_index
 )
 select count(*)::int as count from seed`,
 };
 
-/** Call under the run's lock. Returns how many tasks were expanded: fewer than given means that somebody else was faster. */
+/**
+ * Call under the run's lock. Returns how many tasks were expanded: fewer than given means that somebody else was faster. What removed
+ * instances left goes by a statement of its own: one of them may have ended while the first waited for its lock.
+ */
 export async function expandTasks(tx: Db, expansions: readonly TaskExpansion[]): Promise<number> {
+  const instancesOf = (kind: "created" | "revived" | "removed") =>
+    expansions.flatMap((e) => e[kind].map((mapIndex) => ({ dagRunId: e.dagRunId, taskId: e.taskId, mapIndex })));
   const rowsOf = (kind: "created" | "revived" | "removed") => {
-    const rows = expansions.flatMap((e) => e[kind].map((mapIndex) => ({ dagRunId: e.dagRunId, taskId: e.taskId, mapIndex })));
+    const rows = instancesOf(kind);
     return [rows.map((row) => row.dagRunId), rows.map((row) => row.taskId), rows.map((row) => row.mapIndex)];
   };
   const { rows } = await tx.query<{ count: number }>(statement, [
@@ -86,5 +87,7 @@ export async function expandTasks(tx: Db, expansions: readonly TaskExpansion[]):
     ...rowsOf("revived"),
     ...rowsOf("removed"),
   ]);
+  const removed = instancesOf("removed");
+  if (removed.length > 0) await forgetResults(tx, removed);
   return rows[0]?.count ?? 0;
 }

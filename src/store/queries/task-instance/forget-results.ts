@@ -15,8 +15,8 @@ delete from xcom x using gone g where x.dag_run_id = g.dag_run_id and x.task_id 
 };
 
 /**
- * What the tries before left, for instances whose next try begins: XComs, their length, rendered fields. A clear does the same in its own
- * statement. So what is stored is always the present try's, and neither a start nor a read pays for it.
+ * What the tries before left, for instances that are cleared or whose next try begins: XComs, their length, rendered fields. So what is
+ * stored is always the present try's, and neither a start nor a read pays for it.
  */
 export async function forgetResults(
   tx: Db,

@@ -101,7 +101,7 @@ describe("templates", () => {
 
   it("fail by name for a run without logical date", async () => {
     expect(await renderError("{{ ds }}", { dagRun: { logicalDate: null } })).toContain(
-      "'ds' is undefined (this run has no logical date: trigger it with one",
+      "'ds' is undefined (this run was triggered without a logical date: trigger it with one",
     );
   });
 
