@@ -46,8 +46,12 @@ export type SchedulerLife = {
 };
 
 const FORGET_FIELDS_SEC = 60;
-/** While another scheduler dispatches, look again after this long. */
+/**
+ * While another scheduler dispatches, look again after this long, and twice as long each time until the lock is free: it is held for a few
+ * milliseconds, or somebody stands still with it.
+ */
 const BUSY_RETRY_MS = 5;
+const BUSY_RETRY_MAX_MS = 250;
 
 /**
  * After a pass, wait this long for a reason to look before asking what is due next: while tasks end one after the other the question
@@ -95,6 +99,7 @@ export async function startScheduler(
   let isFull = true;
   let fullAt = 0;
   let wakeUp: (() => void) | null = null;
+  let busyRetryMs = BUSY_RETRY_MS;
   const wake = (full: boolean) => {
     awake = true;
     isFull ||= full;
@@ -157,13 +162,18 @@ export async function startScheduler(
         if (!options.countIdlePassesOnly || !more) passes++;
         if (options.maxPasses > 0 && passes >= options.maxPasses) return onFinished();
         isFull ||= again === "full";
+        if (!busy) busyRetryMs = BUSY_RETRY_MS;
         if (again || awake) continue;
-        if (await waitForWake(busy ? BUSY_RETRY_MS : SETTLE_MS)) continue;
-        if (!busy) {
-          const dueMs = ((await nextDueInSec(store)) ?? Number.POSITIVE_INFINITY) * 1_000;
-          const trialMs = resources.aside.tryAtMs - clock.now();
-          if (await waitForWake(Math.max(1, Math.min(dueMs, trialMs, options.idleSleepSec * 1_000)))) continue;
+        if (busy) {
+          // Only dispatch is to be made up for: a light pass does.
+          await waitForWake(busyRetryMs);
+          busyRetryMs = Math.min(busyRetryMs * 2, BUSY_RETRY_MAX_MS);
+          continue;
         }
+        if (await waitForWake(SETTLE_MS)) continue;
+        const dueMs = ((await nextDueInSec(store)) ?? Number.POSITIVE_INFINITY) * 1_000;
+        const trialMs = resources.aside.tryAtMs - clock.now();
+        if (await waitForWake(Math.max(1, Math.min(dueMs, trialMs, options.idleSleepSec * 1_000)))) continue;
         isFull = true;
       } catch (error) {
         isFull = true;
