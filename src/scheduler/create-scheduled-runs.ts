@@ -11,7 +11,7 @@ import {
   takeSetAside,
 } from "../store/index.ts";
 import { dueRun, nextRun, type RunInstants, restrictionOf } from "../timetables/index.ts";
-import { type CreatedRun, countCreated, createDagRun } from "./commands/index.ts";
+import { type CreatedRun, createDagRun, tellCreated } from "./commands/index.ts";
 import { isOnesFault, setFaultsAside } from "./culprits.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -36,7 +36,7 @@ export async function createScheduledRuns(resources: SchedulerResources, options
     await setFaultsAside(resources, options, faults, tx);
     return due.length;
   });
-  for (const run of created) countCreated(resources.metrics, run);
+  for (const run of created) tellCreated(resources, run);
   return count;
 }
 
@@ -52,7 +52,7 @@ export async function createSetAsideRun(resources: SchedulerResources, key: Asid
     }
     return true;
   });
-  for (const run of created) countCreated(resources.metrics, run);
+  for (const run of created) tellCreated(resources, run);
   return isTaken;
 }
 

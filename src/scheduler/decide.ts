@@ -99,8 +99,10 @@ async function settle(
   { starting, started, callbacks, evaluated, measured, dispatched }: Written,
 ): Promise<Decided> {
   await handOverCallbacks(resources, callbacks);
-  for (const { dagId, delaySec } of started)
+  for (const { dagId, runId, delaySec } of started) {
+    resources.logger.info({ dagId, runId }, "run started");
     if (delaySec !== null) resources.metrics.time("dagrun.schedule_delay", { dag_id: dagId }, delaySec);
+  }
   const { queued, more } = await settleDispatch(resources, options, dispatched);
   await settleEvaluation(resources, options, evaluated, measured);
   // Where a limit cut: of what a light pass does not look at, ...

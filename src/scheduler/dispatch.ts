@@ -11,6 +11,7 @@ import {
 } from "../store/index.ts";
 import { addDeferred } from "./add-deferred.ts";
 import { isPoisoned } from "./commands/dag-cache.ts";
+import { placeOf } from "./commands/index.ts";
 import { setFaultsAside } from "./culprits.ts";
 import { handOver } from "./hand-over.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
@@ -96,13 +97,15 @@ export async function settleDispatch(
   options: SchedulerOptions,
   { queued: queueing, busy, more, lockedAt }: Dispatched,
 ): Promise<{ queued: number; more: boolean }> {
-  const { executors, limbo, metrics } = resources;
+  const { executors, limbo, metrics, logger } = resources;
   const queued = await queueing;
   if (busy) metrics.count("scheduler.critical_section_busy", {});
   else if (lockedAt !== null) metrics.time("scheduler.critical_section_duration", {}, secondsSince(lockedAt));
   metrics.gauge("scheduler.tasks.executable", [{ labels: {}, value: queued.length }]);
-  for (const { dagId, taskId, scheduledSec } of queued)
-    metrics.time("task.scheduled_duration", { dag_id: dagId, task_id: taskId }, scheduledSec);
+  for (const one of queued) {
+    logger.info({ ...placeOf(one), executor: one.executor }, "task queued");
+    metrics.time("task.scheduled_duration", { dag_id: one.dagId, task_id: one.taskId }, one.scheduledSec);
+  }
   await resources.pause("after-queue-commit");
   await handOver(resources, options, queued);
   if (queued.length > 0) await resources.pause("after-hand-over");

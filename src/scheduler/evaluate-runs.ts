@@ -171,14 +171,18 @@ export async function settleEvaluation(
   { kept, checks, backfillIds, lateTries }: Evaluated,
   measured: readonly MeasuredEnd[],
 ): Promise<void> {
-  const { store, pictures, metrics, noteInTryLog } = resources;
+  const { store, pictures, metrics, logger, noteInTryLog } = resources;
   for (const [id, picture] of kept) pictures.set(id, picture);
   forgetOldest(pictures);
   // After the commit, so that of two schedulers that end a backfill's last two runs one sees both.
   const keyOf = (id: number) => ({ kind: "backfill" as const, subject: String(id) });
   await exceptCulprits(resources, options, [...backfillIds], keyOf, (ids) => completeBackfills(store, ids));
   for (const { dagId, sec } of checks) metrics.time("dagrun.dependency-check", { dag_id: dagId }, sec);
-  for (const end of measured) timeRun(metrics, end);
+  for (const end of measured) {
+    const { dagId, runId, state, durationSec } = end;
+    logger.info({ dagId, runId, state, durationSec }, "run finished");
+    timeRun(metrics, end);
+  }
   await Promise.all(lateTries.map(({ logPath, message }) => noteInTryLog(logPath, message)));
 }
 

@@ -2,7 +2,7 @@ import type { Outcome } from "../contracts/index.ts";
 import { toError } from "../platform/index.ts";
 import { type EndedTry, type FinishGuard, logEvent, type TryFacts } from "../store/index.ts";
 import { failTry } from "./commands/end-tries.ts";
-import { countEnds, logPathOf } from "./commands/index.ts";
+import { logPathOf, tellEnds } from "./commands/index.ts";
 import { isOnesFault, setFaultsAside } from "./culprits.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -47,7 +47,7 @@ export async function loseTries(
     });
     if (ended.length === 0) continue;
     count++;
-    countEnds(resources.metrics, ended);
+    tellEnds(resources, ended);
     if (counter) resources.metrics.count(counter, { dag_id: one.dagId, task_id: one.taskId });
     resources.logger.warn(
       { dagId: one.dagId, runId: one.runId, taskId: one.taskId, tryNumber: one.tryNumber, reason },

@@ -69,12 +69,12 @@ update dag_run r
        timeout_at = now() + make_interval(secs => r.timeout_sec)
   from starting s
  where r.id = s.id and r.state = 'queued'
-returning r.dag_id as "dagId",
+returning r.dag_id as "dagId", r.run_id as "runId",
   case when r.run_type = 'scheduled' and r.clear_number = 0 and r.start_date = now() then extract(epoch from now() - r.run_after)::float8 end as "delaySec"`;
 }
 
 /** `delaySec`: how late a scheduled run starts; null for others, and for one that was cleared or had begun before. */
-export type StartedRun = { dagId: string; delaySec: number | null };
+export type StartedRun = { dagId: string; runId: string; delaySec: number | null };
 
 /**
  * Moves queued runs whose time has come to running. Call inside a transaction; it locks the DAGs first, and the answer to the rest need not
