@@ -1,6 +1,16 @@
 // A standalone Baram of the bench's own: a fresh home, the real command, the real database with full durability.
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,6 +41,8 @@ export async function startStandalone(files, dagIds, environment = {}) {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dags, name), text);
   const trace = join(folder, "trace.ndjson");
   const counts = join(folder, "statements.json");
+  // Its log, at the default level: one line for each run and each try, and a part of what is measured.
+  const log = join(folder, "log.ndjson");
   const child = spawn(process.execPath, ["--import", counter, cli, "standalone"], {
     cwd: folder,
     env: {
@@ -44,13 +56,13 @@ export async function startStandalone(files, dagIds, environment = {}) {
       BENCH_STATEMENTS: counts,
       ...environment,
     },
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "ignore", openSync(log, "w")],
   });
+  const poll = (check) => until(check, child, log);
   const password = await poll(
     () => existsSync(join(home, "postgres_password")) && readFileSync(join(home, "postgres_password"), "utf8").trim(),
-    child,
   );
-  const socket = await poll(() => socketFolder(home), child);
+  const socket = await poll(() => socketFolder(home));
   const address = { host: socket, port: 5432, user: "baram", password, database: "baram" };
   const store = openStore({ address, poolSize: 2, retryWindowMs: 10_000, applicationName: "bench", logger: silentLogger });
   await poll(async () => {
@@ -58,7 +70,7 @@ export async function startStandalone(files, dagIds, environment = {}) {
       .query("select count(*)::int as n from dag where dag_id = any($1)", [dagIds])
       .catch(() => ({ rows: [] }));
     return rows[0]?.n === dagIds.length;
-  }, child);
+  });
   const cache = createDagCache();
   return {
     pid: child.pid,
@@ -81,7 +93,7 @@ export async function startStandalone(files, dagIds, environment = {}) {
       const run = await poll(async () => {
         const found = await findRun(store, dagId, runId);
         return found && (found.state === "success" || found.state === "failed") ? found : null;
-      }, child);
+      });
       if (run.state !== "success") throw new Error(`run ${runId} of ${dagId} ended as ${run.state}`);
       return readFileSync(trace, "utf8")
         .trim()
@@ -98,7 +110,7 @@ export async function startStandalone(files, dagIds, environment = {}) {
         } catch {
           return null;
         }
-      }, child);
+      });
     },
     async stop() {
       await store.close();
@@ -115,9 +127,10 @@ function socketFolder(home) {
   return existsSync(join(wanted, ".s.PGSQL.5432")) ? wanted : null;
 }
 
-async function poll(check, child) {
+async function until(check, child, log) {
   for (let waited = 0; waited < 120_000; waited += 20) {
-    if (child.exitCode !== null) throw new Error(`standalone ended with exit code ${child.exitCode}`);
+    if (child.exitCode !== null)
+      throw new Error(`standalone ended with exit code ${child.exitCode}: ${readFileSync(log, "utf8").slice(-2_000)}`);
     const result = await check();
     if (result) return result;
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,5 +1,5 @@
 import type { Outcome } from "../contracts/index.ts";
-import { countEnds, endTries, reasonOf, type TryOutcome } from "../scheduler/commands/index.ts";
+import { endTries, reasonOf, type TryOutcome, tellEnds } from "../scheduler/commands/index.ts";
 import { type Cipher, findToldFailures, triesByIds } from "../store/index.ts";
 import { limitOutcome } from "./limit-outcome.ts";
 import type { ReadEnd } from "./read-batch.ts";
@@ -34,7 +34,7 @@ export async function endBatch(
  * the first answer may be lost.
  */
 export async function endVerified(
-  { store, dags, cipher, metrics }: ExecutionApiResources,
+  { store, dags, cipher, metrics, logger }: ExecutionApiResources,
   options: ExecutionApiOptions,
   ends: readonly ReportedEnd[],
 ): Promise<Map<string, EndAnswer>> {
@@ -42,7 +42,7 @@ export async function endVerified(
   if (ends.length === 0) return answers;
   const storable = ends.map(({ id, outcome }) => sealDeferral(cipher, id, limitOutcome(outcome, options)));
   const ended = await endTries(store, dags, storable);
-  countEnds(metrics, ended);
+  tellEnds({ metrics, logger }, ended);
   for (const { id, refused } of ended) answers.set(id, failedInstead(ends, storable, id, refused));
   const missing = storable.filter((one) => !answers.has(one.id));
   if (missing.length === 0) return answers;

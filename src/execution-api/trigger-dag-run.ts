@@ -1,6 +1,6 @@
 import type { RunnerCalls } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
-import { checkRunId, clearRun, countCreated, createDagRun } from "../scheduler/commands/index.ts";
+import { checkRunId, clearRun, createDagRun, tellCreated } from "../scheduler/commands/index.ts";
 import { findRun } from "../store/index.ts";
 import type { CallResources, ExecutionApiOptions } from "./resources.ts";
 
@@ -32,7 +32,7 @@ export async function triggerDagRun(
   checkRunId(params.runId, options.allowedRunId);
   try {
     const created = await createDagRun(store, dags, options.defaultExecutor, request, new Date(clock.now()));
-    countCreated(metrics, created);
+    tellCreated({ metrics, logger }, created);
     return { runId: created.runId, created: true };
   } catch (error) {
     if (!(error instanceof BaramError) || error.code !== "dag_run_exists") throw error;

@@ -1,6 +1,7 @@
 import { type Config, loadConfig } from "../config/index.ts";
 import { type InvocationResult, invocationSchema, sendResult } from "../executors/index.ts";
 import { BaramError, createLogger, type Logger, startTimer, toError } from "../platform/index.ts";
+import { logOptionsOf } from "./log-options.ts";
 import { runOneWorkload } from "./worker-run/run-one-workload.ts";
 
 /** What Lambda hands to a handler, as far as it is used here. */
@@ -20,7 +21,7 @@ export async function handler(event: unknown, context: LambdaContext): Promise<I
   const remainingMs = context.getRemainingTimeInMillis();
   const keptMs = Math.min(STOP_BEFORE_END_MS, remainingMs / 2);
   const config = withGrace(loadConfig(undefined, WRITABLE), keptMs / 3_000);
-  const logger = createLogger({ level: config.logging.logging_level, role: "lambda" });
+  const logger = createLogger({ ...logOptionsOf(config), role: "lambda" });
   const parsed = invocationSchema.safeParse(event);
   // An event of nobody of ours: there is no queue to tell, and once more would not help.
   if (!parsed.success)

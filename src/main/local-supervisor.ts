@@ -3,11 +3,12 @@ import { markOfThisProcess } from "../config/index.ts";
 import { type FromSupervisor, SUPERVISOR_MARK, type ToSupervisor } from "../executors/index.ts";
 import { createLogger } from "../platform/index.ts";
 import { createSupervisor, type Supervisor, type SupervisorOptions } from "../worker/supervisor/index.ts";
+import type { LogOptions } from "./log-options.ts";
 
 /** How long running tasks may go on after the scheduler that started us is gone. */
 const ORPHAN_GRACE_MS = 24 * 3_600_000;
 
-const logger = createLogger({ level: "info", role: "supervisor" });
+let logger = createLogger({ level: "info", role: "supervisor" });
 let supervisor: Supervisor | null = null;
 
 /** The scheduler may die at any moment, and its tasks go on: what it does not get is no fault of this process. `disconnect` tells of it. */
@@ -15,14 +16,17 @@ const say = (message: FromSupervisor) => process.connected && process.send?.(mes
 
 process.on("message", (message: ToSupervisor) => {
   switch (message.type) {
-    case "configure":
+    case "configure": {
+      const options = message.options as SupervisorOptions & { log?: LogOptions };
+      if (options.log) logger = createLogger({ ...options.log, role: "supervisor" });
       supervisor = createSupervisor(
-        withMark(message.options as SupervisorOptions),
+        withMark(options),
         { done: (id) => say({ type: "done", id }), notStarted: (id, reason) => say({ type: "not_started", id, reason }) },
         logger,
       );
       say({ type: "ready" });
       return;
+    }
     case "workloads":
       supervisor?.accept(message.workloads);
       return;

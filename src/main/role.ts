@@ -1,6 +1,7 @@
 import type { Config } from "../config/index.ts";
 import { createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { checkMigrated, type Store } from "../store/index.ts";
+import { logOptionsOf } from "./log-options.ts";
 import { createMetrics, type ProcessMetrics } from "./metrics/index.ts";
 import { apiStoreOptions, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
 import type { Part } from "./parts/part.ts";
@@ -13,7 +14,7 @@ export async function runRole(
   name: string,
   start: (store: Store, logger: Logger, metrics: ProcessMetrics) => Promise<Part>,
 ): Promise<void> {
-  const logger = createLogger({ level: config.logging.logging_level, role: name });
+  const logger = createLogger({ ...logOptionsOf(config), role: name });
   warnOfMeaninglessOptions(config, logger);
   const stopped = untilStopped(logger);
   const metrics = createMetrics(config, logger);

@@ -7,6 +7,7 @@ import { ensureFirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
 import { prepareDagsFolder } from "./dags-folder.ts";
 import { runDemo } from "./demo.ts";
+import { logOptionsOf } from "./log-options.ts";
 import { createMetrics } from "./metrics/index.ts";
 import { apiStoreOptions, type Database, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
 import { startApiServerPart } from "./parts/api-server-part.ts";
@@ -20,10 +21,10 @@ import { untilStopped } from "./until-stopped.ts";
 
 /** `baram standalone`: every role in this process, on the embedded PostgreSQL unless a URL is set. Resolves when all has ended. */
 export async function runStandalone(config: Config): Promise<void> {
-  const logger = createLogger({
-    level: config.logging.logging_level === "info" ? "warn" : config.logging.logging_level,
-    role: "standalone",
-  });
+  const log = { ...logOptionsOf(config), role: "standalone" };
+  const logger = createLogger(log);
+  // At its start a standalone speaks to whoever has just typed the command: in sentences, or of what is wrong.
+  const atStart = log.level === "info" ? createLogger({ ...log, level: "warn" }) : logger;
   warnOfMeaninglessOptions(config, logger);
   const metrics = createMetrics(config, logger);
   const unlock = lockHome(config.home);
@@ -36,7 +37,7 @@ export async function runStandalone(config: Config): Promise<void> {
     const dagsFolder = prepareDagsFolder(config);
     database = await openDatabase(config, logger, { takeOver: true, make: true, patience });
     const store = database.open("standalone", { retryWindowMs: ROLE_RETRY_WINDOW_MS });
-    await migrate(store, logger);
+    await migrate(store, atStart);
     await ensureDefaultPool(store, config.core.default_pool_task_slot_count);
     const admin = await ensureFirstUser(config, store);
     const api = await startApiServerPart(config, database.open("api-server", apiStoreOptions(config)), logger, metrics);

@@ -1,5 +1,6 @@
 import type { Config } from "../config/index.ts";
 import { createLogger } from "../platform/index.ts";
+import { logOptionsOf } from "./log-options.ts";
 import { warnOfMeaninglessOptions } from "./role.ts";
 import { untilStopped } from "./until-stopped.ts";
 import { startWorker, type WorkerOptions } from "./worker/start-worker.ts";
@@ -9,7 +10,7 @@ export type { WorkerOptions };
 
 /** `baram worker start`: takes tasks from the broker until a signal or people ask it to end, then drains. It needs no database. */
 export async function runWorker(config: Config, options: WorkerOptions): Promise<void> {
-  const logger = createLogger({ level: config.logging.logging_level, role: "worker" });
+  const logger = createLogger({ ...logOptionsOf(config), role: "worker" });
   warnOfMeaninglessOptions(config, logger);
   const stopped = untilStopped(logger);
   const worker = await startWorker(config, options, logger);

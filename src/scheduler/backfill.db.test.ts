@@ -157,7 +157,7 @@ test("a paused backfill starts nothing; what runs goes on, and unpaused it goes 
   hold = false;
   await rig.drain();
   expect(await statesOf()).toEqual(["success", "failed", "queued", "queued", "queued", "queued"]);
-  await checkBackfills(rig.resources);
+  await checkBackfills(rig.resources, rig.options);
   expect(await isCompleted(id)).toBe(false);
   await changeBackfill(database.store, id, "unpause");
   await rig.drain();
@@ -323,7 +323,7 @@ test("what a crash left of a backfill's dates is decided by the schedulers' chec
   await rig.drain();
   expect(await isCompleted(id)).toBe(false);
   const second = await createRig(database);
-  await Promise.all([checkBackfills(rig.resources), checkBackfills(second.resources)]);
+  await Promise.all([checkBackfills(rig.resources, rig.options), checkBackfills(second.resources, second.options)]);
   await rig.drain();
   expect(await statesOf()).toEqual(SIX);
   expect(await isCompleted(id)).toBe(true);
@@ -351,13 +351,13 @@ test("a last run that ends by hand, and one cleared in the moment of completion,
   await rig.pass();
   await markRun(database.store, createDagCache(), "d", "backfill__2025-01-02T00:00:00+00:00", "success");
   expect(await isCompleted(id)).toBe(false);
-  await checkBackfills(rig.resources);
+  await checkBackfills(rig.resources, rig.options);
   expect(await isCompleted(id)).toBe(true);
   // As a clear leaves it that read the backfill just before.
   await database.store.query("update dag_run set state = 'queued'");
   await rig.pass();
   expect(await statesOf()).toEqual(["queued"]);
-  await checkBackfills(rig.resources);
+  await checkBackfills(rig.resources, rig.options);
   await rig.pass();
   expect(await statesOf()).toEqual(["success"]);
 });

@@ -1,24 +1,63 @@
 import { toError } from "../platform/index.ts";
-import { completeBackfills, isDataFault, releaseBackfillRuns, unfilledBackfills } from "../store/index.ts";
-import { fillBackfill } from "./commands/backfill/fill-backfill.ts";
-import { isPoisoned } from "./commands/dag-cache.ts";
-import type { SchedulerResources } from "./resources.ts";
+import { completeBackfills, doneBackfills, releasableRuns, releaseBackfillRuns, unfilledBackfills } from "../store/index.ts";
+import { type BackfillResources, fillBackfill } from "./commands/backfill/fill-backfill.ts";
+import { findFaults, isOnesFault, setFaultsAside } from "./culprits.ts";
+import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /**
  * The net behind backfills: goes on with dates that whoever asked left open or crashed over, starts what a clear put into a
  * completed one, and completes those whose last run ended by hand or without a word.
  */
-export async function checkBackfills(resources: SchedulerResources, signal?: AbortSignal): Promise<void> {
-  const { store, dags, executors, clock, logger, pause } = resources;
-  const filling = { store, dags, defaultExecutor: [...executors.keys()][0] ?? "", pause };
+export async function checkBackfills(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { store, clock } = resources;
+  const filling = fillingOf(resources);
   for (const id of await unfilledBackfills(store)) {
     try {
       await fillBackfill(filling, id, { now: new Date(clock.now()), signal });
     } catch (error) {
-      if (!isPoisoned(error) && !isDataFault(error)) throw error;
-      logger.error({ backfill: id, error: toError(error).message }, "a backfill's runs could not be created; trying again");
+      if (!isOnesFault(error)) throw error;
+      await setFaultsAside(resources, options, [{ kind: "backfill", subject: String(id), error: toError(error) }]);
     }
   }
-  await releaseBackfillRuns(store);
-  await completeBackfills(store, null);
+  await forAllOrEach(
+    resources,
+    options,
+    "run",
+    (ids) => releaseBackfillRuns(store, ids),
+    () => releasableRuns(store),
+  );
+  await forAllOrEach(
+    resources,
+    options,
+    "backfill",
+    (ids) => completeBackfills(store, ids),
+    () => doneBackfills(store, null),
+  );
+}
+
+export function fillingOf({ store, dags, executors, pause }: SchedulerResources): BackfillResources {
+  return { store, dags, defaultExecutor: [...executors.keys()][0] ?? "", pause };
+}
+
+/** Which ones there are is asked only where the statement for all of them fails. */
+async function forAllOrEach(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  kind: "run" | "backfill",
+  work: (ids: readonly number[] | null) => Promise<unknown>,
+  listAll: () => Promise<number[]>,
+): Promise<void> {
+  try {
+    await work(null);
+  } catch (error) {
+    if (!isOnesFault(error)) throw error;
+    const faults = await findFaults(await listAll(), work);
+    if (faults.length === 0) throw error;
+    const culprits = faults.map((fault) => ({ kind, subject: String(fault.item), error: fault.error }));
+    await setFaultsAside(resources, options, culprits);
+  }
 }

@@ -1,42 +1,64 @@
 import { toError } from "../platform/index.ts";
-import { type Db, type DueDag, inSavepoint, isDataFault, listPlannedRuns, lockDueDags, setNextRun } from "../store/index.ts";
+import {
+  type AsideKey,
+  type Db,
+  type DueDag,
+  inSavepoint,
+  listPlannedRuns,
+  lockDueDag,
+  lockDueDags,
+  setNextRun,
+  takeSetAside,
+} from "../store/index.ts";
 import { dueRun, nextRun, type RunInstants, restrictionOf } from "../timetables/index.ts";
-
-import { isPoisoned } from "./commands/dag-cache.ts";
-import { type CreatedRun, countCreated, createDagRun, type DagCache } from "./commands/index.ts";
+import { type CreatedRun, createDagRun, tellCreated } from "./commands/index.ts";
+import { isOnesFault, setFaultsAside } from "./culprits.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** Creates the runs whose time has come, one per DAG and pass, and sets when each DAG's next one is due. Returns how many. */
 export async function createScheduledRuns(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
-  const { store, dags, logger, executors, metrics } = resources;
-  const defaultExecutor = [...executors.keys()][0] ?? "";
+  const { store } = resources;
   const created: CreatedRun[] = [];
   const count = await store.transaction(async (tx) => {
     created.length = 0;
+    const faults: (AsideKey & { error: Error })[] = [];
     const due = await lockDueDags(tx, options.maxRunsToCreate);
     if (due.length > 0) await resources.pause("after-due-dags");
     for (const dag of due) {
       try {
-        const run = await inSavepoint(tx, () => createOne(tx, dags, defaultExecutor, dag));
+        const run = await inSavepoint(tx, () => createOne(tx, resources, dag));
         if (run) created.push(run);
       } catch (error) {
-        // One poisoned DAG must not keep the others from running; it is looked at again when its file changes.
-        if (!isPoisoned(error) && !isDataFault(error)) throw error;
-        logger.error(
-          { dagId: dag.dagId, error: toError(error).message },
-          "a scheduled run could not be created; the DAG's schedule is halted until its file changes",
-        );
-        await setNextRun(tx, dag.dagId, null);
+        if (!isOnesFault(error)) throw error;
+        faults.push({ kind: "schedule", subject: dag.dagId, error: toError(error) });
       }
     }
+    await setFaultsAside(resources, options, faults, tx);
     return due.length;
   });
-  for (const run of created) countCreated(metrics, run);
+  for (const run of created) tellCreated(resources, run);
   return count;
 }
 
+/** Creates the due run of a DAG whose schedule was set aside, and takes it back. false = it is gone, or another scheduler is trying it. */
+export async function createSetAsideRun(resources: SchedulerResources, key: AsideKey): Promise<boolean> {
+  const created: CreatedRun[] = [];
+  const isTaken = await resources.store.transaction(async (tx) => {
+    created.length = 0;
+    if (!(await takeSetAside(tx, key))) return false;
+    for (const dag of await lockDueDag(tx, key.subject)) {
+      const run = await createOne(tx, resources, dag);
+      if (run) created.push(run);
+    }
+    return true;
+  });
+  for (const run of created) tellCreated(resources, run);
+  return isTaken;
+}
+
 /** null = somebody had made the run of this date. */
-async function createOne(tx: Db, cache: DagCache, defaultExecutor: string, dag: DueDag): Promise<CreatedRun | null> {
+async function createOne(tx: Db, { dags: cache, executors }: SchedulerResources, dag: DueDag): Promise<CreatedRun | null> {
+  const defaultExecutor = [...executors.keys()][0] ?? "";
   const { graph } = await cache.get(tx, dag.versionId);
   const { timetable } = graph.dag;
   const { now } = dag;

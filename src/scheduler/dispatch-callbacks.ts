@@ -1,4 +1,4 @@
-import { type Db, type QueuedCallback, queueCallbacks } from "../store/index.ts";
+import { type Db, type Only, type QueuedCallback, queueCallbacks } from "../store/index.ts";
 import { callbackLogPathOf } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
@@ -13,9 +13,10 @@ export function queueOwedCallbacks(
   tx: Db,
   resources: SchedulerResources,
   options: SchedulerOptions,
+  only: Only,
 ): Promise<readonly QueuedCallback[]> {
   const room = Math.min(executorOf(resources)?.slotsAvailable() ?? 0, options.maxCallbacks);
-  const queued = room <= 0 ? Promise.resolve([]) : queueCallbacks(tx, room, options.jobId());
+  const queued = room <= 0 ? Promise.resolve([]) : queueCallbacks(tx, room, options.jobId(), only);
   // Should something else of the transaction fail first, nobody awaits it.
   queued.catch(() => {});
   return queued;

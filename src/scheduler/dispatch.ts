@@ -3,6 +3,7 @@ import {
   type Candidate,
   type Db,
   lockQueued,
+  type Only,
   type QueuedInstance,
   queueInstances,
   selectCandidates,
@@ -10,7 +11,9 @@ import {
 } from "../store/index.ts";
 import { addDeferred } from "./add-deferred.ts";
 import { isPoisoned } from "./commands/dag-cache.ts";
-import { handOver, putAside } from "./hand-over.ts";
+import { placeOf } from "./commands/index.ts";
+import { setFaultsAside } from "./culprits.ts";
+import { handOver } from "./hand-over.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** What one dispatch queued. */
@@ -37,6 +40,7 @@ export async function dispatch(
   resources: SchedulerResources,
   options: SchedulerOptions,
   slots: ReadonlyMap<string, number>,
+  only: Only,
 ): Promise<Dispatched> {
   const { limbo, metrics } = resources;
   const open = [...slots].filter(([, free]) => free > 0);
@@ -51,8 +55,7 @@ export async function dispatch(
   const heldBack: string[] = [];
   const look = async () => {
     const asked = performance.now();
-    const asideVersions = versionsAside(resources);
-    const found = await selectCandidates(tx, { executors: open, limit: room, heldBack, asideVersions, jobId: options.jobId() });
+    const found = await selectCandidates(tx, { executors: open, limit: room, heldBack, jobId: options.jobId(), only });
     metrics.time("scheduler.critical_section_query_duration", {}, secondsSince(asked));
     return found;
   };
@@ -70,7 +73,7 @@ export async function dispatch(
     const candidates = await addDeferred(tx, resources, found);
     const free = options.parallelism - (candidates[0]?.activeOfJob ?? 0);
     const { chosen, heldByTask } = choose(candidates, new Map(slots), Math.min(room, free));
-    if (await putUnreadableAside(tx, resources, options, chosen)) continue;
+    if (await setUnreadableAside(tx, resources, options, chosen)) continue;
     const served = new Set(chosen.map(({ executor }) => executor));
     // One that is first in line for its pool keeps slots from others only if nothing else holds it up.
     const inTheWay = heldByTask.filter((one) => !served.has(one.executor) || one.poolSlots > one.poolFree);
@@ -94,13 +97,15 @@ export async function settleDispatch(
   options: SchedulerOptions,
   { queued: queueing, busy, more, lockedAt }: Dispatched,
 ): Promise<{ queued: number; more: boolean }> {
-  const { executors, limbo, metrics } = resources;
+  const { executors, limbo, metrics, logger } = resources;
   const queued = await queueing;
   if (busy) metrics.count("scheduler.critical_section_busy", {});
   else if (lockedAt !== null) metrics.time("scheduler.critical_section_duration", {}, secondsSince(lockedAt));
   metrics.gauge("scheduler.tasks.executable", [{ labels: {}, value: queued.length }]);
-  for (const { dagId, taskId, scheduledSec } of queued)
-    metrics.time("task.scheduled_duration", { dag_id: dagId, task_id: taskId }, scheduledSec);
+  for (const one of queued) {
+    logger.info({ ...placeOf(one), executor: one.executor }, "task queued");
+    metrics.time("task.scheduled_duration", { dag_id: one.dagId, task_id: one.taskId }, one.scheduledSec);
+  }
   await resources.pause("after-queue-commit");
   await handOver(resources, options, queued);
   if (queued.length > 0) await resources.pause("after-hand-over");
@@ -155,27 +160,26 @@ export function choose(
   return { chosen, heldByTask };
 }
 
-function versionsAside({ aside, clock }: SchedulerResources): string[] {
-  for (const [versionId, untilMs] of aside) if (untilMs <= clock.now()) aside.delete(versionId);
-  return [...aside.keys()];
-}
-
-/** Before anything is queued: what is queued and cannot be handed over would hold up all that was queued with it. */
-async function putUnreadableAside(
+/**
+ * Before anything is queued: what is queued and cannot be handed over would hold up all that was queued with it. A DAG version that cannot
+ * be read keeps its own runs waiting and nobody else's.
+ */
+async function setUnreadableAside(
   tx: Db,
   resources: SchedulerResources,
   options: SchedulerOptions,
   chosen: readonly Candidate[],
 ): Promise<boolean> {
-  let found = false;
-  for (const one of new Map(chosen.map((each) => [each.versionId, each])).values()) {
+  const runs = new Map<number, Error>();
+  for (const { dagRunId, versionId } of new Map(chosen.map((each) => [each.dagRunId, each])).values()) {
     try {
-      await resources.dags.get(tx, one.versionId);
+      await resources.dags.get(tx, versionId);
     } catch (error) {
       if (!isPoisoned(error)) throw error;
-      putAside(resources, options, one, error);
-      found = true;
+      runs.set(dagRunId, error);
     }
   }
-  return found;
+  const faults = [...runs].map(([id, error]) => ({ kind: "run" as const, subject: String(id), error }));
+  await setFaultsAside(resources, options, faults, tx);
+  return faults.length > 0;
 }

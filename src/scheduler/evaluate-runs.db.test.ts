@@ -6,6 +6,7 @@ import {
   createGate,
   createRig,
   createSchedulerDatabase,
+  makeTrialsDue,
   type Rig,
   runState,
   statesOf,
@@ -215,8 +216,7 @@ test("a run whose DAG version is poisoned is left aside, without keeping the sch
   await database.store.query("update serialized_dag set data = $1 where dag_id = 'bad'", [
     JSON.stringify({ ...data, tasks: [task] }),
   ]);
-  await database.store.query("update dag_run set next_scan_at = now() where run_id = $1", [bad]);
-  await makeDue();
+  await makeTrialsDue(late);
   await late.drain();
   expect(await runState(database.store, "bad", bad)).toBe("success");
 });

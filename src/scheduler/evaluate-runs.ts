@@ -1,6 +1,7 @@
 import { type DagRunState, NOTE_MAX } from "../contracts/index.ts";
 import { type Metrics, secondsSince } from "../platform/index.ts";
 import {
+  type AsideKey,
   applyChanges,
   type ClaimedRun,
   claimRuns,
@@ -15,7 +16,7 @@ import {
   listSkipDecisions,
   logEvent,
   type MeasuredEnd,
-  postponeDue,
+  type Only,
   recordEvaluations,
   type StateChange,
   setRunNote,
@@ -34,6 +35,7 @@ import {
   type RunPicture,
   retryDue,
 } from "./core/run-picture.ts";
+import { exceptCulprits, setFaultsAside } from "./culprits.ts";
 import { noteRunEnds, type RunEnd } from "./end-runs.ts";
 import { judgeWithLengths } from "./judge-with-lengths.ts";
 import { pastNeeds } from "./past-needs.ts";
@@ -59,17 +61,24 @@ export type Evaluated = {
  * pictures it works on are taken out of memory first, and `settleEvaluation` puts them back after the commit, so a transaction that
  * fails or runs again never leaves a picture that knows more than the database.
  */
-export async function evaluateRuns(tx: Db, resources: SchedulerResources, options: SchedulerOptions): Promise<Evaluated> {
+export async function evaluateRuns(
+  tx: Db,
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  only: Only,
+  evenIdle: boolean,
+): Promise<Evaluated> {
   const { pictures } = resources;
   const kept = new Map<number, RunPicture>();
   const checks: { dagId: string; sec: number }[] = [];
-  const claimed = await claimRuns(tx, options.maxRunsToEvaluate);
+  const claimed = await claimRuns(tx, options.maxRunsToEvaluate, only, evenIdle);
   await resources.pause("after-claim");
   const changes: StateChange[] = [];
   const expansions: TaskExpansion[] = [];
   const evaluations: Evaluation[] = [];
   const ends: RunEnd[] = [];
   const lateTries: { logPath: string; message: string }[] = [];
+  const unreadable: (AsideKey & { error: Error })[] = [];
   for (const run of claimed) {
     const remembered = pictures.get(run.id);
     pictures.delete(run.id);
@@ -116,14 +125,14 @@ export async function evaluateRuns(tx: Db, resources: SchedulerResources, option
       if (state === null && !isInQueue) kept.set(run.id, picture);
     } catch (error) {
       if (!isPoisoned(error)) throw error;
-      resources.logger.error(
-        { dagId: run.dagId, runId: run.runId, error: error.message },
-        "a DAG run cannot be evaluated; it is left aside and tried again",
-      );
+      // A trial fails as a whole, and the run stays aside.
+      if (evenIdle) throw error;
+      unreadable.push({ kind: "run", subject: String(run.id), error });
+      // What happened in it is taken off the outbox: pictures of it are out of date.
       evaluations.push({ id: run.id, state: null, rescan: false });
-      await postponeDue(tx, run.id, options.fullScanSec);
     }
   }
+  await setFaultsAside(resources, options, unreadable, tx);
   let isOvertaken = false;
   if (expansions.length > 0) {
     isOvertaken = (await expandTasks(tx, expansions)) < expansions.length;
@@ -157,16 +166,23 @@ export async function evaluateRuns(tx: Db, resources: SchedulerResources, option
 
 /** To be called once the transaction has committed. */
 export async function settleEvaluation(
-  { store, pictures, metrics, noteInTryLog }: SchedulerResources,
+  resources: SchedulerResources,
+  options: SchedulerOptions,
   { kept, checks, backfillIds, lateTries }: Evaluated,
   measured: readonly MeasuredEnd[],
 ): Promise<void> {
+  const { store, pictures, metrics, logger, noteInTryLog } = resources;
   for (const [id, picture] of kept) pictures.set(id, picture);
   forgetOldest(pictures);
   // After the commit, so that of two schedulers that end a backfill's last two runs one sees both.
-  if (backfillIds.size > 0) await completeBackfills(store, [...backfillIds]);
+  const keyOf = (id: number) => ({ kind: "backfill" as const, subject: String(id) });
+  await exceptCulprits(resources, options, [...backfillIds], keyOf, (ids) => completeBackfills(store, ids));
   for (const { dagId, sec } of checks) metrics.time("dagrun.dependency-check", { dag_id: dagId }, sec);
-  for (const end of measured) timeRun(metrics, end);
+  for (const end of measured) {
+    const { dagId, runId, state, durationSec } = end;
+    logger.info({ dagId, runId, state, durationSec }, "run finished");
+    timeRun(metrics, end);
+  }
   await Promise.all(lateTries.map(({ logPath, message }) => noteInTryLog(logPath, message)));
 }
 

@@ -1,24 +1,10 @@
 import { type ExecuteTask, WORKLOAD_MAX_BYTES } from "../contracts/index.ts";
-import type { BaramError } from "../platform/index.ts";
+import { toError } from "../platform/index.ts";
 import { type QueuedInstance, requeueTries, triesByIds } from "../store/index.ts";
-import { isPoisoned } from "./commands/dag-cache.ts";
 import { logPathOf } from "./commands/index.ts";
+import { isOnesFault, setFaultsAside } from "./culprits.ts";
 import { loseTries, TOO_LARGE } from "./lose-tries.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
-
-/** A DAG that cannot be read keeps its own tasks waiting and nobody else's; it is tried again after a while. */
-export function putAside(
-  { aside, clock, logger }: SchedulerResources,
-  options: SchedulerOptions,
-  one: { dagId: string; versionId: string },
-  error: BaramError,
-): void {
-  aside.set(one.versionId, clock.now() + options.fullScanSec * 1_000);
-  logger.error(
-    { dagId: one.dagId, versionId: one.versionId, error: error.message },
-    "a DAG version cannot be read; its tasks are left aside and tried again",
-  );
-}
 
 /**
  * Gives queued tries to their executors, the most important first. What cannot be made a workload of now goes back to be scheduled; one
@@ -33,33 +19,44 @@ export async function handOver(
   // RETURNING keeps no order; executors take the most important first.
   const ordered = [...queued].sort((a, b) => b.priorityWeight - a.priorityWeight);
   const { workloads, unreadable, oversized } = await workloadsOf(resources, ordered);
-  for (const { row, error } of unreadable) putAside(resources, options, row, error);
-  if (unreadable.length > 0)
-    await requeueTries(
-      resources.store,
-      unreadable.map(({ row }) => row.id),
-    );
+  if (unreadable.size > 0) await giveBack(resources, options, unreadable);
   if (oversized.size > 0) {
     const facts = await triesByIds(resources.store, [...oversized.keys()]);
     const reasonOf = ({ id }: { id: string }) => oversized.get(id) ?? TOO_LARGE.message;
-    await loseTries(resources, facts, { leaving: ["queued"], silentForSec: null }, reasonOf, TOO_LARGE);
+    await loseTries(resources, options, facts, { leaving: ["queued"], silentForSec: null }, reasonOf, TOO_LARGE);
   }
   const byExecutor = new Map<string, ExecuteTask[]>();
   for (const { executor, workload } of workloads) byExecutor.set(executor, [...(byExecutor.get(executor) ?? []), workload]);
   for (const [name, ofExecutor] of byExecutor) resources.executors.get(name)?.queue(ofExecutor);
 }
 
-/** Each with a token of its own. `oversized`: why, by the try's id. */
+/** Their runs are set aside first, so that no dispatch takes them up again in between. `errors` by the try's id. */
+async function giveBack(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  errors: ReadonlyMap<string, Error>,
+): Promise<void> {
+  const runs = new Map<number, Error>();
+  for (const { id, dagRunId } of await triesByIds(resources.store, [...errors.keys()])) {
+    const error = errors.get(id);
+    if (error) runs.set(dagRunId, error);
+  }
+  const faults = [...runs].map(([id, error]) => ({ kind: "run" as const, subject: String(id), error }));
+  await setFaultsAside(resources, options, faults);
+  await requeueTries(resources.store, [...errors.keys()]);
+}
+
+/** Each with a token of its own. `unreadable` and `oversized`: why, by the try's id. */
 export async function workloadsOf(
   resources: SchedulerResources,
   queued: readonly QueuedInstance[],
 ): Promise<{
   workloads: { executor: string; workload: ExecuteTask }[];
-  unreadable: { row: QueuedInstance; error: BaramError }[];
+  unreadable: Map<string, Error>;
   oversized: Map<string, string>;
 }> {
   const workloads: { executor: string; workload: ExecuteTask }[] = [];
-  const unreadable: { row: QueuedInstance; error: BaramError }[] = [];
+  const unreadable = new Map<string, Error>();
   const oversized = new Map<string, string>();
   for (const row of queued) {
     try {
@@ -68,8 +65,8 @@ export async function workloadsOf(
       if (reason === null) workloads.push({ executor: row.executor, workload });
       else oversized.set(row.id, reason);
     } catch (error) {
-      if (!isPoisoned(error)) throw error;
-      unreadable.push({ row, error });
+      if (!isOnesFault(error)) throw error;
+      unreadable.set(row.id, toError(error));
     }
   }
   return { workloads, unreadable, oversized };

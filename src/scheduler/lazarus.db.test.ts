@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
-import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
+import {
+  createRig,
+  createSchedulerDatabase,
+  makeTrialsDue,
+  type Rig,
+  runState,
+  statesOf,
+  trigger,
+} from "../../tests/support/scheduler-rig.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
 
 // The safety scan is an hour away in all of these: what heals the run is Lazarus.
@@ -99,7 +107,7 @@ test("a poisoned version that is mended in between heals, and what moves starts 
     await held.drain();
   }
   await database.store.query("update serialized_dag set data = $1::json", [rows[0]?.data]);
-  await database.store.query("update dag_run set next_scan_at = now()");
+  await makeTrialsDue(held);
   await held.drain();
   expect(await statesOf(database.store, runId)).toEqual({ a: "success", b: "queued" });
   await database.store.query("update task_instance set state = 'success', updated_at = now() where task_id = 'b'");

@@ -7,10 +7,13 @@
  *
  * A run that rightly waits (for an earlier run, for a retry's time) is left alone, however long that takes.
  */
+
+import { toError } from "../platform/index.ts";
 import {
   type Db,
   endRun,
   heldByPast,
+  inSavepoint,
   type LifelessRun,
   listForPicture,
   listSkipDecisions,
@@ -22,6 +25,7 @@ import {
 } from "../store/index.ts";
 import { isPoisoned, readableGraph } from "./commands/dag-cache.ts";
 import { buildPicture, judgeRun } from "./core/run-picture.ts";
+import { isOnesFault, setFaultsAside } from "./culprits.ts";
 import { noteRunEnds } from "./end-runs.ts";
 import { judgeWithLengths } from "./judge-with-lengths.ts";
 import { pastNeeds } from "./past-needs.ts";
@@ -32,27 +36,58 @@ const RUNS_MAX = 50;
 export type LazarusReport = { revived: number; failed: number };
 
 export async function reviveLifelessRuns(resources: SchedulerResources, options: SchedulerOptions): Promise<LazarusReport> {
-  const { store, logger } = resources;
-  return store.transaction(async (tx) => {
-    const report: LazarusReport = { revived: 0, failed: 0 };
-    for (const run of await lockLifelessRuns(tx, options.lazarusSec, RUNS_MAX)) {
-      const cause = await findCause(tx, resources, run);
-      if (cause === null) continue;
-      const where = { dagId: run.dagId, runId: run.runId };
-      const gaveUp = run.attempts >= options.lazarusAttempts;
-      const attempt = run.attempts + 1;
-      logger.warn({ ...where, cause, attempt }, gaveUp ? "a halted run is failed" : "a halted run is put back on its way");
-      if (gaveUp) {
-        await failRun(tx, resources, run, cause);
-        report.failed++;
-        continue;
+  const report: LazarusReport = { revived: 0, failed: 0 };
+  for (let after: number | null = 0; after !== null; ) {
+    const batch = await reviveBatch(resources, options, after);
+    report.revived += batch.revived;
+    report.failed += batch.failed;
+    after = batch.last;
+  }
+  return report;
+}
+
+/** `last`: what the next batch comes after; null = there is none. */
+async function reviveBatch(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  after: number,
+): Promise<LazarusReport & { last: number | null }> {
+  return resources.store.transaction(async (tx) => {
+    const report = { revived: 0, failed: 0 };
+    const runs = await lockLifelessRuns(tx, options.lazarusSec, RUNS_MAX, after);
+    for (const run of runs) {
+      try {
+        const done = await inSavepoint(tx, () => reviveOne(tx, resources, options, run));
+        if (done !== null) report[done]++;
+      } catch (error) {
+        if (!isOnesFault(error)) throw error;
+        await setFaultsAside(resources, options, [{ kind: "run", subject: String(run.id), error: toError(error) }], tx);
       }
-      await reviveRun(tx, run.id, attempt);
-      await logEvent(tx, { event: "lazarus", owner: "scheduler", ...where, extra: { cause, attempt } });
-      report.revived++;
     }
-    return report;
+    return { ...report, last: runs.length < RUNS_MAX ? null : (runs.at(-1)?.id ?? null) };
   });
+}
+
+/** null = it rightly waits. */
+async function reviveOne(
+  tx: Db,
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  run: LifelessRun,
+): Promise<keyof LazarusReport | null> {
+  const cause = await findCause(tx, resources, run);
+  if (cause === null) return null;
+  const where = { dagId: run.dagId, runId: run.runId };
+  const gaveUp = run.attempts >= options.lazarusAttempts;
+  const attempt = run.attempts + 1;
+  resources.logger.warn({ ...where, cause, attempt }, gaveUp ? "a halted run is failed" : "a halted run is put back on its way");
+  if (gaveUp) {
+    await failRun(tx, resources, run, cause);
+    return "failed";
+  }
+  await reviveRun(tx, run.id, attempt);
+  await logEvent(tx, { event: "lazarus", owner: "scheduler", ...where, extra: { cause, attempt } });
+  return "revived";
 }
 
 /** What is owed to the run, in words; null = it rightly waits. */

@@ -9,15 +9,17 @@
 import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
 import { isDatabaseAway, secondsSince, silentMetrics, sleep, startTimer, toError } from "../platform/index.ts";
-import { beatJob, endJob, nextDueInSec, startJob } from "../store/index.ts";
+import { beatScheduler, endJob, nextDueInSec, startJob } from "../store/index.ts";
 import { checkBackfills } from "./check-backfills.ts";
 import { createScheduledRuns } from "./create-scheduled-runs.ts";
+import { noteAside } from "./culprits.ts";
 import { decide } from "./decide.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
 import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
 import { adoptOrphans, createSilenceWatch, endLateWaits, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
 import { createExecutorWatch } from "./rehome-tasks.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
+import { trySetAsideAgain } from "./try-again.ts";
 import { createPoolWatch } from "./watch-pools.ts";
 
 export type Scheduler = {
@@ -26,15 +28,30 @@ export type Scheduler = {
   /** An executor has events or room again: a light pass follows. */
   wake(): void;
   readonly jobId: () => number;
-  /** What a health answer says: when it started, and when its heartbeat was last written, in ms since the epoch. */
-  readonly life: () => { jobId: number; sinceMs: number; heartbeatMs: number };
+  /** What a health answer says. */
+  readonly life: () => SchedulerLife;
   /** Resolves when the loop has made as many passes as `maxPasses` says; never, if it says none. */
   readonly finished: Promise<void>;
 };
 
+export type SchedulerLife = {
+  jobId: number;
+  /** When it started, and when its heartbeat was last written, in ms since the epoch. */
+  sinceMs: number;
+  heartbeatMs: number;
+  /** Since when no pass has come to its end, in ms since the epoch, and why; null while they do. */
+  failing: { sinceMs: number; reason: string } | null;
+  /** How many runs, schedules and the like are set aside; see `culprits.ts`. */
+  setAside: number;
+};
+
 const FORGET_FIELDS_SEC = 60;
-/** While another scheduler dispatches, look again after this long. */
+/**
+ * While another scheduler dispatches, look again after this long, and twice as long each time until the lock is free: it is held for a few
+ * milliseconds, or somebody stands still with it.
+ */
 const BUSY_RETRY_MS = 5;
+const BUSY_RETRY_MAX_MS = 250;
 
 /**
  * After a pass, wait this long for a reason to look before asking what is due next: while tasks end one after the other the question
@@ -60,6 +77,15 @@ export async function startScheduler(
     return id;
   };
   let jobId = await startOwnJob();
+  // When the first pass began since which none came to its end; null = the last one did.
+  let unendedSinceMs: number | null = null;
+  let lastFailure: string | null = null;
+  const failing = () => {
+    if (unendedSinceMs === null) return null;
+    if (lastFailure !== null) return { sinceMs: unendedSinceMs, reason: lastFailure };
+    const isHanging = clock.now() - unendedSinceMs >= settings.healthThresholdSec * 1_000;
+    return isHanging ? { sinceMs: unendedSinceMs, reason: "a scheduling pass does not come to its end" } : null;
+  };
   let passes = 0;
   let onFinished = () => {};
   const finished = new Promise<void>((resolve) => {
@@ -73,6 +99,7 @@ export async function startScheduler(
   let isFull = true;
   let fullAt = 0;
   let wakeUp: (() => void) | null = null;
+  let busyRetryMs = BUSY_RETRY_MS;
   const wake = (full: boolean) => {
     awake = true;
     isFull ||= full;
@@ -85,11 +112,14 @@ export async function startScheduler(
   const poolWatch = createPoolWatch(resources);
   const timers = [
     every(options.heartbeatSec, async () => {
-      const lives = await beatJob(store, jobId).catch((error: unknown) => {
+      const trouble = failing();
+      const told = trouble && { forSec: (clock.now() - trouble.sinceMs) / 1_000, reason: trouble.reason };
+      const facts = await beatScheduler(store, jobId, told).catch((error: unknown) => {
         metrics.count("job_heartbeat_failure", { job });
         throw error;
       });
-      if (lives) {
+      if (facts) {
+        noteAside(resources, facts);
         heartbeatMs = clock.now();
         metrics.count("scheduler_heartbeat", {});
         return;
@@ -101,11 +131,11 @@ export async function startScheduler(
     every(options.orphanCheckSec, () => executorWatch.check()),
     every(options.orphanCheckSec, () => poolWatch.check()),
     every(options.silentTryCheckSec, () => silence.check()),
-    every(BACKFILL_CHECK_SEC, () => checkBackfills(resources, stopping.signal)),
+    every(BACKFILL_CHECK_SEC, () => checkBackfills(resources, options, stopping.signal)),
     every(options.queuedTimeoutCheckSec, () => requeueStuckTries(resources, options)),
     ...(options.lazarusSec > 0 ? [every(options.lazarusSec, () => reviveLifelessRuns(resources, options))] : []),
     every(FORGET_FIELDS_SEC, () => forgetOldFields(resources, options)),
-    every(options.triggerTimeoutCheckSec, () => endLateWaits(resources)),
+    every(options.triggerTimeoutCheckSec, () => endLateWaits(resources, options)),
   ];
   // Where nobody listens, nothing is asked.
   if (metrics !== silentMetrics)
@@ -125,21 +155,31 @@ export async function startScheduler(
       isFull = false;
       try {
         const began = performance.now();
+        unendedSinceMs ??= clock.now();
         const { more, again, busy } = await pass(resources, options, full);
+        unendedSinceMs = lastFailure = null;
         metrics.time("scheduler.scheduler_loop_duration", {}, secondsSince(began));
         if (!options.countIdlePassesOnly || !more) passes++;
         if (options.maxPasses > 0 && passes >= options.maxPasses) return onFinished();
         isFull ||= again === "full";
+        if (!busy) busyRetryMs = BUSY_RETRY_MS;
         if (again || awake) continue;
-        if (await waitForWake(busy ? BUSY_RETRY_MS : SETTLE_MS)) continue;
-        if (!busy) {
-          const dueMs = ((await nextDueInSec(store)) ?? Number.POSITIVE_INFINITY) * 1_000;
-          if (await waitForWake(Math.max(1, Math.min(dueMs, options.idleSleepSec * 1_000)))) continue;
+        if (busy) {
+          // Only dispatch is to be made up for: a light pass does.
+          await waitForWake(busyRetryMs);
+          busyRetryMs = Math.min(busyRetryMs * 2, BUSY_RETRY_MAX_MS);
+          continue;
         }
+        if (await waitForWake(SETTLE_MS)) continue;
+        const dueMs = ((await nextDueInSec(store)) ?? Number.POSITIVE_INFINITY) * 1_000;
+        const trialMs = resources.aside.tryAtMs - clock.now();
+        if (await waitForWake(Math.max(1, Math.min(dueMs, trialMs, options.idleSleepSec * 1_000)))) continue;
         isFull = true;
       } catch (error) {
         isFull = true;
         if (stopping.signal.aborted) return;
+        lastFailure = toError(error).message;
+        metrics.count("scheduler.pass_failures", {});
         if (!isDatabaseAway(error))
           logger.error({ error: toError(error).message, stack: toError(error).stack }, "a scheduling pass failed; trying again");
         await sleep(500, stopping.signal);
@@ -179,7 +219,7 @@ export async function startScheduler(
   return {
     wake: () => wake(false),
     jobId: () => jobId,
-    life: () => ({ jobId, sinceMs, heartbeatMs }),
+    life: () => ({ jobId, sinceMs, heartbeatMs, failing: failing(), setAside: resources.aside.count }),
     finished,
     async stop() {
       stopping.abort();
@@ -205,14 +245,15 @@ export type PassReport = {
  * (schedules, queued runs, callbacks), which is half of the statements.
  */
 export async function pass(resources: SchedulerResources, options: SchedulerOptions, isFull = true): Promise<PassReport> {
-  await takeExecutorEvents(resources);
+  await takeExecutorEvents(resources, options);
+  const isTrialDue = isFull && resources.clock.now() >= resources.aside.tryAtMs;
+  const back = isTrialDue ? await trySetAsideAgain(resources, options) : 0;
   const decided = await decide(resources, options, isFull);
   // Last, since a run that was triggered need not wait for it; what it creates comes with the next pass.
   const created = isFull && options.createScheduledRuns ? await createScheduledRuns(resources, options) : 0;
   return {
-    more: created > 0 || decided.started > 0 || decided.claimed > 0 || decided.queued > 0,
-    again:
-      created > 0 || decided.ended > 0 ? "full" : decided.claimed >= options.maxRunsToEvaluate || decided.more ? "light" : null,
+    more: back > 0 || created > 0 || decided.started > 0 || decided.claimed > 0 || decided.queued > 0,
+    again: back > 0 || created > 0 ? "full" : decided.again,
     busy: decided.busy,
   };
 }

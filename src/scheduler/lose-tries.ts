@@ -1,8 +1,10 @@
 import type { Outcome } from "../contracts/index.ts";
+import { toError } from "../platform/index.ts";
 import { type EndedTry, type FinishGuard, logEvent, type TryFacts } from "../store/index.ts";
 import { failTry } from "./commands/end-tries.ts";
-import { countEnds, logPathOf } from "./commands/index.ts";
-import type { SchedulerResources } from "./resources.ts";
+import { logPathOf, tellEnds } from "./commands/index.ts";
+import { isOnesFault, setFaultsAside } from "./culprits.ts";
+import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** Whose fault a try's end is when the platform ends it: as the error's name, in the event log, and in this process's log. */
 type Fault = { error: string; event: string; message: string; isFinal?: true };
@@ -21,9 +23,13 @@ export const TOO_LARGE: Fault = {
   isFinal: true,
 };
 
-/** Fails tries that no worker can speak for, each with its reason in its log and in the event log. Returns how many were still to be failed. */
+/**
+ * Fails tries that no worker can speak for, each with its reason in its log and in the event log. Returns how many were still to be failed.
+ * One whose end cannot be stored keeps no other from its own; whichever check finds it next tries again.
+ */
 export async function loseTries(
   resources: SchedulerResources,
+  options: SchedulerOptions,
   tries: readonly TryFacts[],
   guard: FinishGuard,
   reasonOf: (one: TryFacts) => string,
@@ -34,10 +40,14 @@ export async function loseTries(
   let count = 0;
   for (const one of tries) {
     const reason = reasonOf(one);
-    const ended = await loseTry(resources, one, guard, fault, reason);
+    const ended = await loseTry(resources, one, guard, fault, reason).catch(async (error: unknown) => {
+      if (!isOnesFault(error)) throw error;
+      await setFaultsAside(resources, options, [{ kind: "try", subject: one.id, error: toError(error) }]);
+      return [];
+    });
     if (ended.length === 0) continue;
     count++;
-    countEnds(resources.metrics, ended);
+    tellEnds(resources, ended);
     if (counter) resources.metrics.count(counter, { dag_id: one.dagId, task_id: one.taskId });
     resources.logger.warn(
       { dagId: one.dagId, runId: one.runId, taskId: one.taskId, tryNumber: one.tryNumber, reason },

@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
-import { createRig, createSchedulerDatabase, type Rig, runState, trigger } from "../../tests/support/scheduler-rig.ts";
+import {
+  createRig,
+  createSchedulerDatabase,
+  makeTrialsDue,
+  type Rig,
+  runState,
+  trigger,
+} from "../../tests/support/scheduler-rig.ts";
 import { createDagCache, pass } from "./index.ts";
 
 let database: TestDatabase;
@@ -29,15 +36,14 @@ async function scheduleBoth(): Promise<Record<"bad" | "good", string>> {
 test("a scheduled task whose DAG version cannot be read keeps no other from being queued, and goes on when it can", async () => {
   const runs = await scheduleBoth();
   await poison();
-  const clock = { nowMs: Date.now(), now: () => clock.nowMs };
-  const rig = await createRig(database, { clock, settings: { fullScanSec: 60 } });
+  const rig = await createRig(database);
   await rig.drain();
   expect(handedTo(rig)).toEqual(["good"]);
   expect(await runState(database.store, "good", runs.good)).toBe("success");
   await heal();
   await rig.pass();
   expect(handedTo(rig)).toEqual(["good"]);
-  clock.nowMs += 60_000;
+  await makeTrialsDue(rig);
   await rig.drain();
   expect(handedTo(rig)).toEqual(["good", "bad"]);
 });

@@ -213,7 +213,7 @@ test("an executor's report of a lost worker ends the try at once; of one not sta
   await startTries(database.store, [{ id: lost.id, hostname: "h", unixname: "u", pid: 1 }]);
   rig.executor.emit({ id: lost.id, kind: "lost", reason: "the machine is gone" });
   rig.executor.emit({ id: unstarted.id, kind: "not_started", reason: "no room" });
-  await takeExecutorEvents(rig.resources);
+  await takeExecutorEvents(rig.resources, rig.options);
   expect((await tryOf("lost")).state).toBe("failed");
   expect((await tryOf("unstarted")).state).toBe("scheduled");
   expect((await tryOf("unstarted")).id).not.toBe(unstarted.id);
@@ -227,13 +227,13 @@ test("what an executor cannot launch fails at once with the reason; a launch kee
   const refused = await tryOf("refused");
   rig.executor.emit({ id: refused.id, kind: "refused", reason: "there is no such cluster" });
   rig.executor.emit({ id: (await tryOf("launched")).id, kind: "launched", externalExecutorId: "arn:7" });
-  await takeExecutorEvents(rig.resources);
+  await takeExecutorEvents(rig.resources, rig.options);
   expect((await tryOf("refused")).state).toBe("failed");
   expect(await count("log where event = 'launch failed' and extra->>'reason' = 'there is no such cluster'")).toBe(1);
   expect(await count("task_instance where task_id = 'launched' and state = 'queued' and external_executor_id = 'arn:7'")).toBe(1);
   // Told after the try was over and its place taken by another: nothing of it is written.
   rig.executor.emit({ id: refused.id, kind: "launched", externalExecutorId: "arn:8" });
-  await takeExecutorEvents(rig.resources);
+  await takeExecutorEvents(rig.resources, rig.options);
   expect(await count("task_instance where external_executor_id = 'arn:8'")).toBe(0);
 });
 
@@ -242,7 +242,7 @@ test("what an executor reported while the database was away is dealt with afterw
   const rig = await createRig(database, {
     ...idle,
     pause: async (at) => {
-      if (at === "before-launch-record" && isAway) throw new Error("the database is away");
+      if (at === "before-launch-record" && isAway) throw Object.assign(new Error("the database is away"), { code: "08006" });
     },
   });
   await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "launched" }, { taskId: "refused" }] });
@@ -250,13 +250,13 @@ test("what an executor reported while the database was away is dealt with afterw
   await rig.drain();
   rig.executor.emit({ id: (await tryOf("launched")).id, kind: "launched", externalExecutorId: "arn:7" });
   rig.executor.emit({ id: (await tryOf("refused")).id, kind: "refused", reason: "no" });
-  await expect(takeExecutorEvents(rig.resources)).rejects.toThrow("away");
+  await expect(takeExecutorEvents(rig.resources, rig.options)).rejects.toThrow("away");
   expect(await count("task_instance where external_executor_id is not null or state = 'failed'")).toBe(0);
   isAway = false;
-  await takeExecutorEvents(rig.resources);
+  await takeExecutorEvents(rig.resources, rig.options);
   expect((await tryOf("refused")).state).toBe("failed");
   expect(await count("task_instance where external_executor_id = 'arn:7'")).toBe(1);
-  expect(await takeExecutorEvents(rig.resources), "told once more").toBe(0);
+  expect(await takeExecutorEvents(rig.resources, rig.options), "told once more").toBe(0);
 });
 
 test("an executor that cannot say, with more orphans than one look takes, keeps none of another's waiting", async () => {
@@ -295,7 +295,7 @@ test("a try whose worker dies each time before it starts is queued anew twice, t
     expect(state).toBe("queued");
     ids.add(id);
     rig.executor.emit({ id, kind: "lost", reason: `exit code ${launch}` });
-    await takeExecutorEvents(rig.resources);
+    await takeExecutorEvents(rig.resources, rig.options);
   }
   expect(ids.size).toBe(3);
   expect((await tryOf("t")).state).toBe("failed");
@@ -318,7 +318,7 @@ test("an heir's executor says which queued tries it goes on with; one that canno
   await dead.drain();
   const before = { kept: await tryOf("kept"), back: await tryOf("back"), runs: await tryOf("runs") };
   dead.executor.emit({ id: before.kept.id, kind: "launched", externalExecutorId: "arn:1" });
-  await takeExecutorEvents(dead.resources);
+  await takeExecutorEvents(dead.resources, dead.options);
   await startTries(database.store, [{ id: before.runs.id, hostname: "h", unixname: "u", pid: 1 }]);
   await database.store.query("update job set latest_heartbeat = now() - interval '1 hour' where id = $1", [dead.options.jobId()]);
 

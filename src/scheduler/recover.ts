@@ -12,8 +12,10 @@ import {
   adoptTries,
   buryJobs,
   holdDispatchLock,
+  lateWaits,
   lockOrphans,
   lockQueued,
+  lostCallbacks,
   ORPHANS_MAX,
   type Orphan,
   recordLaunches,
@@ -23,10 +25,12 @@ import {
   serverAgeSec,
   silentTries,
   stuckTries,
+  TRIES_MAX,
   type TryFacts,
   timeOutTriggers,
   triesByIds,
 } from "../store/index.ts";
+import { exceptCulprits, findFaults, isOnesFault, setFaultsAside } from "./culprits.ts";
 import { workloadsOf } from "./hand-over.ts";
 import { loseTries, REFUSED, STUCK } from "./lose-tries.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
@@ -45,30 +49,50 @@ export async function adoptOrphans(resources: SchedulerResources, options: Sched
   if (buried > 0) logger.warn({ buried }, "found dead schedulers");
   let adopted = 0;
   let requeued = 0;
-  // Those that cannot tell now would fill every look, however many tries of others stand behind theirs.
+  // Executors that cannot answer now are asked once.
   const unsure = new Set<string>();
-  for (let isLast = false; !isLast; ) {
-    const orphans = await lockOrphans(store, null, [...unsure]);
-    isLast = orphans.length < ORPHANS_MAX;
+  let orphans: Orphan[];
+  for (let after: string | null = null; ; after = orphans.at(-1)?.id ?? null) {
+    orphans = await lockOrphans(store, null, after);
     const { asked, kept } = await askExecutors(resources, orphans, unsure);
     await resources.pause("after-adoption-asked");
-    if (asked.length === 0) continue;
-    await store.transaction(async (tx) => {
-      // What is adopted counts as this scheduler's own; its loop may be counting just now.
-      await holdDispatchLock(tx);
-      const still = await lockOrphans(tx, asked);
-      const ours = still.filter(({ id, state }) => state !== "queued" || kept.has(id)).map(({ id }) => id);
-      const back = still.map(({ id }) => id).filter((id) => !ours.includes(id));
-      await adoptTries(tx, ours, options.jobId());
-      requeued += back.length > 0 ? await requeueTries(tx, back) : 0;
-      adopted += ours.length;
+    await exceptCulprits(resources, options, asked, tryKey, async (ids) => {
+      const counts = await takeOver(resources, options, ids, kept);
+      adopted += counts.adopted;
+      requeued += counts.requeued;
     });
+    if (orphans.length < ORPHANS_MAX) break;
   }
   resources.metrics.count("scheduler.orphaned_tasks.adopted", {}, adopted);
   resources.metrics.count("scheduler.orphaned_tasks.cleared", {}, requeued);
   if (adopted + requeued > 0) logger.info({ adopted, requeued }, "took over the tasks of dead schedulers");
-  await recoverCallbacks(store, options.silentTrySec * 15);
+  const silentSec = options.silentTrySec * 15;
+  await recoverCallbacks(store, silentSec).catch(async (error: unknown) => {
+    if (!isOnesFault(error)) throw error;
+    const faults = await findFaults(await lostCallbacks(store, silentSec), (ids) => recoverCallbacks(store, silentSec, ids));
+    const culprits = faults.map((fault) => ({ kind: "callback" as const, subject: fault.item, error: fault.error }));
+    await setFaultsAside(resources, options, culprits);
+  });
   return adopted + requeued;
+}
+
+const tryKey = (id: string) => ({ kind: "try" as const, subject: id });
+
+async function takeOver(
+  { store }: SchedulerResources,
+  options: SchedulerOptions,
+  asked: readonly string[],
+  kept: ReadonlySet<string>,
+): Promise<{ adopted: number; requeued: number }> {
+  return store.transaction(async (tx) => {
+    // What is adopted counts as this scheduler's own; its loop may be counting just now.
+    await holdDispatchLock(tx);
+    const still = await lockOrphans(tx, asked);
+    const ours = still.filter(({ id, state }) => state !== "queued" || kept.has(id)).map(({ id }) => id);
+    const back = still.map(({ id }) => id).filter((id) => !ours.includes(id));
+    await adoptTries(tx, ours, options.jobId());
+    return { adopted: ours.length, requeued: back.length > 0 ? await requeueTries(tx, back) : 0 };
+  });
 }
 
 /**
@@ -86,6 +110,7 @@ async function askExecutors(
   const asked: string[] = [];
   const kept = new Set<string>();
   for (const name of new Set(orphans.map(({ executor }) => executor))) {
+    if (unsure.has(name)) continue;
     const ofExecutor = orphans.filter(({ executor }) => executor === name);
     const answerable = ofExecutor.flatMap(({ id, state, externalExecutorId }): OrphanTry[] => {
       const workload = workloadOf.get(id) ?? null;
@@ -134,51 +159,103 @@ export function createSilenceWatch(resources: SchedulerResources, options: Sched
 }
 
 export async function failSilentTries(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
-  const silent = await silentTries(resources.store, options.silentTrySec);
-  return loseTries(resources, silent, { leaving: ACTIVE, silentForSec: options.silentTrySec }, (one) => {
+  const guard = { leaving: ACTIVE, silentForSec: options.silentTrySec };
+  const reasonOf = (one: TryFacts) => {
     const place = `${one.hostname ?? "an unknown host"}, process ${one.pid ?? "unknown"}`;
     return `no heartbeat for ${Math.round(one.silentForSec ?? options.silentTrySec)} s from ${place}: the worker died or cannot reach the API`;
-  });
+  };
+  let count = 0;
+  await forEachBatch(
+    (after) => silentTries(resources.store, options.silentTrySec, after),
+    async (silent) => {
+      count += await loseTries(resources, options, silent, guard, reasonOf);
+    },
+  );
+  return count;
+}
+
+/** Batch after batch in the order of their ids, until none is left; what cannot be dealt with is passed by. */
+async function forEachBatch(
+  read: (after: string | undefined) => Promise<TryFacts[]>,
+  work: (batch: readonly TryFacts[]) => Promise<void>,
+): Promise<void> {
+  let batch: TryFacts[] = [];
+  do {
+    batch = await read(batch.at(-1)?.id);
+    if (batch.length > 0) await work(batch);
+  } while (batch.length === TRIES_MAX);
 }
 
 export async function requeueStuckTries(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
   const { store, executors, logger } = resources;
-  const stuck = await stuckTries(store, options.queuedTimeoutSec);
-  if (stuck.length === 0) return 0;
-  for (const one of stuck) executors.get(one.executor)?.revoke(one.id);
-  const again = stuck.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
-  if (again.length > 0) await requeueTries(store, again);
-  const given = stuck.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
   const reason = `stuck in queued for more than ${options.queuedTimeoutSec} s, ${QUEUE_ATTEMPTS_MAX + 1} times: no worker took it`;
-  await loseTries(resources, given, { leaving: ["queued"], silentForSec: null }, () => reason, STUCK);
-  logger.warn({ requeued: again.length, failed: given.length }, "took tries back that nobody started");
-  return stuck.length;
+  let requeued = 0;
+  let failed = 0;
+  await forEachBatch(
+    (after) => stuckTries(store, options.queuedTimeoutSec, after),
+    async (stuck) => {
+      for (const one of stuck) executors.get(one.executor)?.revoke(one.id);
+      const again = stuck.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
+      await exceptCulprits(resources, options, again, tryKey, (ids) => requeueTries(store, ids));
+      const given = stuck.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
+      await loseTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, () => reason, STUCK);
+      requeued += again.length;
+      failed += given.length;
+    },
+  );
+  if (requeued + failed > 0) logger.warn({ requeued, failed }, "took tries back that nobody started");
+  return requeued + failed;
 }
 
 /** Deferred tries that one statement times out. */
 const TIMED_OUT_MAX = 500;
 
-export async function endLateWaits({ store, logger }: SchedulerResources): Promise<number> {
+export async function endLateWaits(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
+  const { store, logger } = resources;
   let total = 0;
-  for (let count = TIMED_OUT_MAX; count === TIMED_OUT_MAX; total += count) count = await timeOutTriggers(store, TIMED_OUT_MAX);
+  try {
+    for (let count = TIMED_OUT_MAX; count === TIMED_OUT_MAX; total += count) count = await timeOutTriggers(store, TIMED_OUT_MAX);
+  } catch (error) {
+    if (!isOnesFault(error)) throw error;
+    const faults = await findFaults(await lateWaits(store), async (ids) => {
+      total += await timeOutTriggers(store, ids.length, ids);
+    });
+    await setFaultsAside(
+      resources,
+      options,
+      faults.map((fault) => ({ ...tryKey(fault.item), error: fault.error })),
+    );
+  }
   if (total > 0) logger.info({ tries: total }, "triggers took too long; their tasks go on to fail");
   return total;
 }
 
 /**
  * What executors report of their own accord: a workload not started goes back, a started one that is lost ends. Events of which
- * the database could not be told are told again.
+ * the database could not be told are told again, one that fails by itself only after a while.
  */
-export async function takeExecutorEvents(resources: SchedulerResources): Promise<number> {
-  const { untold } = resources;
-  untold.push(...[...resources.executors.values()].flatMap((executor) => executor.takeEvents()));
-  const events = [...untold];
-  if (events.length > 0) await heedEvents(resources, events);
-  untold.splice(0, events.length);
+export async function takeExecutorEvents(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
+  const { untold, clock } = resources;
+  for (const executor of resources.executors.values())
+    untold.push(...executor.takeEvents().map((event) => ({ event, notBeforeMs: 0 })));
+  const due = untold.filter(({ notBeforeMs }) => notBeforeMs <= clock.now());
+  if (due.length === 0) return 0;
+  const events = due.map(({ event }) => event);
+  const keyOf = ({ id }: ExecutorEvent) => tryKey(id);
+  const faults = await exceptCulprits(resources, options, events, keyOf, (part) => heedEvents(resources, options, part));
+  for (const one of due) untold.splice(untold.indexOf(one), 1);
+  const notBeforeMs = clock.now() + EVENT_AGAIN_MS;
+  untold.push(...faults.map(({ item }) => ({ event: item, notBeforeMs })));
   return events.length;
 }
 
-async function heedEvents(resources: SchedulerResources, events: readonly ExecutorEvent[]): Promise<void> {
+const EVENT_AGAIN_MS = 30_000;
+
+async function heedEvents(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  events: readonly ExecutorEvent[],
+): Promise<void> {
   const launched = events.filter((event) => event.kind === "launched");
   if (launched.length > 0) {
     await resources.pause("before-launch-record");
@@ -198,8 +275,8 @@ async function heedEvents(resources: SchedulerResources, events: readonly Execut
   const lost = facts.filter((one) => reasons.get(one.id)?.kind === "lost");
   const refused = facts.filter((one) => reasons.get(one.id)?.kind === "refused");
   const reasonOf = (one: TryFacts) => reasons.get(one.id)?.reason ?? "its worker is gone";
-  await loseTries(resources, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
-  await loseTries(resources, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
+  await loseTries(resources, options, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
+  await loseTries(resources, options, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
   // A worker that dies each time before it starts its try, e.g. for a wrong image, must not be launched, and paid, for ever.
   const waiting = lost.filter((one) => one.state === "queued");
   const again = waiting.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
@@ -207,5 +284,5 @@ async function heedEvents(resources: SchedulerResources, events: readonly Execut
   const given = waiting.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
   const why = (one: TryFacts) =>
     `its worker ended ${QUEUE_ATTEMPTS_MAX + 1} times before the try had started; the last: ${reasonOf(one)}`;
-  await loseTries(resources, given, { leaving: ["queued"], silentForSec: null }, why, REFUSED);
+  await loseTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, why, REFUSED);
 }

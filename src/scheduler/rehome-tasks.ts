@@ -1,5 +1,6 @@
 import { toError } from "../platform/index.ts";
 import { type HomelessTask, holdDispatchLock, homelessTasks, rehomeInstances } from "../store/index.ts";
+import { findFaults, isOnesFault } from "./culprits.ts";
 import type { SchedulerResources } from "./resources.ts";
 
 export type ExecutorWatch = { check(): Promise<number> };
@@ -22,13 +23,7 @@ export function createExecutorWatch(resources: SchedulerResources): ExecutorWatc
       const waiting: HomelessTask[] = [];
       const free: HomelessTask[] = [];
       for (const one of homeless) ((await namesItself(resources, one)) ? waiting : free).push(one);
-      const moved =
-        free.length === 0
-          ? 0
-          : await store.transaction(async (tx) => {
-              await holdDispatchLock(tx);
-              return rehomeInstances(tx, free, home);
-            });
+      const moved = await rehome(resources, free, home);
       if (moved > 0)
         logger.info(
           { moved, from: namesIn(free), to: home },
@@ -48,6 +43,28 @@ export function createExecutorWatch(resources: SchedulerResources): ExecutorWatc
       return moved;
     },
   };
+}
+
+/** What cannot be moved goes on waiting, and a DAG warning says so. */
+async function rehome({ store, logger }: SchedulerResources, free: readonly HomelessTask[], home: string): Promise<number> {
+  if (free.length === 0) return 0;
+  let moved = 0;
+  const move = async (part: readonly HomelessTask[]) => {
+    moved += await store.transaction(async (tx) => {
+      await holdDispatchLock(tx);
+      return rehomeInstances(tx, part, home);
+    });
+  };
+  try {
+    await move(free);
+  } catch (error) {
+    if (!isOnesFault(error)) throw error;
+    for (const { item, error: cause } of await findFaults(free, move)) {
+      const { dagId, taskId, executor } = item;
+      logger.error({ dagId, taskId, executor, to: home, error: cause.message }, "a task cannot be given to the default executor");
+    }
+  }
+  return moved;
 }
 
 /** Whether the task's DAG names its executor. One whose version cannot be read is left as it is. */

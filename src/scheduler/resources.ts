@@ -13,14 +13,14 @@ export type SchedulerMemory = {
    * answer to the commit lost, they would be queued in the database with nobody to start them.
    */
   readonly limbo: Set<string>;
-  /** Events taken from executors and not yet dealt with; only `takeExecutorEvents` touches them. */
-  readonly untold: ExecutorEvent[];
-  /** DAG versions that could not be read, and until when their tasks are left aside, in ms since the epoch; only `dispatch` touches them. */
-  readonly aside: Map<string, number>;
+  /** Events taken from executors and not yet dealt with, and before when they are not tried again; only `takeExecutorEvents` touches them. */
+  readonly untold: { event: ExecutorEvent; notBeforeMs: number }[];
+  /** What of `set_aside` this scheduler knows: how many rows, and when the next of them is to be tried, in ms since the epoch. See `culprits.ts`. */
+  readonly aside: { count: number; tryAtMs: number };
 };
 
 export function createSchedulerMemory(): SchedulerMemory {
-  return { pictures: new Map(), limbo: new Set(), untold: [], aside: new Map() };
+  return { pictures: new Map(), limbo: new Set(), untold: [], aside: { count: 0, tryAtMs: Number.POSITIVE_INFINITY } };
 }
 
 /** What every part of the scheduler works with. */

@@ -92,6 +92,11 @@ export function isValueFault(error: unknown): boolean {
   return /^(22...|54...|23514)$/.test(sqlState(error) ?? "");
 }
 
+/** The name of the statement that failed, if it had one: the error's own words do not tell. */
+export function statementOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as { statement?: string }).statement : undefined;
+}
+
 export function sqlState(error: unknown): string | undefined {
   return error instanceof Error ? (error as { code?: string }).code : undefined;
 }

@@ -1,6 +1,6 @@
 export { type Cipher, createCipher } from "./cipher.ts";
 export { type EmbeddedServer, hasEmbeddedDatabase, type ServerAddress, startEmbeddedServer } from "./embedded/index.ts";
-export { isConnectionLost, isDataFault, isValueFault } from "./faults.ts";
+export { isConnectionLost, isDataFault, isTimedOut, isValueFault, sqlState, statementOf } from "./faults.ts";
 export type { Listener } from "./listening.ts";
 export { checkMigrated, type MigrationStatus, migrate, resetSchema } from "./migrate.ts";
 export { createOutageWatch, type OutageWatch } from "./outage.ts";

@@ -170,7 +170,7 @@ export function openStore(options: StoreOptions): Store {
         const underWay = new Set<Promise<unknown>>();
         // What comes behind a statement that failed fails too, and says only that; the first one says why.
         let first: unknown;
-        const watch = <R extends Row>(answer: Promise<Result<R>>, undoes = false): Promise<Result<R>> => {
+        const watch = <R extends Row>(answer: Promise<Result<R>>, undoes = false, name?: string): Promise<Result<R>> => {
           underWay.add(answer);
           answer
             .then(
@@ -178,6 +178,7 @@ export function openStore(options: StoreOptions): Store {
                 if (undoes) first = undefined;
               },
               (error: unknown) => {
+                if (name !== undefined && error instanceof Error) Object.assign(error, { statement: name });
                 first ??= error;
               },
             )
@@ -196,7 +197,12 @@ export function openStore(options: StoreOptions): Store {
             isFirst = false;
             const answer =
               hasBegun || goesAlong ? send<R>(client, statement, values) : begun.then(() => send<R>(client, statement, values));
-            return watch(answer, typeof statement === "string" && statement.startsWith("rollback to savepoint"));
+            const text = typeof statement === "string" ? statement : null;
+            return watch(
+              answer,
+              text?.startsWith("rollback to savepoint"),
+              typeof statement === "string" ? undefined : statement.name,
+            );
           };
           const result = await work({ query });
           await begun;

@@ -25,10 +25,10 @@ import { SCHEDULER_OPTIONS } from "../support/scheduler-rig.ts";
 import { createMemoryDatabase, type RowChange } from "./memory-database.ts";
 import { createReferee, type Referee } from "./referee.ts";
 import { ACTIVE, type InstanceRow, instanceKey } from "./rows.ts";
-import { type Harm, idOf, type Surroundings } from "./statements.ts";
+import { type Harm, idOf, STATEMENTS, type Surroundings } from "./statements.ts";
 import { type Actor, createTurns } from "./turns.ts";
 import { createVirtualExecutor, type VirtualExecutor } from "./virtual-executor.ts";
-import { storeFor } from "./virtual-store.ts";
+import { storeFor, type UnknownStatement } from "./virtual-store.ts";
 
 export type Faults = {
   /** Percent of the moments at which each may happen. */
@@ -68,11 +68,18 @@ const REST_MS = 40_000;
 const FIRST_DAY = Date.UTC(2024, 0, 1);
 const DAY_MS = 86_400_000;
 
-export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, harm: Harm = "none"): Promise<History> {
+/** Throws `BrokenHistory`, or `UnknownStatement` at once. */
+export async function simulate(
+  scenario: Scenario,
+  faults: Faults = ALL_FAULTS,
+  harm: Harm = "none",
+  statements = STATEMENTS,
+): Promise<History> {
   const dice = createDice(scenario.fate);
   const history: History = { steps: 0, outcomes: 0, faults: {}, lines: [] };
   const database = createMemoryDatabase();
   let broken: string | null = null;
+  let unknown: UnknownStatement | null = null;
   const turns = createTurns(dice, database.isFree, (error) => {
     broken ??= error instanceof Error ? (error.stack ?? error.message) : String(error);
   });
@@ -90,6 +97,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
       ["d_b", scenario.pools[1]],
     ]),
     harm,
+    statements,
   };
   const referee = createReferee(dag, env.pools, scenario.parallelism, turns.now, (what) => {
     broken ??= what;
@@ -119,6 +127,10 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
     storeFor(actor, database, env, {
       commit: (changes) => commit(actor, changes),
       losesAnswer: () => happens("lostCommitAnswer"),
+      fail(error) {
+        unknown ??= error;
+        turns.interrupt();
+      },
     });
 
   const graph = buildGraph(dag);
@@ -127,7 +139,7 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
   const count = 1 + dice.roll(3);
   for (let index = 0; index < count; index++) startScheduler(index);
 
-  while (broken === null) {
+  while (broken === null && unknown === null) {
     if (isStormy && history.steps >= STORMY_STEPS) {
       isStormy = false;
       note("the storm is over");
@@ -135,8 +147,9 @@ export async function simulate(scenario: Scenario, faults: Faults = ALL_FAULTS, 
     if (history.steps++ > STEPS_MAX) broken = `not at rest after ${STEPS_MAX} steps and ${(turns.now() - startedAt) / 1_000} s`;
     if (history.steps % 50 === 0) befall();
     if (history.steps % 20 === 0 && (!isStormy || clears === 0) && isAtRest()) break;
-    if (!(await turns.step()) && broken === null) broken = "nobody can move";
+    if (!(await turns.step()) && broken === null && unknown === null) broken = "nobody can move";
   }
+  if (unknown !== null) throw unknown;
   const seen = { runs: database.rows("run"), instances: database.rows("instance") };
   const wrong = broken === null ? findDifferences(referee.world, seen) : [broken];
   history.outcomes = referee.world.instances.reduce((sum, one) => sum + one.outcomes.length, 0);

@@ -15,6 +15,8 @@ export type Surroundings = {
   pools: ReadonlyMap<string, number>;
   /** Harm done on purpose, to see that it is found. */
   harm: Harm;
+  /** What each statement does, by its name. */
+  statements: Readonly<Record<string, StatementBody>>;
 };
 
 /**
@@ -201,10 +203,8 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
     byIds(tx, ids)
       .filter((one) => one.state === "queued")
       .map(queuedFacts),
-  "select-candidates": (tx, [executors, limit, heldBack, jobId, asideVersions], env) => {
-    const aside = list<string>(asideVersions);
-    return selectCandidates(tx, list<string>(executors), Number(limit), list<string>(heldBack), aside, Number(jobId), env);
-  },
+  "select-candidates": (tx, [executors, limit, heldBack, jobId], env) =>
+    selectCandidates(tx, list<string>(executors), Number(limit), list<string>(heldBack), Number(jobId), env),
   "queue-instances"(tx, [ids, jobId], env) {
     const rows = byIds(tx, ids).filter((one) => one.state === "scheduled");
     return rows.map((row) => {
@@ -358,7 +358,6 @@ function selectCandidates(
   executors: readonly string[],
   limit: number,
   heldBack: readonly string[],
-  asideVersions: readonly string[],
   jobId: number,
   env: Surroundings,
 ): Row[] {
@@ -380,7 +379,7 @@ function selectCandidates(
     a.run.id - b.run.id;
   const scheduled: Place[] = tx
     .all("run")
-    .filter((run) => run.state === "running" && executors.includes("LocalExecutor") && !asideVersions.includes(run.versionId))
+    .filter((run) => run.state === "running" && executors.includes("LocalExecutor"))
     .flatMap((run) => {
       const free = env.maxActiveTasks - count((one) => one.dagRunId === run.id);
       return all

@@ -25,6 +25,8 @@ export type Turns = {
   kill(actor: Actor): void;
   /** Lets an actor stand still until then, whatever it waits for. */
   freeze(actor: Actor, until: number): void;
+  /** Ends the move that is under way, whatever its actor waits for. */
+  interrupt(): void;
   /** One move of one actor. false = nobody can move, now or later. */
   step(): Promise<boolean>;
 };
@@ -77,6 +79,7 @@ export function createTurns(dice: Dice, isFree: (lock: string) => boolean, fail:
       const slot = slots.get(actor);
       if (slot) slot.until = Math.max(slot.until, until);
     },
+    interrupt: () => stopped(),
     async step() {
       const able = [...slots.values()].filter((slot) => slot.resume && (slot.lock === null || isFree(slot.lock)));
       if (able.length === 0) {

@@ -1,9 +1,17 @@
 import type { Result, Row, Statement, Store } from "../../src/store/store.ts";
 import { Blocked, type MemoryDatabase, type MemoryTransaction, type RowChange } from "./memory-database.ts";
-import { STATEMENTS, type Surroundings } from "./statements.ts";
+import type { Surroundings } from "./statements.ts";
 import type { Actor } from "./turns.ts";
 
-type Hooks = { commit(changes: RowChange[]): void; losesAnswer(): boolean };
+type Hooks = {
+  commit(changes: RowChange[]): void;
+  losesAnswer(): boolean;
+  /** Ends the history at once. */
+  fail(error: Error): void;
+};
+
+/** The simulator's own fault: no history tells anything then. */
+export class UnknownStatement extends Error {}
 
 /** An actor's own view of the database. Each statement and each commit is a turn: before any of them others may move, or it may die. */
 export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundings, hooks: Hooks): Store {
@@ -13,8 +21,16 @@ export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundin
     values: readonly unknown[] = [],
   ): Promise<Result<R>> {
     const name = typeof statement === "string" ? statement : statement.name;
-    const body = STATEMENTS[name];
-    if (!body) throw new Error(`the simulator does not know the statement "${name}": give it a stand-in in statements.ts`);
+    const body = env.statements[name];
+    if (body === undefined) {
+      hooks.fail(
+        new UnknownStatement(
+          `the simulator does not know the statement "${name}": give it a stand-in in tests/simulator/statements.ts`,
+        ),
+      );
+      // Never answered: the scheduler would take an error for one of the database's, and try again for ever.
+      return new Promise<never>(() => {});
+    }
     await actor.turn();
     for (;;) {
       try {

@@ -18,7 +18,7 @@ import {
   type TriggererPart,
 } from "../../src/main/index.ts";
 import { createMetrics } from "../../src/main/metrics/index.ts";
-import { createLogger, createTokens, silentLogger, systemClock } from "../../src/platform/index.ts";
+import { createLogger, createTokens, type Logger, silentLogger, systemClock } from "../../src/platform/index.ts";
 import { createDagCache, createDagRun } from "../../src/scheduler/index.ts";
 import { createCipher, findRun, type Store } from "../../src/store/index.ts";
 import { createLogReceiver } from "../../src/task-logs/index.ts";
@@ -52,6 +52,7 @@ export type EngineOptions = {
   withExamples?: boolean;
   /** Default: a clone of the template database. */
   database?: TestDatabase;
+  logger?: Logger;
   /** Stands between workers and the execution API: a test holds, repeats or loses what passes. */
   wire?: MiddlewareHandler;
 };
@@ -69,7 +70,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     BARAM__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.5",
     ...options.environment,
   });
-  const logger = process.env.BARAM_TEST_LOG ? createLogger({ level: "debug", role: "engine" }) : silentLogger;
+  const logger = options.logger ?? (process.env.BARAM_TEST_LOG ? createLogger({ level: "debug", role: "engine" }) : silentLogger);
   const { store } = database;
   await ensureDefaultPool(store, 128);
   const defaultExecutor = executorNames(config)[0] ?? "";

@@ -115,6 +115,12 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
   };
 }
 
+/** As if it were time to try again what is set aside. */
+export async function makeTrialsDue(rig: Rig): Promise<void> {
+  await rig.store.query("update set_aside set try_at = now()");
+  rig.resources.aside.tryAtMs = 0;
+}
+
 export async function createSchedulerDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase();
   await ensurePool(database.store, "default_pool", 128, "");

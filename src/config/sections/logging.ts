@@ -5,7 +5,17 @@ export const LOGGING = {
     kind: "string",
     default: "info",
     values: ["debug", "info", "warn", "error"],
-    about: "Level of Baram's own log on stderr.",
+    about: "Level of Baram's own log on stderr. At info it tells of each run and each try.",
+  },
+  json_logs: {
+    kind: "bool",
+    default: null,
+    about: "Whether Baram's own log is one JSON object per line. Unset: readable lines on a terminal, JSON everywhere else.",
+  },
+  colored_console_log: {
+    kind: "bool",
+    default: true,
+    about: "Whether readable lines are coloured on a terminal.",
   },
   base_log_folder: {
     kind: "string",

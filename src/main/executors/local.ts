@@ -1,6 +1,7 @@
 import { type Config, environmentForUserCode } from "../../config/index.ts";
 import { createLocalExecutor, type Executor, type ExecutorOptions } from "../../executors/index.ts";
 import { distFile } from "../dist-file.ts";
+import { logOptionsOf } from "../log-options.ts";
 import { supervisorOptions } from "../supervisor-options.ts";
 import type { ExecutorKind } from "./kind.ts";
 import type { ExecutorSurroundings } from "./surroundings.ts";
@@ -32,7 +33,7 @@ function makeLocalExecutor(config: Config, options: ExecutorOptions, { apiUrl, l
     {
       ...options,
       supervisorEntry: distFile("main/local-supervisor.js"),
-      supervisorOptions: supervisorOptions(config, apiUrl, options.parallelism),
+      supervisorOptions: { ...supervisorOptions(config, apiUrl, options.parallelism), log: logOptionsOf(config) },
       environment: environmentForUserCode(),
       killGraceMs: config.core.killed_task_cleanup_time * 1_000,
     },

@@ -1,6 +1,7 @@
 /**
  * The small HTTP port on which a role without an API says whether it lives. It answers from memory, so it answers at once
- * also while the database hangs: what makes a role unhealthy is that its heartbeat could not be written for too long.
+ * also while the database hangs: what makes a role unhealthy is that its heartbeat could not be written for too long, or that a scheduler's
+ * passes failed for as long. What is set aside makes it not: a scheduler that is restarted for it would set it aside again.
  */
 import { Hono } from "hono";
 import type { Config } from "../../config/index.ts";
@@ -29,14 +30,20 @@ export async function openHealthPort(
   if (!options.isOn) return null;
   const app = new Hono();
   app.get("/health", (c) => {
-    const { jobId, sinceMs, heartbeatMs } = life();
-    const isHealthy = clock.now() - heartbeatMs < options.thresholdSec * 1_000;
+    const { jobId, sinceMs, heartbeatMs, failing, setAside } = life();
+    const isLate = (ms: number) => clock.now() - ms >= options.thresholdSec * 1_000;
+    const silent = isLate(heartbeatMs) ? `no heartbeat could be written for ${options.thresholdSec} s` : null;
+    const idle = failing && isLate(failing.sinceMs) ? failing.reason : null;
+    const reason = silent ?? idle;
+    const isHealthy = reason === null;
     const answer = {
       status: isHealthy ? "healthy" : "unhealthy",
       role,
       job_id: jobId,
       since: new Date(sinceMs).toISOString(),
       latest_heartbeat: new Date(heartbeatMs).toISOString(),
+      ...(reason === null ? {} : { reason }),
+      ...(setAside === undefined ? {} : { set_aside: setAside }),
     };
     return c.json(answer, isHealthy ? 200 : 503);
   });

@@ -7,5 +7,14 @@ export type Part = {
   readonly healthUrl?: string;
 };
 
-/** The job a role runs under, since when, and when its heartbeat was last written, in ms since the epoch. */
-export type RoleLife = { jobId: number; sinceMs: number; heartbeatMs: number };
+/**
+ * The job a role runs under, since when, and when its heartbeat was last written, in ms since the epoch. A scheduler says too since when and
+ * why its passes fail, and how many runs and the like it has set aside.
+ */
+export type RoleLife = {
+  jobId: number;
+  sinceMs: number;
+  heartbeatMs: number;
+  failing?: { sinceMs: number; reason: string } | null;
+  setAside?: number;
+};

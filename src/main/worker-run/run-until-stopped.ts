@@ -1,6 +1,7 @@
 import type { Config } from "../../config/index.ts";
 import type { Workload } from "../../contracts/index.ts";
 import { createLogger } from "../../platform/index.ts";
+import { logOptionsOf } from "../log-options.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { runOneWorkload } from "./run-one-workload.ts";
 
@@ -8,7 +9,7 @@ import { runOneWorkload } from "./run-one-workload.ts";
 export function runWorkloadUntilStopped(workload: Workload, options: { config: Config; apiUrl?: string }): Promise<string> {
   // What this process was called with holds a token, and everybody on the machine may read it.
   process.title = "baram worker run";
-  const logger = createLogger({ level: options.config.logging.logging_level, role: "worker" });
+  const logger = createLogger({ ...logOptionsOf(options.config), role: "worker" });
   const stop = new AbortController();
   void untilStopped(logger).then((signal) => stop.abort(new Error(`the worker was stopped (${signal})`)));
   return runOneWorkload(workload, { ...options, logger, stop: stop.signal });

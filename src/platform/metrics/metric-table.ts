@@ -105,6 +105,13 @@ export const METRICS = {
   "scheduler.critical_section_busy": counter("times", [], SCHEDULER, "Passes that found another scheduler dispatching."),
   "scheduler.tasks.executable": gauge("tries", [], SCHEDULER, "Tries that the latest dispatch queued."),
   "scheduler.tasks.starving": gauge("tries", [], SCHEDULER, "Scheduled tries whose pool has no room for them."),
+  "scheduler.set_aside": gauge(
+    "runs, schedules, backfills, tries and callbacks",
+    [],
+    SCHEDULER,
+    "What the scheduler fails with and has set aside; every scheduler tells the same number.",
+  ),
+  "scheduler.pass_failures": counter("passes", [], SCHEDULER, "Passes that failed as a whole."),
   "scheduler.orphaned_tasks.adopted": counter("tries", [], SCHEDULER, "Tries of dead schedulers that went on."),
   "scheduler.orphaned_tasks.cleared": counter("tries", [], SCHEDULER, "Tries of dead schedulers that were queued anew."),
   "executor.open_slots": gauge(

@@ -48,5 +48,5 @@ export async function readableGraph(cache: DagCache, db: Db, versionId: string):
 
 /** A fault of one DAG's or run's own data, not of the database: it must not stop the others. */
 export function isPoisoned(error: unknown): error is BaramError {
-  return error instanceof BaramError && error.code !== "database_unavailable" && error.code !== "database_timeout";
+  return error instanceof BaramError && !error.code.startsWith("database_");
 }

@@ -11,6 +11,7 @@ import { worker } from "./000010-worker.ts";
 import { oldResults } from "./000011-old-results.ts";
 import { wideTasks } from "./000012-wide-tasks.ts";
 import { deferredTasks } from "./000013-deferred-tasks.ts";
+import { setAside } from "./000014-set-aside.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
@@ -28,4 +29,5 @@ export const MIGRATIONS: readonly Migration[] = [
   oldResults,
   wideTasks,
   deferredTasks,
+  setAside,
 ];

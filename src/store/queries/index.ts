@@ -56,6 +56,8 @@ export * from "./pool/keep-pools.ts";
 export * from "./pool/measure-pools.ts";
 export * from "./pool/page-pools.ts";
 export * from "./pool/pool-users.ts";
+export * from "./set-aside/keep-set-aside.ts";
+export type { Only } from "./set-aside/scope.ts";
 export * from "./task-instance/apply-changes.ts";
 export * from "./task-instance/beat-tries.ts";
 export * from "./task-instance/clear-instances.ts";

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { DAG_RUN_STATES, DagRunType, INT4_MAX } from "../../../contracts/index.ts";
-import { checkRunId, countCreated, createDagRun, deleteDagRun, markRun } from "../../../scheduler/commands/index.ts";
+import { checkRunId, createDagRun, deleteDagRun, markRun, tellCreated } from "../../../scheduler/commands/index.ts";
 import { COUNT_MAX, type Db, findDag, findRun, findRunRow, listRuns, RUN_ORDER_KEYS, setRunNote } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
 import { noSuchDag, noSuchRun } from "../../refuse.ts";
@@ -117,7 +117,7 @@ export function dagRunRoutes(api: Api): void {
         mayBeInFuture: options.allowTriggerInFuture,
       };
       const created = await createDagRun(store, dags, defaultExecutor, request, new Date(clock.now()));
-      countCreated(resources.metrics, created);
+      tellCreated(resources, created);
       audit.runId = created.runId;
       return toDagRun(await mustFindRun(store, created.dagId, created.runId));
     },

@@ -10,7 +10,14 @@ const life = { status, live: z.int(), since: z.string().nullable() };
 const health = z
   .object({
     metadatabase: z.object({ status }),
-    scheduler: z.object({ ...life, latest_scheduler_heartbeat: z.string().nullable() }),
+    scheduler: z.object({
+      ...life,
+      latest_scheduler_heartbeat: z.string().nullable(),
+      /** Why none of them gets anything done. */
+      reason: z.string().nullable(),
+      /** What they have set aside since they fail with it; see the DAG warnings. */
+      set_aside: z.int(),
+    }),
     triggerer: z.object({ ...life, latest_triggerer_heartbeat: z.string().nullable() }),
     dag_processor: z.object({ ...life, latest_dag_processor_heartbeat: z.string().nullable() }),
   })
@@ -38,7 +45,12 @@ export function monitorRoutes(api: Api): void {
       const [scheduler, triggerer, processor] = [of("SchedulerJob"), of("TriggererJob"), of("DagProcessorJob")];
       return {
         metadatabase: { status: jobs ? ("healthy" as const) : ("unhealthy" as const) },
-        scheduler: { ...scheduler.life, latest_scheduler_heartbeat: scheduler.heartbeat },
+        scheduler: {
+          ...scheduler.life,
+          latest_scheduler_heartbeat: scheduler.heartbeat,
+          reason: scheduler.life.status === "unhealthy" ? scheduler.reason : null,
+          set_aside: jobs?.[0]?.set_aside ?? 0,
+        },
         triggerer: { ...triggerer.life, latest_triggerer_heartbeat: triggerer.heartbeat },
         dag_processor: { ...processor.life, latest_dag_processor_heartbeat: processor.heartbeat },
       };
@@ -48,7 +60,8 @@ export function monitorRoutes(api: Api): void {
 
 function lifeOf(jobs: readonly JobRow[], type: JobType, thresholdSec: number) {
   const ofType = jobs.filter((job) => job.job_type === type);
-  const living = ofType.filter((job) => job.state === "running" && job.silent_for_sec < thresholdSec);
+  const heard = ofType.filter((job) => job.state === "running" && job.silent_for_sec < thresholdSec);
+  const living = heard.filter((job) => (job.failing_for_sec ?? 0) < thresholdSec);
   const earliest = living.map((job) => job.start_date.getTime()).sort((a, b) => a - b)[0];
   const latest = ofType.map((job) => job.latest_heartbeat.getTime()).sort((a, b) => b - a)[0];
   const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
@@ -59,5 +72,6 @@ function lifeOf(jobs: readonly JobRow[], type: JobType, thresholdSec: number) {
       since: iso(earliest),
     },
     heartbeat: iso(latest),
+    reason: heard.find((job) => job.failure !== null)?.failure ?? null,
   };
 }

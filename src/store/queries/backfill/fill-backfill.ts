@@ -1,5 +1,6 @@
 import type { Db } from "../../store.ts";
 import { RUN_COLUMNS, type RunFacts } from "../dag-run/find-run.ts";
+import { ASIDE_BACKFILLS } from "../set-aside/scope.ts";
 import type { BackfillDate } from "./insert-backfill.ts";
 
 export type OpenDate = BackfillDate & { ordinal: number };
@@ -54,7 +55,7 @@ export async function recordFilled(tx: Db, id: number, dates: readonly FilledDat
 
 const unfilled = {
   name: "unfilled-backfills",
-  text: "select id from backfill where completed_at is null and filled_count < date_count order by id",
+  text: `select id from backfill where completed_at is null and filled_count < date_count and id <> all(${ASIDE_BACKFILLS}) order by id`,
 };
 
 /** Active backfills with dates that nobody has decided yet. */

@@ -1,5 +1,6 @@
 import type { DagRunState, TaskInstanceState } from "../../../contracts/index.ts";
 import { type Db, guardedStatement } from "../../store.ts";
+import { ASIDE_RUNS, type Only } from "../set-aside/scope.ts";
 
 export type ClaimedEvent = { taskId: string | null; mapIndex: number; state: TaskInstanceState | null };
 export type ClaimedRun = {
@@ -35,16 +36,29 @@ export type ClaimedRun = {
  * share of the run's key, and a try that ends must not wait for the scheduler to commit. It opens most transactions of a scheduler, along
  * with their `begin`.
  */
-const statement = guardedStatement(
-  "claim-runs",
-  (isInTransaction) => `
+const statement = guardedStatement("claim-runs", (isInTransaction) =>
+  claim(isInTransaction, (run) => `${run} <> all(${ASIDE_RUNS})`),
+);
+
+/** $2 = the runs it may claim, $3 = whether those that run are claimed although nothing happened in them. */
+const among = guardedStatement("claim-runs-among", (isInTransaction) =>
+  claim(
+    isInTransaction,
+    (run) => `${run} <> all(${ASIDE_RUNS}) and ${run} = any($2::bigint[])`,
+    "union (select id from dag_run where id = any($2::bigint[]) and state = 'running' and $3)",
+  ),
+);
+
+function claim(isInTransaction: string, isMeant: (run: string) => string, more = ""): string {
+  return `
 with wanted as materialized (
-  (select distinct dag_run_id as id from task_event limit $1 * 10)
+  (select distinct dag_run_id as id from task_event where ${isMeant("dag_run_id")} limit $1 * 10)
   union
   (select distinct t.dag_run_id from task_instance t join dag_run r on r.id = t.dag_run_id
-    where t.state in ('up_for_retry', 'up_for_reschedule') and t.next_attempt_at <= now() and r.state = 'running' limit $1 * 10)
+    where t.state in ('up_for_retry', 'up_for_reschedule') and t.next_attempt_at <= now() and r.state = 'running' and ${isMeant("r.id")} limit $1 * 10)
   union
-  (select id from dag_run where state = 'running' and next_scan_at <= now() order by next_scan_at limit $1 * 10)
+  (select id from dag_run where state = 'running' and next_scan_at <= now() and ${isMeant("id")} order by next_scan_at limit $1 * 10)
+  ${more}
 ), turns as materialized (
   select r.id, r.last_scheduling_decision,
          row_number() over (partition by r.dag_id order by r.last_scheduling_decision nulls first, r.id) as turn
@@ -70,10 +84,11 @@ select l.id, l.dag_id as "dagId", l.run_id as "runId", l.state, l.created_dag_ve
        (select json_agg(json_build_object('taskId', t.task_id, 'mapIndex', t.map_index, 'state', t.state))
           from task_instance t
          where t.dag_run_id = l.id and t.state in ('up_for_retry', 'up_for_reschedule') and t.next_attempt_at <= now()) as due
-  from locked l`,
-);
+  from locked l`;
+}
 
-/** In a transaction only: without one it claims nothing. */
-export async function claimRuns(tx: Db, limit: number): Promise<ClaimedRun[]> {
+/** In a transaction only: without one it claims nothing. `evenIdle`: of `only`, also those in which nothing happened. */
+export async function claimRuns(tx: Db, limit: number, only: Only = null, evenIdle = false): Promise<ClaimedRun[]> {
+  if (only !== null) return (await tx.query<ClaimedRun>(among, [limit, only, evenIdle])).rows;
   return (await tx.query<ClaimedRun>(statement, [limit])).rows;
 }

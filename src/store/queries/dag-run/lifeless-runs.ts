@@ -1,5 +1,6 @@
 import type { DagRunState } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
+import { ASIDE_RUNS } from "../set-aside/scope.ts";
 
 export type LifelessRun = {
   id: number;
@@ -21,8 +22,8 @@ export type LifelessRun = {
 };
 
 /**
- * $1 seconds, $2 runs at most. Running runs of which nothing is in flight, nothing was reported, and no task instance moved
- * for so long; each again only after as long. Locked, so that of several schedulers one takes it.
+ * $1 seconds, $2 runs at most, $3 the id they come after. Running runs of which nothing is in flight, nothing was reported, and no task instance moved
+ * for so long; of what is set aside nobody hears the reports. Each again only after as long. Locked, so that of several schedulers one takes it.
  */
 const lifeless = {
   name: "lock-lifeless-runs",
@@ -43,14 +44,15 @@ select r.id, r.dag_id as "dagId", r.run_id as "runId", r.state, r.created_dag_ve
    and greatest(r.start_date, t.moved_at) < now() - make_interval(secs => $1)
    and (r.lazarus_at is null or r.lazarus_at < now() - make_interval(secs => $1))
    and not coalesce(t.in_flight, false)
-   and not exists (select 1 from task_event e where e.dag_run_id = r.id)
+   and (not exists (select 1 from task_event e where e.dag_run_id = r.id) or r.id = any(${ASIDE_RUNS}))
+   and r.id > $3
  order by r.id limit $2
  for no key update of r skip locked`,
 };
 
 /** Call inside a transaction. */
-export async function lockLifelessRuns(tx: Db, sec: number, limit: number): Promise<LifelessRun[]> {
-  return (await tx.query<LifelessRun>(lifeless, [sec, limit])).rows;
+export async function lockLifelessRuns(tx: Db, sec: number, limit: number, after: number): Promise<LifelessRun[]> {
+  return (await tx.query<LifelessRun>(lifeless, [sec, limit, after])).rows;
 }
 
 /** $1 dag run, $2 attempts made with this one. What had lost its time is due now. */

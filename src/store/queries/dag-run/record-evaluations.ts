@@ -20,7 +20,7 @@ update dag_run r
                            else least(r.timeout_at, now() + make_interval(secs => case when e.rescan then least($4, 5) else $4 end)) end
   from unnest($1::bigint[], $2::text[], $3::boolean[]) as e(id, state, rescan)
  where r.id = e.id
-returning r.dag_id as "dagId", e.state, extract(epoch from r.end_date - r.start_date)::float8 as "durationSec",
+returning r.dag_id as "dagId", r.run_id as "runId", e.state, extract(epoch from r.end_date - r.start_date)::float8 as "durationSec",
        case when e.state in ('success', 'failed') and r.run_type = 'scheduled' and r.clear_number = 0 then
          (select extract(epoch from min(coalesce(t.first_start_date, t.start_date)) - r.run_after)::float8
             from task_instance t where t.dag_run_id = r.id and t.hostname is not null) end as "firstTaskDelaySec"`,
@@ -29,6 +29,7 @@ returning r.dag_id as "dagId", e.state, extract(epoch from r.end_date - r.start_
 /** What is measured of a run that ended; `firstTaskDelaySec` null: it was not scheduled, was cleared, or no task of it ran. */
 export type MeasuredEnd = {
   dagId: string;
+  runId: string;
   state: DagRunState | null;
   durationSec: number | null;
   firstTaskDelaySec: number | null;

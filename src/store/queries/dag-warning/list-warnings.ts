@@ -1,7 +1,7 @@
 import type { Db } from "../../store.ts";
 import { type Listed, oneOf, type Page, readPage, sql } from "../compose.ts";
 
-export const DAG_WARNING_TYPES = ["non-existent pool", "pool too small", "non-existent executor"] as const;
+export const DAG_WARNING_TYPES = ["non-existent pool", "pool too small", "non-existent executor", "set aside"] as const;
 export type DagWarningType = (typeof DAG_WARNING_TYPES)[number];
 
 export type DagWarningRow = {
@@ -11,6 +11,13 @@ export type DagWarningRow = {
   message: string;
   timestamp: Date;
 };
+
+const asideText = sql`(case a.kind
+    when 'run' then 'Scheduling passes fail with run "' || r.run_id || '", which is left out'
+    when 'schedule' then 'Its next scheduled run cannot be created'
+    when 'backfill' then 'Backfill ' || a.subject || ' cannot go on'
+    when 'try' then 'A try of run "' || r.run_id || '" cannot be moved on or ended'
+    else 'A callback of run "' || r.run_id || '" cannot be queued again' end || ': ' || a.message)`;
 
 /** Found when asked, so that a pool that is made, widened or removed changes what stands here at once. `executors`: those there are. */
 const warningsBut = (executors: readonly string[]) => sql`(
@@ -28,6 +35,12 @@ const warningsBut = (executors: readonly string[]) => sql`(
          'Tasks are scheduled for executors that [core] executor does not name and wait until it does: ' || string_agg(distinct ti.executor, ', ')
     from task_instance ti join dag d on d.dag_id = ti.dag_id
    where ti.state = 'scheduled' and ti.executor <> all(${executors}::text[])
+   group by d.dag_id
+  union all
+  select d.dag_id, coalesce(d.display_name, d.dag_id), min(a.since), 'set aside',
+         array_to_string((array_agg(${asideText} order by a.since, a.kind, a.subject))[1:3], '. ')
+         || case when count(*) > 3 then '. And ' || count(*) - 3 || ' more' else '' end || '. Each is tried again by itself.'
+    from set_aside a join dag d on d.dag_id = a.dag_id left join dag_run r on r.id = a.dag_run_id
    group by d.dag_id
 ) w`;
 const columns = sql`w.dag_id as "dagId", w.display_name as "dagDisplayName", w.warning_type as "warningType", w.message, w."timestamp"`;

@@ -1,5 +1,6 @@
 import type { JobType } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
+import type { AsideFacts } from "../set-aside/keep-set-aside.ts";
 
 export async function startJob(db: Db, job: { type: JobType; hostname: string; pid: number }): Promise<number> {
   const { rows } = await db.query<{ id: number }>("insert into job (job_type, hostname, pid) values ($1, $2, $3) returning id", [
@@ -19,6 +20,26 @@ export async function beatJob(db: Db, id: number): Promise<boolean> {
     [id],
   );
   return rowCount === 1;
+}
+
+/** $1 id, $2 seconds for which its passes have failed (null = they do not), $3 why. */
+const beatOfScheduler = {
+  name: "beat-scheduler",
+  text: `
+update job
+   set latest_heartbeat = now(), failing_since = now() - make_interval(secs => $2), failure = $3
+ where id = $1 and state = 'running'
+returning (select count(*) from set_aside)::int as count,
+          (select extract(epoch from min(try_at) - now()) from set_aside)::float8 as "tryInSec"`,
+};
+
+/** As `beatJob`, for a scheduler, which says how it fares and hears how many things are set aside. null = it was taken for dead. */
+export async function beatScheduler(
+  db: Db,
+  id: number,
+  failing: { forSec: number; reason: string } | null,
+): Promise<AsideFacts | null> {
+  return (await db.query<AsideFacts>(beatOfScheduler, [id, failing?.forSec ?? null, failing?.reason ?? null])).rows[0] ?? null;
 }
 
 export async function endJob(db: Db, id: number): Promise<void> {
@@ -44,6 +65,11 @@ export type JobRow = {
   start_date: Date;
   latest_heartbeat: Date;
   silent_for_sec: number;
+  /** How long its work has failed, and why; null while it does not. */
+  failing_for_sec: number | null;
+  failure: string | null;
+  /** How many things all schedulers have set aside. */
+  set_aside: number;
 };
 
 /** Every running job, and of each type the one heard of last, for health answers. */
@@ -52,7 +78,9 @@ export async function latestJobs(db: Db): Promise<JobRow[]> {
     name: "latest-jobs",
     text: `with latest as (select distinct on (job_type) id from job order by job_type, latest_heartbeat desc)
            select id, job_type, state, start_date, latest_heartbeat,
-                  extract(epoch from now() - latest_heartbeat)::float8 as silent_for_sec
+                  extract(epoch from now() - latest_heartbeat)::float8 as silent_for_sec,
+                  extract(epoch from now() - failing_since)::float8 as failing_for_sec, failure,
+                  (select count(*) from set_aside)::int as set_aside
              from job where state = 'running' or id in (select id from latest) order by id`,
   });
   return rows;

@@ -28,7 +28,7 @@ export type JobOrderKey = keyof typeof orderable;
 export const JOB_ORDER_KEYS = Object.keys(orderable) as JobOrderKey[];
 
 export type JobFilter = {
-  /** true: running and heard of within its type's `aliveWithinSec`; false: all others. */
+  /** true: running, heard of within its type's `aliveWithinSec`, and its work has not failed for longer; false: all others. */
   isAlive?: boolean;
   aliveWithinSec: Readonly<Record<JobType, number>>;
   types?: readonly string[];
@@ -48,7 +48,7 @@ export async function listJobs(db: Db, filter: JobFilter, page: Page<JobOrderKey
   ];
   if (filter.isAlive !== undefined) {
     const limits = sql`${JSON.stringify(filter.aliveWithinSec)}::text::json`;
-    const alive = sql`(j.state = 'running' and j.latest_heartbeat >= now() - make_interval(secs => (${limits} ->> j.job_type)::float8))`;
+    const alive = sql`(j.state = 'running' and least(j.latest_heartbeat, j.failing_since) >= now() - make_interval(secs => (${limits} ->> j.job_type)::float8))`;
     where.push(filter.isAlive ? alive : sql`not ${alive}`);
   }
   return readPage<ListedJob, JobOrderKey>(db, { columns, from: sql`job j`, where, page, orderable, tieBreak: [sql`j.id`] });

@@ -27,26 +27,33 @@ const columns = `ti.id, ti.dag_run_id as "dagRunId", ti.dag_id as "dagId", ti.ru
   from task_instance ti join dag_version v on v.id = ti.dag_version_id`;
 
 const byIds = { name: "tries-by-ids", text: `select ${columns} where ti.id = any($1::uuid[])` };
-/** $1 = seconds. Any scheduler may find any silent try, whoever queued it. */
+/** One look for them. */
+export const TRIES_MAX = 200;
+/** Less than any id. */
+const FIRST_ID = "00000000-0000-0000-0000-000000000000";
+
+/** $1 = seconds, $2 = the id they come after. Any scheduler may find any silent try, whoever queued it. */
 const silent = {
   name: "silent-tries",
-  text: `select ${columns} where ti.state in ('running', 'restarting') and ti.last_heartbeat_at < now() - make_interval(secs => $1) order by ti.id limit 200`,
+  text: `select ${columns} where ti.state in ('running', 'restarting') and ti.last_heartbeat_at < now() - make_interval(secs => $1) and ti.id > $2 order by ti.id limit ${TRIES_MAX}`,
 };
 const stuck = {
   name: "stuck-tries",
-  text: `select ${columns} where ti.state = 'queued' and ti.queued_dttm < now() - make_interval(secs => $1) order by ti.id limit 200`,
+  text: `select ${columns} where ti.state = 'queued' and ti.queued_dttm < now() - make_interval(secs => $1) and ti.id > $2 order by ti.id limit ${TRIES_MAX}`,
 };
 
 export async function triesByIds(db: Db, ids: readonly string[]): Promise<TryFacts[]> {
   return (await db.query<TryFacts>(byIds, [ids])).rows;
 }
 
-export async function silentTries(db: Db, silentForSec: number): Promise<TryFacts[]> {
-  return (await db.query<TryFacts>(silent, [silentForSec])).rows;
+/** `TRIES_MAX` at most, in the order of their ids. */
+export async function silentTries(db: Db, silentForSec: number, after = FIRST_ID): Promise<TryFacts[]> {
+  return (await db.query<TryFacts>(silent, [silentForSec, after])).rows;
 }
 
-export async function stuckTries(db: Db, queuedForSec: number): Promise<TryFacts[]> {
-  return (await db.query<TryFacts>(stuck, [queuedForSec])).rows;
+/** `TRIES_MAX` at most, in the order of their ids. */
+export async function stuckTries(db: Db, queuedForSec: number, after = FIRST_ID): Promise<TryFacts[]> {
+  return (await db.query<TryFacts>(stuck, [queuedForSec, after])).rows;
 }
 
 const age = { name: "server-age", text: `select extract(epoch from now() - pg_postmaster_start_time())::float8 as "ageSec"` };

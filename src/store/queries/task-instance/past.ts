@@ -96,14 +96,3 @@ export type SkippedInstance = {
 export async function skipUnfinished(tx: Db, dagRunId: number): Promise<SkippedInstance[]> {
   return (await tx.query<SkippedInstance>(skip, [dagRunId])).rows;
 }
-
-const postpone = {
-  name: "postpone-due",
-  text: `update task_instance set next_attempt_at = now() + make_interval(secs => $2)
-          where dag_run_id = $1 and state in ('up_for_retry', 'up_for_reschedule') and next_attempt_at <= now()`,
-};
-
-/** Puts off what is due in a run that cannot be evaluated, so that it is not claimed again at once. */
-export async function postponeDue(tx: Db, dagRunId: number, sec: number): Promise<void> {
-  await tx.query(postpone, [dagRunId, sec]);
-}

@@ -34,20 +34,20 @@ export type Orphan = {
 /** One look for them. */
 export const ORPHANS_MAX = 500;
 
-/** $1 ids, or null for any, $2 executors that are left out. Tries whose scheduler is dead: its job is not running any more. Locked, so that one scheduler adopts each. */
+/** $1 ids, or null for any, $2 the id they come after, or null. Tries whose scheduler is dead: its job is not running any more. Locked, so that one scheduler adopts each. */
 const orphans = {
   name: "orphaned-tries",
   text: `
 select ti.id, ti.state, ti.executor, ti.external_executor_id as "externalExecutorId"
   from task_instance ti left join job j on j.id = ti.queued_by_job_id
  where ti.state in ('queued', 'running', 'restarting') and (j.id is null or j.state <> 'running')
-   and ($1::uuid[] is null or ti.id = any($1)) and ti.executor <> all($2)
+   and ($1::uuid[] is null or ti.id = any($1)) and ($2::uuid is null or ti.id > $2)
  order by ti.id limit ${ORPHANS_MAX}
  for update of ti skip locked`,
 };
 
-export async function lockOrphans(db: Db, ids: readonly string[] | null, but: readonly string[] = []): Promise<Orphan[]> {
-  return (await db.query<Orphan>(orphans, [ids, but])).rows;
+export async function lockOrphans(db: Db, ids: readonly string[] | null, after: string | null = null): Promise<Orphan[]> {
+  return (await db.query<Orphan>(orphans, [ids, after])).rows;
 }
 
 const adopt = {

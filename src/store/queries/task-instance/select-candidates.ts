@@ -1,5 +1,6 @@
 import { POOL_SLOTS_MAX } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
+import { ASIDE_RUNS, type Only } from "../set-aside/scope.ts";
 
 export type Candidate = {
   id: string;
@@ -27,8 +28,7 @@ const BY_RANK =
   "order by c.priority_weight desc, c.backfill_place, c.run_after, c.scheduled_dttm, c.dag_run_id, c.task_id, c.map_index";
 
 /**
- * $1 executors with free slots, $2 candidates at most, $3 ids that limits held back in this transaction, $4 the scheduler's job id,
- * $5 DAG versions that are left aside.
+ * $1 executors with free slots, $2 candidates at most, $3 ids that limits held back in this transaction, $4 the scheduler's job id.
  *
  * Free places are counted per pool and per run first, and each run offers only what it may start from pools that have
  * room, no more for a pool than it has slots. So a full pool, one with a single slot that frees again and again, or a run at
@@ -43,23 +43,35 @@ const BY_RANK =
  * scheduled. The subqueries in their filters keep it so: as a join or an EXISTS, the planner reads and sorts all of them.
  */
 const ofOne = { name: "select-candidates", text: candidates("ti.executor = any($1)", "$2") };
+/** $5 = the runs that are meant. */
+const ofOneAmong = {
+  name: "select-candidates-among",
+  text: candidates("ti.executor = any($1)", "$2", "", "", "and r.id = any($5::bigint[])"),
+};
 
 /**
- * As above, with $6 the executors' free slots. Each run offers for each executor apart, and none is offered more than it has slots:
+ * As above, with $5 the executors' free slots. Each run offers for each executor apart, and none is offered more than it has slots:
  * thousands of tasks before one with a single slot take no place from another's. A statement of its own, since it costs more:
  * 8 ms and not 3.5 with 51 runs and 11,000 scheduled tasks.
  */
-const ofSeveral = {
-  name: "select-candidates-of-several",
-  text: candidates(
-    "ti.executor = ef.name",
-    "least(ef.free, $2)",
-    "cross join unnest($1::text[], $6::int[]) as ef(name, free)",
-    `, row_number() over (partition by c.executor ${BY_RANK}) as place_in_executor`,
-  ),
+const ofSeveral = { name: "select-candidates-of-several", text: candidatesOfSeveral() };
+/** $6 = the runs that are meant. */
+const ofSeveralAmong = {
+  name: "select-candidates-of-several-among",
+  text: candidatesOfSeveral("and r.id = any($6::bigint[])"),
 };
 
-function candidates(ofExecutor: string, perRun: string, executors = "", places = ""): string {
+function candidatesOfSeveral(isMeant?: string): string {
+  return candidates(
+    "ti.executor = ef.name",
+    "least(ef.free, $2)",
+    "cross join unnest($1::text[], $5::int[]) as ef(name, free)",
+    `, row_number() over (partition by c.executor ${BY_RANK}) as place_in_executor`,
+    isMeant,
+  );
+}
+
+function candidates(ofExecutor: string, perRun: string, executors = "", places = "", isMeant = ""): string {
   const columns = `ti.id, ti.dag_run_id, ti.dag_id, ti.task_id, ti.map_index, ti.dag_version_id, ti.pool, ti.pool_slots, ti.executor, ti.priority_weight,
              ti.scheduled_dttm, ti.max_active_tis_per_dag, ti.max_active_tis_per_dagrun`;
   const answered = `c.id, c.dag_run_id, c.dag_id, c.task_id, c.map_index, c.dag_version_id, c.pool, c.pool_slots, c.executor, c.priority_weight, c.scheduled_dttm,
@@ -81,7 +93,7 @@ with pool_free as materialized (
                                 where a.dag_run_id = r.id and a.state in ('queued', 'running', 'restarting')) as free
     from dag_run r join dag d on d.dag_id = r.dag_id
     cross join lateral (select 1 from task_instance s where s.dag_run_id = r.id and s.state = 'scheduled' limit 1) has_scheduled
-   where r.state = 'running' and not d.is_paused
+   where r.state = 'running' and not d.is_paused and r.id <> all(${ASIDE_RUNS}) ${isMeant}
 ), first_in_line as materialized (
   select f.*, rf.free as run_room, rf.run_after, rf.backfill_place, pf.free
     from pool_free pf
@@ -89,7 +101,7 @@ with pool_free as materialized (
       select ${columns} from task_instance ti
        where ti.state = 'scheduled' and ti.pool_slots > 1 and ti.pool = pf.pool and ti.pool_slots > pf.free and ti.pool_slots <= pf.slots
          and (select rf.free from run_free rf where rf.id = ti.dag_run_id) > 0
-         and ti.executor = any($1) and ti.id <> all($3) and ti.dag_version_id <> all($5::uuid[])
+         and ti.executor = any($1) and ti.id <> all($3)
          and (ti.max_active_tis_per_dag is null or ti.max_active_tis_per_dag > ${active("a.dag_id = ti.dag_id")})
          and (ti.max_active_tis_per_dagrun is null or ti.max_active_tis_per_dagrun > ${active("a.dag_run_id = ti.dag_run_id")})
        order by ti.priority_weight desc, ti.scheduled_dttm, ti.dag_run_id, ti.task_id, ti.map_index limit 1
@@ -113,7 +125,6 @@ with pool_free as materialized (
                                 < (pr.backfill_place, pr.run_after, pr.scheduled_dttm, pr.dag_run_id, pr.task_id, pr.map_index)))
                 from pool_room pr where pr.pool = ti.pool)
          and ${ofExecutor} and ti.id <> all($3)
-         and ti.dag_version_id <> all($5::uuid[])
        order by ti.priority_weight desc, ti.scheduled_dttm, ti.task_id, ti.map_index
        limit least(greatest(rf.free, 0), ${perRun})
     ) c
@@ -158,14 +169,16 @@ export type CandidateQuery = {
   executors: readonly (readonly [name: string, free: number])[];
   limit: number;
   heldBack: readonly string[];
-  asideVersions: readonly string[];
   jobId: number;
+  only: Only;
 };
 
 /** In the order of their rank. Those that take more slots than their pool has free start nothing: they are first in line there. */
 export async function selectCandidates(tx: Db, query: CandidateQuery): Promise<Candidate[]> {
   const names = query.executors.map(([name]) => name);
-  const values = [names, query.limit, query.heldBack, query.jobId, query.asideVersions];
-  if (names.length <= 1) return (await tx.query<Candidate>(ofOne, values)).rows;
-  return (await tx.query<Candidate>(ofSeveral, [...values, query.executors.map(([, free]) => free)])).rows;
+  const isOne = names.length <= 1;
+  const values: unknown[] = [names, query.limit, query.heldBack, query.jobId];
+  if (!isOne) values.push(query.executors.map(([, free]) => free));
+  if (query.only === null) return (await tx.query<Candidate>(isOne ? ofOne : ofSeveral, values)).rows;
+  return (await tx.query<Candidate>(isOne ? ofOneAmong : ofSeveralAmong, [...values, query.only])).rows;
 }

@@ -69,7 +69,7 @@ describe("a deferral", () => {
     const runId = await deferTasks(store, dagId, [{}, {}, {}, {}]);
     await store.query("update task_instance set pool = 'narrow' where run_id = $1", [runId]);
     await store.query("update task_instance set state = 'scheduled' where run_id = $1 and task_id in ('t2', 't3')", [runId]);
-    const query = { executors: [["LocalExecutor", 1_000] as const], limit: 10, heldBack: [], asideVersions: [], jobId: 0 };
+    const query = { executors: [["LocalExecutor", 1_000] as const], limit: 10, heldBack: [], jobId: 0, only: null };
     const offered = () => store.transaction(async (tx) => (await selectCandidates(tx, query)).map((c) => c.taskId));
     expect(await offered()).toEqual(["t2", "t3"]);
     await setPool(store, { pool: "narrow", slots: 3, description: null, includeDeferred: true });
