@@ -11,6 +11,8 @@ import { worker } from "./000010-worker.ts";
 import { oldResults } from "./000011-old-results.ts";
 import { wideTasks } from "./000012-wide-tasks.ts";
 import { deferredTasks } from "./000013-deferred-tasks.ts";
+import { instanceCount } from "./000014-instance-count.ts";
+import { readIndexes } from "./000015-read-indexes.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
@@ -28,4 +30,6 @@ export const MIGRATIONS: readonly Migration[] = [
   oldResults,
   wideTasks,
   deferredTasks,
+  instanceCount,
+  readIndexes,
 ];
