@@ -6,12 +6,13 @@ import { measureChain, measureFanOut, measureFib, measureManyUnfinished, measure
 import { measureIdle } from "./idle-row.mjs";
 import { measurePeers } from "./peers/run-peers.mjs";
 import { measureQueue } from "./queue-row.mjs";
+import { measureReads } from "./reads-row.mjs";
 import { option, table } from "./report.mjs";
 import { measureSchedulerAlone } from "./scheduler-row.mjs";
 
 const runs = Number(option("runs", "5"));
 // `--rows none --peers` measures the peers only.
-const rowNames = option("rows", "1,2,3,4,5,6,ecs,idle,queue");
+const rowNames = option("rows", "1,2,3,4,5,6,ecs,idle,queue,reads");
 const wanted = rowNames === "none" ? [] : rowNames.split(",");
 const measures = {
   1: measureChain,
@@ -23,6 +24,7 @@ const measures = {
   ecs: measureEcsInFlight,
   idle: measureIdle,
   queue: measureQueue,
+  reads: measureReads,
 };
 
 console.log(

@@ -53,6 +53,7 @@ export const ERROR_STATUSES = {
   dag_running: 409,
   dag_stale: 409,
   pool_exists: 409,
+  pool_in_use: 409,
   pool_protected: 400,
   run_id_refused: 400,
   task_running: 409,

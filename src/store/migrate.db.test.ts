@@ -54,6 +54,39 @@ test("a newer migration that breaks nothing is let be", async () => {
   expect(await migrate(database.store, silentLogger)).toEqual([]);
 });
 
+test("an online migration lets others write while it is under way, and repairs what one that broke off has left", async () => {
+  const online = MIGRATIONS.find((migration) => migration.name === "read-indexes");
+  const before = await dumpSchema(database.store);
+  await database.store.query("delete from baram_migration where version = $1", [online?.version]);
+  await database.store.query("drop index ti_operator, ti_version");
+  await database.store.query("create index ti_version on task_instance (run_id)");
+  const [writer, another, admin] = [database.open(), database.open(), database.open()];
+  let applied: Promise<string[]> = Promise.resolve([]);
+  await writer.transaction(async (tx) => {
+    // Holds the table as every write does; the index waits for the end of this transaction.
+    await tx.query("update task_instance set note = 'x'");
+    applied = migrate(database.store, silentLogger);
+    const waits =
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%index concurrently%'";
+    await expect.poll(async () => (await admin.query(waits)).rowCount, { timeout: 15_000 }).toBe(1);
+    await another.query("update task_instance set note = 'y'");
+  });
+  expect(await applied).toEqual(["read-indexes"]);
+  expect(await dumpSchema(database.store)).toBe(before);
+});
+
+test("every foreign key has an index that leads with its columns: a row that is deleted is looked for in each table that may refer to it", async () => {
+  const { rows } = await database.store.query(`
+select k.conrelid::regclass::text as "table", k.conname as name from pg_constraint k
+ where k.contype = 'f' and k.connamespace = 'public'::regnamespace
+   and not exists (
+     select 1 from pg_index i join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
+      where i.indrelid = k.conrelid and i.indisvalid
+        and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] <@ k.conkey
+        and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', a.attname)))`);
+  expect(rows).toEqual([]);
+});
+
 test("a reset leaves the same schema and no rows", async () => {
   const before = await dumpSchema(database.store);
   await database.store.query("insert into slot_pool values ('p', 1, null)");

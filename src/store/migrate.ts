@@ -1,5 +1,6 @@
-import { BaramError, type Logger } from "../platform/index.ts";
+import { BaramError, type Logger, sleep } from "../platform/index.ts";
 import { MIGRATIONS } from "./migrations/index.ts";
+import type { Migration } from "./migrations/migration.ts";
 import type { Store } from "./store.ts";
 
 /** Any constant of our own: one process migrates at a time, the others wait. */
@@ -7,34 +8,94 @@ const MIGRATION_LOCK = 727_001;
 
 export type MigrationStatus = { current: number; latest: number; pending: string[] };
 
+/** How often a process that waits for another one's migration looks again. */
+const LOCK_POLL_MS = 100;
+
 /** Brings the schema up to date; safe to call from several processes at once. Returns the names of what was applied. */
 export async function migrate(store: Store, logger: Logger): Promise<string[]> {
   const { rows } = await store.query<{ exists: boolean }>("select to_regclass('baram_migration') is not null as exists");
-  if (rows[0]?.exists) {
-    const status = await migrationStatus(store);
-    if (status.pending.length === 0) return [];
+  if (!rows[0]?.exists) return makeSchema(store, logger);
+  const applied: string[] = [];
+  const { pending } = await migrationStatus(store);
+  for (const migration of MIGRATIONS) {
+    if (!pending.includes(migration.name)) continue;
+    const isOurs = migration.online ? await applyOnline(store, migration) : await applyAtOnce(store, migration);
+    if (!isOurs) continue;
+    logger.info({ migration: migration.name }, "migrated the database");
+    applied.push(migration.name);
   }
+  return applied;
+}
+
+/** All of it in one transaction: a database that is half made is none. */
+async function makeSchema(store: Store, logger: Logger): Promise<string[]> {
+  const made = await store.transaction(async (tx) => {
+    await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
+    const { rows } = await tx.query<{ exists: boolean }>("select to_regclass('baram_migration') is not null as exists");
+    if (rows[0]?.exists) return false;
+    await tx.query(
+      "create table baram_migration (version int primary key, name text not null, breaking boolean not null, applied_at timestamptz not null default now())",
+    );
+    for (const migration of MIGRATIONS) {
+      await tx.query(migration.online ? migration.sql.replaceAll(/\bindex concurrently\b/g, "index") : migration.sql);
+      await record(tx, migration);
+    }
+    return true;
+  });
+  if (!made) return migrate(store, logger);
+  logger.info({ migrations: MIGRATIONS.length }, "made the database's schema");
+  return MIGRATIONS.map((migration) => migration.name);
+}
+
+/** False: another process was faster. */
+async function applyAtOnce(store: Store, migration: Migration): Promise<boolean> {
   return store.transaction(async (tx) => {
     await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
-    await tx.query(
-      "create table if not exists baram_migration (version int primary key, name text not null, breaking boolean not null, applied_at timestamptz not null default now())",
-    );
-    const done = await tx.query<{ version: number; breaking: boolean }>("select version, breaking from baram_migration");
-    refuseNewer(done.rows);
-    const applied: string[] = [];
-    for (const migration of MIGRATIONS) {
-      if (done.rows.some((row) => row.version === migration.version)) continue;
-      await tx.query(migration.sql);
-      await tx.query("insert into baram_migration (version, name, breaking) values ($1, $2, $3)", [
-        migration.version,
-        migration.name,
-        migration.breaking,
-      ]);
-      logger.info({ migration: migration.name }, "migrated the database");
-      applied.push(migration.name);
-    }
-    return applied;
+    if (await isApplied(tx, migration)) return false;
+    await tx.query(migration.sql);
+    await record(tx, migration);
+    return true;
   });
+}
+
+/**
+ * On one connection, whose lock ends with it. It is asked for again and again and not waited for: `create index concurrently` waits until all
+ * older snapshots are gone, that of a process which waits for this lock among them.
+ */
+async function applyOnline(store: Store, migration: Migration): Promise<boolean> {
+  const client = await store.pool.connect();
+  // The statement under way fails and says why.
+  client.on("error", () => {});
+  try {
+    for (;;) {
+      const { rows } = await client.query<{ got: boolean }>("select pg_try_advisory_lock($1) as got", [MIGRATION_LOCK]);
+      if (rows[0]?.got) break;
+      await sleep(LOCK_POLL_MS);
+    }
+    if (await isApplied(client, migration)) return false;
+    for (const statement of migration.sql.split(";").map((text) => text.trim())) {
+      const name = /^(?:create|drop) index concurrently (\w+)/.exec(statement)?.[1];
+      if (name === undefined) throw new Error(`not a statement of an online migration: ${statement}`);
+      // One that broke off leaves an index that is written and never read.
+      await client.query(`drop index concurrently if exists ${name}`);
+      if (statement.startsWith("create")) await client.query(statement);
+    }
+    await record(client, migration);
+    return true;
+  } finally {
+    // Closed and not given back: the lock goes with the connection, also where a statement failed.
+    client.release(true);
+  }
+}
+
+type Queryable = { query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> };
+
+async function isApplied(db: Queryable, { version }: Migration): Promise<boolean> {
+  return (await db.query("select 1 from baram_migration where version = $1", [version])).rows.length > 0;
+}
+
+async function record(db: Queryable, { version, name, breaking }: Migration): Promise<void> {
+  await db.query("insert into baram_migration (version, name, breaking) values ($1, $2, $3)", [version, name, breaking]);
 }
 
 /** What is applied and what is not; throws `schema_too_new` if a newer Baram made a breaking change. */

@@ -15,4 +15,5 @@ export { type MarkRequest, markInstances } from "./mark-instances.ts";
 export { markRun } from "./mark-run.ts";
 export { nextRunAfter } from "./next-run-after.ts";
 export type { RunPick } from "./pick-runs.ts";
+export { removePool } from "./remove-pool.ts";
 export { placeOf, tellCreated, tellEnds } from "./tell-work.ts";

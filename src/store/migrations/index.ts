@@ -12,6 +12,8 @@ import { oldResults } from "./000011-old-results.ts";
 import { wideTasks } from "./000012-wide-tasks.ts";
 import { deferredTasks } from "./000013-deferred-tasks.ts";
 import { setAside } from "./000014-set-aside.ts";
+import { instanceCount } from "./000015-instance-count.ts";
+import { readIndexes } from "./000016-read-indexes.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
@@ -30,4 +32,6 @@ export const MIGRATIONS: readonly Migration[] = [
   wideTasks,
   deferredTasks,
   setAside,
+  instanceCount,
+  readIndexes,
 ];

@@ -35,12 +35,23 @@ export type Order<K extends string> = { key: K; descending: boolean };
 export type Page<K extends string> = { limit: number; offset: number; order: readonly Order<K>[] };
 export type Listed<R> = { rows: R[]; total: number };
 
-/** Counting stops here: an exact count of a table of millions takes longer than the page itself. */
-export const COUNT_MAX = 100_000;
+/** Counting stops here, and the total is an estimate from here on: an exact count of a table of millions takes longer than the page itself. */
+export const COUNT_MAX = 20_000;
 
 /**
- * One page and the count of all. `from` joins with LEFT JOINs on unique keys, which PostgreSQL leaves out of the count
- * where no filter needs them. The tie-break follows the first key's direction, so that an index can serve both.
+ * A long table's page is chosen by its keys alone, by an index where there is one; only what is shown is looked up and joined. `from` joins what filter
+ * and order need and nothing else: a LEFT JOIN that PostgreSQL leaves out has still kept it from answering out of the index. `counted` is the
+ * same for the filter alone. `shown` goes on from the keys, which are called `page` there, with a LATERAL that is limited to one row: of a plain
+ * join the planner believes that it finds many.
+ */
+export type Chosen = { key: Fragment; from: Fragment; counted: Fragment; shown: Fragment };
+
+/** Pages this far down may be nearer to the end; the others need not wait for the total. */
+const FAR_DOWN = 1_000;
+
+/**
+ * One page and the count of all. `from` joins with LEFT JOINs on unique keys, which PostgreSQL leaves out of the count and of the choice
+ * where neither filter nor order needs them. The tie-break follows the first key's direction, so that an index can serve both.
  */
 export async function readPage<R extends Row, K extends string>(
   db: Db,
@@ -51,24 +62,67 @@ export async function readPage<R extends Row, K extends string>(
     page: Page<K>;
     orderable: Record<K, Fragment>;
     tieBreak: readonly Fragment[];
+    chosen?: Chosen;
+    /** Where it is known without counting. Far pages of the second half are then read from the end. */
+    total?: Promise<number>;
   },
 ): Promise<Listed<R>> {
-  const { page } = list;
+  const { page, chosen } = list;
   const where = allOf(list.where);
-  const descending = page.order[0]?.descending ?? false;
-  const order = [
-    ...page.order.map((one) => directed(list.orderable[one.key], one.descending)),
-    ...list.tieBreak.map((one) => directed(one, descending)),
-  ];
-  const rows = await send<R>(
-    db,
-    fragment`select ${list.columns} from ${list.from} where ${where} order by ${fragment.join(order)} limit ${page.limit} offset ${page.offset}`,
-  );
+  const order = orderOf(list.orderable, list.tieBreak, page);
+  if (!chosen) {
+    const rows = await send<R>(
+      db,
+      fragment`select ${list.columns} from ${list.from} where ${where} order by ${order} limit ${page.limit} offset ${page.offset}`,
+    );
+    return { rows, total: await countAll(db, list.from, where, page, rows.length) };
+  }
+  const known = page.offset >= FAR_DOWN ? await list.total : undefined;
+  const keys =
+    known !== undefined && page.offset > known / 2
+      ? fragment`select ${chosen.key} from ${chosen.from} where ${where} order by ${orderOf(list.orderable, list.tieBreak, page, true)}
+                  limit ${Math.max(Math.min(known - page.offset, page.limit), 0)} offset ${Math.max(known - page.offset - page.limit, 0)}`
+      : fragment`select ${chosen.key} from ${chosen.from} where ${where} order by ${order} limit ${page.limit} offset ${page.offset}`;
+  const showing = send<R>(db, fragment`select ${list.columns} from (${keys}) page ${chosen.shown} order by ${order}`);
+  if (!list.total) {
+    const rows = await showing;
+    return { rows, total: await countAll(db, chosen.counted, where, page, rows.length) };
+  }
+  const [rows, total] = await Promise.all([showing, list.total]);
+  return { rows, total };
+}
+
+/** Exact up to COUNT_MAX. Above it the planner's estimate, but never less than what the page shows, so that whoever reads on to the total misses nothing. */
+async function countAll(db: Db, from: Fragment, where: Fragment, page: Page<string>, shown: number): Promise<number> {
+  const isLast = shown < page.limit && (shown > 0 || page.offset === 0);
+  if (isLast) return page.offset + shown;
   const counted = await send<{ total: number }>(
     db,
-    fragment`select count(*)::int as total from (select 1 from ${list.from} where ${where} limit ${COUNT_MAX}) counted`,
+    fragment`select count(*)::int as total from (select 1 from ${from} where ${where} limit ${COUNT_MAX + 1}) counted`,
   );
-  return { rows, total: counted[0]?.total ?? 0 };
+  const total = counted[0]?.total ?? 0;
+  if (total <= COUNT_MAX) return total;
+  const explained = await send<{ "QUERY PLAN": readonly { Plan: { "Plan Rows": number } }[] }>(
+    db,
+    fragment`explain (format json) select 1 from ${from} where ${where}`,
+  );
+  const estimate = explained[0]?.["QUERY PLAN"][0]?.Plan["Plan Rows"] ?? 0;
+  const more = page.limit > 0 && shown === page.limit ? 1 : 0;
+  return Math.max(estimate, COUNT_MAX + 1, shown > 0 ? page.offset + shown + more : 0);
+}
+
+/** `isReversed`: from the end. Nulls come last in ascending order and first in descending order, so an index serves both. */
+export function orderOf<K extends string>(
+  orderable: Record<K, Fragment>,
+  tieBreak: readonly Fragment[],
+  page: Page<K>,
+  isReversed = false,
+): Fragment {
+  const descending = page.order[0]?.descending ?? false;
+  return fragment.join([
+    ...page.order.map((one) => directed(orderable[one.key], one.descending !== isReversed)),
+    ...tieBreak.map((one) => directed(one, descending !== isReversed)),
+  ]);
 }
 
 function directed(expression: Fragment, descending: boolean): Fragment {

@@ -1,22 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { isReachable, poolSizeSchema, REACHABLE_RULE } from "../../../contracts/index.ts";
-import {
-  addPool,
-  deletePool,
-  findPool,
-  listPools,
-  POOL_ORDER_KEYS,
-  type Pool,
-  pagePoolNames,
-  setPool,
-} from "../../../store/index.ts";
+import { removePool } from "../../../scheduler/commands/index.ts";
+import { addPool, changePool, findPool, listPools, POOL_ORDER_KEYS, type Pool, pagePoolNames } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
 import { absent, count, text } from "../fields.ts";
 import { masked, orderField, pageFields, readPageQuery, updateMask } from "../paging.ts";
 
 const tag = "Pools";
-const DEFAULT_POOL = "default_pool";
 const nameField = z.string().min(1).max(256).refine(isReachable, REACHABLE_RULE);
 const poolPath = z.object({ pool_name: nameField });
 const slotsField = poolSizeSchema;
@@ -59,9 +50,10 @@ const patchBody = z
 
 export function poolRoutes(api: Api): void {
   const { store } = api.resources;
+  const noSuchPool = (name: string) => refusal("pool_not_found", `There is no pool "${name}".`, { pool: name });
   const mustFind = async (name: string) => {
     const pool = await findPool(store, name);
-    if (!pool) throw refusal("pool_not_found", `There is no pool "${name}".`);
+    if (!pool) throw noSuchPool(name);
     return pool;
   };
 
@@ -84,7 +76,8 @@ export function poolRoutes(api: Api): void {
       const page = readPageQuery(query, options, POOL_ORDER_KEYS);
       const filter = { pattern: query.pool_name_pattern, prefix: query.pool_name_prefix_pattern };
       const { rows, total } = await pagePoolNames(store, filter, page);
-      const pools = rows.length === 0 ? [] : await listPools(store);
+      const names = rows.map((row) => row.pool);
+      const pools = names.length === 0 ? [] : await listPools(store, names);
       const shown = rows.flatMap((row) => pools.find((pool) => pool.pool === row.pool) ?? []);
       return { pools: shown.map(toPool), total_entries: total };
     },
@@ -130,16 +123,15 @@ export function poolRoutes(api: Api): void {
     },
     async ({ params, query, body, audit }) => {
       const change = masked(body, query.update_mask, ["slots", "description", "include_deferred", "pool", "name"]);
-      const old = await mustFind(params.pool_name);
-      if (change.pool && change.pool !== old.pool)
-        throw refusal("not_supported", `A pool cannot be renamed. Make "${change.pool}" and delete "${old.pool}".`);
-      audit.extra = { slots: change.slots ?? old.slots };
-      await setPool(store, {
-        pool: old.pool,
-        slots: change.slots ?? old.slots,
-        description: change.description === undefined ? old.description : change.description,
-        includeDeferred: change.include_deferred ?? old.includeDeferred,
+      if (change.pool && change.pool !== params.pool_name)
+        throw refusal("not_supported", `A pool cannot be renamed. Make "${change.pool}" and delete "${params.pool_name}".`);
+      const slots = await changePool(store, params.pool_name, {
+        slots: change.slots ?? undefined,
+        description: change.description,
+        includeDeferred: change.include_deferred ?? undefined,
       });
+      if (slots === null) throw noSuchPool(params.pool_name);
+      audit.extra = { slots };
       return toPool(await mustFind(params.pool_name));
     },
   );
@@ -147,12 +139,16 @@ export function poolRoutes(api: Api): void {
   endpoint(
     api,
     "delete /api/v2/pools/{pool_name}",
-    { tag, summary: "Removes a pool", access: "op", audit: "delete_pool", params: poolPath, answer: z.null() },
+    {
+      tag,
+      summary: "Removes a pool that no task uses",
+      access: "op",
+      audit: "delete_pool",
+      params: poolPath,
+      answer: z.null(),
+    },
     async ({ params, c }) => {
-      if (params.pool_name === DEFAULT_POOL)
-        throw refusal("pool_protected", `"${DEFAULT_POOL}" cannot be deleted: tasks that name no pool are in it.`);
-      await mustFind(params.pool_name);
-      await deletePool(store, params.pool_name);
+      await removePool(store, params.pool_name);
       return noContent(c);
     },
   );

@@ -67,7 +67,7 @@ export const instanceShape = tryShape
   .openapi("TaskInstanceResponse");
 export type InstanceAnswer = z.infer<typeof instanceShape>;
 
-/** `total_entries` is exact below `total_entries_limit`, where counting stops. */
+/** `total_entries` is exact up to `total_entries_limit`; above it, it may be an estimate, which is never too small for whoever reads on page by page. */
 export const instanceListShape = z
   .object({ task_instances: z.array(instanceShape), total_entries: count, total_entries_limit: count.optional() })
   .openapi("TaskInstanceCollectionResponse");

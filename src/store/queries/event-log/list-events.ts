@@ -19,7 +19,13 @@ export type EventRow = {
 
 const columns = sql`l.id, l.dttm as "when", l.event, l.owner, l.dag_id as "dagId", coalesce(d.display_name, l.dag_id) as "dagDisplayName",
   l.run_id as "runId", r.logical_date as "logicalDate", l.task_id as "taskId", l.map_index as "mapIndex", l.try_number as "tryNumber", l.extra`;
-const from = sql`log l left join dag d on d.dag_id = l.dag_id left join dag_run r on r.dag_id = l.dag_id and r.run_id = l.run_id`;
+const joins = sql`left join dag d on d.dag_id = l.dag_id left join dag_run r on r.dag_id = l.dag_id and r.run_id = l.run_id`;
+const from = sql`log l ${joins}`;
+const chosen = {
+  key: sql`l.id`,
+  counted: sql`log l`,
+  shown: sql`cross join lateral (select * from log t where t.id = page.id limit 1) l ${joins}`,
+};
 const orderable = {
   id: sql`l.id`,
   event_log_id: sql`l.id`,
@@ -70,7 +76,16 @@ export async function listEvents(db: Db, filter: EventFilter, page: Page<EventOr
   if (filter.excluded?.length) where.push(sql`l.event <> all(${[...filter.excluded]}::text[])`);
   if (filter.before) where.push(sql`l.dttm <= ${filter.before}`);
   if (filter.after) where.push(sql`l.dttm >= ${filter.after}`);
-  return readPage<EventRow, EventOrderKey>(db, { columns, from, where, page, orderable, tieBreak: [sql`l.id`] });
+  const needsRun = page.order.some(({ key }) => key === "logical_date");
+  return readPage<EventRow, EventOrderKey>(db, {
+    columns,
+    from,
+    where,
+    page,
+    orderable,
+    tieBreak: [sql`l.id`],
+    chosen: { ...chosen, from: needsRun ? from : chosen.counted },
+  });
 }
 
 export async function findEvent(db: Db, id: number): Promise<EventRow | null> {

@@ -12,24 +12,38 @@ export type Pool = {
   deferredSlots: number;
 };
 
-const list = `
-select p.pool, p.slots, p.description, p.include_deferred as "includeDeferred",
-       coalesce(sum(ti.pool_slots) filter (where ti.state in ('running', 'restarting')), 0) as "runningSlots",
-       coalesce(sum(ti.pool_slots) filter (where ti.state = 'queued'), 0) as "queuedSlots",
-       coalesce(sum(ti.pool_slots) filter (where ti.state = 'scheduled'), 0) as "scheduledSlots",
-       coalesce(sum(ti.pool_slots) filter (where ti.state = 'deferred'), 0) as "deferredSlots"
-  from slot_pool p
-  left join task_instance ti on ti.pool = p.pool and ti.state in ('queued', 'running', 'restarting', 'scheduled', 'deferred')
- where $1::text is null or p.pool = $1
- group by p.pool order by p.pool`;
+/** $1 pools, null = all. Each branch of the union reads a partial index: what has ended is never looked at. */
+const list = {
+  name: "list-pools",
+  text: `
+with used as (
+  select pool, state, pool_slots from task_instance where state in ('queued', 'running', 'restarting')
+  union all
+  select pool, state, pool_slots from task_instance where state = 'scheduled'
+  union all
+  select pool, state, pool_slots from task_instance where state = 'deferred'
+), sums as (
+  select pool,
+         sum(pool_slots) filter (where state in ('running', 'restarting')) as running,
+         sum(pool_slots) filter (where state = 'queued') as queued,
+         sum(pool_slots) filter (where state = 'scheduled') as scheduled,
+         sum(pool_slots) filter (where state = 'deferred') as deferred
+    from used where $1::text[] is null or pool = any($1) group by pool
+)
+select p.pool, p.slots, p.description, p.include_deferred as "includeDeferred", coalesce(s.running, 0) as "runningSlots",
+       coalesce(s.queued, 0) as "queuedSlots", coalesce(s.scheduled, 0) as "scheduledSlots", coalesce(s.deferred, 0) as "deferredSlots"
+  from slot_pool p left join sums s on s.pool = p.pool
+ where $1::text[] is null or p.pool = any($1)
+ order by p.pool`,
+};
 
-/** -1 slots = no limit. */
-export async function listPools(db: Db): Promise<Pool[]> {
-  return (await db.query<Pool>(list, [null])).rows;
+/** -1 slots = no limit. `pools` left out: all of them. */
+export async function listPools(db: Db, pools: readonly string[] | null = null): Promise<Pool[]> {
+  return (await db.query<Pool>(list, [pools])).rows;
 }
 
 export async function findPool(db: Db, pool: string): Promise<Pool | null> {
-  return (await db.query<Pool>(list, [pool])).rows[0] ?? null;
+  return (await listPools(db, [pool]))[0] ?? null;
 }
 
 export async function setPool(
@@ -47,6 +61,27 @@ export async function setPool(
   );
 }
 
+/** What is left out stays as it is. */
+export type PoolChange = { slots?: number; description?: string | null; includeDeferred?: boolean };
+
+/** $1 pool, $2 slots, $3 whether the description changes, $4 to what, $5 whether deferred tasks count. */
+const change = {
+  name: "change-pool",
+  text: `
+with changed as (
+  update slot_pool
+     set slots = coalesce($2, slots), description = case when $3 then $4 else description end, include_deferred = coalesce($5, include_deferred)
+   where pool = $1 returning slots
+), told as materialized (select pg_notify('baram_scheduler', 'pool') from changed)
+select slots, (select count(*) from told) as told from changed`,
+};
+
+/** Changes only what is named, so two people who change different things at once both get theirs. Returns the slots it has now; null = there is no such pool. */
+export async function changePool(db: Db, pool: string, to: PoolChange): Promise<number | null> {
+  const values = [pool, to.slots ?? null, to.description !== undefined, to.description ?? null, to.includeDeferred ?? null];
+  return (await db.query<{ slots: number }>(change, values)).rows[0]?.slots ?? null;
+}
+
 /** Makes the pool only if it is missing: default_pool on the first start. */
 export async function ensurePool(db: Db, pool: string, slots: number, description: string): Promise<void> {
   await db.query("insert into slot_pool (pool, slots, description) values ($1, $2, $3) on conflict (pool) do nothing", [
@@ -54,6 +89,11 @@ export async function ensurePool(db: Db, pool: string, slots: number, descriptio
     slots,
     description,
   ]);
+}
+
+/** Locks the pool until the transaction ends; false = there is none. */
+export async function lockPool(tx: Db, pool: string): Promise<boolean> {
+  return (await tx.query("select 1 from slot_pool where pool = $1 for update", [pool])).rowCount === 1;
 }
 
 export async function deletePool(db: Db, pool: string): Promise<boolean> {

@@ -1,18 +1,34 @@
 import type { Db } from "../../store.ts";
 
-/** $1 pool, $2 limit: tasks of current DAG versions that name the pool, and unfinished instances of older ones. */
-const statement = `
-select d.dag_id as "dagId", t ->> 'taskId' as "taskId"
-  from dag d join serialized_dag s on s.dag_version_id = d.current_version_id, json_array_elements(s.data -> 'tasks') t
- where not d.is_stale and t ->> 'pool' = $1
-union
-select ti.dag_id, ti.task_id
-  from dag_run r join task_instance ti on ti.dag_run_id = r.id
- where r.state in ('queued', 'running') and ti.pool = $1
-   and (ti.state is null or ti.state not in ('success', 'failed', 'skipped', 'upstream_failed', 'removed'))
- order by 1, 2 limit $2`;
+export type PoolUser = { dagId: string; taskId: string };
 
-/** Who needs the pool. Reads every current DAG, so this is for a person's command, not for a loop. */
-export async function poolUsers(db: Db, pool: string, limit: number): Promise<{ dagId: string; taskId: string }[]> {
-  return (await db.query<{ dagId: string; taskId: string }>(statement, [pool, limit])).rows;
+/**
+ * $1 pool, $2 limit: tasks of current DAG versions that name the pool, and unfinished instances in it, which may be of older versions. Which DAGs name
+ * it is in dag_pool, so only their serialized forms are read; of the instances each branch reads a partial index: what has ended is never looked at.
+ */
+const statement = {
+  name: "pool-users",
+  text: `
+select u.dag_id as "dagId", u.task_id as "taskId" from (
+  (select p.dag_id, t ->> 'taskId' as task_id
+     from dag_pool p join dag d on d.dag_id = p.dag_id join serialized_dag s on s.dag_version_id = d.current_version_id,
+          json_array_elements(s.data -> 'tasks') t
+    where p.pool = $1 and not d.is_stale and coalesce(t ->> 'pool', 'default_pool') = $1 limit $2)
+  union
+  (select dag_id, task_id from task_instance where pool = $1 and state in ('queued', 'running', 'restarting') limit $2)
+  union
+  (select dag_id, task_id from task_instance where pool = $1 and state = 'scheduled' limit $2)
+  union
+  (select dag_id, task_id from task_instance where pool = $1 and state = 'deferred' limit $2)
+  union
+  (select dag_id, task_id from task_instance where pool = $1 and state in ('up_for_retry', 'up_for_reschedule') limit $2)
+  union
+  (select ti.dag_id, ti.task_id from dag_run r join task_instance ti on ti.dag_run_id = r.id
+    where ti.pool = $1 and ti.state is null and r.state in ('queued', 'running') limit $2)
+) u order by 1, 2 limit $2`,
+};
+
+/** Who needs the pool, at most `limit` of them. */
+export async function poolUsers(db: Db, pool: string, limit: number): Promise<PoolUser[]> {
+  return (await db.query<PoolUser>(statement, [pool, limit])).rows;
 }

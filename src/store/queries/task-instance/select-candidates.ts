@@ -39,8 +39,8 @@ const BY_RANK =
  * offered from that pool, or single slots that free one by one would never be enough for it. It is answered beside the candidates, does not use
  * up their limit, and is found by the index ti_scheduled_wide, which holds only tasks that take several slots.
  *
- * Each run's instances come in the order of the index ti_scheduled, so a look costs what it offers, however many are
- * scheduled. The subqueries in their filters keep it so: as a join or an EXISTS, the planner reads and sorts all of them.
+ * A run's pools are read one after the other from the index ti_scheduled_by_pool, each by one step, and the instances of those that have room
+ * in its order, so a look costs what it offers, however many are scheduled: those before a full pool are not looked at.
  */
 const ofOne = { name: "select-candidates", text: candidates("ti.executor = any($1)", "$2") };
 /** $5 = the runs that are meant. */
@@ -115,17 +115,27 @@ with pool_free as materialized (
   select c.*, rf.free as run_room, rf.run_after, rf.backfill_place, pf.free${executors === "" ? "" : ", ef.free as executor_room"}
     from run_free rf ${executors}
     cross join lateral (
-      select ${columns}
-        from task_instance ti
-       where ti.dag_run_id = rf.id and ti.state = 'scheduled'
-         and (select ti.pool_slots <= pr.free
-                     and (pr.first_id is null or ti.priority_weight > pr.priority_weight
-                          or (ti.priority_weight = pr.priority_weight
-                              and (rf.backfill_place, rf.run_after, ti.scheduled_dttm, ti.dag_run_id, ti.task_id, ti.map_index)
-                                < (pr.backfill_place, pr.run_after, pr.scheduled_dttm, pr.dag_run_id, pr.task_id, pr.map_index)))
-                from pool_room pr where pr.pool = ti.pool)
-         and ${ofExecutor} and ti.id <> all($3)
-       order by ti.priority_weight desc, ti.scheduled_dttm, ti.task_id, ti.map_index
+      with recursive named(pool) as (
+        (select s.pool from task_instance s where s.dag_run_id = rf.id and s.state = 'scheduled' order by s.pool limit 1)
+        union all
+        select (select s.pool from task_instance s where s.dag_run_id = rf.id and s.state = 'scheduled' and s.pool > n.pool order by s.pool limit 1)
+          from named n where n.pool is not null
+      )
+      select of_pool.*
+        from named join pool_room pr on pr.pool = named.pool and pr.free > 0
+       cross join lateral (
+         select ${columns}
+           from task_instance ti
+          where ti.dag_run_id = rf.id and ti.pool = named.pool and ti.state = 'scheduled' and ti.pool_slots <= pr.free
+            and (pr.first_id is null or ti.priority_weight > pr.priority_weight
+                 or (ti.priority_weight = pr.priority_weight
+                     and (rf.backfill_place, rf.run_after, ti.scheduled_dttm, ti.dag_run_id, ti.task_id, ti.map_index)
+                       < (pr.backfill_place, pr.run_after, pr.scheduled_dttm, pr.dag_run_id, pr.task_id, pr.map_index)))
+            and ${ofExecutor} and ti.id <> all($3)
+          order by ti.priority_weight desc, ti.scheduled_dttm, ti.task_id, ti.map_index
+          limit least(greatest(rf.free, 0), ${perRun})
+       ) of_pool
+       order by of_pool.priority_weight desc, of_pool.scheduled_dttm, of_pool.task_id, of_pool.map_index
        limit least(greatest(rf.free, 0), ${perRun})
     ) c
     join pool_free pf on pf.pool = c.pool

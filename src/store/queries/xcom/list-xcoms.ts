@@ -1,6 +1,6 @@
 import type { JsonValue } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
-import { type Listed, matching, oneOf, type Page, readPage, send, sql, startingWith } from "../compose.ts";
+import { allOf, type Listed, matching, oneOf, type Page, readPage, send, sql, startingWith } from "../compose.ts";
 import { type RunDateRanges, runRangeConditions } from "../dag-run/list-runs.ts";
 
 export type XcomRow = {
@@ -31,7 +31,14 @@ export type XcomFilter = {
 
 const columns = sql`x.key, x."timestamp", r.logical_date as "logicalDate", r.run_after as "runAfter", x.map_index as "mapIndex", x.task_id as "taskId",
   r.dag_id as "dagId", coalesce(d.display_name, r.dag_id) as "dagDisplayName", r.run_id as "runId", r.created_dag_version_id as "versionId"`;
-const from = sql`xcom x left join dag_run r on r.id = x.dag_run_id left join dag d on d.dag_id = r.dag_id`;
+const joins = sql`left join dag_run r on r.id = x.dag_run_id left join dag d on d.dag_id = r.dag_id`;
+const from = sql`xcom x ${joins}`;
+const chosen = {
+  key: sql`x.dag_run_id, x.task_id, x.map_index, x.key`,
+  counted: sql`xcom x`,
+  shown: sql`cross join lateral (
+    select * from xcom t where t.dag_run_id = page.dag_run_id and t.task_id = page.task_id and t.map_index = page.map_index and t.key = page.key limit 1) x ${joins}`,
+};
 const orderable = {
   dag_id: sql`r.dag_id`,
   run_id: sql`r.run_id`,
@@ -45,20 +52,31 @@ export const XCOM_ORDER_KEYS = Object.keys(orderable) as XcomOrderKey[];
 
 /** Without the values, which may be large. */
 export async function listXcoms(db: Db, filter: XcomFilter, page: Page<XcomOrderKey>): Promise<Listed<XcomRow>> {
-  const where = [
+  const ofRuns = [
     ...oneOf(sql`r.dag_id`, filter.dagIds),
     ...oneOf(sql`r.run_id`, filter.runIds),
+    ...matching(sql`r.run_id`, filter.runIdPattern),
+    ...runRangeConditions(filter.ranges),
+  ];
+  const where = [
     ...oneOf(sql`x.task_id`, filter.taskIds),
     ...oneOf(sql`x.key`, filter.keys),
     ...oneOf(sql`x.map_index`, filter.mapIndexes),
     ...matching(sql`x.key`, filter.keyPattern),
     ...startingWith(sql`x.key`, filter.keyPrefix),
-    ...matching(sql`r.run_id`, filter.runIdPattern),
     ...matching(sql`x.task_id`, filter.taskIdPattern),
-    ...runRangeConditions(filter.ranges),
   ];
-  const tieBreak = [sql`x.dag_run_id`, sql`x.task_id`, sql`x.map_index`, sql`x.key`];
-  return readPage<XcomRow, XcomOrderKey>(db, { columns, from, where, page, orderable, tieBreak });
+  if (ofRuns.length > 0) where.push(sql`x.dag_run_id in (select r.id from dag_run r where ${allOf(ofRuns)})`);
+  const needsRun = page.order.some(({ key }) => key === "dag_id" || key === "run_id");
+  return readPage<XcomRow, XcomOrderKey>(db, {
+    columns,
+    from,
+    where,
+    page,
+    orderable,
+    tieBreak: [sql`x.dag_run_id`, sql`x.task_id`, sql`x.map_index`, sql`x.key`],
+    chosen: { ...chosen, from: needsRun ? sql`xcom x join dag_run r on r.id = x.dag_run_id` : sql`xcom x` },
+  });
 }
 
 export type XcomPlace = { dagId: string; runId: string; taskId: string; mapIndex: number; key: string };
