@@ -136,8 +136,10 @@ test("every number and duration that a DAG may have is saved, scheduled, run, re
   expect(errors).toEqual([]);
   // Of each way to end at least one has come so far.
   expect(rows.map(({ state }) => state)).toEqual(
-    expect.arrayContaining(["deferred", "success", "up_for_reschedule", "up_for_retry"]),
+    expect.arrayContaining(["deferred", "success", "up_for_reschedule"]),
   );
+  // Which of the two depends on how many retries it drew, and how long it waits for them.
+  expect(rows.some(({ state }) => state === "up_for_retry" || state === "failed")).toBe(true);
   const runs = await database.store.query<{ dagId: string; runId: string }>(
     `select dag_id as "dagId", run_id as "runId" from dag_run`,
   );
