@@ -52,6 +52,11 @@ describe("DAG files", () => {
     cli.writeDag("broken.ts", "export {};\n");
     expect(await cli.json("dags", "reserialize")).toEqual({ files: 2, failed: 0 });
     expect(await cli.json("dags", "list-import-errors")).toEqual([]);
+  });
+
+  it("warn of a task in a pool that does not exist, until it does", async () => {
+    // Made by the first role that starts, and by whoever needs one.
+    for (const pool of ["default_pool", "narrow"]) await cli.run("pools", "set", pool, "8", "for a test");
     expect(await cli.json("dags", "list-warnings")).toEqual([]);
     cli.writeDag(
       "broken.ts",
@@ -118,7 +123,7 @@ describe("DAG files", () => {
     await store.query("update dag set is_stale = false where dag_id = 'hello'");
     const setData = (value: string) =>
       store.query(
-        `update serialized_dag set data = ${value} from dag_version where dag_version.id = dag_version_id and dag_id = 'hello'`,
+        `update serialized_dag set data = ${value} from dag_version where dag_version.id = dag_version_id and dag_version.dag_id = 'hello'`,
       );
     // As a version that an older Baram stored: now such a file is an import error.
     await setData("data::jsonb #- '{params,name,value}'");

@@ -310,7 +310,8 @@ test("clearing a finished run runs it again, with its history kept", async () =>
 test("a run that is created anew under a deleted one's id has its own log, whose parts before and after a wait stay together", async () => {
   await engine.load({
     "again.ts": `
-import { dag, sensor } from "baram";
+import { dag } from "baram";
+import { sensor } from "baram/operators";
 export default dag({ dagId: "again", schedule: null }, () => {
   sensor({ taskId: "waits", mode: "reschedule", pokeInterval: { seconds: 0.2 } }, async (ctx) => {
     console.log("look of " + ctx.run.conf.who);
