@@ -46,6 +46,9 @@ export const COUNT_MAX = 20_000;
  */
 export type Chosen = { key: Fragment; from: Fragment; counted: Fragment; shown: Fragment };
 
+/** Pages this far down may be nearer to the end; the others need not wait for the total. */
+const FAR_DOWN = 1_000;
+
 /**
  * One page and the count of all. `from` joins with LEFT JOINs on unique keys, which PostgreSQL leaves out of the count and of the choice
  * where neither filter nor order needs them. The tie-break follows the first key's direction, so that an index can serve both.
@@ -60,15 +63,13 @@ export async function readPage<R extends Row, K extends string>(
     orderable: Record<K, Fragment>;
     tieBreak: readonly Fragment[];
     chosen?: Chosen;
-    /** Where it is known without counting. */
+    /** Where it is known without counting. Far pages of the second half are then read from the end. */
     total?: Promise<number>;
-    /** What has no value comes last in descending order too, as in Airflow. No index does that, so not for what one serves. */
-    nullsLast?: boolean;
   },
 ): Promise<Listed<R>> {
   const { page, chosen } = list;
   const where = allOf(list.where);
-  const order = orderOf(list.orderable, list.tieBreak, page, list.nullsLast);
+  const order = orderOf(list.orderable, list.tieBreak, page);
   if (!chosen) {
     const rows = await send<R>(
       db,
@@ -76,7 +77,12 @@ export async function readPage<R extends Row, K extends string>(
     );
     return { rows, total: await countAll(db, list.from, where, page, rows.length) };
   }
-  const keys = fragment`select ${chosen.key} from ${chosen.from} where ${where} order by ${order} limit ${page.limit} offset ${page.offset}`;
+  const known = page.offset >= FAR_DOWN ? await list.total : undefined;
+  const keys =
+    known !== undefined && page.offset > known / 2
+      ? fragment`select ${chosen.key} from ${chosen.from} where ${where} order by ${orderOf(list.orderable, list.tieBreak, page, true)}
+                  limit ${Math.max(Math.min(known - page.offset, page.limit), 0)} offset ${Math.max(known - page.offset - page.limit, 0)}`
+      : fragment`select ${chosen.key} from ${chosen.from} where ${where} order by ${order} limit ${page.limit} offset ${page.offset}`;
   const showing = send<R>(db, fragment`select ${list.columns} from (${keys}) page ${chosen.shown} order by ${order}`);
   if (!list.total) {
     const rows = await showing;
@@ -87,7 +93,7 @@ export async function readPage<R extends Row, K extends string>(
 }
 
 /** Exact up to COUNT_MAX. Above it the planner's estimate, but never less than what the page shows, so that whoever reads on to the total misses nothing. */
-export async function countAll(db: Db, from: Fragment, where: Fragment, page: Page<string>, shown: number): Promise<number> {
+async function countAll(db: Db, from: Fragment, where: Fragment, page: Page<string>, shown: number): Promise<number> {
   const isLast = shown < page.limit && (shown > 0 || page.offset === 0);
   if (isLast) return page.offset + shown;
   const counted = await send<{ total: number }>(
@@ -105,19 +111,17 @@ export async function countAll(db: Db, from: Fragment, where: Fragment, page: Pa
   return Math.max(estimate, COUNT_MAX + 1, shown > 0 ? page.offset + shown + more : 0);
 }
 
+/** `isReversed`: from the end. Nulls come last in ascending order and first in descending order, so an index serves both. */
 export function orderOf<K extends string>(
   orderable: Record<K, Fragment>,
   tieBreak: readonly Fragment[],
   page: Page<K>,
-  nullsLast = false,
+  isReversed = false,
 ): Fragment {
   const descending = page.order[0]?.descending ?? false;
   return fragment.join([
-    ...page.order.map((one) => {
-      const directedKey = directed(orderable[one.key], one.descending);
-      return nullsLast && one.descending ? fragment`${directedKey} nulls last` : directedKey;
-    }),
-    ...tieBreak.map((one) => directed(one, descending)),
+    ...page.order.map((one) => directed(orderable[one.key], one.descending !== isReversed)),
+    ...tieBreak.map((one) => directed(one, descending !== isReversed)),
   ]);
 }
 

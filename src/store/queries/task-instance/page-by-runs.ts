@@ -27,7 +27,7 @@ export async function countInstancesOf(db: Db, where: readonly Fragment[]): Prom
  * of the counts of those before it, so a page costs what the runs cost, however far down it is: only the runs that hold it are looked into.
  */
 export function keysByRuns(where: readonly Fragment[], page: Page<RunOrderOfInstances>): Fragment {
-  const ofRuns = orderOf(ORDERABLE_OF_RUN, [sql`r.id`], page, true);
+  const ofRuns = orderOf(ORDERABLE_OF_RUN, [sql`r.id`], page);
   const direction = page.order[0]?.descending ? sql`desc` : sql`asc`;
   return sql`
 select k.dag_run_id, k.task_id, k.map_index
