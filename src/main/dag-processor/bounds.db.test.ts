@@ -135,9 +135,7 @@ test("every number and duration that a DAG may have is saved, scheduled, run, re
   );
   expect(errors).toEqual([]);
   // Of each way to end at least one has come so far.
-  expect(rows.map(({ state }) => state)).toEqual(
-    expect.arrayContaining(["deferred", "success", "up_for_reschedule"]),
-  );
+  expect(rows.map(({ state }) => state)).toEqual(expect.arrayContaining(["deferred", "success", "up_for_reschedule"]));
   // Which of the two depends on how many retries it drew, and how long it waits for them.
   expect(rows.some(({ state }) => state === "up_for_retry" || state === "failed")).toBe(true);
   const runs = await database.store.query<{ dagId: string; runId: string }>(
