@@ -7,6 +7,8 @@ import type { Logger } from "../platform/index.ts";
 export type OutageWatch = {
   /** Whether this process was ever answered. */
   hasAnswered(): boolean;
+  /** Since when the database is away, as far as this process knows; null while it answers. */
+  sinceMs(): number | null;
   /** To be taken before a statement is sent, and given to `answered`: an answer to what was sent before the loss proves no return. */
   mark(): number;
   answered(mark: number): void;
@@ -25,6 +27,7 @@ export function createOutageWatch(logger: Logger, now: () => number = Date.now):
 
   return {
     hasAnswered: () => hasAnswered,
+    sinceMs: () => away?.sinceMs ?? null,
     mark: () => failures,
     answered(mark) {
       hasAnswered = true;

@@ -61,10 +61,11 @@ export type StoreOptions = {
   address: ServerAddress | { url: string };
   poolSize: number;
   /**
-   * How long a lost connection is tried again before the error comes out, in milliseconds. A function is asked again at each failure, with
-   * the time at which the statement was begun: how long a process waits may change meanwhile.
+   * How long a lost connection is tried again before the error comes out, in milliseconds from the time at which the statement was begun.
+   * A function is asked again at each failure, with that time and the one since which the database is away: how long a process waits may
+   * change meanwhile.
    */
-  retryWindowMs: number | ((sinceMs: number) => number);
+  retryWindowMs: number | ((sinceMs: number, awaySinceMs: number) => number);
   /** Shared by the stores of a process, so that an outage is told once. Default: one of its own. */
   outage?: OutageWatch;
   /**
@@ -128,7 +129,7 @@ export function openStore(options: StoreOptions): Store {
         if (statementTimeoutMs !== undefined && isTimedOut(error)) throw timedOut(error, statementTimeoutMs);
         const isRefused = isLoginRefused(error);
         const isLost = isConnectionLost(error) || (isRefused && outage.hasAnswered());
-        const isTriedAgain = !closed && (isLost ? Date.now() - sinceMs < windowMs(sinceMs) : isRetryable(error) && attempt < 20);
+        const isTriedAgain = !closed && (isLost ? Date.now() - sinceMs < windowMs(sinceMs, outage.sinceMs() ?? sinceMs) : isRetryable(error) && attempt < 20);
         // Full jitter keeps processes that failed together from coming back together.
         const pauseMs = Math.random() * Math.min(isLost ? 1_000 : 100, 10 * 2 ** attempt);
         if (isLost && !closed)
