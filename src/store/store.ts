@@ -129,7 +129,9 @@ export function openStore(options: StoreOptions): Store {
         if (statementTimeoutMs !== undefined && isTimedOut(error)) throw timedOut(error, statementTimeoutMs);
         const isRefused = isLoginRefused(error);
         const isLost = isConnectionLost(error) || (isRefused && outage.hasAnswered());
-        const isTriedAgain = !closed && (isLost ? Date.now() - sinceMs < windowMs(sinceMs, outage.sinceMs() ?? sinceMs) : isRetryable(error) && attempt < 20);
+        const isTriedAgain =
+          !closed &&
+          (isLost ? Date.now() - sinceMs < windowMs(sinceMs, outage.sinceMs() ?? sinceMs) : isRetryable(error) && attempt < 20);
         // Full jitter keeps processes that failed together from coming back together.
         const pauseMs = Math.random() * Math.min(isLost ? 1_000 : 100, 10 * 2 ** attempt);
         if (isLost && !closed)
