@@ -58,8 +58,8 @@ test("an online migration lets others write while it is under way, and repairs w
   const online = MIGRATIONS.find((migration) => migration.name === "read-indexes");
   const before = await dumpSchema(database.store);
   await database.store.query("delete from baram_migration where version = $1", [online?.version]);
-  await database.store.query("drop index ti_operator, ti_version");
-  await database.store.query("create index ti_version on task_instance (run_id)");
+  await database.store.query("drop index ti_operator, ti_retried");
+  await database.store.query("create index ti_retried on task_instance (run_id)");
   const [writer, another, admin] = [database.open(), database.open(), database.open()];
   let applied: Promise<string[]> = Promise.resolve([]);
   await writer.transaction(async (tx) => {

@@ -5,10 +5,11 @@ export const readIndexes = {
   breaking: false,
   online: true,
   sql: `
-create index concurrently ti_start_date on task_instance (start_date, dag_run_id, task_id, map_index) include (dag_id);
-create index concurrently ti_end_date on task_instance (end_date, dag_run_id, task_id, map_index) include (dag_id);
+create index concurrently ti_start_date on task_instance (start_date, dag_run_id, task_id, map_index) include (dag_id)
+  where start_date is not null;
+create index concurrently ti_end_date on task_instance (end_date, dag_run_id, task_id, map_index) include (dag_id)
+  where end_date is not null;
 create index concurrently ti_operator on task_instance (operator, queue, pool, executor);
-create index concurrently ti_version on task_instance (dag_version_id);
 create index concurrently ti_ended_badly on task_instance (state, start_date, dag_run_id, task_id, map_index) include (dag_id) where state in ('failed', 'skipped', 'upstream_failed', 'removed');
 create index concurrently ti_without_state on task_instance (dag_run_id) where state is null;
 create index concurrently ti_retried on task_instance (try_number, dag_run_id) where try_number > 1;

@@ -93,7 +93,7 @@ export async function readPage<R extends Row, K extends string>(
 }
 
 /** Exact up to COUNT_MAX. Above it the planner's estimate, but never less than what the page shows, so that whoever reads on to the total misses nothing. */
-async function countAll(db: Db, from: Fragment, where: Fragment, page: Page<string>, shown: number): Promise<number> {
+export async function countAll(db: Db, from: Fragment, where: Fragment, page: Page<string>, shown: number): Promise<number> {
   const isLast = shown < page.limit && (shown > 0 || page.offset === 0);
   if (isLast) return page.offset + shown;
   const counted = await send<{ total: number }>(

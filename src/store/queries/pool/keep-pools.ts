@@ -12,16 +12,16 @@ export type Pool = {
   deferredSlots: number;
 };
 
-/** $1 pools, null = all. Each branch of the union reads a partial index: what has ended is never looked at. */
+/** $1 pools, null = all. Each branch of the union reads a partial index: what has ended is never looked at, and what is scheduled need not be: no column that its index lacks is asked for. */
 const list = {
   name: "list-pools",
   text: `
 with used as (
   select pool, state, pool_slots from task_instance where state in ('queued', 'running', 'restarting')
   union all
-  select pool, state, pool_slots from task_instance where state = 'scheduled'
+  select pool, 'scheduled', pool_slots from task_instance where state = 'scheduled'
   union all
-  select pool, state, pool_slots from task_instance where state = 'deferred'
+  select pool, 'deferred', pool_slots from task_instance where state = 'deferred'
 ), sums as (
   select pool,
          sum(pool_slots) filter (where state in ('running', 'restarting')) as running,

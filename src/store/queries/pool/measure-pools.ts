@@ -11,16 +11,16 @@ export type MeasuredPool = {
   starving: number;
 };
 
-/** Each branch of the union reads a partial index: what has ended is never looked at. */
+/** Each branch of the union reads a partial index: what has ended is never looked at, and what is scheduled need not be: no column that its index lacks is asked for. */
 const statement = {
   name: "measure-pools",
   text: `
 with used as materialized (
   select pool, state, pool_slots from task_instance where state in ('queued', 'running', 'restarting')
   union all
-  select pool, state, pool_slots from task_instance where state = 'scheduled'
+  select pool, 'scheduled', pool_slots from task_instance where state = 'scheduled'
   union all
-  select pool, state, pool_slots from task_instance where state = 'deferred'
+  select pool, 'deferred', pool_slots from task_instance where state = 'deferred'
 ), sums as (
   select pool,
          coalesce(sum(pool_slots) filter (where state = 'queued'), 0) as queued,
