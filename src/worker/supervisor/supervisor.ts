@@ -362,7 +362,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     const { runner } = attempt;
     if (!runner || byRunner.get(runner) !== attempt) return;
     runner.endOutput();
-    if (runner.spent !== null) note(attempt, "info", `process ${runner.pid} serves no further try: ${runner.spent}`);
+    if (runner.spent !== null) noteSpent(attempt, runner, runner.spent);
     byRunner.delete(runner);
     for (const timer of attempt.timers) timer.cancel();
     if (attempt.workload.type === "ExecuteCallback") void reportCallback(attempt, "success");
@@ -393,7 +393,15 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     // What is held says itself whether its callbacks ran.
     if (attempt.state === "running" && attempt.held) void report(attempt, attempt.held);
     else if (attempt.state === "running") void report(attempt, attempt.stopping?.outcome ?? died(), true);
-    else void closeLog(attempt);
+    else {
+      // The try's end has been told. What the task did to its process ended it before it could serve the next try.
+      noteSpent(attempt, runner, runner.spent ?? `it ${how}`);
+      void closeLog(attempt);
+    }
+  }
+
+  function noteSpent(attempt: Attempt, runner: Runner, reason: string): void {
+    note(attempt, "info", `process ${runner.pid} serves no further try: ${reason}`);
   }
 
   /** What is written is in the file; and brought elsewhere for good once nobody is left who could write more. */
