@@ -11,7 +11,10 @@ export type Referee = {
   addRun(run: RunRow): void;
   /** A worker is about to report this of the try that it was given. */
   reports(worker: string, id: string, outcome: ModelOutcome): void;
-  commit(by: string, changes: readonly RowChange[]): void;
+  /** Commits judged so far. */
+  commits(): number;
+  /** `begunAt`: what `commits` said when the transaction began. What a clear has changed since then it may still have seen as it was. */
+  commit(by: string, changes: readonly RowChange[], begunAt?: number): void;
 };
 
 type State = InstanceRow["state"];
@@ -44,8 +47,10 @@ export function createReferee(
   // Parallelism is looked at when something is queued: a scheduler that adopts may be over it, and then queues nothing.
   const limits: Limits = { dags, pools, parallelism: Number.POSITIVE_INFINITY };
   const stateOf = (one: ModelInstance) => rows.get(keyOf(one))?.state ?? null;
+  const clears: { key: string; at: number; from: State }[] = [];
+  let commits = 0;
 
-  function commitInstance(by: string, before: InstanceRow, after: InstanceRow): void {
+  function commitInstance(by: string, before: InstanceRow, after: InstanceRow, begunAt: number): void {
     const key = keyOf(after);
     const instance = world.instances.find((one) => keyOf(one) === key);
     if (!instance) throw new Error(`${key} is not known`);
@@ -55,7 +60,7 @@ export function createReferee(
       return;
     }
     if (!(MOVES.get(before.state) ?? []).includes(after.state)) fail(`${by} moved ${key} from ${before.state} to ${after.state}`);
-    if (before.state === null) decide(by, instance, after);
+    if (before.state === null) decide(by, instance, after, begunAt);
     if (before.state === "up_for_retry" || before.state === "up_for_reschedule") {
       if ((before.nextAttemptAt ?? 0) > now()) fail(`${by} started ${key} before its time`);
       instance.isDue = true;
@@ -70,15 +75,24 @@ export function createReferee(
 
   function clear(instance: ModelInstance, before: InstanceRow, after: InstanceRow): void {
     if (before.id === after.id) fail(`${keyOf(instance)} was cleared and kept its id`);
+    clears.push({ key: keyOf(instance), at: commits, from: before.state });
     resetInstance(instance, before);
   }
 
-  function decide(by: string, instance: ModelInstance, after: InstanceRow): void {
+  /**
+   * A run's evaluation locks its own run only: where an earlier run's instance is cleared while it is under way, it is as if the clear came
+   * after it.
+   */
+  function decide(by: string, instance: ModelInstance, after: InstanceRow, begunAt: number): void {
     const run = world.runs.find((one) => one.runId === instance.runId);
     if (!run) return;
     const task = taskOf(dag, instance.taskId);
     const decided = after.state === "skipped" || after.state === "upstream_failed" ? after.state : "run";
-    const allowed = allowedDecisions(world, stateOf, run, task);
+    const stateAtBegin = (one: ModelInstance) => {
+      const cleared = clears.find(({ key, at }) => at >= begunAt && key === keyOf(one));
+      return cleared ? cleared.from : stateOf(one);
+    };
+    const allowed = [stateOf, stateAtBegin].flatMap((states) => allowedDecisions(world, states, run, task));
     if (!allowed.includes(decided))
       fail(`${by} decided ${decided} on ${keyOf(instance)}; the model allows ${allowed.join(" or ")}`);
     if ((after.state === "success") !== (decided === "run" && task.isEmpty))
@@ -109,7 +123,8 @@ export function createReferee(
       runs.set(run.id, run);
     },
     reports: (worker, id, outcome) => void reported.set(worker, { id, outcome }),
-    commit(by, changes) {
+    commits: () => commits,
+    commit(by, changes, begunAt = commits) {
       /** Jobs of the schedulers that queue something in this commit. */
       const queueing = new Set<number | null>();
       // All of a commit is visible together: take it over first, then judge.
@@ -126,9 +141,10 @@ export function createReferee(
         if (change.table !== "instance" || !change.before || !change.after) continue;
         if (isTerminal(change.before.state) && change.after.state !== change.before.state && change.after.state !== null)
           fail(`${by} moved ${keyOf(change.after)} from its end ${change.before.state} to ${change.after.state}`);
-        commitInstance(by, change.before, change.after);
+        commitInstance(by, change.before, change.after, begunAt);
         if (change.after.state === "queued" && change.before.state !== "queued") queueing.add(change.after.queuedBy);
       }
+      commits++;
       if (queueing.size > 0) checkLimits(by, queueing);
       const overdrawn = brokenRunLimits([...runs.values()], dags);
       if (overdrawn.length > 0) fail(`${by}: ${overdrawn.join("; ")}`);

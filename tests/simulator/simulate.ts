@@ -113,7 +113,7 @@ export async function simulate(
     history.faults[fault] = (history.faults[fault] ?? 0) + 1;
     return true;
   };
-  const commit = (actor: Actor, changes: readonly RowChange[]) => {
+  const commit = (actor: Actor, changes: readonly RowChange[], begunAt: number) => {
     if (changes.some(isMove)) movedAt = turns.now();
     for (const change of changes) {
       if (change.table !== "instance" || change.before?.state === change.after?.state) continue;
@@ -121,11 +121,12 @@ export async function simulate(
         `${actor.name}: ${change.after?.runId.slice(-1)}/${change.after?.taskId} ${change.before?.state} → ${change.after?.state}`,
       );
     }
-    referee.commit(actor.name, changes);
+    referee.commit(actor.name, changes, begunAt);
   };
   const open = (actor: Actor): Store =>
     storeFor(actor, database, env, {
-      commit: (changes) => commit(actor, changes),
+      commits: referee.commits,
+      commit: (changes, begunAt) => commit(actor, changes, begunAt),
       losesAnswer: () => happens("lostCommitAnswer"),
       fail(error) {
         unknown ??= error;

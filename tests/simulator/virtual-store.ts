@@ -4,7 +4,9 @@ import type { Surroundings } from "./statements.ts";
 import type { Actor } from "./turns.ts";
 
 type Hooks = {
-  commit(changes: RowChange[]): void;
+  /** Commits of all so far. */
+  commits(): number;
+  commit(changes: RowChange[], begunAt: number): void;
   losesAnswer(): boolean;
   /** Ends the history at once. */
   fail(error: Error): void;
@@ -46,6 +48,7 @@ export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundin
   async function transaction<T>(work: (tx: { query: Store["query"] }) => Promise<T>): Promise<T> {
     for (;;) {
       const tx = database.begin();
+      const begunAt = hooks.commits();
       const giveBack = () => tx.rollback();
       actor.onDeath.add(giveBack);
       try {
@@ -60,7 +63,7 @@ export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundin
         const result = await work({ query });
         await last;
         await actor.turn();
-        hooks.commit(tx.commit());
+        hooks.commit(tx.commit(), begunAt);
         // The connection broke at COMMIT: nobody knows whether it stands, and it is done again.
         if (!hooks.losesAnswer()) return result;
       } finally {
