@@ -9,7 +9,7 @@ import { ensurePool, type Store, startTries } from "../../src/store/index.ts";
 import { saveDagFixture, serializedDag } from "../support/dag-fixture.ts";
 import { FAILURE, SUCCESS } from "../support/fake-executor.ts";
 import { type Rig, trigger } from "../support/scheduler-rig.ts";
-import { findDifferences, noteDecisions, noteDecisionsMade } from "./expect-states.ts";
+import { findDifferences, isHeldByPast, noteDecisions, noteDecisionsMade } from "./expect-states.ts";
 import { brokenLimits, brokenRunLimits, type Limits, mayStart, type Placed, waitsForSlots, weightOf } from "./limits.ts";
 import { createDice, type Dice, dagFieldsOf, fateOf, type Scenario } from "./random-dag.ts";
 import { createRunOf, descendantsOf, keyOf, type ModelOutcome, type ModelRun, type ModelWorld, type Seen } from "./world.ts";
@@ -208,22 +208,27 @@ export async function driveScenario(
   }
 }
 
-/**
- * Queued runs in a DAG whose tasks look at their past, where a later run has a place and does nothing with it: that one may wait for
- * the queued one, and nothing would ever move again.
- */
-function heldBackByLaterRuns({ dags, runs }: ModelWorld, rows: readonly Row[]): string[] {
-  const looksAtPast = [...dags.values()].some((dag) => dag.tasks.some((task) => task.dependsOnPast || task.waitForDownstream));
-  if (!looksAtPast) return [];
+/** Queued runs, where a later run has a place, does nothing with it, and has a task that waits for its past: neither would ever move again. */
+function heldBackByLaterRuns(world: ModelWorld, rows: readonly Row[]): string[] {
+  const { dags, runs } = world;
   const waits: readonly Row["state"][] = [null, "up_for_retry", "up_for_reschedule"];
-  const stateOf = new Map(rows.map((row) => [row.runId, row.runState]));
-  const isIdle = (runId: string) =>
-    rows.filter((row) => row.runId === runId).every(({ state }) => waits.includes(state) || isTerminal(state));
-  const inDateOrder = [...runs].sort((a, b) => (a.logicalDate ?? 0) - (b.logicalDate ?? 0)).map((run) => run.runId);
-  return inDateOrder.flatMap((runId, at) => {
-    if (stateOf.get(runId) !== "queued") return [];
-    const later = inDateOrder.slice(at + 1).filter((other) => stateOf.get(other) === "running" && isIdle(other));
-    return later.map((other) => `${runId} is queued, and ${other} is running with nothing to do`);
+  const runStates = new Map(rows.map((row) => [row.runId, row.runState]));
+  const states = new Map(rows.map((row) => [keyOf(row), row.state]));
+  const isIdle = (run: ModelRun) =>
+    rows.filter((row) => row.runId === run.runId).every(({ state }) => waits.includes(state) || isTerminal(state));
+  const waitsForPast = (run: ModelRun) => {
+    const dag = dags.get(run.dagId);
+    const undecided = rows.filter((row) => row.runId === run.runId && row.state === null).map((row) => row.taskId);
+    const tasks = dag?.tasks.filter((task) => undecided.includes(task.taskId)) ?? [];
+    return tasks.some((task) => dag && isHeldByPast(world, (one) => states.get(keyOf(one)) ?? null, run, dag, task));
+  };
+  const inDateOrder = [...runs].sort((a, b) => (a.logicalDate ?? 0) - (b.logicalDate ?? 0));
+  return inDateOrder.flatMap(({ runId }, at) => {
+    if (runStates.get(runId) !== "queued") return [];
+    const later = inDateOrder
+      .slice(at + 1)
+      .filter((other) => runStates.get(other.runId) === "running" && isIdle(other) && waitsForPast(other));
+    return later.map((other) => `${runId} is queued, and ${other.runId} is running with nothing to do`);
   });
 }
 

@@ -80,7 +80,7 @@ export function allowedDecisions(
 }
 
 /** dependsOnPast and waitForDownstream: the same task in the run before, and what directly follows it there, must have passed. */
-function isHeldByPast(
+export function isHeldByPast(
   world: ModelWorld,
   stateOf: (instance: ModelInstance) => State,
   run: ModelRun,
