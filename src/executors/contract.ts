@@ -50,7 +50,7 @@ export type Executor = {
   /**
    * Of these, the ids this executor goes on with: what it has in hand, what it finds in its outside system, and what it may
    * launch again since its key makes that safe. The rest is queued anew under new ids. May be asked twice about the same try, and
-   * by two schedulers at once. Rejects where it cannot tell now; it is asked again later.
+   * by two schedulers at once. Rejects if it cannot answer now; it is asked again later.
    */
   adopt(orphans: readonly OrphanTry[]): Promise<string[]>;
   /** Drops a workload that is still waiting here; stops it where its outside system has it. */

@@ -67,7 +67,7 @@ export async function dispatch(
     if (left.length > 0) return { queued: Promise.resolve(left), busy: false, more: true, lockedAt };
     limbo.clear();
   }
-  // Candidates that a per-task limit holds back would fill an executor's window for ever; they are named and asked around.
+  // Candidates that a per-task limit holds back would use up the candidate limit for ever: they are excluded by id, then the query runs again.
   for (let found = seen ?? (await look()); ; found = await look()) {
     await resources.pause("after-candidates");
     const candidates = await addDeferred(tx, resources, found);
@@ -86,7 +86,7 @@ export async function dispatch(
     const queued = queueInstances(tx, ids, options.jobId());
     // Should the commit fail, nobody awaits it.
     queued.catch(() => {});
-    // Behind a full window, or one whose tasks were held back, there may be tasks that still have room.
+    // If the candidate limit was reached, or candidates were held back, further tasks may still have room.
     return { queued, busy: false, more: offered >= room || chosen.length < offered, lockedAt };
   }
 }

@@ -16,8 +16,8 @@ import { noteAside } from "./culprits.ts";
 import { decide } from "./decide.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
 import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
+import { createExecutorWatch } from "./reassign-tasks.ts";
 import { adoptOrphans, createSilenceWatch, endLateWaits, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
-import { createExecutorWatch } from "./rehome-tasks.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 import { trySetAsideAgain } from "./try-again.ts";
 import { createPoolWatch } from "./watch-pools.ts";
@@ -124,8 +124,9 @@ export async function startScheduler(
         metrics.count("scheduler_heartbeat", {});
         return;
       }
-      logger.warn({ jobId }, "this scheduler was taken for dead; it goes on under a new job");
+      const formerJobId = jobId;
       jobId = await startOwnJob();
+      logger.warn({ formerJobId, jobId }, `declared dead by another scheduler; re-registered as job ${jobId}`);
     }),
     every(options.orphanCheckSec, () => adoptOrphans(resources, options)),
     every(options.orphanCheckSec, () => executorWatch.check()),

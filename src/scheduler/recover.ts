@@ -49,7 +49,7 @@ export async function adoptOrphans(resources: SchedulerResources, options: Sched
   if (buried > 0) logger.warn({ buried }, "found dead schedulers");
   let adopted = 0;
   let requeued = 0;
-  // Executors that cannot answer now are asked once.
+  // Executors that cannot answer now are skipped for the rest of this check, or each batch would wait for them.
   const unsure = new Set<string>();
   let orphans: Orphan[];
   for (let after: string | null = null; ; after = orphans.at(-1)?.id ?? null) {
@@ -96,8 +96,8 @@ async function takeOver(
 }
 
 /**
- * `asked`: the orphans whose executor could tell, or is not configured here any more; `kept`: those it goes on with. The names of
- * executors that could not tell are added to `unsure`.
+ * `asked`: the orphans whose executor answered, or is not configured here any more; `kept`: those it goes on with. The names of
+ * executors that could not answer are added to `unsure`.
  */
 async function askExecutors(
   resources: SchedulerResources,
@@ -123,7 +123,7 @@ async function askExecutors(
       unsure.add(name);
       resources.logger.warn(
         { executor: name, tries: ofExecutor.length, error: toError(error).message },
-        "an executor cannot say yet which tries of a dead scheduler it goes on with; it is asked again",
+        "an executor cannot answer now which tries of a dead scheduler it goes on with; its orphans are skipped until the next check",
       );
     }
   }
@@ -134,7 +134,7 @@ export type SilenceWatch = { check(): Promise<number> };
 
 /**
  * Fails tries that are silent too long, but not for an outage of the database: when the server was just started, or could
- * not be asked for a while, no heartbeat could arrive, and the tries get their full time again before any is taken for dead.
+ * not be asked for a while, no heartbeat could arrive, and the tries get their full time again before any is declared dead.
  */
 export function createSilenceWatch(resources: SchedulerResources, options: SchedulerOptions): SilenceWatch {
   const { clock, logger } = resources;

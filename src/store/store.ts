@@ -24,9 +24,8 @@ pg.defaults.parseInputDatesAsUTC = true;
 export type Statement = { readonly name: string; readonly text: string; readonly isGuarded?: boolean };
 
 /**
- * A statement that may go along with the `begin` of its transaction, which saves a round trip: it asks in its own text whether there is a
- * transaction, by the condition that `text` is given, and must do nothing where there is none. For what went along with a `begin` that
- * failed stands by itself.
+ * A statement that may be pipelined with the `begin` of its transaction, which saves a round trip. `text` is given a condition that is true
+ * inside a transaction; with it the statement must do nothing outside of one, since a statement pipelined with a failed BEGIN runs in autocommit.
  */
 export function guardedStatement(name: string, text: (isInTransaction: string) => string): Statement {
   return { name, text: text("current_setting('baram.in_transaction', true) = 'on'"), isGuarded: true };
@@ -45,8 +44,8 @@ export type Store = Db & {
    * Runs `work` in one transaction. Deadlocks, serialization failures and lost connections run it again, so `work` must
    * have no effect outside the database and must guard its writes: after a connection lost at COMMIT the first run may stand.
    *
-   * A statement that is not awaited goes along with the next ones in one round trip, the commit among them; the server carries
-   * them out in their order. None is forgotten: where one fails, the transaction does. The first one goes along with `begin` if it is guarded.
+   * A statement that is not awaited is pipelined with the next ones, the commit included, in one round trip; the server runs
+   * them in order. If one fails, the transaction fails. The first one is pipelined with `begin` if it is guarded.
    */
   transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
   /** Calls back on every notification and, with null, after each reconnect, since notifications may have been missed. One connection serves all. */
@@ -129,7 +128,9 @@ export function openStore(options: StoreOptions): Store {
         if (statementTimeoutMs !== undefined && isTimedOut(error)) throw timedOut(error, statementTimeoutMs);
         const isRefused = isLoginRefused(error);
         const isLost = isConnectionLost(error) || (isRefused && outage.hasAnswered());
-        const isTriedAgain = !closed && (isLost ? Date.now() - sinceMs < windowMs(sinceMs, outage.sinceMs() ?? sinceMs) : isRetryable(error) && attempt < 20);
+        const isTriedAgain =
+          !closed &&
+          (isLost ? Date.now() - sinceMs < windowMs(sinceMs, outage.sinceMs() ?? sinceMs) : isRetryable(error) && attempt < 20);
         // Full jitter keeps processes that failed together from coming back together.
         const pauseMs = Math.random() * Math.min(isLost ? 1_000 : 100, 10 * 2 ** attempt);
         if (isLost && !closed)

@@ -7,7 +7,7 @@
  * - leaving: on its way back, so that any triggerer takes it.
  *
  * Any number of triggerers share the rows. Which trigger is whose stands in the database only; a triggerer compares what it
- * runs with that now and then. One that is silent too long is taken for dead and its triggers start anew elsewhere; should it
+ * runs with that now and then. One that is silent too long is declared dead and its triggers start anew elsewhere; should it
  * live on, it drops them. An event that is told twice finds nobody waiting the second time.
  */
 import { hostname } from "node:os";
@@ -205,9 +205,11 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
   /** Others may run our triggers by now: ours must go before we take any under a new job. */
   async function startAnew(): Promise<void> {
     if (stopping.signal.aborted) return;
-    logger.warn({ jobId, triggers: running.size }, "this triggerer was taken for dead; it goes on under a new job");
+    const formerJobId = jobId;
+    const triggers = running.size;
     for (const [id, entry] of running) if (!entry.hasEnded) cancel(id);
     jobId = await store.startJob();
+    logger.warn({ formerJobId, jobId, triggers }, `declared dead by another triggerer; re-registered as job ${jobId}`);
     sinceMs = clock.now();
     metrics.count("job_start", { job });
   }

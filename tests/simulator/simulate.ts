@@ -302,7 +302,7 @@ export async function simulate(
     if (outcome === "lost" || happens("workerDeath")) {
       return die("lost");
     }
-    // Dozes off, is taken for dead, and comes back with its report.
+    // Dozes off, is declared dead, and comes back with its report.
     if (happens("zombie")) await actor.turn(turns.now() + (30 + dice.roll(400)) * 1_000);
     const times = happens("doubledReport") ? 2 : 1;
     for (let time = 0; time < times; time++) {

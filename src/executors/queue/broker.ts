@@ -56,7 +56,7 @@ export type Broker = {
   publish(messages: readonly BrokerMessage[]): Promise<void>;
   /** Takes a waiting message out, where the broker can do so; a worker that gets it after all is refused its start. */
   remove(queue: string, id: string): Promise<void>;
-  /** Of these, the ids that the broker certainly does not have. Rejects where it cannot tell now. */
+  /** Of these, the ids that the broker certainly does not have. Rejects if it cannot answer now. */
   missing(messages: readonly { queue: string; id: string }[]): Promise<string[]>;
   counts(queues: readonly string[]): Promise<QueueCount[]>;
   /** Calls back with the ids that workers have acknowledged, anybody's. After an outage some may be left out: see `missing`. */

@@ -25,8 +25,8 @@ export type ReportedWorker = {
   leave(): Promise<void>;
 };
 
-/** Wishes of people, in the order they come. */
-export type WorkerWishes = { onQueues(queues: readonly string[]): void; onShutdown(): void };
+/** Called for changes that users requested, in the order in which they arrive. */
+export type ChangeHandlers = { onQueues(queues: readonly string[]): void; onShutdown(): void };
 
 /**
  * Keeps the worker's row in the database, by way of the API. Rejects with `worker_name_taken`, `api_unreachable` or
@@ -35,12 +35,12 @@ export type WorkerWishes = { onQueues(queues: readonly string[]): void; onShutdo
 export async function reportWorker(
   options: ReportOptions,
   facts: () => Facts,
-  wishes: WorkerWishes,
+  handlers: ChangeHandlers,
   logger: Logger,
 ): Promise<ReportedWorker> {
   const client = createApiClient(options.apiUrl);
   let state: WorkerReport["state"] = "running";
-  let wishedQueues: string | null = null;
+  let requestedQueues: string | null = null;
   let isAway = false;
   let isShutdownTold = false;
 
@@ -54,13 +54,13 @@ export async function reportWorker(
   function heed(answer: WorkerAnswer): void {
     if (!answer.isYours)
       logger.error({ holder: answer.holder }, "another worker has this one's name, since nothing was heard of it; it ends");
-    else if (answer.queues !== null && JSON.stringify(answer.queues) !== wishedQueues) {
-      wishedQueues = JSON.stringify(answer.queues);
-      wishes.onQueues(answer.queues);
+    else if (answer.queues !== null && JSON.stringify(answer.queues) !== requestedQueues) {
+      requestedQueues = JSON.stringify(answer.queues);
+      handlers.onQueues(answer.queues);
     }
     if (isShutdownTold || (answer.isYours && !answer.shutdown)) return;
     isShutdownTold = true;
-    wishes.onShutdown();
+    handlers.onShutdown();
   }
 
   async function beat(): Promise<void> {

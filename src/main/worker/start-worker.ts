@@ -47,7 +47,7 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
     concurrency: worker?.concurrency() ?? options.bounds.min,
     active: worker?.active() ?? 0,
   });
-  const wishes = {
+  const handlers = {
     onQueues(queues: readonly string[]) {
       logger.info({ queues }, "the worker's queues were changed");
       worker
@@ -70,7 +70,7 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
       patienceSec: config.workers.lost_after_sec + PATIENCE_SEC,
     },
     facts,
-    wishes,
+    handlers,
     logger,
   ).catch(async (error: unknown) => {
     await broker.close();

@@ -30,7 +30,7 @@ const modules = new Map<string, Promise<DagDefinition[]>>();
 let rssBytes = 0;
 let rssMeasuredAt = Number.NEGATIVE_INFINITY;
 let stopTask = new AbortController();
-/** The try was taken away: what its callbacks would tell is not so. */
+/** The try is no longer assigned to this worker: its callbacks would report what is not true. */
 let isLost = false;
 
 const wire = openWire<ToRunner, FromRunner>(new Socket({ fd: 3, readable: true, writable: true }), {

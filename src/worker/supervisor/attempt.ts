@@ -5,7 +5,7 @@
  *   their runners, so that a runner never waits for the API and starts and ends share round trips;
  * - running: its runner has it;
  * - reporting: its end is on its way to the API. No heartbeat: what ends now is the API's to decide;
- * - over: stored, or refused because the try had been taken away. Never left.
+ * - over: stored, or refused because the try is no longer assigned to this worker. Never left.
  * `isLost` stands beside these: the API said that the try is no longer ours. It is stopped, and nothing of it is reported.
  * `stopping` too: a running try that is asked to stop is reporting when its task has ended, or its process is gone.
  */

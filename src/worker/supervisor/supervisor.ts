@@ -18,9 +18,11 @@ import { killStopped, outcomeOfStop, startGrace, tookText } from "./stopping.ts"
 import { createWorkQueue } from "./work-queue.ts";
 
 /**
- * How a workload left our hands: its end is stored; the API said that it is not ours, to start or any more (`status` and `code`
- * are its answer, null where it came with a heartbeat; `previousState`: what the try is, where it could not start); or its end
- * could not be told.
+ * How a workload ended for the supervisor.
+ * - reported: its end is stored.
+ * - refused: the API said that the workload is not this worker's, or not any more. `status` and `code` are the API's answer; `status` is null
+ *   if a heartbeat said so. `previousState`: the try's state, if it could not start.
+ * - unreported: its end could not be reported.
  */
 export type WorkloadEnd =
   | { how: "reported" }
@@ -28,7 +30,7 @@ export type WorkloadEnd =
   | { how: "unreported"; message: string };
 
 export type SupervisorEvents = {
-  /** The workload is off our hands. */
+  /** The supervisor is done with the workload. */
   done(id: string, end: WorkloadEnd): void;
   /** Nobody ran it; it may be queued again. */
   notStarted(id: string, reason: string): void;
@@ -82,7 +84,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   const byRunner = new Map<Runner, Attempt>();
   /** Started and without a runner, in their order. */
   const waiting: Attempt[] = [];
-  /** Off our hands but for the last lines of their logs. */
+  /** Workloads that the supervisor is done with, except for the last lines of their logs. */
   let closing = 0;
   let draining = false;
   let pumpTimer: NodeJS.Timeout | null = null;
@@ -139,7 +141,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     if (waiting.length + queue.size() > 0 && !draining) pumpTimer = setTimeout(pump, 100);
   }
 
-  /** The scheduler gives out a successor only when the try before has ended, or was taken away: no need to wait for a heartbeat to say so. */
+  /** The scheduler hands out a successor only after the try before it has ended or was reassigned: no need to wait for a heartbeat to say so. */
   function giveUpPredecessor(workload: Workload): void {
     const attempt = predecessorOf(workload, attempts);
     if (attempt?.state === "running" || attempt?.state === "waiting") lose(attempt);
@@ -147,9 +149,13 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
 
   function lose(attempt: Attempt): void {
     if (!attempt.isLost)
-      note(attempt, "warn", "the try is no longer this worker's (cleared, marked, timed out or taken for dead); it is stopped");
+      note(
+        attempt,
+        "warn",
+        "the try is no longer assigned to this worker (cleared, marked, timed out or declared lost); its process is stopped",
+      );
     attempt.isLost = true;
-    stop(attempt, "TryLostError", "the try was taken away");
+    stop(attempt, "TryLostError", "the try is no longer assigned to this worker");
   }
 
   const countAhead = () => [...attempts.values()].reduce((sum, { runner }) => (runner ? sum : sum + 1), 0);
@@ -254,7 +260,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     await told;
   }
 
-  /** Nothing of it has run: it is given back for a new start, unless it was taken away already. */
+  /** Nothing of it has run: it is returned to be queued again, unless it is no longer assigned to this worker. */
   function dropWaiting(attempt: Attempt): void {
     waiting.splice(waiting.indexOf(attempt), 1);
     if (attempt.workload.type === "ExecuteCallback") {
@@ -411,8 +417,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     limitCallbacks(attempt);
     let end: WorkloadEnd = { how: "reported" };
     if (attempt.isLost) {
-      end = { how: "refused", status: null, code: "try_not_running", message: "the try was taken away from this worker" };
-      note(attempt, "warn", "the try was taken away from this worker; what it did is not recorded");
+      end = { how: "refused", status: null, code: "try_not_running", message: "this try is no longer assigned to this worker" };
+      note(attempt, "warn", "this try is no longer assigned to this worker; its result was discarded");
     } else {
       const decided = outcomeOfStop(attempt, outcome, graceSec);
       const masked = maskOutcome(decided, attempt.masker);

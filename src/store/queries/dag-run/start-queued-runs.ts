@@ -36,8 +36,8 @@ select d.dag_id as "dagId" from dag d join first on first.dag_id = d.dag_id
 
 /**
  * $1 = ids of locked DAGs. Oldest run first, up to each DAG's maxActiveRuns; a backfill's in its own order, up to its own
- * max_active_runs. The inner select of $1 hides from the planner how many there are: seeing one, it would plan the statement anew each time,
- * which took longer than to carry it out.
+ * max_active_runs. The inner select of $1 makes the array's length opaque, so that the generic plan is kept: else
+ * an array of one is planned anew each time, which took longer than the run.
  */
 const startStatement = { name: "start-queued-runs", text: start(isNotAside) };
 /** $2 = the runs that may start. */

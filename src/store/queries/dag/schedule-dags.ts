@@ -12,7 +12,7 @@ export type DueDag = {
   now: Date;
 };
 
-/** A run that waits for its own future date takes no place yet; it will when that has come. */
+/** A run that waits for its own future date does not count towards maxActiveRuns until that date. */
 const unfinished = `(select count(*) from dag_run r where r.dag_id = d.dag_id and r.backfill_id is null
          and (r.state = 'running' or r.state = 'queued' and r.run_after <= now()))`;
 

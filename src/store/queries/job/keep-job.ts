@@ -33,7 +33,7 @@ returning (select count(*) from set_aside)::int as count,
           (select extract(epoch from min(try_at) - now()) from set_aside)::float8 as "tryInSec"`,
 };
 
-/** As `beatJob`, for a scheduler, which says how it fares and hears how many things are set aside. null = it was taken for dead. */
+/** As `beatJob`, for a scheduler, which says how it fares and hears how many things are set aside. null = it was declared dead. */
 export async function beatScheduler(
   db: Db,
   id: number,

@@ -12,8 +12,8 @@ export type StateChange = {
 /**
  * $1 dag run ids, $2 task ids, $3 map indexes, $4 from, $5 to. Guarded by the state it leaves. A new try counts one up;
  * a rescheduled poke goes on with its try. Done without running (skipped …): both ends of the try are now. Locked in no order: in the states
- * that it leaves, an instance is changed under its run's lock only. The inner select of $1 hides from the planner how many there are: seeing one, it
- * would plan the statement anew each time.
+ * that it leaves, an instance is changed under its run's lock only. The inner select of $1 makes the array's length opaque, so that
+ * the generic plan is kept.
  */
 const statement = {
   name: "apply-changes",

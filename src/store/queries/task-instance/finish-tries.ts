@@ -81,7 +81,7 @@ const PART_NAMES = Object.keys(PARTS) as Part[];
  * statement, so all of it stands or nothing does, and a whole batch costs one round trip. Rows are locked in id order: two
  * batches cannot deadlock. A retry, a rescheduled poke and a deferral get a new id at once, which is what makes every later write of the old try fail.
  *
- * Composed of the parts that the ends need, since the server takes longer to get ready for all of them than to end a try.
+ * Composed of the parts that the ends need: planning the full statement costs more than running it for one try.
  *
  * $1 ids, $2 states, $3 seconds to the next attempt, $4 reasons, $5 what instances are called, $6 states that may be left,
  * $7 seconds without a heartbeat (null = do not ask). Then the parameters of its parts, in the order of `PARTS`.

@@ -12,8 +12,8 @@ import {
   lockQueued,
   noteInstances,
   queueInstances,
+  reassignInstances,
   recordLaunches,
-  rehomeInstances,
   repinRun,
   requeueTries,
   setInstanceNotes,
@@ -78,11 +78,11 @@ const CASES: Record<string, Case> = {
         IDS.map((id) => ({ id, externalExecutorId: id })),
       ),
   },
-  rehomeInstances: {
+  reassignInstances: {
     state: "scheduled",
     change: (tx) => {
       const of = (taskId: string) => ({ dagId: "d", versionId, taskId, executor: "LocalExecutor", count: 1 });
-      return rehomeInstances(tx, [of("b"), of("a")], "OtherExecutor");
+      return reassignInstances(tx, [of("b"), of("a")], "OtherExecutor");
     },
   },
   skipTasks: { state: "scheduled", change: (tx) => skipTasks(tx, dagRunId, ["b", "a"]) },

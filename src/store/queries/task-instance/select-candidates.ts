@@ -32,7 +32,7 @@ const BY_RANK =
  *
  * Free places are counted per pool and per run first, and each run offers only what it may start from pools that have
  * room, no more for a pool than it has slots. So a full pool, one with a single slot that frees again and again, or a run at
- * its limit takes no place in the window and starves nobody. -1 slots = no limit. At one priority, a backfill's tasks come
+ * its limit does not use up the candidate limit and starves nobody. -1 slots = no limit. At one priority, a backfill's tasks come
  * after all others (place 0), in the order of its dates. A pool may count its deferred tasks, too.
  *
  * A task that takes more slots than its pool has free, and could start otherwise, is first in line there: what ranks behind it is not
@@ -51,7 +51,7 @@ const ofOneAmong = {
 
 /**
  * As above, with $5 the executors' free slots. Each run offers for each executor apart, and none is offered more than it has slots:
- * thousands of tasks before one with a single slot take no place from another's. A statement of its own, since it costs more:
+ * thousands of tasks for one with a single slot do not use up another's candidate limit. A statement of its own, since it costs more:
  * 8 ms and not 3.5 with 51 runs and 11,000 scheduled tasks.
  */
 const ofSeveral = { name: "select-candidates-of-several", text: candidatesOfSeveral() };

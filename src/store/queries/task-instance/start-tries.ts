@@ -39,8 +39,8 @@ export type StartedTry = {
 
 /**
  * $1 ids, $2 hostnames, $3 unix names, $4 pids. queued → running; the same caller (host, user, pid) may ask again, since
- * its first answer may have been lost. Locked in id order, as everywhere that many are changed at once. The inner select of $1 hides from the planner
- * how many there are: seeing one, it would plan the statement anew each time.
+ * its first answer may have been lost. Locked in id order, as everywhere that many are changed at once. The inner select of $1 makes the array's
+ * length opaque, so that the generic plan is kept.
  */
 const statement = {
   name: "start-tries",
