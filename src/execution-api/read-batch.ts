@@ -3,9 +3,9 @@ import { unstorable } from "./limit-outcome.ts";
 import { Refusal } from "./refusal.ts";
 
 /** `replaced`: why the try fails, instead of ending as it was reported. */
-export type ReadEnd = Extract<BatchItem, { op: "finish" }> & { replaced?: string };
+export type ReadFinish = Extract<BatchItem, { op: "finish" }> & { replaced?: string };
 /** An item of a batch, or what is answered to one that cannot be read. */
-export type ReadItem = Extract<BatchItem, { op: "run" }> | ReadEnd | { op: "refused"; id: string; refusal: Refusal };
+export type ReadItem = Extract<BatchItem, { op: "run" }> | ReadFinish | { op: "refused"; id: string; refusal: Refusal };
 
 /**
  * Reads the items of a batch, each apart. An end that does not fit its schema (a timeout out of bounds) becomes a failure that says so:

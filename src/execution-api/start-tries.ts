@@ -19,7 +19,7 @@ import {
   triesByIds,
   type WantedXcom,
 } from "../store/index.ts";
-import { endVerified } from "./end-tries.ts";
+import { finishVerified } from "./finish-tries.ts";
 import { unstorable } from "./limit-outcome.ts";
 import { mapFactsOf } from "./map-facts.ts";
 import { Refusal } from "./refusal.ts";
@@ -93,7 +93,7 @@ async function contextsApart(
       return answers;
     }
     const message = `What the task was to be given cannot be read: ${toError(error).message}`;
-    await endVerified(resources, options, [{ id: one.id, outcome: unstorable("InputsRefusedError", message) }]);
+    await finishVerified(resources, options, [{ id: one.id, outcome: unstorable("InputsRefusedError", message) }]);
     return new Map([[one.id, new Refusal(409, "inputs_refused", message, { id: one.id })]]);
   }
 }

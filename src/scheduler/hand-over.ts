@@ -3,7 +3,7 @@ import { toError } from "../platform/index.ts";
 import { type QueuedInstance, requeueTries, triesByIds } from "../store/index.ts";
 import { logPathOf } from "./commands/index.ts";
 import { isOnesFault, setFaultsAside } from "./culprits.ts";
-import { loseTries, TOO_LARGE } from "./lose-tries.ts";
+import { failTries, TOO_LARGE } from "./fail-tries.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /**
@@ -23,7 +23,7 @@ export async function handOver(
   if (oversized.size > 0) {
     const facts = await triesByIds(resources.store, [...oversized.keys()]);
     const reasonOf = ({ id }: { id: string }) => oversized.get(id) ?? TOO_LARGE.message;
-    await loseTries(resources, options, facts, { leaving: ["queued"], silentForSec: null }, reasonOf, TOO_LARGE);
+    await failTries(resources, options, facts, { leaving: ["queued"], silentForSec: null }, reasonOf, TOO_LARGE);
   }
   const byExecutor = new Map<string, ExecuteTask[]>();
   for (const { executor, workload } of workloads) byExecutor.set(executor, [...(byExecutor.get(executor) ?? []), workload]);

@@ -17,7 +17,7 @@ import { decide } from "./decide.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
 import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
 import { createExecutorWatch } from "./reassign-tasks.ts";
-import { adoptOrphans, createSilenceWatch, endLateWaits, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
+import { adoptOrphans, createSilenceWatch, requeueStuckTries, takeExecutorEvents, timeOutLateWaits } from "./recover.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 import { trySetAsideAgain } from "./try-again.ts";
 import { createPoolWatch } from "./watch-pools.ts";
@@ -136,7 +136,7 @@ export async function startScheduler(
     every(options.queuedTimeoutCheckSec, () => requeueStuckTries(resources, options)),
     ...(options.lazarusSec > 0 ? [every(options.lazarusSec, () => reviveLifelessRuns(resources, options))] : []),
     every(FORGET_FIELDS_SEC, () => forgetOldFields(resources, options)),
-    every(options.triggerTimeoutCheckSec, () => endLateWaits(resources, options)),
+    every(options.triggerTimeoutCheckSec, () => timeOutLateWaits(resources, options)),
   ];
   // Where nobody listens, nothing is asked.
   if (metrics !== silentMetrics)

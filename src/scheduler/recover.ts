@@ -31,8 +31,8 @@ import {
   triesByIds,
 } from "../store/index.ts";
 import { exceptCulprits, findFaults, isOnesFault, setFaultsAside } from "./culprits.ts";
+import { failTries, REFUSED, STUCK } from "./fail-tries.ts";
 import { workloadsOf } from "./hand-over.ts";
-import { loseTries, REFUSED, STUCK } from "./lose-tries.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** As in Airflow's hidden `num_stuck_in_queued_retries`. */
@@ -168,7 +168,7 @@ export async function failSilentTries(resources: SchedulerResources, options: Sc
   await forEachBatch(
     (after) => silentTries(resources.store, options.silentTrySec, after),
     async (silent) => {
-      count += await loseTries(resources, options, silent, guard, reasonOf);
+      count += await failTries(resources, options, silent, guard, reasonOf);
     },
   );
   return count;
@@ -198,7 +198,7 @@ export async function requeueStuckTries(resources: SchedulerResources, options: 
       const again = stuck.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
       await exceptCulprits(resources, options, again, tryKey, (ids) => requeueTries(store, ids));
       const given = stuck.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
-      await loseTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, () => reason, STUCK);
+      await failTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, () => reason, STUCK);
       requeued += again.length;
       failed += given.length;
     },
@@ -210,7 +210,7 @@ export async function requeueStuckTries(resources: SchedulerResources, options: 
 /** Deferred tries that one statement times out. */
 const TIMED_OUT_MAX = 500;
 
-export async function endLateWaits(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
+export async function timeOutLateWaits(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
   const { store, logger } = resources;
   let total = 0;
   try {
@@ -275,8 +275,8 @@ async function heedEvents(
   const lost = facts.filter((one) => reasons.get(one.id)?.kind === "lost");
   const refused = facts.filter((one) => reasons.get(one.id)?.kind === "refused");
   const reasonOf = (one: TryFacts) => reasons.get(one.id)?.reason ?? "its worker is gone";
-  await loseTries(resources, options, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
-  await loseTries(resources, options, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
+  await failTries(resources, options, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
+  await failTries(resources, options, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
   // A worker that dies each time before it starts its try, e.g. for a wrong image, must not be launched, and paid, for ever.
   const waiting = lost.filter((one) => one.state === "queued");
   const again = waiting.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
@@ -284,5 +284,5 @@ async function heedEvents(
   const given = waiting.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
   const why = (one: TryFacts) =>
     `its worker ended ${QUEUE_ATTEMPTS_MAX + 1} times before the try had started; the last: ${reasonOf(one)}`;
-  await loseTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, why, REFUSED);
+  await failTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, why, REFUSED);
 }

@@ -8,7 +8,7 @@ import {
   buildGraph,
   createSchedulerMemory,
   type DagCache,
-  endTries,
+  finishByOutcome,
   pass,
   type SchedulerOptions,
   type SchedulerResources,
@@ -307,7 +307,7 @@ export async function simulate(
     const times = happens("doubledReport") ? 2 : 1;
     for (let time = 0; time < times; time++) {
       referee.reports(actor.name, id, outcome);
-      await endTries(store, dags, [{ id, outcome: outcomeOf(outcome, dice) }]);
+      await finishByOutcome(store, dags, [{ id, outcome: outcomeOf(outcome, dice) }]);
       await actor.turn(turns.now() + dice.roll(10) * 1_000);
     }
     executor.drop(id);

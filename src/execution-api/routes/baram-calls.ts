@@ -17,7 +17,7 @@ import { limitBody } from "../../platform/index.ts";
 import { callbackLogPathOf } from "../../scheduler/commands/index.ts";
 import { beatTries, endCallback, findModule } from "../../store/index.ts";
 import { beginCallback } from "../begin-callback.ts";
-import { endBatch } from "../end-tries.ts";
+import { finishBatch } from "../finish-tries.ts";
 import { readBatch } from "../read-batch.ts";
 import { readBody } from "../read-request.ts";
 import { Refusal } from "../refusal.ts";
@@ -60,8 +60,8 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
   app.post("/baram/batch", async (c) => {
     const items = readBatch((await readBody(c, batchRequestSchema)).items);
     // Side by side: no start waits for an end, since whoever queued the one counted its place without the other.
-    const [ended, started] = await Promise.all([
-      endBatch(
+    const [finished, started] = await Promise.all([
+      finishBatch(
         resources,
         options,
         items.filter((item) => item.op === "finish"),
@@ -76,7 +76,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
       items: items.map((item) => {
         const { id } = item;
         const context = item.op === "run" ? started.get(id) : undefined;
-        const end = item.op === "finish" ? ended.get(id) : undefined;
+        const end = item.op === "finish" ? finished.get(id) : undefined;
         const refused = item.op === "refused" ? item.refusal : (context ?? end);
         if (refused instanceof Refusal)
           return { id, ok: false, status: refused.status, code: refused.code, message: refused.message, ...stateIn(refused) };

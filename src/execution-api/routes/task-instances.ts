@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { jsonObjectSchema } from "../../contracts/index.ts";
 import { beatTries, findPreviousRun, findRun, findTryState, nameInstance, triesByIds } from "../../store/index.ts";
-import { endVerified } from "../end-tries.ts";
+import { finishVerified } from "../finish-tries.ts";
 import { check, readJson } from "../read-request.ts";
 import { notFound, Refusal, staleTry } from "../refusal.ts";
 import { answerCall } from "../runner-calls.ts";
@@ -38,7 +38,7 @@ export function addTaskInstanceRoutes(add: AddRoute): void {
 
   add("PATCH", "/task-instances/:id/state", OWN_TRY_OVERDUE, async ({ c, tryId, resources, options }) => {
     const outcome = parseState(await readJson(c));
-    const answer = (await endVerified(resources, options, [{ id: tryId, outcome }])).get(tryId);
+    const answer = (await finishVerified(resources, options, [{ id: tryId, outcome }])).get(tryId);
     if (answer instanceof Refusal) throw answer;
     return c.body(null, 204);
   });

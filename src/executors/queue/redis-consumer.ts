@@ -113,10 +113,10 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
 
   function notice(id: string): void {
     ended.push(id);
-    noticeTimer ??= setTimeout(tellEnds, NOTICE_MS);
+    noticeTimer ??= setTimeout(tellFinished, NOTICE_MS);
   }
 
-  function tellEnds(): Promise<void> {
+  function tellFinished(): Promise<void> {
     if (noticeTimer) clearTimeout(noticeTimer);
     noticeTimer = null;
     const ids = ended;
@@ -247,7 +247,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
       renewing.cancel();
       for (const job of inHand.values()) await quietly(giveBack(job.queueName, job), "a message could not be given back");
       inHand.clear();
-      await tellEnds();
+      await tellFinished();
       for (const source of sources.values()) await quietly(source.close(true), "a queue did not close");
       client.disconnect();
       waiter.disconnect();

@@ -4,7 +4,7 @@ import { gunzip } from "node:zlib";
 import type { JsonObject } from "../../contracts/index.ts";
 import { answerCall, type CallResources } from "../../execution-api/index.ts";
 import { BaramError, materializeModule } from "../../platform/index.ts";
-import { endDeferred, logPathOf } from "../../scheduler/index.ts";
+import { finishDeferred, logPathOf } from "../../scheduler/index.ts";
 import {
   beatJob,
   buryJobs,
@@ -87,7 +87,7 @@ export function createSqlTriggerStore(resources: CallResources, options: SqlTrig
             )
           : [];
       for (const { id, tryId, end } of ends) {
-        if (end.kind === "task" && (await endDeferred(store, dags, tryId, outcomeOf(end)))) fired.push(id);
+        if (end.kind === "task" && (await finishDeferred(store, dags, tryId, outcomeOf(end)))) fired.push(id);
       }
       return fired;
     },

@@ -1,5 +1,5 @@
 import type { EmailRequest, JsonObject, Outcome, SerializedTask } from "../../contracts/index.ts";
-import { type Db, type EndedTry, insertCallback, insertEmailRequests, type TryEnd, type TryFacts } from "../../store/index.ts";
+import { type Db, type FinishedTry, insertCallback, insertEmailRequests, type TryEnd, type TryFacts } from "../../store/index.ts";
 import type { Graph } from "../core/graph.ts";
 
 /** A mail is read by people; the whole of a long trace is in the log. */
@@ -20,14 +20,14 @@ export function owesAnything(failure: Failure): boolean {
 }
 
 /**
- * Writes down what is owed for tries that ended: e-mails to the addresses of the task, and the callback that a process
+ * Writes down what is owed for tries that finished: e-mails to the addresses of the task, and the callback that a process
  * which died could not run. In the transaction of the ends, so that a crash loses neither and none is owed twice.
  */
-export async function oweAlerts(tx: Db, failures: readonly Failure[], ended: readonly EndedTry[]): Promise<void> {
+export async function oweAlerts(tx: Db, failures: readonly Failure[], finished: readonly FinishedTry[]): Promise<void> {
   const emails: EmailRequest[] = [];
   for (const failure of failures) {
     const { fact, outcome } = failure;
-    const row = ended.find((one) => one.id === fact.id);
+    const row = finished.find((one) => one.id === fact.id);
     if (!row) continue;
     const email = emailOf(failure);
     if (email !== null) {

@@ -30,7 +30,7 @@ export type TryEnd = {
   renderedMapIndex: string | null;
 };
 
-export type EndedTry = {
+export type FinishedTry = {
   id: string;
   dagRunId: number;
   dagId: string;
@@ -77,7 +77,7 @@ type Part = keyof typeof PARTS;
 const PART_NAMES = Object.keys(PARTS) as Part[];
 
 /**
- * The one place where a try ends. State, XComs, the length others are mapped over, history and the outbox line are one
+ * The one place where a try finishes. State, XComs, the length others are mapped over, history and the outbox line are one
  * statement, so all of it stands or nothing does, and a whole batch costs one round trip. Rows are locked in id order: two
  * batches cannot deadlock. A retry, a rescheduled poke and a deferral get a new id at once, which is what makes every later write of the old try fail.
  *
@@ -123,7 +123,7 @@ with held as materialized (
    where h.end_state = 'deferred'
   returning id, dag_run_id, task_id, map_index
 )`,
-  )}, ended as (
+  )}, finished as (
   update task_instance ti
      set state = h.end_state, end_date = now(), updated_at = now(),
          duration = extract(epoch from now() - coalesce(ti.first_start_date, ti.start_date)),
@@ -149,12 +149,12 @@ with held as materialized (
   returning h.try_id as id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.state, ti.try_number, ti.operator, ti.start_date, ti.end_date${when("lengths", () => ", h.map_length")}
 ), events as (
   insert into task_event (dag_run_id, task_id, map_index, state)
-  select dag_run_id, task_id, map_index, state from ended
+  select dag_run_id, task_id, map_index, state from finished
 )${when(
     "lengths",
     () => `, measured as (
   insert into task_map (dag_run_id, task_id, map_index, length)
-  select dag_run_id, task_id, map_index, map_length from ended where map_length is not null
+  select dag_run_id, task_id, map_index, map_length from finished where map_length is not null
   on conflict (dag_run_id, task_id, map_index) do update set length = excluded.length
 )`,
   )}${when(
@@ -162,7 +162,7 @@ with held as materialized (
     () => `, stored as (
   insert into xcom (dag_run_id, task_id, map_index, key, value)
   select e.dag_run_id, e.task_id, e.map_index, x.key, x.value
-    from unnest(${next()}::uuid[], ${next()}::text[], ${next()}::json[]) as x(try_id, key, value) join ended e on e.id = x.try_id
+    from unnest(${next()}::uuid[], ${next()}::text[], ${next()}::json[]) as x(try_id, key, value) join finished e on e.id = x.try_id
   on conflict (dag_run_id, task_id, map_index, key) do update set value = excluded.value, "timestamp" = now()
 )`,
   )}${when(
@@ -170,11 +170,11 @@ with held as materialized (
     () => `, rendered as (
   insert into rendered_task_instance_fields (dag_run_id, task_id, map_index, fields)
   select e.dag_run_id, e.task_id, e.map_index, f.fields
-    from unnest(${next()}::uuid[], ${next()}::json[]) as f(try_id, fields) join ended e on e.id = f.try_id
+    from unnest(${next()}::uuid[], ${next()}::json[]) as f(try_id, fields) join finished e on e.id = f.try_id
   on conflict (dag_run_id, task_id, map_index) do update set fields = excluded.fields
 )`,
   )}, told as materialized (
-  select pg_notify('baram_scheduler', 'event') from (select 1 from ended limit 1) one${when(
+  select pg_notify('baram_scheduler', 'event') from (select 1 from finished limit 1) one${when(
     "deferrals",
     () => `
   union all select pg_notify('baram_triggerer', 'new') from (select 1 from triggers limit 1) one`,
@@ -182,7 +182,7 @@ with held as materialized (
 )
 select id, dag_run_id as "dagRunId", dag_id as "dagId", run_id as "runId", task_id as "taskId", map_index as "mapIndex",
        try_number as "tryNumber", state, operator, start_date as "startDate", end_date as "endDate", (select count(*) from told) as told
-  from ended`;
+  from finished`;
   return { name: ["finish-tries", ...parts].join("-"), text };
 }
 
@@ -197,12 +197,12 @@ function statementFor(parts: readonly Part[]): Statement {
 
 export type FinishGuard = { leaving: readonly TaskInstanceState[]; silentForSec: number | null };
 
-/** Ends tries; the ones left out of the answer were no longer theirs to end (stale id, other state). */
+/** Finishes tries; the ones left out of the answer were no longer the caller's to finish (stale id, other state). */
 export async function finishTries(
   db: Db,
   ends: readonly TryEnd[],
   guard: FinishGuard = { leaving: ["running"], silentForSec: null },
-): Promise<EndedTry[]> {
+): Promise<FinishedTry[]> {
   const parts: Part[] = [];
   const added: unknown[] = [];
   for (const part of PART_NAMES) {
@@ -211,7 +211,7 @@ export async function finishTries(
     parts.push(part);
     added.push(...values);
   }
-  const { rows } = await db.query<EndedTry>(statementFor(parts), [
+  const { rows } = await db.query<FinishedTry>(statementFor(parts), [
     ends.map((e) => e.id),
     ends.map((e) => e.state),
     ends.map((e) => e.nextAttemptInSec),
