@@ -3,8 +3,8 @@ import {
   type AsideKey,
   type Db,
   type DueDag,
+  findPlannedRuns,
   inSavepoint,
-  listPlannedRuns,
   lockDueDag,
   lockDueDags,
   setNextRun,
@@ -68,7 +68,7 @@ async function createOne(tx: Db, { dags: cache, executors }: SchedulerResources,
     dataIntervalEnd: dag.dataIntervalEnd,
     runAfter: dag.createAfter,
   };
-  const planned = timetable.type === "custom" ? await listPlannedRuns(tx, dag.dagId, dag.nextDagrun) : undefined;
+  const planned = timetable.type === "custom" ? await findPlannedRuns(tx, dag.dagId, dag.nextDagrun) : undefined;
   const query = { restriction: restrictionOf(graph.dag), now, planned };
   const run = dueRun(timetable, waiting, query);
   const request = { dagId: dag.dagId, ...run, runType: "scheduled" as const, triggeredBy: "timetable" as const };

@@ -9,11 +9,11 @@ import {
   type Db,
   type Evaluation,
   expandTasks,
+  findPictureRows,
+  findSkipDecisions,
   forgetResults,
   givePlace,
   heldByPast,
-  listForPicture,
-  listSkipDecisions,
   logEvent,
   type MeasuredEnd,
   type Only,
@@ -244,8 +244,8 @@ async function pictureOf(
     // No event at all is the safety scan: it asks the database, not the memory.
     if (known && (run.events || run.due)) return remembered;
   }
-  const facts = await listForPicture(tx, run.id);
-  const decisions = run.clearNumber > 0 ? await listSkipDecisions(tx, run.id) : [];
+  const facts = await findPictureRows(tx, run.id);
+  const decisions = run.clearNumber > 0 ? await findSkipDecisions(tx, run.id) : [];
   return buildPicture(graph(), facts, run.evaluation, decisions);
 }
 

@@ -12,11 +12,11 @@ import { toError } from "../platform/index.ts";
 import {
   type Db,
   endRun,
+  findPictureRows,
+  findSkipDecisions,
   heldByPast,
   inSavepoint,
   type LifelessRun,
-  listForPicture,
-  listSkipDecisions,
   lockLifelessRuns,
   logEvent,
   reviveRun,
@@ -96,8 +96,8 @@ async function findCause(tx: Db, { dags }: SchedulerResources, run: LifelessRun)
     const { graph } = await dags.get(tx, run.versionId ?? "");
     if (run.hasLost) return "a retry or a rescheduled poke had no time at which it was due";
     if (run.hasDue) return null;
-    const decisions = run.clearNumber > 0 ? await listSkipDecisions(tx, run.id) : [];
-    const picture = buildPicture(graph, await listForPicture(tx, run.id), run.evaluation, decisions);
+    const decisions = run.clearNumber > 0 ? await findSkipDecisions(tx, run.id) : [];
+    const picture = buildPicture(graph, await findPictureRows(tx, run.id), run.evaluation, decisions);
     const held = graph.needsPast.size > 0 ? await heldByPast(tx, run.id, pastNeeds(graph), graph.dag.catchup) : new Set<string>();
     const { changes } = await judgeWithLengths(tx, run.id, picture, (task) => held.has(graph.tasks[task]?.taskId ?? ""));
     if (changes.length > 0) {

@@ -8,7 +8,7 @@ import {
   findRun,
   findSmallInputs,
   findXcom,
-  listXcomValues,
+  findXcomValues,
   mapLengths,
   setRenderedFields,
   setXcomByTry,
@@ -120,7 +120,7 @@ test("a list over mapped instances holds no result of a cleared instance that di
   await clear(runId, "each", 2);
   await rig.drain();
   const ref = { dagId: "d", runId, taskId: "each", key: "return_value" };
-  expect(await listXcomValues(database.store, ref, false)).toEqual(["0#1", "2#2"]);
+  expect(await findXcomValues(database.store, ref, false)).toEqual(["0#1", "2#2"]);
   expect((await readable(runId, ["each"])).lengths).toEqual({ each: 2 });
   const { rows } = await database.store.query(
     "select map_index as at, state from task_instance where task_id = 'over' order by 1",

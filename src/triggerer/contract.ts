@@ -29,7 +29,7 @@ export type TriggererStore = {
   freeTriggersOfTheDead(silentForSec: number): Promise<number>;
   claim(options: { jobId: number; capacity: number; limit: number; fairnessSec: number }): Promise<ClaimedTrigger[]>;
   /** What is this job's in the database, and what of it is not among `running`. */
-  listOwn(jobId: number, running: readonly number[]): Promise<{ ids: number[]; missing: number[] }>;
+  findOwn(jobId: number, running: readonly number[]): Promise<{ ids: number[]; missing: number[] }>;
   /** `ids` null = all of the job's. `deaths` 1 = the process that ran them died. */
   release(jobId: number, ids: readonly number[] | null, deaths: 0 | 1): Promise<void>;
   /** Lets the tasks go on, or ends them. Returns the ids of those that still waited. */

@@ -175,7 +175,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
   async function sync(): Promise<void> {
     mustSync = false;
     const before = [...running.keys()];
-    const own = await store.listOwn(jobId, [...before, ...leaving]);
+    const own = await store.findOwn(jobId, [...before, ...leaving]);
     const ours = new Set(own.ids);
     for (const id of before) if (!ours.has(id) && running.get(id)?.hasEnded === false) cancel(id);
     if (own.missing.length > 0) await store.release(jobId, own.missing, 0);

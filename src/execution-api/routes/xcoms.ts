@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { idSchema, jsonValueSchema, runIdSchema } from "../../contracts/index.ts";
-import { countXcoms, deleteXcomByTry, findXcomItem, listXcomValues, setMapLength, triesByIds } from "../../store/index.ts";
+import { countXcoms, deleteXcomByTry, findXcomItem, findXcomValues, setMapLength, triesByIds } from "../../store/index.ts";
 import { check, flagSchema, readJson, readQuery } from "../read-request.ts";
 import { notFound, Refusal, staleTry } from "../refusal.ts";
 import { answerCall } from "../runner-calls.ts";
@@ -42,7 +42,7 @@ export function addXcomRoutes(add: AddRoute): void {
   add("GET", `${PATH}/slice`, ANY_TRY, async ({ c, resources }) => {
     const ref = check(pathSchema, c.req.param(), "path");
     const { start = null, stop = null, step = null, include_prior_dates } = check(sliceSchema, readQuery(c), "query");
-    const values = await listXcomValues(resources.store, ref, include_prior_dates);
+    const values = await findXcomValues(resources.store, ref, include_prior_dates);
     return c.json(sliceValues(values, { start, stop, step }));
   });
 

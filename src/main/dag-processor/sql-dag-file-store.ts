@@ -18,12 +18,12 @@ import {
   databaseNow,
   dropPlan,
   ensurePool,
+  findDagFiles,
+  findFilesToPlan,
+  findPlanSeeds,
   forgetMissingFiles,
   isDataFault,
   lastScheduledRun,
-  listDagFiles,
-  listFilesToPlan,
-  listPlanSeeds,
   type PlannedRunRow,
   type Store,
   saveDag,
@@ -61,10 +61,10 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
     });
   };
   return {
-    knownFiles: (bundleNames) => listDagFiles(store, bundleNames),
-    filesToPlan: (bundleNames) => listFilesToPlan(store, bundleNames),
+    knownFiles: (bundleNames) => findDagFiles(store, bundleNames),
+    filesToPlan: (bundleNames) => findFilesToPlan(store, bundleNames),
     async planSeeds({ bundleName, relativePath }) {
-      const rows = await listPlanSeeds(store, bundleName, relativePath);
+      const rows = await findPlanSeeds(store, bundleName, relativePath);
       const seeds: Record<string, PlanSeed> = Object.create(null);
       for (const row of rows.last) seeds[row.dagId] = { last: toPastRun(row), passed: null };
       for (const row of rows.passed) seeds[row.dagId] = { last: seeds[row.dagId]?.last ?? null, passed: toPastRun(row) };

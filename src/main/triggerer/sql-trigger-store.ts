@@ -12,8 +12,8 @@ import {
   endJob,
   type Firing,
   findModule,
+  findOwnTriggers,
   fireTriggers,
-  listOwnTriggers,
   releaseTriggers,
   releaseTriggersOfTheDead,
   startJob,
@@ -73,7 +73,7 @@ export function createSqlTriggerStore(resources: CallResources, options: SqlTrig
       return releaseTriggersOfTheDead(store);
     },
     claim: async (claim) => open(await claimTriggers(store, claim)),
-    listOwn: (jobId, running) => listOwnTriggers(store, jobId, running),
+    findOwn: (jobId, running) => findOwnTriggers(store, jobId, running),
     async release(jobId, ids, deaths) {
       await releaseTriggers(store, jobId, ids, deaths);
     },

@@ -16,7 +16,7 @@ select f.bundle_name as "bundleName", f.filename as "relativePath", f.inputs_has
        exists (select 1 from import_error e where e.bundle_name = f.bundle_name and e.filename = f.filename) as "hasImportError"
   from dag_file f where f.bundle_name = any($1)`;
 
-export async function listDagFiles(db: Db, bundleNames: readonly string[]): Promise<DagFileRow[]> {
+export async function findDagFiles(db: Db, bundleNames: readonly string[]): Promise<DagFileRow[]> {
   return (await db.query<DagFileRow>(known, [bundleNames])).rows;
 }
 

@@ -41,12 +41,12 @@ const columns = `logical_date as "logicalDate", data_interval_start as "dataInte
 
 /** $1 = DAG, $2 = logical date to start behind, null = all. */
 const list = {
-  name: "list-planned-runs",
+  name: "find-planned-runs",
   text: `select ${columns} from planned_run where dag_id = $1 and ($2::timestamptz is null or logical_date > $2) order by logical_date`,
 };
 
 /** Ascending; as many as the plan holds, some thousand at most. */
-export async function listPlannedRuns(db: Db, dagId: string, after: Date | null): Promise<PlannedRunRow[]> {
+export async function findPlannedRuns(db: Db, dagId: string, after: Date | null): Promise<PlannedRunRow[]> {
   return (await db.query<PlannedRunRow>(list, [dagId, after])).rows;
 }
 
@@ -73,7 +73,7 @@ select distinct d.bundle_name as "bundleName", d.filename as "relativePath" from
  where d.bundle_name = any($1) and not d.is_stale
    and case when p.by_clock then now() else coalesce(d.next_dagrun_create_after, 'infinity') end >= p.refresh_at`;
 
-export async function listFilesToPlan(
+export async function findFilesToPlan(
   db: Db,
   bundleNames: readonly string[],
 ): Promise<{ bundleName: string; relativePath: string }[]> {
@@ -96,7 +96,7 @@ select d.dag_id as "dagId", l.* from dag d
 export type PlanSeedRow = PlannedRunRow & { dagId: string };
 
 /** Where the plans of a file's custom timetables begin: the DAGs' newest automatic runs, and the planned ones that passed. */
-export async function listPlanSeeds(
+export async function findPlanSeeds(
   db: Db,
   bundleName: string,
   relativePath: string,

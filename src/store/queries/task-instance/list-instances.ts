@@ -17,7 +17,7 @@ import {
   within,
 } from "../compose.ts";
 import type { RunDateRanges } from "../dag-run/list-runs.ts";
-import { countInstancesOf, keysByRuns, ORDERABLE_OF_RUN, type RunOrderOfInstances } from "./page-by-runs.ts";
+import { countInstancesOf, keysByRun, ORDERABLE_OF_RUN, type RunOrderOfInstances } from "./instances-by-run.ts";
 
 /** One try of a task instance, the current or an earlier one. */
 export type TryRow = {
@@ -153,7 +153,7 @@ export async function listInstances(db: Db, filter: InstanceFilter, asked: Page<
   const own = instanceConditions(filter);
   const byRuns = page.order.filter(isOfRun);
   if (own.length === 0 && byRuns.length === page.order.length) {
-    const keys = keysByRuns(ofRuns, { ...page, order: byRuns });
+    const keys = keysByRun(ofRuns, { ...page, order: byRuns });
     const order = orderOf(orderable, tieBreak, page);
     const [rows, total] = await Promise.all([
       send<InstanceRow>(db, sql`select ${columns} from (${keys}) page ${chosen.shown} order by ${order}`),
@@ -272,7 +272,7 @@ export async function findInstances(db: Db, keys: readonly InstanceKey[]): Promi
 }
 
 /** The rendered fields of a page of task instances, in one statement. */
-export async function listRenderedFields(
+export async function findRenderedFields(
   db: Db,
   keys: readonly InstanceKey[],
 ): Promise<(InstanceKey & { fields: JsonObject })[]> {

@@ -58,7 +58,7 @@ export async function claimTriggers(db: Db, { jobId, capacity, limit, fairnessSe
 
 /** $1 the triggerer's job, $2 what it runs already. */
 const mine = {
-  name: "list-own-triggers",
+  name: "find-own-triggers",
   text: `
 with own as materialized (select * from trigger where triggerer_id = $1)
 select (select coalesce(array_agg(id), '{}') from own) as ids,
@@ -66,7 +66,7 @@ select (select coalesce(array_agg(id), '{}') from own) as ids,
 };
 
 /** Ids of all triggers that are this triggerer's, and of those among them that it does not run. */
-export async function listOwnTriggers(
+export async function findOwnTriggers(
   db: Db,
   jobId: number,
   running: readonly number[],

@@ -26,7 +26,7 @@ export async function countInstancesOf(db: Db, where: readonly Fragment[]): Prom
  * Selects the keys of a page of instances in an order of their runs, ties by run, task and map index. How many instances come before each run is the sum
  * of the counts of those before it, so a page costs what the runs cost, however far down it is: only the runs that hold it are looked into.
  */
-export function keysByRuns(where: readonly Fragment[], page: Page<RunOrderOfInstances>): Fragment {
+export function keysByRun(where: readonly Fragment[], page: Page<RunOrderOfInstances>): Fragment {
   const ofRuns = orderOf(ORDERABLE_OF_RUN, [sql`r.id`], page);
   const direction = page.order[0]?.descending ? sql`desc` : sql`asc`;
   return sql`
