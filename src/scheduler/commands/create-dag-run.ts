@@ -1,12 +1,5 @@
 import { randomBytes, randomInt } from "node:crypto";
-import {
-  type DagRunTriggeredBy,
-  type DagRunType,
-  type JsonObject,
-  NOTE_MAX,
-  type SerializedDag,
-  type SerializedTask,
-} from "../../contracts/index.ts";
+import { type DagRunTriggeredBy, type DagRunType, type JsonObject, NOTE_MAX, type SerializedDag } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { priorityWeights } from "../../serialized/index.ts";
 import {
@@ -207,7 +200,7 @@ async function explainConflict(db: Db, dagId: string, runId: string, logicalDate
 
 function countByOperator(instances: readonly NewInstance[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { operator } of instances) counts.set(operator, (counts.get(operator) ?? 0) + 1);
+  for (const { task } of instances) counts.set(task.operator, (counts.get(task.operator) ?? 0) + 1);
   return counts;
 }
 
@@ -217,7 +210,7 @@ const instancesOf = new WeakMap<Graph, { executor: string; instances: NewInstanc
 function newInstances(graph: Graph, defaultExecutor: string, logicalDate: Date | null): NewInstance[] {
   const all = allInstances(graph, defaultExecutor);
   const left = tasksWithoutRun(graph.dag, logicalDate);
-  return left.size === 0 ? all : all.filter(({ taskId }) => !left.has(taskId));
+  return left.size === 0 ? all : all.filter(({ task }) => !left.has(task.taskId));
 }
 
 function allInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
@@ -225,7 +218,8 @@ function allInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
   if (known?.executor === defaultExecutor) return known.instances;
   const weights = priorityWeights(graph.dag);
   const instances = graph.tasks.flatMap((task, number) => {
-    const facts = factsOf(task, weights.get(task.taskId) ?? task.priorityWeight, defaultExecutor);
+    const priorityWeight = weights.get(task.taskId) ?? task.priorityWeight;
+    const facts = { task, executor: task.executor ?? defaultExecutor, priorityWeight };
     // Lists that stand in the file are as long as they are; a task over none gets its one instance, which will be skipped.
     const length = lengthFromStart(graph, number) ?? 0;
     if (length === 0) return [{ ...facts, mapIndex: -1 }];
@@ -239,20 +233,5 @@ function allInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
 export function pinnedTasks(graph: Graph, defaultExecutor: string, logicalDate: Date | null): PinnedTask[] {
   return newInstances(graph, defaultExecutor, logicalDate)
     .filter(({ mapIndex }) => mapIndex <= 0)
-    .map((one) => ({ ...one, isMapped: graph.mapped.has(graph.indexOf.get(one.taskId) ?? -1) }));
-}
-
-function factsOf(task: SerializedTask, priorityWeight: number, defaultExecutor: string): Omit<NewInstance, "mapIndex"> {
-  return {
-    taskId: task.taskId,
-    operator: task.operator,
-    maxTries: task.retries,
-    pool: task.pool,
-    poolSlots: task.poolSlots,
-    queue: task.queue,
-    executor: task.executor ?? defaultExecutor,
-    priorityWeight,
-    maxActiveTisPerDag: task.maxActiveTisPerDag,
-    maxActiveTisPerDagrun: task.maxActiveTisPerDagrun,
-  };
+    .map((one) => ({ ...one, isMapped: graph.mapped.has(graph.indexOf.get(one.task.taskId) ?? -1) }));
 }

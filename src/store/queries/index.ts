@@ -69,6 +69,7 @@ export type { Only } from "./set-aside/scope.ts";
 export * from "./task-instance/apply-changes.ts";
 export * from "./task-instance/beat-tries.ts";
 export * from "./task-instance/clear-instances.ts";
+export type { NewInstance } from "./task-instance/columns.ts";
 export * from "./task-instance/count-by-state.ts";
 export * from "./task-instance/count-deferred.ts";
 export * from "./task-instance/expand-tasks.ts";

@@ -1,8 +1,16 @@
 import type { TaskInstanceState } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
+import { archiveFrom, CLEARED } from "./columns.ts";
 import { forgetResults } from "./forget-results.ts";
 
 export type ClearedInstance = { taskId: string; mapIndex: number; previousState: TaskInstanceState | null };
+
+const ARCHIVED = {
+  state: "case when h.state in ('queued', 'running', 'restarting', 'deferred') then 'failed' else h.state end",
+  reason: "'cleared'",
+  end_date: "coalesce(h.end_date, now())",
+  duration: "h.duration",
+};
 
 /**
  * $1 dag run, $2 task ids (null = all), $3 only these states (null = any), $4..$5 task ids and map indexes: of these tasks
@@ -19,19 +27,11 @@ with old as materialized (
      and (task_id <> all($4::text[]) or (task_id, map_index) in (select * from unnest($4::text[], $5::int[])))
    order by id for update
 ), archived as (
-  insert into task_instance_history (id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, reason, operator, pool,
-      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, end_date, duration, hostname, unixname, pid)
-  select id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries,
-      case when state in ('queued', 'running', 'restarting', 'deferred') then 'failed' else state end, 'cleared', operator, pool,
-      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, coalesce(end_date, now()), duration, hostname, unixname, pid
-    from old where try_number > 0 and state is not null and state not in ('scheduled', 'up_for_retry')
+  ${archiveFrom("old", ARCHIVED)}
+   where h.try_number > 0 and h.state is not null and h.state not in ('scheduled', 'up_for_retry')
 ), cleared as (
   update task_instance ti
-     set state = null, id = gen_random_uuid(),
-         max_tries = ti.try_number + ti.retries,
-         start_date = null, end_date = null, duration = null, next_attempt_at = null, reschedule_count = 0, first_start_date = null,
-         hostname = null, unixname = null, pid = null, last_heartbeat_at = null, queue_attempts = 0, queued_by_job_id = null,
-         scheduled_dttm = null, queued_dttm = null, rendered_map_index = null, updated_at = now()
+     set ${CLEARED}
     from old where ti.dag_run_id = old.dag_run_id and ti.task_id = old.task_id and ti.map_index = old.map_index
   returning ti.task_id, ti.map_index
 )

@@ -1,4 +1,5 @@
 import type { Db } from "../../store.ts";
+import { settingColumns } from "./columns.ts";
 import { forgetResults } from "./forget-results.ts";
 
 /** The instances one mapped task is to have. `unmapped`: what becomes of index -1. All indexes are disjoint. */
@@ -46,10 +47,8 @@ with held as materialized (
   delete from task_instance ti using seed s
    where s.unmapped = 'dropped' and ti.dag_run_id = s.dag_run_id and ti.task_id = s.task_id and ti.map_index = -1
 ), created as (
-  insert into task_instance (dag_run_id, dag_id, run_id, task_id, map_index, dag_version_id, max_tries, retries, operator, pool, pool_slots, queue,
-      executor, priority_weight, max_active_tis_per_dag, max_active_tis_per_dagrun)
-  select s.dag_run_id, s.dag_id, s.run_id, s.task_id, c.map_index, s.dag_version_id, s.retries, s.retries, s.operator, s.pool, s.pool_slots, s.queue,
-      s.executor, s.priority_weight, s.max_active_tis_per_dag, s.max_active_tis_per_dagrun
+  insert into task_instance (dag_run_id, dag_id, run_id, task_id, map_index, dag_version_id, max_tries, ${settingColumns()})
+  select s.dag_run_id, s.dag_id, s.run_id, s.task_id, c.map_index, s.dag_version_id, s.retries, ${settingColumns("s")}
     from unnest($4::bigint[], $5::text[], $6::int[]) as c(dag_run_id, task_id, map_index)
     join seed s on s.dag_run_id = c.dag_run_id and s.task_id = c.task_id
 ), revived as (

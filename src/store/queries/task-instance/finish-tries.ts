@@ -1,5 +1,6 @@
 import type { JsonValue, TaskInstanceState } from "../../../contracts/index.ts";
 import type { Db, Statement } from "../../store.ts";
+import { archiveFrom } from "./columns.ts";
 
 /** What a deferred try waits for and goes on with; what may hold secrets is encrypted. */
 export type Deferral = {
@@ -76,6 +77,14 @@ const PARTS = {
 type Part = keyof typeof PARTS;
 const PART_NAMES = Object.keys(PARTS) as Part[];
 
+/** What the history keeps of a try that is followed by a retry. */
+const RETRIED = {
+  state: "'failed'",
+  reason: "h.reason",
+  end_date: "now()",
+  duration: "extract(epoch from now() - h.start_date)",
+};
+
 /**
  * The one place where a try finishes. State, XComs, the length others are mapped over, history and the outbox line are one
  * statement, so all of it stands or nothing does, and a whole batch costs one round trip. Rows are locked in id order: two
@@ -104,12 +113,8 @@ with held as materialized (
 )${when(
     "retries",
     () => `, archived as (
-  insert into task_instance_history (id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, reason, operator, pool,
-      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, end_date, duration, hostname, unixname, pid)
-  select h.id, h.dag_run_id, h.dag_id, h.run_id, h.task_id, h.map_index, h.try_number, h.max_tries, 'failed', h.reason, h.operator, h.pool,
-      h.pool_slots, h.queue, h.executor, h.priority_weight, h.dag_version_id, h.scheduled_dttm, h.queued_dttm, h.start_date, now(),
-      extract(epoch from now() - h.start_date), h.hostname, h.unixname, h.pid
-    from held h where h.end_state = 'up_for_retry'
+  ${archiveFrom("held", RETRIED)}
+   where h.end_state = 'up_for_retry'
 )`,
   )}${when(
     "deferrals",

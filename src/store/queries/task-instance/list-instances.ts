@@ -1,4 +1,4 @@
-import type { JsonObject, TaskInstanceState } from "../../../contracts/index.ts";
+import type { JsonObject } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 import {
   allOf,
@@ -17,54 +17,30 @@ import {
   within,
 } from "../compose.ts";
 import type { RunDateRanges } from "../dag-run/list-runs.ts";
+import { INSTANCE_SHOWN, type OwnOfInstance, type OwnOfTry, TRY_SHOWN } from "./columns.ts";
 import { countInstancesOf, keysByRun, ORDERABLE_OF_RUN, type RunOrderOfInstances } from "./instances-by-run.ts";
 
 /** One try of a task instance, the current or an earlier one. */
-export type TryRow = {
-  dagRunId: number;
-  dagId: string;
+export type TryRow = OwnOfTry & {
   dagDisplayName: string;
-  runId: string;
-  taskId: string;
-  mapIndex: number;
-  state: TaskInstanceState | null;
-  tryNumber: number;
-  maxTries: number;
-  startDate: Date | null;
-  endDate: Date | null;
-  duration: number | null;
-  hostname: string | null;
-  unixname: string | null;
-  pid: number | null;
-  pool: string;
-  poolSlots: number;
-  queue: string;
-  executor: string;
-  priorityWeight: number;
-  operator: string;
-  scheduledAt: Date | null;
-  queuedAt: Date | null;
-  versionId: string;
   versionNumber: number | null;
   versionCreatedAt: Date | null;
   bundleName: string | null;
 };
-export type InstanceRow = TryRow & {
-  id: string;
-  note: string | null;
-  renderedMapIndex: string | null;
-  logicalDate: Date | null;
-  runAfter: Date;
-  /** What a deferred instance waits for, and who waits in its place. */
-  triggerId: number | null;
-  triggerClasspath: string | null;
-  triggerCreatedAt: Date | null;
-  triggererId: number | null;
-  triggererState: string | null;
-  triggererHostname: string | null;
-  triggererStartedAt: Date | null;
-  triggererHeartbeatAt: Date | null;
-};
+export type InstanceRow = TryRow &
+  OwnOfInstance & {
+    logicalDate: Date | null;
+    runAfter: Date;
+    /** What a deferred instance waits for, and who waits in its place. */
+    triggerId: number | null;
+    triggerClasspath: string | null;
+    triggerCreatedAt: Date | null;
+    triggererId: number | null;
+    triggererState: string | null;
+    triggererHostname: string | null;
+    triggererStartedAt: Date | null;
+    triggererHeartbeatAt: Date | null;
+  };
 
 export type InstanceFilter = {
   dagIds?: readonly string[];
@@ -87,14 +63,11 @@ export type InstanceFilter = {
 };
 
 /** The columns both of task_instance and of its history. */
-export const TRY_COLUMNS = sql`ti.dag_run_id as "dagRunId", ti.dag_id as "dagId", coalesce(d.display_name, ti.dag_id) as "dagDisplayName", ti.run_id as "runId",
-  ti.task_id as "taskId", ti.map_index as "mapIndex", ti.state, ti.try_number as "tryNumber", ti.max_tries as "maxTries",
-  ti.start_date as "startDate", ti.end_date as "endDate", ti.duration, ti.hostname, ti.unixname, ti.pid, ti.pool, ti.pool_slots as "poolSlots",
-  ti.queue, ti.executor, ti.priority_weight as "priorityWeight", ti.operator, ti.scheduled_dttm as "scheduledAt", ti.queued_dttm as "queuedAt",
-  ti.dag_version_id as "versionId", v.version_number as "versionNumber", v.created_at as "versionCreatedAt", d.bundle_name as "bundleName"`;
+export const TRY_COLUMNS = sql`${sql.raw(TRY_SHOWN)}, coalesce(d.display_name, ti.dag_id) as "dagDisplayName",
+  v.version_number as "versionNumber", v.created_at as "versionCreatedAt", d.bundle_name as "bundleName"`;
 export const TRY_JOINS = sql`left join dag d on d.dag_id = ti.dag_id left join dag_version v on v.id = ti.dag_version_id`;
 
-const columns = sql`${TRY_COLUMNS}, ti.id, ti.note, ti.rendered_map_index as "renderedMapIndex", r.logical_date as "logicalDate", r.run_after as "runAfter",
+const columns = sql`${TRY_COLUMNS}, ${sql.raw(INSTANCE_SHOWN)}, r.logical_date as "logicalDate", r.run_after as "runAfter",
   tg.id as "triggerId", tg.classpath as "triggerClasspath", tg.created_date as "triggerCreatedAt", tj.id as "triggererId",
   tj.state as "triggererState", tj.hostname as "triggererHostname", tj.start_date as "triggererStartedAt", tj.latest_heartbeat as "triggererHeartbeatAt"`;
 const joins = sql`left join dag_run r on r.id = ti.dag_run_id ${TRY_JOINS}
