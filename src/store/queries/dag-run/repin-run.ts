@@ -5,8 +5,9 @@ import { type NewInstance, settingArrays, settingColumns, settingsFrom, settingV
 export type PinnedTask = NewInstance & { isMapped: boolean };
 
 /**
- * $1 dag run, $2 DAG version, $3 the version's tasks, $4 whether each is mapped there, then their settings. What waits follows the version's settings, what it added is made,
- * what it lacks, or maps no more, and has not started is removed with its results. Tries that run or have ended stay with the version they ran under.
+ * $1 dag run, $2 DAG version, $3 the version's tasks, $4 whether each is mapped there, then their settings. Instances that wait get
+ * the version's settings; instances of tasks that it added are created; instances of tasks that it lacks, or no longer maps, are
+ * removed with their results if they have not started. Running and ended tries keep the version they ran under.
  */
 const statement = {
   name: "repin-run",

@@ -2,9 +2,9 @@ import { type Db, guardedStatement } from "../../store.ts";
 import { ASIDE_RUNS, type Only } from "../set-aside/scope.ts";
 
 /**
- * $1 = DAGs at most. Locks the DAGs that have a run to start and room for it; the counts are made again under the lock. A
- * backfill's runs have their own limit and count for nothing in the DAG's, as in Airflow. Where $1 cuts, DAGs with other
- * runs come first.
+ * $1 = DAGs at most. Locks the DAGs that have a run to start and room for it; runs are counted again under the lock. A backfill's
+ * runs have their own limit and do not count towards the DAG's, as in Airflow. If there are more than $1, DAGs with runs outside of
+ * backfills come first.
  */
 const lockStatement = guardedStatement("lock-dags-with-queued-runs", (isInTransaction) => lock(isInTransaction, isNotAside));
 /** $2 = the runs that may start. */
@@ -93,7 +93,7 @@ export async function startQueuedRuns(
       : tx
           .query<StartedRun>(only === null ? startStatement : startAmong, [rows.map((row) => row.dagId), ...scope])
           .then((answer) => answer.rows);
-  // Should something else of the transaction fail first, nobody awaits it.
+  // If another statement of the transaction fails first, nothing awaits this one.
   started.catch(() => {});
   return { started, dags: rows.length };
 }

@@ -35,7 +35,7 @@ on conflict (bundle_name, filename) do update
   set inputs_hash = excluded.inputs_hash, inputs = excluded.inputs, parsed_at = now(),
       module_hash = coalesce(excluded.module_hash, dag_file.module_hash), source = coalesce(excluded.source, dag_file.source)`;
 
-/** Remembers what the file was last read as; null module and source keep those of the last good version. */
+/** Records how the file was last read; null module and source keep those of the last good version. */
 export async function saveDagFile(db: Db, file: SavedFile): Promise<void> {
   await db.query(save, [file.bundleName, file.relativePath, file.inputsHash, file.inputs, file.moduleHash, file.source]);
 }

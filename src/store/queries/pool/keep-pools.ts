@@ -12,7 +12,7 @@ export type Pool = {
   deferredSlots: number;
 };
 
-/** $1 pools, null = all. Each branch of the union reads a partial index: what has ended is never looked at. */
+/** $1 pools, null = all. Each branch of the union reads a partial index: ended instances are never read. */
 const poolsWithUse = {
   name: "pools-with-use",
   text: `
@@ -92,7 +92,10 @@ with changed as (
 select slots, (select count(*) from told) as told from changed`,
 };
 
-/** Changes only what is named, so two people who change different things at once both get theirs. Returns the slots it has now; null = there is no such pool. */
+/**
+ * Changes only the given fields, so that two concurrent changes of different fields both take effect. Returns the new number of
+ * slots; null = there is no such pool.
+ */
 export async function changePool(db: Db, pool: string, to: PoolChange): Promise<number | null> {
   const values = [pool, to.slots ?? null, to.description !== undefined, to.description ?? null, to.includeDeferred ?? null];
   return (await db.query<{ slots: number }>(change, values)).rows[0]?.slots ?? null;

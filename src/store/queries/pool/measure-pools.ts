@@ -11,7 +11,7 @@ export type MeasuredPool = {
   starving: number;
 };
 
-/** Each branch of the union reads a partial index: what has ended is never looked at. */
+/** Each branch of the union reads a partial index: ended instances are never read. */
 const statement = {
   name: "measure-pools",
   text: `

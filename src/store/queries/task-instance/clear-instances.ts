@@ -13,10 +13,10 @@ const ARCHIVED = {
 };
 
 /**
- * $1 dag run, $2 task ids (null = all), $3 only these states (null = any), $4..$5 task ids and map indexes: of these tasks
- * only these indexes. Back to no state under a new id, with the
- * retries of a fresh start on top of the tries used; the ended try goes to the history. What still runs is fenced off by
- * the new id and stops at its next heartbeat. Its note is about the instance and stays.
+ * $1 dag run, $2 task ids (null = all), $3 only these states (null = any), $4..$5 task ids and map indexes: of these tasks only
+ * these indexes. Resets the state to null under a new id, and allows all retries again after the tries used; the ended try goes to
+ * the history. A try that still runs is fenced off by the new id and stops at its next heartbeat. The note belongs to the instance
+ * and stays.
  */
 const statement = {
   name: "clear-instances",
@@ -39,13 +39,13 @@ select c.task_id as "taskId", c.map_index as "mapIndex", o.state as "previousSta
   from cleared c join old o on o.task_id = c.task_id and o.map_index = c.map_index order by c.task_id, c.map_index`,
 };
 
-/** Of a task that is named here, only the named instances are meant. */
+/** For a task named here, only the named instances are cleared. */
 export type NamedIndex = { taskId: string; mapIndex: number };
 
 /**
- * Call under the run's lock, and restart the run after. XComs, their length and rendered fields go at once, not when it runs again: it may
- * never do so (`upstream_failed`), and whoever reads asks for no try. They go by a statement of its own: a try may have ended while the
- * first one waited for its lock, and what it pushed is visible to a later statement only.
+ * Call under the run's lock, and restart the run after. XComs, their length and rendered fields are deleted now, not when the
+ * instance runs again: it may never run again (`upstream_failed`), and reads do not name a try. They are deleted by a separate
+ * statement: a try may have ended while the first one waited for its lock, and only a later statement sees what it pushed.
  */
 export async function clearInstances(
   tx: Db,
@@ -80,8 +80,8 @@ select count(*) from told`,
 };
 
 /**
- * Makes schedulers look at the whole run anew; `requeue` = put it back in the queue of its DAG's runs. A completed backfill
- * starts nothing any more, so a run of one then counts as any other.
+ * Makes schedulers evaluate the whole run again; `requeue` = set it to queued. A completed backfill starts no runs, so a run of one
+ * is detached from it.
  */
 export async function restartRun(tx: Db, dagRunId: number, requeue: boolean): Promise<void> {
   await tx.query(restart, [dagRunId, requeue]);

@@ -16,10 +16,10 @@ export type TaskExpansion = {
  * $1 dag runs, $2 task ids, $3 what becomes of index -1; then the indexes as dag run, task id and index: $4..$6 created, $7..$9
  * revived, $10..$12 removed.
  *
- * Per task all of it or nothing: everything hangs on `seed`, the row that the new ones are copied from, which for a task that is
- * not expanded must still be index -1 without a state. Where index -1 is dropped or becomes 0, it is that row. An instance that is
- * removed takes its results along, else the list that is collected of them would be longer than the task; its try, if one
- * runs, is refused from now on. All instances of these tasks are locked first, by id (`h.locked >= 0` makes the rest wait for it).
+ * All or nothing per task: every part depends on `seed`, the row that new ones are copied from. For a task that is not expanded
+ * yet, it must still be index -1 without a state. Index -1, if it is dropped or becomes 0, is that row. A removed instance's
+ * results are deleted, or the list collected from them would be longer than the task; if its try runs, it is refused from now on.
+ * All instances of these tasks are locked first, by id (`h.locked >= 0` makes the rest wait for it).
  */
 const statement = {
   name: "expand-tasks",
@@ -68,8 +68,9 @@ select count(*)::int as count from seed`,
 };
 
 /**
- * Call under the run's lock. Returns how many tasks were expanded: fewer than given means that somebody else was faster. What removed
- * instances left goes by a statement of its own: one of them may have ended while the first waited for its lock.
+ * Call under the run's lock. Returns how many tasks were expanded: fewer than given means that another writer was faster. Results
+ * of removed instances are deleted by a separate statement: one of them may have ended while the first statement waited for its
+ * lock.
  */
 export async function expandTasks(tx: Db, expansions: readonly TaskExpansion[]): Promise<number> {
   const instancesOf = (kind: "created" | "revived" | "removed") =>

@@ -27,7 +27,7 @@ export type TryEnd = {
   renderedFields: JsonValue | null;
   /** Elements of the result, where other tasks are mapped over it. */
   mapLength: number | null;
-  /** What the instance is called instead of by its number. */
+  /** The instance's label, shown instead of its map index. */
   renderedMapIndex: string | null;
 };
 
@@ -45,7 +45,7 @@ export type FinishedTry = {
   endDate: Date;
 };
 
-/** What some ends bring along, and most do not: each part's own parameters, or null where none of the ends needs it. */
+/** Parts of the statement that most ends do not need: each part's parameters, or null if no end needs it. */
 const PARTS = {
   retries: (ends) => (ends.some(({ state }) => state === "up_for_retry") ? [] : null),
   lengths: (ends) => (ends.some(({ mapLength }) => mapLength !== null) ? [ends.map((end) => end.mapLength)] : null),
@@ -86,14 +86,14 @@ const RETRIED = {
 };
 
 /**
- * The one place where a try finishes. State, XComs, the length others are mapped over, history and the outbox line are one
- * statement, so all of it stands or nothing does, and a whole batch costs one round trip. Rows are locked in id order: two
- * batches cannot deadlock. A retry, a rescheduled poke and a deferral get a new id at once, which is what makes every later write of the old try fail.
+ * The only statement that finishes a try. State, XComs, map length, history and outbox line are written together or not at all, and
+ * a whole batch costs one round trip. Rows are locked in id order: two batches cannot deadlock. A retry, a rescheduled poke and a
+ * deferral get a new id at once, so that every later write of the old try fails.
  *
  * Composed of the parts that the ends need: planning the full statement costs more than running it for one try.
  *
- * $1 ids, $2 states, $3 seconds to the next attempt, $4 reasons, $5 what instances are called, $6 states that may be left,
- * $7 seconds without a heartbeat (null = do not ask). Then the parameters of its parts, in the order of `PARTS`.
+ * $1 ids, $2 states, $3 seconds to the next attempt, $4 reasons, $5 what instances are called, $6 states that may be left, $7
+ * seconds without a heartbeat (null = do not ask). Then the parameters of its parts, in the order of `PARTS`.
  */
 function compose(parts: ReadonlySet<Part>): Statement {
   let last = 7;

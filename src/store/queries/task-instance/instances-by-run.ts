@@ -1,7 +1,7 @@
 import type { Db } from "../../store.ts";
 import { allOf, type Fragment, orderOf, type Page, send, sql } from "../compose.ts";
 
-/** What all instances of a run have in common, and may be ordered by. */
+/** Columns that all instances of a run share, to order by. */
 export const ORDERABLE_OF_RUN = {
   dag_id: sql`r.dag_id`,
   run_id: sql`r.run_id`,
@@ -13,7 +13,7 @@ export const ORDERABLE_OF_RUN = {
 };
 export type RunOrderOfInstances = keyof typeof ORDERABLE_OF_RUN;
 
-/** `where` speaks of the run `r`. */
+/** `where`: conditions on the run `r`. */
 export async function countInstancesOf(db: Db, where: readonly Fragment[]): Promise<number> {
   const rows = await send<{ total: number }>(
     db,

@@ -31,7 +31,7 @@ export type InstanceRow = TryRow &
   OwnOfInstance & {
     logicalDate: Date | null;
     runAfter: Date;
-    /** What a deferred instance waits for, and who waits in its place. */
+    /** The trigger that a deferred instance waits for, and the triggerer that runs it. */
     triggerId: number | null;
     triggerClasspath: string | null;
     triggerCreatedAt: Date | null;
@@ -82,7 +82,7 @@ const chosen = {
     select * from task_instance t where t.dag_run_id = page.dag_run_id and t.task_id = page.task_id and t.map_index = page.map_index limit 1) ti ${joins}`,
 };
 
-/** What a whole run is chosen by. */
+/** Conditions that choose whole runs. */
 const patternableOfRun = { dag_id: sql`r.dag_id`, run_id: sql`r.run_id` };
 const patternable = {
   task_display_name: sql`ti.task_id`,
@@ -117,8 +117,8 @@ export const INSTANCE_ORDER_KEYS = Object.keys(orderable) as InstanceOrderKey[];
 const tieBreak = [sql`ti.dag_run_id`, sql`ti.task_id`, sql`ti.map_index`];
 
 /**
- * Where nothing but whole runs is asked for, runs know their totals, and in an order of runs also which of them hold the page. All else is chosen by
- * an index or sorted (ADR 0032).
+ * If the filter chooses whole runs only, the runs' instance counts give the total and, in an order of runs, also the runs that hold
+ * the page. Everything else is read from an index or sorted (ADR 0032).
  */
 export async function listInstances(db: Db, filter: InstanceFilter, asked: Page<InstanceOrderKey>): Promise<Listed<InstanceRow>> {
   const page = asked.order.length > 0 ? asked : { ...asked, order: usualOrder(filter) };
@@ -146,7 +146,7 @@ export async function listInstances(db: Db, filter: InstanceFilter, asked: Page<
   });
 }
 
-/** Of one run, and by what its primary key says: the count comes out of that index, 20 ms for the largest run there may be. */
+/** One run, and conditions on its primary key only: the count is read from that index, 20 ms for the largest allowed run. */
 function isByKey(filter: InstanceFilter, own: readonly Fragment[]): boolean {
   return filter.dagRunId !== undefined && own.length === keyConditions(filter).length;
 }
@@ -163,7 +163,7 @@ function keyConditions(filter: InstanceFilter): Fragment[] {
   return where;
 }
 
-/** Where no order is asked for: what happened within a time comes in the order of the index that finds it, all else by run and task. */
+/** Default order: with a range of dates, that of the index that finds them; else by run and task. */
 function usualOrder({ ranges }: InstanceFilter): Order<InstanceOrderKey>[] {
   const key = (["start_date", "end_date"] as const).find(
     (date) => ranges[date] !== undefined && Object.keys(ranges[date]).length > 0,
@@ -175,7 +175,10 @@ function isOfRun(one: Order<string>): one is Order<RunOrderOfInstances> {
   return one.key in ORDERABLE_OF_RUN;
 }
 
-/** The runs' conditions, said of instances. A DAG alone is named as such: how many instances it has is in the planner's statistics. */
+/**
+ * The runs' conditions, as conditions on instances. A DAG alone is compared directly: the planner's statistics have its number of
+ * instances.
+ */
 function narrowed(filter: InstanceFilter, ofRuns: readonly Fragment[]): Fragment[] {
   if (filter.dagRunId !== undefined) return [sql`ti.dag_run_id = ${filter.dagRunId}`];
   const dags = oneOf(sql`ti.dag_id`, filter.dagIds);
@@ -220,7 +223,7 @@ function instanceConditions(filter: InstanceFilter): Fragment[] {
   ];
 }
 
-/** Each state by itself: the partial indexes of different states can be used together. */
+/** One condition per state, so that the partial indexes of several states can be combined. */
 function anyState(states: readonly string[] | undefined): Fragment[] {
   if (states === undefined || states.length === 0) return [];
   const each = [...new Set(states)].map((state) => (state === "none" ? sql`ti.state is null` : sql`ti.state = ${state}`));

@@ -35,7 +35,7 @@ with held as materialized (
 select count(*)::int as count, (select count(*) from told) as told from moved`,
 };
 
-/** Under the dispatch lock: a dispatcher that is at it has read for which executor they are. */
+/** Call under the dispatch lock: a running dispatch has read which executor they are for. */
 export async function reassignInstances(tx: Db, tasks: readonly UnassignedTask[], executor: string): Promise<number> {
   const versions = tasks.map(({ versionId }) => versionId);
   const ids = tasks.map(({ taskId }) => taskId);

@@ -5,7 +5,7 @@ export const WORKER_STATES = ["running", "draining", "lost", "offline"] as const
 
 export type ListedWorker = {
   name: string;
-  /** `lost`: it was not heard of for too long. */
+  /** `lost`: no heartbeat for too long. */
   state: (typeof WORKER_STATES)[number];
   hostname: string;
   pid: number;
