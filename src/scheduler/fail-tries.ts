@@ -15,7 +15,7 @@ export const STUCK: Fault = {
   message: "a try that nobody started is given up",
 };
 export const REFUSED: Fault = { error: "LaunchFailedError", event: "launch failed", message: "an executor cannot launch a try" };
-/** No other try of it would be smaller. */
+/** A retry would be just as large. */
 export const TOO_LARGE: Fault = {
   error: "WorkloadTooLargeError",
   event: "launch failed",

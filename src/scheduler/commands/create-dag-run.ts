@@ -24,8 +24,9 @@ export type RunRequest = {
   /** Unset: made from the type and the date. */
   runId?: string | null;
   /**
-   * Text is as a person writes it: without an offset it is local time of the DAG's zone, as in the three below. "now" is the moment
-   * itself, or one just before where that is taken: what a run by hand has unless it is asked for none (null, as by default in Airflow 3).
+   * Text is as a person writes it: without an offset it is local time of the DAG's zone, as in the three below. "now" is the
+   * current moment, or one just before if that is taken; it is the default of a run by hand. null = no logical date, as by default
+   * in Airflow 3.
    */
   logicalDate?: Date | string | null;
   dataIntervalStart?: Date | string | null;
@@ -46,7 +47,7 @@ export type CreatedRun = {
   id: number;
   dagId: string;
   runId: string;
-  /** How many task instances came with it, by operator. */
+  /** The number of its task instances by operator. */
   instances: ReadonlyMap<string, number>;
 };
 
@@ -96,12 +97,12 @@ export async function createDagRun(
 
 /** The logical date of a run by hand that was given none. */
 const NOW = "now";
-/** The last ones look back over a second: so many runs would have to be triggered in that second. */
+/** The last attempts look back over a second: only that many runs triggered within that second could use them up. */
 const ATTEMPTS_MAX = 30;
 
 /**
- * A moment that is likely free: now, or the more before it the more attempts failed. Never a whole second, which the DAG's schedule
- * may want to have.
+ * A moment that is likely free: now, or further in the past with each failed attempt. Never a whole second, which the DAG's
+ * schedule may need.
  */
 function freeMoment(now: Date, attempt: number): Date {
   const back = attempt === 0 ? 0 : randomInt(1, 2 ** Math.min(attempt + 1, 10));
@@ -132,7 +133,7 @@ async function planRun(
   };
   if (given.start && given.end && given.end < given.start) throw endsBeforeItStarts(dagId, given.start, given.end);
   const interval = logicalDate && !given.start ? await intervalOf(db, dag, logicalDate) : null;
-  // Runs without a date, and those made to wait for another moment than theirs, may share that moment.
+  // Runs without a date, and runs that wait for another moment than their date, may share that moment.
   const suffix = logicalDate && !(request.logicalDate === NOW && request.runAfter) ? undefined : randomBytes(4).toString("hex");
   return {
     dagId,
@@ -168,7 +169,7 @@ function inFuture(dagId: string, logicalDate: Date, now: Date): BaramError {
   );
 }
 
-/** A date given with a run is the earliest it can start at, whatever else is asked for. */
+/** A run cannot start before its given date, whatever run_after says. */
 function laterOf(instant: Date, bound: Date | null): Date {
   return bound !== null && bound > instant ? bound : instant;
 }
@@ -220,7 +221,7 @@ function allInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
   const instances = graph.tasks.flatMap((task, number) => {
     const priorityWeight = weights.get(task.taskId) ?? task.priorityWeight;
     const facts = { task, executor: task.executor ?? defaultExecutor, priorityWeight };
-    // Lists that stand in the file are as long as they are; a task over none gets its one instance, which will be skipped.
+    // The lengths of literal lists are known; a task over an empty list gets one instance, which will be skipped.
     const length = lengthFromStart(graph, number) ?? 0;
     if (length === 0) return [{ ...facts, mapIndex: -1 }];
     return Array.from({ length }, (_, mapIndex) => ({ ...facts, mapIndex }));
@@ -229,7 +230,7 @@ function allInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
   return instances;
 }
 
-/** One instance for each task, as a run of this logical date that is moved to this version needs them. */
+/** One instance per task, for a run of this logical date that is moved to this version. */
 export function pinnedTasks(graph: Graph, defaultExecutor: string, logicalDate: Date | null): PinnedTask[] {
   return newInstances(graph, defaultExecutor, logicalDate)
     .filter(({ mapIndex }) => mapIndex <= 0)

@@ -2,15 +2,15 @@ import { type Db, type FinishedTry, type FinishGuard, finishTries, lockRun, logE
 import type { Failure } from "./owe-alerts.ts";
 
 /**
- * Whether this end of a try stops its run: the DAG has `failFast`, and no retry follows. A teardown whose failure does not
- * fail the run stops nothing either.
+ * Whether this end of a try stops its run: the DAG has `failFast`, and no retry follows. A teardown whose failure does not fail the
+ * run does not stop it either.
  */
 export function stopsRun({ graph, task, end }: Failure): boolean {
   return graph.dag.failFast && end.state === "failed" && (!task.isTeardown || task.onFailureFailDagrun);
 }
 
 /**
- * Finishes the try, and with it the run's other tasks, in one transaction of the caller's: what runs fails, the rest is skipped,
+ * Finishes the try, and with it the run's other tasks, in the caller's transaction: running ones fail, the rest are skipped,
  * teardowns go on (Airflow's `_stop_remaining_tasks`). A scheduler cannot start anything of the run in between.
  */
 export async function finishAndStopRun(tx: Db, { graph, fact, end }: Failure, guard?: FinishGuard): Promise<FinishedTry[]> {

@@ -17,7 +17,7 @@ import { finishAndStopRun, stopsRun } from "./fail-fast.ts";
 import { type FinishResult, finishApart } from "./finish-apart.ts";
 import { type Failure, oweAlerts, owesAnything } from "./owe-alerts.ts";
 
-/** What a deferral keeps, encrypted by whoever has the key. */
+/** The secret part of a deferral, encrypted by the caller, who has the key. */
 export type SealedDeferral = { kwargs: Buffer; nextKwargs: Buffer };
 /** `sealed` belongs to a deferred outcome. */
 export type TryOutcome = { id: string; outcome: Outcome; sealed?: SealedDeferral };
@@ -91,7 +91,7 @@ export async function finishFailed(
   return finishOwing(tx, await decideEnds(tx, cache, [{ id, outcome }]), guard);
 }
 
-/** An end as decided; `failure` where it failed and its DAG version can be read. */
+/** `failure`: set if the try failed and its DAG version can be read. */
 type Decided = { id: string; end: TryEnd; failure: Failure | null };
 
 function stops({ failure }: Decided): boolean {
@@ -99,8 +99,8 @@ function stops({ failure }: Decided): boolean {
 }
 
 /**
- * The ends, what is owed for them, and under `failFast` the end of the whole run, stand or fall together. An end that stops
- * its run comes alone: it takes the run's lock first.
+ * Finishes the tries, writes what is owed for them, and under `failFast` ends the whole run, in one transaction. A try that stops
+ * its run must come alone, since the run's lock is taken first.
  */
 async function finishOwing(tx: Db, decided: readonly Decided[], guard?: FinishGuard): Promise<FinishedTry[]> {
   const failures = decided.flatMap(({ failure }) => failure ?? []);
@@ -116,7 +116,7 @@ async function finishOwing(tx: Db, decided: readonly Decided[], guard?: FinishGu
   return finished;
 }
 
-/** A branch's end and the skips it decides become visible together, else its other paths could start in between. */
+/** A branch's end and the skips it decides are committed together, else tasks on the skipped paths could start in between. */
 async function finishBranch(store: Store, { id, outcome }: TryOutcome, guard?: FinishGuard): Promise<FinishedTry[]> {
   return store.transaction(async (tx) => {
     const [fact] = await triesByIds(tx, [id]);

@@ -8,8 +8,8 @@ type EndOfWait = Extract<Outcome, { state: "success" | "failed" | "skipped" }>;
 const GUARD: FinishGuard = { leaving: ["deferred"], silentForSec: null };
 
 /**
- * Finishes a deferred try without another turn on a worker, as its trigger says, and leaves its callback to be run in a workload of
- * its own. false = it was not deferred any more.
+ * Finishes a deferred try as its trigger says, without resuming it on a worker, and leaves its callback to a workload of its own.
+ * false = it was not deferred any more.
  */
 export async function finishDeferred(store: Store, cache: DagCache, id: string, outcome: EndOfWait): Promise<boolean> {
   return store.transaction(async (tx) =>
@@ -19,7 +19,7 @@ export async function finishDeferred(store: Store, cache: DagCache, id: string, 
   );
 }
 
-/** What a runner would have counted: how many elements the result has, where other tasks are mapped over it. */
+/** The length of the result, if other tasks are mapped over it; for other tries the runner counts it. */
 function lengthOf(graph: Graph, taskId: string, { xcoms }: Extract<EndOfWait, { state: "success" }>): number | null {
   const task = graph.indexOf.get(taskId) ?? -1;
   const value = xcoms.find(({ key }) => key === "return_value")?.value;

@@ -1,4 +1,4 @@
-/** What a scheduler or an API server did, told to whoever listens: metrics and the log. For after the commit: a transaction may run twice. */
+/** Logs and metrics of what a scheduler or an API server did. Call after the commit, since a transaction may run twice. */
 import type { Logger, Metrics } from "../../platform/index.ts";
 import type { FinishedTry } from "../../store/index.ts";
 import type { CreatedRun } from "./create-dag-run.ts";
