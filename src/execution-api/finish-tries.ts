@@ -17,7 +17,7 @@ export async function finishBatch(
   items: readonly ReadFinish[],
 ): Promise<Map<string, FinishAnswer>> {
   const answers = new Map<string, FinishAnswer>();
-  // By id: the statement that finishes tries would take one that is named twice for two.
+  // Keyed by id, since the statement that finishes tries must not get the same id twice.
   const allowed = new Map<string, ReadFinish>();
   for (const item of items) {
     const claims = await resources.tokens.verify("baram:task", item.token, OVERDUE_SEC).catch(() => null);
@@ -79,7 +79,7 @@ function failedInstead(
   return { failed: stored.error.message };
 }
 
-/** What a task gives to its trigger and to itself may hold secrets: only who has the key can read it at rest. */
+/** The arguments of a trigger and of the method to resume may hold secrets, so they are stored encrypted. */
 function sealDeferral(cipher: Cipher, id: string, outcome: Outcome): TryOutcome {
   if (outcome.state !== "deferred") return { id, outcome };
   const seal = (value: object) => cipher.encrypt(JSON.stringify(value));

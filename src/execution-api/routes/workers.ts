@@ -15,7 +15,7 @@ export function addWorkerCalls(app: Hono, { resources, options }: Deps): void {
     const report = await readBody(c, workerReportSchema);
     const { requested, holder } = await beatWorker(store, name, report, options.workerLostAfterSec);
     if (requested) return c.json({ isYours: true, ...requested } satisfies WorkerAnswer);
-    // Between the two statements the other one may have gone; then it is asked again, a moment later.
+    // The holder may have gone between the two statements; the worker asks again a moment later.
     const other = holder ?? { instance: report.instance, hostname: "unknown", pid: 0, silentForSec: 0 };
     return c.json({ isYours: false, holder: other } satisfies WorkerAnswer);
   });
