@@ -36,7 +36,7 @@ const READ_ONLY = {
 
 export type SqlTriggerStoreOptions = { cacheDir: string; resolveFrom: readonly string[] };
 
-/** The triggerer's rows in PostgreSQL; what they hold is encrypted and decrypted here. */
+/** The triggerer's rows in PostgreSQL; encrypts and decrypts their contents. */
 export function createSqlTriggerStore(resources: CallResources, options: SqlTriggerStoreOptions): TriggererStore {
   const { store, cipher, dags, logger } = resources;
   const modulePaths = new Map<string, Promise<string>>();
@@ -96,13 +96,13 @@ export function createSqlTriggerStore(resources: CallResources, options: SqlTrig
       let path = modulePaths.get(hash);
       if (!path) {
         path = fetchModule(hash);
-        // A failure is not remembered: a package may be installed meanwhile.
+        // A failure is not cached: a package may be installed meanwhile.
         path.catch(() => modulePaths.delete(hash));
         modulePaths.set(hash, path);
       }
       return path;
     },
-    // Only reads, which ask for no try's rights.
+    // Only reads, which need no try's token.
     call: (method, params) => answerCall({ tryId: "", resources, options: READ_ONLY }, method, params),
   };
 

@@ -273,8 +273,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       events.notStarted(attempt.id, "the worker is shutting down");
       return;
     }
-    if (!attempt.isLost)
-      note(attempt, "info", "the worker shuts down before the task got a process; the try is rescheduled");
+    if (!attempt.isLost) note(attempt, "info", "the worker shuts down before the task got a process; the try is rescheduled");
     attempt.state = "running";
     // Long past, so that it is due at once whatever this machine's clock says.
     void report(attempt, { state: "up_for_reschedule", rescheduleDate: new Date(0).toISOString() });
