@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serializedDagSchema } from "../dist/contracts/index.js";
 import { createTokens, silentLogger, silentMetrics, systemClock } from "../dist/platform/index.js";
-import { createDagCache, createDagRun, createSchedulerMemory, endTries, startScheduler } from "../dist/scheduler/index.js";
+import { createDagCache, createDagRun, createSchedulerMemory, finishByOutcome, startScheduler } from "../dist/scheduler/index.js";
 import {
   ensurePool,
   findRun,
@@ -145,7 +145,7 @@ export function instantExecutor(store, dags) {
     busy = true;
     while (waiting.length > 0) {
       const batch = waiting.splice(0, 200);
-      await endTries(
+      await finishByOutcome(
         store,
         dags,
         batch.map(({ ti }) => ({ id: ti.id, outcome: { state: "success", xcoms: [], skipTasks: [] } })),

@@ -22,7 +22,7 @@ const STATUS_OF: Record<string, 400 | 401 | 404 | 409 | 503> = {
 };
 
 export function answerError(error: Error, c: Context, resources: ExecutionApiResources): Response {
-  // Not the error's own words, which name the database's address.
+  // Not the error's own message, which contains the database's address.
   if (isDatabaseAway(error))
     return c.json({ detail: { reason: "database_unavailable", message: "The database cannot be reached. Try again." } }, 503);
   if (error instanceof BaramError) {
@@ -32,7 +32,8 @@ export function answerError(error: Error, c: Context, resources: ExecutionApiRes
       return c.json({ detail: { reason: error.code, message: error.message, ...error.facts } }, status);
     }
   }
-  // A NUL in a text, a number out of range: what no schema caught. The same request would fail for ever, so it is not a 500.
+  // A value that no schema caught, such as a NUL in a text or a number out of range. Repeating the request would fail again, so it
+  // is not a 500.
   if (isValueFault(error)) {
     const message = `The database refused a value of the request: ${error.message}. Check its texts and numbers.`;
     return c.json({ detail: { reason: "value_refused", message } }, 422);

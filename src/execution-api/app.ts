@@ -13,13 +13,13 @@ import { addTaskStateRoutes } from "./routes/task-states.ts";
 import { addWorkerCalls } from "./routes/workers.ts";
 import { addXcomRoutes } from "./routes/xcoms.ts";
 
-/** A batch may carry many outcomes, each with its XComs. */
+/** A batch may contain many outcomes, each with its XComs. */
 const BODY_MAX_BYTES = 256 * 1024 * 1024;
 
 /**
- * The server half of the workers' protocol: everything a supervisor may ask, below /execution. Stateless; any number may run.
- * Two dialects over the same commands: Airflow's Task Execution API in its own paths and shapes, for task SDKs of other
- * languages, and Baram's batch calls below /baram. Not there: assets, human-in-the-loop, state stores.
+ * The server half of the workers' protocol: all calls of a supervisor, below /execution. Stateless; any number of servers may run.
+ * Two dialects over the same commands: Airflow's Task Execution API in its own paths and shapes, for task SDKs of other languages,
+ * and Baram's batch calls below /baram. Not there: assets, human-in-the-loop, state stores.
  */
 export function createExecutionApi(resources: ExecutionApiResources, options: ExecutionApiOptions): Hono {
   const app = new Hono();
@@ -32,7 +32,7 @@ export function createExecutionApi(resources: ExecutionApiResources, options: Ex
   addBaramCalls(app, deps);
   addWorkerCalls(app, deps);
   const add = routesOf(app, deps);
-  // Before the routes of one task instance or run, whose paths would match these too.
+  // Registered before the routes of one task instance or run, whose paths would also match these.
   addTaskStateRoutes(add);
   addTaskInstanceRoutes(add);
   addDagRunRoutes(add);

@@ -2,7 +2,7 @@ import { type CallbackRequest, callbackRequestSchema } from "../contracts/index.
 import { type Db, findRunByKey, startCallback } from "../store/index.ts";
 import { Refusal } from "./refusal.ts";
 
-/** Marks the callback as running and answers with all that its runner needs. 409 if it is no longer open. */
+/** Marks the callback as running and returns everything that its runner needs. 409 if it is no longer open. */
 export async function beginCallback(db: Db, id: string): Promise<CallbackRequest> {
   const callback = await startCallback(db, id);
   const run = callback && (await findRunByKey(db, callback.dagRunId));

@@ -11,8 +11,8 @@ import {
 type Xcoms = Extract<Outcome, { state: "success" }>["xcoms"];
 
 /**
- * An outcome as it can be stored. What cannot be fails the try and no other: one statement ends a whole batch, so a single
- * value that PostgreSQL refuses would keep all the others from ending, for as long as they are sent together.
+ * Returns an outcome that can be stored. One that cannot becomes a failure of its own try: one statement finishes a whole batch, so
+ * a single value that PostgreSQL refuses would keep all others from finishing.
  */
 export function limitOutcome(
   outcome: Outcome,
@@ -26,7 +26,7 @@ export function limitOutcome(
     );
   }
   if (outcome.state === "deferred") return limitDeferral(outcome, xcomMaxBytes);
-  // The runner checks sizes too, and with a better message; a worker is not trusted to have done so.
+  // The runner checks sizes too, with a better message; but a worker is not trusted to have done so.
   for (const { key, value } of outcome.xcoms) {
     const json = JSON.stringify(value);
     if (Buffer.byteLength(json) > xcomMaxBytes) {
@@ -85,13 +85,13 @@ function limitDeferral(outcome: Extract<Outcome, { state: "deferred" }>, maxByte
   return { ...outcome, classpath: toStorable(outcome.classpath), nextMethod: toStorable(outcome.nextMethod) };
 }
 
-/** `hasFailed`: as it was reported, too; then its runner has called onFailure, which is owed otherwise. */
+/** `hasFailed`: it was also reported as failed. Then its runner has called onFailure; otherwise that callback is owed. */
 export function unstorable(name: string, message: string, hasFailed = false): Outcome {
   const error = { name, message: toStorable(message), stack: null };
   return { state: "failed", retryable: false, owesCallback: !hasFailed, error, xcoms: [] };
 }
 
-/** A key pushed twice holds the last value; the statement that stores them takes each key once. */
+/** For a key pushed twice the last value counts; the statement that stores them must get each key once. */
 function lastOfEachKey(xcoms: Xcoms): Xcoms {
   return [...new Map(xcoms.map(({ key, value }) => [toStorable(key), { key: toStorable(key), value }])).values()];
 }

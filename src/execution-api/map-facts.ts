@@ -2,12 +2,12 @@ import { elementsAt, type MapFacts, placesOf } from "../contracts/index.ts";
 import type { DagCache } from "../scheduler/commands/index.ts";
 import { type ElementRef, findElements, mapLengths, type StartedTry, type Store } from "../store/index.ts";
 
-/** A try, or one that would be. */
+/** An existing try, or one that does not exist yet. */
 export type MappedTry = Pick<StartedTry, "id" | "dagRunId" | "taskId" | "mapIndex" | "versionId">;
 
 /**
- * What mapped tries need of the results they are mapped over, by try id: the lengths, which say where their elements are, and
- * these elements alone. Two statements for all of a batch, and none if no try of it is mapped over a result.
+ * By try id, what mapped tries need of the results they are mapped over: the lengths, which give the positions of their elements,
+ * and only these elements. Two statements for a whole batch, none if no try of it is mapped over a result.
  */
 export async function mapFactsOf(store: Store, dags: DagCache, started: readonly MappedTry[]): Promise<Map<string, MapFacts>> {
   const mapped = [];

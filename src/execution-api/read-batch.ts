@@ -2,14 +2,15 @@ import { type BatchItem, batchItemHeadSchema, batchItemSchema } from "../contrac
 import { unstorable } from "./limit-outcome.ts";
 import { Refusal } from "./refusal.ts";
 
-/** `replaced`: why the try fails, instead of ending as it was reported. */
-export type ReadEnd = Extract<BatchItem, { op: "finish" }> & { replaced?: string };
-/** An item of a batch, or what is answered to one that cannot be read. */
-export type ReadItem = Extract<BatchItem, { op: "run" }> | ReadEnd | { op: "refused"; id: string; refusal: Refusal };
+/** `replaced`: why the try fails instead of ending as reported. */
+export type ReadFinish = Extract<BatchItem, { op: "finish" }> & { replaced?: string };
+/** An item of a batch, or the refusal of one that cannot be read. */
+export type ReadItem = Extract<BatchItem, { op: "run" }> | ReadFinish | { op: "refused"; id: string; refusal: Refusal };
 
 /**
- * Reads the items of a batch, each apart. An end that does not fit its schema (a timeout out of bounds) becomes a failure that says so:
- * the try is over, and sending the same again would not help. Throws 422 for an item that names no try, which nobody can be told of.
+ * Parses the items of a batch one by one. An end that does not match its schema (a timeout out of bounds) becomes a failure with
+ * that reason: the try is over, and repeating the report would not help. Throws 422 for an item without a try id, since no try
+ * could be answered.
  */
 export function readBatch(items: readonly unknown[]): ReadItem[] {
   return items.map((item, at): ReadItem => {
@@ -31,7 +32,7 @@ function faultOf(item: unknown): BatchItem | string {
     const [issue] = read.error.issues;
     return `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "is wrong"}`.slice(0, 1_000);
   } catch (error) {
-    // Nested deeper than the stack of whoever reads it.
+    // Nested more deeply than the parser's stack allows.
     if (error instanceof RangeError) return "it is nested too deep";
     throw error;
   }

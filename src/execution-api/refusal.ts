@@ -1,6 +1,6 @@
 import { BaramError } from "../platform/index.ts";
 
-/** An answer other than success, with the HTTP status it has. */
+/** An answer other than success, with its HTTP status. */
 export class Refusal extends BaramError {
   readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 503;
 
@@ -16,7 +16,7 @@ export function staleTry(id: string): Refusal {
   return new Refusal(
     409,
     TRY_NOT_RUNNING,
-    `Try ${id} does not run any more: it was ended, taken back or replaced. Nothing was written; stop it.`,
+    `Try ${id} is not running any more: it was finished, requeued or replaced. Nothing was written; stop it.`,
     { id },
   );
 }

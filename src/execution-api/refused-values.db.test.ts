@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
 import { createTestExecutionApi, type TestExecutionApi, type TestTry, WORKER } from "../../tests/support/execution-api.ts";
-import { endTries } from "../scheduler/commands/index.ts";
+import { finishByOutcome } from "../scheduler/commands/index.ts";
 
 let database: TestDatabase;
 let api: TestExecutionApi;
@@ -82,7 +82,7 @@ test("what no schema catches and the database refuses fails its own try in a bat
   const tries = await Promise.all(Array.from({ length: 9 }, (_, at) => api.running("d", at === 4 ? "a" : "b")));
   const { store, dags } = api.resources;
   const statements = store.statementCount();
-  const ended = await endTries(
+  const ended = await finishByOutcome(
     store,
     dags,
     tries.map(({ id }, at) => ({
@@ -106,7 +106,7 @@ test("a batch of many that nothing is wrong with is one statement", async () => 
   const tries = await Promise.all(Array.from({ length: 5 }, () => api.running("d", "b")));
   const { store, dags } = api.resources;
   const before = store.statementCount();
-  await endTries(
+  await finishByOutcome(
     store,
     dags,
     tries.map(({ id }) => ({ id, outcome: { state: "success", skipTasks: [], xcoms: [] } })),

@@ -4,7 +4,7 @@ import type { DagCache } from "../scheduler/commands/index.ts";
 import type { Cipher, Store } from "../store/index.ts";
 import type { LogReceiver } from "../task-logs/index.ts";
 
-/** What answering a running task takes. */
+/** What is needed to answer calls of running tasks. */
 export type CallResources = {
   readonly store: Store;
   readonly dags: DagCache;
@@ -17,7 +17,7 @@ export type CallResources = {
 };
 
 export type ExecutionApiResources = CallResources & {
-  /** Where logs go that workers send here. */
+  /** Receives the logs that workers send. */
   readonly logs: LogReceiver;
 };
 
@@ -25,14 +25,14 @@ export type ExecutionApiOptions = {
   /** Lifetime of a running try's token, in seconds. */
   readonly tokenTtlSec: number;
   readonly xcomMaxBytes: number;
-  /** Elements that a result may have which other tasks are mapped over. */
+  /** The most elements of a result that other tasks are mapped over. */
   readonly maxMapLength: number;
-  /** Longest JSON of a rendered field that is kept whole. */
+  /** The longest JSON of a rendered field that is not truncated. */
   readonly templatedFieldMaxLength: number;
   readonly allowedRunId: RegExp;
   readonly defaultExecutor: string;
-  /** Whether a run may be triggered for a logical date to come. */
+  /** Whether a run may be triggered for a future logical date. */
   readonly allowTriggerInFuture: boolean;
-  /** A queue worker silent for this long has lost its name. */
+  /** After this many seconds of silence another worker may take a queue worker's name. */
   readonly workerLostAfterSec: number;
 };

@@ -1,6 +1,6 @@
 /**
- * What a running task may ask for, one handler per method. The supervisor passes calls on without reading them; here the
- * parameters are checked, and writes are bound to the try whose token came along.
+ * The calls of running tasks, one handler per method. The supervisor forwards calls without reading them; here the parameters are
+ * validated, and writes are bound to the try whose token was sent.
  */
 import { z } from "zod";
 import {
@@ -42,7 +42,7 @@ type Call<M extends RunnerMethod> = {
   answer(caller: Caller, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;
 };
 
-/** What an answer holds in memory, beside one value of any size that is allowed. */
+/** The most bytes that one answer holds in memory, in addition to one value of any allowed size. */
 const XCOM_PAGE_BYTES = 4 * 1024 * 1024;
 
 const keySchema = storableTextSchema(512).min(1);

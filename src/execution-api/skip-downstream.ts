@@ -2,8 +2,8 @@ import { holdTry, lockRun, type SkipTarget, type Store, skipTasks, triesByIds } 
 import { staleTry } from "./refusal.ts";
 
 /**
- * Skips tasks of the try's own run, as a branch decides. Airflow's workers send this while the branch still runs and its
- * end after; a batch's `finish` carries both in one.
+ * Skips tasks of the try's own run, as a branch decides. Airflow's workers send this while the branch is running, and its end
+ * later; a batch's `finish` contains both.
  */
 export async function skipDownstream(store: Store, tryId: string, targets: readonly SkipTarget[]): Promise<void> {
   await store.transaction(async (tx) => {

@@ -1,7 +1,7 @@
 /** Null = left out, as in Python's `values[start:stop:step]`. */
 export type Slice = { start: number | null; stop: number | null; step: number | null };
 
-/** The slice of a list as Python takes it: negative bounds count from the end, a negative step goes backwards. `step` is not 0. */
+/** A slice of a list, as in Python: negative bounds count from the end, a negative step goes backwards. `step` is not 0. */
 export function sliceValues<T>(values: readonly T[], slice: Slice): T[] {
   const step = slice.step ?? 1;
   const [lowest, highest] = step > 0 ? [0, values.length] : [-1, values.length - 1];

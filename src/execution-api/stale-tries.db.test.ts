@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
 import { createTestExecutionApi, NOW, type TestExecutionApi, type TestTry, WORKER } from "../../tests/support/execution-api.ts";
-import { clearRun, endTries } from "../scheduler/commands/index.ts";
+import { clearRun, finishByOutcome } from "../scheduler/commands/index.ts";
 
 let database: TestDatabase;
 let api: TestExecutionApi;
@@ -128,7 +128,7 @@ test("success that races with the verdict of a silent worker leaves exactly one 
     const one = await api.running("d", "a");
     await database.store.query("update task_instance set last_heartbeat_at = now() - interval '1 hour' where id = $1", [one.id]);
     const verdict = () =>
-      endTries(other, api.resources.dags, [{ id: one.id, outcome: lost }], { leaving: ["running"], silentForSec: 300 });
+      finishByOutcome(other, api.resources.dags, [{ id: one.id, outcome: lost }], { leaving: ["running"], silentForSec: 300 });
     const report = () => api.report(one, { state: "success" });
     // Who is sent first alternates; who wins is the database's to say.
     const [ended, reported] =

@@ -19,21 +19,24 @@ import {
   triesByIds,
   type WantedXcom,
 } from "../store/index.ts";
-import { endVerified } from "./end-tries.ts";
+import { finishVerified } from "./finish-tries.ts";
 import { unstorable } from "./limit-outcome.ts";
 import { mapFactsOf } from "./map-facts.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 
 type Graph = DagVersion["graph"];
-/** A start carries so much of its inputs, to save their reader a round trip; larger ones are read when the task wants them, in pages. */
+/**
+ * The answer to a start includes inputs up to this size, which saves a round trip; larger ones are read in pages when the task
+ * needs them.
+ */
 const CARRIED_MAX_BYTES = 256 * 1024;
-/** What all tries of a batch are looked up with holds so much memory at most. */
+/** Memory limit for the inputs of all tries of a batch. */
 const CARRIED_BY_BATCH_MAX_BYTES = 16 * 1024 * 1024;
 
 type RunItem = Extract<BatchItem, { op: "run" }>;
 
-/** Starts the tries whose workload token is theirs. */
+/** Starts the tries whose workload token is valid for them. */
 export async function startBatch(
   resources: ExecutionApiResources,
   options: ExecutionApiOptions,
@@ -73,8 +76,8 @@ export async function startVerified(
 }
 
 /**
- * The contexts of all that have started. Where the values that a try asks for, or its DAG version, cannot be read (an older release kept
- * what this one refuses), that try fails, since it would never get them, and no other.
+ * The contexts of all started tries. If the values that a try needs, or its DAG version, cannot be read (an older release stored
+ * what this one refuses), only that try fails, since it would never get them.
  */
 async function contextsApart(
   resources: ExecutionApiResources,
@@ -93,7 +96,7 @@ async function contextsApart(
       return answers;
     }
     const message = `What the task was to be given cannot be read: ${toError(error).message}`;
-    await endVerified(resources, options, [{ id: one.id, outcome: unstorable("InputsRefusedError", message) }]);
+    await finishVerified(resources, options, [{ id: one.id, outcome: unstorable("InputsRefusedError", message) }]);
     return new Map([[one.id, new Refusal(409, "inputs_refused", message, { id: one.id })]]);
   }
 }
@@ -130,7 +133,7 @@ async function contextsOf(
   return contexts;
 }
 
-/** The XComs a try's arguments need: in a mapped group only those of its own index, of other mapped tasks all. */
+/** The XComs that a try's arguments need: in its own mapped group only those of its own index, of other mapped tasks all. */
 function inputsOf(graph: Graph, { taskId, mapIndex }: StartedTry): Omit<WantedXcom, "dagRunId">[] {
   const number = graph.indexOf.get(taskId) ?? -1;
   return (graph.tasks[number]?.inputs ?? []).map((input) => {
@@ -139,7 +142,7 @@ function inputsOf(graph: Graph, { taskId, mapIndex }: StartedTry): Omit<WantedXc
   });
 }
 
-/** Of the inputs that were found, as many as a start carries; of one input all instances or none. */
+/** As many of the inputs found as fit into a start; of one input all instances or none. */
 function carriedInputs({ dagRunId }: StartedTry, wanted: readonly Omit<WantedXcom, "dagRunId">[], found: readonly InputXcom[]) {
   let roomBytes = CARRIED_MAX_BYTES;
   return wanted.flatMap(({ taskId, key, mapIndex }) => {
@@ -195,7 +198,7 @@ function resumeOf(one: StartedTry, cipher: Cipher): Resume | null {
       failure: null,
     };
   } catch (error) {
-    // Of a batch of starts only this try fails, and with the reason.
+    // Only this try of the batch fails, with the reason.
     return failedResume("failed", toError(error).message);
   }
 }

@@ -10,8 +10,8 @@ type Piece = z.infer<typeof logPieceSchema>;
 type Allowed = { path: string; piece: Omit<Piece, "token"> };
 
 /**
- * Writes pieces of logs, each to the log that its try's token names. Taken also when the try is over and its token overdue: a worker that
- * was cut off sends what it has. A piece that is refused or cannot be written keeps no other from being written.
+ * Writes pieces of logs, each to the log that its try's token names. Also accepted after the try has ended and its token has
+ * expired: a worker that was cut off sends what it has. A piece that is refused or cannot be written does not affect the others.
  */
 export async function takePieces({ tokens, logs, logger }: ExecutionApiResources, pieces: readonly Piece[]): Promise<Answer[]> {
   const judged = await Promise.all(pieces.map((piece) => judge(tokens, piece)));
@@ -27,7 +27,7 @@ export async function takePieces({ tokens, logs, logger }: ExecutionApiResources
   });
 }
 
-/** Where the piece goes, or why it goes nowhere. */
+/** The log that the piece belongs to, or why it is refused. */
 async function judge(tokens: Tokens, { token, ...piece }: Piece): Promise<Allowed | LogRefusal> {
   try {
     const { logPath: path } = await tokens.verify("baram:task", token, OVERDUE_SEC);

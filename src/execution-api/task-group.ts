@@ -1,6 +1,6 @@
 import type { DagVersion } from "../scheduler/commands/index.ts";
 
-/** Ids of the tasks of a group, those of the groups inside it included. */
+/** The ids of a group's tasks, including those of nested groups. */
 export function tasksOfGroup({ dag, tasks }: DagVersion["graph"], groupId: string): string[] {
   const parentOf = new Map(dag.taskGroups.map((group) => [group.groupId, group.parentGroupId]));
   const isInside = (start: string | null) => {

@@ -3,7 +3,7 @@ import type { TokenClaims } from "../platform/index.ts";
 import { Refusal } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 
-/** A worker cut off from the API for a while reports with a token that aged meanwhile; the try's id still fences it. */
+/** A worker that was cut off from the API for a while reports with an expired token; the try's id still fences it. */
 export const OVERDUE_SEC = 3_600;
 
 export function readBearer(c: Context): string {
@@ -12,7 +12,7 @@ export function readBearer(c: Context): string {
   return token;
 }
 
-/** A fresh token for a running try whose old one, of these claims, has less than half of its life left; else null. */
+/** A new token for a running try whose current one, with these claims, has less than half of its lifetime left; else null. */
 export async function renewToken(
   { tokens, clock }: ExecutionApiResources,
   { tokenTtlSec }: ExecutionApiOptions,

@@ -8,8 +8,8 @@ import type { CallResources, ExecutionApiOptions } from "./resources.ts";
 export type TriggerRequest = RunnerCalls["triggerDagRun"]["params"] & { runAfter?: Date | null };
 
 /**
- * Creates a run as a task asked for it. A run of that id or logical date is answered with `created: false`, after it was
- * cleared if that was asked for.
+ * Creates a run that a task requested. If a run with that id or logical date exists, it is cleared if requested, and the answer is
+ * `created: false`.
  */
 export async function triggerDagRun(
   resources: CallResources,
@@ -36,10 +36,10 @@ export async function triggerDagRun(
     return { runId: created.runId, created: true };
   } catch (error) {
     if (!(error instanceof BaramError) || error.code !== "dag_run_exists") throw error;
-    // The run that stands in the way, by its id or by its date.
+    // The existing run with the same id or date.
     const existing = await findRun(store, dagId, String(error.facts.runId));
     if (!existing) throw error;
-    logger.debug({ dagId, runId: existing.runId }, "the run to trigger exists already");
+    logger.debug({ dagId, runId: existing.runId }, "the run to trigger already exists");
     if (params.resetDagRun) await clearRun(store, dagId, existing.runId);
     return { runId: existing.runId, created: false };
   }

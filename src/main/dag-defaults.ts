@@ -3,7 +3,7 @@ import type { Config } from "../config/index.ts";
 import { type DagDefaults, dagDefaultsSchema } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 
-/** What this installation fills in where a DAG file says nothing. */
+/** This installation's defaults for settings that a DAG file leaves out. */
 export function dagDefaultsOf({ core, scheduler, operators }: Config): DagDefaults {
   const timezone = core.default_timezone;
   if (!IANAZone.isValidZone(timezone))

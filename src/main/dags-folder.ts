@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import type { Config } from "../config/index.ts";
 import { BaramError } from "../platform/index.ts";
 
-/** Whether [core] dags_folder is there. Throws `config_invalid` where something else stands in its place. */
+/** Whether [core] dags_folder exists. Throws `config_invalid` if it is not a folder. */
 export function findDagsFolder({ core }: Config): boolean {
   const path = core.dags_folder;
   if (!existsSync(path)) return false;
@@ -16,7 +16,7 @@ export function findDagsFolder({ core }: Config): boolean {
   );
 }
 
-/** For commands that read the folder once. Throws `config_invalid` where it is not there. */
+/** For commands that read the folder once. Throws `config_invalid` if it does not exist. */
 export function requireDagsFolder(config: Config): void {
   if (findDagsFolder(config)) return;
   throw new BaramError(
@@ -29,8 +29,8 @@ export function requireDagsFolder(config: Config): void {
 }
 
 /**
- * Makes the folder where it is the default one, for a newcomer's first start. One that somebody has named and that is not there is a
- * mistake, or will be brought by others: it is not made. Returns what to tell about it.
+ * Creates the default folder, for a first start. A configured folder that does not exist is a mistake, or will be mounted later, so
+ * it is not created. Returns a message about it.
  */
 export function prepareDagsFolder(config: Config): string {
   const path = config.core.dags_folder;

@@ -7,10 +7,10 @@ import { findDag, findRun, runProgress, type Store } from "../store/index.ts";
 import { executorNames } from "./executors.ts";
 
 const DEMO_DAG = "mall_customers_report";
-/** The demo triggers this one itself. */
+/** The demo triggers this DAG itself. */
 const DEMO_PART = "mall_customers_sort";
 
-/** On the very first start: runs the demo DAG and tells of its tasks as they end. */
+/** On the very first start: runs the demo DAG and prints its tasks as they end. */
 export function runDemo(config: Config, store: Store, say: (line: string) => void, logger: Logger): { cancel(): void } {
   const stop = new AbortController();
   const marker = join(config.home, "demo_ran");

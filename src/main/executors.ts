@@ -9,7 +9,7 @@ import { localExecutor, sequentialExecutor } from "./executors/local.ts";
 import { queueExecutor } from "./executors/queue.ts";
 import type { ExecutorSurroundings } from "./executors/surroundings.ts";
 
-/** Every executor there is. A further one is a line here, and what its file says. */
+/** All kinds of executors. A new one needs a line here and its own file. */
 export const EXECUTOR_KINDS: Readonly<Record<string, ExecutorKind>> = {
   LocalExecutor: localExecutor,
   SequentialExecutor: sequentialExecutor,
@@ -21,7 +21,7 @@ export const EXECUTOR_KINDS: Readonly<Record<string, ExecutorKind>> = {
 export type ConfiguredExecutor = {
   /** One of the names in `EXECUTOR_KINDS`: what is stored with a task instance. */
   name: string;
-  /** What DAG files may call it besides. */
+  /** Its alias, which DAG files may use instead. */
   alias: string | null;
 };
 
@@ -70,7 +70,9 @@ export function executorNames(config: Pick<Config, "core">): string[] {
   return configuredExecutors(config).map(({ name }) => name);
 }
 
-/** The name of the executor that a DAG file means by its name, its short form ("local" for LocalExecutor), or its alias. null = none. */
+/**
+ * Resolves an executor's name in a DAG file: its full name, its short form ("local" for LocalExecutor), or its alias. null = none.
+ */
 export function resolveExecutor(named: string, configured: readonly ConfiguredExecutor[]): string | null {
   return configured.find((one) => namesOf(one).has(named))?.name ?? null;
 }
@@ -79,12 +81,12 @@ function namesOf({ name, alias }: ConfiguredExecutor): Set<string> {
   return new Set([name, name.replace(/Executor$/, "").toLowerCase(), ...(alias === null ? [] : [alias])]);
 }
 
-/** What the executor, given by its name, can tell beforehand that it cannot run of a task, or null. */
+/** Why the named executor cannot run a task, as far as that is known beforehand, or null. */
 export function faultForExecutor(config: Config, name: string, task: SerializedTask): string | null {
   return EXECUTOR_KINDS[name]?.faultOf?.(config, task) ?? null;
 }
 
-/** Makes the configured executors, keyed by name, the default first. */
+/** Creates the configured executors, keyed by name, the default first. */
 export function createExecutors(config: Config, around: ExecutorSurroundings, onEvent: () => void): Map<string, Executor> {
   return new Map(
     executorNames(config).flatMap((name) => {

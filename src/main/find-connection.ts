@@ -5,14 +5,14 @@ import { type Cipher, createCipher, findConnection, type Store } from "../store/
 
 export type FindConnection = (connId: string) => Promise<Connection | null>;
 
-/** Looks a connection up where tasks do: in the environment first, then in the database. */
+/** Looks up a connection as tasks do: in the environment first, then in the database. */
 export function createConnectionFinder(config: Config, store: Store): FindConnection {
   const secrets = environmentSecrets();
   let cipher: Cipher | undefined;
   return async (connId) => {
     const known = secrets.connection(connId);
     if (known) return known;
-    // On first use: most schedulers need no key.
+    // Loaded on first use: most schedulers need no key.
     cipher ??= createCipher(readEncryptionKey(config));
     return findConnection(store, cipher, connId);
   };

@@ -4,18 +4,21 @@ import { BaramError, createLogger, type Logger, startTimer, toError } from "../p
 import { logOptionsOf } from "./log-options.ts";
 import { runOneWorkload } from "./worker-run/run-one-workload.ts";
 
-/** What Lambda hands to a handler, as far as it is used here. */
+/** The part of Lambda's context that is used here. */
 export type LambdaContext = { readonly awsRequestId: string; getRemainingTimeInMillis(): number };
 
 /** The only folder that a function may write to. */
 const WRITABLE = "/tmp";
-/** Of the function's time, what is kept for stopping the task, telling its end and shipping its log; of short times, a half. */
+/**
+ * The part of the function's time limit that is reserved for stopping the task, reporting its end and shipping its log; half of a
+ * short limit.
+ */
 const STOP_BEFORE_END_MS = 30_000;
 
 /**
- * `baram/lambda`: the handler of the function that LambdaExecutor invokes. Runs one workload in this environment, and tells the
- * result queue when it is done; what became of the task goes to Baram's API. An event that is delivered again starts nothing: the
- * API lets only one delivery start. Throws, so that Lambda delivers the event again, only where the result queue cannot be told.
+ * `baram/lambda`: the handler of the function that LambdaExecutor invokes. Runs one workload in this environment, and sends a
+ * message to the result queue when it is done; the task's outcome goes to Baram's API. A repeated delivery starts nothing, since
+ * the API lets only one start. Throws, so that Lambda delivers the event again, only if the message cannot be sent.
  */
 export async function handler(event: unknown, context: LambdaContext): Promise<InvocationResult> {
   const remainingMs = context.getRemainingTimeInMillis();
@@ -23,7 +26,7 @@ export async function handler(event: unknown, context: LambdaContext): Promise<I
   const config = withGrace(loadConfig(undefined, WRITABLE), keptMs / 3_000);
   const logger = createLogger({ ...logOptionsOf(config), role: "lambda" });
   const parsed = invocationSchema.safeParse(event);
-  // An event of nobody of ours: there is no queue to tell, and once more would not help.
+  // Not an event of Baram's: there is no result queue, and a repeated delivery would not help.
   if (!parsed.success)
     throw new BaramError(
       "workload_invalid",
@@ -48,13 +51,13 @@ export async function handler(event: unknown, context: LambdaContext): Promise<I
   }
 }
 
-/** Of the time that is kept, the task has a third to end by itself. */
+/** A third of the reserved time is the task's grace period. */
 function withGrace(config: Config, graceSec: number): Config {
   const { core } = config;
   return { ...config, core: { ...core, killed_task_cleanup_time: Math.min(core.killed_task_cleanup_time, graceSec) } };
 }
 
-/** null: the API has the outcome, or does not want it from here, since another delivery of the event was first. */
+/** null: the API has the outcome, or refused it because another delivery of the event was first. */
 async function run(work: () => Promise<string>, logger: Logger): Promise<string | null> {
   try {
     logger.info({}, await work());

@@ -6,12 +6,12 @@ import { BaramError } from "../platform/index.ts";
 export type ListenOptions = { host: string; port: number; hostVariable: string; portVariable: string };
 
 export type Listening = {
-  /** http://address:port as processes on this machine reach it. */
+  /** http://address:port under which processes on this machine reach it. */
   readonly localUrl: string;
   close(): Promise<void>;
 };
 
-/** Kept-alive connections would hold a closing server open for as long as their peers like. */
+/** Keep-alive connections would keep a closing server open as long as their clients like. */
 const CLOSE_WITHIN_MS = 2_000;
 
 /** Serves the app. Throws `port_in_use`, `port_forbidden` and `host_invalid`. */

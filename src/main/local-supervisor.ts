@@ -5,13 +5,16 @@ import { createLogger } from "../platform/index.ts";
 import { createSupervisor, type Supervisor, type SupervisorOptions } from "../worker/supervisor/index.ts";
 import type { LogOptions } from "./log-options.ts";
 
-/** How long running tasks may go on after the scheduler that started us is gone. */
+/** How long running tasks may go on after the scheduler that started this process is gone. */
 const ORPHAN_GRACE_MS = 24 * 3_600_000;
 
 let logger = createLogger({ level: "info", role: "supervisor" });
 let supervisor: Supervisor | null = null;
 
-/** The scheduler may die at any moment, and its tasks go on: what it does not get is no fault of this process. `disconnect` tells of it. */
+/**
+ * The scheduler may die at any moment, and its tasks go on: a message that it does not get is no error. `disconnect` reports its
+ * death.
+ */
 const say = (message: FromSupervisor) => process.connected && process.send?.(message, undefined, undefined, () => {});
 
 process.on("message", (message: ToSupervisor) => {
@@ -38,13 +41,13 @@ process.on("message", (message: ToSupervisor) => {
       return;
   }
 });
-// The scheduler died: what runs is brought to its end and reported; what waits is taken over by another scheduler.
+// The scheduler died: running tasks are completed and reported; waiting workloads are adopted by another scheduler.
 process.on("disconnect", () => void end(ORPHAN_GRACE_MS));
 process.on("error", (error) => logger.debug({ error: error.message }, "the channel to the scheduler is broken"));
 process.on("SIGTERM", () => void end(0));
 process.on("SIGINT", () => {});
 
-/** Runners get a clean environment, but for the mark by which they are found when this process dies. */
+/** Runners get a clean environment, plus the mark by which they are found if this process dies. */
 function withMark(options: SupervisorOptions): SupervisorOptions {
   return { ...options, environment: { ...options.environment, ...markOfThisProcess(SUPERVISOR_MARK) } };
 }

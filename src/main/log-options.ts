@@ -3,7 +3,7 @@ import type { LogFormat } from "../platform/index.ts";
 
 export type LogOptions = { level: string; format: LogFormat };
 
-/** How this process, and those that write to its stderr, log. */
+/** The log options of this process and of those that write to its stderr. */
 export function logOptionsOf({ logging }: Config, isTerminal = process.stderr.isTTY): LogOptions {
   const isJson = logging.json_logs ?? !isTerminal;
   const isColoured = isTerminal && logging.colored_console_log;

@@ -12,30 +12,30 @@ import {
 } from "../store/index.ts";
 import type { Patience } from "./patience.ts";
 
-/** `statementTimeoutMs`: longest that one statement may take; none if left out. */
+/** `statementTimeoutMs`: time limit of one statement; none if left out. */
 type OpenOptions = { poolSize?: number; retryWindowMs?: number; statementTimeoutMs?: number };
 
 export type Database = {
   readonly isEmbedded: boolean;
   readonly server: EmbeddedServer | null;
-  /** A pool for one role. `retryWindowMs`: how long it outlasts a lost connection, once the role has started. */
+  /** A connection pool for one role. `retryWindowMs`: how long a lost connection is retried once the role has started. */
   open(role: string, options?: OpenOptions): Store;
-  /** Closes every pool, and the embedded server if we started it. */
+  /** Closes every pool, and the embedded server if this process started it. */
   close(): Promise<void>;
 };
 
-/** Long enough for a restart or failover of PostgreSQL: roles wait it out, they do not end. */
+/** Long enough for a restart or failover of PostgreSQL: roles wait for it instead of exiting. */
 export const ROLE_RETRY_WINDOW_MS = 10 * 60_000;
-/** The API server answers requests, which must not hang for minutes when the database is away or stands still. */
+/** Requests to the API server must not hang for minutes when the database is away or hangs. */
 export function apiStoreOptions(config: Config): OpenOptions {
   return { retryWindowMs: 5_000, statementTimeoutMs: config.api.database_timeout * 1_000 };
 }
 const EMBEDDED_DATABASE = "baram";
 
 /**
- * Connects to [database] url, or starts (joins, if it runs) the embedded PostgreSQL of BARAM_HOME. `takeOver`: end it with us.
- * `patience`: a role's; a command waits as long as its store says. `make`: make the embedded database if there is none; else throws
- * `database_missing`, since a mistyped BARAM_HOME would get an empty one.
+ * Connects to [database] url, or starts the embedded PostgreSQL of BARAM_HOME (joins it if it is running). `takeOver`: stop a
+ * joined server with this process. `patience`: for a role; a command retries as long as its store does. `make`: create the embedded
+ * database if there is none; otherwise throws `database_missing`, since a mistyped BARAM_HOME would get an empty one.
  */
 export async function openDatabase(
   config: Config,

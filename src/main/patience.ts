@@ -1,18 +1,18 @@
 /**
- * How long a statement of a role outlasts a database that cannot be reached, by what the role is doing:
+ * How long a role's statement is retried while the database cannot be reached, by the role's phase:
  *
- * - starting: until `startSec` after the process began, the same for every role, since there is nothing yet that others wait for. A stop
- *   that is asked for ends the start at the next attempt.
- * - running: as long as the store wants.
- * - stopping: a moment, once for all statements of the process: those that come later in the same outage are tried once. Whoever asked
- *   the process to end would kill it otherwise, and what it has not written is made good by others.
+ * - starting: until `startSec` after the process began, the same for every role, since nothing depends on it yet. A requested stop
+ *   ends the start at the next attempt.
+ * - running: as configured for the store.
+ * - stopping: a short time in total for all statements of the process; later ones of the same outage are tried once. Otherwise the
+ *   process would be killed; what it has not written is recovered by others.
  */
 export type Patience = {
-  /** The window of a statement, for a store that waits `runningMs` while its role runs. */
+  /** The retry window of a statement, for a store that retries for `runningMs` while its role runs. */
   windowMs(runningMs: number): (sinceMs: number, awaySinceMs: number) => number;
   started(): void;
   stop(): void;
-  /** A stop was asked for before the role had started. */
+  /** A stop was requested before the role had started. */
   isStartGivenUp(): boolean;
 };
 

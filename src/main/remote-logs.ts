@@ -5,8 +5,8 @@ import type { RemoteLogs } from "../worker/supervisor/index.ts";
 import { demandConnection, type FindConnection } from "./find-connection.ts";
 
 /**
- * Where [logging] says that logs are kept beside this machine's folder; null = nowhere. Throws `config_invalid`: a wrong value is told at
- * the start and not by logs that are missing.
+ * The remote log store configured in [logging]; null = none. Throws `config_invalid`, so that a wrong value shows at the start and
+ * not as missing logs.
  */
 export function readRemoteLogs({ logging }: Pick<Config, "logging">): Extract<RemoteLogs, { kind: "s3" }> | null {
   if (!logging.remote_logging) return null;
@@ -28,7 +28,7 @@ export function readRemoteLogs({ logging }: Pick<Config, "logging">): Extract<Re
   };
 }
 
-/** What the API reads: this machine's folder, and the remote one if there is one. */
+/** The logs that the API reads: this machine's folder, and the remote store if there is one. */
 export function createConfiguredLogStore(config: Pick<Config, "logging">, findConnection: FindConnection): LogStore {
   const folder = config.logging.base_log_folder;
   const remote = readRemoteLogs(config);

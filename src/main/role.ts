@@ -8,7 +8,7 @@ import type { Part } from "./parts/part.ts";
 import { createPatience } from "./patience.ts";
 import { untilStopped } from "./until-stopped.ts";
 
-/** Runs one role in this process until a signal asks it to stop, then drains it. One that comes before it has started ends it too. */
+/** Runs one role in this process until a signal asks it to stop, then drains it. A signal during the start stops it too. */
 export async function runRole(
   config: Config,
   name: string,
@@ -39,7 +39,7 @@ export async function runRole(
   }
 }
 
-/** Options taken over from an Airflow that do nothing here; see config/meaningless-options.ts. */
+/** Options of Airflow that have no effect here; see config/meaningless-options.ts. */
 export function warnOfMeaninglessOptions(config: Config, logger: Logger): void {
   for (const { where, why } of config.meaningless) logger.warn({ option: where }, `${where} has no meaning in Baram: ${why}`);
 }

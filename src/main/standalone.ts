@@ -19,11 +19,14 @@ import { createPatience } from "./patience.ts";
 import { warnOfMeaninglessOptions } from "./role.ts";
 import { untilStopped } from "./until-stopped.ts";
 
-/** `baram standalone`: every role in this process, on the embedded PostgreSQL unless a URL is set. Resolves when all has ended. */
+/**
+ * `baram standalone`: every role in this process, on the embedded PostgreSQL unless a URL is set. Resolves when all roles have
+ * stopped.
+ */
 export async function runStandalone(config: Config): Promise<void> {
   const log = { ...logOptionsOf(config), role: "standalone" };
   const logger = createLogger(log);
-  // At its start a standalone speaks to whoever has just typed the command: in sentences, or of what is wrong.
+  // At its start a standalone prints sentences for the user who typed the command, and logs only what is wrong.
   const atStart = log.level === "info" ? createLogger({ ...log, level: "warn" }) : logger;
   warnOfMeaninglessOptions(config, logger);
   const metrics = createMetrics(config, logger);
@@ -78,7 +81,7 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** One standalone per BARAM_HOME. A lock that a killed process left behind is taken over. */
+/** One standalone per BARAM_HOME. The stale lock of a killed process is replaced. */
 function lockHome(home: string): () => void {
   const path = join(home, "standalone.pid");
   try {
@@ -98,7 +101,7 @@ function lockHome(home: string): () => void {
   return () => rmSync(path, { force: true });
 }
 
-/** Not mkdir's own `recursive`: Node 20 loops for ever in it where a file system refuses folders, as /proc does. */
+/** Not mkdir's `recursive`: in Node 20 it loops for ever on file systems that refuse folders, such as /proc. */
 function makeFolder(path: string): void {
   if (existsSync(path)) return;
   if (dirname(path) !== path) makeFolder(dirname(path));
@@ -110,7 +113,7 @@ function isStandalone(pid: number): boolean {
     process.kill(pid, 0);
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("standalone");
   } catch (error) {
-    // No /proc (macOS): a living process has to do as proof.
+    // Without /proc (macOS), a live process with that pid counts as Baram.
     return (error as NodeJS.ErrnoException).code === "ENOENT" && process.platform !== "linux";
   }
 }

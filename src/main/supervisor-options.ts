@@ -4,10 +4,10 @@ import type { SupervisorOptions } from "../worker/supervisor/index.ts";
 import { distFile } from "./dist-file.ts";
 import { readRemoteLogs } from "./remote-logs.ts";
 
-/** How long a worker waits for a log store that is away when its work is done: a container that waits costs money. */
+/** How long a worker that is done waits for an unreachable log store: a waiting container costs money. */
 const LOG_END_WINDOW_SEC = 60;
 
-/** What a supervisor is told where the API server's folders are out of reach, and `folder` is all that is its own. */
+/** A supervisor's options on a machine without the API server's folders; it writes only below `folder`. */
 export function supervisorOptionsElsewhere(
   config: Config,
   apiUrl: string,
@@ -24,7 +24,7 @@ export function supervisorOptionsElsewhere(
   };
 }
 
-/** What a supervisor is told, wherever it runs. `apiUrl`: Baram's API without the path of the execution API. */
+/** A supervisor's options, wherever it runs. `apiUrl`: Baram's API without the path of the execution API. */
 export function supervisorOptions(config: Config, apiUrl: string, concurrency: number): SupervisorOptions {
   return {
     apiUrl: `${apiUrl}/execution`,

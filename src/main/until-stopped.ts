@@ -1,6 +1,6 @@
 import type { Logger } from "../platform/index.ts";
 
-/** A Ctrl-C reaches us from the terminal and again from npm, which passes it on: signals this close are one request. */
+/** A Ctrl-C arrives from the terminal and again from npm, which forwards it: signals this close together are one request. */
 const SAME_REQUEST_MS = 1_000;
 
 /** Resolves on the first SIGTERM, SIGINT or SIGHUP; a further one, later, ends the process at once. */

@@ -8,7 +8,9 @@ import { startWorker, type WorkerOptions } from "./worker/start-worker.ts";
 export { type Bounds, readBounds } from "./worker/autoscale.ts";
 export type { WorkerOptions };
 
-/** `baram worker start`: takes tasks from the broker until a signal or people ask it to end, then drains. It needs no database. */
+/**
+ * `baram worker start`: takes tasks from the broker until a signal or a user asks it to stop, then drains. It needs no database.
+ */
 export async function runWorker(config: Config, options: WorkerOptions): Promise<void> {
   const logger = createLogger({ ...logOptionsOf(config), role: "worker" });
   warnOfMeaninglessOptions(config, logger);

@@ -5,8 +5,8 @@ import { findFaults, isOnesFault, setFaultsAside } from "./culprits.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /**
- * The net behind backfills: goes on with dates that whoever asked left open or crashed over, starts what a clear put into a
- * completed one, and completes those whose last run ended by hand or without a word.
+ * The periodic check of backfills. It fills dates that the creator left open or crashed before, releases runs that a clear put into
+ * a completed backfill, and completes backfills whose last run ended by hand or unnoticed.
  */
 export async function checkBackfills(
   resources: SchedulerResources,
@@ -43,7 +43,7 @@ export function fillingOf({ store, dags, executors, pause }: SchedulerResources)
   return { store, dags, defaultExecutor: [...executors.keys()][0] ?? "", pause };
 }
 
-/** Which ones there are is asked only where the statement for all of them fails. */
+/** The ids are queried only if the statement for all of them fails. */
 async function forAllOrEach(
   resources: SchedulerResources,
   options: SchedulerOptions,

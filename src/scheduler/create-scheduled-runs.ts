@@ -3,8 +3,8 @@ import {
   type AsideKey,
   type Db,
   type DueDag,
+  findPlannedRuns,
   inSavepoint,
-  listPlannedRuns,
   lockDueDag,
   lockDueDags,
   setNextRun,
@@ -15,7 +15,7 @@ import { type CreatedRun, createDagRun, tellCreated } from "./commands/index.ts"
 import { isOnesFault, setFaultsAside } from "./culprits.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
-/** Creates the runs whose time has come, one per DAG and pass, and sets when each DAG's next one is due. Returns how many. */
+/** Creates the due runs, one per DAG and pass, and sets when each DAG's next one is due. Returns how many. */
 export async function createScheduledRuns(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
   const { store } = resources;
   const created: CreatedRun[] = [];
@@ -40,7 +40,10 @@ export async function createScheduledRuns(resources: SchedulerResources, options
   return count;
 }
 
-/** Creates the due run of a DAG whose schedule was set aside, and takes it back. false = it is gone, or another scheduler is trying it. */
+/**
+ * Creates the due run of a DAG whose schedule was set aside, and restores the schedule. false = it is gone, or another scheduler is
+ * trying it.
+ */
 export async function createSetAsideRun(resources: SchedulerResources, key: AsideKey): Promise<boolean> {
   const created: CreatedRun[] = [];
   const isTaken = await resources.store.transaction(async (tx) => {
@@ -56,7 +59,7 @@ export async function createSetAsideRun(resources: SchedulerResources, key: Asid
   return isTaken;
 }
 
-/** null = somebody had made the run of this date. */
+/** null = the run of this date already exists. */
 async function createOne(tx: Db, { dags: cache, executors }: SchedulerResources, dag: DueDag): Promise<CreatedRun | null> {
   const defaultExecutor = [...executors.keys()][0] ?? "";
   const { graph } = await cache.get(tx, dag.versionId);
@@ -68,7 +71,7 @@ async function createOne(tx: Db, { dags: cache, executors }: SchedulerResources,
     dataIntervalEnd: dag.dataIntervalEnd,
     runAfter: dag.createAfter,
   };
-  const planned = timetable.type === "custom" ? await listPlannedRuns(tx, dag.dagId, dag.nextDagrun) : undefined;
+  const planned = timetable.type === "custom" ? await findPlannedRuns(tx, dag.dagId, dag.nextDagrun) : undefined;
   const query = { restriction: restrictionOf(graph.dag), now, planned };
   const run = dueRun(timetable, waiting, query);
   const request = { dagId: dag.dagId, ...run, runType: "scheduled" as const, triggeredBy: "timetable" as const };
@@ -76,7 +79,7 @@ async function createOne(tx: Db, { dags: cache, executors }: SchedulerResources,
   try {
     created = await createDagRun(tx, cache, defaultExecutor, request, now);
   } catch (error) {
-    // Somebody ran this date by hand: the schedule goes on with the next one.
+    // This date was run by hand: the schedule goes on with the next one.
     if (!(error instanceof Error) || (error as { code?: string }).code !== "dag_run_exists") throw error;
   }
   await setNextRun(tx, dag.dagId, nextRun(timetable, { ...query, last: run }));

@@ -1,13 +1,14 @@
 /**
- * One bad thing harms only itself. A step that fails because of one DAG run, schedule, backfill, try or callback is repeated in
- * halves until the one is found that fails by itself: the culprit. All others go on at once. The culprit
- * - is set aside: it stands in the table `set_aside`, so every scheduler leaves it out, also after a restart; DAG warnings, health and a metric
- *   show it;
- * - is tried by itself (`try-again.ts`), after 5 s, and then after a time that doubles with each failure up to [scheduler] full_scan_interval;
- * - goes back among the others with the first trial that succeeds: trial and return are one transaction.
- * Tries and callbacks are kept apart by the checks that look after them; they only stand there for people, until no check fails with them any more.
+ * Isolates failures. If a step fails because of one DAG run, schedule, backfill, try or callback, it is repeated in halves until
+ * the one that fails by itself is found: the culprit. All others go on at once. The culprit
+ * - is set aside: it stands in the table `set_aside`, so every scheduler leaves it out, also after a restart; DAG warnings, health
+ *   and a metric show it;
+ * - is tried by itself (`try-again.ts`), after 5 s, and then after a time that doubles with each failure up to [scheduler]
+ *   full_scan_interval;
+ * - returns to normal with the first trial that succeeds: trial and return are one transaction. Tries and callbacks are isolated by
+ *   the checks that process them; their rows are for people only, and are removed when no check fails with them any more.
  *
- * A lost connection, a deadlock, a full disk, a missing table are nobody's fault: those are tried again as a whole.
+ * After a lost connection, a deadlock, a full disk or a missing table, which have no culprit, the whole step is tried again.
  */
 import { BaramError, toError } from "../platform/index.ts";
 import {
@@ -27,8 +28,8 @@ import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 type Fault<T> = { readonly item: T; readonly error: Error };
 
 /**
- * SQLSTATE classes of what may be the fault of one row: data exceptions, constraints, limits of one statement, what a trigger or a function
- * raises, a damaged page.
+ * SQLSTATE classes of errors that one row may cause: data exceptions, constraints, limits of one statement, errors raised by a
+ * trigger or a function, a damaged page.
  */
 const OF_ONE = /^(21|22|23|38|39|44|54|P0|XX)/;
 
@@ -39,10 +40,13 @@ export function isOnesFault(error: unknown): boolean {
   return state === undefined || OF_ONE.test(state);
 }
 
-/** Looking for culprits ends after this long; what is not found by then is found with the next failure. */
+/** The search for culprits ends after this time; those not found by then are found with the next failure. */
 const SEARCH_MAX_MS = 5_000;
 
-/** Does `work` in ever smaller parts, and returns what it fails with by itself; with all others it has succeeded. */
+/**
+ * Runs `work` with ever smaller parts of the items, and returns those with which it fails by themselves; for all others it has
+ * succeeded.
+ */
 export async function findFaults<T>(items: readonly T[], work: (part: readonly T[]) => Promise<unknown>): Promise<Fault<T>[]> {
   const until = performance.now() + SEARCH_MAX_MS;
   const search = async (part: readonly T[]): Promise<Fault<T>[]> => {
@@ -63,7 +67,7 @@ export async function findFaults<T>(items: readonly T[], work: (part: readonly T
   return halves(items);
 }
 
-/** Does `work` with all of them at once, or, if that fails with one of them, without those: they are set aside and returned. */
+/** Runs `work` with all items at once or, if some make it fail, without those: they are set aside and returned. */
 export async function exceptCulprits<T>(
   resources: SchedulerResources,
   options: SchedulerOptions,
@@ -87,7 +91,7 @@ export async function exceptCulprits<T>(
   return faults;
 }
 
-/** `db`: the transaction that goes on without them, if it does. */
+/** `db`: the transaction that continues without them, if there is one. */
 export async function setFaultsAside(
   resources: SchedulerResources,
   options: SchedulerOptions,
@@ -110,14 +114,14 @@ export async function setFaultsAside(
   noteAside(resources, await asideFacts(db));
 }
 
-/** What is set aside, as this scheduler now knows. */
+/** Records what this scheduler now knows of what is set aside. */
 export function noteAside({ aside, clock, metrics }: SchedulerResources, { count, tryInSec }: AsideFacts): void {
   aside.count = count;
   aside.tryAtMs = tryInSec === null ? Number.POSITIVE_INFINITY : clock.now() + tryInSec * 1_000;
   metrics.gauge("scheduler.set_aside", [{ labels: {}, value: count }]);
 }
 
-/** PostgreSQL's own words seldom tell where. */
+/** PostgreSQL's message seldom says where. */
 function reasonOf(error: Error): string {
   const place = [sqlState(error) && `SQLSTATE ${sqlState(error)}`, statementOf(error) && `statement ${statementOf(error)}`];
   const where = place.filter((part) => part !== undefined).join(", ");

@@ -6,25 +6,25 @@ import { evaluateRuns, settleEvaluation } from "./evaluate-runs.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 export type Decided = {
-  /** Queued runs that have begun. */
+  /** Queued runs that were started. */
   started: number;
-  /** Runs looked at. */
+  /** Runs evaluated. */
   claimed: number;
   ended: number;
   queued: number;
-  /** Another scheduler was dispatching; what was evaluated stands all the same. */
+  /** Another scheduler was dispatching; the evaluation was committed all the same. */
   busy: boolean;
-  /** A further look may find more: at everything, or at what a light pass looks at. */
+  /** Another pass may find more: a full one, or a light one. */
   again: "full" | "light" | null;
 };
 
-/** What a pass is about: all runs that are not set aside; some of these; or one that is, by itself. */
+/** The runs of a pass: all that are not set aside; some of these; or a single one that is set aside. */
 type Scope = { readonly only: Only; readonly trial: AsideKey | null };
 const ALL: Scope = { only: null, trial: null };
 
 /**
- * Which queued runs begin and which owed callbacks run (`isFull` only), what may run by now, and what of it has a place. A run with which that
- * fails is set aside, and everything is decided without it.
+ * Starts queued runs and queues owed callbacks (`isFull` only), evaluates runs, and dispatches what has room. A run that makes this
+ * fail is set aside, and the rest is decided without it.
  */
 export async function decide(resources: SchedulerResources, options: SchedulerOptions, isFull: boolean): Promise<Decided> {
   let written: Written;
@@ -37,16 +37,16 @@ export async function decide(resources: SchedulerResources, options: SchedulerOp
   return settle(resources, options, written);
 }
 
-/** After a pass that failed with `error`, of which nothing was written. */
+/** Called after a pass failed with `error` and was rolled back. */
 async function decideApart(
   resources: SchedulerResources,
   options: SchedulerOptions,
   isFull: boolean,
   error: unknown,
 ): Promise<Decided> {
-  // The control: what fails with no run at all is no run's fault.
+  // The control: if it fails without any run, no run is the cause.
   const sum = await settle(resources, options, await write(resources, options, isFull, { only: [], trial: null }));
-  // What fails behind a commit is no run's fault either.
+  // A failure after the commit has no run as its cause either.
   let later: unknown = null;
   const faults = await findFaults(await runsOfPass(resources.store), async (only) => {
     const written = await write(resources, options, isFull, { only, trial: null });
@@ -65,7 +65,7 @@ async function decideApart(
   return { ...sum, again: "full" };
 }
 
-/** Decides about a run that was set aside, and takes it back. false = it is gone, or another scheduler is trying it. */
+/** Decides a run that was set aside, by itself, and restores it. false = it is gone, or another scheduler is trying it. */
 export async function decideAgain(resources: SchedulerResources, options: SchedulerOptions, key: AsideKey): Promise<boolean> {
   const written = await write(resources, options, true, { only: [Number(key.subject)], trial: key });
   await settle(resources, options, written);
@@ -75,9 +75,10 @@ export async function decideAgain(resources: SchedulerResources, options: Schedu
 type Written = Awaited<ReturnType<typeof write>>;
 
 /**
- * One transaction, since most passes find a few ended tries, schedule what waited for them and queue just that. As two, each had a begin and a
- * durable commit of its own, a quarter of a pass's time. What need not be awaited goes along with the next statement: of eight round trips
- * three are left. What is owed for runs that end now comes with the full pass that follows. Lock order everywhere: DAG, run, task instance.
+ * One transaction, since most passes find a few finished tries, schedule what waited for them, and queue just that. Two
+ * transactions, each with its own begin and durable commit, cost a quarter of a pass's time more. Statements that need not be
+ * awaited are pipelined with the next one: three round trips instead of eight. What is owed for runs that end here is done in the
+ * full pass that follows. Lock order everywhere: DAG, run, task instance.
  */
 async function write(resources: SchedulerResources, options: SchedulerOptions, isFull: boolean, { only, trial }: Scope) {
   return resources.store.transaction(async (tx) => {
@@ -92,7 +93,7 @@ async function write(resources: SchedulerResources, options: SchedulerOptions, i
   });
 }
 
-/** Behind the commit: hands over what was queued, and tells. */
+/** After the commit: hands over what was queued, and logs. */
 async function settle(
   resources: SchedulerResources,
   options: SchedulerOptions,
@@ -105,7 +106,7 @@ async function settle(
   }
   const { queued, more } = await settleDispatch(resources, options, dispatched);
   await settleEvaluation(resources, options, evaluated, measured);
-  // Where a limit cut: of what a light pass does not look at, ...
+  // A limit was reached in what only a full pass does ...
   const isCut =
     starting?.dags === options.maxRunsToEvaluate || (callbacks.length > 0 && callbacks.length === options.maxCallbacks);
   return {
@@ -114,7 +115,7 @@ async function settle(
     ended: evaluated.ended,
     queued,
     busy: dispatched.busy,
-    // ... and of what it does.
+    // ... or in what a light pass does, too.
     again: evaluated.ended > 0 || isCut ? "full" : evaluated.claimed >= options.maxRunsToEvaluate || more ? "light" : null,
   };
 }

@@ -2,12 +2,12 @@ import { type Db, type Only, type QueuedCallback, queueCallbacks } from "../stor
 import { callbackLogPathOf } from "./commands/index.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
-/** Whoever runs the callbacks that the platform owes: the default executor. */
+/** Callbacks that the platform owes run on the default executor. */
 const executorOf = ({ executors }: SchedulerResources) => [...executors.values()][0];
 
 /**
- * Queues the callbacks that the platform owes, ahead of tasks, in the caller's transaction, as far as their executor has places. Need not be
- * awaited before the next statement. After the commit `handOverCallbacks` gives them away.
+ * Queues the callbacks that the platform owes, before tasks, in the caller's transaction, as far as their executor has slots. Need
+ * not be awaited before the next statement. After the commit `handOverCallbacks` hands them over.
  */
 export function queueOwedCallbacks(
   tx: Db,
@@ -17,7 +17,7 @@ export function queueOwedCallbacks(
 ): Promise<readonly QueuedCallback[]> {
   const room = Math.min(executorOf(resources)?.slotsAvailable() ?? 0, options.maxCallbacks);
   const queued = room <= 0 ? Promise.resolve([]) : queueCallbacks(tx, room, options.jobId(), only);
-  // Should something else of the transaction fail first, nobody awaits it.
+  // If another statement of the transaction fails first, nothing awaits this one.
   queued.catch(() => {});
   return queued;
 }
@@ -36,7 +36,7 @@ export async function handOverCallbacks(resources: SchedulerResources, queued: r
   if (workloads.length > 0) executorOf(resources)?.queue(workloads);
 }
 
-/** An executor's free places that tasks may have, once callbacks have theirs. */
+/** An executor's free slots for tasks, after callbacks have taken theirs. */
 export function placesForTasks(resources: SchedulerResources, callbacks: number): Map<string, number> {
   const first = executorOf(resources);
   return new Map(

@@ -16,15 +16,15 @@ import { setFaultsAside } from "./culprits.ts";
 import { handOver } from "./hand-over.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
-/** What one dispatch queued. */
+/** The result of one dispatch. */
 export type Dispatched = {
-  /** Under way when the transaction commits; its answer comes with the commit's. */
+  /** Pending until the transaction commits; its answer arrives with the commit's. */
   readonly queued: Promise<readonly QueuedInstance[]>;
-  /** Another scheduler is at it. */
+  /** Another scheduler is dispatching. */
   readonly busy: boolean;
-  /** A further look may find more. */
+  /** Another dispatch may find more. */
   readonly more: boolean;
-  /** When it took the dispatch lock, by `performance.now()`; null = it had nothing to take it for, or did not get it. */
+  /** When it took the dispatch lock, by `performance.now()`; null = it did not need the lock, or did not get it. */
   readonly lockedAt: number | null;
 };
 
@@ -32,8 +32,9 @@ const nothing = (): Dispatched => ({ queued: Promise.resolve([]), busy: false, m
 
 /**
  * Moves scheduled task instances to queued, within every limit, in the caller's transaction. Counting and queueing are one
- * transaction under one lock, so no limit is passed at any instant. Tries whose commit or hand-over did not come back stay in limbo
- * and are looked up first. `slots`: each executor's free places. After the commit `settleDispatch` hands to their executors what was queued.
+ * transaction under one lock, so no limit is exceeded at any instant. Tries whose commit or hand-over did not return stay in limbo
+ * and are looked up first. `slots`: each executor's free slots. After the commit `settleDispatch` hands the queued tries to their
+ * executors.
  */
 export async function dispatch(
   tx: Db,
@@ -59,7 +60,7 @@ export async function dispatch(
     metrics.time("scheduler.critical_section_query_duration", {}, secondsSince(asked));
     return found;
   };
-  // The first look goes along with the lock, to be carried out behind it: mostly the lock is free, and nothing is in limbo.
+  // The first query is pipelined behind the lock: mostly the lock is free and nothing is in limbo.
   const [isLocked, seen] = await Promise.all([tryDispatchLock(tx), limbo.size === 0 ? look() : null]);
   if (!isLocked) return { ...nothing(), busy: true };
   if (limbo.size > 0) {
@@ -67,7 +68,7 @@ export async function dispatch(
     if (left.length > 0) return { queued: Promise.resolve(left), busy: false, more: true, lockedAt };
     limbo.clear();
   }
-  // Candidates that a per-task limit holds back would fill an executor's window for ever; they are named and asked around.
+  // Candidates that a per-task limit holds back would use up the candidate limit for ever: they are excluded by id, then the query runs again.
   for (let found = seen ?? (await look()); ; found = await look()) {
     await resources.pause("after-candidates");
     const candidates = await addDeferred(tx, resources, found);
@@ -75,7 +76,7 @@ export async function dispatch(
     const { chosen, heldByTask } = choose(candidates, new Map(slots), Math.min(room, free));
     if (await setUnreadableAside(tx, resources, options, chosen)) continue;
     const served = new Set(chosen.map(({ executor }) => executor));
-    // One that is first in line for its pool keeps slots from others only if nothing else holds it up.
+    // A task that is first in line for its pool reserves slots only if nothing else holds it back.
     const inTheWay = heldByTask.filter((one) => !served.has(one.executor) || one.poolSlots > one.poolFree);
     heldBack.push(...inTheWay.map(({ id }) => id));
     if (inTheWay.length > 0) continue;
@@ -84,14 +85,14 @@ export async function dispatch(
     const ids = chosen.map(({ id }) => id);
     for (const id of ids) limbo.add(id);
     const queued = queueInstances(tx, ids, options.jobId());
-    // Should the commit fail, nobody awaits it.
+    // If the commit fails, nothing awaits this one.
     queued.catch(() => {});
-    // Behind a full window, or one whose tasks were held back, there may be tasks that still have room.
+    // If the candidate limit was reached, or candidates were held back, further tasks may still have room.
     return { queued, busy: false, more: offered >= room || chosen.length < offered, lockedAt };
   }
 }
 
-/** To be called once the transaction has committed. `more`: look again at once. */
+/** To be called once the transaction has committed. `more`: dispatch again at once. */
 export async function settleDispatch(
   resources: SchedulerResources,
   options: SchedulerOptions,
@@ -110,14 +111,15 @@ export async function settleDispatch(
   await handOver(resources, options, queued);
   if (queued.length > 0) await resources.pause("after-hand-over");
   if (!busy) limbo.clear();
-  // With no place left the next look waits for an executor to free one, which wakes the loop.
+  // Without a free slot the next dispatch waits until an executor frees one, which wakes the loop.
   const hasRoom = [...executors.values()].some((executor) => executor.slotsAvailable() > 0);
   return { queued: queued.length, more: more && hasRoom };
 }
 
 /**
- * Spends the free places on the candidates in their order. One that takes more slots than its pool has left waits for them: none behind it
- * takes any of that pool, nor its place in its run and among its task's, so it starts when the present holders have ended. Pure.
+ * Assigns the free slots to the candidates in order. A candidate that needs more slots than its pool has left waits for them: no
+ * later one takes a slot of that pool, or its place in its run or task limit, so it starts when the current holders have ended.
+ * Pure.
  */
 export function choose(
   candidates: readonly Candidate[],
@@ -147,7 +149,7 @@ export function choose(
     }
     if (runFree <= 0 || slotsFree <= 0) continue;
     const isFirstInLine = one.poolSlots > poolFree;
-    // What is left of a pool belongs to the first in line, and to nobody if it is none.
+    // What is left of a pool is reserved for the first in line.
     if (isFirstInLine && poolFree <= 0) continue;
     pools.set(one.pool, isFirstInLine ? 0 : poolFree - one.poolSlots);
     runs.set(one.dagRunId, runFree - 1);
@@ -161,8 +163,8 @@ export function choose(
 }
 
 /**
- * Before anything is queued: what is queued and cannot be handed over would hold up all that was queued with it. A DAG version that cannot
- * be read keeps its own runs waiting and nobody else's.
+ * Done before anything is queued, since a queued try that cannot be handed over would block all queued with it. A DAG version that
+ * cannot be read blocks its own runs only.
  */
 async function setUnreadableAside(
   tx: Db,

@@ -3,7 +3,7 @@ import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
 import { FAILURE, SUCCESS } from "../../tests/support/fake-executor.ts";
 import { createGate, createRig, createSchedulerDatabase, type Rig, trigger } from "../../tests/support/scheduler-rig.ts";
-import { endTries } from "./index.ts";
+import { finishByOutcome } from "./index.ts";
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -20,7 +20,7 @@ async function runWith(rig: Rig, outcome: typeof FAILURE | typeof SUCCESS): Prom
   await rig.drain();
   const { rows } = await database.store.query<{ id: string }>("select id from task_instance where run_id = $1", [runId]);
   const guard = { leaving: ["queued"] as const, silentForSec: null };
-  await endTries(database.store, rig.resources.dags, [{ id: rows[0]?.id ?? "", outcome }], guard);
+  await finishByOutcome(database.store, rig.resources.dags, [{ id: rows[0]?.id ?? "", outcome }], guard);
   await rig.drain();
 }
 
@@ -52,7 +52,7 @@ test("two runs that fail at once in two schedulers pause the DAG together, with 
   const { rows } = await database.store.query<{ id: string }>("select id from task_instance where run_id = any($1)", [runs]);
   const guard = { leaving: ["queued"] as const, silentForSec: null };
   const ends = rows.map(({ id }) => ({ id, outcome: FAILURE }));
-  await endTries(database.store, first.resources.dags, ends, guard);
+  await finishByOutcome(database.store, first.resources.dags, ends, guard);
   isHeld = true;
   // The first has claimed its run when the second takes the other one, and neither sees the other's end until it commits.
   const one = first.pass();

@@ -9,11 +9,11 @@ export type RunEnd = {
   graph: Graph;
 };
 
-/** What is owed when runs end: their DAG's callback, the pause after too many failures, a line in the audit log. */
+/** What is done when runs end: their DAG's callback, the pause after too many failures, a line in the audit log. */
 export async function noteRunEnds(tx: Db, ends: readonly RunEnd[]): Promise<void> {
   for (const { run, state, reason, graph } of ends) {
     const { dag } = graph;
-    // A run that was ended by hand, and only waited for its teardowns, calls nobody.
+    // A run that was ended by hand and only waited for its teardowns has no callback.
     if (run.endsAs === null && (state === "success" ? dag.hasOnSuccessCallback : dag.hasOnFailureCallback)) {
       const callback = state === "success" ? "onSuccess" : "onFailure";
       await insertCallback(tx, {
@@ -22,7 +22,7 @@ export async function noteRunEnds(tx: Db, ends: readonly RunEnd[]): Promise<void
         data: { kind: "dag", callback, reason: reason ?? state },
       });
     }
-    // A timeout has left its line already, with its facts.
+    // A timeout has logged its own line already.
     if (reason && reason !== "timed_out")
       await logEvent(tx, { event: reason, dagId: run.dagId, runId: run.runId, owner: "scheduler" });
   }
@@ -31,11 +31,11 @@ export async function noteRunEnds(tx: Db, ends: readonly RunEnd[]): Promise<void
     const limit = graph.dag.maxConsecutiveFailedDagRuns;
     if (state === "failed" && limit > 0) limits.set(run.dagId, limit);
   }
-  // In the order of their ids: two schedulers that end runs of the same DAGs cannot deadlock.
+  // In id order, so that two schedulers that end runs of the same DAGs cannot deadlock.
   for (const [dagId, limit] of [...limits].sort(([a], [b]) => (a < b ? -1 : 1))) await pauseAfterFailures(tx, dagId, limit);
 }
 
-/** Two runs that fail at once in two schedulers would each miss the other; hence the lock before the count. */
+/** If two runs fail at once in two schedulers, each count would miss the other run; hence the lock before the count. */
 async function pauseAfterFailures(tx: Db, dagId: string, limit: number): Promise<void> {
   await lockStreak(tx, dagId);
   if ((await failedStreak(tx, dagId, limit)) < limit || !(await pauseDag(tx, dagId))) return;

@@ -13,7 +13,7 @@ import {
   trigger,
 } from "../../tests/support/scheduler-rig.ts";
 import type { Outcome } from "../contracts/index.ts";
-import { clearRun, createDagCache, endTries, markRun, type Scheduler, startScheduler } from "./index.ts";
+import { clearRun, createDagCache, finishByOutcome, markRun, type Scheduler, startScheduler } from "./index.ts";
 
 let database: TestDatabase;
 let scheduler: Scheduler | null = null;
@@ -34,7 +34,7 @@ async function end(runId: string, taskId: string, outcome: Outcome = SUCCESS): P
     [runId, taskId],
   );
   const guard = { leaving: ["queued"], silentForSec: null } as const;
-  expect(await endTries(database.store, createDagCache(), [{ id: rows[0]?.id ?? "", outcome }], guard)).toHaveLength(1);
+  expect(await finishByOutcome(database.store, createDagCache(), [{ id: rows[0]?.id ?? "", outcome }], guard)).toHaveLength(1);
 }
 
 /** A retry is due no earlier than after a second; the tests do not wait for it. */

@@ -9,11 +9,11 @@ import {
   type Db,
   type Evaluation,
   expandTasks,
+  findPictureRows,
+  findSkipDecisions,
   forgetResults,
   givePlace,
   heldByPast,
-  listForPicture,
-  listSkipDecisions,
   logEvent,
   type MeasuredEnd,
   type Only,
@@ -41,25 +41,28 @@ import { judgeWithLengths } from "./judge-with-lengths.ts";
 import { pastNeeds } from "./past-needs.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
-/** What one evaluation decided, and what is owed for it once its transaction has committed. */
+/** The result of one evaluation, and what must be done once its transaction has committed. */
 export type Evaluated = {
   readonly claimed: number;
   readonly ended: number;
-  /** Of runs that go on: what memory may know of them from now on. */
+  /** Of runs that go on: their pictures, to be kept in memory. */
   readonly kept: ReadonlyMap<number, RunPicture>;
-  /** To be awaited in the transaction: what is written last goes along with the statements that follow. Measures of runs that ended. */
+  /**
+   * Measures of runs that ended. To be awaited inside the transaction: the last writes are pipelined with the statements that
+   * follow.
+   */
   readonly written: Promise<readonly MeasuredEnd[]>;
   readonly checks: readonly { dagId: string; sec: number }[];
   /** Backfills of runs that ended. */
   readonly backfillIds: ReadonlySet<number>;
-  /** What is to be said in the logs of tries that their run's end has stopped. */
+  /** Lines for the logs of tries that were stopped by their run's end. */
   readonly lateTries: readonly { logPath: string; message: string }[];
 };
 
 /**
- * Claims runs in which something happened, decides what may now run, and writes it, all in the caller's transaction. The
- * pictures it works on are taken out of memory first, and `settleEvaluation` puts them back after the commit, so a transaction that
- * fails or runs again never leaves a picture that knows more than the database.
+ * Claims runs in which something happened, decides what may run now, and writes it, all in the caller's transaction. The pictures
+ * are removed from memory first, and `settleEvaluation` puts them back after the commit, so that a transaction that fails or runs
+ * again never leaves a picture ahead of the database.
  */
 export async function evaluateRuns(
   tx: Db,
@@ -125,10 +128,10 @@ export async function evaluateRuns(
       if (state === null && !isInQueue) kept.set(run.id, picture);
     } catch (error) {
       if (!isPoisoned(error)) throw error;
-      // A trial fails as a whole, and the run stays aside.
+      // A trial fails as a whole, and the run stays set aside.
       if (evenIdle) throw error;
       unreadable.push({ kind: "run", subject: String(run.id), error });
-      // What happened in it is taken off the outbox: pictures of it are out of date.
+      // Its events are deleted from the outbox, so pictures of it are out of date.
       evaluations.push({ id: run.id, state: null, rescan: false });
     }
   }
@@ -146,14 +149,14 @@ export async function evaluateRuns(
       retried.length > 0 ? forgetResults(tx, retried) : null,
     ]);
     if (!isOvertaken && applied === changes.length) return measured;
-    // Somebody else moved an instance first; the pictures no longer tell the truth.
+    // Another writer changed an instance first; the pictures are out of date.
     kept.clear();
     const rescans = evaluations.map((evaluation) => ({ ...evaluation, rescan: true }));
     await recordEvaluations(tx, rescans, options.fullScanSec);
     return measured;
   };
   const written = write();
-  // Should something else of the transaction fail first, nobody awaits it.
+  // If another statement of the transaction fails first, nothing awaits this one.
   written.catch(() => {});
   if (ends.length > 0) {
     await written;
@@ -193,8 +196,8 @@ function timeRun(metrics: Metrics, { dagId: dag_id, state, durationSec, firstTas
 }
 
 /**
- * A run that waits for its past and does nothing keeps its place from no earlier run: that one may be what it waits for, and without the
- * swap neither would ever move again.
+ * A run that waits for its past and has no task in progress gives its place to an earlier queued run: it may be waiting for that
+ * very run, and without the swap neither would ever go on.
  */
 async function letEarlierRunGoFirst(tx: Db, run: ClaimedRun, catchup: boolean): Promise<boolean> {
   const first = await givePlace(tx, run.id, catchup);
@@ -204,27 +207,30 @@ async function letEarlierRunGoFirst(tx: Db, run: ClaimedRun, catchup: boolean): 
   return true;
 }
 
-/** A run that was put into the queue again may be what a running one waits for in its place. */
+/** A running run may be waiting for one that was just queued again, while occupying its place. */
 async function wakeThoseThatWait(tx: Db, { dags }: SchedulerResources, run: ClaimedRun): Promise<void> {
   if (run.logicalDate === null || run.versionId === null) return;
   const graph = await readableGraph(dags, tx, run.versionId);
   if (graph && graph.needsPast.size > 0) await wakeLaterRuns(tx, run.dagId, run.logicalDate);
 }
 
-/** Skips what a run past its dagrunTimeout has left, and says so in its note and in the audit log; returns what is to be said in its tries' logs. */
+/**
+ * Skips the unfinished tasks of a run past its dagrunTimeout, and records that in its note and in the audit log; returns the lines
+ * for its tries' logs.
+ */
 async function stopTimedOut(tx: Db, run: ClaimedRun): Promise<{ logPath: string; message: string }[]> {
   const { dagId, runId, timeoutSec } = run;
   const skipped = await skipUnfinished(tx, run.id);
   const reason = `Failed after its dagrunTimeout of ${timeoutSec} s; task instances that had not ended, and were skipped: ${skipped.length}.`;
   const note = [run.note, reason].filter((text) => text !== null).join("\n");
-  // What somebody wrote there is not cut for it; the audit log has it in any case.
+  // A note written by a user is not truncated for it; the audit log has the line in any case.
   if (note.length <= NOTE_MAX) await setRunNote(tx, run.id, note);
   await logEvent(tx, { event: "timed_out", dagId, runId, owner: "scheduler", extra: { timeoutSec, skipped: skipped.length } });
   const message = `the scheduler ended this try: its DAG run took longer than its dagrunTimeout of ${timeoutSec} s`;
   return skipped.filter(({ hasBegun }) => hasBegun).map((one) => ({ logPath: logPathOf(one), message }));
 }
 
-/** No try will have a log that says why. */
+/** There is no log of a try that could say why. */
 async function noteReason(tx: Db, run: ClaimedRun, picture: RunPicture, { task, to, reason }: Change): Promise<void> {
   const taskId = picture.graph.tasks[task]?.taskId;
   const extra = { state: to, reason: reason ?? "" };
@@ -241,15 +247,15 @@ async function pictureOf(
     const known = (run.events ?? []).every(
       (event) => event.taskId !== null && applyEvent(remembered, { ...event, taskId: event.taskId }),
     );
-    // No event at all is the safety scan: it asks the database, not the memory.
+    // A run claimed without an event is a safety scan: it reads the database instead of the picture.
     if (known && (run.events || run.due)) return remembered;
   }
-  const facts = await listForPicture(tx, run.id);
-  const decisions = run.clearNumber > 0 ? await listSkipDecisions(tx, run.id) : [];
+  const facts = await findPictureRows(tx, run.id);
+  const decisions = run.clearNumber > 0 ? await findSkipDecisions(tx, run.id) : [];
   return buildPicture(graph(), facts, run.evaluation, decisions);
 }
 
-/** Pictures of this many runs are remembered; a forgotten one is built anew from the database. */
+/** Pictures of this many runs are cached; others are rebuilt from the database. */
 const PICTURES_MAX = 2_000;
 
 function forgetOldest(pictures: Map<number, RunPicture>): void {

@@ -4,7 +4,7 @@ import type { TestDatabase } from "../../tests/support/database.ts";
 import { FAILURE, SUCCESS } from "../../tests/support/fake-executor.ts";
 import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
 import { beatTries, startTries } from "../store/index.ts";
-import { endTries } from "./index.ts";
+import { finishByOutcome } from "./index.ts";
 import { failSilentTries } from "./recover.ts";
 
 let database: TestDatabase;
@@ -43,14 +43,14 @@ async function begin(first: object = {}): Promise<string> {
   const runId = await trigger(database.store, "d");
   await rig.drain();
   await startAll("up", "first", "runs");
-  await endTries(database.store, rig.resources.dags, [{ id: await tryOf("up"), outcome: SUCCESS }], RUNNING);
+  await finishByOutcome(database.store, rig.resources.dags, [{ id: await tryOf("up"), outcome: SUCCESS }], RUNNING);
   return runId;
 }
 
 test("the first final failure fails what runs and skips the rest at once; the teardown runs, and the run fails", async () => {
   const runId = await begin();
   const runs = await tryOf("runs");
-  await endTries(database.store, rig.resources.dags, [{ id: await tryOf("first"), outcome: FAILURE }], RUNNING);
+  await finishByOutcome(database.store, rig.resources.dags, [{ id: await tryOf("first"), outcome: FAILURE }], RUNNING);
   const stopped = { up: "success", first: "failed", runs: "failed", queued: "skipped", waits: "skipped" };
   expect(await statesOf(database.store, runId), "before any scheduler looked").toEqual({ ...stopped, down: null });
   expect(await beatTries(database.store, [runs]), "the running one's worker learns of it").toEqual([]);
@@ -58,7 +58,7 @@ test("the first final failure fails what runs and skips the rest at once; the te
   await rig.drain();
   expect(await statesOf(database.store, runId)).toEqual({ ...stopped, down: "queued" });
   await startAll("down");
-  await endTries(database.store, rig.resources.dags, [{ id: await tryOf("down"), outcome: SUCCESS }], RUNNING);
+  await finishByOutcome(database.store, rig.resources.dags, [{ id: await tryOf("down"), outcome: SUCCESS }], RUNNING);
   await rig.drain();
   expect(await runState(database.store, "d", runId)).toBe("failed");
   const { rows } = await database.store.query("select task_id as task, extra from log where event = 'fail_fast'");
@@ -67,10 +67,10 @@ test("the first final failure fails what runs and skips the rest at once; the te
 
 test("a failure that is retried stops nothing, nor does a teardown's", async () => {
   const runId = await begin({ retries: 1 });
-  await endTries(database.store, rig.resources.dags, [{ id: await tryOf("first"), outcome: FAILURE }], RUNNING);
+  await finishByOutcome(database.store, rig.resources.dags, [{ id: await tryOf("first"), outcome: FAILURE }], RUNNING);
   expect(await statesOf(database.store, runId)).toMatchObject({ first: "up_for_retry", runs: "running", waits: null });
   await database.store.query("update task_instance set state = 'running', try_number = 1 where task_id = 'down'");
-  await endTries(database.store, rig.resources.dags, [{ id: await tryOf("down"), outcome: FAILURE }], RUNNING);
+  await finishByOutcome(database.store, rig.resources.dags, [{ id: await tryOf("down"), outcome: FAILURE }], RUNNING);
   expect(await statesOf(database.store, runId)).toMatchObject({ down: "failed", runs: "running" });
 });
 
@@ -90,7 +90,7 @@ test("a failure in the middle fails the run although what follows it was only sk
   const runId = await trigger(database.store, "d");
   await rig.drain();
   await startAll("a");
-  await endTries(database.store, rig.resources.dags, [{ id: await tryOf("a"), outcome: FAILURE }], RUNNING);
+  await finishByOutcome(database.store, rig.resources.dags, [{ id: await tryOf("a"), outcome: FAILURE }], RUNNING);
   await rig.drain();
   expect(await statesOf(database.store, runId)).toEqual({ a: "failed", b: "skipped" });
   expect(await runState(database.store, "d", runId)).toBe("failed");
@@ -100,7 +100,7 @@ test("two tasks that fail at once stop the run once, and neither is lost", async
   const runId = await begin();
   const [first, runs] = [await tryOf("first"), await tryOf("runs")];
   const ended = await Promise.all(
-    [first, runs].map((id) => endTries(database.store, rig.resources.dags, [{ id, outcome: FAILURE }], RUNNING)),
+    [first, runs].map((id) => finishByOutcome(database.store, rig.resources.dags, [{ id, outcome: FAILURE }], RUNNING)),
   );
   // The later one finds itself failed already, by the earlier one's doing.
   expect(ended.flat()).toHaveLength(1);

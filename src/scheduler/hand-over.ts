@@ -3,12 +3,12 @@ import { toError } from "../platform/index.ts";
 import { type QueuedInstance, requeueTries, triesByIds } from "../store/index.ts";
 import { logPathOf } from "./commands/index.ts";
 import { isOnesFault, setFaultsAside } from "./culprits.ts";
-import { loseTries, TOO_LARGE } from "./lose-tries.ts";
+import { failTries, TOO_LARGE } from "./fail-tries.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /**
- * Gives queued tries to their executors, the most important first. What cannot be made a workload of now goes back to be scheduled; one
- * that no executor could carry fails, with that reason.
+ * Hands queued tries to their executors, highest priority first. A try for which no workload can be built now is requeued; one
+ * whose workload is too large for any executor fails, with that reason.
  */
 export async function handOver(
   resources: SchedulerResources,
@@ -16,21 +16,21 @@ export async function handOver(
   queued: readonly QueuedInstance[],
 ): Promise<void> {
   if (queued.length === 0) return;
-  // RETURNING keeps no order; executors take the most important first.
+  // RETURNING keeps no order; executors get the highest priority first.
   const ordered = [...queued].sort((a, b) => b.priorityWeight - a.priorityWeight);
   const { workloads, unreadable, oversized } = await workloadsOf(resources, ordered);
   if (unreadable.size > 0) await giveBack(resources, options, unreadable);
   if (oversized.size > 0) {
     const facts = await triesByIds(resources.store, [...oversized.keys()]);
     const reasonOf = ({ id }: { id: string }) => oversized.get(id) ?? TOO_LARGE.message;
-    await loseTries(resources, options, facts, { leaving: ["queued"], silentForSec: null }, reasonOf, TOO_LARGE);
+    await failTries(resources, options, facts, { leaving: ["queued"], silentForSec: null }, reasonOf, TOO_LARGE);
   }
   const byExecutor = new Map<string, ExecuteTask[]>();
   for (const { executor, workload } of workloads) byExecutor.set(executor, [...(byExecutor.get(executor) ?? []), workload]);
   for (const [name, ofExecutor] of byExecutor) resources.executors.get(name)?.queue(ofExecutor);
 }
 
-/** Their runs are set aside first, so that no dispatch takes them up again in between. `errors` by the try's id. */
+/** Their runs are set aside first, so that no dispatch selects them again in between. `errors` by the try's id. */
 async function giveBack(
   resources: SchedulerResources,
   options: SchedulerOptions,
@@ -72,7 +72,7 @@ export async function workloadsOf(
   return { workloads, unreadable, oversized };
 }
 
-/** A DAG file with such a task is an import error; this is for versions that were stored otherwise. */
+/** A DAG file with such a task is an import error; this handles versions that were stored in another way. */
 function whyTooLarge(workload: ExecuteTask): string | null {
   const sizeBytes = Buffer.byteLength(JSON.stringify(workload));
   if (sizeBytes <= WORKLOAD_MAX_BYTES) return null;

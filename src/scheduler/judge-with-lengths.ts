@@ -1,7 +1,7 @@
 import { type Db, mapLengths } from "../store/index.ts";
 import { type Decisions, judge, type RunPicture, tellLengths } from "./core/run-picture.ts";
 
-/** Asks the database for the lengths of results only where a task is to be expanded over them: one statement more then. */
+/** Reads the lengths of results only if a task must be expanded over them, with one more statement. */
 export async function judgeWithLengths(
   tx: Db,
   dagRunId: number,

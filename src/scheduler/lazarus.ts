@@ -1,22 +1,22 @@
 /**
- * Lazarus: the last resort for a running DAG run that came to a halt. Events move a run on at once, and the full scan of
- * `evaluate-runs.ts` finds within a minute what an event did not tell. A run that got past both has nothing in flight and no
- * task instance that moved for `lazarusSec`, and yet something is owed: a task that may run, the run's end, a retry without
- * a time, or a DAG version that cannot be read. It is evaluated anew from the database, `lazarusAttempts` times with
- * `lazarusSec` between them, and then failed with the reason. Whatever moves in between starts the count anew.
+ * Lazarus: the last resort for a running DAG run that has stalled. Events advance a run at once, and the full scan of
+ * `evaluate-runs.ts` finds within a minute what an event missed. A run that escaped both has nothing in flight and no task instance
+ * that changed for `lazarusSec`, although something is due: a task that may run, the run's end, a retry without a time, or a DAG
+ * version that cannot be read. It is evaluated again from the database, `lazarusAttempts` times with `lazarusSec` between them, and
+ * then failed with the reason. Any change in between resets the count.
  *
- * A run that rightly waits (for an earlier run, for a retry's time) is left alone, however long that takes.
+ * A run that waits for a reason (an earlier run, a retry's time) is left alone, however long that takes.
  */
 
 import { toError } from "../platform/index.ts";
 import {
   type Db,
   endRun,
+  findPictureRows,
+  findSkipDecisions,
   heldByPast,
   inSavepoint,
   type LifelessRun,
-  listForPicture,
-  listSkipDecisions,
   lockLifelessRuns,
   logEvent,
   reviveRun,
@@ -68,7 +68,7 @@ async function reviveBatch(
   });
 }
 
-/** null = it rightly waits. */
+/** null = it waits for a reason. */
 async function reviveOne(
   tx: Db,
   resources: SchedulerResources,
@@ -90,14 +90,14 @@ async function reviveOne(
   return "revived";
 }
 
-/** What is owed to the run, in words; null = it rightly waits. */
+/** What is due in the run, as text; null = it waits for a reason. */
 async function findCause(tx: Db, { dags }: SchedulerResources, run: LifelessRun): Promise<string | null> {
   try {
     const { graph } = await dags.get(tx, run.versionId ?? "");
     if (run.hasLost) return "a retry or a rescheduled poke had no time at which it was due";
     if (run.hasDue) return null;
-    const decisions = run.clearNumber > 0 ? await listSkipDecisions(tx, run.id) : [];
-    const picture = buildPicture(graph, await listForPicture(tx, run.id), run.evaluation, decisions);
+    const decisions = run.clearNumber > 0 ? await findSkipDecisions(tx, run.id) : [];
+    const picture = buildPicture(graph, await findPictureRows(tx, run.id), run.evaluation, decisions);
     const held = graph.needsPast.size > 0 ? await heldByPast(tx, run.id, pastNeeds(graph), graph.dag.catchup) : new Set<string>();
     const { changes } = await judgeWithLengths(tx, run.id, picture, (task) => held.has(graph.tasks[task]?.taskId ?? ""));
     if (changes.length > 0) {

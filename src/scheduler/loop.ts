@@ -1,10 +1,10 @@
 /**
- * A scheduler: one loop that sleeps until something may be decided. It is woken by a notification from the database (a
- * task ended, a run was created), by an executor, or by the earliest time something is due; whatever wakes it, a pass looks
- * at the database and trusts only what it finds there, so a lost notification costs a second and never a task.
+ * A scheduler: one loop that sleeps until something may be decided. It is woken by a notification from the database (a task ended,
+ * a run was created), by an executor, or by the earliest time something is due; whatever wakes it, a pass reads the database and
+ * relies only on what it finds there, so a lost notification costs a second and never a task.
  *
- * Any number of schedulers share the work by row locks. One that was silent for longer than the threshold is taken for
- * dead by the others; should it live on, it finds its job row ended and starts anew under a fresh job.
+ * Any number of schedulers share the work by row locks. One that was silent for longer than the threshold is declared dead by the
+ * others; if it is still alive, it finds its job row ended and registers a new job.
  */
 import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
@@ -16,19 +16,19 @@ import { noteAside } from "./culprits.ts";
 import { decide } from "./decide.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
 import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
-import { adoptOrphans, createSilenceWatch, endLateWaits, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
-import { createExecutorWatch } from "./rehome-tasks.ts";
+import { createExecutorWatch } from "./reassign-tasks.ts";
+import { adoptOrphans, createSilenceWatch, requeueStuckTries, takeExecutorEvents, timeOutLateWaits } from "./recover.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 import { trySetAsideAgain } from "./try-again.ts";
 import { createPoolWatch } from "./watch-pools.ts";
 
 export type Scheduler = {
-  /** Resolves when the loop has ended; the executors are ended by the caller. */
+  /** Resolves when the loop has ended; the caller stops the executors. */
   stop(): Promise<void>;
-  /** An executor has events or room again: a light pass follows. */
+  /** An executor has events or free slots again: a light pass follows. */
   wake(): void;
   readonly jobId: () => number;
-  /** What a health answer says. */
+  /** For health checks. */
   readonly life: () => SchedulerLife;
   /** Resolves when the loop has made as many passes as `maxPasses` says; never, if it says none. */
   readonly finished: Promise<void>;
@@ -39,7 +39,7 @@ export type SchedulerLife = {
   /** When it started, and when its heartbeat was last written, in ms since the epoch. */
   sinceMs: number;
   heartbeatMs: number;
-  /** Since when no pass has come to its end, in ms since the epoch, and why; null while they do. */
+  /** Since when passes have been failing, in ms since the epoch, and why; null if they are not. */
   failing: { sinceMs: number; reason: string } | null;
   /** How many runs, schedules and the like are set aside; see `culprits.ts`. */
   setAside: number;
@@ -47,19 +47,19 @@ export type SchedulerLife = {
 
 const FORGET_FIELDS_SEC = 60;
 /**
- * While another scheduler dispatches, look again after this long, and twice as long each time until the lock is free: it is held for a few
- * milliseconds, or somebody stands still with it.
+ * While another scheduler dispatches, retry after this time, doubled each time until the lock is free: it is held for a few
+ * milliseconds, or by a process that has stopped.
  */
 const BUSY_RETRY_MS = 5;
 const BUSY_RETRY_MAX_MS = 250;
 
 /**
- * After a pass, wait this long for a reason to look before asking what is due next: while tasks end one after the other the question
- * would run beside the start of each, and its answer would be thrown away. So what comes due may be this much late.
+ * After a pass, wait this long for a wake-up before querying what is due next: while tasks finish one after another, that query
+ * would compete with the start of each, and its answer would be discarded. So due work may be this much late.
  */
 const SETTLE_MS = 20;
 
-/** As in Airflow: how often what a crash left of a backfill is put right. */
+/** As in Airflow: how often unfinished backfills are checked. */
 const BACKFILL_CHECK_SEC = 30;
 
 export async function startScheduler(
@@ -77,7 +77,7 @@ export async function startScheduler(
     return id;
   };
   let jobId = await startOwnJob();
-  // When the first pass began since which none came to its end; null = the last one did.
+  // When the first failing pass began; null = the last pass succeeded.
   let unendedSinceMs: number | null = null;
   let lastFailure: string | null = null;
   const failing = () => {
@@ -93,7 +93,7 @@ export async function startScheduler(
   });
   const options: SchedulerOptions = { ...settings, jobId: () => jobId };
   const stopping = new AbortController();
-  // Each periodic check sleeps on it.
+  // Every periodic check sleeps on this signal, so each needs a listener.
   setMaxListeners(50, stopping.signal);
   let awake = true;
   let isFull = true;
@@ -105,7 +105,7 @@ export async function startScheduler(
     isFull ||= full;
     wakeUp?.();
   };
-  // null: the connection was made anew, and whatever was notified meanwhile is lost.
+  // null: the connection was re-established, and notifications sent meanwhile are lost.
   const listener = store.listen("baram_scheduler", (payload) => wake(payload !== "event" && payload !== "scheduled"));
   const silence = createSilenceWatch(resources, options);
   const executorWatch = createExecutorWatch(resources);
@@ -124,8 +124,9 @@ export async function startScheduler(
         metrics.count("scheduler_heartbeat", {});
         return;
       }
-      logger.warn({ jobId }, "this scheduler was taken for dead; it goes on under a new job");
+      const formerJobId = jobId;
       jobId = await startOwnJob();
+      logger.warn({ formerJobId, jobId }, `declared dead by another scheduler; re-registered as job ${jobId}`);
     }),
     every(options.orphanCheckSec, () => adoptOrphans(resources, options)),
     every(options.orphanCheckSec, () => executorWatch.check()),
@@ -135,9 +136,9 @@ export async function startScheduler(
     every(options.queuedTimeoutCheckSec, () => requeueStuckTries(resources, options)),
     ...(options.lazarusSec > 0 ? [every(options.lazarusSec, () => reviveLifelessRuns(resources, options))] : []),
     every(FORGET_FIELDS_SEC, () => forgetOldFields(resources, options)),
-    every(options.triggerTimeoutCheckSec, () => endLateWaits(resources, options)),
+    every(options.triggerTimeoutCheckSec, () => timeOutLateWaits(resources, options)),
   ];
-  // Where nobody listens, nothing is asked.
+  // Without a metrics sink nothing is queried.
   if (metrics !== silentMetrics)
     timers.push(
       every(options.poolMetricsSec, () => measureRoom(resources, options)),
@@ -148,7 +149,7 @@ export async function startScheduler(
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      // Ends that follow each other without a pause ask for light passes only; dates come due meanwhile.
+      // A continuous stream of finished tries asks for light passes only, but dates come due meanwhile.
       const full = isFull || performance.now() - fullAt >= options.idleSleepSec * 1_000;
       if (full) fullAt = performance.now();
       awake = false;
@@ -165,7 +166,7 @@ export async function startScheduler(
         if (!busy) busyRetryMs = BUSY_RETRY_MS;
         if (again || awake) continue;
         if (busy) {
-          // Only dispatch is to be made up for: a light pass does.
+          // Only the dispatch must be repeated: a light pass is enough.
           await waitForWake(busyRetryMs);
           busyRetryMs = Math.min(busyRetryMs * 2, BUSY_RETRY_MAX_MS);
           continue;
@@ -187,7 +188,7 @@ export async function startScheduler(
     }
   }
 
-  /** Resolves with whether something woke us before the time was over. */
+  /** Resolves with whether something woke the loop before the time was over. */
   async function waitForWake(ms: number): Promise<boolean> {
     if (awake) return true;
     return new Promise<boolean>((resolve) => {
@@ -201,7 +202,7 @@ export async function startScheduler(
     });
   }
 
-  /** Runs `work` now and every `sec`; never twice at once, and a failure only waits for the next time. */
+  /** Runs `work` now and every `sec`, never concurrently; after a failure it runs again at the next interval. */
   function every(sec: number, work: () => Promise<unknown>): Promise<void> {
     return (async () => {
       while (!stopping.signal.aborted) {
@@ -234,22 +235,25 @@ export async function startScheduler(
 export type PassReport = {
   /** Something was written. */
   more: boolean;
-  /** Look again at once: at everything, if further dates may be due or runs ended and made room; else a limit cut this pass short. */
+  /**
+   * Pass again at once: a full one if further dates may be due or ended runs made room; else a light one, since a limit was
+   * reached.
+   */
   again: "full" | "light" | null;
   /** Another scheduler was dispatching. */
   busy: boolean;
 };
 
 /**
- * One pass. A full one looks at everything; one that an ended try asked for leaves out what a try's end cannot concern
- * (schedules, queued runs, callbacks), which is half of the statements.
+ * One pass. A full pass does everything; a light one, caused by finished tries, leaves out what they cannot affect (schedules,
+ * queued runs, callbacks), which is half of the statements.
  */
 export async function pass(resources: SchedulerResources, options: SchedulerOptions, isFull = true): Promise<PassReport> {
   await takeExecutorEvents(resources, options);
   const isTrialDue = isFull && resources.clock.now() >= resources.aside.tryAtMs;
   const back = isTrialDue ? await trySetAsideAgain(resources, options) : 0;
   const decided = await decide(resources, options, isFull);
-  // Last, since a run that was triggered need not wait for it; what it creates comes with the next pass.
+  // Last, so that a triggered run need not wait for it; the runs it creates are handled by the next pass.
   const created = isFull && options.createScheduledRuns ? await createScheduledRuns(resources, options) : 0;
   return {
     more: back > 0 || created > 0 || decided.started > 0 || decided.claimed > 0 || decided.queued > 0,

@@ -4,7 +4,7 @@ import type { TestDatabase } from "../../tests/support/database.ts";
 import { createRig, createSchedulerDatabase, trigger } from "../../tests/support/scheduler-rig.ts";
 import { insertCallback } from "../store/index.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
-import { endLateWaits, failSilentTries, requeueStuckTries } from "./recover.ts";
+import { failSilentTries, requeueStuckTries, timeOutLateWaits } from "./recover.ts";
 
 // Limits of one statement are no limits of one check: what stands behind the first batch does not wait for the next check.
 
@@ -42,7 +42,7 @@ test("tries that nobody starts are taken back by one check, however many", async
 
 test("triggers that take too long are ended by one check, however many", async () => {
   const rig = await seed(1_100, "state = 'deferred', trigger_timeout = now() - interval '1 h'");
-  expect(await endLateWaits(rig.resources, rig.options)).toBe(1_100);
+  expect(await timeOutLateWaits(rig.resources, rig.options)).toBe(1_100);
 });
 
 test("halted runs are put back on their way by one check, those behind runs that rightly wait too", async () => {

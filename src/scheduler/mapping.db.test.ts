@@ -14,7 +14,7 @@ import {
 import type { ExecuteTask, Outcome, TaskInstanceState } from "../contracts/index.ts";
 import { clearInstances, lockRun, restartRun } from "../store/index.ts";
 import { repinToVersion } from "./commands/backfill/fill-backfill.ts";
-import { clearRuns, createDagCache, endDeferred, type SchedulerOptions } from "./index.ts";
+import { clearRuns, createDagCache, finishDeferred, type SchedulerOptions } from "./index.ts";
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -247,7 +247,7 @@ test("a deferred task whose trigger ends it leaves the length that others are ma
     [runId],
   );
   const outcome = { state: "success" as const, xcoms: [{ key: "return_value", value: { a: 1, b: 2 } }], skipTasks: [] };
-  expect(await endDeferred(database.store, createDagCache(), rows[0]?.id ?? "", outcome)).toBe(true);
+  expect(await finishDeferred(database.store, createDagCache(), rows[0]?.id ?? "", outcome)).toBe(true);
   await rig.drain();
   expect(await states(runId)).toEqual({ "each[0]": "success", "each[1]": "success", list: "success", sum: "success" });
 });

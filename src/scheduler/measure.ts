@@ -1,6 +1,6 @@
 /**
- * What must be asked of the database to be known: pools, task instances by state, running runs. Of several schedulers only
- * the eldest asks, on timers of their own beside the loop; one that is not the eldest any more takes its readings back.
+ * Gauges that need database queries: pools, task instances by state, running runs. Only the eldest of several schedulers measures,
+ * on timers separate from the loop; one that is not the eldest any more withdraws its gauges.
  */
 import type { GaugeName, Reading } from "../platform/index.ts";
 import {
@@ -18,7 +18,7 @@ type Measured = "pool.open_slots" | "pool.queued_slots" | "pool.running_slots" |
 const isEldest = ({ store }: SchedulerResources, options: SchedulerOptions) =>
   isEldestJob(store, "SchedulerJob", options.jobId());
 
-/** Pools, and the places of this scheduler's own executors. */
+/** Pools, and the slots of this scheduler's own executors. */
 export async function measureRoom(resources: SchedulerResources, options: SchedulerOptions): Promise<void> {
   const { store, metrics, executors } = resources;
   metrics.gauge(
@@ -75,7 +75,7 @@ export async function measureRuns(resources: SchedulerResources, options: Schedu
   resources.metrics.gauge("scheduler.dagruns.running", readings);
 }
 
-/** Rendered fields are for people who look at recent runs; the eldest scheduler lets the old ones go. */
+/** Rendered fields are for people who look at recent runs; the eldest scheduler deletes old ones. */
 export async function forgetOldFields(resources: SchedulerResources, options: SchedulerOptions): Promise<void> {
   if (options.runsWithRenderedFields <= 0 || !(await isEldest(resources, options))) return;
   await forgetRenderedFields(resources.store, options.runsWithRenderedFields);

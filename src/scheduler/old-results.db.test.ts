@@ -8,13 +8,13 @@ import {
   findRun,
   findSmallInputs,
   findXcom,
-  listXcomValues,
+  findXcomValues,
   mapLengths,
   setRenderedFields,
   setXcomByTry,
   startTries,
 } from "../store/index.ts";
-import { clearRuns, createDagCache, endTries } from "./index.ts";
+import { clearRuns, createDagCache, finishByOutcome } from "./index.ts";
 
 // What is read of a task instance is what its present try left, whatever became of the tries before.
 
@@ -120,7 +120,7 @@ test("a list over mapped instances holds no result of a cleared instance that di
   await clear(runId, "each", 2);
   await rig.drain();
   const ref = { dagId: "d", runId, taskId: "each", key: "return_value" };
-  expect(await listXcomValues(database.store, ref, false)).toEqual(["0#1", "2#2"]);
+  expect(await findXcomValues(database.store, ref, false)).toEqual(["0#1", "2#2"]);
   expect((await readable(runId, ["each"])).lengths).toEqual({ each: 2 });
   const { rows } = await database.store.query(
     "select map_index as at, state from task_instance where task_id = 'over' order by 1",
@@ -147,7 +147,7 @@ test("a retry begins without what the failed try pushed, also one that nobody ev
     await setRenderedFields(database.store, id, { x: 1 });
   }
   const rescheduleDate = new Date().toISOString();
-  await endTries(
+  await finishByOutcome(
     database.store,
     createDagCache(),
     [
@@ -167,7 +167,7 @@ test("a retry begins without what the failed try pushed, also one that nobody ev
   expect(await statesOf(database.store, runId)).toEqual({ a: "queued", s: "queued" });
   expect((await readable(runId, [])).stored).toEqual(["fields of s/-1", "s/-1"]);
   // As the scheduler ends a try that no worker took.
-  await endTries(database.store, createDagCache(), [{ id: await idOf("a"), outcome: FAILURE }], {
+  await finishByOutcome(database.store, createDagCache(), [{ id: await idOf("a"), outcome: FAILURE }], {
     leaving: ["queued"],
     silentForSec: null,
   });

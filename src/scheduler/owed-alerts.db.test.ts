@@ -5,7 +5,7 @@ import type { TestDatabase } from "../../tests/support/database.ts";
 import { createRig, createSchedulerDatabase, type Rig, trigger } from "../../tests/support/scheduler-rig.ts";
 import type { EmailRequest, Outcome } from "../contracts/index.ts";
 import { startTries } from "../store/index.ts";
-import { createDagCache, endTries } from "./index.ts";
+import { createDagCache, finishByOutcome } from "./index.ts";
 import { failSilentTries, requeueStuckTries } from "./recover.ts";
 
 let database: TestDatabase;
@@ -52,7 +52,7 @@ async function startAgain(): Promise<void> {
   await startTries(database.store, [{ id: await idOf(), hostname: "host-7", unixname: "u", pid: 77 }]);
 }
 
-const end = async (outcome: Outcome) => endTries(database.store, createDagCache(), [{ id: await idOf(), outcome }]);
+const end = async (outcome: Outcome) => finishByOutcome(database.store, createDagCache(), [{ id: await idOf(), outcome }]);
 
 test("a reported failure owes one mail per end, retry and failure, and no callback: its runner runs those", async () => {
   await begin({ retries: 1, retryDelaySec: 0 });
@@ -83,7 +83,7 @@ test("a runner that died owes its callback and the mail", async () => {
 test("a stale report owes nothing: what did not end the try is not told", async () => {
   const id = await begin({});
   await end(failure());
-  await endTries(database.store, createDagCache(), [{ id, outcome: failure({ owesCallback: true }) }]);
+  await finishByOutcome(database.store, createDagCache(), [{ id, outcome: failure({ owesCallback: true }) }]);
   expect(await emails()).toHaveLength(1);
   expect(await owedCallbacks()).toEqual([]);
 });
@@ -105,7 +105,7 @@ test("emailOnFailure and emailOnRetry false keep quiet; success and tasks withou
   for (const taskId of ["mute", "none"]) {
     const id = await idOf(taskId);
     await startTries(database.store, [{ id, hostname: "h", unixname: "u", pid: 1 }]);
-    expect(await endTries(database.store, createDagCache(), [{ id, outcome: failure() }])).toHaveLength(1);
+    expect(await finishByOutcome(database.store, createDagCache(), [{ id, outcome: failure() }])).toHaveLength(1);
   }
   expect(await emails()).toHaveLength(1);
 });

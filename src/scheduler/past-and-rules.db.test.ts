@@ -11,7 +11,7 @@ import {
   trigger,
 } from "../../tests/support/scheduler-rig.ts";
 import type { Outcome, TaskInstanceState, TriggerRule } from "../contracts/index.ts";
-import { clearRun, createDagCache, createDagRun, endTries } from "./index.ts";
+import { clearRun, createDagCache, createDagRun, finishByOutcome } from "./index.ts";
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -29,7 +29,7 @@ async function end(runId: string, taskId: string, outcome: Outcome = SUCCESS): P
     [runId, taskId],
   );
   const guard = { leaving: ["queued"], silentForSec: null } as const;
-  expect(await endTries(database.store, createDagCache(), [{ id: rows[0]?.id ?? "", outcome }], guard)).toHaveLength(1);
+  expect(await finishByOutcome(database.store, createDagCache(), [{ id: rows[0]?.id ?? "", outcome }], guard)).toHaveLength(1);
 }
 
 test("dependsOnPast: a task waits for its own success in the run before, and is woken by it, run by run", async () => {

@@ -1,7 +1,7 @@
 import type { PastNeed } from "../store/index.ts";
 import type { Graph } from "./core/graph.ts";
 
-/** What of a run's tasks must be asked about the run before. */
+/** The tasks of a run that must wait for the previous run. */
 export function pastNeeds(graph: Graph): PastNeed[] {
   return [...graph.needsPast].flatMap((index) => {
     const task = graph.tasks[index];

@@ -13,7 +13,7 @@ import {
   trigger,
 } from "../../tests/support/scheduler-rig.ts";
 import { findRun, startTries } from "../store/index.ts";
-import { clearRun, createDagCache, endTries, markInstances, markRun, type PausePoint } from "./index.ts";
+import { clearRun, createDagCache, finishByOutcome, markInstances, markRun, type PausePoint } from "./index.ts";
 import { adoptOrphans } from "./recover.ts";
 
 let database: TestDatabase;
@@ -199,7 +199,7 @@ async function finish(taskId: string): Promise<void> {
     [taskId],
   );
   expect(rows).toHaveLength(1);
-  const ended = await endTries(database.store, createDagCache(), [{ id: rows[0]?.id ?? "", outcome: SUCCESS }]);
+  const ended = await finishByOutcome(database.store, createDagCache(), [{ id: rows[0]?.id ?? "", outcome: SUCCESS }]);
   expect(ended).toHaveLength(1);
 }
 
@@ -286,7 +286,7 @@ test("a clear and a try's end at the same moment: one of them wins whole", async
     const outcome = { state: "success" as const, skipTasks: [], xcoms: [{ key: "k", value: round }] };
     const guard = { leaving: ["queued"] as const, silentForSec: null };
     const [ended, cleared] = await Promise.all([
-      endTries(database.store, createDagCache(), [{ id, outcome }], guard),
+      finishByOutcome(database.store, createDagCache(), [{ id, outcome }], guard),
       clearRun(database.store, "one", runId),
     ]);
     expect(cleared).toMatchObject([{ taskId: "t", previousState: ended.length === 1 ? "success" : "queued" }]);

@@ -356,7 +356,7 @@ test("a try that starts while its executor is asked is not queued anew", async (
   expect(await tryOf("t")).toMatchObject({ id, state: "running" });
 });
 
-test("a scheduler that was taken for dead goes on under a new job", async () => {
+test("a scheduler that was declared dead registers a new job", async () => {
   await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
   const rig = await createRig(database, { settings: { heartbeatSec: 0.05 } });
   scheduler = await rig.start();

@@ -1,10 +1,10 @@
 /**
- * What a scheduler does about the dead. Every scheduler looks at every task, whoever queued it:
+ * How a scheduler recovers from dead processes. Every scheduler checks every task, whichever scheduler queued it:
  * - a job that is silent too long is declared dead (`buryJobs`);
- * - a try whose scheduler is dead is adopted: if it runs it goes on, if it only waits it is queued anew under a new id;
+ * - a try whose scheduler is dead is adopted: if it is running it goes on, if it is only queued it is queued again under a new id;
  * - a running try that is silent too long has lost its worker: it goes to retry or fails, once, by the guarded statement;
- * - a deferred try whose trigger takes too long goes on, to fail in its next turn;
- * - a try that nobody starts is taken back from the queue, twice at most, then failed.
+ * - a deferred try whose trigger takes too long is resumed, to fail;
+ * - a queued try that no worker starts is requeued, twice at most, then failed.
  */
 import type { ExecutorEvent, OrphanTry } from "../executors/index.ts";
 import { toError } from "../platform/index.ts";
@@ -31,8 +31,8 @@ import {
   triesByIds,
 } from "../store/index.ts";
 import { exceptCulprits, findFaults, isOnesFault, setFaultsAside } from "./culprits.ts";
+import { failTries, REFUSED, STUCK } from "./fail-tries.ts";
 import { workloadsOf } from "./hand-over.ts";
-import { loseTries, REFUSED, STUCK } from "./lose-tries.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** As in Airflow's hidden `num_stuck_in_queued_retries`. */
@@ -40,8 +40,8 @@ const QUEUE_ATTEMPTS_MAX = 2;
 const ACTIVE = ["running", "restarting"] as const;
 
 /**
- * Executors are asked outside of the transaction, since they may have to ask an outside system: what they say is written only
- * for tries that are still orphans then. A try that runs goes on whatever its executor says, as long as it heartbeats.
+ * Executors are asked outside of the transaction, since they may have to query an outside system; their answers are applied only to
+ * tries that are still orphans then. A running try goes on whatever its executor says, as long as it heartbeats.
  */
 export async function adoptOrphans(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
   const { store, logger } = resources;
@@ -49,7 +49,7 @@ export async function adoptOrphans(resources: SchedulerResources, options: Sched
   if (buried > 0) logger.warn({ buried }, "found dead schedulers");
   let adopted = 0;
   let requeued = 0;
-  // Executors that cannot answer now are asked once.
+  // Executors that cannot answer now are skipped for the rest of this check, or each batch would wait for them.
   const unsure = new Set<string>();
   let orphans: Orphan[];
   for (let after: string | null = null; ; after = orphans.at(-1)?.id ?? null) {
@@ -85,7 +85,7 @@ async function takeOver(
   kept: ReadonlySet<string>,
 ): Promise<{ adopted: number; requeued: number }> {
   return store.transaction(async (tx) => {
-    // What is adopted counts as this scheduler's own; its loop may be counting just now.
+    // Adopted tries count as this scheduler's own, and its loop may be counting right now.
     await holdDispatchLock(tx);
     const still = await lockOrphans(tx, asked);
     const ours = still.filter(({ id, state }) => state !== "queued" || kept.has(id)).map(({ id }) => id);
@@ -96,8 +96,8 @@ async function takeOver(
 }
 
 /**
- * `asked`: the orphans whose executor could tell, or is not configured here any more; `kept`: those it goes on with. The names of
- * executors that could not tell are added to `unsure`.
+ * `asked`: the orphans whose executor answered, or is not configured here any more; `kept`: those it goes on with. The names of
+ * executors that could not answer are added to `unsure`.
  */
 async function askExecutors(
   resources: SchedulerResources,
@@ -123,7 +123,7 @@ async function askExecutors(
       unsure.add(name);
       resources.logger.warn(
         { executor: name, tries: ofExecutor.length, error: toError(error).message },
-        "an executor cannot say yet which tries of a dead scheduler it goes on with; it is asked again",
+        "an executor cannot answer now which tries of a dead scheduler it goes on with; its orphans are skipped until the next check",
       );
     }
   }
@@ -133,8 +133,8 @@ async function askExecutors(
 export type SilenceWatch = { check(): Promise<number> };
 
 /**
- * Fails tries that are silent too long, but not for an outage of the database: when the server was just started, or could
- * not be asked for a while, no heartbeat could arrive, and the tries get their full time again before any is taken for dead.
+ * Fails tries that are silent too long, but not because of an outage of the database: while the server was down or unreachable, no
+ * heartbeat could arrive, so all tries get their full time again.
  */
 export function createSilenceWatch(resources: SchedulerResources, options: SchedulerOptions): SilenceWatch {
   const { clock, logger } = resources;
@@ -168,13 +168,13 @@ export async function failSilentTries(resources: SchedulerResources, options: Sc
   await forEachBatch(
     (after) => silentTries(resources.store, options.silentTrySec, after),
     async (silent) => {
-      count += await loseTries(resources, options, silent, guard, reasonOf);
+      count += await failTries(resources, options, silent, guard, reasonOf);
     },
   );
   return count;
 }
 
-/** Batch after batch in the order of their ids, until none is left; what cannot be dealt with is passed by. */
+/** Processes batch after batch in id order until none is left; tries that cannot be processed are skipped. */
 async function forEachBatch(
   read: (after: string | undefined) => Promise<TryFacts[]>,
   work: (batch: readonly TryFacts[]) => Promise<void>,
@@ -198,19 +198,19 @@ export async function requeueStuckTries(resources: SchedulerResources, options: 
       const again = stuck.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
       await exceptCulprits(resources, options, again, tryKey, (ids) => requeueTries(store, ids));
       const given = stuck.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
-      await loseTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, () => reason, STUCK);
+      await failTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, () => reason, STUCK);
       requeued += again.length;
       failed += given.length;
     },
   );
-  if (requeued + failed > 0) logger.warn({ requeued, failed }, "took tries back that nobody started");
+  if (requeued + failed > 0) logger.warn({ requeued, failed }, "requeued or failed tries that no worker started");
   return requeued + failed;
 }
 
 /** Deferred tries that one statement times out. */
 const TIMED_OUT_MAX = 500;
 
-export async function endLateWaits(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
+export async function timeOutLateWaits(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
   const { store, logger } = resources;
   let total = 0;
   try {
@@ -226,13 +226,13 @@ export async function endLateWaits(resources: SchedulerResources, options: Sched
       faults.map((fault) => ({ ...tryKey(fault.item), error: fault.error })),
     );
   }
-  if (total > 0) logger.info({ tries: total }, "triggers took too long; their tasks go on to fail");
+  if (total > 0) logger.info({ tries: total }, "triggers timed out; their tasks are resumed to fail");
   return total;
 }
 
 /**
- * What executors report of their own accord: a workload not started goes back, a started one that is lost ends. Events of which
- * the database could not be told are told again, one that fails by itself only after a while.
+ * Processes what executors report: a workload that was not started is requeued, a started one that is lost ends. Events that could
+ * not be written are processed again; one that fails by itself only after a while.
  */
 export async function takeExecutorEvents(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
   const { untold, clock } = resources;
@@ -263,7 +263,7 @@ async function heedEvents(
   }
   const ended = events.filter((event) => event.kind !== "launched");
   if (ended.length === 0) return;
-  // An executor knows workloads by their ids only; which of them are callbacks is known here.
+  // Executors know workloads by id only; which of them are callbacks is known here.
   await releaseCallbacks(
     resources.store,
     ended.map((event) => event.id),
@@ -275,14 +275,15 @@ async function heedEvents(
   const lost = facts.filter((one) => reasons.get(one.id)?.kind === "lost");
   const refused = facts.filter((one) => reasons.get(one.id)?.kind === "refused");
   const reasonOf = (one: TryFacts) => reasons.get(one.id)?.reason ?? "its worker is gone";
-  await loseTries(resources, options, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
-  await loseTries(resources, options, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
-  // A worker that dies each time before it starts its try, e.g. for a wrong image, must not be launched, and paid, for ever.
+  await failTries(resources, options, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
+  await failTries(resources, options, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
+  // A worker that dies each time before it starts its try, for example because of a wrong image, must not be launched, and paid
+  // for, for ever.
   const waiting = lost.filter((one) => one.state === "queued");
   const again = waiting.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
   if (again.length > 0) await requeueTries(resources.store, again);
   const given = waiting.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
   const why = (one: TryFacts) =>
     `its worker ended ${QUEUE_ATTEMPTS_MAX + 1} times before the try had started; the last: ${reasonOf(one)}`;
-  await loseTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, why, REFUSED);
+  await failTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, why, REFUSED);
 }

@@ -4,16 +4,19 @@ import type { Store } from "../store/index.ts";
 import type { DagCache } from "./commands/index.ts";
 import type { RunPicture } from "./core/run-picture.ts";
 
-/** What one scheduler remembers from pass to pass. Losing it costs time and no task. */
+/** What one scheduler keeps in memory between passes. Losing it costs time, but no task. */
 export type SchedulerMemory = {
   /** Pictures of running DAG runs by key; only `evaluate-runs` touches them. */
   readonly pictures: Map<number, RunPicture>;
   /**
-   * Ids of tries that were chosen to be queued and not yet handed to an executor; only `dispatch` touches them. Were the
-   * answer to the commit lost, they would be queued in the database with nobody to start them.
+   * Ids of tries that were chosen to be queued but not yet handed to an executor; only `dispatch` uses them. Without this, if the
+   * answer to the commit is lost, they would stay queued in the database and nothing would start them.
    */
   readonly limbo: Set<string>;
-  /** Events taken from executors and not yet dealt with, and before when they are not tried again; only `takeExecutorEvents` touches them. */
+  /**
+   * Events taken from executors and not yet written, and the time before which they are not retried; only `takeExecutorEvents` uses
+   * them.
+   */
   readonly untold: { event: ExecutorEvent; notBeforeMs: number }[];
   /** What of `set_aside` this scheduler knows: how many rows, and when the next of them is to be tried, in ms since the epoch. See `culprits.ts`. */
   readonly aside: { count: number; tryAtMs: number };
@@ -33,9 +36,9 @@ export type SchedulerResources = SchedulerMemory & {
   readonly dags: DagCache;
   /** By name; the first is the default. */
   readonly executors: ReadonlyMap<string, Executor>;
-  /** Adds a line to a try's log, where its worker cannot any more. Never rejects: a log fails no recovery. */
+  /** Adds a line to a try's log when its worker cannot any more. Never rejects, since a log must not fail a recovery. */
   readonly noteInTryLog: (logPath: string, message: string) => Promise<void>;
-  /** Tests hold races open here: called with a point's name, awaited. */
+  /** Named points at which tests hold a race open; awaited. */
   readonly pause: (point: PausePoint) => Promise<void>;
 };
 
@@ -67,7 +70,7 @@ export type SchedulerOptions = {
   readonly silentTryCheckSec: number;
   readonly queuedTimeoutSec: number;
   readonly queuedTimeoutCheckSec: number;
-  /** How long a run may stand still before Lazarus looks at it, and between two attempts; 0 = never. */
+  /** How long a run may be stalled before Lazarus revives it, and the time between two attempts; 0 = never. */
   readonly lazarusSec: number;
   readonly lazarusAttempts: number;
   /** Callbacks handed over in one pass. */

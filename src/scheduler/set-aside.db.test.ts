@@ -17,7 +17,7 @@ import { checkBackfills } from "./check-backfills.ts";
 import { createBackfill } from "./commands/backfill/create-backfill.ts";
 import { createDagCache, type Scheduler } from "./index.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
-import { adoptOrphans, endLateWaits, failSilentTries, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
+import { adoptOrphans, failSilentTries, requeueStuckTries, takeExecutorEvents, timeOutLateWaits } from "./recover.ts";
 
 let database: TestDatabase;
 let scheduler: Scheduler | null = null;
@@ -195,7 +195,7 @@ const CHECKS: Record<string, { seed: string; refuse: string; check(rig: Rig): Pr
     "a deferred try whose wait cannot be ended": {
       seed: "update task_instance set state = 'deferred', trigger_timeout = now() - interval '1 s'",
       refuse: `${BAD} or state <> 'scheduled'`,
-      check: (rig) => endLateWaits(rig.resources, rig.options),
+      check: (rig) => timeOutLateWaits(rig.resources, rig.options),
       good: "scheduled",
       mended: "scheduled",
     },

@@ -4,7 +4,7 @@ import type { TestDatabase } from "../../tests/support/database.ts";
 import { SUCCESS } from "../../tests/support/fake-executor.ts";
 import { createRig, createSchedulerDatabase, type Rig, type RigOptions, trigger } from "../../tests/support/scheduler-rig.ts";
 import { setPool } from "../store/index.ts";
-import { createDagCache, endTries } from "./index.ts";
+import { createDagCache, finishByOutcome } from "./index.ts";
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -150,7 +150,9 @@ async function endOne(rigs: readonly Rig[], task: string): Promise<void> {
   const id = rows[0]?.id ?? "";
   for (const rig of rigs) rig.executor.inHand.delete(id);
   const ends = [{ id, outcome: SUCCESS }];
-  expect(await endTries(database.store, createDagCache(), ends, { leaving: ["queued"], silentForSec: null })).toHaveLength(1);
+  expect(await finishByOutcome(database.store, createDagCache(), ends, { leaving: ["queued"], silentForSec: null })).toHaveLength(
+    1,
+  );
   for (const rig of rigs) for (let at = 0; at < 2; at++) await rig.pass();
 }
 async function activeTasks(): Promise<string[]> {

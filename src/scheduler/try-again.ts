@@ -7,17 +7,17 @@ import { isOnesFault, noteAside, setFaultsAside } from "./culprits.ts";
 import { decideAgain } from "./decide.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
-/** So many at a time: each may fail in a transaction of its own, and passes wait meanwhile. */
+/** Limit per pass: each trial may be a failing transaction of its own, and passes wait meanwhile. */
 const TRIALS_MAX = 20;
 
-/** Tries what is set aside and due, each by itself. Returns how many are back among the others. */
+/** Tries what is set aside and due, each by itself. Returns how many were restored. */
 export async function trySetAsideAgain(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
   let back = 0;
   for (const key of await dueSetAside(resources.store, TRIALS_MAX)) {
     try {
       if (!(await tryOne(resources, options, key))) continue;
       back++;
-      resources.logger.info({ ...key }, "what was set aside has succeeded, and is no longer set aside");
+      resources.logger.info({ ...key }, "the trial of what was set aside succeeded: it takes part again");
     } catch (error) {
       if (!isOnesFault(error)) throw error;
       await setFaultsAside(resources, options, [{ ...key, error: toError(error) }]);

@@ -29,7 +29,7 @@ test("the log says once what a DAG's tasks wait for, and once that they do not: 
     await saveDagFixture(database.store, { dagId: "d", tasks });
     await saveDagPools(database.store, serializedDag({ dagId: "d", tasks }));
   };
-  const mended = (warning: string) => `info d ${warning}: the DAG's tasks wait for no missing or too small pool any more`;
+  const mended = (warning: string) => `info d ${warning}: the DAG's tasks no longer wait for a missing or too small pool`;
   expect(await check()).toEqual([]);
   await save(2);
   const missing =

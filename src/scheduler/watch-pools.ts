@@ -3,12 +3,12 @@ import type { SchedulerResources } from "./resources.ts";
 
 export type PoolWatch = { check(): Promise<void> };
 
-/** Told one by one up to here; more than that is one deployment's fault, and its first DAGs name it. */
+/** At most this many DAGs are logged one by one: more have a common cause, which the first ones show. */
 const TOLD_MAX = 100;
 
 /**
- * Says once in the log that a DAG's tasks wait for a pool that does not exist or is too small, and once that they do so no more: the
- * warnings are found anew with each look, so a saved DAG and a changed or deleted pool are seen alike.
+ * Logs once that a DAG's tasks wait for a pool that does not exist or is too small, and once that they no longer do. The warnings
+ * are computed anew at each check, so that a saved DAG and a changed or deleted pool are treated alike.
  */
 export function createPoolWatch({ store, executors, logger }: SchedulerResources): PoolWatch {
   let said = new Map<string, { dagId: string; warningType: string; message: string }>();
@@ -28,7 +28,7 @@ export function createPoolWatch({ store, executors, logger }: SchedulerResources
           );
       for (const [key, { dagId, warningType }] of said)
         if (!now.has(key))
-          logger.info({ dagId, warning: warningType }, "the DAG's tasks wait for no missing or too small pool any more");
+          logger.info({ dagId, warning: warningType }, "the DAG's tasks no longer wait for a missing or too small pool");
       said = now;
     },
   };

@@ -26,13 +26,13 @@ export function targetOf(settings: pg.ClientConfig): Target {
   return { shown: `${host}:${port}/${database}`, user, database };
 }
 
-/** What `error` says, also where Node tried several addresses and its own message is empty. */
+/** The message of `error`. If Node tried several addresses, its own message is empty and theirs are joined. */
 export function reasonOf(error: unknown): string {
   const { message, code, errors } = error as { message?: string; code?: string; errors?: readonly Error[] };
   return message || errors?.map((one) => one.message).join("; ") || code || String(error);
 }
 
-/** The database cannot be reached, or not by us, after all attempts. */
+/** The database cannot be reached, or refuses the login, after all attempts. */
 export function unavailable(cause: unknown, target: Target): BaramError {
   const reason = reasonOf(cause);
   if (isLoginRefused(cause)) {

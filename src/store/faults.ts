@@ -45,7 +45,7 @@ export function isConnectionLost(error: unknown): boolean {
   return LOST_MESSAGES.test(error.message);
 }
 
-/** The server is there and does not let us in. */
+/** The server is running and refuses the login. */
 export function isLoginRefused(error: unknown): boolean {
   const code = sqlState(error);
   return code !== undefined && (REFUSED_STATES.test(code) || (REFUSED_IF_FATAL.test(code) && isFatal(error)));
@@ -61,12 +61,12 @@ function isFatal(error: unknown): boolean {
   return /^(FATAL|PANIC)$/.test(String((error as { severity?: string }).severity));
 }
 
-/** 57014: the server cancelled the statement at its time limit; the message: the server did not answer us at all. */
+/** 57014: the server cancelled the statement at its time limit. The message: the server did not answer at all. */
 export function isTimedOut(error: unknown): boolean {
   return sqlState(error) === "57014" || (error instanceof Error && error.message === "Query read timeout");
 }
 
-/** The server has not answered: whatever the connection does next, it is not to be used again. */
+/** The server has not answered in time: the connection must not be used again. */
 export function isUnanswered(error: unknown): boolean {
   return isTimedOut(error) && sqlState(error) !== "57014";
 }
@@ -77,22 +77,22 @@ export function isRetryable(error: unknown): boolean {
   return code === "40001" || code === "40P01";
 }
 
-/** The statement was not even looked at: one before it in its transaction has failed. */
+/** The statement was not executed: an earlier one in its transaction has failed. */
 export function isOfFailedTransaction(error: unknown): boolean {
   return sqlState(error) === "25P02";
 }
 
-/** The values themselves were refused (data exceptions, constraints, limits): the same statement would fail for ever. */
+/** The values themselves were refused (data exceptions, constraints, limits): repeating the statement would fail again. */
 export function isDataFault(error: unknown): boolean {
   return /^(22|23|54)...$/.test(sqlState(error) ?? "");
 }
 
-/** A value that the server cannot hold or that breaks a bound: the fault of whoever sent it, and of nothing that happened meanwhile. */
+/** A value that the server cannot store or that breaks a bound: the caller's fault, not the result of a race. */
 export function isValueFault(error: unknown): boolean {
   return /^(22...|54...|23514)$/.test(sqlState(error) ?? "");
 }
 
-/** The name of the statement that failed, if it had one: the error's own words do not tell. */
+/** The name of the statement that failed, if it has one: the error's message does not contain it. */
 export function statementOf(error: unknown): string | undefined {
   return error instanceof Error ? (error as { statement?: string }).statement : undefined;
 }

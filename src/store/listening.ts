@@ -8,7 +8,7 @@ export type Listener = { close(): Promise<void> };
 export type Listening = {
   /** Calls back on every notification and, with null, once it is heard and after each reconnect. */
   add(channel: string, onNotify: OnNotify): Listener;
-  /** Connects anew, as after a break. */
+  /** Reconnects, as after a lost connection. */
   drop(): void;
 };
 
@@ -38,10 +38,10 @@ export function createListening(settings: pg.ClientConfig, logger: Logger): List
         client.on("notification", ({ channel, payload }) => {
           for (const one of listeners) if (one.channel === channel) one.onNotify(payload ?? "");
         });
-        // A client that is ended while it connects settles its connect() never; its end is told all the same.
+        // If a client is ended while it connects, its connect() never settles; its end event is still emitted.
         await Promise.race([client.connect(), ended]);
         if (signal.aborted) break;
-        // From here on whoever comes asks for its channel by itself.
+        // From here on, a new listener sends its own LISTEN.
         current = client;
         const heard = [...listeners];
         await client.query(heard.map(({ channel }) => command("listen", channel)).join("; "));
@@ -67,7 +67,7 @@ export function createListening(settings: pg.ClientConfig, logger: Logger): List
       if (listeners.size === 1) {
         stop = new AbortController();
         const { signal } = stop;
-        // Behind the one before, which may still be closing.
+        // After the previous connection, which may still be closing.
         loop = loop.then(() => keepListening(signal));
       } else {
         // Where the connection breaks meanwhile, the next one listens for all.

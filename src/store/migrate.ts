@@ -27,7 +27,7 @@ export async function migrate(store: Store, logger: Logger): Promise<string[]> {
   return applied;
 }
 
-/** All of it in one transaction: a database that is half made is none. */
+/** All in one transaction, so that no partial schema is left behind. */
 async function makeSchema(store: Store, logger: Logger): Promise<string[]> {
   const made = await store.transaction(async (tx) => {
     await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
@@ -47,7 +47,7 @@ async function makeSchema(store: Store, logger: Logger): Promise<string[]> {
   return MIGRATIONS.map((migration) => migration.name);
 }
 
-/** False: another process was faster. */
+/** false: another process has applied it. */
 async function applyAtOnce(store: Store, migration: Migration): Promise<boolean> {
   return store.transaction(async (tx) => {
     await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
@@ -59,8 +59,8 @@ async function applyAtOnce(store: Store, migration: Migration): Promise<boolean>
 }
 
 /**
- * On one connection, whose lock ends with it. It is asked for again and again and not waited for: `create index concurrently` waits until all
- * older snapshots are gone, that of a process which waits for this lock among them.
+ * On one connection; the lock is released with it. The lock is polled, not waited for: `create index concurrently` waits for all
+ * older snapshots, and a process that waited for this lock would hold one.
  */
 async function applyOnline(store: Store, migration: Migration): Promise<boolean> {
   const client = await store.pool.connect();
@@ -76,14 +76,14 @@ async function applyOnline(store: Store, migration: Migration): Promise<boolean>
     for (const statement of migration.sql.split(";").map((text) => text.trim())) {
       const name = /^(?:create|drop) index concurrently (\w+)/.exec(statement)?.[1];
       if (name === undefined) throw new Error(`not a statement of an online migration: ${statement}`);
-      // One that broke off leaves an index that is written and never read.
+      // An interrupted one leaves an invalid index, which is maintained but never used.
       await client.query(`drop index concurrently if exists ${name}`);
       if (statement.startsWith("create")) await client.query(statement);
     }
     await record(client, migration);
     return true;
   } finally {
-    // Closed and not given back: the lock goes with the connection, also where a statement failed.
+    // Closed, not returned to the pool: this releases the lock even if a statement failed.
     client.release(true);
   }
 }

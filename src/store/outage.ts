@@ -1,21 +1,24 @@
 import type { Logger } from "../platform/index.ts";
 
 /**
- * The words about a database that is away: one line at the loss, one each 30 seconds with the count of attempts, one at the return.
- * All stores of a process share one, and whoever's statement fails for it logs nothing of its own (`isDatabaseAway`).
+ * Logs outages of the database: one line at the loss, one every 30 seconds with the number of attempts, one at the return. All
+ * stores of a process share one; code whose statement fails because of the outage logs nothing itself (`isDatabaseAway`).
  */
 export type OutageWatch = {
-  /** Whether this process was ever answered. */
+  /** Whether the database has ever answered this process. */
   hasAnswered(): boolean;
   /** Since when the database is away, as far as this process knows; null while it answers. */
   sinceMs(): number | null;
-  /** To be taken before a statement is sent, and given to `answered`: an answer to what was sent before the loss proves no return. */
+  /**
+   * Taken before a statement is sent, and passed to `answered`: an answer to a statement sent before the loss does not prove that
+   * the database is back.
+   */
   mark(): number;
   answered(mark: number): void;
   failed(fault: Fault): void;
 };
 
-/** `database`: what is away, as host:port/name. `nextTrySec`: null if this statement is not tried again. */
+/** `database`: as host:port/name. `nextTrySec`: null if this statement is not tried again. */
 type Fault = { database: string; error: string; nextTrySec: number | null };
 
 const TELL_EVERY_MS = 30_000;

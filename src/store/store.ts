@@ -16,17 +16,16 @@ import { createOutageWatch, type OutageWatch } from "./outage.ts";
 
 // bigint columns are identities of ours: far below 2^53, and numbers are what JSON answers carry.
 pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
-// Else the driver writes a Date in this process's zone with an offset of whole minutes, which is wrong by seconds where the zone's was
-// none: Amsterdam's was +0:19:32 until 1937.
+// Otherwise the driver writes a Date in this process's time zone with an offset in whole minutes, which is wrong by seconds for
+// zones with other offsets: Amsterdam's was +0:19:32 until 1937.
 pg.defaults.parseInputDatesAsUTC = true;
 
 /** A statement with `$1` parameters. A `name` makes it a prepared statement, parsed once per connection. */
 export type Statement = { readonly name: string; readonly text: string; readonly isGuarded?: boolean };
 
 /**
- * A statement that may go along with the `begin` of its transaction, which saves a round trip: it asks in its own text whether there is a
- * transaction, by the condition that `text` is given, and must do nothing where there is none. For what went along with a `begin` that
- * failed stands by itself.
+ * A statement that may be pipelined with the `begin` of its transaction, which saves a round trip. `text` is given a condition that is true
+ * inside a transaction; with it the statement must do nothing outside of one, since a statement pipelined with a failed BEGIN runs in autocommit.
  */
 export function guardedStatement(name: string, text: (isInTransaction: string) => string): Statement {
   return { name, text: text("current_setting('baram.in_transaction', true) = 'on'"), isGuarded: true };
@@ -45,8 +44,8 @@ export type Store = Db & {
    * Runs `work` in one transaction. Deadlocks, serialization failures and lost connections run it again, so `work` must
    * have no effect outside the database and must guard its writes: after a connection lost at COMMIT the first run may stand.
    *
-   * A statement that is not awaited goes along with the next ones in one round trip, the commit among them; the server carries
-   * them out in their order. None is forgotten: where one fails, the transaction does. The first one goes along with `begin` if it is guarded.
+   * A statement that is not awaited is pipelined with the next ones, the commit included, in one round trip; the server runs
+   * them in order. If one fails, the transaction fails. The first one is pipelined with `begin` if it is guarded.
    */
   transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
   /** Calls back on every notification and, with null, after each reconnect, since notifications may have been missed. One connection serves all. */
@@ -61,16 +60,15 @@ export type StoreOptions = {
   address: ServerAddress | { url: string };
   poolSize: number;
   /**
-   * How long a lost connection is tried again before the error comes out, in milliseconds from the time at which the statement was begun.
-   * A function is asked again at each failure, with that time and the one since which the database is away: how long a process waits may
-   * change meanwhile.
+   * How long a lost connection is retried before the error is thrown, in milliseconds since the statement began. A function is
+   * called at each failure with that time and the start of the outage, since a process may change how long it waits.
    */
   retryWindowMs: number | ((sinceMs: number, awaySinceMs: number) => number);
   /** Shared by the stores of a process, so that an outage is told once. Default: one of its own. */
   outage?: OutageWatch;
   /**
-   * Longest that a statement may take before it ends in `database_timeout`, in milliseconds: the server cancels it, and if
-   * that is not heard of either, the connection is given up. None if left out.
+   * Time limit of a statement in milliseconds, after which it fails with `database_timeout`: the server cancels it; if no answer
+   * arrives even then, the connection is closed. No limit if left out.
    */
   statementTimeoutMs?: number;
   applicationName: string;
@@ -80,9 +78,9 @@ export type StoreOptions = {
 };
 
 /**
- * A process that stands still in the middle of a transaction (stopped, swapped out, cut off from the network) would hold its
- * locks, the dispatch lock among them, for as long as it lasts. The server ends such a transaction; ours are idle for
- * milliseconds, and one that is ended runs again.
+ * A process that stops in the middle of a transaction (suspended, swapped out, cut off from the network) would keep its locks, the
+ * dispatch lock among them. The server ends such a transaction; ours are idle for milliseconds only, and one that is ended is run
+ * again.
  */
 const IDLE_TRANSACTION_MS = 5_000;
 
@@ -96,22 +94,22 @@ export function openStore(options: StoreOptions): Store {
   const pool = new pg.Pool({
     ...settings,
     max: options.poolSize,
-    // Sends a statement although the one before has not been answered; so what is not awaited costs no round trip of its own.
+    // Sends a statement before the previous one is answered, so that one that is not awaited costs no round trip of its own.
     pipeline: true,
     idleTimeoutMillis: 30_000,
     ...(statementTimeoutMs === undefined ? {} : boundedBy(statementTimeoutMs)),
   });
   // An idle connection that breaks is simply replaced; without this line it would end the process.
   pool.on("error", (error) => options.logger.debug({ error: error.message }, "an idle database connection broke"));
-  // Between its last byte of greeting and our await, a new connection has no listener yet: the server may end it in just
-  // that read, which would end the process too. Whoever uses the connection then finds it broken.
+  // Between the last byte of the handshake and our await, a new connection has no error listener: if the server closes it in that
+  // same read, the process would exit. With a listener, the next use finds the connection broken.
   const connected = new Set<pg.PoolClient>();
   pool.on("connect", (client) => {
     client.on("error", () => {});
     connected.add(client);
   });
   pool.on("remove", (client) => connected.delete(client));
-  // In the message that begins the transaction: no round trip more, and connection poolers let it through.
+  // Sent in the same message as BEGIN: no extra round trip, and connection poolers pass it on.
   const begin = `begin; set local idle_in_transaction_session_timeout = ${options.idleTransactionMs ?? IDLE_TRANSACTION_MS}; set local baram.in_transaction = 'on'`;
   const listening = createListening(settings, options.logger);
   let closed = false;
@@ -143,7 +141,10 @@ export function openStore(options: StoreOptions): Store {
     }
   }
 
-  /** All of them reach a server that is no longer the primary, those that only read too: whoever comes next asks anew where it is. */
+  /**
+   * All connections of the pool go to a server that is no longer the primary, so all are replaced: the next one resolves the host
+   * anew.
+   */
   function dropConnections(): void {
     for (const client of connected) (client as unknown as pg.Client).connection.stream.destroy();
     listening.drop();
@@ -171,7 +172,7 @@ export function openStore(options: StoreOptions): Store {
         const onError = (error: Error) => (broken = error);
         client.on("error", onError);
         const underWay = new Set<Promise<unknown>>();
-        // What comes behind a statement that failed fails too, and says only that; the first one says why.
+        // Statements after a failed one in the transaction fail too, with a generic message; report the first failure.
         let first: unknown;
         const watch = <R extends Row>(answer: Promise<Result<R>>, undoes = false, name?: string): Promise<Result<R>> => {
           underWay.add(answer);

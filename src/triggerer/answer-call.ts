@@ -3,7 +3,7 @@ import { BaramError } from "../platform/index.ts";
 import { isSensitiveName } from "../task-logs/index.ts";
 import { TRIGGER_METHODS, type TriggerCalls, type TriggererStore, type TriggerLog, type TriggerMethod } from "./contract.ts";
 
-/** Answers what a trigger asks, and has its log hide what of the answer is secret. Method and parameters may come from user code. */
+/** Answers a trigger's call, and masks secrets of the answer in its log. Method and parameters may come from user code. */
 export async function answerCall<M extends TriggerMethod>(
   store: TriggererStore,
   log: TriggerLog | undefined,

@@ -1,8 +1,8 @@
-/** What the triggerer works with. `src/main` makes the store of it from SQL, so that no role but the store's own room knows any. */
+/** The triggerer's dependencies. `src/main` implements the store with SQL, so that this room needs none. */
 import type { JsonObject, RunnerCalls, TriggerEnd, TriggerTask } from "../contracts/index.ts";
 import type { Clock, Logger, Metrics } from "../platform/index.ts";
 
-/** A trigger that this triggerer has taken; `kwargs` in the clear. */
+/** A trigger that this triggerer has claimed; `kwargs` decrypted. */
 export type ClaimedTrigger = {
   readonly id: number;
   readonly classpath: string;
@@ -22,17 +22,17 @@ export type EndedTrigger = { readonly id: number; readonly tryId: string; readon
 
 export type TriggererStore = {
   startJob(): Promise<number>;
-  /** false = another triggerer took this one for dead. */
+  /** false = another triggerer declared this one dead. */
   beatJob(jobId: number): Promise<boolean>;
   endJob(jobId: number): Promise<void>;
-  /** Buries silent triggerers and frees what they ran; returns how many triggers. */
+  /** Declares silent triggerers dead and frees their triggers; returns how many. */
   freeTriggersOfTheDead(silentForSec: number): Promise<number>;
   claim(options: { jobId: number; capacity: number; limit: number; fairnessSec: number }): Promise<ClaimedTrigger[]>;
-  /** What is this job's in the database, and what of it is not among `running`. */
-  listOwn(jobId: number, running: readonly number[]): Promise<{ ids: number[]; missing: number[] }>;
+  /** The job's triggers in the database, and which of them are not in `running`. */
+  findOwn(jobId: number, running: readonly number[]): Promise<{ ids: number[]; missing: number[] }>;
   /** `ids` null = all of the job's. `deaths` 1 = the process that ran them died. */
   release(jobId: number, ids: readonly number[] | null, deaths: 0 | 1): Promise<void>;
-  /** Lets the tasks go on, or ends them. Returns the ids of those that still waited. */
+  /** Resumes the tasks, or finishes them. Returns the ids of those that were still waiting. */
   fire(ends: readonly EndedTrigger[]): Promise<number[]>;
   /** Calls back on changes, and with null when some may have been missed. */
   listen(onNotify: (payload: string | null) => void): { close(): Promise<void> };
@@ -57,7 +57,7 @@ export type TriggererResources = {
   readonly metrics: Metrics;
   /** The log of a trigger's try. */
   openLog(path: string): TriggerLog;
-  /** Tests hold races open here: called with a point's name, awaited. */
+  /** Named points at which tests hold a race open; awaited. */
   readonly pause: (point: PausePoint) => Promise<void>;
 };
 
@@ -71,7 +71,7 @@ export type TriggererOptions = {
   readonly selectPerLoop: number;
   /** Longest sleep when nothing wakes the triggerer. */
   readonly idleSleepSec: number;
-  /** After this long, a trigger that nobody's fair share covers is for anyone with room. */
+  /** After this time a trigger beyond every triggerer's share may be taken by any with capacity. */
   readonly fairnessSec: number;
   readonly maxProcesses: number;
   readonly blockedTimeoutSec: number;
@@ -81,7 +81,7 @@ export type TriggererOptions = {
   readonly environment: Readonly<Record<string, string>>;
 };
 
-/** What a trigger may ask of the platform, whichever process it runs in. */
+/** The calls that a trigger may make, whichever process it runs in. */
 export const TRIGGER_METHODS = ["getConnection", "getVariable", "getTaskStates"] as const;
 export type TriggerMethod = (typeof TRIGGER_METHODS)[number];
 export type TriggerCalls = Pick<RunnerCalls, TriggerMethod>;

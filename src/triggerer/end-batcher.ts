@@ -1,18 +1,18 @@
 import { isDatabaseAway, type Logger, sleep, toError } from "../platform/index.ts";
 import type { EndedTrigger } from "./contract.ts";
 
-/** Ends that one statement carries at most. */
+/** The most ends of one statement. */
 const BATCH_MAX = 500;
 
 export type EndBatcher = {
   add(end: EndedTrigger): void;
-  /** Resolves when all that was added is stored, or cannot be. */
+  /** Resolves when all added ends are stored or refused. */
   flush(): Promise<void>;
 };
 
 /**
- * Writes the ends of triggers in batches: what ends while one is on its way goes with the next. `fire` is asked again until it
- * succeeds; a batch it refuses is sent one by one, so that a single bad end holds up no other.
+ * Writes the ends of triggers in batches: ends that arrive while a batch is written go with the next. `fire` is retried until it
+ * succeeds; a batch that it refuses is sent one by one, so that a single bad end does not block the others.
  */
 export function createEndBatcher(
   fire: (ends: readonly EndedTrigger[]) => Promise<readonly number[]>,
@@ -26,7 +26,7 @@ export function createEndBatcher(
   let writing: Promise<void> | null = null;
 
   async function write(): Promise<void> {
-    // A moment for those that end together, as timers of one instant do.
+    // A short delay to collect triggers that end together, such as timers of the same instant.
     await sleep(2);
     while (waiting.length > 0) await send(waiting.splice(0, BATCH_MAX));
     writing = null;

@@ -2,7 +2,10 @@ const TICK_MS = 100;
 /** As Airflow's watch of its triggerer: what blocks for longer holds up all triggers of the process. */
 const BLOCKED_MS = 200;
 
-/** Tells when this process's event loop was blocked, and for how long, while it is started: each tick wakes an idle process. */
+/**
+ * Reports when this process's event loop was blocked, and for how long. Runs only while started, since each tick wakes an idle
+ * process.
+ */
 export function createLoopWatch(onBlocked: (blockedMs: number) => void): { start(): void; stop(): void } {
   let timer: NodeJS.Timeout | undefined;
   return {

@@ -83,7 +83,7 @@ test("two triggerers share what there is, and one that ends hands its part over 
   await expect.poll(() => second.triggerer.running(), { timeout: 2_000 }).toBe(40);
 }, 30_000);
 
-test("a triggerer that was taken for dead and lives on drops its triggers, and what it tells late counts once", async () => {
+test("a triggerer that was declared dead and lives on drops its triggers, and what it tells late counts once", async () => {
   const runId = await deferTasks(store, "late", [{ kwargs: { moment: new Date().toISOString() } }, later], cipher.encrypt);
   const gate = createGate();
   const first = await start({ BARAM__TRIGGERER__JOB_HEARTBEAT_SEC: "60" }, (point) =>
@@ -102,7 +102,7 @@ test("a triggerer that was taken for dead and lives on drops its triggers, and w
   expect((await deferredRows(store, runId))[0]).toMatchObject({ state: "queued", id: before[0]?.id });
 }, 30_000);
 
-test("one whose job row was ended goes on under a new job", async () => {
+test("one whose job row was ended registers a new job", async () => {
   await deferTasks(store, "buried", [later], cipher.encrypt);
   const { triggerer } = await start();
   await expect.poll(() => triggerer.running(), { timeout: 5_000 }).toBe(1);

@@ -1,14 +1,14 @@
 /**
  * A triggerer: runs the triggers of deferred tasks, many in one process. A trigger here is
- * - waiting for its module: taken, not started yet;
- * - running: a built-in one in this process, one of a DAG file in a child; left by its end, or cancelled when its row is gone
- *   or another triggerer's;
- * - ended: its end is on its way to the database. It counts as ours until it is there;
- * - leaving: on its way back, so that any triggerer takes it.
+ * - waiting for its module: claimed, not started yet;
+ * - running: a built-in one in this process, one of a DAG file in a child process, until it ends, or until it is cancelled because
+ *   its row is deleted or belongs to another triggerer;
+ * - ended: its end is being written to the database; until then it counts as this triggerer's;
+ * - leaving: being released, so that any triggerer may claim it.
  *
- * Any number of triggerers share the rows. Which trigger is whose stands in the database only; a triggerer compares what it
- * runs with that now and then. One that is silent too long is taken for dead and its triggers start anew elsewhere; should it
- * live on, it drops them. An event that is told twice finds nobody waiting the second time.
+ * Any number of triggerers share the rows. Only the database knows which trigger belongs to which triggerer; each compares that
+ * with what it runs from time to time. One that is silent too long is declared dead, and its triggers start again elsewhere; if it
+ * is still alive, it drops them. An event that is sent twice has no effect the second time, since no task waits any more.
  */
 import { hostname } from "node:os";
 import { BUILTIN_TRIGGER_PREFIX, isBuiltinTrigger, type JsonObject, jsonTextFault, type TriggerEnd } from "../contracts/index.ts";
@@ -22,21 +22,21 @@ import { createLoopWatch } from "./loop-watch.ts";
 
 export type Triggerer = {
   readonly jobId: () => number;
-  /** The job, since when it is ours, and when it last was said to live; milliseconds since 1970. */
+  /** The job id, its start, and its last heartbeat; in milliseconds since 1970. */
   life(): { jobId: number; sinceMs: number; heartbeatMs: number };
   /** How many triggers it runs. */
   running(): number;
   /** Processes of triggers of DAG files. */
   childPids(): number[];
-  /** Gives its triggers back, so that others take over at once, and ends. */
+  /** Releases its triggers, so that others take over at once, and stops. */
   stop(): Promise<void>;
 };
 
 type Entry = { readonly trigger: ClaimedTrigger; readonly log: TriggerLog; readonly stop: AbortController; hasEnded: boolean };
 
-/** An event is kept with the task; more than this is data, and belongs elsewhere. */
+/** An event is stored with the task; larger payloads are data and belong elsewhere. */
 const PAYLOAD_MAX_BYTES = 1024 * 1024;
-/** Rows that go are told of one by one; the comparison takes them together. */
+/** Deleted rows are notified one by one; the comparison handles them together. */
 const SYNC_DEBOUNCE_MS = 200;
 const STOP_MAX_MS = 10_000;
 
@@ -66,7 +66,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
           if (fired.has(id)) metrics.count(end.kind === "failed" ? "triggers.failed" : "triggers.succeeded", {});
           finish(id, fired.has(id) ? sentenceOf(end) : "the trigger ended, but nobody waited for it any more");
         }
-        // There is room again.
+        // There is capacity again.
         wake();
       },
       refused({ id }, error) {
@@ -74,7 +74,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
         const message = `its event could not be stored: ${error.message}`;
         const entry = running.get(id);
         if (!entry || entry.stop.signal.aborted) return finish(id, message);
-        // Should this be refused, too, the deferral's timeout is what is left.
+        // If this is refused, too, only the deferral's timeout is left.
         entry.stop.abort();
         batcher.add({ id, tryId: entry.trigger.tryId, end: { kind: "failed", message } });
       },
@@ -95,14 +95,14 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
       call: (id, method, params) => answerCall(store, running.get(id)?.log, method, params as never),
       blocked(blockedMs, ids) {
         metrics.count("triggers.blocked_main_thread", {});
-        logger.warn({ blockedMs, triggers: ids }, "a process of triggers was blocked");
+        logger.warn({ blockedMs, triggers: ids }, "a trigger process was blocked");
         const note = `the event loop of this trigger's process was blocked for ${blockedMs} ms: a trigger in it does not await`;
         for (const id of ids) running.get(id)?.log.write("warn", note);
       },
       parted(how, ids) {
         logger.warn(
           { how, triggers: ids },
-          "a process of several triggers died; they go on apart, to find the one that ended it",
+          "a process with several triggers died; they are restarted separately to find the one that caused it",
         );
         const note = `the process of this trigger and ${ids.length - 1} more died: ${how}. It goes on in another process, apart from some of them`;
         for (const id of ids) running.get(id)?.log.write("warn", note);
@@ -110,7 +110,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
       died: (how, ids) => onDeath(how, ids),
     },
   );
-  /** While there are triggers that could be held up. */
+  /** Only while there are triggers that could be delayed. */
   const watch = createLoopWatch((blockedMs) => {
     metrics.count("triggers.blocked_main_thread", {});
     logger.warn({ blockedMs, triggers: running.size }, "the triggerer was blocked");
@@ -171,11 +171,14 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
     return claimed.length;
   }
 
-  /** Drops what is not ours any more, and gives back what is ours without our knowing: the answer to a claim was lost. */
+  /**
+   * Drops triggers that belong to another triggerer now, and releases those that belong to this one but are not running here: the
+   * answer to their claim was lost.
+   */
   async function sync(): Promise<void> {
     mustSync = false;
     const before = [...running.keys()];
-    const own = await store.listOwn(jobId, [...before, ...leaving]);
+    const own = await store.findOwn(jobId, [...before, ...leaving]);
     const ours = new Set(own.ids);
     for (const id of before) if (!ours.has(id) && running.get(id)?.hasEnded === false) cancel(id);
     if (own.missing.length > 0) await store.release(jobId, own.missing, 0);
@@ -202,12 +205,14 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
     })();
   }
 
-  /** Others may run our triggers by now: ours must go before we take any under a new job. */
+  /** Others may run these triggers by now: they must be cancelled before this triggerer claims any under a new job. */
   async function startAnew(): Promise<void> {
     if (stopping.signal.aborted) return;
-    logger.warn({ jobId, triggers: running.size }, "this triggerer was taken for dead; it goes on under a new job");
+    const formerJobId = jobId;
+    const triggers = running.size;
     for (const [id, entry] of running) if (!entry.hasEnded) cancel(id);
     jobId = await store.startJob();
+    logger.warn({ formerJobId, jobId, triggers }, `declared dead by another triggerer; re-registered as job ${jobId}`);
     sinceMs = clock.now();
     metrics.count("job_start", { job });
   }
@@ -250,7 +255,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
 
   function onEnd(id: number, end: TriggerEnd): void {
     const entry = running.get(id);
-    // Cancelled, or told already: the first end counts.
+    // Cancelled or already reported: the first end counts.
     if (!entry || entry.hasEnded || entry.stop.signal.aborted) return;
     entry.hasEnded = true;
     batcher.add({ id, tryId: entry.trigger.tryId, end: limitEnd(end, entry.log) });
@@ -258,7 +263,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
 
   function onDeath(how: string, ids: readonly number[]): void {
     if (ids.length === 0 || stopping.signal.aborted) return;
-    logger.warn({ how, triggers: ids }, "a process of triggers died");
+    logger.warn({ how, triggers: ids }, "a trigger process died");
     const again: number[] = [];
     for (const id of ids) {
       const entry = running.get(id);
@@ -281,17 +286,17 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
       leaving.add(id);
       finish(id, null);
     }
-    // A failure is made good by the next comparison, which finds them ours and not running.
+    // If this fails, the next comparison finds them claimed but not running, and releases them.
     await store
       .release(owner, ids, deaths)
-      .catch((error: unknown) => logger.error({ error: toError(error).message }, "triggers could not be given back"));
+      .catch((error: unknown) => logger.error({ error: toError(error).message }, "triggers could not be released"));
     for (const id of ids) leaving.delete(id);
   }
 
   function cancel(id: number): void {
     const entry = running.get(id);
     if (!entry) return;
-    entry.stop.abort(new Error("nobody waits for this trigger any more"));
+    entry.stop.abort(new Error("this trigger was cancelled"));
     if (entry.trigger.moduleHash !== null) children.cancel(id);
     finish(id, "the trigger is cancelled: its task does not wait here any more");
   }
@@ -321,7 +326,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
       for (const [id, entry] of running) if (!entry.hasEnded) cancel(id);
       await store
         .release(jobId, null, 0)
-        .catch((error: unknown) => logger.warn({ error: toError(error).message }, "triggers could not be given back"));
+        .catch((error: unknown) => logger.warn({ error: toError(error).message }, "triggers could not be released"));
       children.stop();
       await store.endJob(jobId).catch(() => {});
       metrics.count("job_end", { job });
@@ -346,7 +351,7 @@ function limitEnd(end: TriggerEnd, log: TriggerLog): TriggerEnd {
   if (end.kind === "failed") return { kind: "failed", message: shown(end.message) };
   const json = JSON.stringify(end);
   const sizeBytes = Buffer.byteLength(json);
-  // An event's payload is kept encrypted; what a trigger leaves for other tasks is read by the database.
+  // An event's payload is stored encrypted; XComs that a trigger leaves for other tasks are not, since the database reads them.
   const fault = end.kind === "task" ? jsonTextFault(JSON.stringify(end.xcoms)) : null;
   if (fault !== null) return { kind: "failed", message: `its XComs hold ${fault}: remove it, or encode the text` };
   if (sizeBytes <= PAYLOAD_MAX_BYTES) return end.kind === "task" ? { ...end, reason: shown(end.reason) } : end;

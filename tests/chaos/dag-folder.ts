@@ -16,7 +16,7 @@ import {
   sleep,
   systemClock,
 } from "../../src/platform/index.ts";
-import { listImportErrors } from "../../src/store/index.ts";
+import { allImportErrors } from "../../src/store/index.ts";
 import type { TestDatabase } from "../support/database.ts";
 import { urlOf } from "../support/own-server.ts";
 
@@ -67,7 +67,7 @@ export async function openDagFolder(database: TestDatabase): Promise<DagFolder> 
 }
 
 async function errorsIn(database: TestDatabase): Promise<Map<string, string>> {
-  const errors = await listImportErrors(database.store);
+  const errors = await allImportErrors(database.store);
   return new Map(errors.map((error) => [error.filename, error.message]));
 }
 

@@ -25,7 +25,7 @@ export type Rigs = {
   readonly caught: string[];
   /** Drops what the tasks of a run or DAG have noted, where it was deleted. */
   forgetTrace(id: string): void;
-  /** The job of a scheduler that is to be taken for dead. */
+  /** The job of a scheduler that is to be declared dead. */
   silence(rig: Rig): Promise<void>;
 };
 

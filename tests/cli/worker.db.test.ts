@@ -18,7 +18,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-const wishes = async (name: string) =>
+const requested = async (name: string) =>
   (await database.store.query("select wished_queues as queues, wished_shutdown as shutdown from worker where name = $1", [name]))
     .rows[0];
 
@@ -30,12 +30,12 @@ it("workers are listed, given other queues and asked to end from the command lin
   ]);
   await cli.run("worker", "add-queue", "w1", "heavy,rare");
   await cli.run("worker", "remove-queue", "w1", "default");
-  expect(await wishes("w1")).toEqual({ queues: ["heavy", "rare"], shutdown: false });
+  expect(await requested("w1")).toEqual({ queues: ["heavy", "rare"], shutdown: false });
   await cli.run("worker", "stop", "w1");
-  expect(await wishes("w1")).toMatchObject({ shutdown: true });
-  expect(await wishes("w2")).toMatchObject({ shutdown: false });
+  expect(await requested("w1")).toMatchObject({ shutdown: true });
+  expect(await requested("w2")).toMatchObject({ shutdown: false });
   expect((await cli.run("worker", "shutdown", "--yes")).stdout).toContain("Asked to end: ");
-  expect(await wishes("w2")).toMatchObject({ shutdown: true });
+  expect(await requested("w2")).toMatchObject({ shutdown: true });
   expect(await cli.fails(3, "worker", "stop", "absent")).toContain('No worker "absent" runs');
   expect(await cli.fails(2, "worker", "add-queue", "w1", "a:b")).toContain('"a:b" is no queue');
   expect(await cli.fails(2, "worker", "shutdown")).toContain("--yes");

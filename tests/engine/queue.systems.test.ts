@@ -7,7 +7,7 @@ import { readJwtSecret } from "../../src/config/index.ts";
 import { openBroker } from "../../src/executors/queue/index.ts";
 import { brokerOptions } from "../../src/main/executors/queue.ts";
 import { createTokens, silentLogger, sleep } from "../../src/platform/index.ts";
-import { listWorkers, type WorkerWishes, wishWorkers } from "../../src/store/index.ts";
+import { listWorkers, requestWorkerChanges, type WorkerChanges } from "../../src/store/index.ts";
 import { type BrokerServer, startBroker } from "../support/brokers.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
 import { childrenOf, type QueueWorkerProcess, queueEnvironment, startQueueWorker } from "../support/queue-workers.ts";
@@ -75,8 +75,8 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     const sql = `select id, try_number as n, pid, state from task_instance where run_id = $1`;
     return (await engine.store.query<{ id: string; n: number; pid: number; state: string }>(sql, [runId])).rows[0];
   };
-  const wish = (name: string, given: Partial<WorkerWishes>) =>
-    wishWorkers(engine.store, [name], { addQueues: [], removeQueues: [], shutdown: false, ...given });
+  const request = (name: string, given: Partial<WorkerChanges>) =>
+    requestWorkerChanges(engine.store, [name], { addQueues: [], removeQueues: [], shutdown: false, ...given });
   /** A run whose task waits for the gate at this worker. */
   const heldAt = async (worker: QueueWorkerProcess, dagId: string, gate: string) => {
     const runId = await engine.trigger(dagId, { conf: { gate } });
@@ -117,12 +117,12 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     expect(await row("two")).toMatchObject({ state: "running", queues: ["default"], concurrency: 4, pid: two?.pid });
     const runId = await engine.trigger("unserved");
     await until(() => tryOf(runId)).toMatchObject({ state: "queued" });
-    expect(await wish("two", { addQueues: ["nobody"] })).toEqual(["two"]);
+    expect(await request("two", { addQueues: ["nobody"] })).toEqual(["two"]);
     expect(await engine.finished("unserved", runId)).toBe("success");
     expect(lines().at(-1)).toBe(`served ${two?.pid}`);
-    await wish("two", { removeQueues: ["nobody", "absent"] });
+    await request("two", { removeQueues: ["nobody", "absent"] });
     await until(async () => (await row("two"))?.queues).toEqual(["default"]);
-    expect(await wish("absent", { shutdown: true })).toEqual([]);
+    expect(await request("absent", { shutdown: true })).toEqual([]);
   });
 
   atOne("a worker killed with SIGKILL is shown as lost, and its task is tried again by another", async () => {
@@ -130,7 +130,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     const gate = newGate();
     const runId = await heldAt(doomed, "lost", gate);
     doomed.signal("SIGKILL");
-    await wish("two", { addQueues: ["lost"] });
+    await request("two", { addQueues: ["lost"] });
     await until(() => tryOf(runId)).toMatchObject({ n: 2, state: "running" });
     await until(async () => (await row("doomed"))?.state).toBe("lost");
     open(gate);
@@ -152,7 +152,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     expect(await tryOf(first)).toMatchObject({ n: 1, pid: leaving.pid });
     expect((await tryOf(second))?.state).toBe("queued");
     expect((await row("leaving"))?.state).toBe("offline");
-    await wish("two", { addQueues: ["drain"] });
+    await request("two", { addQueues: ["drain"] });
     expect(await engine.finished("drain", second)).toBe("success");
   });
 
@@ -169,7 +169,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     hasty.signal("SIGTERM");
     expect(await hasty.ended).toBe(130);
     await until(() => runners.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
-    await wish("two", { addQueues: ["hasty"] });
+    await request("two", { addQueues: ["hasty"] });
     await until(() => tryOf(runId)).toMatchObject({ n: 2, state: "running" });
     open(gate);
     expect(await engine.finished("hasty", runId)).toBe("success");
@@ -183,7 +183,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     const runId = await engine.trigger("frozen");
     await until(async () => Object.values(await engine.states("frozen", runId))).toEqual(Array(6).fill("queued"));
     // RabbitMQ has handed the first ones to the stopped worker's socket by now; its silence gives them to the other.
-    await wish("two", { addQueues: ["frozen"] });
+    await request("two", { addQueues: ["frozen"] });
     expect(await engine.finished("frozen", runId)).toBe("success");
     still.signal("SIGCONT");
     await until(async () => (await row("still"))?.state).toBe("running");
@@ -195,7 +195,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     expect(ran).toHaveLength(6);
     expect(new Set(ran.map((line) => line.split(" ").at(-1)))).toEqual(new Set([String(two?.pid)]));
     expect(lines().filter((line) => line.startsWith(`frozen ${after}`))).toHaveLength(6);
-    await wish("still", { shutdown: true });
+    await request("still", { shutdown: true });
     expect(await still.ended).toBe(0);
   }, 40_000);
 
@@ -207,7 +207,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     await until(async () => [(await row("growing"))?.concurrency, (await row("growing"))?.active]).toEqual([3, 3]);
     open(gate);
     expect(await engine.finished("wide", runId)).toBe("success");
-    await wish("growing", { shutdown: true });
+    await request("growing", { shutdown: true });
     expect(await growing.ended).toBe(0);
   });
 

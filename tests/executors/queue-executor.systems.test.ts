@@ -114,10 +114,10 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     await server.kill();
     executor.queue([workload(), workload()]);
     expect(executor.slotsAvailable()).toBe(PARALLELISM - 2);
-    await until(() => said).toContain("workloads do not reach the broker; they are kept and published again");
+    await until(() => said).toContain("workloads cannot be published to the broker; they are kept and retried");
     await server.restart();
     await until(waiting, 20_000).toBe(2);
-    await until(() => said).toContain("workloads reach the broker again");
+    await until(() => said).toContain("workloads can be published again");
     expect(executor.takeEvents()).toEqual([]);
   }, 60_000);
 

@@ -4,7 +4,7 @@
  * held against the model.
  */
 import { isTerminal, type Outcome } from "../../src/contracts/index.ts";
-import { clearRuns, createDagCache, endTries } from "../../src/scheduler/index.ts";
+import { clearRuns, createDagCache, finishByOutcome } from "../../src/scheduler/index.ts";
 import { ensurePool, type Store, startTries } from "../../src/store/index.ts";
 import { saveDagFixture, serializedDag } from "../support/dag-fixture.ts";
 import { FAILURE, SUCCESS } from "../support/fake-executor.ts";
@@ -141,10 +141,10 @@ export async function driveScenario(
     }
     // Together, or one after the other with passes in between.
     const guard = { leaving: ["queued", "running"] as const, silentForSec: null };
-    if (dice.chance(50)) await endTries(store, createDagCache(), ends, guard);
+    if (dice.chance(50)) await finishByOutcome(store, createDagCache(), ends, guard);
     else
       for (const end of dice.shuffle(ends)) {
-        await endTries(store, createDagCache(), [end], guard);
+        await finishByOutcome(store, createDagCache(), [end], guard);
         if (dice.chance(50)) await dice.pick(rigs).pass();
       }
   }

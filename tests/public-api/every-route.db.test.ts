@@ -65,7 +65,7 @@ test("a viewer may write nothing, and sees no connections or variables", async (
   }
 });
 
-test("no route fails on nonsense: every answer is below 500 and is JSON with detail", async () => {
+test("no route fails on nonsense in its path: every answer is below 500 and is JSON with detail", async () => {
   const nonsense = ["..%2f..%2fetc%2fpasswd", "%00", "%F0%9F%92%A9", "a'%3Bdrop%20table%20dag%3B--", "%E0%A4%A", "9".repeat(400)];
   const queries = [
     "",

@@ -8,7 +8,7 @@ import {
   buildGraph,
   createSchedulerMemory,
   type DagCache,
-  endTries,
+  finishByOutcome,
   pass,
   type SchedulerOptions,
   type SchedulerResources,
@@ -303,12 +303,12 @@ export async function simulate(
     if (outcome === "lost" || happens("workerDeath")) {
       return die("lost");
     }
-    // Dozes off, is taken for dead, and comes back with its report.
+    // Dozes off, is declared dead, and comes back with its report.
     if (happens("zombie")) await actor.turn(turns.now() + (30 + dice.roll(400)) * 1_000);
     const times = happens("doubledReport") ? 2 : 1;
     for (let time = 0; time < times; time++) {
       referee.reports(actor.name, id, outcome);
-      await endTries(store, dags, [{ id, outcome: outcomeOf(outcome, dice) }]);
+      await finishByOutcome(store, dags, [{ id, outcome: outcomeOf(outcome, dice) }]);
       await actor.turn(turns.now() + dice.roll(10) * 1_000);
     }
     executor.drop(id);

@@ -38,7 +38,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
   "recover-callbacks": () => [],
   "log-event": () => [],
   "server-age": () => [{ ageSec: 1e9 }],
-  "list-skip-decisions": () => [],
+  "find-skip-decisions": () => [],
 
   "lock-dags-with-queued-runs"(tx, _values, env) {
     const runs = tx.all("run");
@@ -111,7 +111,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
       };
     });
   },
-  "list-for-picture": (tx, [runId]) =>
+  "find-picture-rows": (tx, [runId]) =>
     tx
       .all("instance")
       .filter((one) => one.dagRunId === runId)

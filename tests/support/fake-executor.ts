@@ -2,7 +2,7 @@
 import type { ExecuteTask, Outcome, Workload } from "../../src/contracts/index.ts";
 import type { Executor, ExecutorEvent } from "../../src/executors/index.ts";
 import { sleep } from "../../src/platform/index.ts";
-import { type DagCache, endTries, type TryOutcome } from "../../src/scheduler/index.ts";
+import { type DagCache, finishByOutcome, type TryOutcome } from "../../src/scheduler/index.ts";
 import { type Store, startTries } from "../../src/store/index.ts";
 
 export const SUCCESS: Outcome = { state: "success", xcoms: [], skipTasks: [] };
@@ -72,7 +72,7 @@ export function createFakeExecutor(store: Store, dags: DagCache, options: FakeEx
     while (waiting.length > 0) {
       const batch = waiting.splice(0, 200).map(sealed);
       const leaving = options.startsFirst ? (["running"] as const) : (["queued"] as const);
-      await insist(() => endTries(store, dags, batch, { leaving, silentForSec: null }));
+      await insist(() => finishByOutcome(store, dags, batch, { leaving, silentForSec: null }));
       for (const { id } of batch) inHand.delete(id);
     }
     flushing = null;

@@ -13,7 +13,7 @@ export const SCHEDULER = {
     kind: "int",
     default: -1,
     min: -1,
-    about: "Passes after which a scheduler stops in order; -1 = never.",
+    about: "Passes after which a scheduler shuts down cleanly; -1 = never.",
   },
   only_idle: { kind: "bool", default: false, about: "Count only passes with nothing to do towards num_runs." },
   job_heartbeat_sec: {

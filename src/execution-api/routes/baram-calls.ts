@@ -17,7 +17,7 @@ import { limitBody } from "../../platform/index.ts";
 import { callbackLogPathOf } from "../../scheduler/commands/index.ts";
 import { beatTries, endCallback, findModule } from "../../store/index.ts";
 import { beginCallback } from "../begin-callback.ts";
-import { endBatch } from "../end-tries.ts";
+import { finishBatch } from "../finish-tries.ts";
 import { readBatch } from "../read-batch.ts";
 import { readBody } from "../read-request.ts";
 import { Refusal } from "../refusal.ts";
@@ -27,7 +27,7 @@ import { takePieces } from "../take-pieces.ts";
 import { readBearer, renewToken } from "../tokens.ts";
 import type { Deps } from "./route.ts";
 
-/** A character takes six bytes of JSON at most, for one of its own; beside it a piece has its token. */
+/** JSON takes at most six bytes for one byte of text; each piece also has its token. */
 const LOG_BODY_MAX_BYTES = 6 * LOG_PIECES_MAX_BYTES + 2_048 * LOG_PIECES_MAX;
 const tooLarge = (c: Context) =>
   c.json(
@@ -35,7 +35,7 @@ const tooLarge = (c: Context) =>
     413,
   );
 
-/** More than a string may hold: the supervisor asks again for fewer at once. */
+/** The answer is longer than a string may be: the supervisor asks again for fewer tries at once. */
 function write(answer: BatchAnswer): string {
   try {
     return JSON.stringify(answer);
@@ -44,7 +44,7 @@ function write(answer: BatchAnswer): string {
     throw new Refusal(
       413,
       "answer_too_large",
-      "What the tries are mapped over is too large for one answer; ask for fewer at once.",
+      "The results that the tries are mapped over are too large for one answer; ask for fewer tries at once.",
     );
   }
 }
@@ -59,9 +59,9 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
 
   app.post("/baram/batch", async (c) => {
     const items = readBatch((await readBody(c, batchRequestSchema)).items);
-    // Side by side: no start waits for an end, since whoever queued the one counted its place without the other.
-    const [ended, started] = await Promise.all([
-      endBatch(
+    // In parallel: no start depends on an end, since the scheduler counted the started try's slot without the other.
+    const [finished, started] = await Promise.all([
+      finishBatch(
         resources,
         options,
         items.filter((item) => item.op === "finish"),
@@ -76,7 +76,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
       items: items.map((item) => {
         const { id } = item;
         const context = item.op === "run" ? started.get(id) : undefined;
-        const end = item.op === "finish" ? ended.get(id) : undefined;
+        const end = item.op === "finish" ? finished.get(id) : undefined;
         const refused = item.op === "refused" ? item.refusal : (context ?? end);
         if (refused instanceof Refusal)
           return { id, ok: false, status: refused.status, code: refused.code, message: refused.message, ...stateIn(refused) };
@@ -118,7 +118,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
     const id = await callbackOf(c.req.param("id"), readBearer(c));
     const request = await beginCallback(store, id);
     const { dagId, runId } = request.dagRun;
-    // For what the callback asks on its way; as it is no try, every write of a try's is refused to it.
+    // For the callback's own calls. Since it is no try, every write of a try is refused.
     const claims = { subject: id, logPath: callbackLogPathOf({ dagId, runId, id }) };
     return c.json({ request, token: await tokens.sign("baram:task", claims, options.tokenTtlSec) });
   });
@@ -138,7 +138,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
   });
 
   app.get("/baram/modules/:hash", async (c) => {
-    // Content-addressed and without secrets, but not public: any workload's token opens it.
+    // Content-addressed and without secrets, but not public: any workload's token gives access.
     const token = readBearer(c);
     await tokens.verify("baram:workload", token).catch(() => tokens.verify("baram:task", token));
     const { hash } = c.req.param();
@@ -150,7 +150,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
     });
   });
 
-  /** A callback's workload token is good for that callback only. */
+  /** A callback's workload token is valid for that callback only. */
   async function callbackOf(id: string, token: string): Promise<string> {
     const { subject } = await tokens.verify("baram:workload", token);
     if (subject !== id) throw new Refusal(403, "token_of_another", "The token is for another workload.");

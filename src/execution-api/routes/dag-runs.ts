@@ -33,7 +33,7 @@ export function addDagRunRoutes(add: AddRoute): void {
   });
 
   add("GET", "/dag-runs/previous", ANY_TRY, (asked) => previous(asked, {}));
-  // The path of Airflow's first clients; it also hides a run whose id is "previous", as it does there.
+  // The path used by Airflow's first clients. As in Airflow, it hides a run whose id is "previous".
   add("GET", "/dag-runs/:dag/previous", ANY_TRY, (asked) => previous(asked, { dag_id: asked.c.req.param("dag") }));
 
   add("GET", "/dag-runs/:dag/:run", ANY_TRY, async (asked) => asked.c.json(dagRunShape(await runOf(asked))));

@@ -5,7 +5,7 @@ import type { Deps } from "./route.ts";
 export function addHealthRoutes(app: Hono, { resources }: Deps): void {
   app.get("/health", (c) => c.json({ status: "healthy" }));
 
-  // The services that an answer needs, sorted into well and not, as Airflow's registry does.
+  // The services that answers depend on, split into healthy and failing, as in Airflow's registry.
   app.get("/health/ping", async (c) => {
     try {
       await pingDatabase(resources.store);

@@ -1,6 +1,6 @@
 /**
- * How a route of the execution API is added: its token is checked before its handler runs, so none can forget to.
- * Only /health and the two calls that carry a token per item are added without.
+ * Adds routes of the execution API so that the token is always checked before the handler runs. Only /health and the calls with a
+ * token per item are added without.
  */
 import type { Context, Hono } from "hono";
 import type { TokenClaims } from "../../platform/index.ts";
@@ -50,7 +50,7 @@ export function routesOf(app: Hono, deps: Deps): AddRoute {
   };
 }
 
-/** Airflow tells the worker of a stale try what became of it. */
+/** As Airflow does, tells the worker of a stale try which state it is in. */
 async function inAirflowsWords(error: unknown, { store }: ExecutionApiResources, tryId: string): Promise<unknown> {
   if (!(error instanceof Refusal) || error.code !== TRY_NOT_RUNNING) return error;
   const found = await findTryState(store, tryId);

@@ -2,7 +2,7 @@
 import type { Connection, DagRunFacts, JsonObject, Resume } from "../../contracts/index.ts";
 import type { RunFacts } from "../../store/index.ts";
 
-/** `consumed_asset_events` and `partition_key` are asked for by its clients, although Baram has no assets. */
+/** Clients require `consumed_asset_events` and `partition_key`, although Baram has no assets. */
 export function dagRunShape(run: RunFacts | DagRunFacts) {
   return {
     dag_id: run.dagId,
@@ -24,7 +24,7 @@ export function dagRunShape(run: RunFacts | DagRunFacts) {
   };
 }
 
-/** `extra` is a text of JSON there. */
+/** In Airflow's shape `extra` is JSON text. */
 export function connectionShape(connection: Connection) {
   return {
     conn_id: connection.connId,
@@ -38,7 +38,7 @@ export function connectionShape(connection: Connection) {
   };
 }
 
-/** As Airflow gives them to the method: the event among the kwargs, or why there is none. */
+/** As Airflow passes them to the method: the event, or why there is none, among the kwargs. */
 export function nextKwargsShape({ kwargs, event, failure }: Resume): JsonObject {
   return failure === null
     ? { ...kwargs, event }

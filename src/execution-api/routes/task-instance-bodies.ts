@@ -1,4 +1,4 @@
-/** What a worker may say of its own try, in Airflow's words, and the outcome that it means in Baram's. */
+/** What a worker may report of its own try, in Airflow's shapes, and how that maps to Baram's outcomes. */
 
 import { Duration } from "luxon";
 import { z } from "zod";
@@ -18,7 +18,7 @@ export const runSchema = z.strictObject({
   hostname: storableTextSchema(255).min(1),
   unixname: storableTextSchema(255).min(1),
   pid: z.int32(),
-  /** Only checked: instants of a try are the database's clock. */
+  /** Only validated: a try's instants are taken from the database's clock. */
   start_date: instantSchema,
 });
 
@@ -30,7 +30,7 @@ export const skipDownstreamSchema = z.strictObject({
 
 const labelled = { end_date: instantSchema, rendered_map_index: z.string().nullish() };
 const stateSchema = z.discriminatedUnion("state", [
-  // Baram has no assets: their events are taken and let go, so that a worker that always sends the lists is served.
+  // Baram has no assets: their events are accepted and ignored, so that workers that always send the lists work.
   z.strictObject({
     state: z.literal("success"),
     ...labelled,
@@ -48,7 +48,7 @@ const stateSchema = z.discriminatedUnion("state", [
   z.strictObject({
     state: z.literal("deferred"),
     classpath: z.string().min(1).max(250),
-    /** Airflow's clients may encrypt them with a key of their own, which nobody here has. */
+    /** Airflow's clients may encrypt them with their own key, which Baram does not have. */
     trigger_kwargs: jsonObjectSchema.default({}),
     /** An ISO 8601 duration, or seconds. */
     trigger_timeout: z.union([durationSecSchema, z.string().transform(secondsOf).pipe(durationSecSchema)]).nullish(),
@@ -98,13 +98,13 @@ export function parseState(body: unknown): Outcome {
         nextKwargs: report.next_kwargs,
       };
     case "up_for_retry":
-      // Whether a try is left, and when it is due, is the server's to say: the DAG version knows, not the worker.
+      // Whether a retry is left, and when it is due, is decided by the server from the DAG version.
       return failure("TaskFailed", report.retry_reason ?? "the task failed and asks for a retry", true);
     case "failed":
       return failure("TaskFailed", "the task failed, not to be retried", false);
     case "removed":
     case "upstream_failed":
-      // These are a scheduler's verdicts. A worker that gives one cannot run the task, so the try must not stay running.
+      // Only a scheduler may decide these states. A worker that reports one cannot run the task, so the try must not stay running.
       return failure("TaskNotRun", `the worker did not run the task: it reported ${report.state}`, false);
   }
 }

@@ -1,8 +1,8 @@
-/** What a worker may do with its own try. Every route is bound to the try of the path by the token. */
+/** A worker's calls about its own try. The token must be that of the try in the path. */
 import { z } from "zod";
 import { jsonObjectSchema } from "../../contracts/index.ts";
 import { beatTries, findPreviousRun, findRun, findTryState, nameInstance, triesByIds } from "../../store/index.ts";
-import { endVerified } from "../end-tries.ts";
+import { finishVerified } from "../finish-tries.ts";
 import { check, readJson } from "../read-request.ts";
 import { notFound, Refusal, staleTry } from "../refusal.ts";
 import { answerCall } from "../runner-calls.ts";
@@ -29,7 +29,7 @@ export function addTaskInstanceRoutes(add: AddRoute): void {
       start_date: context.startDate,
       variables: [],
       connections: [],
-      // The start has cleared them already.
+      // They were deleted at the start already.
       xcom_keys_to_clear: [],
       next_method: context.resume?.method ?? null,
       next_kwargs: context.resume ? nextKwargsShape(context.resume) : null,
@@ -38,7 +38,7 @@ export function addTaskInstanceRoutes(add: AddRoute): void {
 
   add("PATCH", "/task-instances/:id/state", OWN_TRY_OVERDUE, async ({ c, tryId, resources, options }) => {
     const outcome = parseState(await readJson(c));
-    const answer = (await endVerified(resources, options, [{ id: tryId, outcome }])).get(tryId);
+    const answer = (await finishVerified(resources, options, [{ id: tryId, outcome }])).get(tryId);
     if (answer instanceof Refusal) throw answer;
     return c.body(null, 204);
   });
@@ -68,7 +68,7 @@ export function addTaskInstanceRoutes(add: AddRoute): void {
     const [fact] = await triesByIds(store, [tryId]);
     const run = fact && (await findRun(store, fact.dagId, fact.runId));
     if (!run) throw notFound(`Task instance ${tryId}`);
-    // A run without a logical date stands in no order with others.
+    // A run without a logical date has no earlier or later ones.
     const previous = run.logicalDate && (await findPreviousRun(store, run.dagId, run.logicalDate, "success"));
     return c.json({
       data_interval_start: previous?.dataIntervalStart ?? null,
@@ -83,7 +83,7 @@ async function heartbeat({ c, tryId, claims, resources, options }: Asked): Promi
   const { hostname, pid } = check(heartbeatSchema, await readJson(c), "body");
   const { store } = resources;
   const [fact] = await triesByIds(store, [tryId]);
-  // Who runs a try never changes while it runs, so it may be compared before the beat, which asks for the state again.
+  // The process of a running try never changes, so it can be compared before the heartbeat, which checks the state again.
   if (fact?.state === "running" && (fact.hostname !== hostname || fact.pid !== pid)) {
     throw new Refusal(409, "running_elsewhere", `Try ${tryId} runs as process ${fact.pid} on ${fact.hostname}; stop this one.`, {
       current_hostname: fact.hostname,

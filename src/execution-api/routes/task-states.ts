@@ -1,4 +1,4 @@
-/** What sensors and context helpers ask about task instances, of any DAG. */
+/** Queries of sensors and context helpers about task instances of any DAG. */
 import { z } from "zod";
 import { idSchema, runIdSchema } from "../../contracts/index.ts";
 import { countInstances, findDag, findFirstPoke, type StateFilter, selectStates } from "../../store/index.ts";
@@ -16,7 +16,7 @@ const filterSchema = z.object({
   logical_dates: many(instantSchema),
   run_ids: many(runIdSchema),
 });
-/** Airflow's clients say "null" for no state. */
+/** Airflow's clients send "null" for no state. */
 const countSchema = filterSchema.extend({
   states: many(z.string().transform((state) => (state === "null" ? "none" : state))),
 });

@@ -1,4 +1,4 @@
-/** Queue workers' own call, below /execution/baram: a worker keeps its row, and hears what people want of it. */
+/** Queue workers' own call, below /execution/baram: a worker updates its row, and is answered with the changes that users requested. */
 import type { Hono } from "hono";
 import { type WorkerAnswer, workerNameSchema, workerReportSchema } from "../../contracts/index.ts";
 import { beatWorker } from "../../store/index.ts";
@@ -13,9 +13,9 @@ export function addWorkerCalls(app: Hono, { resources, options }: Deps): void {
     await tokens.verify("baram:worker", readBearer(c));
     const name = check(workerNameSchema, c.req.param("name"), "path");
     const report = await readBody(c, workerReportSchema);
-    const { wish, holder } = await beatWorker(store, name, report, options.workerLostAfterSec);
-    if (wish) return c.json({ isYours: true, ...wish } satisfies WorkerAnswer);
-    // Between the two statements the other one may have gone; then it is asked again, a moment later.
+    const { requested, holder } = await beatWorker(store, name, report, options.workerLostAfterSec);
+    if (requested) return c.json({ isYours: true, ...requested } satisfies WorkerAnswer);
+    // The holder may have gone between the two statements; the worker asks again a moment later.
     const other = holder ?? { instance: report.instance, hostname: "unknown", pid: 0, silentForSec: 0 };
     return c.json({ isYours: false, holder: other } satisfies WorkerAnswer);
   });

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { idSchema, jsonValueSchema, runIdSchema } from "../../contracts/index.ts";
-import { countXcoms, deleteXcomByTry, findXcomItem, listXcomValues, setMapLength, triesByIds } from "../../store/index.ts";
+import { countXcoms, deleteXcomByTry, findXcomItem, findXcomValues, setMapLength, triesByIds } from "../../store/index.ts";
 import { check, flagSchema, readJson, readQuery } from "../read-request.ts";
 import { notFound, Refusal, staleTry } from "../refusal.ts";
 import { answerCall } from "../runner-calls.ts";
@@ -33,7 +33,7 @@ const sliceSchema = z.object({
 });
 
 export function addXcomRoutes(add: AddRoute): void {
-  // Before the route of the key, which takes what follows for a part of it.
+  // Registered before the route of the key, whose pattern would include what follows.
   add("GET", `${PATH}/item/:offset{-?[0-9]+}`, ANY_TRY, async (asked) => {
     const offset = check(indexSchema, asked.c.req.param("offset"), "path");
     return asked.c.json((await itemOf(asked, offset)).value);
@@ -42,14 +42,15 @@ export function addXcomRoutes(add: AddRoute): void {
   add("GET", `${PATH}/slice`, ANY_TRY, async ({ c, resources }) => {
     const ref = check(pathSchema, c.req.param(), "path");
     const { start = null, stop = null, step = null, include_prior_dates } = check(sliceSchema, readQuery(c), "query");
-    const values = await listXcomValues(resources.store, ref, include_prior_dates);
+    const values = await findXcomValues(resources.store, ref, include_prior_dates);
     return c.json(sliceValues(values, { start, stop, step }));
   });
 
-  // HEAD comes here too.
+  // HEAD requests are routed here too.
   add("GET", PATH, ANY_TRY, async (asked) => (asked.c.req.method === "HEAD" ? count(asked) : read(asked)));
 
-  // `dag_result` of the query is for what Baram does not have: results of runs. A length comes with a result that others map over.
+  // The query parameter `dag_result` is ignored: Baram has no results of runs. `mapped_length` is sent with a result that other
+  // tasks are mapped over.
   add("POST", PATH, ANY_TRY, async (asked) => {
     const { c, tryId, resources, options } = asked;
     const key = await ownKey(asked);
@@ -85,7 +86,7 @@ async function read(asked: Asked): Promise<Response> {
   return c.json({ key, value });
 }
 
-/** How many there are stands in a header, since an answer to HEAD has no body. */
+/** The count is in a header, since the answer to HEAD has no body. */
 async function count({ c, resources }: Asked): Promise<Response> {
   const ref = check(pathSchema, c.req.param(), "path");
   const { map_index: mapIndex = null } = check(headSchema, readQuery(c), "query");
@@ -100,7 +101,7 @@ async function itemOf({ c, resources }: Asked, offset: number) {
   return item;
 }
 
-/** The path's key, if the rest of the path is the caller's own place. Whether its try still runs is asked again by the write. */
+/** The path's key, if the rest of the path names the caller's own task instance. The write checks again that its try is running. */
 async function ownKey({ c, tryId, resources }: Asked): Promise<string> {
   const { key, ...place } = check(pathSchema, c.req.param(), "path");
   const { map_index: mapIndex } = check(writeSchema, readQuery(c), "query");

@@ -1,7 +1,7 @@
 import { BaramError, toError } from "../../platform/index.ts";
 import { faultOf } from "./fault-of.ts";
 
-/** AWS did not answer as it should, when a scheduler asked at its start. `action`: the permission that the question needs. */
+/** AWS answered a check at the scheduler's start with an error. `action`: the permission that the request needs. */
 export function checkFailed(
   facts: { executor: string; asked: string; action: string; page: string },
   error: unknown,
@@ -15,7 +15,7 @@ export function checkFailed(
   );
 }
 
-/** What was found at a scheduler's start cannot be used. */
+/** A resource that was checked at the scheduler's start cannot be used. */
 export function checkFound(executor: string, asked: string, said: string, remedy: string, cause?: unknown): BaramError {
   return new BaramError(
     "aws_check_failed",

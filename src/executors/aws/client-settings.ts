@@ -2,15 +2,16 @@ import { type Connection, readAwsConnection } from "../../contracts/index.ts";
 import { BaramError, toError } from "../../platform/index.ts";
 
 export type AwsAccess = {
-  /** null: the connection's, or as the SDK's chain says. */
+  /** null: the connection's, or that of the SDK's provider chain. */
   region: string | null;
-  /** The connection whose keys are used, asked for at the start and whenever AWS refuses them. null: the SDK's own chain. */
+  /** The connection whose keys are used; read at the start and whenever AWS refuses them. null: the SDK's provider chain. */
   connect: (() => Promise<Connection>) | null;
 };
 
 /**
- * What every client of AWS is made with. What neither option nor connection says is the SDK's own chain's: AWS_ENDPOINT_URL, AWS_PROFILE,
- * the role of the container or the machine. No retries of the SDK's own: a second layer of them would hide throttles and multiply attempts.
+ * The settings of every AWS client. What neither an option nor the connection sets comes from the SDK's provider chain:
+ * AWS_ENDPOINT_URL, AWS_PROFILE, the role of the container or the machine. The SDK's own retries are off: a second layer of retries
+ * would hide throttling and multiply attempts.
  */
 export async function clientSettings(access: AwsAccess, requestTimeoutMs = 15_000) {
   const connection = access.connect === null ? null : await access.connect();
@@ -31,7 +32,7 @@ export async function clientSettings(access: AwsAccess, requestTimeoutMs = 15_00
   };
 }
 
-/** Throws `config_invalid` where neither option, connection nor the SDK's chain knows a region. */
+/** Throws `config_invalid` if neither an option, the connection nor the SDK's provider chain sets a region. */
 export async function checkRegion(client: { config: { region: () => Promise<string> } }, section: string): Promise<void> {
   try {
     await client.config.region();

@@ -1,9 +1,9 @@
 /**
- * What a failed request to AWS means for whoever sent it:
- * - throttled: nothing is wrong but the pace; asked again later, and never counted as an attempt;
- * - credentials: expired, or none to be had: no request can succeed until that changes;
- * - away: no answer, or an error of AWS's own. Whether the request was carried out is not known;
- * - answered: AWS says no to this very request, and why.
+ * What a failed request to AWS means for the caller:
+ * - throttled: only the rate was too high; retried later, and never counted as an attempt;
+ * - credentials: expired or missing: no request can succeed until that changes;
+ * - away: no answer, or a server error of AWS. Whether the request was executed is unknown;
+ * - answered: AWS rejected this request, with a reason.
  */
 export type AwsFault = { kind: "throttled" | "credentials" | "away" | "answered"; message: string };
 
@@ -12,7 +12,7 @@ const THROTTLES =
 const CREDENTIALS =
   /^(ExpiredToken|ExpiredTokenException|UnrecognizedClientException|InvalidClientTokenId|InvalidSignatureException|SignatureDoesNotMatch|MissingAuthenticationToken|MissingAuthenticationTokenException|CredentialsProviderError|TokenProviderError)$/;
 
-/** Of Node's sockets, the resolver and the SDK's own timers: the request had no answer. */
+/** Errors of sockets, the resolver and the SDK's timers: the request got no answer. */
 const UNANSWERED = /^(E[A-Z]{3,}|E[A-Z]+_[A-Z]+|TimeoutError|RequestTimeout|NetworkingError|AbortError)$/;
 
 export function faultOf(error: unknown): AwsFault {
@@ -28,6 +28,6 @@ function factsOf(error: unknown): { name: string; message: string; code: string;
   if (!(error instanceof Error)) return { name: "Error", message: String(error), code: "", status: null };
   const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? null;
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  // A refused connection comes as an AggregateError without a word of its own.
+  // A refused connection is an AggregateError with an empty message.
   return { name: error.name, message: error.message || code || "no answer", code, status };
 }

@@ -1,9 +1,10 @@
 /**
  * Workloads on their way to AWS, one request each, beside the scheduler's loop:
- * - waiting: until there is a place for a request, a token for it, and until its own delay is over;
- * - launching: its request is under way. Left for launched or refused, which are told and forgotten here, or for waiting again;
- * A throttle closes the way for all and counts for nobody; so do credentials that have expired and an AWS that does not answer,
- * and as long as they last the queue is unhealthy. Any other refusal counts for its workload, up to `maxAttempts`.
+ * - waiting: until a request slot and a token are free, and its own delay is over;
+ * - launching: its request is under way. Left for launched or refused, which are reported and removed here, or for waiting again.
+ *   Throttling pauses all launches and does not count as an attempt of any workload. The same holds for expired credentials and an
+ *   AWS that does not answer; while these last, the queue is unhealthy. Any other refusal counts as an attempt of its workload, up
+ *   to `maxAttempts`.
  */
 import { type Workload, workloadId } from "../../contracts/index.ts";
 import { type Logger, startTimer, type Timer } from "../../platform/index.ts";
@@ -13,25 +14,25 @@ import { createTokenBucket } from "./token-bucket.ts";
 
 export type Launch =
   | { kind: "launched"; externalExecutorId: string }
-  /** AWS took the request and launched nothing, e.g. for want of capacity: counts as an attempt. */
+  /** AWS accepted the request but launched nothing, e.g. for lack of capacity: counts as an attempt. */
   | { kind: "not_now"; reason: string }
-  /** It cannot be launched, ever. */
+  /** It can never be launched. */
   | { kind: "refused"; reason: string };
 
 export type LaunchQueueOptions = {
   /** Throws what the request throws. */
   launch(workload: Workload): Promise<Launch>;
-  /** Credentials may be new by now: what was made with the old ones is thrown away. */
+  /** Credentials may have been renewed: clients made with the old ones are discarded. */
   renew(): Promise<void>;
   maxAttempts: number;
   perSec: number;
-  /** Before the next attempt, after so many that failed. */
+  /** Delay before the next attempt, after this many failed ones. */
   retryDelayMs(failed: number): number;
   on: {
-    /** `isDropped`: `remove` was called for it meanwhile. */
+    /** `isDropped`: `remove` was called for it in the meantime. */
     launched(workload: Workload, externalExecutorId: string, isDropped: boolean): void;
     refused(workload: Workload, reason: string): void;
-    /** It is healthy again, or not any more. */
+    /** The queue became healthy or unhealthy. */
     health(isHealthy: boolean): void;
   };
   logger: Logger;
@@ -43,15 +44,15 @@ export type LaunchQueue = {
   /** Waiting or launching. */
   size(): number;
   isHealthy(): boolean;
-  /** Takes one out; where its request is under way, no other is sent for it. */
+  /** Removes one; if its request is in flight, no other is sent for it. */
   remove(id: string): void;
-  /** Sends no more, waits for what is under way, and returns what is surely not launched. */
+  /** Sends no more, waits for requests in flight, and returns the workloads that were certainly not launched. */
   close(): Promise<Workload[]>;
 };
 
 type Waiting = { workload: Workload; failed: number; dueMs: number; isAmbiguous: boolean };
 
-/** Requests under way at once: a launch takes AWS some 200 ms to 1 s. */
+/** Requests in flight at once: a launch takes AWS 200 ms to 1 s. */
 const IN_FLIGHT_MAX = 16;
 
 export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
@@ -59,7 +60,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
   const bucket = createTokenBucket({ perSec: options.perSec, burst: Math.max(1, Math.ceil(options.perSec)) });
   const waiting = new Map<string, Waiting>();
   const launching = new Map<string, Promise<void>>();
-  /** Of those launching, the ones nobody wants any more. */
+  /** Launching workloads that were removed. */
   const dropped = new Set<string>();
   let timer: Timer | undefined;
   let isClosed = false;
@@ -73,7 +74,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
     const now = Date.now();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const [id, one] of waiting) {
-      // An AWS that was away is asked by one request at a time.
+      // While AWS is away, one request at a time probes it.
       if (launching.size >= (isHealthy ? IN_FLIGHT_MAX : 1)) return;
       const dueMs = Math.max(one.dueMs, awayUntilMs);
       if (dueMs > now) {
@@ -141,7 +142,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
     waitAgain({ ...one, dueMs: Date.now() + delayMs });
   }
 
-  /** At the end of the line, as what came meanwhile has not been tried at all. */
+  /** At the end of the queue, since newer workloads have not been tried at all. */
   function waitAgain(one: Waiting): void {
     const id = workloadId(one.workload);
     if (!dropped.has(id)) waiting.set(id, one);
@@ -152,8 +153,8 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
     else awayUntilMs = Date.now() + options.retryDelayMs(++outages) * (0.75 + Math.random() / 4);
     if (healthy === isHealthy) return;
     isHealthy = healthy;
-    if (healthy) logger.info({}, "AWS takes launches again");
-    else logger.error({ error: message }, "AWS cannot be asked; nothing is launched until it can, and nothing is lost");
+    if (healthy) logger.info({}, "AWS accepts launches again");
+    else logger.error({ error: message }, "AWS cannot be reached; launches wait until it can, and none is lost");
     on.health(healthy);
   }
 
@@ -174,7 +175,8 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
       isClosed = true;
       timer?.cancel();
       await Promise.all(launching.values());
-      // One whose request was never answered may be launched: whoever adopts it launches it again under the same key.
+      // A workload whose request was never answered may have been launched: the scheduler that adopts it launches it again under
+      // the same key.
       const left = [...waiting.values()].filter(({ isAmbiguous }) => !isAmbiguous).map(({ workload }) => workload);
       waiting.clear();
       return left;

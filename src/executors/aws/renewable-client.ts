@@ -1,12 +1,12 @@
 import { type Logger, toError } from "../../platform/index.ts";
 
 /**
- * A client of AWS that can be made anew, as its credentials are read only once. Requests under way keep the client that they began
- * with, for `destroy()` cuts them off: AWS may have done what they ask, and they would be made again.
+ * An AWS client that can be recreated, since its credentials are read only once. Requests in flight keep the client that they
+ * started with: `destroy()` would abort them, although AWS may have executed them, and they would be repeated.
  */
 export type RenewableClient<Client> = {
   use<Answer>(request: (client: Client) => Promise<Answer>): Promise<Answer>;
-  /** Rejects when no other client can be made; the old one stays. */
+  /** Rejects if no new client can be created; the old one stays. */
   renew(): Promise<void>;
   close(): void;
 };
@@ -38,7 +38,7 @@ export async function createRenewableClient<Client extends { destroy(): void }>(
       }
     },
     renew() {
-      // Many requests find credentials expired at once.
+      // Many requests may find expired credentials at once.
       renewing ??= start()
         .then((fresh) => {
           finish(isClosed ? fresh : current);
@@ -56,9 +56,9 @@ export async function createRenewableClient<Client extends { destroy(): void }>(
   };
 }
 
-/** Where no other client can be made, what goes on with the old one tells soon enough. */
+/** If no new client can be created, the next requests with the old one will report it. */
 export async function tryRenew(one: { renew(): Promise<void> }, logger: Logger): Promise<void> {
   await one
     .renew()
-    .catch((error: unknown) => logger.warn({ error: toError(error).message }, "a client of AWS could not be made anew"));
+    .catch((error: unknown) => logger.warn({ error: toError(error).message }, "an AWS client could not be recreated"));
 }

@@ -1,10 +1,10 @@
-/** How often a try was launched and died before it ran: the try's key stays while its ids change. */
+/** Counts how often a try was launched and died before it ran. The key stays the same while the try's ids change. */
 export type StartCount = {
-  /** Counts one more, and says how many that makes. */
+  /** Increments and returns the count. */
   add(tryKey: string): number;
 };
 
-/** What is forgotten first is the oldest; a try forgotten is launched a few times more than it should. */
+/** The oldest entries are evicted first; an evicted try is launched a few times too often. */
 const KEPT_MAX = 10_000;
 
 export function createStartCount(): StartCount {

@@ -1,16 +1,19 @@
 export type TokenBucket = {
-  /** Takes a token: 0, or the milliseconds after which there may be one. */
+  /** Takes a token and returns 0, or returns the milliseconds until there may be one. */
   take(nowMs: number): number;
-  /** AWS asks for a slower pace: nothing until a while from now, longer each time in a row. */
+  /** AWS throttled: no tokens for a while, longer each time in a row. */
   punish(nowMs: number): void;
-  /** A request went through. */
+  /** A request was accepted. */
   reward(): void;
 };
 
 const PUNISHMENT_MS = 500;
 const PUNISHMENT_MAX_MS = 20_000;
 
-/** Paces requests as AWS itself does: `burst` at once, `perSec` for long. `random` gives 0..1; several schedulers must not come back together. */
+/**
+ * Limits requests as AWS itself does: `burst` at once, `perSec` sustained. `random` returns 0..1, so that several schedulers do not
+ * resume at the same time.
+ */
 export function createTokenBucket(options: { perSec: number; burst: number; random?: () => number }): TokenBucket {
   const random = options.random ?? Math.random;
   let tokens = options.burst;
@@ -29,7 +32,7 @@ export function createTokenBucket(options: { perSec: number; burst: number; rand
       return Math.ceil(((1 - tokens) / options.perSec) * 1_000);
     },
     punish(nowMs) {
-      // Requests that were under way together are one sign, not many.
+      // Throttled requests that were in flight together count once.
       if (nowMs < closedUntilMs) return;
       const longestMs = Math.min(PUNISHMENT_MAX_MS, PUNISHMENT_MS * 2 ** inARow++);
       closedUntilMs = nowMs + longestMs * (0.5 + random() / 2);

@@ -1,10 +1,10 @@
 import { checkFailed, checkFound } from "../aws/check-failed.ts";
 import type { EcsApi } from "./ecs-api.ts";
 
-/** Of a task that cannot be there. */
+/** The id of a task that cannot exist. */
 const NO_TASK = "0".repeat(32);
 
-/** Asks AWS for everything a launch needs, and changes nothing. Throws `aws_check_failed`, which names what is wrong and the remedy. */
+/** Checks everything that a launch needs, without changing anything. Throws `aws_check_failed` with the fault and the remedy. */
 export async function checkEcs(
   api: EcsApi,
   options: { name: string; cluster: string; containerName: string; taskDefinition: string },

@@ -9,22 +9,22 @@ import type {
 import { type AwsAccess, checkRegion, clientSettings } from "../aws/client-settings.ts";
 import { createRenewableClient } from "../aws/renewable-client.ts";
 
-/** The requests to ECS that the executor makes; each throws what the SDK throws. */
+/** The executor's requests to ECS; each throws the SDK's error. */
 export type EcsApi = {
   runTask(input: RunTaskCommandInput): Promise<RunTaskCommandOutput>;
   describeTasks(arns: string[]): Promise<DescribeTasksCommandOutput>;
   stopTask(arn: string, reason: string): Promise<void>;
-  /** ARNs of the tasks that were started under this name, those stopped of late too. */
+  /** ARNs of the tasks started under this name, including recently stopped ones. */
   findTasks(startedBy: string): Promise<string[]>;
-  /** null: there is no such cluster, or it is not active. */
+  /** null: the cluster does not exist or is not active. */
   describeCluster(): Promise<Cluster | null>;
   describeTaskDefinition(name: string): Promise<TaskDefinition | null>;
-  /** A client with credentials read anew. */
+  /** A client with newly read credentials. */
   renew(): Promise<void>;
   close(): void;
 };
 
-/** Throws `config_invalid` where no region is known. The SDK is loaded on first use: most processes never need it. */
+/** Throws `config_invalid` if no region is known. The SDK is loaded on first use: most processes never need it. */
 export async function connectEcs(options: AwsAccess & { cluster: string }): Promise<EcsApi> {
   const sdk = await import("@aws-sdk/client-ecs");
   const { cluster } = options;

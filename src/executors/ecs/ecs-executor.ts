@@ -1,12 +1,12 @@
 /**
- * Runs each workload as an ECS task. A workload here is in one of two hands, and counts as one of `parallelism` in both:
- * - the launch queue's: RunTask has not answered yet. Left for the watch, or refused, or given back when this scheduler ends;
- * - the watch's: ECS has it, under an ARN that the scheduler stores. Left when the task has stopped.
- * The outcome of a try comes through the execution API and never from here. What is said here of a task that stopped is only
- * believed by the scheduler where the try has not reported: `lost`, or `not_started` where its container surely never ran.
+ * Runs each workload as an ECS task. A workload is held by one of two parts, and counts towards `parallelism` in both:
+ * - the launch queue: RunTask has not answered yet. It moves on to the watch, is refused, or is returned when this scheduler stops;
+ * - the watch: ECS runs it, under an ARN that the scheduler stores. It is removed when the task has stopped. The outcome of a try
+ *   comes through the execution API, never from here. For a stopped task this executor reports `lost`, or `not_started` if its
+ *   container certainly never ran; the scheduler uses that only if the try has not reported.
  *
- * RunTask is asked under the try's id as clientToken, which is in the database before. Whoever asks again, another scheduler too, gets
- * the same task from AWS. A container that fails is never run again from here: how often a try is made is the task's `retries`.
+ * RunTask gets the try's id as clientToken, which is stored in the database before. A repeated request, also of another scheduler,
+ * gets the same task from AWS. A failed container is never run again from here: the task's `retries` decide that.
  */
 import type { ConflictException, RunTaskCommandOutput } from "@aws-sdk/client-ecs";
 import { type JsonObject, type Workload, workloadId } from "../../contracts/index.ts";
@@ -98,7 +98,7 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
             };
           }),
       );
-      // Places were freed.
+      // Slots were freed.
       options.onEvent();
     },
     logger,
@@ -110,16 +110,16 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
     try {
       return launchOf(await api().runTask(request));
     } catch (error) {
-      // An earlier request under this id went through, of a scheduler that is dead or whose answer was lost.
+      // An earlier request with this id was accepted, from a dead scheduler or with a lost answer.
       const [arn] =
         error instanceof Error && error.name === "ConflictException" ? ((error as ConflictException).resourceIds ?? []) : [];
       if (arn === undefined) throw error;
-      logger.info({ id: workloadId(workload), arn }, "the try has an ECS task already; this scheduler goes on with it");
+      logger.info({ id: workloadId(workload), arn }, "the try already has an ECS task; this scheduler adopts it");
       return { kind: "launched", externalExecutorId: arn };
     }
   }
 
-  /** A running try whose ARN never came to the database: its worker reports all the same, but without its ARN nobody sees it die. */
+  /** A running try whose ARN was never stored: its worker still reports, but without the ARN the executor cannot see it stop. */
   async function findRunning(id: string): Promise<void> {
     try {
       const [arn] = await api().findTasks(id);
@@ -129,7 +129,7 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
     } catch (error) {
       logger.warn(
         { id, error: toError(error).message },
-        "the ECS task of a running try cannot be found; its heartbeats are watched all the same",
+        "the ECS task of a running try cannot be found; only its heartbeats are watched",
       );
     }
   }
@@ -193,7 +193,9 @@ function launchOf({ tasks, failures }: RunTaskCommandOutput): Launch {
   return { kind: "not_now", reason: said || "RunTask answered with no task and no reason" };
 }
 
-/** As in Airflow: where neither a launch type nor capacity providers are given, the cluster's own strategy counts, else Fargate. */
+/**
+ * As in Airflow: if neither a launch type nor capacity providers are given, the cluster's default strategy is used, else Fargate.
+ */
 async function withLaunchType(api: EcsApi, base: JsonObject): Promise<JsonObject> {
   if (base.launchType !== undefined || base.capacityProviderStrategy !== undefined) return base;
   try {

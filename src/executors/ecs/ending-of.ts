@@ -1,6 +1,6 @@
 import type { Task } from "@aws-sdk/client-ecs";
 
-/** How an ECS task ended. `ranNothing`: its container surely never ran, so nothing of the try did. */
+/** How an ECS task ended. `ranNothing`: its container certainly never ran, so nothing of the try ran. */
 export type Ending = { ranNothing: boolean; exitCode: number | null; reason: string };
 
 /** null: it has not ended yet. */

@@ -1,10 +1,10 @@
 import type { ContainerOverride, RunTaskCommandInput } from "@aws-sdk/client-ecs";
 import { type JsonObject, type JsonValue, type Workload, workloadId } from "../../contracts/index.ts";
 
-/** What AWS allows for `overrides` as JSON, in characters. */
+/** The limit of AWS for `overrides` as JSON, in characters. */
 export const OVERRIDES_MAX_CHARS = 8_192;
 
-/** Arguments of RunTask that options and executorConfig may give. */
+/** Arguments of RunTask that the options and executorConfig may set. */
 const KWARGS = new Set([
   "capacityProviderStrategy",
   "enableECSManagedTags",
@@ -31,7 +31,7 @@ const OURS: Readonly<Record<string, string>> = {
   name: "the container is [ecs_executor] container_name",
 };
 
-/** What is wrong with arguments of RunTask that a person gave, or null. */
+/** The fault of RunTask arguments given by a user, or null. */
 export function faultOfKwargs(kwargs: JsonObject, containerName: string): string | null {
   for (const key of Object.keys(kwargs)) {
     const why = Object.hasOwn(OURS, key) ? OURS[key] : undefined;
@@ -64,8 +64,9 @@ export function faultOfKwargs(kwargs: JsonObject, containerName: string): string
 export type RequestParts = { base: JsonObject; cluster: string; containerName: string; apiUrl: string };
 
 /**
- * The request that launches one workload: the options' arguments, the task's own laid over them, then what is Baram's. The same for
- * the same workload, and under the try's id, so that a repeated request launches nothing twice. A string: why it cannot be launched.
+ * The request that launches one workload: the options' arguments, overridden by the task's own, then by Baram's. It is the same for
+ * the same workload, with the try's id as clientToken, so that a repeated request launches nothing twice. A string: why it cannot
+ * be launched.
  */
 export function composeRunTask(workload: Workload, parts: RequestParts): RunTaskCommandInput | string {
   const own = workload.type === "ExecuteTask" ? workload.ti.executorConfig : {};
@@ -99,14 +100,14 @@ export function composeRunTask(workload: Workload, parts: RequestParts): RunTask
   };
 }
 
-/** The worker has no use for executorConfig, and room is short. */
+/** The worker does not need executorConfig, and space is limited. */
 function textOf(workload: Workload): string {
   return JSON.stringify(workload.type === "ExecuteTask" ? { ...workload, ti: { ...workload.ti, executorConfig: {} } } : workload);
 }
 
 /**
- * Objects are merged, containers and variables by their names, and anything else is replaced. A launch type and a strategy of
- * capacity providers exclude each other: the upper one's counts.
+ * Objects are merged, containers and variables by name; everything else is replaced. A launch type and a capacity provider strategy
+ * exclude each other: the overriding one is used.
  */
 export function layOver(lower: JsonObject, upper: JsonObject): JsonObject {
   const merged: JsonObject = { ...lower };

@@ -1,8 +1,7 @@
 /**
- * ECS tasks that were launched, looked at every `pollMs` in batches, beside the scheduler's loop. A watched try is:
- * - running, as far as is known: until ECS says STOPPED, or does not know the task for longer than a young one may take to appear;
- * - being stopped: StopTask is asked until AWS takes it, and its end is nobody's business any more.
- * Left by `ended`, once.
+ * Polls launched ECS tasks every `pollMs` in batches, outside of the scheduler's loop. A watched try is:
+ * - running, as far as is known: until ECS reports STOPPED, or has not known the task for longer than a new one takes to appear;
+ * - being stopped: StopTask is repeated until AWS accepts it; the task's end is not reported. Left by `ended`, once.
  */
 import type { Task } from "@aws-sdk/client-ecs";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
@@ -20,7 +19,7 @@ export type TaskWatch = {
   has(id: string): boolean;
   size(): number;
   stop(id: string, reason: string): void;
-  /** Looks no more; what runs goes on. */
+  /** Stops polling; running tasks go on. */
   close(): Promise<void>;
 };
 
@@ -28,16 +27,19 @@ export type TaskWatchOptions = {
   api: () => EcsApi;
   containerName: string;
   pollMs: number;
-  /** ECS may not know a task yet that it has just launched. */
+  /** ECS may not yet know a task that it has just launched. */
   missingGraceMs: number;
-  /** Ends of one batch; those that were asked to stop are in it with `isStopping`. */
+  /** Ended tasks of one batch, including those that were asked to stop (`isStopping`). */
   ended(ends: { one: Watched; ending: Ending; isStopping: boolean }[]): void;
   logger: Logger;
 };
 
-/** As many as DescribeTasks takes. */
+/** The limit of DescribeTasks. */
 const BATCH_MAX = 100;
-/** Reads and StopTasks of one scheduler together; AWS allows an account 20 a second of each for long, and more for a moment. */
+/**
+ * For reads and StopTask requests of one scheduler together; AWS allows an account 20 per second of each sustained, and more in
+ * bursts.
+ */
 const REQUESTS_PER_SEC = 10;
 
 export function createTaskWatch(options: TaskWatchOptions): TaskWatch {
@@ -49,11 +51,11 @@ export function createTaskWatch(options: TaskWatchOptions): TaskWatch {
   let isFaulty = false;
   let loop: Promise<void> | null = null;
 
-  /** Only while there is something to look at: an executor that was made and never started holds no process open. */
+  /** Runs only while there is something to poll, so that an executor that was never started does not keep the process alive. */
   function startLooking(): void {
     loop ??= run().finally(() => {
       loop = null;
-      // Something may have come between the last look and here.
+      // A task may have been added since the last poll.
       if (watched.size > 0 && !closing.signal.aborted) startLooking();
     });
   }
@@ -72,7 +74,7 @@ export function createTaskWatch(options: TaskWatchOptions): TaskWatch {
     for (let at = 0; at < entries.length && !closing.signal.aborted; at += BATCH_MAX) {
       const batch = entries.slice(at, at + BATCH_MAX);
       const answer = await paced("DescribeTasks", () => options.api().describeTasks(batch.map(({ arn }) => arn)));
-      // The rest of them have their turn at the next look: AWS is away, or asks for a slower pace.
+      // The rest is polled the next time: AWS is away or throttling.
       if (!answer) return;
       const byArn = new Map((answer.tasks ?? []).map((task) => [task.taskArn, task]));
       const missing = new Set((answer.failures ?? []).filter(({ reason }) => reason === "MISSING").map(({ arn }) => arn));
@@ -102,7 +104,7 @@ export function createTaskWatch(options: TaskWatchOptions): TaskWatch {
     }
   }
 
-  /** null: it did not succeed, and is tried again at the next look. */
+  /** null: it failed and is retried at the next poll. */
   async function paced<T>(action: string, request: () => Promise<T>): Promise<T | null> {
     for (let waitMs = bucket.take(Date.now()); waitMs > 0; waitMs = bucket.take(Date.now())) {
       await sleep(waitMs, closing.signal);
@@ -111,7 +113,7 @@ export function createTaskWatch(options: TaskWatchOptions): TaskWatch {
     try {
       const answer = await request();
       bucket.reward();
-      if (isFaulty) logger.info({ action }, "ECS can be asked again");
+      if (isFaulty) logger.info({ action }, "ECS can be polled again");
       isFaulty = false;
       return answer;
     } catch (error) {
@@ -119,7 +121,7 @@ export function createTaskWatch(options: TaskWatchOptions): TaskWatch {
       bucket.punish(Date.now());
       if (fault.kind === "credentials") await tryRenew(options.api(), logger);
       if (!isFaulty && fault.kind !== "throttled")
-        logger.error({ action, error: toError(error).message }, "ECS cannot be asked about running tasks; it is asked again");
+        logger.error({ action, error: toError(error).message }, "ECS cannot be polled for running tasks; retrying");
       isFaulty ||= fault.kind !== "throttled";
       return null;
     }

@@ -1,7 +1,9 @@
 import { checkFailed } from "../aws/check-failed.ts";
 import type { LambdaApi } from "./lambda-api.ts";
 
-/** Asks AWS for everything an invocation needs, and invokes nothing. Throws `aws_check_failed`, which names what is wrong and the remedy. */
+/**
+ * Checks everything that an invocation needs, without invoking anything. Throws `aws_check_failed` with the fault and the remedy.
+ */
 export async function checkLambda(
   api: LambdaApi,
   options: { name: string; functionName: string; qualifier: string | null; queueUrl: string; deadLetterQueueUrl: string | null },

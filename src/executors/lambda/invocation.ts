@@ -2,26 +2,29 @@ import type { Message } from "@aws-sdk/client-sqs";
 import { z } from "zod";
 import { type Workload, workloadId, workloadSchema } from "../../contracts/index.ts";
 
-/** What Lambda takes for an asynchronous invocation, in bytes. */
+/** Lambda's limit for an asynchronous invocation, in bytes. */
 export const PAYLOAD_MAX_BYTES = 256 * 1024;
-/** The longest that any function may run. */
+/** The longest time that a function may run. */
 export const LAMBDA_MAX_SEC = 900;
 
-/** What the handler is invoked with: all that it needs is in it, so that a function has no settings to go wrong. */
+/** The handler's event. It contains everything that the handler needs, so that a function needs no settings. */
 export const invocationSchema = z.object({
   /** The try's id, or the callback's. */
   task_key: z.string(),
   workload: workloadSchema,
-  /** Where Baram's API is. */
+  /** The URL of Baram's API. */
   api_url: z.url(),
-  /** Where the result goes. */
+  /** The queue for the result. */
   queue_url: z.url(),
-  /** The task's, for a handler that wraps Baram's. */
+  /** The task's own, for a handler that wraps Baram's. */
   executor_config: z.record(z.string(), z.unknown()),
 });
 export type Invocation = z.infer<typeof invocationSchema>;
 
-/** What a function tells when it is done with a workload. The outcome itself went to the API; 0 = the API has it, or did not want it. */
+/**
+ * The message that a function sends when it is done with a workload. The outcome itself was sent to the API; 0 = the API has stored
+ * or refused it.
+ */
 export const resultSchema = z.object({ task_key: z.string(), return_code: z.int(), reason: z.string().optional() });
 export type InvocationResult = z.infer<typeof resultSchema>;
 
@@ -42,21 +45,21 @@ export function composePayload(workload: Workload, options: { apiUrl: string; qu
   return { payload };
 }
 
-/** What a message says of an invocation; null: it is none of ours, or broken. */
+/** The result that a message contains; null: it is not a function's message, or it is malformed. */
 export function readResult(message: Message): InvocationResult | null {
   const parsed = resultSchema.safeParse(parseJson(message.Body));
   return parsed.success ? parsed.data : null;
 }
 
 const deadEventSchema = z.object({ task_key: z.string() });
-/** A failure destination wraps the event; a dead-letter queue has it as it was. */
+/** A failure destination wraps the event; a dead-letter queue contains it unchanged. */
 const destinationSchema = z.object({
   requestPayload: deadEventSchema,
   requestContext: z.object({ condition: z.string() }).optional(),
   responsePayload: z.object({ errorMessage: z.string() }).optional(),
 });
 
-/** What Lambda says of an event that it gave up, from a dead-letter queue or a failure destination. */
+/** Lambda's message about an event that it gave up, from a dead-letter queue or a failure destination. */
 export function readDeadEvent(message: Message): InvocationResult | null {
   const body = parseJson(message.Body);
   const wrapped = destinationSchema.safeParse(body);

@@ -2,25 +2,25 @@ import type { Message } from "@aws-sdk/client-sqs";
 import { type AwsAccess, checkRegion, clientSettings } from "../aws/client-settings.ts";
 import { createRenewableClient } from "../aws/renewable-client.ts";
 
-/** The requests that the executor makes; each throws what the SDK throws. */
+/** The executor's requests; each throws the SDK's error. */
 export type LambdaApi = {
-  /** Asynchronous: resolves with the request's id when Lambda has taken the event. */
+  /** Asynchronous: resolves with the request's id when Lambda has accepted the event. */
   invoke(payload: string): Promise<string>;
-  /** Whether the function is there and may be invoked; invokes nothing. */
+  /** Whether the function exists and may be invoked; invokes nothing. */
   tryInvoke(): Promise<void>;
   functionTimeoutSec(): Promise<number>;
   /** Waits for messages, up to 20 s. */
   receive(queueUrl: string, signal: AbortSignal): Promise<Message[]>;
   remove(queueUrl: string, receipts: string[]): Promise<void>;
-  /** Puts messages back for others to see at once. */
+  /** Makes messages visible to other receivers at once. */
   putBack(queueUrl: string, receipts: string[]): Promise<void>;
   checkQueue(queueUrl: string): Promise<void>;
-  /** Clients with credentials read anew. */
+  /** Clients with newly read credentials. */
   renew(): Promise<void>;
   close(): void;
 };
 
-/** As long as SQS lets one wait. */
+/** The longest wait that SQS allows. */
 const WAIT_SEC = 20;
 
 export async function connectLambda(options: AwsAccess & { functionName: string; qualifier: string | null }): Promise<LambdaApi> {

@@ -1,14 +1,13 @@
 /**
- * Runs each workload by an asynchronous invocation of one Lambda function. A workload here is in one of two hands, and counts as one
- * of `parallelism` in both:
- * - the launch queue's: Invoke has not answered yet. Left for `invoked`, or refused, or given back when this scheduler ends;
- * - `invoked`: Lambda has the event. Left by its message in the result queue or the dead-letter queue. Where that is lost, its place is
- *   freed when the function's time is over, and it is forgotten when Lambda cannot be delivering its event any more: heartbeats say
- *   what became of the try.
- * The outcome of a try comes through the execution API and never from here.
+ * Runs each workload by an asynchronous invocation of one Lambda function. A workload is in one of two states, and counts towards
+ * `parallelism` in both:
+ * - in the launch queue: Invoke has not answered yet. It becomes `invoked`, is refused, or is returned when this scheduler stops;
+ * - `invoked`: Lambda has the event. It ends with a message in the result queue or the dead-letter queue. If that is lost, its slot
+ *   is freed when the function's timeout is over, and it is removed when Lambda cannot deliver its event any more: missing
+ *   heartbeats then fail the try. The outcome of a try comes through the execution API, never from here.
  *
- * Lambda has no key against doubled invocations, and delivers an event twice now and then. It is the API that lets only one start:
- * each invocation asks under a name of its own. A function that runs cannot be stopped; a try taken back is refused when it reports.
+ * Lambda has no idempotency key, and sometimes delivers an event twice. The API lets only one of them start: each invocation has
+ * its own name. A running function cannot be stopped; a try that was requeued is refused when it reports.
  */
 import { type Workload, workloadId } from "../../contracts/index.ts";
 import { BaramError, type Logger, sleep } from "../../platform/index.ts";
@@ -26,23 +25,23 @@ export type LambdaExecutorOptions = ExecutorOptions &
     qualifier: string | null;
     queueUrl: string;
     deadLetterQueueUrl: string | null;
-    /** Where functions reach Baram's API. */
+    /** The URL under which functions reach Baram's API. */
     apiUrl: string;
     maxInvokeAttempts: number;
     invokePerSec: number;
     retryDelayMs(failed: number): number;
     endWaitMs: number;
-    /** After so long a result that no scheduler knows is deleted. */
+    /** After this time a result that no scheduler knows is deleted. */
     nobodysAfterMs: number;
     checkHealthOnStartup: boolean;
   };
 
-/** Lambda gives an event to its function three times at most, minutes apart. */
+/** Lambda delivers an event at most three times, minutes apart. */
 const DELIVERIES = 3;
 const BETWEEN_DELIVERIES_SEC = 180;
 /** From the invocation to the function's start, and from its end to its message. */
 const ON_THE_WAY_SEC = 60;
-/** Results handled of late, by id: a doubled message must not be taken for another scheduler's. */
+/** Recently handled results, by id: a duplicate message must not be mistaken for another scheduler's. */
 const REMEMBERED_MAX = 10_000;
 
 export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Logger): Executor {
@@ -80,7 +79,7 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
       launched(workload, requestId, isDropped) {
         const id = workloadId(workload);
         emit({ id, kind: "launched", externalExecutorId: requestId });
-        // Its result may be faster than Invoke's own answer.
+        // Its result may arrive before Invoke's answer.
         if (!isDropped && !handled.has(id)) watch(id);
       },
       refused: (workload, reason) => emit({ id: workloadId(workload), kind: "refused", reason: `${name}: ${reason}` }),
@@ -101,7 +100,7 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
     for (const receiver of receivers) receiver.wake();
   }
 
-  /** In the order of their invocations, so the first that is young ends the look. */
+  /** In the order of invocation, so the loop stops at the first recent one. */
   function forgetOld(): void {
     const olderThanMs = Date.now() - (timeoutSec * DELIVERIES + BETWEEN_DELIVERIES_SEC) * 1_000;
     for (const [id, sinceMs] of invoked) {
@@ -109,7 +108,7 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
       invoked.delete(id);
       logger.warn(
         { id },
-        "a function told no result in all the time that Lambda gives it; heartbeats say what became of the try",
+        "a function sent no result within its time limit; the try is watched by its heartbeats",
       );
     }
   }
@@ -156,7 +155,7 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
       if (!options.checkHealthOnStartup) return;
       await checkLambda(connected, options);
       timeoutSec = await connected.functionTimeoutSec().catch((error: Error) => {
-        logger.warn({ error: error.message }, "the function's timeout cannot be read; Lambda's longest is taken");
+        logger.warn({ error: error.message }, "the function's timeout cannot be read; Lambda's maximum is assumed");
         return LAMBDA_MAX_SEC;
       });
     },

@@ -1,8 +1,9 @@
 /**
- * Drains one SQS queue by long polling, beside the scheduler's loop, for as long as there is something to wait for. A message is:
+ * Drains one SQS queue by long polling, outside of the scheduler's loop, while there are results to wait for. A message is:
  * - ours: handled, and only then deleted;
- * - another scheduler's: put back at once, and this one holds off for a while, longer each time, so that two do not throw it to and fro;
- * - nobody's: so old that its try has long been settled by heartbeats, or broken. Deleted.
+ * - another scheduler's: returned at once; this receiver then pauses, longer each time, so that two schedulers do not pass it back
+ *   and forth;
+ * - nobody's: malformed, or so old that its try has long been settled by heartbeats. Deleted.
  */
 import type { Message } from "@aws-sdk/client-sqs";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
@@ -15,22 +16,22 @@ export type ReceiverOptions = {
   api: () => LambdaApi;
   queueUrl: string;
   read(message: Message): InvocationResult | null;
-  /** Whether anything is out that may be answered. */
+  /** Whether results are expected. */
   isWaiting(): boolean;
   /** false: it is not ours. */
   handle(result: InvocationResult): boolean;
-  /** A message that nobody has known for so long is nobody's. */
+  /** After this time an unknown message counts as nobody's. */
   nobodysAfterMs: number;
   logger: Logger;
 };
 export type ResultReceiver = {
-  /** There is something to wait for. */
+  /** Results are expected from now on. */
   wake(): void;
   close(): Promise<void>;
 };
 
 const BATCH = 10;
-/** A queue that keeps giving full batches is read by so many at once. */
+/** Concurrent receives while the queue returns full batches. */
 const RECEIVERS_MAX = 4;
 const HOLD_OFF_MS = 250;
 const HOLD_OFF_MAX_MS = 5_000;
@@ -46,7 +47,7 @@ export function createResultReceiver(options: ReceiverOptions): ResultReceiver {
     if (closing.signal.aborted || open.size >= (isExtra ? RECEIVERS_MAX : 1)) return;
     const one = receive(isExtra).finally(() => {
       open.delete(one);
-      // Something may have come between the last look and here.
+      // A result may be expected again by now.
       if (open.size === 0 && options.isWaiting()) startOne(false);
     });
     open.add(one);
@@ -84,7 +85,7 @@ export function createResultReceiver(options: ReceiverOptions): ResultReceiver {
       if (!result) {
         logger.warn(
           { queueUrl, messageId: message.MessageId },
-          "a message in the result queue is not one of a function's; it is deleted",
+          "a message in the result queue is not a function's result; it is deleted",
         );
         done.push(receipt);
       } else if (options.handle(result) || isNobodys(message)) done.push(receipt);
@@ -98,7 +99,7 @@ export function createResultReceiver(options: ReceiverOptions): ResultReceiver {
   function isNobodys(message: Message): boolean {
     const sentMs = Number(message.Attributes?.SentTimestamp ?? Number.NaN);
     if (!(Date.now() - sentMs > options.nobodysAfterMs)) return false;
-    logger.debug({ queueUrl, messageId: message.MessageId }, "a result that no scheduler waits for is deleted");
+    logger.debug({ queueUrl, messageId: message.MessageId }, "deleted a result that no scheduler waits for");
     return true;
   }
 
@@ -106,7 +107,7 @@ export function createResultReceiver(options: ReceiverOptions): ResultReceiver {
     const fault = faultOf(error);
     if (fault.kind === "credentials") await tryRenew(api(), logger);
     if (faults++ === 0)
-      logger.error({ queueUrl, error: toError(error).message }, "the result queue cannot be read; it is tried again");
+      logger.error({ queueUrl, error: toError(error).message }, "the result queue cannot be read; retrying");
     await sleep(Math.min(HOLD_OFF_MAX_MS, HOLD_OFF_MS * 2 ** Math.min(faults, 10)) * (0.5 + Math.random() / 2), closing.signal);
   }
 

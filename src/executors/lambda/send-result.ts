@@ -5,7 +5,7 @@ import type { InvocationResult } from "./invocation.ts";
 
 const ATTEMPTS = 5;
 
-/** From within a function. Throws what SQS says where it says no, or nothing: Lambda then delivers the event again. */
+/** Called inside a function. Throws if SQS refuses or does not answer: Lambda then delivers the event again. */
 export async function sendResult(queueUrl: string, result: InvocationResult): Promise<void> {
   const { SendMessageCommand, SQSClient } = await import("@aws-sdk/client-sqs");
   const client = new SQSClient(await clientSettings({ region: null, connect: null }, 5_000));

@@ -22,25 +22,28 @@ export type FromSupervisor =
 export type LocalExecutorOptions = ExecutorOptions & {
   /** Path of the supervisor process's entry in dist. */
   supervisorEntry: string;
-  /** Handed to the supervisor as it is; the executor does not look into it. */
+  /** Passed on to the supervisor unchanged. */
   supervisorOptions: unknown;
   environment: Readonly<Record<string, string>>;
   killGraceMs: number;
 };
 
-/** Supervisors that are started for one that gets ready, before a scheduler gives up its start. */
+/** Attempts to start a supervisor before the scheduler's start fails. */
 const START_ATTEMPTS = 4;
 
 /**
- * Runs workloads on this machine: a supervisor process of its own, which keeps the runner processes. The supervisor lives
- * apart from the scheduler so that tasks outlast it, and their heartbeats never wait for a busy scheduler. Should the
- * supervisor die, what it had in hand is reported lost at once and a new one is started.
+ * Runs workloads on this machine: a supervisor process of its own, which keeps the runner processes. The supervisor lives apart
+ * from the scheduler so that tasks outlast it, and their heartbeats never wait for a busy scheduler. If the supervisor dies, its
+ * workloads are reported lost at once and a new one is started.
  */
 export function createLocalExecutor(options: LocalExecutorOptions, logger: Logger): Executor {
   const inHand = new Set<string>();
   let events: ExecutorEvent[] = [];
   let child: ChildProcess | null = null;
-  /** To the living supervisor process. What a dying one does not get is told of by its `exit`: all that it had in hand is lost. */
+  /**
+   * Sends to the running supervisor. A message that a dying one does not get needs no handling: its `exit` reports all its
+   * workloads lost.
+   */
   let say: (message: ToSupervisor) => void = () => {};
   let ending = false;
   let drained: (() => void) | null = null;
@@ -50,7 +53,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
     options.onEvent();
   };
 
-  /** One that is killed while it boots is no reason to give up; a scheduler that starts does so after a few. */
+  /** A supervisor that is killed while it boots is started again; during the scheduler's own start only a few times. */
   async function launchUntilReady(attempts: number): Promise<void> {
     for (let attempt = 1; !ending; attempt++) {
       try {
@@ -59,7 +62,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
         if (ending || attempt >= attempts) throw error;
         logger.warn(
           { executor: options.name, attempt, error: toError(error).message },
-          "the supervisor process is started again",
+          "starting the supervisor process again",
         );
         await sleep(Math.min(5_000, 50 * 2 ** attempt));
       }
@@ -70,7 +73,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
   function launch(): Promise<void> {
     return new Promise((resolve, reject) => {
       let isReady = false;
-      // Runners inherit the mark, so that none outlives its supervisor, whatever it is busy with.
+      // Runners inherit the mark, so that all can be found and killed when their supervisor dies.
       const mark: ProcessMark = { name: SUPERVISOR_MARK, value: randomUUID() };
       const started = fork(options.supervisorEntry, [], {
         // Its own process group: a Ctrl-C at the terminal reaches the scheduler only, which then drains it.
@@ -80,7 +83,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
         execArgv: ["--enable-source-maps", "--max-semi-space-size=16"],
       });
       const pipes = ownPipes(started, (pipe, error) =>
-        logger.debug({ executor: options.name, pipe, error: error.message }, "the supervisor process could not be told"),
+        logger.debug({ executor: options.name, pipe, error: error.message }, "a message to the supervisor process could not be sent"),
       );
       child = started;
       say = pipes.send;
@@ -91,7 +94,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
           resolve();
         } else if (message.type === "drained") drained?.();
         else {
-          // The end of a task comes to the scheduler from the database; from here it is news only where slots were short.
+          // The scheduler learns of a task's end from the database; this event matters only if slots were short.
           const wasFull = inHand.size >= options.parallelism;
           inHand.delete(message.id);
           if (message.type === "not_started") emit({ id: message.id, kind: "not_started", reason: message.reason });

@@ -12,7 +12,7 @@ export type BrokerAddress = {
   password: string;
   /** Number of the database, or name of the virtual host. */
   space: string;
-  /** The URL as it may be shown: without the password. */
+  /** The URL without the password, for messages. */
   shown: string;
 };
 
@@ -48,7 +48,7 @@ export function readBrokerUrl(text: string): BrokerAddress {
   };
 }
 
-/** A library's message without the password, should it be in there. */
+/** Removes the password from a library's message. */
 export function withoutPassword(message: string, { password }: BrokerAddress): string {
   if (password === "") return message;
   return message.replaceAll(password, "***").replaceAll(encodeURIComponent(password), "***");

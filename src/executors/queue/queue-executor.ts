@@ -1,10 +1,10 @@
 /**
- * A try in this executor's hands:
- * - waiting: taken over from the scheduler, not yet with the broker; published in order, again and again while the broker is away;
- * - publishing: on its way to the broker. Only publishing the same id again tells whether it got there;
- * - published: with the broker or a worker. It is over when a worker acknowledged it, which it does when its outcome is stored
- *   or its start was refused, or when the broker is found not to have it; then it goes back to be queued anew under a new id,
- *   if nobody has started it.
+ * A try that this executor holds is:
+ * - waiting: accepted from the scheduler, not yet published; published in order, and retried while the broker is away;
+ * - publishing: sent to the broker. If no answer arrives, only publishing the same id again tells whether it was stored;
+ * - published: held by the broker or a worker. It is done when a worker acknowledges it, which happens when its outcome is stored
+ *   or its start was refused, or when the broker does not have it any more; then it is requeued under a new id, unless it was
+ *   started.
  */
 import { queueNameSchema, WORKLOAD_MAX_BYTES, type Workload, workloadId } from "../../contracts/index.ts";
 import { type Logger, startInterval, startTimer, type Timer, toError } from "../../platform/index.ts";
@@ -16,7 +16,7 @@ export type QueueExecutorOptions = ExecutorOptions & {
   broker: BrokerOptions;
   /** Queue of callbacks, which belong to no task. */
   callbackQueue: string;
-  /** How often the broker is asked for what it should have, and for queues that nobody serves. */
+  /** How often published messages are checked against the broker, and queues without a worker are looked for. */
   checkSec: number;
 };
 
@@ -30,7 +30,7 @@ type InHand = BrokerMessage & {
 const PUBLISH_AT_ONCE = 200;
 const BACKOFF_MAX_MS = 5_000;
 
-/** Gives workloads to a broker, from which workers anywhere take them; see broker.ts for what it promises. */
+/** Publishes workloads to a broker, from which workers anywhere take them; see broker.ts for its guarantees. */
 export function createQueueExecutor(options: QueueExecutorOptions, logger: Logger): Executor {
   const inHand = new Map<string, InHand>();
   const unserved = new Map<string, { since: number; isTold: boolean }>();
@@ -41,7 +41,7 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
   let checkTimer: Timer | null = null;
   let failures = 0;
   let isEnding = false;
-  /** Whether the scheduler last saw so few places that it may have left something undone for want of them. */
+  /** Whether the scheduler last saw so few free slots that it may have left tasks undispatched. */
   let wasShort = false;
 
   const emit = (event: ExecutorEvent) => {
@@ -78,7 +78,7 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
   function letGo(id: string): InHand | null {
     const one = inHand.get(id) ?? null;
     inHand.delete(id);
-    // An end is in the database before it is told here: the pass that the database woke has found no place for what is next.
+    // A try's end is in the database before its acknowledgement arrives here: the pass that the database woke found no free slot.
     if (one && wasShort) options.onEvent();
     return one;
   }
@@ -102,7 +102,7 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
     for (const one of batch) one.state = "publishing";
     try {
       await to.publish(batch);
-      if (failures > 0) logger.info({ executor: options.name }, "workloads reach the broker again");
+      if (failures > 0) logger.info({ executor: options.name }, "workloads can be published again");
       failures = 0;
       for (const one of batch) {
         one.state = "published";
@@ -113,7 +113,7 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
       if (failures++ === 0)
         logger.warn(
           { executor: options.name, waiting: batch.length, error: toError(error).message },
-          "workloads do not reach the broker; they are kept and published again",
+          "workloads cannot be published to the broker; they are kept and retried",
         );
       for (const one of batch) one.state = "waiting";
       if (isEnding) return;
@@ -127,8 +127,8 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
 
   function takeOut(from: Broker, { queue, id }: InHand): void {
     letGo(id);
-    // A worker that gets it all the same is refused its start.
-    from.remove(queue, id).catch((error) => logger.debug({ id, error: toError(error).message }, "a message was not taken out"));
+    // A worker that gets it nevertheless is refused its start.
+    from.remove(queue, id).catch((error) => logger.debug({ id, error: toError(error).message }, "a message could not be removed from its queue"));
   }
 
   async function check(): Promise<void> {
@@ -137,17 +137,17 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
     const published = [...inHand.values()].filter(({ state, since }) => state === "published" && since < before);
     try {
       for (const id of await broker.missing(published)) {
-        // A callback may have been begun, which is not seen from here; the scheduler finds lost ones by their age.
+        // A callback may have started, which this executor cannot see; the scheduler finds lost ones by their age.
         if (letGo(id)?.isCallback === false)
           emit({ id, kind: "not_started", reason: "the broker does not have it any more, and no worker said that it is done" });
       }
       await warnOfUnserved(broker);
     } catch (error) {
-      logger.debug({ error: toError(error).message }, "the broker could not be asked what it has");
+      logger.debug({ error: toError(error).message }, "published messages could not be checked against the broker");
     }
   }
 
-  /** A task whose queue no worker serves waits, for ever if need be; that should not go unseen. */
+  /** A task whose queue no worker serves waits without limit; the log should say so. */
   async function warnOfUnserved(from: Broker): Promise<void> {
     const used = new Set([...inHand.values()].map(({ queue }) => queue));
     for (const queue of unserved.keys()) if (!used.has(queue)) unserved.delete(queue);
@@ -193,7 +193,7 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
       return taken;
     },
     async adopt(orphans) {
-      // The broker may have it already: under the same id it waits once, or its second start is refused.
+      // The broker may have it already: the same id is queued once, or its second start is refused.
       const kept = orphans.filter(({ id, workload }) => inHand.has(id) || (workload !== null && takeOver(workload)));
       pump();
       return kept.map(({ id }) => id);

@@ -8,7 +8,9 @@ import { consumeFromRabbitmq } from "./rabbitmq-consumer.ts";
 import { rabbitmqNames, taskQueue, toRabbitmqPriority } from "./rabbitmq-names.ts";
 import { within } from "./within.ts";
 
-/** After this long without its scheduler a queue of ends is removed. The scheduler then takes what it had in hand for lost. */
+/**
+ * A scheduler's queue of acknowledged ids is deleted after this long without its scheduler, which then treats its messages as lost.
+ */
 const ENDS_EXPIRE_MS = 3_600_000;
 const RETRY_MS = 200;
 
@@ -19,10 +21,10 @@ export function createRabbitmqBroker(address: BrokerAddress, options: BrokerOpti
   let opened: { connection: Connection; publisher: Publisher } | null = null;
   let isClosed = false;
   let ends: { queue: string; channel: Channel } | null = null;
-  /** When the broker was found to have lost its queues; what was published before is gone. */
+  /** When the broker was found to have lost its queues; messages published before are gone. */
   let lostAt: number | null = null;
   const publishedAt = new Map<string, number>();
-  /** Ids that came back for want of their queue, which somebody has removed. */
+  /** Ids that were returned because their queue was deleted. */
   const returned = new Set<string>();
 
   function here(): { connection: Connection; publisher: Publisher } {
@@ -32,7 +34,7 @@ export function createRabbitmqBroker(address: BrokerAddress, options: BrokerOpti
 
   async function onChannel<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
     const channel = await here().connection.acquire();
-    // An error of a channel comes to whoever waits for its answer; here it would only be told twice.
+    // A channel's error is reported by the call that waits for its answer; handling it here would report it twice.
     try {
       return await within(work(channel), options.operationTimeoutMs, "asking the broker");
     } finally {
@@ -40,7 +42,7 @@ export function createRabbitmqBroker(address: BrokerAddress, options: BrokerOpti
     }
   }
 
-  /** The queue's facts, or null where there is no such queue. */
+  /** The queue's facts, or null if it does not exist. */
   function lookUp(queue: string) {
     return onChannel((channel) => channel.queueDeclare({ queue, passive: true })).catch((error) => {
       if (
@@ -58,12 +60,12 @@ export function createRabbitmqBroker(address: BrokerAddress, options: BrokerOpti
     declared.add(queue);
   }
 
-  /** Reads the ends for as long as the broker is open, over every outage. */
+  /** Consumes the acknowledged ids while the broker is open, across outages. */
   async function readEnds(queue: string, onEnded: (ids: readonly string[]) => void, isFirst: boolean): Promise<void> {
     if (!isFirst && (await lookUp(queue)) === null) {
       lostAt = Date.now();
       declared.clear();
-      logger.warn({ broker: address.shown }, "the broker came back without its queues; what waited there is queued anew");
+      logger.warn({ broker: address.shown }, "the broker has lost its queues; the workloads that waited there are requeued");
     }
     const channel = await here().connection.acquire();
     ends = { queue, channel };
@@ -81,7 +83,7 @@ export function createRabbitmqBroker(address: BrokerAddress, options: BrokerOpti
       try {
         return await readEnds(queue, onEnded, false);
       } catch (error) {
-        logger.debug({ error: toError(error).message }, "ends cannot be read; it is tried again");
+        logger.debug({ error: toError(error).message }, "acknowledged ids cannot be read; retrying");
         await sleep(RETRY_MS);
       }
     }
@@ -116,7 +118,7 @@ export function createRabbitmqBroker(address: BrokerAddress, options: BrokerOpti
       });
       await within(Promise.all(sent), options.operationTimeoutMs, "publishing");
     },
-    // AMQP takes nothing out of the middle of a queue.
+    // AMQP cannot remove a message from the middle of a queue.
     async remove(_queue, id) {
       publishedAt.delete(id);
     },

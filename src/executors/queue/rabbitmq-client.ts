@@ -6,7 +6,7 @@ import { type BrokerAddress, withoutPassword } from "./broker-url.ts";
 const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_MAX_MS = 2_000;
 
-/** Connects, and stays connected by itself from then on. Rejects with `broker_unreachable` or `broker_refused`. */
+/** Connects, and reconnects by itself from then on. Rejects with `broker_unreachable` or `broker_refused`. */
 export async function connectToRabbitmq(address: BrokerAddress, options: BrokerOptions, logger: Logger): Promise<Connection> {
   const { ca, cert, key } = options.tls;
   const connection = new Connection({
@@ -16,7 +16,7 @@ export async function connectToRabbitmq(address: BrokerAddress, options: BrokerO
     password: address.password || "guest",
     vhost: address.space || "/",
     tls: address.isTls ? { ca: ca ?? undefined, cert: cert ?? undefined, key: key ?? undefined } : undefined,
-    // Two missed in a row count as a dead peer: then what it had in hand goes to another.
+    // Two missed in a row mean a dead peer; its messages are then delivered to another.
     heartbeat: Math.max(1, Math.floor(options.leaseSec / 2)),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     acquireTimeout: options.operationTimeoutMs,
@@ -27,7 +27,7 @@ export async function connectToRabbitmq(address: BrokerAddress, options: BrokerO
   let isAway = false;
   await new Promise<void>((resolve, reject) => {
     connection.once("connection", resolve);
-    // The first failure is the answer: at the start a person waits, and the library would try for ever.
+    // The first failure rejects: at the start a user is waiting, and the library would retry for ever.
     connection.once("error", (error) => reject(explain(toError(error), address)));
   }).catch((error: unknown) => {
     connection.on("error", () => {});

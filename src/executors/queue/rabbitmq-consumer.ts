@@ -6,12 +6,12 @@ import { type RabbitmqNames, taskQueue } from "./rabbitmq-names.ts";
 type Resources = { connection: Connection; names: RabbitmqNames; logger: Logger };
 
 const RETRY_MS = 200;
-/** Ids of ended messages gather for this long: one notice for many. */
+/** Acknowledged ids are collected for this long, and published together. */
 const NOTICE_MS = 5;
 
 /**
- * One channel for all queues, whose prefetch count is the limit of all its consumers together. When it breaks, the broker
- * gives everything unacknowledged out again, to us too: each delivery remembers the channel it came by.
+ * One channel for all queues, whose prefetch count is the limit of all its consumers together. When it is lost, the broker
+ * redelivers everything unacknowledged, possibly to this worker: so each delivery keeps its channel.
  */
 export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ...wanted }: ConsumeOptions): Promise<Consumer> {
   const { connection, names, logger } = resources;
@@ -20,7 +20,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
   let isTaking = true;
   let isStopped = false;
   let channel: Channel | null = null;
-  /** Queue → tag of its consumer, on the channel of now. */
+  /** Queue → tag of its consumer on the current channel. */
   const consumers = new Map<string, string>();
   const inHand = new Set<Delivery>();
   let ended: string[] = [];
@@ -30,7 +30,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
   function deliver(from: Channel, queue: string, message: { messageId?: string; body: unknown; deliveryTag: number }): void {
     const settle = (work: () => void) => {
       inHand.delete(delivery);
-      // A tag of a channel that is gone says nothing: the message is given out again in any case.
+      // A delivery tag of a lost channel is invalid: the message is redelivered in any case.
       if (from.active) work();
     };
     const delivery: Delivery = {
@@ -38,7 +38,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
       id: message.messageId ?? "",
       body: String(message.body),
       async ack() {
-        // First the notice, then the acknowledgement: were it the other way round, a crash between would lose the notice.
+        // Publish the id first, then acknowledge: in the other order a crash in between would lose the id.
         await notice(message.messageId ?? "");
         settle(() => from.basicAck({ deliveryTag: message.deliveryTag }));
       },
@@ -63,7 +63,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
           const work = channel?.active
             ? channel.basicPublish({ exchange: names.ends, routingKey: "", durable: true, contentType: "text/plain" }, body)
             : Promise.resolve();
-          work.catch((error) => logger.debug({ error: toError(error).message }, "ends were not told")).finally(resolve);
+          work.catch((error) => logger.debug({ error: toError(error).message }, "acknowledged ids could not be published")).finally(resolve);
         }, NOTICE_MS);
       });
     }
@@ -87,13 +87,13 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
       try {
         return await open();
       } catch (error) {
-        logger.debug({ error: toError(error).message }, "taking from the broker failed; it is tried again");
+        logger.debug({ error: toError(error).message }, "consuming from the broker failed; retrying");
         await sleep(RETRY_MS);
       }
     }
   }
 
-  /** Brings the channel's consumers to what is wanted. */
+  /** Starts and cancels consumers of the channel to match the wanted queues. */
   async function subscribe(): Promise<void> {
     const current = channel;
     if (!current) return;
@@ -113,7 +113,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     }
   }
 
-  /** One after the other: two at once would each add what the other adds. */
+  /** One at a time: two at once would each add the same consumers. */
   function inTurn(work: () => Promise<unknown>): Promise<unknown> {
     const done = changes.then(work);
     changes = done.then(
@@ -123,7 +123,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     return done;
   }
 
-  /** A channel that breaks on the way is opened anew with what is wanted by then. */
+  /** If the channel is lost meanwhile, a new one is opened with the queues wanted then. */
   async function change(work: () => Promise<unknown>): Promise<void> {
     await inTurn(work).catch((error) =>
       logger.debug({ error: toError(error).message }, "a change of a worker's queues waits for the broker"),

@@ -1,4 +1,4 @@
-/** Every queue and exchange of ours begins with the prefix, so that a user's rights can name them: `^baram\.`. */
+/** Every queue and exchange has the prefix, so that a user's permissions can name them: `^baram\.`. */
 export function rabbitmqNames(prefix: string) {
   const tasks = `${prefix}.tasks.`;
   return {
@@ -11,15 +11,15 @@ export function rabbitmqNames(prefix: string) {
 
 export type RabbitmqNames = ReturnType<typeof rabbitmqNames>;
 
-/** What a queue of messages is declared as, by everyone alike: another declaration of the same name is refused. */
+/** How a message queue is declared. The same everywhere: a different declaration of the same name is refused. */
 export function taskQueue(names: RabbitmqNames, queue: string) {
   return { queue: names.queue(queue), durable: true, arguments: { "x-max-priority": PRIORITY_MAX } };
 }
 
-/** Each costs the server memory in every queue; its own advice is ten at most. */
+/** Each priority costs the server memory in every queue; RabbitMQ recommends ten at most. */
 const PRIORITY_MAX = 9;
 
-/** RabbitMQ knows a few priorities only, so it goes by a weight's magnitude: 1, 2–3, 4–7, … */
+/** RabbitMQ has few priorities, so a weight is mapped by its magnitude: 1, 2–3, 4–7, … */
 export function toRabbitmqPriority(weight: number): number {
   return weight < 1 ? 0 : Math.min(PRIORITY_MAX, Math.floor(Math.log2(weight)) + 1);
 }

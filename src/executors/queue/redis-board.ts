@@ -8,12 +8,12 @@ import { redisKeys } from "./redis-keys.ts";
 
 /** BullMQ's own view of the queues, for a board that shows their jobs. */
 export type RedisBoard = {
-  /** Every queue that was ever published to; each once and the same object every time. */
+  /** Every queue that was ever published to, each as one cached object. */
   queues(): Promise<Queue<JobData>[]>;
   close(): Promise<void>;
 };
 
-/** null = the broker is no Redis. Rejects as a broker's `start`. */
+/** null = the broker is not Redis. Rejects like a broker's `start`. */
 export async function openRedisBoard(options: BrokerOptions, logger: Logger): Promise<RedisBoard | null> {
   const address = readBrokerUrl(options.url);
   if (address.kind !== "redis") return null;

@@ -8,7 +8,7 @@ import { consumeFromRedis, type JobData } from "./redis-consumer.ts";
 import { redisKeys } from "./redis-keys.ts";
 import { within } from "./within.ts";
 
-/** BullMQ knows 1 (first) to 2^21 (last); without one a job would overtake all that have one. */
+/** BullMQ's priorities are 1 (first) to 2^21 (last); a job without one would overtake all that have one. */
 const PRIORITY_MIDDLE = 2 ** 20;
 
 /** BullMQ on Redis: a job per message, its lock is the lease. */
@@ -22,14 +22,14 @@ export function createRedisBroker(address: BrokerAddress, options: BrokerOptions
     let queue = queues.get(name);
     if (!queue) {
       queue = new Queue<JobData>(name, { connection: client, prefix: keys.bull });
-      // The connection's own errors come here too, and are told of once, by the client.
+      // The connection's errors arrive here too; the client has logged them.
       queue.on("error", () => {});
       queues.set(name, queue);
     }
     return queue;
   }
 
-  /** A queue that was made while the server was away fails for ever: after a failure the next call makes another. */
+  /** A queue object created while the server was away fails for ever: after a failure the next call creates a new one. */
   async function ask<T>(name: string, what: string, work: (queue: Queue<JobData>) => Promise<T>): Promise<T> {
     const queue = queueOf(name);
     try {
@@ -61,7 +61,7 @@ export function createRedisBroker(address: BrokerAddress, options: BrokerOptions
             ofQueue.map(({ id, body, priority }) => ({
               name: "workload",
               data: { body },
-              // Gone when it is done: its id may come again, and what is kept would swallow it.
+              // Removed when done: its id may be published again, and a kept job would make BullMQ ignore it.
               opts: { jobId: id, priority: toBullPriority(priority), removeOnComplete: true, removeOnFail: true },
             })),
           ),
@@ -104,7 +104,7 @@ export function createRedisBroker(address: BrokerAddress, options: BrokerOptions
     async close() {
       await Promise.all(
         [...queues.values()].map((queue) =>
-          queue.close().catch((error) => logger.debug({ error: toError(error).message }, "a queue did not close")),
+          queue.close().catch((error) => logger.debug({ error: toError(error).message }, "a queue could not be closed")),
         ),
       );
       for (const one of clients) one.disconnect();

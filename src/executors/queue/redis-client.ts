@@ -5,12 +5,12 @@ import { type BrokerAddress, withoutPassword } from "./broker-url.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_MAX_MS = 2_000;
-/** BLMOVE and LPOS, which BullMQ's scripts use, came with it. */
+/** The first version with BLMOVE and LPOS, which BullMQ's scripts use. */
 const VERSION_MIN = [6, 2] as const;
 
 /**
- * `publish`: commands fail when a server that is away does not come back at once. `take`: they wait for it, for as long as
- * it takes. `wait`: for the call that blocks; one that was cut off is not sent again, since nobody waits for it any more.
+ * `publish`: commands fail if the server is away and does not come back at once. `take`: commands wait for the server without
+ * limit. `wait`: for the blocking call; one that was cut off is not sent again, since nothing awaits it any more.
  */
 export type RedisUse = "publish" | "take" | "wait";
 
@@ -32,7 +32,7 @@ export function createRedisClient(address: BrokerAddress, options: BrokerOptions
   const client = new Redis(settings);
   let isAway = false;
   client.on("error", (error: Error) => {
-    // Once for an outage: the client tries again several times a second.
+    // Logged once per outage: the client retries several times a second.
     if (isAway) return;
     isAway = true;
     logger.warn({ broker: address.shown, error: withoutPassword(error.message, address) }, "the broker is away");
@@ -44,7 +44,9 @@ export function createRedisClient(address: BrokerAddress, options: BrokerOptions
   return client;
 }
 
-/** Connects once to see whether the server can be used. Rejects with `broker_unreachable`, `broker_refused` or `broker_too_old`. */
+/**
+ * Connects once to check whether the server can be used. Rejects with `broker_unreachable`, `broker_refused` or `broker_too_old`.
+ */
 export async function checkRedis(address: BrokerAddress, options: BrokerOptions, logger: Logger): Promise<void> {
   const probe = createRedisClient(address, options, "publish", logger.child({ probe: true }));
   probe.options.retryStrategy = () => null;
@@ -55,7 +57,7 @@ export async function checkRedis(address: BrokerAddress, options: BrokerOptions,
   });
   try {
     await probe.connect();
-    // Every right that publishing needs beyond this one, an ACL that allows the prefix's keys gives as well.
+    // An ACL that allows the prefix's keys covers all other permissions that publishing needs.
     await probe.set(`${options.prefix}:probe`, "1", "PX", 1_000);
     await checkVersion(probe, address);
   } catch (error) {
@@ -66,7 +68,7 @@ export async function checkRedis(address: BrokerAddress, options: BrokerOptions,
 }
 
 async function checkVersion(probe: Redis, address: BrokerAddress): Promise<void> {
-  // Some hosts forbid INFO; then what is too old shows at the first publish.
+  // Some hosts forbid INFO; then a too old server shows at the first publish.
   const version = tooOldVersion(await probe.info("server").catch(() => ""));
   if (version !== null)
     throw new BaramError(

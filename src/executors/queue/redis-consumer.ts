@@ -6,22 +6,22 @@ import type { ConsumeOptions, Consumer, Delivery } from "./broker.ts";
 import type { RedisUse } from "./redis-client.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 
-/** What a message is in BullMQ: a job whose id is the message's. */
+/** A message in BullMQ: a job with the message's id. */
 export type JobData = { body: string };
 
 type Resources = { own(use: RedisUse): Redis; keys: RedisKeys; leaseMs: number; logger: Logger };
 
-/** How long one wait for something to take lasts at most; then it is looked for all the same. */
+/** The longest wait for a job; then the queues are polled anyway. */
 const WAIT_SEC = 5;
-/** Whether a message is delivered too often is the API's to decide: a try that has begun is refused there. */
+/** The API decides about repeated deliveries: it refuses a try that has started. */
 const STALLED_MAX = 2 ** 31 - 1;
-/** Ids of ended messages gather for this long: one notice for many. */
+/** Acknowledged ids are collected for this long, and published together. */
 const NOTICE_MS = 5;
 const RETRY_MS = 200;
 
 /**
- * Takes jobs by hand, not by BullMQ's own loop: a worker's limit holds for all its queues together, and each loop would
- * hold one place while it waits. One blocking call waits for all queues.
+ * Fetches jobs itself instead of using BullMQ's loop: a worker's limit applies to all its queues together, and each loop would
+ * occupy one slot while it waits. One blocking call waits for all queues.
  */
 export async function consumeFromRedis(resources: Resources, { onDelivery, ...wanted }: ConsumeOptions): Promise<Consumer> {
   const { keys, leaseMs, logger } = resources;
@@ -30,12 +30,12 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
   const waiter = resources.own("wait");
   const sources = new Map<string, Worker<JobData>>();
   const inHand = new Map<string, Job<JobData>>();
-  /** Calls under way that may bring a job each. */
+  /** Calls in flight that may each return a job. */
   let asking = 0;
   let queues: readonly string[] = [];
   let limit = wanted.limit;
   let state: "taking" | "paused" | "stopped" = "taking";
-  /** Ends the wait for a free place, or for being told to take again. */
+  /** Ends the wait for a free slot or for resuming. */
   let goOn = () => {};
   /** Ends the wait for messages. */
   let interrupt = () => {};
@@ -59,7 +59,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
       maxStalledCount: STALLED_MAX,
     });
     source.on("error", (error) =>
-      logger.debug({ queue, error: error.message }, "taking from the broker failed; it is tried again"),
+      logger.debug({ queue, error: error.message }, "consuming from the broker failed; retrying"),
     );
     sources.set(queue, source);
     await source.startStalledCheckTimer();
@@ -70,7 +70,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
     const id = job.id ?? "";
     inHand.set(id, job);
     const letGo = async (work: () => Promise<unknown>, what: string) => {
-      // Delivered anew meanwhile: the later delivery has the lease.
+      // It was redelivered meanwhile: the later delivery has the lease.
       if (inHand.get(id) === job) inHand.delete(id);
       await quietly(work(), what);
       goOn();
@@ -88,7 +88,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
     onDelivery(delivery);
   }
 
-  /** Of one queue alone the same call takes the next; with several, a full one would starve the others. */
+  /** With a single queue the same call fetches the next job; with several, a full one would starve the others. */
   async function complete(queue: string, job: Job<JobData>): Promise<void> {
     const isToTake = state === "taking" && queues.length === 1 && queues[0] === queue && hasRoom();
     if (isToTake) asking++;
@@ -107,16 +107,16 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
 
   async function giveBack(queue: string, job: Job<JobData>): Promise<void> {
     await job.moveToWait(token);
-    // BullMQ tells nobody of a job that comes back: without the mark it would wait for the next look.
+    // BullMQ does not notify of a returned job: without the marker it would wait for the next poll.
     await client.zadd(keys.marker(queue), 0, "0");
   }
 
   function notice(id: string): void {
     ended.push(id);
-    noticeTimer ??= setTimeout(tellEnds, NOTICE_MS);
+    noticeTimer ??= setTimeout(tellFinished, NOTICE_MS);
   }
 
-  function tellEnds(): Promise<void> {
+  function tellFinished(): Promise<void> {
     if (noticeTimer) clearTimeout(noticeTimer);
     noticeTimer = null;
     const ids = ended;
@@ -154,11 +154,11 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
         () => true,
         () => sleep(RETRY_MS).then(() => true),
       ),
-      // By a change of queues, or by the end. What the call would still take is only a hint, and is given again.
+      // Aborted by a change of queues or by the shutdown. The marker that the call may still take is only a hint and is set again.
       new Promise<boolean>((resolve) => {
         interrupt = () => resolve(false);
       }),
-      // A blocking call that a broken connection swallowed never comes back.
+      // A blocking call on a broken connection never returns.
       new Promise<boolean>((resolve) => {
         timer = setTimeout(() => resolve(false), WAIT_SEC * 1_000 + 1_000);
       }),
@@ -179,7 +179,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
       try {
         if (!(await takeOne()) && state === "taking") await waitForMessages();
       } catch (error) {
-        logger.debug({ error: toError(error).message }, "taking from the broker failed; it is tried again");
+        logger.debug({ error: toError(error).message }, "consuming from the broker failed; retrying");
         await sleep(RETRY_MS);
       }
     }
@@ -208,7 +208,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
       if (lost.length > 0)
         logger.warn(
           { queue, ids: lost },
-          "the lease of messages ended; another worker may get them, and is refused what has begun",
+          "the lease of messages has expired; another worker may get them, and is refused those that have started",
         );
     }
   }
@@ -247,8 +247,8 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
       renewing.cancel();
       for (const job of inHand.values()) await quietly(giveBack(job.queueName, job), "a message could not be given back");
       inHand.clear();
-      await tellEnds();
-      for (const source of sources.values()) await quietly(source.close(true), "a queue did not close");
+      await tellFinished();
+      for (const source of sources.values()) await quietly(source.close(true), "a queue could not be closed");
       client.disconnect();
       waiter.disconnect();
     },

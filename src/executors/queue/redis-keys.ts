@@ -1,15 +1,15 @@
-/** Every key and channel of ours begins with the prefix, so that an ACL can name them: `~baram:*` and `&baram:*`. */
+/** Every key and channel has the prefix, so that an ACL can name them: `~baram:*` and `&baram:*`. */
 export function redisKeys(prefix: string) {
   const bull = `${prefix}:queue`;
   return {
     /** BullMQ's own keys are below it. */
     bull,
     job: (queue: string, id: string) => `${bull}:${queue}:${id}`,
-    /** BullMQ puts a member here when there is something to take. */
+    /** BullMQ adds a member here when there is a job to fetch. */
     marker: (queue: string) => `${bull}:${queue}:marker`,
     /** Set of all queues that were ever published to. */
     queues: `${prefix}:queues`,
-    /** There while a worker takes from the queue. */
+    /** Exists while a worker consumes from the queue. */
     served: (queue: string) => `${prefix}:served:${queue}`,
     /** Channel: ids of acknowledged messages, separated by commas. */
     ends: `${prefix}:ends`,

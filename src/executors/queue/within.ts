@@ -1,12 +1,14 @@
 import { startTimer, type Timer } from "../../platform/index.ts";
 
-/** The work's answer, or an error after `ms`. The work itself is not stopped: it must be such that it may still happen. */
+/**
+ * Resolves with the work's answer, or rejects after `ms`. The work is not stopped, so it must be harmless if it still completes.
+ */
 export async function within<T>(work: Promise<T>, ms: number, what: string): Promise<T> {
   let timer: Timer | undefined;
   const limit = new Promise<never>((_resolve, reject) => {
     timer = startTimer(ms, () => reject(new Error(`${what} took longer than ${ms} ms`)));
   });
-  // Should the limit be first, nobody waits for the work any more.
+  // If the limit comes first, nothing awaits the work any more.
   work.catch(() => {});
   try {
     return await Promise.race([work, limit]);

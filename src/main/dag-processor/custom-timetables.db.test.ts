@@ -10,7 +10,7 @@ import { DAG_DEFAULTS, type DagDefaults } from "../../contracts/index.ts";
 import { createDagProcessor, type DagProcessor } from "../../dag-files/index.ts";
 import { silentLogger, silentMetrics, systemClock } from "../../platform/index.ts";
 import { createDagCache, createDagRun } from "../../scheduler/index.ts";
-import { findRun, listImportErrors, listPlannedRuns } from "../../store/index.ts";
+import { allImportErrors, findPlannedRuns, findRun } from "../../store/index.ts";
 import { createSqlDagFileStore } from "./sql-dag-file-store.ts";
 
 const HOUR = 3_600_000;
@@ -95,7 +95,7 @@ test("a class of the DAG file schedules its DAG, with catchup from the start dat
   await drain();
   expect(await datesOf("tides")).toEqual(isoHours(3, 2, 1, 0));
   expect(await nextOf()).toBe(hoursAgo(-1).toISOString());
-  expect(await listPlannedRuns(database.store, "tides", null)).toHaveLength(1_000);
+  expect(await findPlannedRuns(database.store, "tides", null)).toHaveLength(1_000);
 });
 
 test("without catchup it runs for the latest date only; a run by hand gets the interval that the class says", async () => {
@@ -115,7 +115,7 @@ test("a plan that is half used up is made anew from the last run on, without a n
   await writeDag(EVERY_HOUR, `catchup: true, ${since(700)}, maxActiveRuns: 1000`);
   await processor.processOnce();
   expect(await processor.processOnce()).toMatchObject({ processed: 0 });
-  const [first] = await listPlannedRuns(database.store, "tides", null);
+  const [first] = await findPlannedRuns(database.store, "tides", null);
   // As if some six hundred runs had been created.
   await database.store.query(
     `insert into dag_run (dag_id, run_id, logical_date, data_interval_start, data_interval_end, run_after, run_type, state)
@@ -124,7 +124,7 @@ test("a plan that is half used up is made anew from the last run on, without a n
   );
   await database.store.query("update dag set next_dagrun_create_after = now()");
   expect(await processor.processOnce()).toMatchObject({ processed: 1, failed: 0 });
-  const [next, ...rest] = await listPlannedRuns(database.store, "tides", null);
+  const [next, ...rest] = await findPlannedRuns(database.store, "tides", null);
   expect(first?.logicalDate).toEqual(hoursAgo(700));
   expect([next?.logicalDate, rest.length]).toEqual([hoursAgo(99), 999]);
   expect(await nextOf()).toBe(hoursAgo(99).toISOString());
@@ -149,7 +149,7 @@ test.each(FAULTS)(
     await processor.processOnce();
     await writeDag(`if (last) { ${body} } ${EVERY_HOUR}`, `catchup: true, ${since(2)}`);
     expect(await processor.processOnce()).toMatchObject({ failed: 1 });
-    const [error] = await listImportErrors(database.store);
+    const [error] = await allImportErrors(database.store);
     expect([error?.filename, error?.message]).toEqual(["tides.ts", expect.stringContaining(message)]);
     await drain();
     expect(await datesOf("tides")).toEqual(isoHours(2, 1, 0));
@@ -184,7 +184,7 @@ test("another schedule, or another start date, moves the next run and repeats no
   );
   await processor.processOnce();
   expect(await nextOf()).toBe(new Date(hoursAgo(0).getTime() + HOUR / 2).toISOString());
-  expect(await listPlannedRuns(database.store, "tides", null)).toEqual([]);
+  expect(await findPlannedRuns(database.store, "tides", null)).toEqual([]);
   await drain();
   expect((await datesOf("tides")).slice(0, 3)).toEqual(isoHours(2, 1, 0));
 });
@@ -211,5 +211,5 @@ test("a cron that cannot be stored as text is an import error that can be", asyn
     'import { dag } from "baram";\nexport default dag({ dagId: "nul", schedule: "* * * * \\u0000" }, () => {});\n',
   );
   expect(await processor.processOnce()).toMatchObject({ failed: 1 });
-  expect((await listImportErrors(database.store))[0]?.message).toContain("\\u0000");
+  expect((await allImportErrors(database.store))[0]?.message).toContain("\\u0000");
 });

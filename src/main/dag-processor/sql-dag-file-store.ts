@@ -18,12 +18,12 @@ import {
   databaseNow,
   dropPlan,
   ensurePool,
+  findDagFiles,
+  findFilesToPlan,
+  findPlanSeeds,
   forgetMissingFiles,
   isDataFault,
   lastScheduledRun,
-  listDagFiles,
-  listFilesToPlan,
-  listPlanSeeds,
   type PlannedRunRow,
   type Store,
   saveDag,
@@ -44,7 +44,7 @@ export type SqlDagFileStoreOptions = {
   /** Bundles whose DAGs start active whatever the option says: the examples. */
   activeBundles: readonly string[];
   executors: readonly ConfiguredExecutor[];
-  /** What the executor of that name can tell beforehand that it cannot run of a task, or null. */
+  /** Why the named executor cannot run a task, as far as that is known beforehand, or null. */
   faultForExecutor(name: string, task: SerializedTask): string | null;
 };
 
@@ -61,10 +61,10 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
     });
   };
   return {
-    knownFiles: (bundleNames) => listDagFiles(store, bundleNames),
-    filesToPlan: (bundleNames) => listFilesToPlan(store, bundleNames),
+    knownFiles: (bundleNames) => findDagFiles(store, bundleNames),
+    filesToPlan: (bundleNames) => findFilesToPlan(store, bundleNames),
     async planSeeds({ bundleName, relativePath }) {
-      const rows = await listPlanSeeds(store, bundleName, relativePath);
+      const rows = await findPlanSeeds(store, bundleName, relativePath);
       const seeds: Record<string, PlanSeed> = Object.create(null);
       for (const row of rows.last) seeds[row.dagId] = { last: toPastRun(row), passed: null };
       for (const row of rows.passed) seeds[row.dagId] = { last: seeds[row.dagId]?.last ?? null, passed: toPastRun(row) };
@@ -79,7 +79,7 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
       const code = await compress(save.module.code);
       const saving = store.transaction(async (tx) => {
         await saveModule(tx, { ...save.module, code });
-        // In the order of their ids: two dag-processors that save the same DAGs lock them alike.
+        // In id order, so that two dag-processors that save the same DAGs cannot deadlock.
         const dags = [...save.dags].sort((a, b) => (a.dag.dagId < b.dag.dagId ? -1 : 1));
         for (const { dag, hash, plan } of dags) {
           const isPaused =
@@ -119,7 +119,10 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
   };
 }
 
-/** Where what the file says is at fault, the error that tells so: the same file would fail each time. Null = the database or Baram is. */
+/**
+ * If the file's content is at fault, an import error, since the file would fail each time. null = the database or Baram is at
+ * fault.
+ */
 function unsaved(error: unknown, { relativePath, dags }: SaveDags): BaramError | null {
   const ids = dags.map(({ dag }) => `"${dag.dagId}"`).join(", ");
   const what = `DAG ${ids.slice(0, 500)} of ${relativePath} cannot be saved`;
@@ -128,7 +131,7 @@ function unsaved(error: unknown, { relativePath, dags }: SaveDags): BaramError |
   return isPoisoned(error) ? new BaramError("dag_unsaved", `${what}: ${error.message}`, {}, error) : null;
 }
 
-/** PostgreSQL's text cannot hold the character, and a file that failed must be seen to have failed. */
+/** PostgreSQL's text cannot hold the character, but the file's failure must be shown. */
 function withoutNul(text: string): string {
   return text.replaceAll("\0", "\\0");
 }
@@ -136,7 +139,7 @@ function withoutNul(text: string): string {
 /** As an id; with the longest of ids and half of a workload for executorConfig, the rest of it has room. */
 const QUEUE_MAX_BYTES = 250;
 
-/** What is wrong with the first task that its executor could not take, or null; rewrites executors' short names to full ones. */
+/** Why the first task that its executor cannot run cannot be run, or null. Replaces executors' short names by full ones. */
 function findExecutorFault(
   dags: readonly SerializedDag[],
   { executors: configured, faultForExecutor }: Pick<SqlDagFileStoreOptions, "executors" | "faultForExecutor">,
@@ -162,7 +165,7 @@ function findExecutorFault(
 
 const HOUR_MS = 3_600_000;
 
-/** Asked again when half of it is used up, by the clock or, in a catch-up, by the run it has come to. */
+/** Planned again when half of the plan is used up, by the clock or, in a catch-up, by the latest run. */
 async function replacePlan(tx: Db, dag: SerializedDag, plan: TimetablePlan, now: Date): Promise<void> {
   const middle = plan.runs[Math.floor(plan.runs.length / 2)];
   await savePlan(tx, dag.dagId, {
@@ -171,13 +174,13 @@ async function replacePlan(tx: Db, dag: SerializedDag, plan: TimetablePlan, now:
       manualIntervalStart: manualInterval && new Date(manualInterval[0]),
       manualIntervalEnd: manualInterval && new Date(manualInterval[1]),
     })),
-    // One that has ended may have a reason to go on later; Airflow would ask it at every parse.
+    // A timetable that has ended may yield runs again later; Airflow asks it at every parse.
     refreshAt: plan.hasEnded || !middle ? new Date(now.getTime() + HOUR_MS) : new Date(middle.runAfter),
     byClock: plan.hasEnded || !dag.catchup,
   });
 }
 
-/** When the next run is due follows from the last scheduled one, so an edit of the schedule neither repeats nor skips a date. */
+/** The next due date follows from the last scheduled run, so that an edit of the schedule neither repeats nor skips a date. */
 async function scheduleAnew(tx: Db, dag: SerializedDag, plan: TimetablePlan | null, now: Date): Promise<void> {
   const last = await lastScheduledRun(tx, dag.dagId);
   const planned = plan?.runs.map(toInstants);

@@ -3,7 +3,7 @@ import type { Logger } from "../../platform/index.ts";
 import { demandConnection } from "../find-connection.ts";
 import type { ExecutorSurroundings } from "./surroundings.ts";
 
-/** Asks for the connection of `conn_id` anew each time, so that changed keys come to be used. null: the SDK's own chain says all. */
+/** Reads the connection of `conn_id` each time, so that changed keys are used. null: the SDK's provider chain is used. */
 export function connectOf(
   section: string,
   connId: string | null,
@@ -24,11 +24,11 @@ export function listOf(text: string | null): string[] {
     .filter((one) => one !== "");
 }
 
-/** A loopback address means another machine to a container in AWS; on a rig of one machine it is right. */
+/** A container in AWS cannot reach a loopback address of this machine; in a test on one machine it can. */
 export function warnIfUnreachable(executor: string, apiUrl: string, logger: Logger): void {
   if (/^https?:\/\/(127\.|localhost|0\.0\.0\.0|\[::1?\])/.test(apiUrl))
     logger.warn(
       { executor, apiUrl },
-      "workers in AWS are told to reach Baram's API at an address of this machine; set [api] base_url to one that they can reach",
+      "workers in AWS get a loopback address as the URL of Baram's API; set [api] base_url to one that they can reach",
     );
 }

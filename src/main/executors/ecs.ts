@@ -28,7 +28,7 @@ const strategySchema = z
   )
   .min(1);
 
-/** Throws `config_invalid` for an option that is missing, or does not fit the others. */
+/** Throws `config_invalid` for an option that is missing or contradicts another. */
 function makeEcsExecutor(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor {
   const { apiUrl, logger } = around;
   const own = config.ecs_executor;

@@ -3,17 +3,17 @@ import type { SerializedTask } from "../../contracts/index.ts";
 import type { Executor, ExecutorOptions } from "../../executors/index.ts";
 import type { ExecutorSurroundings } from "./surroundings.ts";
 
-/** All that the platform, its errors and its docs know of one executor. */
+/** Everything that the platform, its errors and its docs need to know about one kind of executor. */
 export type ExecutorKind = {
   make(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor;
-  /** What can be told beforehand of a task that it cannot run, or null. */
+  /** Why it cannot run a task, as far as that is known beforehand, or null. */
   faultOf?(config: Config, task: SerializedTask): string | null;
   /** For the tables of the README and of docs/executors.md: "A task runs …", and so on. */
   docs: {
     runs: string;
     goodFor: string;
     notFor: string;
-    /** Its page in docs/executors, or null where docs/executors.md says all. */
+    /** Its page in docs/executors, or null if docs/executors.md is enough. */
     page: string | null;
   };
 };

@@ -16,10 +16,10 @@ export const lambdaExecutor: ExecutorKind = {
   },
 };
 
-/** By then every scheduler that might have waited for a result has been replaced, and its tries are settled. */
+/** After this time every scheduler that might wait for a result has been replaced, and its tries are settled. */
 const NOBODYS_AFTER_MS = 3_600_000;
 
-/** Throws `config_invalid` for an option that is missing, or no URL. */
+/** Throws `config_invalid` for an option that is missing or not a URL. */
 function makeLambdaExecutor(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor {
   const { apiUrl, logger } = around;
   const own = config.lambda_executor;
@@ -46,7 +46,7 @@ function makeLambdaExecutor(config: Config, options: ExecutorOptions, around: Ex
   );
 }
 
-/** What is wrong with a task for this executor, or null. A task without a time limit is let in: most end in time. */
+/** Why this executor cannot run a task, or null. A task without a time limit is accepted: most end in time. */
 function faultOfLambdaTask(executionTimeoutSec: number | null): string | null {
   if (executionTimeoutSec === null || executionTimeoutSec <= LAMBDA_MAX_SEC) return null;
   return `executionTimeout is ${executionTimeoutSec} s, and a Lambda function runs ${LAMBDA_MAX_SEC} s at most; give the task another executor, or a shorter time`;

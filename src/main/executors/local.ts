@@ -17,7 +17,7 @@ export const localExecutor: ExecutorKind = {
   },
 };
 
-/** The local executor with one place. */
+/** The local executor with one slot. */
 export const sequentialExecutor: ExecutorKind = {
   make: (config, options, around) => makeLocalExecutor(config, { ...options, parallelism: 1 }, around),
   docs: {

@@ -6,7 +6,7 @@ import { BaramError, type Logger, toError } from "../../platform/index.ts";
 import type { ExecutorKind } from "./kind.ts";
 
 export const queueExecutor: ExecutorKind = {
-  // Its workers are told of the API themselves.
+  // Its workers have the API's URL in their own configuration.
   make: (config, options, { logger }) => makeQueueExecutor(config, options, logger),
   docs: {
     runs: "in a warm process of a worker that takes from Redis or RabbitMQ",
@@ -29,7 +29,10 @@ function makeQueueExecutor(config: Config, options: ExecutorOptions, logger: Log
   );
 }
 
-/** What [queue] says of the broker. Throws `broker_url_invalid` where it names none, and `config_invalid` for a file that cannot be read. */
+/**
+ * The broker's settings from [queue]. Throws `broker_url_invalid` if there is no URL, and `config_invalid` for a file that cannot
+ * be read.
+ */
 export function brokerOptions({ queue }: Config): BrokerOptions {
   if (queue.broker_url === null)
     throw new BaramError(

@@ -1,9 +1,9 @@
 import type { Logger } from "../../platform/index.ts";
 import type { FindConnection } from "../find-connection.ts";
 
-/** What executors are made with, besides their options. */
+/** What executors need besides their options. */
 export type ExecutorSurroundings = {
-  /** Where their workers reach Baram's API. */
+  /** The URL under which their workers reach Baram's API. */
   apiUrl: string;
   findConnection: FindConnection;
   logger: Logger;

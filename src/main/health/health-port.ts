@@ -1,7 +1,7 @@
 /**
- * The small HTTP port on which a role without an API says whether it lives. It answers from memory, so it answers at once
- * also while the database hangs: what makes a role unhealthy is that its heartbeat could not be written for too long, or that a scheduler's
- * passes failed for as long. What is set aside makes it not: a scheduler that is restarted for it would set it aside again.
+ * The HTTP port for health checks of roles without an API. It answers from memory, so it answers at once even while the database
+ * hangs. A role is unhealthy if its heartbeat could not be written for too long, or if a scheduler's passes have failed for as
+ * long. Things that are set aside do not make it unhealthy: after a restart they would be set aside again.
  */
 import { Hono } from "hono";
 import type { Config } from "../../config/index.ts";
@@ -10,7 +10,7 @@ import { type Listening, listen } from "../listen.ts";
 import { addMetricsRoute, type ProcessMetrics } from "../metrics/index.ts";
 import type { Part, RoleLife } from "../parts/part.ts";
 
-/** Roles that may have a health port. The API server answers on its own. */
+/** Roles that may have a health port. The API server answers on its own port. */
 export type HealthRole = "scheduler" | "dag-processor" | "triggerer";
 
 type PortOptions = { isOn: boolean; host: string; port: number; thresholdSec: number; variable: string };

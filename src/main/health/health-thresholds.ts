@@ -1,7 +1,7 @@
 import type { Config } from "../../config/index.ts";
 import type { JobType } from "../../contracts/index.ts";
 
-/** After how many seconds of silence a role of each type is taken for dead by whoever looks at its job. */
+/** Seconds without a heartbeat after which a job of each type counts as dead. */
 export function healthThresholds({ scheduler, dag_processor, triggerer }: Config): Record<JobType, number> {
   return {
     SchedulerJob: scheduler.scheduler_health_check_threshold,

@@ -65,7 +65,7 @@ test("a statsd that is not there, or whose name does not resolve, costs a warnin
   const logger = { ...silentLogger, warn: (_: object, message: string) => warned.push(message) };
   const away = metricsWith({ STATSD_ON: "true", STATSD_HOST: "no-such-host.invalid", PROMETHEUS_ON: "false" }, logger);
   for (let at = 0; at < 5_000; at++) away.metrics.count("ti_successes", task("a"));
-  await expect.poll(() => warned, { timeout: 10_000 }).toContain("metrics do not reach statsd");
+  await expect.poll(() => warned, { timeout: 10_000 }).toContain("metrics cannot be sent to statsd");
   expect(warned.length).toBeLessThan(10);
   await away.close();
   const closed = await listenUdp();

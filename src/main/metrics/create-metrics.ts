@@ -4,21 +4,21 @@ import { createPrometheusSink, type PrometheusSink } from "./prometheus-sink.ts"
 import type { LabelledValue, Labels, MetricSink } from "./sink.ts";
 import { createStatsdSink } from "./statsd-sink.ts";
 
-/** A process's metrics: where its parts emit, and what a scrape of it shows. */
+/** A process's metrics: the emitter for its parts, and the output for a scrape. */
 export type ProcessMetrics = {
   readonly metrics: Metrics;
   /** null: [metrics] prometheus_on is off. */
   readonly prometheus: PrometheusSink | null;
-  /** Sends what waits. */
+  /** Sends pending datagrams. */
   close(): Promise<void>;
 };
 
 export const silentProcessMetrics: ProcessMetrics = { metrics: silentMetrics, prometheus: null, close: async () => {} };
 
-/** After this many errors in a row only every such one is told: a statsd that is away must not fill the log. */
+/** Only every n-th error in a row is logged: a statsd that is away must not fill the log. */
 const TELL_EVERY = 1_000;
 
-/** Metrics as [metrics] asks for them. Throws `config_invalid` for a pattern that is none. */
+/** Creates the metrics configured in [metrics]. Throws `config_invalid` for an invalid pattern. */
 export function createMetrics(config: Config, logger: Logger): ProcessMetrics {
   const options = config.metrics;
   const prometheus = options.prometheus_on ? createPrometheusSink(options.statsd_prefix) : null;
@@ -30,7 +30,7 @@ export function createMetrics(config: Config, logger: Logger): ProcessMetrics {
         prefix: options.statsd_prefix,
         withTags: options.statsd_datadog_enabled,
         onError: (error) => {
-          if (errors++ % TELL_EVERY === 0) logger.warn({ error: error.message }, "metrics do not reach statsd");
+          if (errors++ % TELL_EVERY === 0) logger.warn({ error: error.message }, "metrics cannot be sent to statsd");
         },
       })
     : null;
@@ -43,7 +43,7 @@ export function createMetrics(config: Config, logger: Logger): ProcessMetrics {
   };
 }
 
-/** The one bridge from the typed contract to sinks: it filters, bounds and swallows. */
+/** The only bridge from the typed contract to the sinks: it filters metrics, limits series, and catches errors. */
 function fanOut(
   sinks: readonly MetricSink[],
   isWanted: (name: MetricName) => boolean,
@@ -69,8 +69,8 @@ function fanOut(
 }
 
 /**
- * At most so many series per metric: a further combination of labels is counted under "other", so that neither a monitoring
- * system nor this process's memory grows with every DAG that ever was.
+ * Limits the series of a metric: further combinations of labels are counted as "other", so that neither the monitoring system nor
+ * this process's memory grows with every DAG that ever existed.
  */
 function createBound(seriesMax: number) {
   const known = new Map<MetricName, Set<string>>();
@@ -87,7 +87,7 @@ function createBound(seriesMax: number) {
       series.add(key);
       return labels;
     },
-    /** A gauge is told whole, so what is gone takes no room. */
+    /** All series of a gauge are set at once, so removed ones take no room. */
     all(readings: readonly LabelledValue[]): readonly LabelledValue[] {
       if (readings.length <= seriesMax) return readings;
       const rest = readings.slice(seriesMax).reduce((sum, { value }) => sum + value, 0);
@@ -96,7 +96,9 @@ function createBound(seriesMax: number) {
   };
 }
 
-/** Patterns separated by commas, found anywhere in a name; where both lists are set, only the one that allows counts, as in Airflow. */
+/**
+ * Comma-separated patterns that may match anywhere in a name; if both lists are set, only the allow list is used, as in Airflow.
+ */
 function createFilter(allow: string | null, block: string | null): (name: MetricName) => boolean {
   const allowed = patternsOf("metrics_allow_list", allow);
   const blocked = patternsOf("metrics_block_list", block);

@@ -13,7 +13,7 @@ export function addMetricsRoute(app: Hono, prometheus: PrometheusSink, token: st
   });
 }
 
-/** In a time that tells nothing of where the two differ. */
+/** In constant time, so that the duration does not reveal where the two differ. */
 function isSame(given: string, wanted: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(given), digest(wanted));

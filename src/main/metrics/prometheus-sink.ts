@@ -8,7 +8,7 @@ export type PrometheusSink = MetricSink & {
   expose(): Promise<string>;
 };
 
-/** Seconds. The engine's own timers are without labels and fine; those per DAG or task are many, and coarse. */
+/** Seconds. The engine's own timers have no labels and fine buckets; those per DAG or task are many and have coarse ones. */
 const FINE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const COARSE_BUCKETS = [0.1, 1, 10, 60, 600, 3_600];
 

@@ -7,7 +7,7 @@ import type { RedisBoard } from "../../executors/queue/index.ts";
 
 export const BOARD_PATH = "/board";
 
-/** bull-board below `/board`, to look at only: what became of a try is decided by the API, not by moving its message. */
+/** bull-board below `/board`, read-only: the API decides about a try, not moving its message. */
 export async function addBoard(app: Hono, redis: RedisBoard): Promise<{ refresh(): Promise<void> }> {
   const serverAdapter = new HonoAdapter(serveStatic);
   serverAdapter.setBasePath(BOARD_PATH);
@@ -27,7 +27,7 @@ export async function addBoard(app: Hono, redis: RedisBoard): Promise<{ refresh(
   return { refresh };
 }
 
-/** A workload's token starts its try; whoever looks at a board need not have it. */
+/** A workload's token can start its try, so the board does not show it. */
 export function withoutToken(data: unknown): unknown {
   const body = typeof data === "object" && data !== null && "body" in data ? data.body : null;
   if (typeof body !== "string") return null;

@@ -3,7 +3,7 @@ import type { QueueCount } from "../../executors/queue/index.ts";
 import type { ListedWorker } from "../../store/index.ts";
 
 export type Overview = {
-  /** null = the broker cannot be asked now. */
+  /** null = the broker cannot be reached now. */
   counts: readonly QueueCount[] | null;
   workers: readonly ListedWorker[];
   hasBoard: boolean;

@@ -21,10 +21,10 @@ import { keepJob } from "./keep-job.ts";
 import { readMailerOptions, startMailerPart } from "./mailer-part.ts";
 import type { Part } from "./part.ts";
 
-/** `url`: as the world knows it. `localUrl`: as processes on this machine reach it. */
+/** `url`: the public URL. `localUrl`: for processes on this machine. */
 export type ApiServerPart = Part & { readonly url: string; readonly localUrl: string };
 
-/** Serves the public API and the execution API, and sends the mails that are owed. Throws `port_in_use` and `port_forbidden`. */
+/** Serves the public API and the execution API, and sends owed mails. Throws `port_in_use` and `port_forbidden`. */
 export async function startApiServerPart(
   config: Config,
   store: Store,

@@ -16,12 +16,12 @@ import type { Part } from "./part.ts";
 
 const EXAMPLES_BUNDLE = "example_dags";
 const DAGS_BUNDLE = "dags-folder";
-/** Examples of executors that need a set-up first: they are loaded where [core] executor names these. */
+/** Examples for executors that need a set-up: loaded only if [core] executor names the executor. */
 const EXECUTORS_OF_EXAMPLES: Readonly<Record<string, readonly string[]>> = { "hybrid.ts": ["EcsExecutor", "LambdaExecutor"] };
 
 export type DagProcessorPart = Part & { readonly processor: DagProcessor };
 
-/** Watches the DAG folder, and the examples where they are wanted. */
+/** Watches the DAG folder and, if enabled, the examples. */
 export async function startDagProcessorPart(
   config: Config,
   store: Store,
@@ -30,7 +30,7 @@ export async function startDagProcessorPart(
   process: ProcessMetrics = silentProcessMetrics,
 ): Promise<DagProcessorPart> {
   const { metrics } = process;
-  // One that is missing may come, and the scanner says so; a file in its place never becomes one.
+  // A missing folder may appear later, and the scanner logs that; a file in its place is an error.
   findDagsFolder(config);
   const processor = createConfiguredDagProcessor(config, store, logger, options, metrics);
   const job = await keepJob(store, "DagProcessorJob", config, logger, metrics, () =>

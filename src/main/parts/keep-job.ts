@@ -7,7 +7,7 @@ import type { Part, RoleLife } from "./part.ts";
 
 export type Job = Part & { life(): RoleLife };
 
-/** A job row with a heartbeat, so that the health answer can tell that this role lives. `onBeat`: it was written. */
+/** Keeps a job row with a heartbeat, so that health checks see that this role is alive. `onBeat`: called when it was written. */
 export async function keepJob(
   store: Store,
   type: JobType,
@@ -25,7 +25,7 @@ export async function keepJob(
   metrics.count("job_start", { job });
 
   async function beat(): Promise<void> {
-    // One at a time: while the database hangs, they would pile up on its connections.
+    // One at a time, or they would pile up on the pool's connections while the database hangs.
     if (isBeating) return;
     isBeating = true;
     try {

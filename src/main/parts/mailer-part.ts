@@ -8,12 +8,12 @@ import { createCipher, type Store } from "../../store/index.ts";
 import { baseUrl } from "../base-url.ts";
 import type { Part } from "./part.ts";
 
-/** Sends the mails that are owed for failed tries. Part of the API server, the role that may open connections' secrets. */
+/** Sends owed mails about failed tries. Part of the API server, the role that may decrypt connections. */
 export function startMailerPart(config: Config, store: Store, logger: Logger, options: MailerOptions): Part {
   return startMailer({ store, cipher: createCipher(readEncryptionKey(config)), secrets: environmentSecrets(), logger }, options);
 }
 
-/** @throws BaramError config_invalid for templates that cannot be read or used, and for options that do not go together. */
+/** @throws BaramError config_invalid for templates that cannot be read or used, and for options that contradict each other. */
 export function readMailerOptions(config: Config): MailerOptions {
   const { email, smtp } = config;
   const from = email.from_email ?? smtp.smtp_mail_from;

@@ -14,7 +14,7 @@ const WORKERS_SHOWN = 1_000;
 
 export type MonitorPart = Part & { readonly url: string };
 
-/** Pages about queues and workers. Throws `monitor_unprotected`, and what a broker and a port throw. */
+/** Serves pages about queues and workers. Throws `monitor_unprotected`, and the errors of a broker and of a port. */
 export async function startMonitorPart(config: Config, store: Store, logger: Logger): Promise<MonitorPart> {
   const { host, port } = config.monitor;
   const logins = readLogins(config.monitor.basic_auth);
@@ -42,13 +42,13 @@ export async function startMonitorPart(config: Config, store: Store, logger: Log
     await board?.refresh().catch((error) => logger.debug({ error: toError(error).message }, "queues could not be listed"));
     const served = workers.flatMap(({ queues, state }) => (state === "offline" ? [] : queues));
     const queues = await redis?.queues().catch((error) => {
-      logger.warn({ error: toError(error).message }, "the broker cannot be asked for its queues");
+      logger.warn({ error: toError(error).message }, "the broker's queues cannot be read");
       return [];
     });
     const published = queues?.map(({ name }) => name) ?? [];
     const names = [...new Set([config.operators.default_queue, ...served, ...published])].sort();
     const counts = await broker.counts(names).catch((error) => {
-      logger.warn({ error: toError(error).message }, "the broker cannot be asked for its counts");
+      logger.warn({ error: toError(error).message }, "the broker's counts cannot be read");
       return null;
     });
     return c.html(overviewPage({ counts, workers, hasBoard: board !== null }));

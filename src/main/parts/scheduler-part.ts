@@ -71,7 +71,7 @@ export async function startSchedulerPart(
   });
   scheduler = started;
   async function stop(graceMs: number): Promise<void> {
-    // Executors first: what they hand back is requeued by the loop, which still runs.
+    // Executors first: the workloads that they return are requeued by the loop, which is still running.
     await Promise.all([...executors.values()].map((executor) => executor.end(graceMs)));
     await started.stop();
     await alone?.release();
@@ -93,7 +93,7 @@ export async function startSchedulerPart(
   };
 }
 
-/** One that cannot start leaves none of the others behind. */
+/** If one cannot start, the others are stopped again. */
 async function startAll(executors: readonly Executor[]): Promise<void> {
   for (const [at, executor] of executors.entries()) {
     try {
@@ -105,14 +105,16 @@ async function startAll(executors: readonly Executor[]): Promise<void> {
   }
 }
 
-/** [scheduler] use_row_level_locking = off. Throws `scheduler_not_alone`. `lost` resolves when another one took the place. */
+/**
+ * [scheduler] use_row_level_locking = off. Throws `scheduler_not_alone`. `lost` resolves when another scheduler has taken the lock.
+ */
 async function beAlone(store: Store, logger: Logger): Promise<{ lost: Promise<void>; release(): Promise<void> }> {
   let onLost = () => {};
   const lost = new Promise<void>((resolve) => {
     onLost = resolve;
   });
   const held = await holdSchedulerLock(store, () => {
-    logger.error({}, "another scheduler took the place of this one while the database was away; this one ends");
+    logger.error({}, "another scheduler took the lock while the database was away; this one stops");
     onLost();
   });
   if (held) return { lost, release: () => held.release() };

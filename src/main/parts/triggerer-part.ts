@@ -14,7 +14,7 @@ import type { Part } from "./part.ts";
 
 export type TriggererPart = Part & { readonly triggerer: Triggerer };
 
-/** A trigger that is not covered by anyone's fair share waits this long until a triggerer takes more than its own. */
+/** A trigger beyond every triggerer's share waits this long until one takes more than its share. */
 const FAIRNESS_SEC = 3;
 
 export async function startTriggererPart(
@@ -75,7 +75,7 @@ export async function startTriggererPart(
   };
 }
 
-/** Lines of a trigger stand in the log of the try that waits for it. */
+/** A trigger's lines go to the log of the try that waits for it. */
 function openLog(config: Config, path: string, logger: Logger): TriggerLog {
   const masker = createMasker();
   const writer = createLogWriter({

@@ -4,7 +4,7 @@ import { gunzip } from "node:zlib";
 import type { JsonObject } from "../../contracts/index.ts";
 import { answerCall, type CallResources } from "../../execution-api/index.ts";
 import { BaramError, materializeModule } from "../../platform/index.ts";
-import { endDeferred, logPathOf } from "../../scheduler/index.ts";
+import { finishDeferred, logPathOf } from "../../scheduler/index.ts";
 import {
   beatJob,
   buryJobs,
@@ -12,8 +12,8 @@ import {
   endJob,
   type Firing,
   findModule,
+  findOwnTriggers,
   fireTriggers,
-  listOwnTriggers,
   releaseTriggers,
   releaseTriggersOfTheDead,
   startJob,
@@ -36,7 +36,7 @@ const READ_ONLY = {
 
 export type SqlTriggerStoreOptions = { cacheDir: string; resolveFrom: readonly string[] };
 
-/** The triggerer's rows in PostgreSQL; what they hold is encrypted and decrypted here. */
+/** The triggerer's rows in PostgreSQL; encrypts and decrypts their contents. */
 export function createSqlTriggerStore(resources: CallResources, options: SqlTriggerStoreOptions): TriggererStore {
   const { store, cipher, dags, logger } = resources;
   const modulePaths = new Map<string, Promise<string>>();
@@ -73,7 +73,7 @@ export function createSqlTriggerStore(resources: CallResources, options: SqlTrig
       return releaseTriggersOfTheDead(store);
     },
     claim: async (claim) => open(await claimTriggers(store, claim)),
-    listOwn: (jobId, running) => listOwnTriggers(store, jobId, running),
+    findOwn: (jobId, running) => findOwnTriggers(store, jobId, running),
     async release(jobId, ids, deaths) {
       await releaseTriggers(store, jobId, ids, deaths);
     },
@@ -87,7 +87,7 @@ export function createSqlTriggerStore(resources: CallResources, options: SqlTrig
             )
           : [];
       for (const { id, tryId, end } of ends) {
-        if (end.kind === "task" && (await endDeferred(store, dags, tryId, outcomeOf(end)))) fired.push(id);
+        if (end.kind === "task" && (await finishDeferred(store, dags, tryId, outcomeOf(end)))) fired.push(id);
       }
       return fired;
     },
@@ -96,13 +96,13 @@ export function createSqlTriggerStore(resources: CallResources, options: SqlTrig
       let path = modulePaths.get(hash);
       if (!path) {
         path = fetchModule(hash);
-        // A failure is not remembered: a package may be installed meanwhile.
+        // A failure is not cached: a package may be installed meanwhile.
         path.catch(() => modulePaths.delete(hash));
         modulePaths.set(hash, path);
       }
       return path;
     },
-    // Only reads, which ask for no try's rights.
+    // Only reads, which need no try's token.
     call: (method, params) => answerCall({ tryId: "", resources, options: READ_ONLY }, method, params),
   };
 

@@ -5,15 +5,15 @@ import { WORKLOAD_MAX_BYTES, type Workload, workloadSchema } from "../../contrac
 import { BaramError, toError } from "../../platform/index.ts";
 
 /**
- * The workload that `given` is, or names: its JSON, `@` and the path of a file that holds it, or `env` for BARAM_WORKLOAD. Throws
- * `workload_invalid`; no message repeats the text, which holds a token.
+ * Reads a workload from `given`: its JSON, `@` and a file's path, or `env` for BARAM_WORKLOAD. Throws `workload_invalid`; messages
+ * never contain the text, which holds a token.
  */
 export function readWorkload(given: string): Workload {
   const { text, place } = textOf(given);
   return parseWorkload(text, place);
 }
 
-/** `place` stands in messages for the text. */
+/** `place`: shown in messages instead of the text. */
 function parseWorkload(text: string, place: string): Workload {
   const sizeBytes = Buffer.byteLength(text);
   if (sizeBytes > WORKLOAD_MAX_BYTES) throw tooLarge(place, sizeBytes);
@@ -41,7 +41,7 @@ function textOf(given: string): { text: string; place: string } {
   if (!given.startsWith("@")) return { text: given, place: "What --workload gives" };
   const path = given.slice(1);
   try {
-    // Asked before it is read: it may be anything.
+    // Checked before it is read: the path may be anything.
     const { size } = statSync(path);
     if (size > WORKLOAD_MAX_BYTES) throw tooLarge(`The file ${path}`, size);
     return { text: readFileSync(path, "utf8"), place: `The file ${path}` };

@@ -14,28 +14,28 @@ export type RunOneOptions = {
   /** Baram's API, without the path of the execution API. Left out: [api] base_url. */
   apiUrl?: string;
   logger: Logger;
-  /** Stops the task: its end is told as a failure that may be retried, with the signal's reason, within about 25 s. */
+  /** Stops the task: its end is reported as a retryable failure with the signal's reason, within about 25 s. */
   stop?: AbortSignal;
-  /** Where modules are kept for the next workload of this machine; left out: nowhere. */
+  /** Module cache for later workloads on this machine; left out: none. */
   cacheFolder?: string;
 };
 
 /**
- * A task is asked to stop, and killed when this is over; what is left of the 30 s that containers are given is for telling how it
- * ended, and for its log.
+ * The grace period of a task that is asked to stop; the rest of the 30 s that containers are given is for reporting its end and
+ * shipping its log.
  */
 const STOP_GRACE_MAX_SEC = 15;
-/** A task's callbacks run after its end was told; see the supervisor, which ends them sooner. */
+/** A task's callbacks run after its end was reported; the supervisor has a shorter limit for them. */
 const CALLBACKS_MS = 310_000;
 
 type Left = { end: WorkloadEnd } | { notStarted: string };
 
 /**
- * Runs one workload in a runner of its own, without a database, and returns when its end is stored, its callbacks have run and its
- * log is at the log store: one sentence that says how it went. What the task's outcome was makes no difference.
+ * Runs one workload in its own runner, without a database. Returns when its end is stored, its callbacks have run and its log is at
+ * the log store, with one sentence about it, whatever the task's outcome was.
  *
- * Throws `api_url_missing`, `workload_refused` (the token is not for this workload, or it runs already), `workload_not_started`, and
- * `outcome_not_reported`.
+ * Throws `api_url_missing`, `workload_refused` (the token is not for this workload, or it is already running),
+ * `workload_not_started`, and `outcome_not_reported`.
  */
 export async function runOneWorkload(workload: Workload, options: RunOneOptions): Promise<string> {
   const apiUrl = checkUrl(options.apiUrl ?? baseUrl(options.config));
@@ -61,8 +61,8 @@ async function leave(
   const supervisor = createSupervisor(
     {
       ...common,
-      // A machine may run several, and a container's process id says nothing: only by this does the API tell them apart, and
-      // lets a workload that was handed over twice run once.
+      // A machine may run several, and process ids in containers are not unique: this name tells them apart, so that the API lets a
+      // workload that was handed over twice run once.
       hostname: `${hostname()}/${randomBytes(4).toString("hex")}`,
       ...(cacheFolder === undefined ? {} : { cacheFolder }),
       moduleWindowSec: config.workers.execution_api_retry_window,
@@ -79,7 +79,7 @@ async function leave(
   const onStop = () => {
     const reason = toError(stop?.reason).message;
     void supervisor.drain(0, reason).then(() => {
-      // What could not be told within the time that there was will not be.
+      // What could not be reported in time is not reported.
       onLeft({ end: { how: "unreported", message: reason } });
       onStopped();
     });

@@ -5,9 +5,9 @@ import { logOptionsOf } from "../log-options.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { runOneWorkload } from "./run-one-workload.ts";
 
-/** `baram worker run`: one workload in this process, until it has ended or a signal asks for an end. Throws as `runOneWorkload`. */
+/** `baram worker run`: one workload in this process, until it has ended or a signal stops it. Throws as `runOneWorkload`. */
 export function runWorkloadUntilStopped(workload: Workload, options: { config: Config; apiUrl?: string }): Promise<string> {
-  // What this process was called with holds a token, and everybody on the machine may read it.
+  // The command line contains a token and can be read by every user of the machine.
   process.title = "baram worker run";
   const logger = createLogger({ ...logOptionsOf(options.config), role: "worker" });
   const stop = new AbortController();

@@ -3,7 +3,7 @@ import { BaramError } from "../../platform/index.ts";
 export type Bounds = { readonly max: number; readonly min: number };
 export type Scale = { readonly limit: number /** Since when it needs less, in ms. */; readonly idleSinceMs: number | null };
 
-/** As long as Celery keeps an idle process. */
+/** As in Celery, for idle processes. */
 const SHRINK_AFTER_MS = 30_000;
 
 /** `max,min`, as Celery writes it. Throws `config_invalid`. */
@@ -18,7 +18,7 @@ export function readBounds(text: string): Bounds {
   );
 }
 
-/** How many tasks a worker may have from now on: it doubles while it is full, and shrinks to what it needs after a while. Pure. */
+/** The worker's next concurrency: it doubles while the worker is full, and shrinks to what is needed after a while. Pure. */
 export function nextScale({ limit, idleSinceMs }: Scale, active: number, { max, min }: Bounds, nowMs: number): Scale {
   if (active >= limit) return { limit: Math.min(max, limit * 2), idleSinceMs: null };
   if (limit <= min) return { limit, idleSinceMs: null };

@@ -1,7 +1,7 @@
 /**
- * A workload in a worker's hands: taken from the broker, then in the supervisor, which asks the API to start it, runs it and
- * reports its end. Only then, or when the API refused the start, is it acknowledged. Until then the broker gives it to
- * another worker, should this one be silent for longer than the lease; whoever asks second is refused.
+ * The way of a workload through a worker: it is taken from the broker and passed to the supervisor, which asks the API to start it,
+ * runs it and reports its end. Only then, or if the API refused the start, it is acknowledged. Until then the broker delivers it to
+ * another worker if this one is silent for longer than the lease; the API refuses the second start.
  */
 import { workloadSchema } from "../../contracts/index.ts";
 import type { Broker, Consumer, Delivery } from "../../executors/queue/index.ts";
@@ -22,16 +22,19 @@ export type QueueWorker = {
   setQueues(queues: readonly string[]): Promise<void>;
   concurrency(): number;
   active(): number;
-  /** Takes no more, lets what runs end within the grace, gives back what has not begun. */
+  /** Takes no more, lets running tasks end within the grace period, and returns those that have not started. */
   drain(graceMs: number): Promise<void>;
 };
 
-/** A workload that could not be started here, e.g. for want of its module, is given back after this long, not at once for ever. */
+/**
+ * A workload that could not be started here, e.g. because its module is missing, is returned after this delay, so that it does not
+ * loop.
+ */
 const GIVE_BACK_MS = 2_000;
 const SCALE_EVERY_MS = 1_000;
 
 export async function startQueueWorker(broker: Broker, options: QueueWorkerOptions, logger: Logger): Promise<QueueWorker> {
-  /** Several deliveries of one id: given out again while we had it. All are settled together. */
+  /** Several deliveries of one id: it was redelivered while this worker had it. All are settled together. */
   const inHand = new Map<string, Delivery[]>();
   const settling = new Set<Promise<unknown>>();
   let queues = [...options.queues];
@@ -103,7 +106,7 @@ export async function startQueueWorker(broker: Broker, options: QueueWorkerOptio
   };
 }
 
-/** null = not ours, or damaged: it would be given out for ever. The try it was for is queued anew by its scheduler. */
+/** null = not Baram's, or damaged: it is dropped, or it would be redelivered for ever. Its try is requeued by the scheduler. */
 function readWorkload({ id, body, queue }: Delivery, logger: Logger) {
   let given: unknown;
   try {
@@ -113,6 +116,6 @@ function readWorkload({ id, body, queue }: Delivery, logger: Logger) {
   }
   const { data } = workloadSchema.safeParse(given);
   if (data && (data.type === "ExecuteTask" ? data.ti.id : data.callbackId) === id) return data;
-  logger.error({ id, queue }, "a message in the queue is no workload of Baram's; it is thrown away");
+  logger.error({ id, queue }, "dropped a message that is not a workload of Baram's");
   return null;
 }

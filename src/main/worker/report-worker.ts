@@ -12,35 +12,35 @@ export type ReportOptions = {
   instance: string;
   version: string;
   heartbeatSec: number;
-  /** How long the API may be away, or the name be another's, when the worker starts. */
+  /** How long the worker's start waits for an unreachable API or a taken name. */
   patienceSec: number;
 };
 
 type Facts = Pick<WorkerReport, "queues" | "concurrency" | "active">;
 
 export type ReportedWorker = {
-  /** Says that it drains, and goes on reporting. */
+  /** Reports that the worker is draining; heartbeats go on. */
   draining(): void;
-  /** The last word: it is gone. */
+  /** The last report: the worker is offline. */
   leave(): Promise<void>;
 };
 
-/** Wishes of people, in the order they come. */
-export type WorkerWishes = { onQueues(queues: readonly string[]): void; onShutdown(): void };
+/** Called for changes that users requested, in the order in which they arrive. */
+export type ChangeHandlers = { onQueues(queues: readonly string[]): void; onShutdown(): void };
 
 /**
  * Keeps the worker's row in the database, by way of the API. Rejects with `worker_name_taken`, `api_unreachable` or
- * `worker_token_refused`. Later outages change nothing: what the worker runs is between it and the API.
+ * `worker_token_refused`. Later outages have no effect on its tasks, which have their own heartbeats.
  */
 export async function reportWorker(
   options: ReportOptions,
   facts: () => Facts,
-  wishes: WorkerWishes,
+  handlers: ChangeHandlers,
   logger: Logger,
 ): Promise<ReportedWorker> {
   const client = createApiClient(options.apiUrl);
   let state: WorkerReport["state"] = "running";
-  let wishedQueues: string | null = null;
+  let requestedQueues: string | null = null;
   let isAway = false;
   let isShutdownTold = false;
 
@@ -53,23 +53,24 @@ export async function reportWorker(
 
   function heed(answer: WorkerAnswer): void {
     if (!answer.isYours)
-      logger.error({ holder: answer.holder }, "another worker has this one's name, since nothing was heard of it; it ends");
-    else if (answer.queues !== null && JSON.stringify(answer.queues) !== wishedQueues) {
-      wishedQueues = JSON.stringify(answer.queues);
-      wishes.onQueues(answer.queues);
+      logger.error({ holder: answer.holder }, "another worker has taken this one's name after a long silence; this worker stops");
+    else if (answer.queues !== null && JSON.stringify(answer.queues) !== requestedQueues) {
+      requestedQueues = JSON.stringify(answer.queues);
+      handlers.onQueues(answer.queues);
     }
     if (isShutdownTold || (answer.isYours && !answer.shutdown)) return;
     isShutdownTold = true;
-    wishes.onShutdown();
+    handlers.onShutdown();
   }
 
   async function beat(): Promise<void> {
     try {
       heed(await say());
-      if (isAway) logger.info({}, "the API hears the worker again");
+      if (isAway) logger.info({}, "the worker's heartbeat reaches the API again");
       isAway = false;
     } catch (error) {
-      if (!isAway) logger.warn({ error: toError(error).message }, "the API does not hear the worker; it goes on with its tasks");
+      if (!isAway)
+        logger.warn({ error: toError(error).message }, "the worker's heartbeat does not reach the API; its tasks go on");
       isAway = true;
     }
   }
@@ -85,7 +86,7 @@ export async function reportWorker(
       timer.cancel();
       state = "offline";
       await say().catch((error) =>
-        logger.debug({ error: toError(error).message }, "the API was not told that the worker is gone"),
+        logger.debug({ error: toError(error).message }, "the worker's last report did not reach the API"),
       );
       client.close();
     },
@@ -111,14 +112,16 @@ async function register(
       why = unreachable(options.apiUrl, toError(error));
     }
     if (Date.now() > deadline) throw why;
-    if (attempt === 0) logger.warn({ error: why.message }, "the worker cannot be registered yet; it is tried again");
+    if (attempt === 0) logger.warn({ error: why.message }, "the worker cannot be registered yet; retrying");
     await sleep(Math.min(1_000, options.heartbeatSec * 1_000));
   }
 }
 
 type Holder = Extract<WorkerAnswer, { isYours: false }>["holder"];
 
-/** A predecessor on this machine that was killed: it need not be waited for. In a container started again, it had our own pid. */
+/**
+ * A killed predecessor on this machine, which need not be waited for. In a restarted container it had the same pid as this process.
+ */
 function isDeadHere(holder: Holder): boolean {
   if (holder.hostname !== hostname()) return false;
   if (holder.pid === process.pid) return true;

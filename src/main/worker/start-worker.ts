@@ -16,12 +16,12 @@ import { reportWorker } from "./report-worker.ts";
 
 export type WorkerOptions = { name: string; queues: readonly string[]; bounds: Bounds };
 
-/** How long a worker that starts waits for an API that is not there yet, beside the time after which a silent worker's name is free. */
+/** How long a starting worker waits for the API, in addition to the time after which a silent worker's name is free. */
 const PATIENCE_SEC = 5;
-/** Whatever a runner starts inherits it: none outlives a worker that ends at once. */
+/** Inherited by everything that runners start, so that nothing outlives a worker that exits abruptly. */
 const MARK = "BARAM_WORKER_INSTANCE";
 
-/** A queue worker: the broker, the execution API and a worker's token are all it needs. `finished`: people asked it to end. */
+/** A queue worker: the broker, the execution API and a worker's token are all it needs. `finished`: a user asked it to stop. */
 export async function startWorker(config: Config, options: WorkerOptions, logger: Logger): Promise<Part> {
   const token = config.workers.token;
   if (token === null)
@@ -47,15 +47,15 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
     concurrency: worker?.concurrency() ?? options.bounds.min,
     active: worker?.active() ?? 0,
   });
-  const wishes = {
+  const handlers = {
     onQueues(queues: readonly string[]) {
       logger.info({ queues }, "the worker's queues were changed");
       worker
         ?.setQueues(queues)
-        .catch((error: Error) => logger.error({ queues, error: error.message }, "they could not be changed"));
+        .catch((error: Error) => logger.error({ queues, error: error.message }, "the worker's queues could not be changed"));
     },
     onShutdown() {
-      logger.info({}, "the worker was asked to end");
+      logger.info({}, "the worker was asked to stop");
       finish();
     },
   };
@@ -70,7 +70,7 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
       patienceSec: config.workers.lost_after_sec + PATIENCE_SEC,
     },
     facts,
-    wishes,
+    handlers,
     logger,
   ).catch(async (error: unknown) => {
     await broker.close();
@@ -80,7 +80,7 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
   const prefetchMultiplier = config.queue.worker_prefetch_multiplier;
   const supervisor: SupervisorOptions = {
     ...forSupervisor,
-    // A container started again has the name and the process number of the one before, whose tries a broker may hand it.
+    // A restarted container has the same name and pid as the previous one, whose tries the broker may deliver to it.
     hostname: `${hostname()}/${instance.slice(0, 8)}`,
     environment: { ...forSupervisor.environment, [mark.name]: mark.value },
   };

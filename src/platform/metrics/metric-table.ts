@@ -28,7 +28,7 @@ const EVERY_ROLE = ["scheduler", "api-server", "dag-processor", "triggerer"] as 
 export const METRICS = {
   // jobs
   job_start: jobCounter("start", "Roles of this type that started."),
-  job_end: jobCounter("end", "Roles of this type that stopped in order."),
+  job_end: jobCounter("end", "Roles of this type that shut down cleanly."),
   job_heartbeat_failure: jobCounter("heartbeat_failure", "Heartbeats of a role that could not be written."),
   scheduler_heartbeat: counter("beats", [], SCHEDULER, "Heartbeats of schedulers."),
   dag_processor_heartbeat: counter("beats", [], PROCESSOR, "Heartbeats of dag-processors."),

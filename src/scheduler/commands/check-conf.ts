@@ -6,8 +6,8 @@ import { BaramError, describeSchemaError } from "../../platform/index.ts";
 const compiled = new WeakMap<object, ValidateFunction>();
 
 /**
- * Holds a run's conf, laid over the params' defaults, against the params' schemas. Throws `conf_invalid` naming every param
- * that does not fit. Keys that are no params pass: as in Airflow, conf may carry more.
+ * Checks a run's conf, merged over the params' defaults, against the params' schemas. Throws `conf_invalid` naming every param that
+ * does not fit. Keys that are no params are allowed, as in Airflow.
  */
 export function checkConf(dag: SerializedDag, conf: JsonObject): void {
   const faults: string[] = [];

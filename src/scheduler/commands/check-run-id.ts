@@ -1,9 +1,9 @@
 import { BaramError } from "../../platform/index.ts";
 
-/** What the ids of runs begin with that the platform creates. A run by hand under such an id would take the place of one of theirs. */
+/** Prefixes of the ids of runs that the platform creates. A run by hand with such an id would take the id of one of these. */
 const RESERVED = /^(scheduled|backfill|asset_triggered)__/;
 
-/** Holds a run id that a person or a task chose against [scheduler] allowed_run_id_pattern. Throws `run_id_refused`. */
+/** Checks a run id that a person or a task chose against [scheduler] allowed_run_id_pattern. Throws `run_id_refused`. */
 export function checkRunId(runId: string | null | undefined, allowed: RegExp): void {
   if (runId === null || runId === undefined) return;
   const [prefix] = RESERVED.exec(runId) ?? [];

@@ -21,7 +21,7 @@ export type ClearRequest = {
   runs: RunPick;
   /** null = every task. */
   taskIds: readonly string[] | null;
-  /** Of tasks named here only these map indexes; all of what comes along by `directions`. */
+  /** Of tasks named here only these map indexes; of tasks added by `directions`, all. */
   only?: readonly NamedIndex[];
   directions: ClearDirections;
   states: readonly TaskInstanceState[] | null;
@@ -30,7 +30,10 @@ export type ClearRequest = {
   /** Refuse with `task_running` if any of them is queued or running. */
   preventRunning: boolean;
   dryRun: boolean;
-  /** Put the runs on the DAG's current version; its tasks decide what belongs together then. Names the default executor. */
+  /**
+   * Move the runs to the DAG's current version, whose graph then decides which tasks belong together. Holds the default executor's
+   * name.
+   */
   onLatestVersion?: { defaultExecutor: string } | null;
   /** Left alone if undefined. */
   note?: string | null;
@@ -74,7 +77,7 @@ export async function clearRuns(store: Store, cache: DagCache, request: ClearReq
 
 type Targets = { taskIds: readonly string[] | null; only: readonly NamedIndex[] };
 
-/** A single instance takes other tasks along whole, but of those in its own mapped group only its own index. */
+/** A single instance adds all instances of other tasks, but of tasks in its own mapped group only its own index. */
 async function targetsOf(
   tx: Db,
   cache: DagCache,

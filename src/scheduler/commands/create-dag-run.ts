@@ -1,12 +1,5 @@
 import { randomBytes, randomInt } from "node:crypto";
-import {
-  type DagRunTriggeredBy,
-  type DagRunType,
-  type JsonObject,
-  NOTE_MAX,
-  type SerializedDag,
-  type SerializedTask,
-} from "../../contracts/index.ts";
+import { type DagRunTriggeredBy, type DagRunType, type JsonObject, NOTE_MAX, type SerializedDag } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { priorityWeights } from "../../serialized/index.ts";
 import {
@@ -31,8 +24,9 @@ export type RunRequest = {
   /** Unset: made from the type and the date. */
   runId?: string | null;
   /**
-   * Text is as a person writes it: without an offset it is local time of the DAG's zone, as in the three below. "now" is the moment
-   * itself, or one just before where that is taken: what a run by hand has unless it is asked for none (null, as by default in Airflow 3).
+   * Text is as a person writes it: without an offset it is local time of the DAG's zone, as in the three below. "now" is the
+   * current moment, or one just before if that is taken; it is the default of a run by hand. null = no logical date, as by default
+   * in Airflow 3.
    */
   logicalDate?: Date | string | null;
   dataIntervalStart?: Date | string | null;
@@ -53,7 +47,7 @@ export type CreatedRun = {
   id: number;
   dagId: string;
   runId: string;
-  /** How many task instances came with it, by operator. */
+  /** The number of its task instances by operator. */
   instances: ReadonlyMap<string, number>;
 };
 
@@ -103,12 +97,12 @@ export async function createDagRun(
 
 /** The logical date of a run by hand that was given none. */
 const NOW = "now";
-/** The last ones look back over a second: so many runs would have to be triggered in that second. */
+/** The last attempts look back over a second: only that many runs triggered within that second could use them up. */
 const ATTEMPTS_MAX = 30;
 
 /**
- * A moment that is likely free: now, or the more before it the more attempts failed. Never a whole second, which the DAG's schedule
- * may want to have.
+ * A moment that is likely free: now, or further in the past with each failed attempt. Never a whole second, which the DAG's
+ * schedule may need.
  */
 function freeMoment(now: Date, attempt: number): Date {
   const back = attempt === 0 ? 0 : randomInt(1, 2 ** Math.min(attempt + 1, 10));
@@ -139,7 +133,7 @@ async function planRun(
   };
   if (given.start && given.end && given.end < given.start) throw endsBeforeItStarts(dagId, given.start, given.end);
   const interval = logicalDate && !given.start ? await intervalOf(db, dag, logicalDate) : null;
-  // Runs without a date, and those made to wait for another moment than theirs, may share that moment.
+  // Runs without a date, and runs that wait for another moment than their date, may share that moment.
   const suffix = logicalDate && !(request.logicalDate === NOW && request.runAfter) ? undefined : randomBytes(4).toString("hex");
   return {
     dagId,
@@ -175,7 +169,7 @@ function inFuture(dagId: string, logicalDate: Date, now: Date): BaramError {
   );
 }
 
-/** A date given with a run is the earliest it can start at, whatever else is asked for. */
+/** A run cannot start before its given date, whatever run_after says. */
 function laterOf(instant: Date, bound: Date | null): Date {
   return bound !== null && bound > instant ? bound : instant;
 }
@@ -207,7 +201,7 @@ async function explainConflict(db: Db, dagId: string, runId: string, logicalDate
 
 function countByOperator(instances: readonly NewInstance[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { operator } of instances) counts.set(operator, (counts.get(operator) ?? 0) + 1);
+  for (const { task } of instances) counts.set(task.operator, (counts.get(task.operator) ?? 0) + 1);
   return counts;
 }
 
@@ -217,7 +211,7 @@ const instancesOf = new WeakMap<Graph, { executor: string; instances: NewInstanc
 function newInstances(graph: Graph, defaultExecutor: string, logicalDate: Date | null): NewInstance[] {
   const all = allInstances(graph, defaultExecutor);
   const left = tasksWithoutRun(graph.dag, logicalDate);
-  return left.size === 0 ? all : all.filter(({ taskId }) => !left.has(taskId));
+  return left.size === 0 ? all : all.filter(({ task }) => !left.has(task.taskId));
 }
 
 function allInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
@@ -225,8 +219,9 @@ function allInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
   if (known?.executor === defaultExecutor) return known.instances;
   const weights = priorityWeights(graph.dag);
   const instances = graph.tasks.flatMap((task, number) => {
-    const facts = factsOf(task, weights.get(task.taskId) ?? task.priorityWeight, defaultExecutor);
-    // Lists that stand in the file are as long as they are; a task over none gets its one instance, which will be skipped.
+    const priorityWeight = weights.get(task.taskId) ?? task.priorityWeight;
+    const facts = { task, executor: task.executor ?? defaultExecutor, priorityWeight };
+    // The lengths of literal lists are known; a task over an empty list gets one instance, which will be skipped.
     const length = lengthFromStart(graph, number) ?? 0;
     if (length === 0) return [{ ...facts, mapIndex: -1 }];
     return Array.from({ length }, (_, mapIndex) => ({ ...facts, mapIndex }));
@@ -235,24 +230,9 @@ function allInstances(graph: Graph, defaultExecutor: string): NewInstance[] {
   return instances;
 }
 
-/** One instance for each task, as a run of this logical date that is moved to this version needs them. */
+/** One instance per task, for a run of this logical date that is moved to this version. */
 export function pinnedTasks(graph: Graph, defaultExecutor: string, logicalDate: Date | null): PinnedTask[] {
   return newInstances(graph, defaultExecutor, logicalDate)
     .filter(({ mapIndex }) => mapIndex <= 0)
-    .map((one) => ({ ...one, isMapped: graph.mapped.has(graph.indexOf.get(one.taskId) ?? -1) }));
-}
-
-function factsOf(task: SerializedTask, priorityWeight: number, defaultExecutor: string): Omit<NewInstance, "mapIndex"> {
-  return {
-    taskId: task.taskId,
-    operator: task.operator,
-    maxTries: task.retries,
-    pool: task.pool,
-    poolSlots: task.poolSlots,
-    queue: task.queue,
-    executor: task.executor ?? defaultExecutor,
-    priorityWeight,
-    maxActiveTisPerDag: task.maxActiveTisPerDag,
-    maxActiveTisPerDagrun: task.maxActiveTisPerDagrun,
-  };
+    .map((one) => ({ ...one, isMapped: graph.mapped.has(graph.indexOf.get(one.task.taskId) ?? -1) }));
 }

@@ -5,7 +5,7 @@ import { buildGraph, type Graph } from "../core/graph.ts";
 
 export type DagVersion = { versionId: string; dagId: string; moduleHash: string; graph: Graph };
 
-/** DAG versions never change, so a version once read is good for ever; the oldest unused ones are let go. */
+/** DAG versions never change, so a cached version never expires; the least recently used ones are evicted. */
 export type DagCache = { get(db: Db, versionId: string): Promise<DagVersion> };
 
 export function createDagCache(capacity = 500): DagCache {
@@ -36,7 +36,7 @@ export function createDagCache(capacity = 500): DagCache {
   };
 }
 
-/** The version's graph, or null if its row cannot be read: what must be done without it is still done. */
+/** The version's graph, or null if its row cannot be read; callers do what does not need it. */
 export async function readableGraph(cache: DagCache, db: Db, versionId: string): Promise<Graph | null> {
   try {
     return (await cache.get(db, versionId)).graph;
@@ -46,7 +46,7 @@ export async function readableGraph(cache: DagCache, db: Db, versionId: string):
   }
 }
 
-/** A fault of one DAG's or run's own data, not of the database: it must not stop the others. */
+/** The fault is in one DAG's or run's own data, not in the database: it must not stop the others. */
 export function isPoisoned(error: unknown): error is BaramError {
   return error instanceof BaramError && !error.code.startsWith("database_");
 }

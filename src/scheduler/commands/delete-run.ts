@@ -1,7 +1,10 @@
 import { BaramError } from "../../platform/index.ts";
 import { countRunning, deleteDag, deleteRun, lockDag, lockRun, type Store } from "../../store/index.ts";
 
-/** Removes a run that does not run. Its logs stay, until a run of the same id writes its own. Throws `dag_run_not_found`, `dag_run_running`. */
+/**
+ * Deletes a run that is not running. Its logs stay until a run with the same id writes its own. Throws `dag_run_not_found`,
+ * `dag_run_running`.
+ */
 export async function deleteDagRun(store: Store, dagId: string, runId: string): Promise<void> {
   await store.transaction(async (tx) => {
     const run = await lockRun(tx, dagId, runId);

@@ -1,23 +1,23 @@
-import { type Db, type EndedTry, type FinishGuard, finishTries, lockRun, logEvent, stopRemaining } from "../../store/index.ts";
+import { type Db, type FinishedTry, type FinishGuard, finishTries, lockRun, logEvent, stopRemaining } from "../../store/index.ts";
 import type { Failure } from "./owe-alerts.ts";
 
 /**
- * Whether this end of a try stops its run: the DAG has `failFast`, and no retry follows. A teardown whose failure does not
- * fail the run stops nothing either.
+ * Whether this end of a try stops its run: the DAG has `failFast`, and no retry follows. A teardown whose failure does not fail the
+ * run does not stop it either.
  */
 export function stopsRun({ graph, task, end }: Failure): boolean {
   return graph.dag.failFast && end.state === "failed" && (!task.isTeardown || task.onFailureFailDagrun);
 }
 
 /**
- * Ends the try, and with it the run's other tasks, in one transaction of the caller's: what runs fails, the rest is skipped,
+ * Finishes the try, and with it the run's other tasks, in the caller's transaction: running ones fail, the rest are skipped,
  * teardowns go on (Airflow's `_stop_remaining_tasks`). A scheduler cannot start anything of the run in between.
  */
-export async function endAndStopRun(tx: Db, { graph, fact, end }: Failure, guard?: FinishGuard): Promise<EndedTry[]> {
+export async function finishAndStopRun(tx: Db, { graph, fact, end }: Failure, guard?: FinishGuard): Promise<FinishedTry[]> {
   // Lock order everywhere: the run before its task instances.
   await lockRun(tx, fact.dagId, fact.runId);
-  const ended = await finishTries(tx, [end], guard);
-  if (ended.length === 0) return ended;
+  const finished = await finishTries(tx, [end], guard);
+  if (finished.length === 0) return finished;
   const teardowns = graph.tasks.filter((task) => task.isTeardown).map((task) => task.taskId);
   const stopped = await stopRemaining(tx, fact.dagRunId, teardowns, ["running", "restarting"]);
   const { dagId, runId } = fact;
@@ -25,5 +25,5 @@ export async function endAndStopRun(tx: Db, { graph, fact, end }: Failure, guard
     const extra = { failed: fact.taskId, stopped: stopped.length };
     await logEvent(tx, { event: "fail_fast", owner: "scheduler", dagId, runId, taskId: fact.taskId, extra });
   }
-  return ended;
+  return finished;
 }

@@ -27,8 +27,8 @@ export type MarkRequest = {
 };
 
 /**
- * Sets task instances to a state by hand, all or nothing, and returns the ones concerned. As in Airflow, what comes after
- * them and had failed or could not run because of them is cleared, and then its run goes on.
+ * Sets task instances to a state by hand, all or nothing, and returns the ones concerned. As in Airflow, downstream tasks that
+ * failed or could not run because of them are cleared, and their run goes on.
  */
 export async function markInstances(store: Store, cache: DagCache, request: MarkRequest): Promise<Touched[]> {
   return store.transaction(async (tx) => {

@@ -14,10 +14,9 @@ import {
 import { type DagCache, readableGraph } from "./dag-cache.ts";
 
 /**
- * Sets a run's state by hand, as Airflow does. success: every task instance becomes a success. failed: what runs fails, what
- * has not ended is skipped. In both cases teardowns of a run that runs are left to run, since what was set up is there, and
- * the run ends after them. queued: the run is evaluated anew with its task instances as they are.
- * Throws `dag_run_not_found`.
+ * Sets a run's state by hand, as Airflow does. success: every task instance becomes a success. failed: what runs fails, what has
+ * not ended is skipped. In both cases the teardowns of a running run still run, since what was set up exists, and the run ends
+ * after them. queued: the run is evaluated again with its task instances as they are. Throws `dag_run_not_found`.
  */
 export async function markRun(
   store: Store,
@@ -45,7 +44,7 @@ export async function markRun(
   });
 }
 
-/** A version that cannot be read could never run them: then the run ends at once. */
+/** If the version cannot be read, the teardowns could never run: the run ends at once. */
 async function teardownsOf(tx: Db, cache: DagCache, run: RunFacts): Promise<string[]> {
   const graph = run.versionId === null ? null : await readableGraph(cache, tx, run.versionId);
   return (graph?.tasks ?? []).filter((task) => task.isTeardown).map((task) => task.taskId);

@@ -1,11 +1,11 @@
 import type { EmailRequest, JsonObject, Outcome, SerializedTask } from "../../contracts/index.ts";
-import { type Db, type EndedTry, insertCallback, insertEmailRequests, type TryEnd, type TryFacts } from "../../store/index.ts";
+import { type Db, type FinishedTry, insertCallback, insertEmailRequests, type TryEnd, type TryFacts } from "../../store/index.ts";
 import type { Graph } from "../core/graph.ts";
 
-/** A mail is read by people; the whole of a long trace is in the log. */
+/** Mails are for people; the log has the full stack trace. */
 const SHOWN_CHARACTERS = 10_000;
 
-/** A failed try with all that decides what is owed for it. */
+/** A failed try, with what decides which alerts are owed for it. */
 export type Failure = {
   fact: TryFacts;
   graph: Graph;
@@ -14,20 +14,20 @@ export type Failure = {
   outcome: Extract<Outcome, { state: "failed" }>;
 };
 
-/** Whether its end must stand or fall together with rows beside the try's own. */
+/** Whether rows beside the try's own must be written in the same transaction. */
 export function owesAnything(failure: Failure): boolean {
   return emailOf(failure) !== null || callbackOf(failure) !== null;
 }
 
 /**
- * Writes down what is owed for tries that ended: e-mails to the addresses of the task, and the callback that a process
- * which died could not run. In the transaction of the ends, so that a crash loses neither and none is owed twice.
+ * Stores the alerts owed for finished tries: e-mails to the task's addresses, and the callback that a dead process could not run.
+ * In the transaction that finishes the tries, so that a crash loses none and none is owed twice.
  */
-export async function oweAlerts(tx: Db, failures: readonly Failure[], ended: readonly EndedTry[]): Promise<void> {
+export async function oweAlerts(tx: Db, failures: readonly Failure[], finished: readonly FinishedTry[]): Promise<void> {
   const emails: EmailRequest[] = [];
   for (const failure of failures) {
     const { fact, outcome } = failure;
-    const row = ended.find((one) => one.id === fact.id);
+    const row = finished.find((one) => one.id === fact.id);
     if (!row) continue;
     const email = emailOf(failure);
     if (email !== null) {

@@ -1,20 +1,20 @@
 import { BaramError } from "../../platform/index.ts";
 import { type Db, lockRun, lockRunsInRange, type RunFacts } from "../../store/index.ts";
 
-/** Which runs a command is about: one, with the earlier or later ones where asked for, or those of a span of logical dates. */
+/** The runs that a command concerns: one, optionally with earlier or later ones, or those in a range of logical dates. */
 export type RunPick =
   | { kind: "one"; runId: string; past: boolean; future: boolean }
   | { kind: "range"; from: Date | null; to: Date | null };
 
-/** One command locks at most this many runs: more would hold up the scheduler for as long as the command takes. */
+/** The most runs that one command locks: more would block the scheduler for too long. */
 const RUNS_MAX = 1_000;
 
-/** Locks the runs in the order of their keys. Throws `dag_run_not_found`, `too_many_runs`. */
+/** Locks the runs in id order. Throws `dag_run_not_found`, `too_many_runs`. */
 export async function lockPickedRuns(tx: Db, dagId: string, pick: RunPick): Promise<RunFacts[]> {
   if (pick.kind === "range") return lockRange(tx, dagId, pick.from, pick.to);
   const run = await lockRun(tx, dagId, pick.runId);
   if (!run) throw new BaramError("dag_run_not_found", `DAG "${dagId}" has no run "${pick.runId}".`, { dagId, runId: pick.runId });
-  // A run without a logical date stands in no order with others.
+  // A run without a logical date has no earlier or later ones.
   if ((!pick.past && !pick.future) || run.logicalDate === null) return [run];
   return lockRange(tx, dagId, pick.past ? null : run.logicalDate, pick.future ? null : run.logicalDate);
 }

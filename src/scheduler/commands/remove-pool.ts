@@ -4,8 +4,8 @@ import { deletePool, lockPool, poolUsers, type Store } from "../../store/index.t
 const SHOWN_MAX = 5;
 
 /**
- * Removes a pool that nobody uses; the tasks of one in use would wait for ever for slots that nobody can give. Throws `pool_protected` for the
- * default one, `pool_not_found`, and `pool_in_use` with the tasks that name it or have unfinished instances in it.
+ * Deletes a pool that is not in use; tasks of a deleted pool would wait for slots for ever. Throws `pool_protected` for the default
+ * one, `pool_not_found`, and `pool_in_use` with the tasks that name it or have unfinished instances in it.
  */
 export async function removePool(store: Store, pool: string): Promise<void> {
   if (pool === "default_pool")

@@ -1,11 +1,11 @@
-/** What a scheduler or an API server did, told to whoever listens: metrics and the log. For after the commit: a transaction may run twice. */
+/** Logs and metrics of what a scheduler or an API server did. Call after the commit, since a transaction may run twice. */
 import type { Logger, Metrics } from "../../platform/index.ts";
-import type { EndedTry } from "../../store/index.ts";
+import type { FinishedTry } from "../../store/index.ts";
 import type { CreatedRun } from "./create-dag-run.ts";
 
 type Listeners = { readonly metrics: Metrics; readonly logger: Logger };
 
-const MESSAGES: Readonly<Record<EndedTry["state"], string>> = {
+const MESSAGES: Readonly<Record<FinishedTry["state"], string>> = {
   success: "task finished",
   failed: "task failed",
   skipped: "task skipped",
@@ -14,8 +14,8 @@ const MESSAGES: Readonly<Record<EndedTry["state"], string>> = {
   deferred: "task deferred",
 };
 
-export function tellEnds({ metrics, logger }: Listeners, ended: readonly EndedTry[]): void {
-  for (const one of ended) {
+export function tellFinished({ metrics, logger }: Listeners, finished: readonly FinishedTry[]): void {
+  for (const one of finished) {
     const { dagId: dag_id, taskId: task_id, operator, state, startDate, endDate } = one;
     const durationSec = startDate && (endDate.getTime() - startDate.getTime()) / 1_000;
     logger.info({ ...placeOf(one), state, durationSec }, MESSAGES[state]);

@@ -1,16 +1,16 @@
 /**
- * Expansion: from a mapped task's one instance with map index -1 to the instances that its results ask for, and again after
- * those results changed. A mapped task is
+ * Expansion: from a mapped task's one instance with map index -1 to the instances that its results ask for, and again after those
+ * results changed. A mapped task is
  * - unexpanded, with index -1 alone: it waits, or ends as a whole (nothing to map over: skipped);
  * - settled, with indexes 0 … n-1: what is beyond n is removed;
- * - unsettled again as soon as a result it is mapped over is made anew.
- * The tasks of a mapped group are expanded together, so that they always have the same indexes.
+ * - unsettled again as soon as a result it is mapped over is made anew. The tasks of a mapped group are expanded together, so that
+ *   they always have the same indexes.
  */
 import { isTerminal, mappingLength } from "../../contracts/index.ts";
 import type { MappedTask } from "./graph.ts";
 import { addInstance, dropInstance, forgetJudgement, move, type RunPicture } from "./picture-state.ts";
 
-/** More instances than this of one task are refused, whatever lists a cross product is made of. */
+/** A task gets no more instances than this, whatever lists a cross product is made of. */
 export const MAX_INSTANCES_PER_TASK = 100_000;
 
 /** What to write for one task. `unmapped`: what becomes of index -1. All indexes are disjoint. */
@@ -23,9 +23,9 @@ export type Expansion = {
 };
 
 /**
- * Whether instances of the task may run. `unknown`: a length must be told first (`picture.wanted`). `wait`: a result it is
- * mapped over is still to come. Else a state that they take without running; as in Airflow, a result that failed or was
- * skipped decides whatever the trigger rule says.
+ * Whether instances of the task may run. `unknown`: a length must be read first (`picture.wanted`). `wait`: a result it is mapped
+ * over is not there yet. Otherwise the state that they get without running: as in Airflow, a failed or skipped result decides,
+ * whatever the trigger rule says.
  */
 export type Readiness =
   | { kind: "ready" }
@@ -46,7 +46,7 @@ export function settle(picture: RunPicture, task: number, mapped: MappedTask, ex
   const length = mappingLength(mapped.mapping, lengthOf);
   const isExpanded = !picture.instances[task]?.has(-1);
   if (length === null) {
-    // Marked as success by hand, say, with no result: an expanded task keeps the instances it has.
+    // No result, for example because it was marked as success by hand: an expanded task keeps its instances.
     if (isExpanded) return { kind: "ready" };
     return { kind: "ends", to: "upstream_failed", reason: "a task that it is mapped over left no list or object" };
   }
@@ -71,15 +71,15 @@ function judgeSources(picture: RunPicture, { sources }: MappedTask): Readiness |
   return sources.some((source) => (picture.unfinishedOf[source] ?? 0) > 0) ? { kind: "wait" } : null;
 }
 
-/** Gives the task the instances 0 … length-1, in the picture and as an order to write. */
+/** Gives the task the instances 0 … length-1, in the picture and in the expansions to write. */
 function reshape(picture: RunPicture, task: number, length: number, expansions: Expansion[]): void {
   const instances = picture.instances[task];
   // A task of the group that this run does not have gets no instances either.
   if (!instances || instances.size === 0) return;
-  // With nothing to map over, index -1 is judged once more and then ends as skipped.
+  // With nothing to map over, index -1 is judged once more and then skipped.
   if (length > 0) picture.settled.add(task);
   const unmapped = instances.get(-1);
-  // Ended as a whole, by a mark or a trigger rule: that stands until it is cleared.
+  // Ended as a whole, by a mark or a trigger rule: it stays so until it is cleared.
   if (unmapped && isTerminal(unmapped.state)) return;
   const order: Expansion = { task, unmapped: "kept", created: [], revived: [], removed: [] };
   if (unmapped && length > 0) {

@@ -8,7 +8,7 @@ import {
 import { BaramError } from "../../platform/index.ts";
 import { setupsOf } from "../../serialized/index.ts";
 
-/** A task that is mapped, by itself or by the group around it: what over, and the tasks whose results are needed for it. */
+/** A task that is mapped, by itself or by its group: what it is mapped over, and the tasks whose results it needs. */
 export type MappedTask = {
   readonly mapping: SerializedMapping;
   /** Of a mapped group, which all its tasks share; null for a task that is mapped by itself. */
@@ -18,7 +18,7 @@ export type MappedTask = {
   readonly together: readonly number[];
 };
 
-/** A DAG version's tasks by number, so that evaluating a run walks arrays and not names. */
+/** A DAG version's tasks by number, so that evaluating a run uses array indexes instead of names. */
 export type Graph = {
   readonly dag: SerializedDag;
   readonly tasks: readonly SerializedTask[];
@@ -30,7 +30,7 @@ export type Graph = {
    * count, since what follows a failure is skipped there.
    */
   readonly deciding: ReadonlySet<number>;
-  /** By task, the setups that it stands on without being directly after them; empty for most DAGs. */
+  /** By task, the setups that it needs without being directly downstream of them; empty for most DAGs. */
   readonly indirectSetups: ReadonlyMap<number, readonly number[]>;
   /** The same by setup. */
   readonly indirectWork: ReadonlyMap<number, readonly number[]>;
@@ -45,8 +45,8 @@ export type Graph = {
 };
 
 /**
- * Throws `dag_invalid` where a task waits for one that is not there: without it the task would start before its time. No
- * DAG file comes this far with that, but a stored version may have lost the task.
+ * Throws `dag_invalid` if a task's upstream is missing: the task would start too early. DAG files are checked before, but a stored
+ * version may be damaged.
  */
 export function buildGraph(dag: SerializedDag): Graph {
   const indexOf = new Map(dag.tasks.map((task, index) => [task.taskId, index]));
@@ -68,7 +68,7 @@ export function buildGraph(dag: SerializedDag): Graph {
   };
   const all = dag.tasks.map((_, index) => index);
   let deciding = all.filter((index) => counts(index) && (dag.failFast || !downstream[index]?.some(counts)));
-  // Nothing but teardowns: as in Airflow, its leaves decide, or the run would succeed whatever happened.
+  // Only teardowns: as in Airflow, the leaves decide, or the run would always succeed.
   if (deciding.length === 0) deciding = all.filter((index) => downstream[index]?.length === 0);
   const indirectSetups = findIndirectSetups(dag, indexOf);
   const indirectWork = new Map<number, number[]>();

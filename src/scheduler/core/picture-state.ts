@@ -1,4 +1,7 @@
-/** What a picture of a run holds, and the moves that keep its counts true. The rules that decide on moves are in `run-picture.ts`. */
+/**
+ * The data of a picture of a run, and the operations that keep its counts consistent. The rules that decide are in
+ * `run-picture.ts`.
+ */
 import { isTerminal, type TaskInstanceState } from "../../contracts/index.ts";
 import { areTogether, type Graph } from "./graph.ts";
 import type { UpstreamCounts } from "./trigger-rules.ts";
@@ -23,15 +26,15 @@ export type RunPicture = {
   waiting: number;
   /** Tasks to judge again, with the map indexes that are concerned; null = all of them. */
   readonly dirty: Map<number, Set<number> | null>;
-  /** Of tasks with counts of both kinds: what the common ones looked like when all instances were last judged. */
+  /** For tasks with counts of both kinds: a summary of the common counts at the time all instances were last judged. */
   readonly outlines: Map<number, string>;
-  /** Results mapped over: how many elements each has; null = it cannot be mapped over. Only what was asked for and told. */
+  /** Lengths of results that are mapped over; null = it cannot be mapped over. Holds only those that were requested and read. */
   readonly lengths: Map<number, number | null>;
-  /** Tasks whose result's length must be told before judging can go on. */
+  /** Tasks whose result's length must be read before judging can go on. */
   readonly wanted: Set<number>;
-  /** Mapped tasks that have the instances which their results ask for. */
+  /** Mapped tasks whose instances match their results. */
   readonly settled: Set<number>;
-  /** Of a run that was cleared: tells the instances that a branch or short circuit decided against, which still stands. */
+  /** For a run that was cleared: whether a branch's or short circuit's earlier decision against an instance still applies. */
   notTaken: ((instance: Instance) => boolean) | null;
 };
 
@@ -59,13 +62,13 @@ export function findInstance(picture: RunPicture, fact: { taskId: string; mapInd
   return task === undefined ? undefined : picture.instances[task]?.get(fact.mapIndex);
 }
 
-/** Takes an instance into the picture. */
+/** Adds an instance to the picture. */
 export function addInstance(picture: RunPicture, instance: Instance): void {
   picture.instances[instance.task]?.set(instance.mapIndex, instance);
   book(picture, instance, +1);
 }
 
-/** Takes an instance out of the picture, as if it had never been. */
+/** Removes an instance from the picture. */
 export function dropInstance(picture: RunPicture, instance: Instance): void {
   picture.instances[instance.task]?.delete(instance.mapIndex);
   book(picture, instance, -1);
@@ -102,13 +105,13 @@ export function markDirty(picture: RunPicture, task: number): void {
   picture.dirty.set(task, null);
 }
 
-/** Has every instance of the task judged again, whatever its counts look like. */
+/** Marks every instance of the task to be judged again, whatever its counts are. */
 export function forgetJudgement(picture: RunPicture, task: number): void {
   picture.outlines.delete(task);
   markDirty(picture, task);
 }
 
-/** All that the instance waits for. */
+/** The counts of everything that the instance waits for. */
 export function countsOf(picture: RunPicture, { task, mapIndex }: Pick<Instance, "task" | "mapIndex">): UpstreamCounts {
   const common = picture.counts[task] ?? emptyCounts();
   const own = picture.countsBeside[task]?.get(mapIndex);
@@ -132,7 +135,7 @@ function book(picture: RunPicture, { task, mapIndex, state }: Instance, by: 1 | 
   const isSetup = graph.tasks[task]?.isSetup ?? false;
   const besides = graph.besides[task];
   for (const child of graph.downstream[task] ?? []) {
-    // An instance with index -1 stands for all that will come of it.
+    // An instance with index -1 represents all instances that it will expand to.
     const counts = mapIndex >= 0 && besides?.has(child) ? besideOf(picture, child, mapIndex) : picture.counts[child];
     if (counts) tally(counts, state, isSetup, by);
   }

@@ -1,16 +1,17 @@
 /**
- * A scheduler's picture of one running DAG run, and the pure rules that move it on.
+ * A scheduler's picture of one running DAG run, and the pure rules that advance it.
  *
- * The picture is built from the task instances once and then kept up by the outbox: each event names an instance and its
- * new state. Per task it holds the counts of upstream states, so an event costs the out-degree of its task, whatever the
- * size of the run, and of how many instances a mapped task has. It is valid only while the run's `evaluation` number in the database is the one it was built at.
+ * The picture is built from the task instances once and then updated from the outbox: each event names an instance and its new
+ * state. Per task it holds the counts of upstream states, so the cost of an event is the out-degree of its task, independent of the
+ * size of the run and of the number of mapped instances. It is valid only while the run's `evaluation` number in the database is
+ * unchanged since the last update.
  *
  * A task instance here is in one of four conditions:
  * - waiting (state null): `judge` may move it to scheduled, skipped, upstream_failed or, for an empty task, success;
  * - due (up_for_retry, up_for_reschedule): `retryDue` moves it to scheduled when its time has come;
  * - in flight (scheduled, queued, running, restarting, deferred): only an event moves it;
- * - done (success, failed, skipped, upstream_failed, removed): only a clear moves it, which makes the picture invalid.
- * A mapped task has one instance with index -1 until it is expanded; see `expand.ts`.
+ * - done (success, failed, skipped, upstream_failed, removed): only a clear moves it, which makes the picture invalid. A mapped
+ *   task has one instance with index -1 until it is expanded; see `expand.ts`.
  */
 import { isTerminal, type SerializedTask, type TaskInstanceState } from "../../contracts/index.ts";
 import { type Expansion, settle } from "./expand.ts";
@@ -34,7 +35,7 @@ import { outlineOf } from "./upstream-counts.ts";
 export type { Expansion } from "./expand.ts";
 export type { Instance, InstanceFacts, RunPicture } from "./picture-state.ts";
 
-/** What the scheduler shall write: guarded by `from`, so that whoever was faster wins. `reason`: where it is not plain. */
+/** What the scheduler must write, guarded by `from`, so that the faster writer wins. `reason`: if it is not obvious. */
 export type Change = {
   task: number;
   mapIndex: number;
@@ -43,10 +44,10 @@ export type Change = {
   reason?: string;
 };
 
-/** To be written in this order: the changes may be of instances that an expansion makes. */
+/** To be written in this order: changes may concern instances that an expansion creates. */
 export type Decisions = { expansions: Expansion[]; changes: Change[] };
 
-/** Builds the picture; every waiting task is up for judgement. Instances of tasks that the version lacks are left out. */
+/** Builds the picture; every waiting task is to be judged. Instances of tasks that the version lacks are left out. */
 export function buildPicture(
   graph: Graph,
   facts: readonly InstanceFacts[],
@@ -64,7 +65,7 @@ export function buildPicture(
   return picture;
 }
 
-/** Takes over what an event reports. Returns false if the picture does not know the instance and must be built anew. */
+/** Applies an event. Returns false if the picture does not contain the instance and must be rebuilt. */
 export function applyEvent(picture: RunPicture, event: InstanceFacts): boolean {
   const instance = findInstance(picture, event);
   if (!instance) return false;
@@ -73,9 +74,9 @@ export function applyEvent(picture: RunPicture, event: InstanceFacts): boolean {
 }
 
 /**
- * Judges every task that the events touched, and what follows from that (a skip cascades at once), and returns what is to
- * be written. `isHeld` tells that a task must still wait for an earlier run. Where `picture.wanted` names tasks afterwards,
- * the lengths of their results must be told, and then this be called again.
+ * Judges every task that the events affected, and the consequences (a skip cascades at once), and returns what must be written.
+ * `isHeld`: whether a task must still wait for an earlier run. If `picture.wanted` names tasks afterwards, read the lengths of
+ * their results, pass them to the picture, and call this again.
  */
 export function judge(picture: RunPicture, isHeld: (task: number) => boolean): Decisions {
   const decisions: Decisions = { expansions: [], changes: [] };
@@ -97,7 +98,7 @@ export function judge(picture: RunPicture, isHeld: (task: number) => boolean): D
   return decisions;
 }
 
-/** Tells how many elements the results have that `judge` asked for; a task left out has no result. */
+/** Sets the lengths of the results that `judge` requested; a task left out has no result. */
 export function tellLengths(picture: RunPicture, lengthOf: ReadonlyMap<string, number>): void {
   for (const source of picture.wanted) {
     const none = picture.graph.mapped.has(source) ? 0 : null;
@@ -106,7 +107,7 @@ export function tellLengths(picture: RunPicture, lengthOf: ReadonlyMap<string, n
   picture.wanted.clear();
 }
 
-/** The waiting instances that may have something to decide; none if it is certain that all of them go on waiting. */
+/** The waiting instances for which something may be decided; none if all of them certainly keep waiting. */
 function upForJudgement(
   picture: RunPicture,
   number: number,
@@ -119,7 +120,7 @@ function upForJudgement(
   if (!common) return [];
   if (picture.countsBeside[number]?.size) {
     const outline = outlineOf(common);
-    // A thousand upstream instances that end one by one must not have a thousand instances judged each time.
+    // If a thousand upstream instances end one by one, a thousand instances must not be judged each time.
     const isOld = picture.outlines.get(number) === outline;
     picture.outlines.set(number, outline);
     if (isOld) return [...(indexes ?? [])].flatMap((index) => all.get(index) ?? []).filter(isWaiting);
@@ -129,8 +130,8 @@ function upForJudgement(
 }
 
 /**
- * What becomes of a waiting instance. "wait": nothing for now, an event will tell; "put off": to be asked again although
- * nothing will tell.
+ * The verdict on a waiting instance. "wait": nothing now, a later event will trigger it; "put off": judge again later, although no
+ * event will trigger it.
  */
 function judgeInstance(
   picture: RunPicture,
@@ -139,7 +140,7 @@ function judgeInstance(
   expansions: Expansion[],
   isHeld: (task: number) => boolean,
 ): "wait" | "put off" | { to: TaskInstanceState; reason?: string } {
-  // It may have been removed, or become another one, since the list was made.
+  // It may have been removed or renumbered since the list was made.
   if (instance.state !== null || picture.instances[instance.task]?.get(instance.mapIndex) !== instance) return "wait";
   const verdict = judgeReadiness(picture, instance, task);
   const mapped = picture.graph.mapped.get(instance.task);
@@ -159,19 +160,19 @@ function judgeInstance(
       picture.outlines.delete(instance.task);
       return "wait";
     }
-    // The instances that an expansion made of it are judged in their own turn; one that it removed, not at all.
+    // Instances that an expansion created are judged in their own turn; removed ones are not judged.
     if (picture.instances[instance.task]?.get(instance.mapIndex) !== instance || isTerminal(instance.state)) return "wait";
   }
   if (waitsForPast) return "put off";
   return { to: task.isEmpty ? "success" : "scheduled" };
 }
 
-/** Whether something but the trigger rule may decide on instances of the task. */
+/** Whether something other than the trigger rule may decide on instances of the task. */
 function mayDecideBefore(picture: RunPicture, task: number): boolean {
   return picture.notTaken !== null || picture.graph.indirectSetups.has(task);
 }
 
-/** What decides before the trigger rule: a branch that was not taken, and the setups that the task stands on. */
+/** What is checked before the trigger rule: a branch that was not taken, and the setups that the task needs. */
 function judgeReadiness(picture: RunPicture, instance: Instance, task: SerializedTask): Verdict {
   if (picture.notTaken?.(instance)) return "skipped";
   const setups = picture.graph.indirectSetups.get(instance.task);
@@ -179,14 +180,14 @@ function judgeReadiness(picture: RunPicture, instance: Instance, task: Serialize
   return before === "run" ? judgeTriggerRule(task.triggerRule, countsOf(picture, instance)) : before;
 }
 
-/** The instances of a setup that a task stands on: all, but in its own mapped group the one of its own index. */
+/** The instances of a setup that a task needs: all, but in its own mapped group the one with its own index. */
 function setupsSeen(picture: RunPicture, setup: number, { task, mapIndex }: Instance): Instance[] {
   const all = picture.instances[setup] ?? new Map<number, Instance>();
   if (mapIndex < 0 || !areTogether(picture.graph, setup, task)) return [...all.values()];
   return [all.get(mapIndex) ?? [], all.get(-1) ?? []].flat();
 }
 
-/** Airflow's setup constraint: one that failed or was skipped decides at once, and none may be left out. */
+/** Airflow's setup constraint: a failed or skipped setup decides at once, and all must have succeeded. */
 function judgeSetups(setups: readonly Instance[]): Verdict {
   const some = (...states: (TaskInstanceState | null)[]) => setups.some(({ state }) => states.includes(state));
   if (some("failed", "upstream_failed")) return "upstream_failed";
@@ -194,7 +195,7 @@ function judgeSetups(setups: readonly Instance[]): Verdict {
   return setups.every(({ state }) => state === "success" || state === "removed") ? "run" : "wait";
 }
 
-/** Puts a retry or a rescheduled poke whose time has come back on the way. */
+/** Schedules a retry or rescheduled poke that is due. */
 export function retryDue(picture: RunPicture, fact: InstanceFacts): Change | null {
   const instance = findInstance(picture, fact);
   if (!instance || (fact.state !== "up_for_retry" && fact.state !== "up_for_reschedule")) return null;
@@ -203,8 +204,8 @@ export function retryDue(picture: RunPicture, fact: InstanceFacts): Change | nul
 }
 
 /**
- * How the run stands: it ends when no instance is left, or when none can ever move again. `endsAs`: somebody ended it,
- * and it only waits for its teardowns; one that asks to count can still fail it.
+ * The run's state: it ends when no instance is unfinished, or when none can ever run. `endsAs`: the run was ended by hand and only
+ * waits for its teardowns; a teardown that counts towards the run's state can still fail it.
  */
 export function judgeRun(
   picture: RunPicture,
@@ -223,7 +224,7 @@ export function judgeRun(
   return "success";
 }
 
-/** Whether no instance is scheduled, at work or deferred: all that is left waits, for something or for a time. */
+/** Whether no instance is in flight: all unfinished ones wait for others or for a time. */
 export function hasNothingOnItsWay({ instances }: RunPicture): boolean {
   for (const all of instances)
     for (const { state } of all.values())

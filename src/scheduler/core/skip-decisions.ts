@@ -2,13 +2,13 @@ import { isTerminal, type SkipDecisionRecord } from "../../contracts/index.ts";
 import type { Graph } from "./graph.ts";
 import type { Instance } from "./picture-state.ts";
 
-/** What a branch or a short circuit left as its XCom. */
+/** The decision that a branch or short circuit pushed as its XCom. */
 export type SkipDecisionFacts = { taskId: string; mapIndex: number; decision: SkipDecisionRecord };
 
 /**
- * Airflow's `NotPreviouslySkippedDep`: an instance is skipped again when a task directly before it, which is done, decided
- * against it. A decision of a task that is itself to run again does not stand; what it decides then, its end writes. So only
- * the states as they are now count, and `instances` is not kept.
+ * Airflow's `NotPreviouslySkippedDep`: an instance is skipped again when a task directly before it, which is done, decided against
+ * it. A decision of a task that will itself run again does not apply; its end will write the new one. So only the current states
+ * count, and `instances` is not stored.
  */
 export function findNotTaken(
   graph: Graph,

@@ -1,8 +1,8 @@
 import type { TriggerRule } from "../../contracts/index.ts";
 
 /**
- * How many upstream task instances stand where. `total` leaves out removed ones: what is no longer there can neither hold
- * a task up nor let it go. `setup…` count only the upstream setup tasks.
+ * Upstream task instances by state. `total` excludes removed ones, which neither block nor release a task. `setup…` count only the
+ * upstream setup tasks.
  */
 export type UpstreamCounts = {
   total: number;
@@ -15,12 +15,12 @@ export type UpstreamCounts = {
   setupSkipped: number;
 };
 
-/** `run`: the rule holds; `wait`: it may still come to hold; else the state the task takes without running. */
+/** `run`: the rule is met; `wait`: it may still be met; otherwise the state the task gets without running. */
 export type Verdict = "run" | "wait" | "skipped" | "upstream_failed";
 
 /**
- * Airflow's trigger rules (`TriggerRuleDep`), one exhaustive switch. A verdict is given as soon as it is certain: one
- * failed upstream decides all_success while its siblings still run.
+ * Airflow's trigger rules (`TriggerRuleDep`), one exhaustive switch. The verdict is returned as soon as it is certain: one failed
+ * upstream decides all_success while its siblings still run.
  */
 export function judgeTriggerRule(rule: TriggerRule, up: UpstreamCounts): Verdict {
   const failures = up.failed + up.upstreamFailed;

@@ -5,7 +5,7 @@ export function emptyCounts(): UpstreamCounts {
   return { total: 0, success: 0, failed: 0, upstreamFailed: 0, skipped: 0, setupTotal: 0, setupSuccess: 0, setupSkipped: 0 };
 }
 
-/** Takes one upstream instance in (+1) or out (-1). What was removed does not count. */
+/** Adds (+1) or removes (-1) one upstream instance. Removed instances do not count. */
 export function tally(counts: UpstreamCounts, state: TaskInstanceState | null, isSetup: boolean, by: 1 | -1): void {
   if (state === "removed") return;
   counts.total += by;
@@ -34,8 +34,8 @@ export function addCounts(left: UpstreamCounts, right: UpstreamCounts): Upstream
 }
 
 /**
- * All that a trigger rule can see of counts which others are added to: rules ask whether there is any of a kind, and whether
- * all have ended. While this stays the same, the verdict on an instance changes only with its own counts.
+ * Everything that a trigger rule can distinguish in common counts to which an instance's own are added: whether there is any of a
+ * state, and whether all have ended. While this is unchanged, the verdict on an instance depends on its own counts only.
  */
 export function outlineOf(counts: UpstreamCounts): string {
   const ended = counts.success + counts.failed + counts.upstreamFailed + counts.skipped;

@@ -6,12 +6,15 @@ import { BaramError } from "../../platform/index.ts";
 /** The uid and gid the server runs under; undefined = our own. PostgreSQL refuses to run as root. */
 export type Account = { uid: number; gid: number };
 
-/** Where root keeps what an unprivileged account must reach, when BARAM_HOME lies in a folder closed to it (such as /root). */
+/**
+ * Used instead of BARAM_HOME when root runs Baram and BARAM_HOME is in a folder that the unprivileged account cannot enter (such as
+ * /root).
+ */
 const SHARED_FOLDER = "/var/lib/baram";
 
 export function pickAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  // initdb wants an account with a passwd entry, so a bare number would not do.
+  // initdb needs an account with a passwd entry, so a bare uid is not enough.
   const entries = readFileSync("/etc/passwd", "utf8")
     .split("\n")
     .map((line) => line.split(":"));
@@ -33,7 +36,7 @@ export function serverFolder(home: string, account: Account | undefined): string
   return ownFolder(folder, account);
 }
 
-/** Below BARAM_HOME, unless the account cannot get there. The home must be there. */
+/** Below BARAM_HOME, unless the account cannot enter it. BARAM_HOME must exist. */
 export function locateServerFolder(home: string, account: Account | undefined): string {
   if (!account || isReachable(home)) return join(home, "postgres");
   return join(SHARED_FOLDER, createHash("sha256").update(home).digest("hex").slice(0, 12));

@@ -11,7 +11,7 @@ import { explainFailure } from "./failure.ts";
 export type ServerAddress = { host: string; port: number; user: string; password: string; database: string };
 export type EmbeddedServer = {
   readonly address: ServerAddress;
-  /** false: another process of this BARAM_HOME had started it, and ends it. */
+  /** false: another process of this BARAM_HOME started the server and will stop it. */
   readonly isOurs: boolean;
   readonly pid: () => number | null;
   /** Fast shutdown; resolves when the server is gone. */
@@ -26,7 +26,7 @@ type Options = {
   home: string;
   password: string;
   logger: Logger;
-  /** Take over a server that an earlier process left behind (after kill -9), and end it with us. */
+  /** Take over a server that an earlier process left running (after kill -9), and stop it when this process stops. */
   takeOver: boolean;
   /** Extra `name=value` settings; tests switch durability off with them. */
   settings?: readonly string[];
@@ -77,7 +77,7 @@ export async function startEmbeddedServer(options: Options): Promise<EmbeddedSer
     });
     const ready = await Promise.race([waitUntilReady(address), exited.then(() => false)]);
     if (!ready) {
-      // Two processes may start the same home at once: the loser joins the winner.
+      // Two processes may start the server of the same BARAM_HOME at once: the loser joins the winner's.
       if ((await runningPid(data, address)) !== null) {
         child = null;
         return;
@@ -130,7 +130,7 @@ export async function startEmbeddedServer(options: Options): Promise<EmbeddedSer
   };
 }
 
-/** Whether a database was ever made in this BARAM_HOME. Makes nothing. */
+/** Whether this BARAM_HOME has a database. Creates nothing. */
 export function hasEmbeddedDatabase(home: string): boolean {
   return existsSync(home) && isInitialised(dataFolder(locateServerFolder(home, pickAccount())));
 }
@@ -147,7 +147,7 @@ function serverArguments(data: string, socket: string, settings: readonly string
     "max_connections=100",
     "shared_buffers=64MB",
     "dynamic_shared_memory_type=posix",
-    // Its worker processes would cost memory on a laptop and win nothing at this size.
+    // Parallel workers would cost memory on a laptop and gain nothing at this size.
     "io_method=sync",
     "max_parallel_workers=0",
     "max_wal_size=512MB",
@@ -172,7 +172,7 @@ async function initialise(at: {
   account: Account | undefined;
   password: string;
 }): Promise<void> {
-  // Made beside its place and renamed, so that a kill in the middle leaves nothing half-made behind.
+  // Created under a temporary name and renamed, so that a kill in between leaves no partial data folder.
   const partial = `${at.data}.making`;
   const passwordFile = join(at.folder, `.password-${process.pid}`);
   rmSync(partial, { recursive: true, force: true });
@@ -210,7 +210,7 @@ function socketFolder(folder: string, account: Account | undefined): string {
   return ownFolder(join(tmpdir(), `baram-${process.getuid?.() ?? 0}-${hash.toString(36)}`), account);
 }
 
-/** The pid of a server that answers for this data folder, or null. */
+/** The pid of the server that is running on this data folder, or null. */
 async function runningPid(data: string, address: ServerAddress): Promise<number | null> {
   const pid = readPid(data);
   if (pid === null || !isAlive(pid)) return null;

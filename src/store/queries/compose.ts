@@ -15,7 +15,7 @@ import type { Db, Row } from "../store.ts";
 
 export type Fragment = RawBuilder<unknown>;
 
-/** Only compiles: sending is the store's, with its retries and transactions. */
+/** Only compiles SQL: the store sends it, with its retries and transactions. */
 const compiler = new Kysely<Record<string, never>>({
   dialect: {
     createAdapter: () => new PostgresAdapter(),
@@ -35,18 +35,24 @@ export type Order<K extends string> = { key: K; descending: boolean };
 export type Page<K extends string> = { limit: number; offset: number; order: readonly Order<K>[] };
 export type Listed<R> = { rows: R[]; total: number };
 
-/** Counting stops here, and the total is an estimate from here on: an exact count of a table of millions takes longer than the page itself. */
+/**
+ * Rows are counted exactly up to here; above it the total is an estimate, since an exact count of millions of rows takes longer
+ * than the page itself.
+ */
 export const COUNT_MAX = 20_000;
 
 /**
- * A long table's page is chosen by its keys alone, by an index where there is one; only what is shown is looked up and joined. `from` joins what filter
- * and order need and nothing else: a LEFT JOIN that PostgreSQL leaves out has still kept it from answering out of the index. `counted` is the
- * same for the filter alone. `shown` goes on from the keys, which are called `page` there, with a LATERAL that is limited to one row: of a plain
- * join the planner believes that it finds many.
+ * How a page of a long table is read: its keys are selected first, from an index where there is one; only the rows shown are then
+ * looked up and joined.
+ * - `from`: the joins that the filter and the order need and no other. Even a LEFT JOIN that PostgreSQL removes prevents an
+ *   index-only scan.
+ * - `counted`: the joins that the filter alone needs.
+ * - `shown`: continues from the keys, named `page`, with a LATERAL limited to one row. For a plain join the planner expects many
+ *   rows.
  */
 export type Chosen = { key: Fragment; from: Fragment; counted: Fragment; shown: Fragment };
 
-/** Pages this far down may be nearer to the end; the others need not wait for the total. */
+/** From this offset on a page may be nearer to the end; pages before it need not wait for the total. */
 const FAR_DOWN = 1_000;
 
 /**
@@ -63,7 +69,7 @@ export async function readPage<R extends Row, K extends string>(
     orderable: Record<K, Fragment>;
     tieBreak: readonly Fragment[];
     chosen?: Chosen;
-    /** Where it is known without counting. Far pages of the second half are then read from the end. */
+    /** The total, if it is known without counting. Pages in the second half are then read from the end. */
     total?: Promise<number>;
   },
 ): Promise<Listed<R>> {
@@ -92,7 +98,10 @@ export async function readPage<R extends Row, K extends string>(
   return { rows, total };
 }
 
-/** Exact up to COUNT_MAX. Above it the planner's estimate, but never less than what the page shows, so that whoever reads on to the total misses nothing. */
+/**
+ * Exact up to COUNT_MAX. Above it the planner's estimate, but never less than the page shows, so that a client that reads on up to
+ * the total misses nothing.
+ */
 export async function countAll(db: Db, from: Fragment, where: Fragment, page: Page<string>, shown: number): Promise<number> {
   const isLast = shown < page.limit && (shown > 0 || page.offset === 0);
   if (isLast) return page.offset + shown;

@@ -11,22 +11,22 @@ import { createCipher } from "../cipher.ts";
 import type { Db, Row, Statement } from "../store.ts";
 import { BACKFILL_ORDER_KEYS, listBackfills } from "./backfill/list-backfills.ts";
 import { COUNT_MAX, type Listed, type Page } from "./compose.ts";
-import { CONNECTION_ORDER_KEYS, pageConnections } from "./connection/page-connections.ts";
+import { CONNECTION_ORDER_KEYS, listConnections } from "./connection/list-connections.ts";
 import { deleteDag, lockDag } from "./dag/delete-dag.ts";
 import { DAG_ORDER_KEYS, listDags, listTags } from "./dag/list-dags.ts";
 import { listVersions, VERSION_ORDER_KEYS } from "./dag/list-versions.ts";
 import { listRuns, RUN_ORDER_KEYS } from "./dag-run/list-runs.ts";
-import { DAG_WARNING_ORDER_KEYS, listDagWarnings } from "./dag-warning/list-warnings.ts";
+import { DAG_WARNING_ORDER_KEYS, listDagWarnings } from "./dag-warning/list-dag-warnings.ts";
 import { EVENT_ORDER_KEYS, listEvents } from "./event-log/list-events.ts";
-import { IMPORT_ERROR_ORDER_KEYS, pageImportErrors } from "./import-error/page-import-errors.ts";
+import { IMPORT_ERROR_ORDER_KEYS, listImportErrors } from "./import-error/list-import-errors.ts";
 import { JOB_ORDER_KEYS, listJobs } from "./job/list-jobs.ts";
-import { listPools } from "./pool/keep-pools.ts";
-import { POOL_ORDER_KEYS, pagePoolNames } from "./pool/page-pools.ts";
+import { allPools } from "./pool/keep-pools.ts";
+import { listPoolNames, POOL_ORDER_KEYS } from "./pool/list-pool-names.ts";
 import { poolUsers } from "./pool/pool-users.ts";
+import { findTriesOf } from "./task-instance/find-tries-of.ts";
 import { INSTANCE_ORDER_KEYS, type InstanceFilter, listInstances } from "./task-instance/list-instances.ts";
-import { listTries } from "./task-instance/list-tries.ts";
 import { selectCandidates } from "./task-instance/select-candidates.ts";
-import { pageVariables, VARIABLE_ORDER_KEYS } from "./variable/page-variables.ts";
+import { listVariables, VARIABLE_ORDER_KEYS } from "./variable/list-variables.ts";
 import { listWorkers, WORKER_ORDER_KEYS } from "./worker/list-workers.ts";
 import { listXcoms, XCOM_ORDER_KEYS, type XcomFilter } from "./xcom/list-xcoms.ts";
 
@@ -131,10 +131,10 @@ const LISTS: Record<string, List> = {
     filters: [{ dagId: "big" }, { isActive: true }],
     read: listBackfills,
   },
-  "connection/page-connections.ts": {
+  "connection/list-connections.ts": {
     keys: CONNECTION_ORDER_KEYS,
     filters: [{ pattern: "a" }],
-    read: (db, filter, page) => pageConnections(db, cipher, filter, page),
+    read: (db, filter, page) => listConnections(db, cipher, filter, page),
   },
   "dag/list-dags.ts": {
     keys: DAG_ORDER_KEYS,
@@ -170,7 +170,7 @@ const LISTS: Record<string, List> = {
     ],
     read: (db, filter, page) => listRuns(db, { ranges: {}, ...filter }, page),
   },
-  "dag-warning/list-warnings.ts": {
+  "dag-warning/list-dag-warnings.ts": {
     keys: DAG_WARNING_ORDER_KEYS,
     filters: [{ dagId: "big" }, { warningType: "non-existent pool" }],
     read: (db, filter, page) => listDagWarnings(db, filter, page, ["LocalExecutor"]),
@@ -185,26 +185,26 @@ const LISTS: Record<string, List> = {
     ],
     read: (db, filter, page) => listEvents(db, { equal: {}, patterns: {}, ...filter }, page),
   },
-  "import-error/page-import-errors.ts": {
+  "import-error/list-import-errors.ts": {
     keys: IMPORT_ERROR_ORDER_KEYS,
     filters: [{ filenamePattern: "_1" }],
-    read: pageImportErrors,
+    read: listImportErrors,
   },
   "job/list-jobs.ts": {
     keys: JOB_ORDER_KEYS,
     filters: [{ isAlive: true }, { types: ["SchedulerJob"] }],
     read: (db, filter, page) => listJobs(db, { aliveWithinSec, ...filter }, page),
   },
-  "pool/page-pools.ts": { keys: POOL_ORDER_KEYS, filters: [{ pattern: "ware" }], read: pagePoolNames },
+  "pool/list-pool-names.ts": { keys: POOL_ORDER_KEYS, filters: [{ pattern: "ware" }], read: listPoolNames },
   "task-instance/list-instances.ts": {
     keys: INSTANCE_ORDER_KEYS,
     filters: instanceFilters,
     read: (db, filter, page) => listInstances(db, { ranges: {}, ...filter }, page),
   },
-  "variable/page-variables.ts": {
+  "variable/list-variables.ts": {
     keys: VARIABLE_ORDER_KEYS,
     filters: [{ pattern: "a" }],
-    read: (db, filter, page) => pageVariables(db, cipher, filter, page),
+    read: (db, filter, page) => listVariables(db, cipher, filter, page),
   },
   "worker/list-workers.ts": {
     keys: WORKER_ORDER_KEYS,
@@ -314,7 +314,7 @@ describe("task instances", () => {
 
 test("pools, their users and a task's tries look at nothing that has ended", async () => {
   const pools = watched();
-  expect(await listPools(pools.db)).toMatchObject([
+  expect(await allPools(pools.db)).toMatchObject([
     { pool: "default_pool" },
     { pool: "full", scheduledSlots: expect.any(Number) },
     { pool: "warehouse" },
@@ -328,7 +328,7 @@ test("pools, their users and a task's tries look at nothing that has ended", asy
   // Beside what is open, all instances of runs that go on are read for those without a state.
   expect(used.touched()).toBeLessThanOrEqual(2 * open + 2_000);
   const tries = watched();
-  expect(await listTries(tries.db, 17, "task_003", -1)).toHaveLength(1);
+  expect(await findTriesOf(tries.db, 17, "task_003", -1)).toHaveLength(1);
   expect(tries.touched()).toBeLessThanOrEqual(10);
 });
 

@@ -1,6 +1,6 @@
 import type { Db } from "../store.ts";
 
-/** Runs `work` inside the transaction and takes back all it wrote: what a dry run names is then exactly what the real one does. */
+/** Runs `work` inside the transaction and rolls back what it wrote, so that a dry run reports exactly what the real one does. */
 export async function tryOut<T>(tx: Db, work: () => Promise<T>): Promise<T> {
   await tx.query("savepoint try_out");
   const result = await work();
@@ -16,7 +16,7 @@ export async function inSavepoint<T>(tx: Db, work: () => Promise<T>): Promise<T>
     await tx.query("release savepoint part");
     return result;
   } catch (error) {
-    // On a lost connection this fails too; the fault that came first is the one to tell.
+    // On a lost connection this fails too; the first error is the one to report.
     await tx.query("rollback to savepoint part").catch(() => {});
     throw error;
   }

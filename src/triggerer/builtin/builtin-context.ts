@@ -2,7 +2,7 @@ import type { JsonObject } from "../../contracts/index.ts";
 import { sleep } from "../../platform/index.ts";
 import type { LogLevel, TriggerCaller } from "../contract.ts";
 
-/** What a built-in trigger works with. */
+/** The context of a built-in trigger. */
 export type BuiltinContext = {
   readonly signal: AbortSignal;
   now(): number;
@@ -10,7 +10,7 @@ export type BuiltinContext = {
   log(level: LogLevel, message: string, facts?: JsonObject): void;
 };
 
-/** Waits until `atMs` or an abort. Looks at the clock again at the end: a machine that slept, or whose clock was set, is not waited for anew. */
+/** Waits until `atMs` or an abort. Reads the clock again at the end, in case the machine slept or its clock was set. */
 export async function sleepUntil(atMs: number, { signal, now }: BuiltinContext): Promise<void> {
   for (let leftMs = atMs - now(); leftMs > 0 && !signal.aborted; leftMs = atMs - now()) {
     await sleep(Math.ceil(leftMs), signal);
@@ -18,7 +18,7 @@ export async function sleepUntil(atMs: number, { signal, now }: BuiltinContext):
   signal.throwIfAborted();
 }
 
-/** Asks until there is an answer, with `intervalSec` between two questions. */
+/** Polls until there is an answer, every `intervalSec`. */
 export async function poll<T>(ctx: BuiltinContext, intervalSec: number, ask: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const answer = await ask();

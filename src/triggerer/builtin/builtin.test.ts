@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { RunnerCalls } from "../../contracts/index.ts";
+import { DURATION_MAX_SEC, type RunnerCalls } from "../../contracts/index.ts";
 import type { TriggerCaller } from "../contract.ts";
 import { createGate } from "./builtin-context.ts";
 import { judgeAnswer } from "./http.ts";
@@ -33,40 +33,68 @@ describe("waits that are longer than Node's own timers", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  test("a moment in 100 days fires in 100 days, and not before", async () => {
-    const moment = new Date(Date.now() + 100 * DAY_MS).toISOString();
+  test.each([2 ** 31 - 1, 2 ** 31, 2 ** 32 + 1, 100 * DAY_MS])("a moment in %d ms fires then, and not before", async (ms) => {
+    const moment = new Date(Date.now() + ms).toISOString();
     let hasFired = false;
     void runBuiltin("baram.triggers.DateTimeTrigger", { moment }, contextWith().ctx).then(() => {
       hasFired = true;
     });
-    await vi.advanceTimersByTimeAsync(100 * DAY_MS - 1);
+    await vi.advanceTimersByTimeAsync(ms - 1);
     expect(hasFired).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
     expect(hasFired).toBe(true);
   });
 
-  test("a poll every 50 days asks every 50 days", async () => {
+  test.each([50 * 86_400, DURATION_MAX_SEC])("a poll every %d s asks every %d s", async (pollIntervalSec) => {
     let asked = 0;
     const answers = { getTaskStates: () => ({ dagExists: true, missingTaskIds: [], runs: ++asked && [] }) };
     const stop = new AbortController();
-    const kwargs = { dagId: "other", runIds: ["r"], pollIntervalSec: 50 * 86_400 };
+    const kwargs = { dagId: "other", runIds: ["r"], pollIntervalSec };
     const waiting = runBuiltin("baram.triggers.ExternalTaskTrigger", kwargs, contextWith(answers, stop.signal).ctx).catch(
       () => {},
     );
-    await vi.advanceTimersByTimeAsync(101 * DAY_MS);
+    await vi.advanceTimersByTimeAsync(2 * pollIntervalSec * 1_000 - 1);
+    expect(asked).toBe(2);
+    await vi.advanceTimersByTimeAsync(1);
     expect(asked).toBe(3);
     stop.abort();
     await waiting;
   });
 });
 
-test.each([{ pollIntervalSec: 1e12 }, { pollIntervalSec: Number.MAX_SAFE_INTEGER }])(
-  "a trigger with %j fails at once",
-  async (kwargs) => {
-    const run = runBuiltin("baram.triggers.FileTrigger", { path: "/nowhere", ...kwargs }, contextWith().ctx);
-    await expect(run).rejects.toThrow("pollIntervalSec");
-  },
-);
+describe("bounds", () => {
+  const POLLING = {
+    FileTrigger: { path: "/nowhere" },
+    ExternalTaskTrigger: { dagId: "other", runIds: ["r"] },
+    HttpTrigger: { url: "http://127.0.0.1:1/" },
+  };
+  /** "waits" until it is aborted, or with what it fails or fires at once. */
+  async function fateOf(name: string, kwargs: object): Promise<string> {
+    const stop = new AbortController();
+    const answers = { getTaskStates: () => ({ dagExists: true, missingTaskIds: [], runs: [] }) };
+    const run = runBuiltin(`baram.triggers.${name}`, kwargs, contextWith(answers, stop.signal).ctx).then(
+      (end) => end.kind,
+      (error: Error) => (stop.signal.aborted ? "waits" : error.message),
+    );
+    await Promise.race([run, new Promise((resolve) => setTimeout(resolve, 30))]);
+    stop.abort();
+    return run;
+  }
+
+  test.each(Object.entries(POLLING))("%s polls at intervals up to the bounds, and refuses any beyond", async (name, kwargs) => {
+    for (const pollIntervalSec of [0.05, DURATION_MAX_SEC])
+      expect(await fateOf(name, { ...kwargs, pollIntervalSec }), `${pollIntervalSec}`).toBe("waits");
+    for (const pollIntervalSec of [0.049, DURATION_MAX_SEC + 1, Number.MAX_SAFE_INTEGER])
+      expect(await fateOf(name, { ...kwargs, pollIntervalSec }), `${pollIntervalSec}`).toContain("pollIntervalSec");
+  });
+
+  test("a moment is waited for up to the bounds, and any beyond is refused", async () => {
+    expect(await fateOf("DateTimeTrigger", { moment: "9999-12-31T23:59:59.999Z" })).toBe("waits");
+    expect(await fateOf("DateTimeTrigger", { moment: "1900-01-01T00:00:00Z" })).toBe("event");
+    for (const moment of ["9999-12-31T23:59:59.999-01:00", "+010000-01-01T00:00:00Z", "1899-12-31T23:59:59.999Z"])
+      expect(await fateOf("DateTimeTrigger", { moment }), moment).toContain("moment");
+  });
+});
 
 test("an external run is waited for until it has come to an end", async () => {
   const run = (state: string) => ({

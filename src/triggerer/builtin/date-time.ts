@@ -4,7 +4,7 @@ import { type BuiltinContext, sleepUntil } from "./builtin-context.ts";
 
 const kwargsSchema = z.object({ moment: instantTextSchema });
 
-/** One timer of the event loop, however many wait: nothing is asked in between. */
+/** A timer of the event loop; nothing is polled in between. */
 export async function runDateTime(kwargs: unknown, ctx: BuiltinContext): Promise<TriggerEnd> {
   const { moment } = kwargsSchema.parse(kwargs);
   await sleepUntil(Date.parse(moment), ctx);

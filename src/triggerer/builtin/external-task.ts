@@ -15,7 +15,7 @@ const kwargsSchema = z.object({
   pollIntervalSec: durationSecSchema.min(0.05).default(5),
 });
 
-/** The database is asked by few at once: the others would only wait for its connections. */
+/** Only a few query the database at once: more would only wait for its connections. */
 const gate = createGate(4);
 
 export async function runExternalTask(kwargs: unknown, ctx: BuiltinContext): Promise<TriggerEnd> {

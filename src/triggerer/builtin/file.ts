@@ -9,7 +9,7 @@ const kwargsSchema = z.object({
   pollIntervalSec: durationSecSchema.min(0.05).default(5),
 });
 
-/** Thousands of triggers that look at once would take all threads of the process from each other, and from everything else. */
+/** Thousands of concurrent file checks would occupy all threads of the process's pool. */
 const gate = createGate(8);
 
 export async function runFile(kwargs: unknown, ctx: BuiltinContext): Promise<TriggerEnd> {

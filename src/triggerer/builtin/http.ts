@@ -37,7 +37,7 @@ export async function runHttp(kwargs: unknown, ctx: BuiltinContext): Promise<Tri
     try {
       answer = await gate(() => ask(wanted, ctx));
     } catch (error) {
-      // A server that is away is what one waits for; the deferral's timeout bounds it.
+      // An unreachable server is waited for; the deferral's timeout limits it.
       ctx.log("info", `${wanted.url} could not be asked: ${reasonOf(error)}`);
       ctx.signal.throwIfAborted();
       return undefined;
@@ -48,7 +48,7 @@ export async function runHttp(kwargs: unknown, ctx: BuiltinContext): Promise<Tri
 
 type Answer = { status: number; body: JsonValue };
 
-/** What an answer means for the wait; undefined = wait on. Pure. */
+/** The end that an answer means; undefined = keep waiting. Pure. */
 export function judgeAnswer(
   wanted: Pick<Kwargs, "url" | "expectedStatuses" | "failedStatuses" | "json">,
   answer: Answer,
@@ -102,7 +102,7 @@ function addressOf(url: string, connection: Connection | null): URL {
   const address = new URL(base);
   if (connection.port !== null) address.port = String(connection.port);
   const full = new URL(url, address);
-  // An absolute URL would carry the connection's password to whatever host the DAG file names.
+  // An absolute URL would send the connection's password to any host that the DAG file names.
   if (full.origin !== address.origin)
     throw new Error(`url leads to ${full.origin}, away from the connection's ${address.origin}`);
   return full;

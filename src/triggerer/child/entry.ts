@@ -1,6 +1,6 @@
 /**
- * A process for triggers of DAG files: many at once, in one event loop. It knows modules' paths, the triggers' options and
- * the wire to its triggerer, and nothing else: no token, no database, no `BARAM_*` variable.
+ * A process for triggers of DAG files: many at once, in one event loop. It has modules' paths, the triggers' options and the wire
+ * to its triggerer, and nothing else: no token, no database, no `BARAM_*` variable.
  */
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
@@ -15,7 +15,7 @@ import { createTriggerContext } from "./trigger-context.ts";
 
 type Start = Extract<ToChild, { type: "start" }>;
 
-/** As much of a message as is left of one that is too long to be sent. */
+/** The length to which a message that is too long to be sent is truncated. */
 const LOG_MESSAGE_MAX = 1024 * 1024;
 
 const modules = new Map<string, Promise<ReadonlyMap<string, TriggerClass>>>();
@@ -25,17 +25,17 @@ let lastCall = 0;
 
 const wire = openWire<ToChild, FromChild>(new Socket({ fd: 3, readable: true, writable: true }), {
   message: onMessage,
-  // The triggerer is gone: whatever waits here is nobody's any more.
+  // The triggerer is gone, so nothing that waits here is needed any more.
   close: () => process.exit(70),
 });
 
-// A blocked event loop does not see the wire close. A thread of its own does see its parent change.
+// A blocked event loop does not see the wire close; a thread can see that the parent process changed.
 new Worker(
   `const parent = process.ppid; setInterval(() => process.ppid !== parent && process.kill(process.pid, "SIGKILL"), 1000);`,
   { eval: true },
 ).unref();
 process.on("unhandledRejection", (reason) => logForAll(`unhandled rejection in this process: ${toError(reason).stack}`));
-// One trigger's stray callback must not take the others with it; which it was cannot be known.
+// An uncaught error in one trigger's callback must not end the others; which trigger it was is unknown.
 process.on("uncaughtException", (error) => logForAll(`uncaught exception in this process: ${error.stack}`));
 process.on("SIGTERM", () => {});
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
@@ -49,7 +49,7 @@ function send(message: FromChild): void {
   });
 }
 
-/** Whoever waits for a message that is too long is told why; it is one trigger's, and the others of the process go on. */
+/** If a message is too long, the trigger that sent it fails with that reason; the process's other triggers go on. */
 function sendInstead(message: FromChild, error: BaramError): void {
   if (message.type === "end")
     send({ type: "end", id: message.id, end: { kind: "failed", message: `its event is too large: ${error.message}` } });
@@ -69,7 +69,7 @@ function onMessage(message: ToChild): void {
       void start(message);
       return;
     case "cancel":
-      running.get(message.id)?.abort(new Error("nobody waits for this trigger any more"));
+      running.get(message.id)?.abort(new Error("this trigger was cancelled"));
       return;
     case "answer": {
       const waiting = calls.get(message.call);

@@ -4,9 +4,9 @@ import type { LogLevel, TriggerCalls, TriggerMethod } from "../contract.ts";
 /** Triggerer → child. */
 export type ToChild =
   | { type: "start"; id: number; modulePath: string; name: string; kwargs: JsonObject; task: TriggerTask }
-  /** Nobody waits for the trigger any more. */
+  /** The trigger was cancelled. */
   | { type: "cancel"; id: number }
-  /** To be answered by the event loop: who does not is blocked. */
+  /** Answered by the event loop; a process that does not answer is blocked. */
   | { type: "ping" }
   | { type: "answer"; call: number; ok: true; result: unknown }
   | { type: "answer"; call: number; ok: false; message: string };
@@ -15,7 +15,7 @@ export type ToChild =
 export type FromChild =
   | { type: "ready" }
   | { type: "pong" }
-  /** Its code has run: whatever ends the process from now on is a trigger's doing. */
+  /** The module's code has run: if the process ends from now on, a trigger is the cause. */
   | { type: "loaded"; modulePath: string }
   | { type: "end"; id: number; end: TriggerEnd }
   /** Cancelled, and cleaned up. */

@@ -13,8 +13,8 @@ import { findJsonFault } from "../../sdk/runtime.ts";
 const CLEANUP_MS = 5_000;
 
 /**
- * Runs a trigger until its first event, its failure or an abort of `ctx.signal`, and then its `cleanup`. null = aborted: it
- * has nothing to tell. A trigger that does not heed the signal is left behind; nothing that it says later counts.
+ * Runs a trigger until its first event, its failure or an abort of `ctx.signal`, and then its `cleanup`. null = aborted, without an
+ * event. A trigger that ignores the signal is abandoned; its later events are ignored.
  */
 export async function runUserTrigger(
   trigger: BaseTrigger<object>,
@@ -42,7 +42,7 @@ async function firstEvent(trigger: BaseTrigger<object>, ctx: TriggerContext): Pr
   const running = trigger.run(ctx);
   if (!(Symbol.asyncIterator in running)) return running;
   const iterator = running[Symbol.asyncIterator]();
-  // A generator that waits in its own `finally` must not hold up the event, nor the abort.
+  // A generator that waits in its `finally` must not delay the event or the abort.
   const leave = () =>
     void Promise.resolve(iterator.return?.()).catch((error: unknown) =>
       ctx.logger.warn(`the trigger failed while it was left: ${describe(error)}`),

@@ -12,7 +12,7 @@ export type TriggerContextInput = {
   log(level: LogLevel, message: string, facts?: JsonObject): void;
 };
 
-/** What a trigger of a DAG file is given. */
+/** The context of a trigger of a DAG file. */
 export function createTriggerContext({ task, signal, call, log }: TriggerContextInput): TriggerContext {
   const write = (level: LogLevel) => (message: string, facts?: Record<string, unknown>) =>
     log(level, String(message), facts === undefined ? undefined : toLoggable(facts));
@@ -50,7 +50,7 @@ function parse(key: string, text: string): unknown {
   }
 }
 
-// A log line must never fail a trigger: what JSON cannot write is shown as text.
+// A log line must never fail a trigger: values that JSON cannot represent are written as text.
 function toLoggable(facts: Record<string, unknown>): JsonObject {
   const shown = Object.entries(facts).map(([key, value]) => [
     key,

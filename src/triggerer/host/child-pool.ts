@@ -1,13 +1,14 @@
 /**
  * The processes for triggers of DAG files. A trigger here is
  * - ordinary: in its module's process, with all others of the module;
- * - suspect: its process died with others in it, or died of it before. It runs in a process that takes no further triggers: those that
- *   died together in two halves, one that died alone by itself. So a culprit is alone after as many deaths as its group can be halved,
- *   whatever it takes to die, and the others go on meanwhile; only a trigger that was alone is charged with a death;
+ * - suspect: its process died with others in it, or died of it before. It runs in a process that takes no further triggers: those
+ *   that died together in two halves, one that died alone by itself. So a culprit is alone after log2(group size) deaths, and the
+ *   others go on meanwhile; only a trigger that was alone is charged with a death;
  * - waiting: a suspect for which there is no process yet.
  *
- * Suspects have `maxProcesses` of their own. Where more groups wait, the oldest process that has lived for `provenMs` is given up: what it
- * runs is ordinary again. A process that dies while it loads a module says nothing of single triggers: all of that module are charged.
+ * Suspects have `maxProcesses` of their own. If more groups wait, the oldest process that has lived for `provenMs` loses its
+ * suspect status: its triggers are ordinary again. If a process dies while it loads a module, no single trigger is to blame: all
+ * triggers of that module are charged.
  */
 import type { TriggerEnd } from "../../contracts/index.ts";
 import { startTimer, type Timer } from "../../platform/index.ts";
@@ -19,9 +20,9 @@ const IDLE_MS = 10_000;
 const PROVEN_MS = 10_000;
 
 export type PoolEvents = Omit<ChildEvents, "died" | "loaded"> & {
-  /** These are charged with the death, and are no longer here. */
+  /** These are charged with the death, and were removed from the pool. */
   died(how: string, ids: readonly number[]): void;
-  /** These died together and go on, apart from each other. */
+  /** These died together and are restarted, separated from each other. */
   parted(how: string, ids: readonly number[]): void;
 };
 
@@ -44,7 +45,7 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
   const byModule = new Map<string, TriggerChild>();
   /** With the time of their start, oldest first. */
   const suspects = new Map<TriggerChild, number>();
-  /** All, those that are given up among them. */
+  /** All processes, including those without suspect status. */
   const living = new Set<TriggerChild>();
   const idleTimers = new Map<TriggerChild, NodeJS.Timeout>();
   /** Modules that killed the process that loaded them, and the one that tries again. */
@@ -104,7 +105,7 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
     }
   }
 
-  /** Its place is free; or how long it must live yet. */
+  /** Whether its slot is free, or how long it must still live. */
   function giveUpOldest(): number {
     const [oldest] = suspects;
     if (!oldest) return 0;
@@ -142,7 +143,7 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
 
   function watchIdle(child: TriggerChild): void {
     if (child.ids.size > 0) return;
-    // A suspect's place is for those that wait.
+    // A suspect's slot is for the waiting ones.
     suspects.delete(child);
     clearTimeout(idleTimers.get(child));
     const timer = setTimeout(() => {
@@ -154,7 +155,7 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
     idleTimers.set(child, timer);
   }
 
-  /** All triggers of a module that killed its process while it was loaded try it again together: none of them is to blame alone. */
+  /** All triggers of a module that killed its process while loading are retried together: none of them is the sole cause. */
   function startAgain(job: Job): void {
     const { modulePath } = job;
     const trying = killedLoading.get(modulePath);

@@ -1,8 +1,8 @@
 /**
- * One process for user code as the triggerer sees it:
+ * A process for user code, as seen by the triggerer:
  * - booting: started, has not said `ready`; what it is to start waits;
- * - running: answers pings. One that owes too many is blocked, and is killed;
- * - ended: gone, or killed, or it broke the wire. Never left; its triggers are told of with `died`.
+ * - running: answers pings. One that misses too many is blocked, and is killed;
+ * - ended: exited, killed, or its wire broke. Never left; `died` reports its triggers.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -48,7 +48,9 @@ export type TriggerChild = {
   kill(): void;
 };
 
-/** Pings a blocked process misses before it is killed. Counted, not timed: a pause of our own is no fault of the child's. */
+/**
+ * Missed pings before a process is killed. Counted, not timed, so that a pause of the triggerer itself is not blamed on the child.
+ */
 const PINGS_MISSED_MAX = 5;
 
 export function startTriggerChild({ entry, environment, blockedTimeoutSec }: ChildOptions, on: ChildEvents): TriggerChild {
@@ -72,10 +74,10 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
     else
       wire?.send(message).catch((error: unknown) => {
         if (isUnsendable(error)) onUnsent(message, error);
-        // A wire that breaks is reported by `died`.
+        // A broken wire is reported by `died`.
       });
   };
-  /** Too long: whoever waits for it is told why. */
+  /** Too long: the caller gets the reason. */
   const onUnsent = (message: ToChild, error: BaramError) => {
     if (message.type === "answer") send({ type: "answer", call: message.call, ok: false, message: error.message });
     if (message.type === "start" && ids.delete(message.id))
@@ -91,7 +93,7 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
     endedBy = killedFor ?? how;
     pings.cancel();
     killMarked(mark);
-    // One that did not get so far as to take a trigger has loaded nothing either.
+    // A process that has not taken a trigger yet has loaded no module.
     const unloaded = [...ids].filter(([, modulePath]) => !loaded.has(modulePath));
     on.died(
       endedBy,
@@ -111,9 +113,9 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
     wire = openWire<FromChild, ToChild>(child.stdio[3] as Duplex & Readable, {
       message: onMessage,
       close(fault) {
-        // A frame that cannot be trusted. A connection that is reset is a process that ends, as one that is closed.
+        // An invalid frame. A reset connection means that the process is ending, as a closed one does.
         if (fault instanceof BaramError) return kill(`it broke the wire: ${fault.message}`);
-        // Mostly it just ends, and how will be told in a moment.
+        // Mostly the process is just ending, and its exit will be reported in a moment.
         setTimeout(() => endedBy === null && kill("it closed the wire"), 1_000).unref();
       },
     });

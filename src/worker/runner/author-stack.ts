@@ -3,18 +3,18 @@ import { fileURLToPath } from "node:url";
 import { findPackageRoot } from "../../platform/index.ts";
 
 const FRAME = /^ {4}at /;
-/** Where a frame is: `(file:///dags/a.ts:3:5)`, `(/dags/a.ts:3:5)`, or without parentheses. */
+/** A frame's location: `(file:///dags/a.ts:3:5)`, `(/dags/a.ts:3:5)`, or without parentheses. */
 const PLACE = /\(?((?:file:\/\/|node:|\/|[A-Za-z]:\\)[^()]*?)(?::\d+)?(?::\d+)?\)?$/;
 
 let ownFolders: readonly string[] | null = null;
 
 /**
- * A stack as its author wants it: from the frames of the DAG file and its packages on. Baram's frames are left out, as are Node's around
- * the author's. A stack that holds none of the author's frames stays as it is: then Baram's are what there is to go by.
+ * Reduces a stack to what its author needs: the frames of the DAG file and its packages. Baram's frames, and Node's around the
+ * author's, are removed. A stack without any of the author's frames is returned unchanged.
  */
 export function authorStack(stack: string): string {
   const lines = stack.split("\n");
-  // The last lines; a message of several lines may hold some that look like frames.
+  // Only the last lines: a multi-line message may contain lines that look like frames.
   const firstFrame = lines.findLastIndex((line) => !FRAME.test(line)) + 1;
   const frames = lines.slice(firstFrame).filter((line) => originOf(line) !== "baram");
   const from = frames.findIndex((line) => originOf(line) === "author");

@@ -5,19 +5,19 @@ export type ExecutionLimits = {
   outer: AbortSignal;
   timeoutSec: number | null;
   /**
-   * How long the work may take to clean up (end its children) once its signal has aborted; after that this returns without it. null:
-   * for ever, since a function cannot be stopped from outside, and whoever is told by `onStop` ends the process.
+   * How long the work may take to clean up (stop its children) after its signal has aborted; then this returns without waiting for
+   * it. null: no limit, since the caller ends the process through `onStop`.
    */
   graceMs: number | null;
-  /** Rejects where the work has failed although its promise does not say so: an error that nobody caught. */
+  /** Rejects if the work failed by an uncaught error, which its promise does not show. */
   uncaught?: Promise<never>;
-  /** The work's signal has just aborted, for this reason. */
+  /** Called when the work's signal has aborted, with the reason. */
   onStop?: (reason: BaramError) => void;
 };
 
 /**
- * Runs `work` until it ends. When its time is up, or `outer` aborts, `work`'s signal aborts and the grace begins.
- * @throws TaskTimeoutError even when the work ends well during the grace; the reason of the abort when it did not end in it.
+ * Runs `work` until it ends. When its time is up, or `outer` aborts, `work`'s signal aborts and the grace period begins. @throws
+ * TaskTimeoutError even if the work succeeds during the grace period; the reason of the abort if the work does not end in it.
  */
 export async function boundExecution<T>(
   work: (signal: AbortSignal) => Promise<T>,
@@ -42,7 +42,7 @@ export async function boundExecution<T>(
   if (outer.aborted) onOuterAbort();
   try {
     const running = work(stop.signal);
-    // A function that fails after its grace must not bring the process down as an unhandled rejection.
+    // A function that fails after its grace period must not end the process with an unhandled rejection.
     running.catch(() => undefined);
     const result = await Promise.race(uncaught ? [running, graceOver, uncaught] : [running, graceOver]);
     if (stop.signal.reason instanceof TaskTimeoutError) throw stop.signal.reason;

@@ -5,7 +5,7 @@ import type { RunnerCaller } from "./runner-caller.ts";
 
 type Answer = Extract<ToRunner, { type: "answer" }>;
 
-/** The runner's side of its calls: numbers them, and settles each when its answer comes in. */
+/** The runner's side of calls: numbers them, and settles each when its answer arrives. */
 export function createCaller(send: (message: FromRunner) => void): RunnerCaller & { answer(message: Answer): void } {
   const open = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
   let last = 0;

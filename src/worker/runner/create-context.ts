@@ -6,7 +6,7 @@ import { authorStack } from "./author-stack.ts";
 import type { LogRecord, LogSink, RunnerCaller } from "./runner-caller.ts";
 import { NotFoundError } from "./task-failure.ts";
 
-/** What a task's and a callback's context have in common; `run`, `params` and all that is read through calls. */
+/** The common part of a task's and a callback's context: `run`, `params` and everything that is read through calls. */
 export type PlatformPart = Pick<
   TaskContext,
   | "run"
@@ -79,7 +79,7 @@ export function parseVariable(key: string, text: string): JsonValue {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    // The value may be a secret: the message must not quote it, and JSON.parse's own message does.
+    // The value may be a secret: the message must not quote it, as JSON.parse's own message does.
     throw new Error(`variable "${key}" is not JSON (its value has ${text.length} characters)`, {
       cause: cause instanceof Error ? cause.name : cause,
     });
@@ -114,7 +114,7 @@ function toRunFacts(facts: DagRunFacts): RunFacts {
 
 const dagFactsOf = new WeakMap<DagDefinition, DagFacts>();
 
-// Kept per DAG: a warm runner runs thousands of tries of one DAG, and turning the edges round costs a walk over all tasks.
+// Cached per DAG: a warm runner runs thousands of tries of one DAG, and reversing the edges walks all tasks.
 function toDagFacts(dag: DagDefinition): DagFacts {
   const known = dagFactsOf.get(dag);
   if (known !== undefined) return known;
@@ -158,7 +158,7 @@ function createTaskLogger(log: LogSink): TaskLogger {
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
 }
 
-// A log line must never fail a task: what JSON cannot write (a BigInt, a cycle, an error's fields) is shown as text.
+// A log line must never fail a task: values that JSON cannot represent (a BigInt, a cycle, an error's fields) are written as text.
 function toLoggable(facts: Record<string, unknown>): Record<string, unknown> {
   const loggable = Object.entries(facts).map(([key, value]) => {
     if (typeof value !== "object" || value === null) return [key, typeof value === "bigint" ? `${value}n` : value];

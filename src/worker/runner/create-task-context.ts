@@ -9,7 +9,7 @@ import { TaskAbortedError, XComValueError } from "./task-failure.ts";
 import { createXComReader } from "./xcom-reader.ts";
 import { toXComValue } from "./xcom-value.ts";
 
-/** The facts of the try that do not come with its `RunContext`. */
+/** Facts of the try that are not in its `RunContext`. */
 export type TryFacts = {
   /** The try's own id. */
   id: string;
@@ -17,7 +17,7 @@ export type TryFacts = {
   tryNumber: number;
 };
 
-/** What a task decided about the tasks after it, by `ctx.skipTasks`. */
+/** A task's decision about downstream tasks, by `ctx.skipTasks`. */
 export type SkipDecision = { skipTasks: string[]; record: SkipDecisionRecord | null };
 
 export function createTaskContext(input: {
@@ -96,8 +96,8 @@ function createDagsAccess(caller: RunnerCaller): TaskContext["dags"] {
 type Success = Extract<Outcome, { state: "success" }>;
 
 /**
- * How many elements the result has, where other tasks are mapped over it; undefined where none are.
- * @throws XComValueError where it cannot be mapped over: no list and no object, or too long.
+ * The length of the result if other tasks are mapped over it, else undefined. @throws XComValueError if it cannot be mapped over:
+ * neither a list nor an object, or too long.
  */
 export function outcomeLength(
   dag: DagDefinition,
@@ -108,7 +108,7 @@ export function outcomeLength(
   const mapping = mappingFactsOf(dag);
   if (!mapping.isMappedOver(node.taskId)) return undefined;
   const returned = xcoms.find(({ key }) => key === RETURN_VALUE_KEY);
-  // Of a mapped task the list is collected from what its instances return, whatever that is.
+  // A mapped task's list is collected from its instances' results, so each result may be of any type.
   if (mapping.mappingOf(node.taskId) !== null) return returned === undefined ? undefined : 1;
   const where = `other tasks are mapped over the result of task ${node.taskId}, `;
   if (returned === undefined) {

@@ -14,8 +14,8 @@ import { TriggerFailureError, TriggerTimeoutError } from "./task-failure.ts";
 type DeferredOutcome = Extract<Outcome, { state: "deferred" }>;
 
 /**
- * What the task's `defer()` asks for, as the API takes it.
- * @throws FailError when the trigger, the method or the kwargs could not be found or read when the task goes on.
+ * The task's `defer()` request in the API's form. @throws FailError if the trigger, the method or the kwargs could not be found or
+ * read when the task resumes.
  */
 export function deferredOutcome(node: TaskNode, { options }: TaskDeferred): DeferredOutcome {
   const { trigger, kwargs = {}, timeout } = options;
@@ -54,20 +54,20 @@ function isFunctionTask(node: TaskNode): boolean {
 
 type Method = (ctx: TaskContext, event: unknown, kwargs: unknown) => Promise<unknown>;
 
-/** A method of the operator's own classes: the name comes from the database, and must reach nothing of Object's. */
+/** Only methods of the operator's own classes: the name comes from the database and must not reach Object's methods. */
 function findMethod(node: TaskNode, name: string): Method | undefined {
   if (name === "constructor" || name in Object.prototype) return undefined;
   const found: unknown = Reflect.get(node, name);
   return typeof found === "function" ? (found as Method) : undefined;
 }
 
-/** The error with which a try fails whose trigger failed or took too long. */
+/** The error of a try whose trigger failed or timed out. */
 export function failureOfResume({ failure }: Resume): Error | null {
   if (failure === null) return null;
   return failure.kind === "timeout" ? new TriggerTimeoutError(failure.message) : new TriggerFailureError(failure.message);
 }
 
-/** Goes on with a task that was deferred, in the method that it named. */
+/** Resumes a deferred task in the method that it named. */
 export async function resumeTask(node: TaskNode, ctx: TaskContext, resume: Resume): Promise<unknown> {
   const failure = failureOfResume(resume);
   if (failure !== null) throw failure;

@@ -1,6 +1,6 @@
 /**
- * A runner: the process in which user code runs. It knows a module's path, a try's facts and the wire to its supervisor,
- * and nothing else: no token, no URL, no database. One try at a time; the module stays loaded for the next.
+ * A runner: the process in which user code runs. It has a module's path, a try's facts and the wire to its supervisor, and nothing
+ * else: no token, no URL, no database. It runs one try at a time; the module stays loaded for the next.
  */
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
@@ -18,33 +18,33 @@ import type { LogRecord } from "./runner-caller.ts";
 import { describeError } from "./task-failure.ts";
 import { type Uncaught, watchUncaught } from "./uncaught.ts";
 
-/** A message of a gigabyte must not be copied into a frame; the supervisor cuts at its own, smaller limit. */
+/** Prevents copying a message of a gigabyte into a frame; the supervisor truncates at its own, smaller limit. */
 const LOG_MESSAGE_MAX = 1024 * 1024;
 
-/** To ask the system for it takes as long as a short task; so it is asked again only after a while. */
+/** Reading it takes as long as a short task, so it is read again only after a while. */
 const MEMORY_FRESH_MS = 50;
 
-/** As it is before any task has replaced it. */
+/** The original, before any task can replace it. */
 const exit = process.exit.bind(process);
 const modules = new Map<string, Promise<DagDefinition[]>>();
 let rssBytes = 0;
 let rssMeasuredAt = Number.NEGATIVE_INFINITY;
 let stopTask = new AbortController();
-/** The try was taken away: what its callbacks would tell is not so. */
+/** The try is no longer assigned to this worker: its callbacks would report what is not true. */
 let isLost = false;
 
 const wire = openWire<ToRunner, FromRunner>(new Socket({ fd: 3, readable: true, writable: true }), {
   message: (message) => void onMessage(message),
-  // The supervisor is gone: whatever runs here is nobody's any more.
+  // The supervisor is gone, so nothing that runs here is needed any more.
   close: () => exit(70),
 });
 const caller = createCaller((message) => send(message));
-// The supervisor's request to stop; without a handler the process would end before the task could clean up.
+// The supervisor's request to stop. Without a handler the process would exit before the task could clean up.
 process.on("SIGTERM", () => stopTask.abort(new BaramError("task_stopped", "the task was asked to stop")));
 const pending = watchPendingWork();
-/** Why this process serves no further try. */
+/** Why this process must not run another try. */
 let spent: string | null = null;
-/** As the module left it, once it is loaded. */
+/** The process state after the module was loaded. */
 let state: ProcessState | null = null;
 const uncaught = watchUncaught({
   onError: (_error, text) => log({ level: "error", message: text }),
@@ -53,7 +53,7 @@ const uncaught = watchUncaught({
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 send({ type: "ready" });
 
-/** Whoever waits for a message that cannot be sent is told why. Where the supervisor is gone, nobody waits for anything. */
+/** If a message cannot be sent, its caller gets the reason. If the supervisor is gone, no caller is waiting. */
 function send(message: FromRunner): void {
   wire.send(message).catch((error: unknown) => {
     if (!isUnsendable(error)) return exit(70);
@@ -68,7 +68,7 @@ function send(message: FromRunner): void {
 
 type OutcomeMessage = Extract<FromRunner, { type: "outcome" }>;
 
-/** false = it cannot be sent: then the try fails with the reason, and the platform owes the callback for that. */
+/** false = it cannot be sent: the try then fails with the reason, and the platform owes the callback. */
 async function tellOutcome(message: OutcomeMessage): Promise<boolean> {
   try {
     await wire.send(message);
@@ -114,7 +114,7 @@ async function onMessage(message: ToRunner): Promise<void> {
   send({ type: "idle", rssBytes: measureMemory(), spent, spawnedSince: pending.takeSpawned() });
 }
 
-/** Puts back what the try changed of its process, so that the next one does not meet it. */
+/** Restores what the try changed in its process, so that the next try is not affected. */
 function restore(): void {
   const { restored = [], broken = null } = state?.restore() ?? {};
   if (restored.length > 0) log({ level: "debug", message: `put back as it was before the task: ${restored.join(", ")}` });
@@ -130,7 +130,7 @@ function measureMemory(): number {
   return rssBytes;
 }
 
-/** Output and frames travel on different pipes: all output is in its pipe before `idle` is sent, so the supervisor finds it there. */
+/** Output and frames use different pipes: all output is written before `idle` is sent, so that the supervisor finds it. */
 function handOver(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     if (stream.writableLength === 0 || !stream.writable) resolve();
@@ -165,7 +165,7 @@ async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "ru
   const left = errors.first() === null ? await pending.left() : null;
   const error = errors.first();
   if (error !== null) {
-    // As a process of Node it would have ended there: it is in no known state, and what it was at may go on.
+    // A plain Node process would have exited here: the state is unknown, and the task's work may still be running.
     send({ type: "outcome", outcome: failedBy(error, result.outcome), endsProcess: true, spawnedSince: pending.takeSpawned() });
     return;
   }
@@ -196,7 +196,7 @@ function failedBy(error: Error, outcome: Outcome): Outcome {
     outcome.state === "failed"
       ? outcome
       : ({ state: "failed", retryable: true, error: describeError(error), xcoms: [] } as const);
-  // The callbacks do not run here any more.
+  // The callbacks are not run here any more.
   return { ...failed, xcoms: [...failed.xcoms], owesCallback: true };
 }
 

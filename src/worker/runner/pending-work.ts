@@ -1,6 +1,6 @@
 /**
- * What a task has left running when it ends: timers, connections, servers, watchers, threads, requests under way. Such work would go on
- * beside the next task, print into its log, and fail it where it throws.
+ * Detects what a task has left running when it ends: timers, connections, servers, watchers, threads, requests in flight. Such work
+ * would run beside the next task, print into its log, and fail it if it throws.
  */
 import child_process from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
@@ -8,24 +8,27 @@ import { syncBuiltinESMExports } from "node:module";
 import type { Worker } from "node:worker_threads";
 import { newestPid } from "../../platform/index.ts";
 
-/** As they are before any task has replaced them. */
+/** The originals, before any task can replace them. */
 const { setImmediate, setTimeout, clearTimeout } = globalThis;
 
 export type PendingWork = {
-  /** Call before a try begins: what is there already belongs to the module. */
+  /** Call before a try begins: existing work belongs to the module. */
   begin(): void;
-  /** What was begun since and still runs, for people: "2 timers, 1 connection"; null = nothing. Waits a moment for what is about to end. */
+  /**
+   * What was started since `begin` and still runs, as text: "2 timers, 1 connection"; null = nothing. Waits a moment for work that
+   * is about to end.
+   */
   left(): Promise<string | null>;
-  /** The same, at this moment. */
+  /** As `left`, without waiting. */
   leftNow(): string | null;
   /**
-   * The newest pid of the system before a process was first started since `begin` or the last such question; null = none was. What is started
-   * may leave others behind that are nobody's child.
+   * The system's newest pid before the first process was started since `begin` or the last call; null = none was started. Processes
+   * may leave orphans behind, which are found by their higher pids.
    */
   takeSpawned(): number | null;
 };
 
-/** A write that was not awaited, a socket that closes: such things are over in a few turns of the event loop. */
+/** A write that was not awaited or a closing socket ends within a few turns of the event loop. */
 const LOOKS_MS = [0, 1, 2, 5, 10, 20, 30, 50] as const;
 
 const NAMES: Readonly<Record<string, readonly [string, string]>> = {
@@ -39,7 +42,7 @@ const NAMES: Readonly<Record<string, readonly [string, string]>> = {
   StatWatcher: ["file watcher", "file watchers"],
   PipeWrap: ["pipe", "pipes"],
 };
-/** The runner's own output and frames on their way; a task's are on a pipe or a socket, which is counted. */
+/** The runner's own pending output and frames; a task's use a pipe or a socket, which is counted. */
 const OWN = new Set(["WriteWrap", "ShutdownWrap"]);
 
 export function watchPendingWork(): PendingWork {
@@ -90,7 +93,7 @@ export function watchPendingWork(): PendingWork {
   };
 }
 
-/** Past a turn of the event loop, in which rejections that nobody handles are told. */
+/** After a full turn of the event loop, in which unhandled rejections are emitted. */
 function turn(ms: number): Promise<void> {
   return new Promise((resolve) => {
     if (ms === 0) setImmediate(resolve);
@@ -108,14 +111,14 @@ function named(count: number, [one, many]: readonly [string, string]): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** More timers than that are gone through for those that are over. */
+/** Above this number of timers, those that have fired are removed. */
 const UNREFED_MAX = 1_000;
 
 type Timer = NodeJS.Timeout & { _destroyed?: boolean };
 
 /**
- * Timers that do not hold the event loop are in no list of Node's; those of Node itself (of `fetch`) are no work of the task's. A timer
- * becomes such a one by `unref()` only.
+ * Node does not list timers that do not keep the event loop alive, and timers of Node itself (of `fetch`) are not the task's work.
+ * So timers are tracked when `unref()` is called on them.
  */
 function watchUnrefedTimers(): { begin(): void; alive(): number } {
   let timers = new Set<Timer>();
@@ -129,7 +132,7 @@ function watchUnrefedTimers(): { begin(): void; alive(): number } {
     unref.call(this);
     if (isCalledByNode()) return this;
     timers.add(this);
-    // A task may make millions of them, and most are over soon.
+    // A task may create millions of timers, most of them short.
     if (timers.size >= looksAgainAt) {
       timers = new Set([...timers].filter(isAlive));
       looksAgainAt = Math.max(UNREFED_MAX, 2 * timers.size);
@@ -160,7 +163,7 @@ function watchThreads(): { begin(): void; alive(): number } {
   };
 }
 
-/** Whether the caller of the function that asks is Node's own code. */
+/** Whether the calling function was called by Node's own code. */
 function isCalledByNode(): boolean {
   const { prepareStackTrace, stackTraceLimit } = Error;
   Object.assign(Error, { prepareStackTrace: (_error: Error, sites: NodeJS.CallSite[]) => sites, stackTraceLimit: 3 });
@@ -171,7 +174,7 @@ function isCalledByNode(): boolean {
 
 function onSpawn(note: () => void): void {
   subscribe("child_process", note);
-  // What is started and waited for at once has no such channel.
+  // Processes that are run synchronously do not use this channel.
   for (const name of ["spawnSync", "execSync", "execFileSync"] as const) {
     const run = child_process[name] as (...given: unknown[]) => unknown;
     const noted = (...given: unknown[]) => {

@@ -1,21 +1,24 @@
 /**
- * What a task may change of its process and the next task would meet: put back after each try. What is not here is the author's: variables
- * of modules, new global names, changed prototypes.
+ * Process state that a task may change and that would affect the next task; restored after each try. Not covered, and the author's
+ * responsibility: module variables, new globals, changed prototypes.
  */
 
 export type StateCheck = {
-  /** What had been changed and is as before. */
+  /** What had been changed and was restored. */
   restored: string[];
-  /** What cannot be put back: the process must not serve another try. null = nothing. */
+  /** What cannot be restored: the process must not run another try. null = nothing. */
   broken: string | null;
 };
 
 export type ProcessState = { restore(): StateCheck };
 
-/** Functions of `process` that programs replace, to watch for an exit or an output. */
+/** Functions of `process` that programs replace, for example to intercept an exit or output. */
 const PROCESS_FUNCTIONS = ["exit", "kill", "abort", "reallyExit", "chdir", "cwd", "emitWarning", "nextTick"] as const;
 
-/** Globals that programs replace, to watch, to forge or to mend. The check costs each try some microseconds, so it is not of all. */
+/**
+ * Globals that programs replace, to intercept, mock or polyfill them. Only these are checked, since each costs some microseconds
+ * per try.
+ */
 const GLOBALS: readonly string[] = [
   ...["Array", "Date", "Error", "Intl", "JSON", "Map", "Math", "Object", "Promise", "Reflect", "RegExp", "Set", "Symbol"],
   ...["Buffer", "URL", "AbortController", "AbortSignal", "EventTarget", "console", "crypto", "performance", "process"],
@@ -23,7 +26,7 @@ const GLOBALS: readonly string[] = [
   ...["setImmediate", "setInterval", "setTimeout", "clearImmediate", "clearInterval", "clearTimeout"],
 ];
 
-/** The state as it is now, once the module is loaded: what its top level set up belongs to it and stays. */
+/** The state now, after the module was loaded: what its top level set up belongs to it and stays. */
 export function captureProcessState(): ProcessState {
   const cwd = process.cwd();
   const umask = process.umask();
@@ -75,7 +78,7 @@ export function captureProcessState(): ProcessState {
   };
 }
 
-/** Puts back what is not as it was; returns the names. Values are compared, never read where a getter would make them. */
+/** Restores what has changed; returns the names. Values are compared, but getters are never called. */
 function snapshotOf(what: string, target: object, names: readonly string[]): () => string[] {
   const values: [string, unknown][] = [];
   const accessors: [string, PropertyDescriptor][] = [];
@@ -92,7 +95,7 @@ function snapshotOf(what: string, target: object, names: readonly string[]): () 
       Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: true });
       changed.push(what === "globalThis" ? name : `${what}.${name}`);
     }
-    // A global that Node makes on first use (`fetch`) is a value from then on, made by Node or given by the task: it is made anew.
+    // A global that Node creates on first use (`fetch`) becomes a plain value, set by Node or by the task: it is created again.
     for (const [name, descriptor] of accessors)
       if (Object.getOwnPropertyDescriptor(target, name)?.get !== descriptor.get) Object.defineProperty(target, name, descriptor);
     return changed;

@@ -6,12 +6,12 @@ import type { RunnerCaller } from "./runner-caller.ts";
 import { describeError } from "./task-failure.ts";
 import { createTemplateRenderer } from "./templates/index.ts";
 
-/** What the database and a list can show. */
+/** The longest label that is stored and shown. */
 const LONGEST_NAME = 250;
 
 /**
- * Names a mapped instance that has run by its task's `mapIndexTemplate`. As in Airflow, a template that cannot be rendered
- * fails a task that succeeded, and is passed over where the task has failed already.
+ * Labels a mapped instance that has run, by its task's `mapIndexTemplate`. As in Airflow, a template that cannot be rendered fails
+ * a task that succeeded, and is ignored if the task has already failed.
  */
 export async function renderMapIndex(
   outcome: Outcome,

@@ -20,7 +20,7 @@ export async function renderOptions(
   const { ctx } = source;
   const options: Record<string, unknown> = { ...given };
   let renderer: TemplateRenderer | undefined;
-  // Made on first need: most tasks have no template, and the library costs 20 ms of a process's start.
+  // Created on first use: most tasks have no template, and loading the library takes 20 ms.
   const getRenderer = async () => {
     renderer ??= await createTemplateRenderer(ctx, caller);
     return renderer;
@@ -35,7 +35,7 @@ export async function renderOptions(
   return options;
 }
 
-/** Where values come from: the task's context, and if its group is mapped, the group's elements for this instance. */
+/** The sources of values: the task's context and, if its group is mapped, the group's elements for this instance. */
 export type RenderSource = { ctx: TemplateContext; groupElements: ElementReader };
 
 async function renderValue(
@@ -76,7 +76,7 @@ async function renderText(source: string, path: string, render: () => Promise<un
     return await render();
   } catch (thrown) {
     const error = toError(thrown);
-    // A lost wire or a refused call is not the template's fault, and keeps its own name.
+    // A lost wire or a refused call is not the template's fault, so the error is passed on unchanged.
     if (error instanceof BaramError && error.code !== "TEMPLATE_FAILED") throw error;
     const shortSource = source.length > 200 ? `${source.slice(0, 200)}…` : source;
     throw new TemplateError(`template field ${path}: ${error.message}, in ${JSON.stringify(shortSource)}`, { path }, error);

@@ -3,7 +3,7 @@ import { BaramError } from "../../platform/index.ts";
 import type { DagDefinition } from "../../sdk/index.ts";
 import { type Mapping, readElement, serializeMapping, type TaskNode } from "../../sdk/runtime.ts";
 
-/** Data that came from another task: it is passed on as it is, and never rendered as a template. */
+/** Data from another task: passed on unchanged, and never rendered as a template. */
 export class Data {
   readonly value: unknown;
 
@@ -16,8 +16,8 @@ export class Data {
 export type ElementReader = () => Promise<readonly unknown[]>;
 
 /**
- * What the instance `mapIndex` of a mapped task, or of a task in a mapped group, is given; read once, when first asked for.
- * @throws SkipError from the reader where `map` made nothing of an element.
+ * The values for the instance `mapIndex` of a mapped task, or of a task in a mapped group; read once, on first use. @throws
+ * SkipError from the reader if `map` returned no value for the element.
  */
 export function createElementReader(mapping: Mapping, mapIndex: number, facts: MapFacts | null): ElementReader {
   let reading: Promise<readonly unknown[]> | undefined;

@@ -36,7 +36,7 @@ export async function runCallback(input: RunCallbackInput): Promise<{ ran: numbe
   return runCallbacks(request.callback, node.settings.callbacks[request.callback], callbackCtx, caller, log);
 }
 
-// A callback has no running try: it can read XComs, and whether it may push one is for the execution API to judge.
+// A callback has no running try: it can read XComs, and the execution API refuses its writes.
 function contextOf(request: Extract<CallbackRequest, { kind: "task" }>, now: () => number): RunnerContext {
   return {
     dagRun: request.dagRun,

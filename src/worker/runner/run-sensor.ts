@@ -11,13 +11,14 @@ import {
   TriggerTimeoutError,
 } from "./task-failure.ts";
 
-/** How a sensor's turn on a worker ended: the wait is over, or it shall look again at `rescheduleAtMs`. */
+/** How a sensor's turn on a worker ended: the wait is over, or it pokes again at `rescheduleAtMs`. */
 export type SensorTurn = { done: true; value: unknown } | { done: false; rescheduleAtMs: number };
 
 /**
- * Drives a sensor. In poke mode it looks until the wait is over; in reschedule mode it looks once. The timeout counts from
- * the try's first start, over reschedules and deferrals; in deferrable mode it looks once and then waits for its trigger; the last look is made when it is reached, however long the interval.
- * @throws SensorTimeoutError; with `softFail`, SkipError for it and for FailErrors and timeouts of the sensor itself.
+ * Runs a sensor. In poke mode it pokes until the wait is over; in reschedule mode it pokes once; in deferrable mode it pokes once
+ * and then waits for its trigger. The timeout counts from the try's first start, over reschedules and deferrals; the last poke is
+ * made when it is reached, however long the interval. @throws SensorTimeoutError; with `softFail`, SkipError for it and for
+ * FailErrors and timeouts of the sensor itself.
  */
 export async function runSensor(
   sensor: BaseSensor<object, unknown, never>,
@@ -61,7 +62,7 @@ async function takeEvent(
   resume: Resume,
 ): Promise<PokeResult<unknown>> {
   const failure = failureOfResume(resume);
-  // The trigger's time was the sensor's own: to be out of it is no failure that another try could mend.
+  // The trigger's timeout is the sensor's: another try could not succeed after it.
   if (failure instanceof TriggerTimeoutError) throw new SensorTimeoutError(sensor.timing.timeoutSec);
   if (failure !== null) throw failure;
   return sensor.executeComplete(ctx, resume.event);

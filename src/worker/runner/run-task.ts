@@ -23,36 +23,37 @@ export type RunTaskInput = {
   context: RunnerContext;
   caller: RunnerCaller;
   log: LogSink;
-  /** Aborts when the supervisor wants the task to stop; the task then has the grace to clean up. */
+  /** Aborts when the supervisor stops the task, which then has the grace period to clean up. */
   signal: AbortSignal;
   now: () => number;
   /**
-   * The task is to stop, by `signal` or since its time is up: from now on it has the grace. `outcome` is what the try is if it does not
-   * end within it. Whoever takes this ends the process after the grace; else this returns after `graceMs`, whatever still runs.
+   * Called when the task must stop, by `signal` or because its time is up: the grace period begins. `outcome`: the try's outcome if
+   * it does not end in time. A caller that sets this must end the process after the grace period; otherwise `runTask` returns after
+   * `graceMs`, whatever still runs.
    */
   onStopping?: (stopping: { outcome: Outcome; limitSec: number | null }) => void;
-  /** Rejects with an error that nobody caught: it fails the try, which then ends at once. */
+  /** Rejects with an uncaught error, which ends and fails the try at once. */
   uncaught?: Promise<never>;
-  /** Default 5,000; without effect beside `onStopping`. */
+  /** Default 5,000; not used if `onStopping` is set. */
   graceMs?: number;
-  /** A task still running after this many ms shows its rendered fields at once. Default 2,000. */
+  /** A task that runs for longer than this many ms stores its rendered fields while it runs. Default 2,000. */
   showFieldsAfterMs?: number;
 };
 
 export type TaskResult = {
   outcome: Outcome;
-  /** To be called once, after the supervisor has the outcome: onSuccess, onRetry or onFailure, onSkipped. Never rejects. */
+  /** Call once, after the supervisor has the outcome. Runs onSuccess, onRetry, onFailure or onSkipped. Never rejects. */
   runCallbacks(): Promise<void>;
 };
 
 type Ending = { outcome: Outcome; error?: Error };
 
 /**
- * Runs one try of a task, from its arguments to its outcome. Never rejects: whatever goes wrong is an outcome.
+ * Runs one try of a task, from its arguments to its outcome. Never rejects: every error becomes an outcome.
  *
- * - resolves XComs and templates, runs `onExecute`, then the operator under its timeout, or the sensor's looks;
- * - SkipError → skipped; FailError, a sensor's timeout and a result that is no XCom → failed without retry; any other
- *   error → failed, to be retried if retries are left; a sensor that waits → up_for_reschedule; `defer()` → deferred.
+ * - resolves XComs and templates, runs `onExecute`, then the operator with its timeout, or the sensor's pokes;
+ * - SkipError → skipped; FailError, a sensor's timeout and a result that is no XCom → failed without retry; any other error →
+ *   failed, to be retried if retries are left; a sensor that waits → up_for_reschedule; `defer()` → deferred.
  */
 export async function runTask(input: RunTaskInput): Promise<TaskResult> {
   const node = input.dag.facts.nodes.get(input.taskId);
@@ -116,7 +117,7 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
   };
 }
 
-/** The execution's time counts from the try's first start, over its deferrals; a try that resumes only to fail needs none. */
+/** The execution time counts from the try's first start, over its deferrals; a try that resumes only to fail has no limit. */
 function timeoutOf({ context, now }: RunTaskInput): number | null {
   const { executionTimeoutSec, resume } = context;
   if (executionTimeoutSec === null || !resume) return executionTimeoutSec;
@@ -150,7 +151,7 @@ function turnOutcome(turn: SensorTurn, node: TaskNode, decision: SkipDecision, i
   return { state: "success", xcoms, skipTasks: decision.skipTasks, ...(mapLength === undefined ? {} : { mapLength }) };
 }
 
-// The timeout of one execution is found outside of the sensor's own loop when a look hangs.
+// If a poke hangs, the execution timeout is detected outside of the sensor's own loop.
 function isSoftTimeout(node: TaskNode, error: Error): boolean {
   return node instanceof BaseSensor && node.timing.softFail && error.name === "TaskTimeoutError";
 }

@@ -1,6 +1,6 @@
 import type { RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
 
-/** The runner's way to its supervisor, and through it to the execution API. Rejects when the wire is gone. */
+/** Calls to the supervisor, and through it to the execution API. Rejects when the wire is gone. */
 export type RunnerCaller = {
   call<M extends RunnerMethod>(method: M, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;
 };

@@ -69,7 +69,7 @@ export function describeError(error: Error): TaskError {
   return { name: error.name || error.constructor.name, message: error.message, stack: stackWithCauses(error) };
 }
 
-// An error's cause is often the only line that tells what happened; `stack` alone leaves it out.
+// An error's cause often has the only useful message; `stack` does not include it.
 function stackWithCauses(error: Error): string | null {
   const stacks: string[] = [];
   let each: unknown = error;

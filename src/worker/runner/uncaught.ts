@@ -1,11 +1,11 @@
 import { authorStack } from "./author-stack.ts";
 
-/** Errors that nobody caught: in a process of Node they end it, so they fail the try that is at work. */
+/** Uncaught errors: they would end a plain Node process, so they fail the current try. */
 
 export type Uncaught = {
   /** Rejects with the first such error since `begin`. */
   readonly thrown: Promise<never>;
-  /** The same, to be looked at. */
+  /** That error, or null. */
   first(): Error | null;
 };
 
@@ -17,7 +17,7 @@ export function watchUncaught(sink: Sink): { begin(): Uncaught; end(): void } {
 
   const watch = (event: "uncaughtException" | "unhandledRejection", what: string) =>
     process.on(event, (reason: unknown) => {
-      // As in any process of Node: whoever listens himself has handled it.
+      // As in plain Node: an error for which the task has its own listener counts as handled.
       if (process.listenerCount(event) > 1) return;
       const error = reason instanceof Error ? reason : new Error(String(reason));
       const text = `${what}: ${authorStack(error.stack ?? error.message)}`;

@@ -7,9 +7,9 @@ import type { RunnerCaller } from "./runner-caller.ts";
 export type XComReader = (taskId: string, options?: XComPullOptions) => Promise<JsonValue>;
 
 /**
- * Reads XComs for one try: small ones came along with its start and cost no call, larger lists are read in pages. One that is missing is null, as Airflow's
- * None: the task pushed nothing, was skipped, or has not run. Of a mapped task it is the list of all its instances' values,
- * unless the reader is in the same mapped group: then its own instance's.
+ * Reads XComs for one try: small ones arrived with its start and need no call, larger lists are read in pages. A missing one is
+ * null, as Airflow's None: the task pushed nothing, was skipped, or has not run. Of a mapped task it is the list of all its
+ * instances' values, unless the reader is in the same mapped group: then its own instance's.
  */
 export function createXComReader(
   reader: { dag: DagDefinition; taskId: string; mapIndex: number },

@@ -21,6 +21,6 @@ export function toXComValue(what: string, value: unknown, maxBytes: number): Jso
       { what, sizeBytes, maxBytes },
     );
   }
-  // What is kept is what was measured: without properties that are undefined, and apart from what the task still holds.
+  // Stores exactly what was measured: a copy, without undefined properties, that the task cannot change any more.
   return JSON.parse(text);
 }

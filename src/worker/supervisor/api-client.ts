@@ -14,16 +14,16 @@ export class ApiRefusal extends BaramError {
 }
 
 export type ApiClient = {
-  /** Throws ApiRefusal for an answer that is no success; another error = the API could not be reached. */
+  /** Throws ApiRefusal for any answer but success; any other error = the API could not be reached. */
   post<T>(path: string, body: unknown, token?: string): Promise<T>;
-  /** As `post`, of a body that is JSON already. */
+  /** As `post`, for a body that is already JSON. */
   postJson<T>(path: string, json: string, token?: string): Promise<T>;
   getModule(hash: string, token: string): Promise<{ code: string; externals: string[] }>;
   close(): void;
 };
 
 const TIMEOUT_MS = 30_000;
-/** An answer beyond this is refused while it comes: all of it is held in memory, more than once. */
+/** A longer answer is refused while it is received, since it is held in memory more than once. */
 const ANSWER_MAX_BYTES = 256 * 1024 * 1024;
 
 /** Talks to the execution API at `baseUrl`, e.g. http://127.0.0.1:8080/execution, over kept-alive connections. */
@@ -64,7 +64,7 @@ export function createApiClient(baseUrl: string): ApiClient {
       });
       request.on("timeout", () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)));
       request.on("error", (error: NodeJS.ErrnoException) =>
-        // Where a name has several addresses, the error of all of them has no message.
+        // If a name has several addresses, the aggregate error has no message.
         reject(new Error(`the API at ${base.origin} cannot be reached: ${error.message || error.code}`, { cause: error })),
       );
       request.end(body ?? undefined);
@@ -76,7 +76,7 @@ export function createApiClient(baseUrl: string): ApiClient {
   }
 
   return {
-    // `async`: what JSON cannot hold is a rejection, too.
+    // `async`, so that a body that JSON cannot represent is a rejection, too.
     post: async (path, body, token) => postJson(path, JSON.stringify(body), token),
     postJson,
     async getModule(hash, token) {
@@ -101,12 +101,12 @@ function readRefusal(status: number, body: Buffer): ApiRefusal {
   return new ApiRefusal(status, reason, message);
 }
 
-/** Whether asking again may help: the API is away, restarting or overloaded. */
+/** Whether a retry may help: the API is away, restarting or overloaded. */
 export function isTransient(error: unknown): boolean {
   return !(error instanceof ApiRefusal) || error.status >= 500 || error.status === 429;
 }
 
-/** Asks until the API answers, for `windowMs` at most, then throws what came last. For calls that may be repeated. */
+/** Retries until the API answers, for `windowMs` at most, then throws the last error. For calls that may be repeated. */
 export async function askAgain<T>(ask: () => Promise<T>, windowMs: number): Promise<T> {
   const deadline = Date.now() + windowMs;
   for (let attempt = 0; ; attempt++) {

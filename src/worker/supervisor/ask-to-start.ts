@@ -6,14 +6,17 @@ import type { Batcher } from "./batcher.ts";
 
 const user = systemUser();
 
-/** Asks the API to let it run, takes over its token, and returns what its runner is to be told. Throws ApiRefusal when it is not ours to start. */
+/**
+ * Asks the API to start it, stores its token, and returns the message for its runner. Throws ApiRefusal if it is not this worker's
+ * to start.
+ */
 export async function askToStart(
   attempt: Attempt,
   { batcher, client, hostname, retryWindowMs }: { batcher: Batcher; client: ApiClient; hostname: string; retryWindowMs: number },
 ): Promise<NonNullable<Attempt["order"]>> {
   const { workload, modulePath } = attempt;
   if (workload.type === "ExecuteCallback") {
-    // A callback is given up after three hand-overs; an API that is away for a moment must not use them up.
+    // A callback fails after three hand-overs; a short outage of the API must not use them up.
     const { request, token } = await askAgain(
       () => client.post<{ request: CallbackRequest; token: string }>(`baram/callbacks/${attempt.id}/start`, {}, attempt.token),
       retryWindowMs,
@@ -21,7 +24,7 @@ export async function askToStart(
     attempt.token = token;
     return { type: "callback", modulePath, request };
   }
-  // As in Airflow, the process that answers for the try is its supervisor, whatever process will run it.
+  // As in Airflow, the recorded process of the try is its supervisor, whichever process will run it.
   const facts = { id: attempt.id, token: workload.token, hostname, unixname: user, pid: process.pid };
   const context = await batcher.run(facts);
   attempt.token = context.token;

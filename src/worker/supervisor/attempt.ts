@@ -1,13 +1,13 @@
 /**
- * One try in a supervisor's hands:
- * - starting: the API is asked to let it run; left for waiting, or dropped when it is not ours to start;
- * - waiting: the API counts it as running and it is in every heartbeat, but it has no runner yet. A few are started ahead of
- *   their runners, so that a runner never waits for the API and starts and ends share round trips;
+ * One try that a supervisor holds:
+ * - starting: the API is asked to start it; it becomes waiting, or is dropped if it is not this worker's to start;
+ * - waiting: the API counts it as running and it is in every heartbeat, but it has no runner yet. A few are started ahead of their
+ *   runners, so that a runner never waits for the API and starts and ends share round trips;
  * - running: its runner has it;
- * - reporting: its end is on its way to the API. No heartbeat: what ends now is the API's to decide;
- * - over: stored, or refused because the try had been taken away. Never left.
- * `isLost` stands beside these: the API said that the try is no longer ours. It is stopped, and nothing of it is reported.
- * `stopping` too: a running try that is asked to stop is reporting when its task has ended, or its process is gone.
+ * - reporting: its end is being sent to the API. No heartbeats any more: the API's answer decides;
+ * - over: stored, or refused because the try is no longer assigned to this worker. Never left. `isLost` is independent of the
+ *   state: the API said that the try is no longer assigned to this worker. It is stopped, and its outcome is not reported. So is
+ *   `stopping`: a running try that was asked to stop becomes reporting when its task has ended or its process is gone.
  */
 import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
 import { sleep, type Timer, toError } from "../../platform/index.ts";
@@ -18,14 +18,14 @@ import type { Runner } from "./runner-process.ts";
 
 export type AttemptState = "starting" | "waiting" | "running" | "reporting" | "over";
 
-/** Of a try that was asked to stop. */
+/** Set for a try that was asked to stop. */
 export type Stopping = {
   readonly atMs: number;
-  /** Its executionTimeout, where that is why. */
+  /** Its executionTimeout, if that is the reason. */
   readonly limitSec: number | null;
-  /** What the try is if its process has to be killed, or ends by itself without a word. */
+  /** The outcome if its process has to be killed, or exits without reporting one. */
   readonly outcome: Outcome;
-  /** The outcome holds whatever the task still says: who stopped it had a reason of its own. */
+  /** The outcome is used whatever the task still reports: it was stopped for another reason. */
   readonly isDecided: boolean;
   isKilled: boolean;
 };
@@ -35,17 +35,17 @@ export type Attempt = {
   readonly id: string;
   readonly modulePath: string;
   runner: Runner | null;
-  /** What its runner is told when it gets one. */
+  /** The message for its runner. */
   order: Exclude<ToRunner, { type: "answer" | "cancel" }> | null;
   readonly masker: Masker;
   readonly log: LogWriter;
-  /** Set once the API has let it run, where logs are brought elsewhere. */
+  /** Set once the API has started it, if logs are shipped. */
   shipper: LogShipper | null;
   state: AttemptState;
   token: string;
   startedAt: number;
   isLost: boolean;
-  /** Its outcome, of which nothing is told before its process is gone. */
+  /** Its outcome, which is not reported before its process is gone. */
   held: Outcome | null;
   /** Set once it is asked to stop. */
   stopping: Stopping | null;
@@ -53,8 +53,8 @@ export type Attempt = {
 };
 
 /**
- * Whether nothing of the try has run before: put off or deferred, it goes on, and so does its log. A try number is started for the
- * first time once in the life of a run; a callback's log is found by an id that is given once.
+ * Whether nothing of the try has run before: a rescheduled or deferred try continues, and so does its log. A try number has only
+ * one first start in a run; a callback's log is found by its unique id.
  */
 export function isFirstStart({ order }: Pick<Attempt, "order">): boolean {
   return order?.type === "run" && order.context.taskRescheduleCount === 0 && !order.context.resume;
@@ -64,7 +64,7 @@ export function note(attempt: Attempt, level: LogLine["level"], event: string, f
   attempt.log.write({ timestamp: new Date().toISOString(), level, event, logger: "baram", ...facts });
 }
 
-/** The outcome with every secret the try had read hidden in what will be shown. XComs are data and stay. */
+/** The outcome with every secret that the try has read masked in what will be shown. XComs are data and stay unmasked. */
 export function maskOutcome(outcome: Outcome, masker: Masker): Outcome {
   const fields =
     outcome.renderedFields && (JSON.parse(masker.mask(JSON.stringify(outcome.renderedFields))) as typeof outcome.renderedFields);
@@ -81,7 +81,7 @@ export function platformFailure(name: string, message: string): Outcome {
   return { state: "failed", retryable: true, error: { name, message, stack: null }, xcoms: [] };
 }
 
-/** Passes a runner's call on to the API with the try's token, and remembers the secrets in the answer. */
+/** Forwards a runner's call to the API with the try's token, and adds the secrets in the answer to the masker. */
 export async function forwardCall(client: ApiClient, attempt: Attempt, method: RunnerMethod, params: unknown): Promise<unknown> {
   for (let tries = 0; ; tries++) {
     try {
@@ -90,7 +90,7 @@ export async function forwardCall(client: ApiClient, attempt: Attempt, method: R
       if (method === "getVariable") rememberVariable(attempt.masker, params, result as RunnerCalls["getVariable"]["result"]);
       return result;
     } catch (error) {
-      // Reads and guarded writes: asking again is safe, and outlasts a restart of the API.
+      // Reads and guarded writes: they can be retried safely, so they survive a restart of the API.
       if (!isTransient(error) || tries >= 60 || attempt.isLost) throw toError(error);
       await sleep(Math.min(1_000, 50 * 2 ** tries));
     }

@@ -3,15 +3,15 @@ import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 
 /**
- * Starts and ends of tries on their way to the API. While one request is under way the next items gather, so the busier
+ * Sends starts and ends of tries to the API in batches. While one request is in flight, the next items are collected, so the busier
  * the supervisor, the larger the batches: an end and the start it makes room for share a round trip.
  */
 export type Batcher = {
-  /** Resolves with the context of the started try. Throws ApiRefusal when the try is not ours to start. */
+  /** Resolves with the context of the started try. Throws ApiRefusal if the try is not this worker's to start. */
   run(item: Omit<Extract<BatchItem, { op: "run" }>, "op">): Promise<RunContext>;
   /**
-   * Resolves when the end is stored, with the reason where the API has failed the try instead of ending it as reported, else null.
-   * Throws ApiRefusal when the try was no longer ours to end.
+   * Resolves when the end is stored: with null, or with the reason if the API failed the try instead of finishing it as reported.
+   * Throws ApiRefusal if the try is no longer assigned to this worker.
    */
   finish(item: Omit<Extract<BatchItem, { op: "finish" }>, "op">): Promise<string | null>;
 };
@@ -20,11 +20,11 @@ type Stored = { context?: RunContext | undefined; failed?: string | undefined };
 type Waiting = { id: string; json: string; resolve(stored: Stored): void; reject(error: Error): void };
 
 const BATCH_MAX = 200;
-/** Beyond this a batch takes no more, whatever its items carry: several large results are several requests. */
+/** The size limit of a batch: several large results are sent in several requests. */
 const BATCH_MAX_CHARS = 16 * 1024 * 1024;
 /**
- * A request under way for longer is slow (a large XCom); then the next does not wait for it. Well above what a busy API takes: at 50 ms
- * batches were cut in two when there was most to do, which cost the queue executor 8 % of its rate.
+ * A request in flight for longer counts as slow (a large XCom); the next one does not wait for it. Well above the latency of a busy
+ * API: at 50 ms batches were split under load, which cost the queue executor 8 % of its rate.
  */
 const SLOW_REQUEST_MS = 200;
 
@@ -35,13 +35,13 @@ export function createBatcher(
 ): Batcher {
   let waiting: Waiting[] = [];
   let inFlight = 0;
-  /** Of those in flight, the ones that are not slow: at most one, so that what comes meanwhile gathers. */
+  /** Requests in flight that are not slow: at most one, so that items are collected meanwhile. */
   let prompt = 0;
 
   const add = (item: BatchItem) =>
     new Promise<Stored>((resolve, reject) => {
       waiting.push({ id: item.id, json: JSON.stringify(item), resolve, reject });
-      // Not at once: what this turn of the event loop still brings goes along.
+      // Not at once, so that items added in the same turn of the event loop are included.
       setImmediate(pump);
     });
 
@@ -65,7 +65,7 @@ export function createBatcher(
     }
   }
 
-  /** The first always, and what fits beside it. */
+  /** Always the first, and as many others as fit. */
   function takeBatch(): Waiting[] {
     let room = BATCH_MAX_CHARS;
     let count = 0;
@@ -95,13 +95,14 @@ export function createBatcher(
             one.reject(
               item
                 ? new ApiRefusal(item.status, item.code, item.message, { previousState: item.previousState })
-                : new Error("the API left the try out of its answer"),
+                : new Error("the API's answer does not contain the try"),
             );
         }
         return;
       } catch (error) {
         if (error instanceof ApiRefusal && error.status === 413 && batch.length > 1) {
-          // Too much for the API, or for a proxy before it: only what is so by itself is refused.
+          // Too large for the API, or for a proxy in front of it: split, so that only an item that is too large by itself is
+          // refused.
           const half = Math.ceil(batch.length / 2);
           await Promise.all([sendBatch(batch.slice(0, half)), sendBatch(batch.slice(half))]);
           return;
@@ -111,7 +112,8 @@ export function createBatcher(
           return;
         }
         if (attempt === 0) logger.warn({ error: toError(error).message }, "the API cannot be reached; trying again");
-        // A try that the API has started while its answer was lost sends no heartbeat until it is asked for again: do not wait long.
+        // If the API started a try but its answer was lost, the try sends no heartbeat until the request is repeated: do not wait
+        // long.
         await sleep(Math.min(1_000, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2));
       }
     }

@@ -7,15 +7,15 @@ export type HeartbeatOptions = {
   client: ApiClient;
   logger: Logger;
   sec: number;
-  /** Failures in a row after which the running tries are given up. */
+  /** Failures in a row after which the running tries are stopped. */
   maxFailed: number;
   running(): Attempt[];
-  /** The API says that the try is not ours any more. */
+  /** The API says that the try is no longer assigned to this worker. */
   onLost(attempt: Attempt): void;
   onUnreachable(attempt: Attempt, failed: number): void;
 };
 
-/** Reports all running tries in one call every `sec`, and takes over the tokens that come back renewed. */
+/** Reports all running tries in one call every `sec`, and stores renewed tokens from the answer. */
 export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
   let failed = 0;
 
@@ -31,10 +31,10 @@ export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
         const attempt = running.find((one) => one.id === id);
         if (attempt && token) attempt.token = token;
       }
-      // One may have ended while the heartbeat was on its way.
+      // A try may have ended while the heartbeat was in flight.
       for (const attempt of options.running()) if (answer.lost.includes(attempt.id)) options.onLost(attempt);
     } catch (error) {
-      // 503: the API is there and its database is not. Nobody can have taken a try away meanwhile, so the tasks go on.
+      // 503: the API is up but its database is not. No try can have been reassigned meanwhile, so the tasks go on.
       if (error instanceof ApiRefusal && error.status === 503) return;
       failed++;
       options.logger.warn({ error: toError(error).message, failed }, "a heartbeat failed");

@@ -3,7 +3,7 @@ import { toError } from "../../platform/index.ts";
 import type { LogPiece, LogReceipt } from "../../task-logs/index.ts";
 import { type ApiClient, ApiRefusal } from "./api-client.ts";
 
-/** Rejects with ApiRefusal when the piece was refused; with another error when the API could not be reached. */
+/** Rejects with ApiRefusal if the piece was refused, with another error if the API could not be reached. */
 export type LogSender = (token: string, piece: LogPiece) => Promise<LogReceipt>;
 
 type Waiting = {
@@ -14,7 +14,7 @@ type Waiting = {
   reject(error: Error): void;
 };
 
-/** Pieces of many tries' logs on their way to the API: while one request is under way, the next ones gather. */
+/** Sends pieces of many tries' logs to the API: while one request is in flight, the next pieces are collected. */
 export function createLogSender(client: ApiClient): LogSender {
   let waiting: Waiting[] = [];
   let isUnderWay = false;
@@ -26,7 +26,7 @@ export function createLogSender(client: ApiClient): LogSender {
     isUnderWay = false;
   }
 
-  /** The first always, and what fits beside it. */
+  /** Always the first, and as many others as fit. */
   function takeBatch(): Waiting[] {
     let roomBytes = LOG_PIECES_MAX_BYTES;
     let count = 0;
@@ -48,7 +48,7 @@ export function createLogSender(client: ApiClient): LogSender {
         const given = answer.pieces[at];
         if (given && "received" in given) one.resolve(given);
         else if (given) one.reject(new ApiRefusal(given.status, given.code, given.message));
-        else one.reject(new Error("the API left the piece out of its answer"));
+        else one.reject(new Error("the API's answer does not contain the piece"));
       }
     } catch (error) {
       for (const one of batch) one.reject(toError(error));
@@ -58,7 +58,7 @@ export function createLogSender(client: ApiClient): LogSender {
   return (token, piece) =>
     new Promise((resolve, reject) => {
       waiting.push({ token, piece, sizeBytes: Buffer.byteLength(piece.text), resolve, reject });
-      // Not at once: what this turn of the event loop still brings goes along.
+      // Not at once, so that pieces added in the same turn of the event loop are included.
       setImmediate(() => void pump());
     });
 }

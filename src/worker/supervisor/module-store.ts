@@ -2,7 +2,7 @@ import { utimes } from "node:fs/promises";
 import { type Logger, materializeModule, pruneModules, sleep, toError } from "../../platform/index.ts";
 import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 
-/** The worker's cache of modules, by hash. A hash names its content, so what is there once is good for ever. */
+/** The worker's cache of modules by content hash, so entries never become outdated. */
 export type ModuleStore = {
   /** Path of the module's file; fetches it with the token if it is not here yet. */
   pathOf(hash: string, token: string): Promise<string>;
@@ -13,17 +13,17 @@ export type ModuleStoreOptions = {
   cacheFolder: string;
   resolveFrom: readonly string[];
   retryWindowMs: number;
-  /** What the cache may hold beside what is in use. */
+  /** The size limit of the cache, not counting modules in use. */
   maxBytes: number;
-  /** Whether a try, or a process that is kept warm, has the module. */
+  /** Whether a try or a warm process uses the module. */
   isInUse(hash: string): boolean;
 };
 
 type Known = { path: Promise<string>; markedAt: number };
 
-/** Others with the same cache leave a module alone for so long after it was last marked as used. */
+/** Other processes with the same cache keep a module for this long after it was last marked as used. */
 const LEASE_MS = 10 * 60_000;
-/** One that was marked as used longer ago is marked before it is used again, which also tells that it is still there. */
+/** A module that was marked longer ago is marked again before use, which also checks that it still exists. */
 const MARK_EVERY_MS = 60_000;
 
 export function createModuleStore(client: ApiClient, options: ModuleStoreOptions, logger: Logger): ModuleStore {
@@ -48,7 +48,7 @@ export function createModuleStore(client: ApiClient, options: ModuleStoreOptions
     }
   }
 
-  /** What is left over goes with the next fetch. */
+  /** The rest is removed at the next fetch. */
   async function prune(): Promise<void> {
     if (isPruning) return;
     isPruning = true;
@@ -58,12 +58,12 @@ export function createModuleStore(client: ApiClient, options: ModuleStoreOptions
       now: Date.now(),
       isInUse: (hash) => {
         if (options.isInUse(hash)) return true;
-        // It is about to go: whoever asks from now on fetches it anew.
+        // It is being removed: from now on it is fetched again.
         known.delete(hash);
         return false;
       },
     }).catch((error: unknown) =>
-      // Tasks run all the same, until the disk is full.
+      // Tasks still run, until the disk is full.
       logger.warn(
         { folder: options.cacheFolder, error: toError(error).message },
         "old modules could not be removed from the cache",
@@ -81,7 +81,7 @@ export function createModuleStore(client: ApiClient, options: ModuleStoreOptions
   function fetchAndKnow(hash: string, token: string): Promise<string> {
     const path = fetchModule(hash, token);
     const one = { path, markedAt: Date.now() };
-    // A failure is not remembered: the next try may fetch again.
+    // A failure is not cached: the next try may fetch again.
     path.catch(() => known.get(hash) === one && known.delete(hash));
     known.set(hash, one);
     return path;

@@ -12,26 +12,26 @@ export type RemoteLogs =
     };
 
 export type SupervisorOptions = {
-  /** Under which the API knows this worker: no two that may be given the same workload are alike. Default: the host's name. */
+  /** The worker's name at the API, unique among workers that may get the same workload. Default: the host's name. */
   hostname?: string;
   /** The execution API, e.g. http://127.0.0.1:8080/execution. */
   apiUrl: string;
   concurrency: number;
   runnerEntry: string;
-  /** What a runner's environment is: nothing of Baram's own, no token. */
+  /** The environment of runners: nothing of Baram's own, no token. */
   environment: Readonly<Record<string, string>>;
   cacheFolder: string;
-  /** What the module cache may hold beside the modules in use. */
+  /** The size limit of the module cache, not counting modules in use. */
   cacheMaxBytes: number;
   resolveFrom: readonly string[];
   logFolder: string;
   /** Path of the compiled thread that writes the logs. */
   logThreadEntry: string;
-  /** Where logs are brought beside the log folder; null = nowhere. */
+  /** Where logs are shipped in addition to the log folder; null = nowhere. */
   remoteLogs: RemoteLogs | null;
-  /** Whether nobody reads the log folder: then what a try has written goes ahead of its end. */
+  /** Whether the log folder is not readable by the API: then a try's log is shipped before its end is reported. */
   isLogFolderPrivate: boolean;
-  /** How long a store may be away when a log is complete; what it lacks then is not brought any more. */
+  /** How long shipping a complete log is retried while the store is away; after that the rest is not shipped. */
   logEndWindowSec: number;
   maxLineBytes: number;
   maxFileBytes: number;
@@ -40,7 +40,7 @@ export type SupervisorOptions = {
   maxFailedHeartbeats: number;
   killGraceSec: number;
   retryWindowSec: number;
-  /** How long a module may be asked for before its workload is given back. */
+  /** How long fetching a module is retried before its workload is returned. */
   moduleWindowSec: number;
   recycleAfterTries: number;
   recycleMemoryMb: number;

@@ -1,9 +1,9 @@
 import type { Workload } from "../../contracts/index.ts";
 import type { Attempt } from "./attempt.ts";
 
-/** An earlier try of the same task instance that the supervisor is not done with: its successor must not start beside it. */
+/** An earlier try of the same task instance that has not ended here: its successor must not run beside it. */
 export function predecessorOf(workload: Workload, attempts: ReadonlyMap<string, Attempt>): Attempt | null {
-  // No first try has one, and most are first tries.
+  // First tries, the most common case, have none.
   if (workload.type !== "ExecuteTask" || workload.ti.tryNumber <= 1) return null;
   const { dagId, runId, taskId, mapIndex, tryNumber } = workload.ti;
   for (const attempt of attempts.values()) {

@@ -14,22 +14,22 @@ export type RunnerPoolOptions = {
 };
 
 export type RunnerPool = {
-  /** A runner for a try of this module: one that has it loaded, or has none yet; null = wait for `onFree`. */
+  /** A runner for a try of this module: one that has loaded it, or has no module yet; null = wait for `onFree`. */
   take(moduleHash: string, waiting: number): Runner | null;
   /** The try is over; the runner is kept warm or replaced. */
   release(runner: Runner): void;
-  /** Ends it if it is idle: it must not be given a try. */
+  /** Ends the runner if it is idle, since it must not get another try. */
   discard(runner: Runner): void;
   all(): readonly Runner[];
   /** Ends idle runners now and lets no new one start. */
   close(): void;
 };
 
-/** What a boot takes at least; the mean of those seen counts where it is longer, as on a busy machine. */
+/** The minimum boot time; the mean of observed boots is used if it is longer, as on a busy machine. */
 const BOOT_MS_MIN = 150;
-/** Shorter tries keep a core busy by themselves: further runners would only share it. */
+/** Tries shorter than this keep a core busy: more runners would only share it. */
 const SHORT_TRY_MS = 10;
-/** Asked once: the answer costs a system call. */
+/** Read once, since it costs a system call. */
 const CORES = availableParallelism();
 
 export function createRunnerPool(
@@ -41,7 +41,7 @@ export function createRunnerPool(
   const busySince = new Map<Runner, number>();
   let meanBusyMs = 0;
   let meanBootMs = BOOT_MS_MIN;
-  /** Since when tries wait without a pause. */
+  /** Since when tries have been waiting continuously. */
   let backlogSince: number | null = null;
   let closed = false;
 
@@ -73,19 +73,19 @@ export function createRunnerPool(
     runners.add(self);
   };
 
-  /** Boots another runner if those at work would not get to the waiting tries sooner. */
+  /** Boots another runner unless the busy ones would serve the waiting tries sooner. */
   function grow(waiting: number): void {
     const booting = [...runners].filter((runner) => runner.state === "booting").length;
     if (closed || runners.size >= options.maxRunners || booting >= Math.min(waiting, CORES)) return;
     const busy = [...runners].filter((runner) => runner.state === "busy");
     if (busy.length > 0) {
       const now = Date.now();
-      // A runner's first try loads the module too, which says nothing of how long the tasks take.
+      // A runner's first try includes loading the module, so it does not show how long tasks take.
       const loadingMs = (runner: Runner) => (runner.triesServed === 0 ? meanBootMs : 0);
       const oldest = Math.max(...busy.map((runner) => now - (busySince.get(runner) ?? now) - loadingMs(runner)));
       const expectedMs = (Math.max(1, waiting - booting) / busy.length) * Math.max(meanBusyMs, oldest);
-      // An expected wait shorter than a boot: another runner would come too late for these tries. But where some have waited
-      // for as long as a boot takes, others will.
+      // If the expected wait is shorter than a boot, another runner would be too late for these tries. But if some have already
+      // waited as long as a boot takes, others will.
       const isLasting = now - (backlogSince ?? now) >= meanBootMs && meanBusyMs >= SHORT_TRY_MS;
       if (expectedMs < meanBootMs && !isLasting) return;
       backlogSince = now;
@@ -94,7 +94,7 @@ export function createRunnerPool(
   }
 
   const timer = setInterval(() => {
-    // The longest-serving idle ones go; one stays warm.
+    // Ends the oldest idle runners; one stays warm.
     const idle = [...runners].filter((runner) => runner.state === "idle").sort((a, b) => a.idleSince - b.idleSince);
     for (const runner of idle) {
       if (runners.size <= 1 || Date.now() - runner.idleSince < options.idleTimeoutMs) return;
@@ -115,7 +115,7 @@ export function createRunnerPool(
       const idle = [...runners].filter((runner) => runner.state === "idle");
       const runner = idle.find((one) => one.moduleHash === moduleHash) ?? idle.find((one) => one.moduleHash === null);
       if (!runner && idle[0] && runners.size >= options.maxRunners) {
-        // All warm runners hold other modules: the one idle longest makes room.
+        // All warm runners have other modules: the one that has been idle longest is replaced.
         retire(idle.reduce((a, b) => (a.idleSince <= b.idleSince ? a : b)));
       }
       if (!runner) {

@@ -1,9 +1,9 @@
 /**
- * One runner process as its supervisor sees it:
+ * A runner process, as seen by its supervisor:
  * - booting: started, has not said `ready`;
  * - idle: may be given a try; `moduleHash` is the module it has loaded, null = none yet;
  * - busy: has a try; left by its `idle` message (outcome and callbacks done);
- * - ended: its process is gone, or it broke the wire. Never left.
+ * - ended: its process is gone, or its wire broke. Never left.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -30,7 +30,7 @@ export type RunnerEvents = {
   message(message: Exclude<FromRunner, { type: "ready" }>): void;
   /** A line the task wrote to its stdout or stderr. */
   output(line: string, stream: "stdout" | "stderr"): void;
-  /** Once, when the process is gone, and with it whatever it started. */
+  /** Called once, when the process and everything it started are gone. */
   ended(how: string): void;
 };
 
@@ -49,9 +49,12 @@ export type Runner = {
   triesServed: number;
   rssBytes: number;
   idleSince: number;
-  /** Why it serves no further try: it was asked to stop and the signal may still be on its way, or what a task left cannot be undone. */
+  /**
+   * Why it must not run another try: it was asked to stop and the signal may still arrive, or what a task left behind cannot be
+   * undone.
+   */
   spent: string | null;
-  /** `onRefused`: the message cannot be sent, being too long, and the runner goes on without it. */
+  /** `onRefused`: the message is too long to be sent; the runner goes on without it. */
   send(message: ToRunner, onRefused?: (error: BaramError) => void): void;
   /** SIGTERM to the group; the runner turns it into an abort of the task. */
   terminate(): void;
@@ -59,7 +62,7 @@ export type Runner = {
   kill(): void;
   /** Ends what a task left running behind it: its children, and what was started by them since that pid. */
   sweep(since?: number | null): void;
-  /** The try's output is in: what was written without a line end is a line too. */
+  /** All of the try's output has arrived: a last line without a line end counts too. */
   endOutput(): void;
 };
 
@@ -89,7 +92,7 @@ export function startRunner(options: RunnerOptions): Runner {
     send(message, onRefused) {
       wire?.send(message).catch((error: unknown) => {
         if (isUnsendable(error)) onRefused?.(error);
-        // A wire that breaks is reported by `ended`.
+        // A broken wire is reported by `ended`.
       });
     },
     terminate() {
@@ -112,11 +115,11 @@ export function startRunner(options: RunnerOptions): Runner {
     endedBy = how;
     runner.state = "ended";
     children.close();
-    // Whoever hears of the end may start the try's successor: nothing that the process started may be left by then.
+    // The caller may start the try's successor now, so nothing that the process started may be left.
     void killMarkedUntilGone(mark).then(() => on.ended(how));
   };
   child.once("error", (error) => end(`could not be started: ${error.message}`));
-  // `close` and not `exit`: the last lines of its output are in by then. A forked child may hold the pipes open, hence the timer.
+  // `close`, not `exit`, so that the last lines of output have arrived. A forked child may hold the pipes open, hence the timer.
   child.once("exit", (code, signal) => {
     runner.state = "ended";
     const how = signal
@@ -136,7 +139,7 @@ export function startRunner(options: RunnerOptions): Runner {
     stream?.on("data", (chunk: Buffer) => lines.push(chunk));
     stream?.on("end", () => {
       lines.end();
-      // A process that lives and has closed it would say nothing of what its next tasks write.
+      // A live process that has closed it would lose the output of its next tasks.
       runner.spent ??= `its ${name} was closed`;
     });
   }
@@ -148,7 +151,7 @@ export function startRunner(options: RunnerOptions): Runner {
       } else on.message(message);
     },
     close(fault) {
-      // Without its wire a runner is of no use, and what it says cannot be trusted after a fault.
+      // Without its wire a runner is useless, and after a protocol fault its messages cannot be trusted.
       if (fault) runner.kill();
       else setTimeout(() => endedBy === null && runner.kill(), 1_000).unref();
     },

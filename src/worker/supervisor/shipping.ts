@@ -15,15 +15,18 @@ import { type Attempt, forwardCall, isFirstStart } from "./attempt.ts";
 import { createLogSender } from "./log-sender.ts";
 import type { SupervisorOptions } from "./options.ts";
 
-/** Brings the logs of a supervisor's tries to where they can be read when the worker is gone. */
+/** Ships the logs of a supervisor's tries to where they can be read when the worker is gone. */
 export type Shipping = {
-  /** The try runs, under a token that opens its log. null = logs stay here. */
+  /** The try has started; its token gives access to its log. null = logs are not shipped. */
   begin(attempt: Attempt): LogShipper | null;
-  /** What is written so far goes ahead of the try's end, so that who sees the end finds the log; not for long if it cannot. */
+  /**
+   * Ships what is written so far before the try's end is reported, so that the log is there when the end is seen; waits only a
+   * short time if it cannot.
+   */
   beforeEnd(attempt: Attempt): Promise<void>;
-  /** Nobody writes to the log any more. Resolves when it is in the file. */
+  /** The log is complete. Resolves when it is in the file. */
   end(attempt: Attempt): Promise<void>;
-  /** Resolves when all logs are there, or after `ms`. */
+  /** Resolves when all logs are shipped, or after `ms`. */
   settle(ms: number): Promise<void>;
 };
 
@@ -35,7 +38,7 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
   const { remoteLogs, logFolder } = options;
   const send = createLogSender(client);
   const ending = new Set<Promise<void>>();
-  /** Whose token fetches the connection, when S3 asks for it: the last one that began. */
+  /** The try whose token is used to fetch the S3 connection: the last one started. */
   let asker: Attempt | null = null;
   const s3 =
     remoteLogs?.kind === "s3"
@@ -43,7 +46,7 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
       : null;
 
   async function fetchConnection(connId: string): Promise<Connection> {
-    if (!asker) throw new Error("no try is running whose token would open a connection");
+    if (!asker) throw new Error("no try is running whose token could fetch the connection");
     const found = (await forwardCall(client, asker, "getConnection", { connId })) as RunnerCalls["getConnection"]["result"];
     if (found) return found;
     const message = `there is no connection "${connId}", which [logging] remote_log_conn_id names`;
@@ -63,7 +66,7 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
 
   async function bringHome(shipper: LogShipper, path: string): Promise<void> {
     const lostBytes = await shipper.end(options.logEndWindowSec * 1_000);
-    if (lostBytes > 0) logger.error({ path, lostBytes }, "the end of a log could not be brought to the log store");
+    if (lostBytes > 0) logger.error({ path, lostBytes }, "the end of a log could not be shipped to the log store");
     else if (remoteLogs?.kind === "s3" && remoteLogs.deleteLocal) await rm(join(logFolder, path), { force: true });
   }
 
@@ -76,11 +79,11 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
         file: join(logFolder, path),
         carrier: carrierFor(attempt),
         written: attempt.log.written,
-        onFault: (error) => logger.warn({ path, error: error.message }, "a log could not be brought to the log store yet"),
+        onFault: (error) => logger.warn({ path, error: error.message }, "a log could not be shipped to the log store yet"),
       });
     },
     async beforeEnd({ log, shipper }) {
-      // On its way to the disk while the end is on its way to the API.
+      // Flushed to disk while the end is sent to the API.
       const flushed = log.flush();
       if (shipper && options.isLogFolderPrivate) await Promise.race([flushed.then(() => shipper.ship()), sleep(BEFORE_END_MS)]);
     },
@@ -89,7 +92,7 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
       const { shipper, workload } = attempt;
       attempt.shipper = null;
       if (shipper) {
-        // Counted from this moment on: a worker that drains may ask in the next.
+        // Registered at once: a draining worker may wait for it in the next turn.
         const one = flushed.then(() => bringHome(shipper, workload.logPath)).finally(() => ending.delete(one));
         ending.add(one);
       }

@@ -18,9 +18,11 @@ import { killStopped, outcomeOfStop, startGrace, tookText } from "./stopping.ts"
 import { createWorkQueue } from "./work-queue.ts";
 
 /**
- * How a workload left our hands: its end is stored; the API said that it is not ours, to start or any more (`status` and `code`
- * are its answer, null where it came with a heartbeat; `previousState`: what the try is, where it could not start); or its end
- * could not be told.
+ * How a workload ended for the supervisor.
+ * - reported: its end is stored.
+ * - refused: the API said that the workload is not this worker's, or not any more. `status` and `code` are the API's answer; `status` is null
+ *   if a heartbeat said so. `previousState`: the try's state, if it could not start.
+ * - unreported: its end could not be reported.
  */
 export type WorkloadEnd =
   | { how: "reported" }
@@ -28,9 +30,9 @@ export type WorkloadEnd =
   | { how: "unreported"; message: string };
 
 export type SupervisorEvents = {
-  /** The workload is off our hands. */
+  /** The supervisor is done with the workload. */
   done(id: string, end: WorkloadEnd): void;
-  /** Nobody ran it; it may be queued again. */
+  /** It was not run; it may be queued again. */
   notStarted(id: string, reason: string): void;
 };
 
@@ -38,23 +40,26 @@ export type Supervisor = {
   accept(workloads: readonly Workload[]): void;
   revoke(id: string): void;
   /**
-   * Lets what runs end within the grace, stops the rest for the `reason`, and resolves when all of it is reported and its logs are where
-   * they belong, or when there is no more time. May be called again with less grace.
+   * Lets running tries end within `graceMs`, stops the rest for the `reason`, and resolves when all are reported and their logs
+   * shipped, or when the time is over. May be called again with less time.
    */
   drain(graceMs: number, reason?: string): Promise<void>;
 };
 
 /**
- * Tries that are started ahead of their runners, at most. A scheduler hands over no more than there may be runners, so none
- * of them waits longer than a process takes to boot. With 16 a fan-out takes 1.05 of the time; more than the default parallelism is no faster.
+ * The most tries that are started before they have a runner. A scheduler hands over no more than there may be runners, so none
+ * waits longer than a process takes to boot. With 16 a fan-out takes 1.05 times as long; more than the default parallelism is no
+ * faster.
  */
 const START_AHEAD = 32;
-/** How long callbacks may run, a task's own and those the platform owes; below the time after which one counts as lost. */
+/** Time limit of callbacks, a task's own and owed ones; below the time after which one counts as lost. */
 const CALLBACK_LIMIT_MS = 300_000;
-/** What logs get of a worker's last moments, however little time is left. */
+/** The minimum time for shipping logs at a shutdown, however little is left. */
 const MIN_SHIP_MS = 1_000;
 
-/** Runs workloads in warm runner processes and speaks for them to the execution API. Holds their tokens; no user code runs here. */
+/**
+ * Runs workloads in warm runner processes, and makes their calls to the execution API. Holds their tokens; no user code runs here.
+ */
 export function createSupervisor(options: SupervisorOptions, events: SupervisorEvents, logger: Logger): Supervisor {
   const client = createApiClient(options.apiUrl);
   const hostname = options.hostname ?? hostnameOfMachine();
@@ -80,9 +85,9 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   const queue = createWorkQueue(modules, logger, { ready: () => pump(), failed: (id, reason) => events.notStarted(id, reason) });
   const attempts = new Map<string, Attempt>();
   const byRunner = new Map<Runner, Attempt>();
-  /** Started and without a runner, in their order. */
+  /** Started tries without a runner, in order. */
   const waiting: Attempt[] = [];
-  /** Off our hands but for the last lines of their logs. */
+  /** Workloads that the supervisor is done with, except for the last lines of their logs. */
   let closing = 0;
   let draining = false;
   let pumpTimer: NodeJS.Timeout | null = null;
@@ -135,11 +140,11 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       if (!next) break;
       void start(next.workload, next.modulePath);
     }
-    // Whether another runner is worth its boot depends on how long those at work take: look again.
+    // Whether another runner is worth booting depends on how long the busy ones take: check again.
     if (waiting.length + queue.size() > 0 && !draining) pumpTimer = setTimeout(pump, 100);
   }
 
-  /** The scheduler gives out a successor only when the try before has ended, or was taken away: no need to wait for a heartbeat to say so. */
+  /** The scheduler hands out a successor only after the try before it has ended or was reassigned: no need to wait for a heartbeat to say so. */
   function giveUpPredecessor(workload: Workload): void {
     const attempt = predecessorOf(workload, attempts);
     if (attempt?.state === "running" || attempt?.state === "waiting") lose(attempt);
@@ -147,14 +152,18 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
 
   function lose(attempt: Attempt): void {
     if (!attempt.isLost)
-      note(attempt, "warn", "the try is no longer this worker's (cleared, marked, timed out or taken for dead); it is stopped");
+      note(
+        attempt,
+        "warn",
+        "the try is no longer assigned to this worker (cleared, marked, timed out or declared lost); its process is stopped",
+      );
     attempt.isLost = true;
-    stop(attempt, "TryLostError", "the try was taken away");
+    stop(attempt, "TryLostError", "the try is no longer assigned to this worker");
   }
 
   const countAhead = () => [...attempts.values()].reduce((sum, { runner }) => (runner ? sum : sum + 1), 0);
 
-  /** First come, first served, but where one try of a module finds no runner, one of another may have its own warm. */
+  /** First come, first served; but if a try finds no runner for its module, a try of another module may have a warm one. */
   function giveRunners(): void {
     const passedOver = new Set<string>();
     for (const attempt of [...waiting]) {
@@ -211,7 +220,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       attempt.state = "over";
       attempts.delete(attempt.id);
       if (error instanceof ApiRefusal) {
-        logger.debug({ id: attempt.id, error: error.message }, "a workload was not ours to start");
+        logger.debug({ id: attempt.id, error: error.message }, "a workload was refused its start");
         events.done(attempt.id, refusalOf(error));
       } else events.notStarted(attempt.id, toError(error).message);
     }
@@ -231,7 +240,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     const { context, ti } = order;
     note(attempt, "debug", `try ${ti.tryNumber} of ${context.maxTries + 1} starts on ${hostname}, process ${runner.pid}`);
     if (context.executionTimeoutSec === null) return;
-    // The runner keeps the time itself, and says when it is up; this is for a task that holds its event loop.
+    // The runner enforces the limit itself; this timer is for a task that blocks the event loop.
     const limitSec = context.executionTimeoutSec;
     attempt.timers.push(startTimer((limitSec + graceSec) * 1_000, () => endOverdue(attempt, limitSec)));
   }
@@ -243,7 +252,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     killStopped(attempt, graceSec);
   }
 
-  /** What it is given is larger than the wire takes: its runner got nothing of it and is free. Another try would fare no better. */
+  /** Its message is larger than the wire allows: the runner received nothing and is free. A retry would fail in the same way. */
   async function refuseOrder(attempt: Attempt, error: Error): Promise<void> {
     const message = `what the task is given (elements it is mapped over, conf, event) cannot be handed to its process: ${error.message}`;
     note(attempt, "error", message);
@@ -254,7 +263,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     await told;
   }
 
-  /** Nothing of it has run: it is given back for a new start, unless it was taken away already. */
+  /** Nothing of it has run: it is returned to be queued again, unless it is no longer assigned to this worker. */
   function dropWaiting(attempt: Attempt): void {
     waiting.splice(waiting.indexOf(attempt), 1);
     if (attempt.workload.type === "ExecuteCallback") {
@@ -264,10 +273,9 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       events.notStarted(attempt.id, "the worker is shutting down");
       return;
     }
-    if (!attempt.isLost)
-      note(attempt, "info", "the worker stops before the task had a process; the try goes back to be scheduled");
+    if (!attempt.isLost) note(attempt, "info", "the worker shuts down before the task got a process; the try is rescheduled");
     attempt.state = "running";
-    // Long past, so that it is due at once by whatever clock: this machine's may be ahead.
+    // Long past, so that it is due at once whatever this machine's clock says.
     void report(attempt, { state: "up_for_reschedule", rescheduleDate: new Date(0).toISOString() });
   }
 
@@ -289,14 +297,14 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
         return;
       case "stopping":
         if (attempt?.state !== "running") return;
-        // As for a stop by the supervisor: what the task started in its process group is asked, too.
+        // As for a stop by the supervisor, processes that the task started in its group are signalled, too.
         if (attempt.stopping === null) runner.terminate();
         startGrace(attempt, { outcome: message.outcome, limitSec: message.limitSec, isDecided: false }, graceSec);
         return;
       case "outcome":
-        // The task has ended, so nothing that it started may write any more when its end is told.
+        // The task has ended: nothing that it started may still write when its end is reported.
         runner.sweep(message.spawnedSince);
-        // Of a process that is being killed the end is told when it is gone.
+        // If the process is being killed, the end is reported when it is gone.
         if (attempt?.state !== "running" || attempt.stopping?.isKilled) return;
         if (attempt.workload.type !== "ExecuteTask") return;
         if (message.endsProcess) hold(attempt, message.outcome);
@@ -306,7 +314,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
         runner.rssBytes = message.rssBytes;
         runner.sweep(message.spawnedSince);
         runner.spent ??= message.spent;
-        // Its end is told when the process is gone.
+        // Its end is reported when the process is gone.
         if (attempt?.held) {
           runner.kill();
           return;
@@ -315,25 +323,25 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
           pool.release(runner);
           return;
         }
-        // What it wrote is in its pipes, and a pipe is read whole in one turn of the event loop: the next turn but one is
-        // past the end of its output.
+        // Its output is in the pipes, and a pipe is read completely in one turn of the event loop: two turns later all output has
+        // arrived.
         setImmediate(() => setImmediate(() => letGo(attempt)));
         return;
       case "spent":
         runner.spent ??= message.reason;
         logger.warn(
           { pid: runner.pid, reason: message.reason },
-          "a runner is replaced: something of an earlier try failed in it",
+          "replacing a runner: something left by an earlier try failed in it",
         );
         if (!attempt) pool.discard(runner);
         return;
     }
   }
 
-  /** What the task left still runs beside its callbacks: its end is told when its process is gone. */
+  /** What the task left is still running beside its callbacks: its end is reported when its process is gone. */
   function hold(attempt: Attempt, outcome: Outcome): void {
     attempt.held = outcome;
-    // Where it is to stop, its callbacks have what is left of the grace.
+    // If it was asked to stop, its callbacks have the rest of the grace period.
     if (attempt.stopping === null) for (const timer of attempt.timers) timer.cancel();
     limitCallbacks(attempt);
   }
@@ -357,7 +365,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     attempt.timers.push(timer.unref());
   }
 
-  /** The try's runner is done with it and all its output is in. */
+  /** The runner is done with the try and all its output has arrived. */
   function letGo(attempt: Attempt): void {
     const { runner } = attempt;
     if (!runner || byRunner.get(runner) !== attempt) return;
@@ -390,7 +398,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     if (!attempt) return;
     if (attempt.workload.type === "ExecuteCallback") return void reportCallback(attempt, "failed");
     const died = () => platformFailure("RunnerDiedError", `the task's process ${how}`);
-    // What is held says itself whether its callbacks ran.
+    // A held outcome tells whether its callbacks ran.
     if (attempt.state === "running" && attempt.held) void report(attempt, attempt.held);
     else if (attempt.state === "running") void report(attempt, attempt.stopping?.outcome ?? died(), true);
     else {
@@ -404,14 +412,14 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     note(attempt, "info", `process ${runner.pid} serves no further try: ${reason}`);
   }
 
-  /** What is written is in the file; and brought elsewhere for good once nobody is left who could write more. */
+  /** Flushes the log to the file, and ships its end once nothing can write to it any more. */
   async function closeLog(attempt: Attempt): Promise<void> {
     const { runner, state } = attempt;
     const isComplete = state === "over" && (runner === null || byRunner.get(runner) !== attempt);
     await (isComplete ? shipping.end(attempt) : attempt.log.flush());
   }
 
-  /** `isGone`: the runner's process is, and with it the task's callbacks: the platform owes them. */
+  /** `isGone`: the runner's process is gone and could not run the task's callbacks, so the platform owes them. */
   async function report(attempt: Attempt, outcome: Outcome, isGone = false): Promise<void> {
     if (attempt.state !== "running") return;
     attempt.state = "reporting";
@@ -419,8 +427,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     limitCallbacks(attempt);
     let end: WorkloadEnd = { how: "reported" };
     if (attempt.isLost) {
-      end = { how: "refused", status: null, code: "try_not_running", message: "the try was taken away from this worker" };
-      note(attempt, "warn", "the try was taken away from this worker; what it did is not recorded");
+      end = { how: "refused", status: null, code: "try_not_running", message: "this try is no longer assigned to this worker" };
+      note(attempt, "warn", "this try is no longer assigned to this worker; its result was discarded");
     } else {
       const decided = outcomeOfStop(attempt, outcome, graceSec);
       const masked = maskOutcome(decided, attempt.masker);
@@ -434,13 +442,13 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
         if (failed !== null) note(attempt, "error", `the try was failed instead: ${failed}`);
       } catch (error) {
         end = error instanceof ApiRefusal ? refusalOf(error) : { how: "unreported", message: toError(error).message };
-        note(attempt, "error", `the end of the try was not taken: ${toError(error).message}`);
-        logger.warn({ id: attempt.id, error: toError(error).message }, "the end of a try was not taken");
+        note(attempt, "error", `the end of the try could not be reported: ${toError(error).message}`);
+        logger.warn({ id: attempt.id, error: toError(error).message }, "the end of a try could not be reported");
       }
     }
     attempt.state = "over";
     attempts.delete(attempt.id);
-    // Before its last lines are in the file: its place is free, and whoever drains waits for them.
+    // Called before the last lines are in the file: the slot is free, and a drain waits for them.
     events.done(attempt.id, end);
     closing++;
     await attempt.log.flush();
@@ -449,8 +457,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   }
 
   /**
-   * An end that is too large for the API, or for a proxy before it, is told without what makes it so: the try fails with the reason.
-   * Resolves as `batcher.finish` does.
+   * If an end is too large for the API, or for a proxy in front of it, a failure with that reason is reported instead. Resolves as
+   * `batcher.finish` does.
    */
   async function finish(attempt: Attempt, outcome: Outcome): Promise<string | null> {
     const { id, token } = attempt;
@@ -484,7 +492,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     events.done(attempt.id, end);
   }
 
-  /** Asks the task to stop, and makes it stop when the grace is over. */
+  /** Asks the task to stop, and kills it when the grace period is over. */
   function stop(attempt: Attempt, name: string, message: string): void {
     if (attempt.state === "waiting") {
       dropWaiting(attempt);

@@ -5,14 +5,14 @@ import type { ModuleStore } from "./module-store.ts";
 type Queued = { readonly workload: Workload; modulePath: string | null };
 export type Ready = { readonly workload: Workload; readonly modulePath: string };
 
-/** Workloads that wait to be started, in the order they came; their modules are fetched meanwhile. */
+/** Workloads waiting to be started, in order of arrival; their modules are fetched meanwhile. */
 export type WorkQueue = {
   add(workload: Workload): void;
   has(id: string): boolean;
   /** Whether a workload that waits needs the module. */
   needs(moduleHash: string): boolean;
   readonly size: () => number;
-  /** Takes out the first workload whose module is here and that need not wait; null = none is. */
+  /** Removes and returns the first workload whose module is cached and that need not wait; null = none. */
   next(mustWait: (workload: Workload) => boolean): Ready | null;
   remove(id: string): boolean;
   /** Empties the queue. */

@@ -10,7 +10,7 @@ export type ToRunner =
   | { type: "callback"; modulePath: string; request: CallbackRequest }
   | { type: "answer"; call: number; ok: true; result: unknown }
   | { type: "answer"; call: number; ok: false; code: string; message: string }
-  /** The try is to stop: its AbortSignal fires. `isLost`: its outcome is nobody's any more, so no callback tells of it. */
+  /** The try must stop: its AbortSignal fires. `isLost`: its outcome will not be recorded, so no callback runs. */
   | { type: "cancel"; reason: string; isLost: boolean };
 
 /** Runner → supervisor. */
@@ -19,22 +19,22 @@ export type FromRunner =
   | { type: "log"; level: LogLevel; message: string; facts?: JsonObject }
   | { [M in RunnerMethod]: { type: "call"; call: number; method: M; params: RunnerCalls[M]["params"] } }[RunnerMethod]
   /**
-   * The task was asked to stop, by its executionTimeout or by a signal: the grace begins. `outcome`: what the try is if the task does not
-   * end within it. `limitSec`: its executionTimeout, where that is why.
+   * The task was asked to stop, by its executionTimeout or by a signal: the grace period begins. `outcome`: the try's outcome if
+   * the task does not end in time. `limitSec`: its executionTimeout, if that is the reason.
    */
   | { type: "stopping"; outcome: Outcome; limitSec: number | null }
   /**
-   * The task has ended: nothing of it runs any more but its callbacks. Or, with `endsProcess`, what it left still does: the end is not to
-   * be told before the process is gone, which may be ended once it says `idle`. `spawnedSince`: it started processes, and
-   * this was the newest pid before the first of them; null = none.
+   * The task has ended and only its callbacks run. Or, with `endsProcess`, something it left is still running: the end must not be
+   * reported before the process is gone, which may be killed once it says `idle`. `spawnedSince`: it started processes, and this
+   * was the newest pid before the first of them; null = none.
    */
   | { type: "outcome"; outcome: Outcome; endsProcess: boolean; spawnedSince: number | null }
   /**
-   * Callbacks ran too: the runner is free for the next try. `rssBytes` lets the supervisor replace one that grew. `spent`: why it must not
-   * serve another one; null = it may.
+   * The callbacks have run: the runner is free for the next try. `rssBytes` lets the supervisor replace a runner that has grown.
+   * `spent`: why it must not run another try; null = it may.
    */
   | { type: "idle"; rssBytes: number; spent: string | null; spawnedSince: number | null }
-  /** Something failed while no try was at work: the process must not be given one. */
+  /** Something failed while no try was running: the process must not get one. */
   | { type: "spent"; reason: string };
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -280,7 +280,7 @@ for (const [invariant, what, spoil, expects] of BREAKS)
     expect(brokenBy(spoil, expects)).toContain(invariant);
   });
 
-test("I1 takes no offence at what a try writes that was taken away from it: it hears of it later", () => {
+test("I1 does not object to what a try writes after it was reassigned: its worker hears of that later", () => {
   const clearedWhileItWrote = (history: Mutable) => {
     history.trace.push({ ...(history.trace[4] as TraceLine), what: "write", monotonicMs: 900 });
     history.acknowledged.splice(5, 1);

@@ -92,7 +92,7 @@ export const clockFaults: readonly Fault[] = [
           system: {
             environment: {
               BARAM__EXECUTION_API__JWT_EXPIRATION_TIME: String(TOKEN_SEC),
-              // The tries that run meanwhile are not to be taken for dead.
+              // The tries that run meanwhile are not to be declared dead.
               BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT: "20",
             },
           },

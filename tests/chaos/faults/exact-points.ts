@@ -1,6 +1,6 @@
 /** Faults that must hit one exact point: on schedulers in this process, held or broken there. */
 import { sleep } from "../../../src/platform/index.ts";
-import { createDagCache, endTries, markRun } from "../../../src/scheduler/index.ts";
+import { createDagCache, finishByOutcome, markRun } from "../../../src/scheduler/index.ts";
 import { adoptOrphans, failSilentTries } from "../../../src/scheduler/recover.ts";
 import { SUCCESS } from "../../support/fake-executor.ts";
 import { createGate, type Rig } from "../../support/scheduler-rig.ts";
@@ -141,7 +141,7 @@ export const exactPointFaults: readonly Fault[] = [
             const reaped = others.map((rig) => failSilentTries(rig.resources, { ...rig.options, silentTrySec: 300 }));
             const told = ids.map(async (id) => {
               await sleep(random.between(0, 90));
-              const ended = await endTries(rigs.database.store, owner.resources.dags, [{ id, outcome: SUCCESS }]);
+              const ended = await finishByOutcome(rigs.database.store, owner.resources.dags, [{ id, outcome: SUCCESS }]);
               return ended.length > 0 ? id : null;
             });
             const taken = (await Promise.all(told)).filter((id) => id !== null);

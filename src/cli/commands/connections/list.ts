@@ -1,4 +1,4 @@
-import { listConnections } from "../../../store/index.ts";
+import { allConnections } from "../../../store/index.ts";
 import { formatRows } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
@@ -6,7 +6,7 @@ import { CONNECTION_COLUMNS, connectionRow, type ShowOptions } from "./connectio
 
 export function listAll(terminal: Terminal, { showSecrets, output }: ShowOptions): Promise<void> {
   return withStore(terminal, async ({ store, cipher }) => {
-    const rows = (await listConnections(store, cipher())).map((one) => connectionRow(one, "database", showSecrets));
+    const rows = (await allConnections(store, cipher())).map((one) => connectionRow(one, "database", showSecrets));
     terminal.print(formatRows(rows, CONNECTION_COLUMNS, output));
   });
 }

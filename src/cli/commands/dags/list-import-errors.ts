@@ -1,4 +1,4 @@
-import { listImportErrors } from "../../../store/index.ts";
+import { allImportErrors } from "../../../store/index.ts";
 import { ExitCode } from "../../exit-codes.ts";
 import { formatRows } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
@@ -8,7 +8,7 @@ import type { OutputOptions } from "../flags.ts";
 /** Ends with exit code 1 if there are errors, as in Airflow, so that a pipeline can check its DAG files. */
 export function listErrors(terminal: Terminal, { output }: OutputOptions): Promise<void> {
   return withStore(terminal, async ({ store }) => {
-    const rows = (await listImportErrors(store)).map((one) => ({
+    const rows = (await allImportErrors(store)).map((one) => ({
       bundle_name: one.bundleName,
       filepath: one.filename,
       file: one.file,

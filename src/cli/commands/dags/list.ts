@@ -1,4 +1,4 @@
-import { listDags, listImportErrors } from "../../../store/index.ts";
+import { allImportErrors, listDags } from "../../../store/index.ts";
 import { formatRows } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
@@ -25,7 +25,7 @@ export function listAll(terminal: Terminal, { stale, output }: ListOptions): Pro
       bundle_name: dag.bundleName,
     }));
     terminal.print(formatRows(shown, stale ? [...COLUMNS, "is_stale"] : COLUMNS, output));
-    const broken = (await listImportErrors(store)).length;
+    const broken = (await allImportErrors(store)).length;
     if (broken > 0) terminal.note(`${broken} DAG file(s) could not be loaded: see "baram dags list-import-errors".`);
   });
 }

@@ -1,5 +1,5 @@
 import type { SerializedDag } from "../../../contracts/index.ts";
-import { lastScheduledRun, listPlannedRuns } from "../../../store/index.ts";
+import { findPlannedRuns, lastScheduledRun } from "../../../store/index.ts";
 import { nextRuns, restrictionOf } from "../../../timetables/index.ts";
 import { requireDag } from "../../find-things.ts";
 import { withStore } from "../../session.ts";
@@ -15,7 +15,7 @@ export function showNext(terminal: Terminal, dagId: string, { numExecutions }: {
       return;
     }
     const last = await lastScheduledRun(store, dagId);
-    const planned = dag.timetable.type === "custom" ? await listPlannedRuns(store, dagId, null) : undefined;
+    const planned = dag.timetable.type === "custom" ? await findPlannedRuns(store, dagId, null) : undefined;
     const runs = nextRuns(dag.timetable, { last, restriction: restrictionOf(dag), now: new Date(), planned }, numExecutions);
     for (const run of runs) terminal.print(run.logicalDate.toISOString());
     if (planned && runs.length > 0 && runs.length < numExecutions) {

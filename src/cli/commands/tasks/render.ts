@@ -10,9 +10,9 @@ import { collectDags, type DagDefinition } from "../../../sdk/runtime.ts";
 import {
   findInstances,
   findModule,
+  findRenderedFields,
   findVersion,
   type InstanceRow,
-  listRenderedFields,
   type RunFacts,
 } from "../../../store/index.ts";
 import { createMasker } from "../../../task-logs/index.ts";
@@ -45,7 +45,7 @@ export function renderTask(
         "task",
         `Run "${run.runId}" of DAG "${dagId}" has no task "${taskId}"${mapIndex < 0 ? "" : ` with map index ${mapIndex}`}. See "baram tasks states-for-dag-run ${dagId} ${run.runId}"; of a mapped task name an instance with --map-index.`,
       );
-    const [stored] = instance.tryNumber > 0 ? await listRenderedFields(session.store, [key]) : [];
+    const [stored] = instance.tryNumber > 0 ? await findRenderedFields(session.store, [key]) : [];
     const fields = stored?.fields ?? (await renderNow(session, run, instance));
     terminal.print(formatRecord(fields, output));
   });

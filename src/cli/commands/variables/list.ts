@@ -1,4 +1,4 @@
-import { listVariables } from "../../../store/index.ts";
+import { allVariables } from "../../../store/index.ts";
 import { formatRows } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
@@ -8,7 +8,7 @@ export type ListOptions = OutputOptions & { showValues: boolean };
 
 export function listAll(terminal: Terminal, { showValues, output }: ListOptions): Promise<void> {
   return withStore(terminal, async ({ store, cipher }) => {
-    const rows = (await listVariables(store, cipher())).map(({ key, value, description }) => ({
+    const rows = (await allVariables(store, cipher())).map(({ key, value, description }) => ({
       key,
       value: showValues ? value : "***",
       description,

@@ -39,25 +39,29 @@ export function addWorkerCommands(program: Command, terminal: Terminal): void {
     .description("let a worker end what it runs, and end")
     .argument("<name>")
     .addHelpText("after", exampleOf("worker stop etl-1"))
-    .action(async (name: string) => (await import("./wish.ts")).stopOne(terminal, name));
+    .action(async (name: string) => (await import("./request-changes.ts")).stopOne(terminal, name));
   worker
     .command("shutdown")
     .description("let every worker end what it runs, and end")
     .option("-y, --yes", "do not ask", false)
     .addHelpText("after", exampleOf("worker shutdown --yes"))
-    .action(async (options: { yes: boolean }) => (await import("./wish.ts")).stopAll(terminal, options.yes));
+    .action(async (options: { yes: boolean }) => (await import("./request-changes.ts")).stopAll(terminal, options.yes));
   worker
     .command("add-queue")
     .description("let a worker take tasks from further queues")
     .argument("<name>")
     .argument("<queues>", "separated by commas")
     .addHelpText("after", exampleOf("worker add-queue etl-1 heavy"))
-    .action(async (name: string, queues: string) => (await import("./wish.ts")).changeQueues(terminal, name, { add: queues }));
+    .action(async (name: string, queues: string) =>
+      (await import("./request-changes.ts")).changeQueues(terminal, name, { add: queues }),
+    );
   worker
     .command("remove-queue")
     .description("let a worker take no more tasks from queues; what it has of them it ends")
     .argument("<name>")
     .argument("<queues>", "separated by commas")
     .addHelpText("after", exampleOf("worker remove-queue etl-1 heavy"))
-    .action(async (name: string, queues: string) => (await import("./wish.ts")).changeQueues(terminal, name, { remove: queues }));
+    .action(async (name: string, queues: string) =>
+      (await import("./request-changes.ts")).changeQueues(terminal, name, { remove: queues }),
+    );
 }

@@ -4,8 +4,8 @@ import {
   CONNECTION_ORDER_KEYS,
   deleteConnection,
   findConnection,
+  listConnections,
   lockConnection,
-  pageConnections,
   replaceConnection,
 } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
@@ -39,7 +39,7 @@ export function connectionRoutes(api: Api): void {
     async ({ query, options }) => {
       const page = readPageQuery(query, options, CONNECTION_ORDER_KEYS);
       const filter = { pattern: query.connection_id_pattern, prefix: query.connection_id_prefix_pattern };
-      const { rows, total } = await pageConnections(store, cipher, filter, page);
+      const { rows, total } = await listConnections(store, cipher, filter, page);
       return { connections: rows.map(toConnection), total_entries: total };
     },
   );

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { findImportError, IMPORT_ERROR_ORDER_KEYS, type ImportErrorRow, pageImportErrors } from "../../../store/index.ts";
+import { findImportError, IMPORT_ERROR_ORDER_KEYS, type ImportErrorRow, listImportErrors } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
 import { count, integer, iso, text, when } from "../fields.ts";
@@ -50,7 +50,7 @@ export function importErrorRoutes(api: Api): void {
         filenamePattern: query.filename_pattern,
         filenamePrefix: query.filename_prefix_pattern,
       };
-      const { rows, total } = await pageImportErrors(resources.store, filter, page);
+      const { rows, total } = await listImportErrors(resources.store, filter, page);
       return { import_errors: rows.map(toImportError), total_entries: total };
     },
   );

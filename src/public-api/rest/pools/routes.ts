@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { isReachable, poolSizeSchema, REACHABLE_RULE } from "../../../contracts/index.ts";
 import { removePool } from "../../../scheduler/commands/index.ts";
-import { addPool, changePool, findPool, listPools, POOL_ORDER_KEYS, type Pool, pagePoolNames } from "../../../store/index.ts";
+import { addPool, changePool, findPool, findPools, listPoolNames, POOL_ORDER_KEYS, type Pool } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
 import { absent, count, text } from "../fields.ts";
@@ -75,9 +75,9 @@ export function poolRoutes(api: Api): void {
     async ({ query, options }) => {
       const page = readPageQuery(query, options, POOL_ORDER_KEYS);
       const filter = { pattern: query.pool_name_pattern, prefix: query.pool_name_prefix_pattern };
-      const { rows, total } = await pagePoolNames(store, filter, page);
+      const { rows, total } = await listPoolNames(store, filter, page);
       const names = rows.map((row) => row.pool);
-      const pools = names.length === 0 ? [] : await listPools(store, names);
+      const pools = await findPools(store, names);
       const shown = rows.flatMap((row) => pools.find((pool) => pool.pool === row.pool) ?? []);
       return { pools: shown.map(toPool), total_entries: total };
     },

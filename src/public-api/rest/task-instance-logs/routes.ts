@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { INT4_MAX, isTerminal } from "../../../contracts/index.ts";
 import { logPathOf } from "../../../scheduler/commands/index.ts";
-import { type InstanceRow, listTries } from "../../../store/index.ts";
+import { findTriesOf, type InstanceRow } from "../../../store/index.ts";
 import type { LogLine, LogStore } from "../../../task-logs/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
@@ -57,7 +57,7 @@ export function logRoutes(api: Api): void {
   /** Whether its log may still grow. Throws `try_not_found` for a number that was never reached. */
   async function isUnfinishedTry(instance: InstanceRow, tryNumber: number): Promise<boolean> {
     const { dagRunId, taskId, mapIndex, runId } = instance;
-    const tries = await listTries(store, dagRunId, taskId, mapIndex);
+    const tries = await findTriesOf(store, dagRunId, taskId, mapIndex);
     const found = tries.findLast((one) => one.tryNumber === tryNumber);
     if (!found) {
       throw refusal(

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { INT4_MAX } from "../../../contracts/index.ts";
-import { COUNT_MAX, findDag, INSTANCE_ORDER_KEYS, listInstances, listTries } from "../../../store/index.ts";
+import { COUNT_MAX, findDag, findTriesOf, INSTANCE_ORDER_KEYS, listInstances } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { noSuchDag, refusal } from "../../refuse.ts";
 import { mustFindRun } from "../dag-runs/routes.ts";
@@ -72,7 +72,7 @@ export function taskInstanceRoutes(api: Api): void {
 
   const tries = async (path: z.infer<typeof taskPath>, mapIndex = -1) => {
     const { dagRunId, taskId } = await mustFindInstance(store, path, mapIndex);
-    const rows = await listTries(store, dagRunId, taskId, mapIndex);
+    const rows = await findTriesOf(store, dagRunId, taskId, mapIndex);
     const versions = await api.facts.get(
       store,
       rows.map((row) => row.versionId),

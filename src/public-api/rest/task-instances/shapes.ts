@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { TASK_INSTANCE_STATES } from "../../../contracts/index.ts";
-import { type Db, type InstanceRow, listRenderedFields, type TryRow, type VersionFacts } from "../../../store/index.ts";
+import { type Db, findRenderedFields, type InstanceRow, type TryRow, type VersionFacts } from "../../../store/index.ts";
 import { dagVersionShape, versionOf } from "../dag-versions/shapes.ts";
 import { count, iso, isoOrNull, when } from "../fields.ts";
 import { jobShape, toJob } from "../jobs/shapes.ts";
@@ -112,7 +112,7 @@ export async function toInstances(db: Db, facts: VersionFactsCache, rows: readon
   );
   const keyOf = (row: { dagRunId: number; taskId: string; mapIndex: number }) =>
     `${row.dagRunId}\n${row.taskId}\n${row.mapIndex}`;
-  const rendered = new Map((await listRenderedFields(db, rows)).map((row) => [keyOf(row), row.fields]));
+  const rendered = new Map((await findRenderedFields(db, rows)).map((row) => [keyOf(row), row.fields]));
   return rows.map((row) => ({
     ...toTry(row, versions.get(row.versionId)),
     id: row.id,

@@ -4,7 +4,7 @@ import {
   addVariable,
   deleteVariable,
   findVariable,
-  pageVariables,
+  listVariables,
   replaceVariable,
   VARIABLE_ORDER_KEYS,
   type Variable,
@@ -60,7 +60,7 @@ export function variableRoutes(api: Api): void {
     async ({ query, options }) => {
       const page = readPageQuery(query, options, VARIABLE_ORDER_KEYS);
       const filter = { pattern: query.variable_key_pattern, prefix: query.variable_key_prefix_pattern };
-      const { rows, total } = await pageVariables(store, cipher, filter, page);
+      const { rows, total } = await listVariables(store, cipher, filter, page);
       return { variables: rows.map(toVariable), total_entries: total };
     },
   );

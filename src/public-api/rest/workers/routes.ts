@@ -3,10 +3,10 @@ import { queueNameSchema, workerNameSchema } from "../../../contracts/index.ts";
 import {
   type ListedWorker,
   listWorkers,
+  requestWorkerChanges,
   type Store,
   WORKER_ORDER_KEYS,
   WORKER_STATES,
-  wishWorkers,
 } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
@@ -90,10 +90,10 @@ export function workerRoutes(api: Api): void {
       answer: workerShape,
     },
     async ({ params, body, audit }) => {
-      const wishes = { addQueues: body.add_queues, removeQueues: body.remove_queues, shutdown: body.shutdown === true };
+      const changes = { addQueues: body.add_queues, removeQueues: body.remove_queues, shutdown: body.shutdown === true };
       audit.extra = { worker_name: params.worker_name, ...body };
       const worker = await mustFind(store, params.worker_name, lostAfterSec);
-      if ((await wishWorkers(store, [worker.name], wishes)).length === 0)
+      if ((await requestWorkerChanges(store, [worker.name], changes)).length === 0)
         throw refusal("worker_not_running", `Worker "${worker.name}" has ended. Start it again with baram worker start.`);
       return toWorker(await mustFind(store, worker.name, lostAfterSec));
     },
@@ -119,7 +119,7 @@ function toWorker(worker: ListedWorker): z.infer<typeof workerShape> {
     active: worker.active,
     first_online: iso(worker.firstOnline),
     last_heartbeat: iso(worker.lastHeartbeat),
-    wished_queues: worker.wishedQueues,
-    wished_shutdown: worker.wishedShutdown,
+    wished_queues: worker.requestedQueues,
+    wished_shutdown: worker.requestedShutdown,
   };
 }

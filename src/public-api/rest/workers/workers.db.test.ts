@@ -57,7 +57,7 @@ test("a worker's row comes with its first heartbeat, is lost when it is silent, 
   expect((await patch("w1", { shutdown: true })).status).toBe(409);
 });
 
-test("wishes are heard with the next heartbeat, add up, and are gone with a new process of the name", async () => {
+test("requested changes reach the worker with its next heartbeat, add up, and are dropped by a new process of the same name", async () => {
   const instance = randomUUID();
   await beat("w2", report(instance));
   expect((await patch("w2", { add_queues: ["heavy", "default"] })).json.wished_queues).toEqual(["default", "heavy"]);

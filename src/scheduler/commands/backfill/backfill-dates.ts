@@ -3,7 +3,7 @@ import { BaramError } from "../../../platform/index.ts";
 import type { BackfillDate } from "../../../store/index.ts";
 import { nextRuns } from "../../../timetables/index.ts";
 
-/** Two years of an hourly schedule. What is larger is several backfills, one after the other. */
+/** Two years of an hourly schedule. Longer spans need several backfills, one after another. */
 export const BACKFILL_DATES_MAX = 20_000;
 /** Some 10 ms of counting. */
 const CHUNK = 200;
@@ -11,9 +11,9 @@ const CHUNK = 200;
 export type DateSpan = { dagId: string; timetable: SerializedTimetable; from: Date; to: Date };
 
 /**
- * The points of the schedule with a logical date from `from` to `to` (both inclusive) whose interval has ended, the oldest
- * first. As in Airflow, the DAG's own start and end date do not bound them. Other work goes on in between: a long span takes
- * a while to count up. Throws `too_many_runs` above `BACKFILL_DATES_MAX`.
+ * The points of the schedule with a logical date from `from` to `to` (both inclusive) whose interval has ended, the oldest first.
+ * As in Airflow, the DAG's own start and end date do not bound them. Yields to the event loop in between, since counting up a long
+ * span takes a while. Throws `too_many_runs` above `BACKFILL_DATES_MAX`.
  */
 export async function backfillDates({ dagId, timetable, from, to }: DateSpan, now: Date): Promise<BackfillDate[]> {
   const dates: BackfillDate[] = [];

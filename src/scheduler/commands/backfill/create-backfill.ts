@@ -16,7 +16,7 @@ export type { BackfillResources };
  */
 export type BackfillRequest = Omit<NewBackfill, "fromDate" | "toDate"> & { fromDate: Date | string; toDate: Date | string };
 
-/** Dates that whoever asks waits for; further ones are left to the schedulers' check. */
+/** Dates that are filled before the answer; further ones are left to the schedulers' check. */
 const FILLED_AT_ONCE = 1_000;
 
 /**
@@ -29,7 +29,7 @@ export async function createBackfill(resources: BackfillResources, request: Back
   return id;
 }
 
-/** The backfill with all its dates and none of them decided: from here on a crash of whoever asked loses nothing. */
+/** The backfill with all its dates, none of them filled yet: from here on a crash of this process loses nothing. */
 export async function openBackfill(resources: BackfillResources, request: BackfillRequest, now: Date): Promise<number> {
   const { dagId } = request;
   const { backfill, dates } = await planBackfill(resources, request, now);

@@ -32,14 +32,14 @@ export type BackfillResources = {
   readonly store: Store;
   readonly dags: DagCache;
   readonly defaultExecutor: string;
-  /** Tests hold races open here. */
+  /** Named points at which tests hold a race open. */
   readonly pause?: (point: "after-backfill-lock") => Promise<void>;
 };
 
-/** So many that a batch takes some tens of milliseconds: that long the DAG's other runs wait for their start. */
+/** Chosen so that a batch takes some tens of milliseconds: meanwhile the DAG's other runs cannot start. */
 const BATCH = 50;
 
-/** Decides the backfill's open dates, `datesMax` at most, and completes it if no run came of them. */
+/** Fills the backfill's open dates, `datesMax` at most, and completes it if none of them got a run. */
 export async function fillBackfill(
   resources: BackfillResources,
   id: number,
@@ -107,7 +107,7 @@ async function createNew(
   }
 }
 
-/** A run that somebody triggered for that date in this very moment; else a run id that another date's run has. */
+/** Either a run that was triggered for that date at this very moment, or a run id that another date's run has. */
 async function reasonOf(tx: Db, error: BaramError, { dagId }: BackfillFacts, { logicalDate }: OpenDate): Promise<NoRunReason> {
   if (error.code !== "dag_run_exists") return "unknown";
   return (await findRunByLogicalDate(tx, dagId, logicalDate)) ? "in flight" : "unknown";

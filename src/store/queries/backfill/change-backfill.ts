@@ -14,7 +14,7 @@ export async function setBackfillPaused(tx: Db, id: number, isPaused: boolean): 
   await tx.query(pause, [id, isPaused]);
 }
 
-/** `evaluation` moves, so no scheduler goes on with what it remembers of a run that was cleared before. */
+/** Increments `evaluation`, so that no scheduler uses its picture of a run that was cleared before. */
 const failQueued = {
   name: "fail-queued-backfill-runs",
   text: `
@@ -38,8 +38,8 @@ update backfill set is_paused = true, completed_at = now(), updated_at = now(), 
 };
 
 /**
- * Ends the backfill before its time; call under its lock. Its queued runs fail, what runs goes on, and dates that were not
- * reached get no run. Returns how many runs failed by it.
+ * Cancels the backfill; call under its lock. Its queued runs fail, its running runs go on, and dates not yet filled get no run.
+ * Returns how many runs it failed.
  */
 export async function cancelBackfillRuns(tx: Db, id: number): Promise<number> {
   const { rowCount } = await tx.query(failQueued, [id]);

@@ -37,7 +37,9 @@ with released as (
 select count(*)::int as count from told`,
 };
 
-/** Queued runs of completed backfills (cleared in the moment of completion) become runs like any other, else nobody starts them. */
+/**
+ * Detaches queued runs from completed backfills (they were cleared at the moment of completion), since nothing would start them.
+ */
 export async function releaseBackfillRuns(db: Db, runs: Only = null): Promise<void> {
   await db.query(release, [runs]);
 }

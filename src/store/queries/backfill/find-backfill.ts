@@ -1,7 +1,10 @@
 import type { Db } from "../../store.ts";
 import { BACKFILL_COLUMNS, type BackfillFacts } from "./list-backfills.ts";
 
-/** Holds the DAG's row against run creation and the start of runs until the transaction ends, and lets triggers go on. */
+/**
+ * Locks the DAG's row until the transaction ends: no run is created by the schedule or started meanwhile. Runs may still be
+ * triggered.
+ */
 const hold = { name: "hold-dag", text: "select 1 from dag where dag_id = $1 for no key update" };
 const dagOf = { name: "backfill-dag", text: `select dag_id as "dagId" from backfill where id = $1` };
 const locked = {

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 
-/** What happens to a date whose run exists and has ended: nothing, again if it failed, or again in any case. */
+/** What happens to a date whose run exists and has ended: it is left as it is, run again if it failed, or run again in any case. */
 export const REPROCESS_BEHAVIORS = ["none", "failed", "completed"] as const;
 export type ReprocessBehavior = (typeof REPROCESS_BEHAVIORS)[number];
 

@@ -41,7 +41,7 @@ export async function queueCallbacks(db: Db, limit: number, jobId: number, only:
   return (await db.query<QueuedCallback>(queue, [limit, jobId])).rows;
 }
 
-/** Callbacks whose scheduler or worker is gone go back; after three attempts they are given up. */
+/** Requeues callbacks whose scheduler or worker is gone; after three attempts they fail. */
 const isLost = `c.state in ('queued', 'running')
    and (c.updated_at < now() - make_interval(secs => $1)
         or not exists (select 1 from job j where j.id = c.queued_by_job_id and j.state = 'running'))`;
@@ -90,7 +90,7 @@ const release = {
           where id = any($1::uuid[]) and state in ('queued', 'running')`,
 };
 
-/** Puts callbacks back that their executor did not bring to an end; after three attempts they are given up. Other ids are passed over. */
+/** Requeues callbacks that their executor did not finish; after three attempts they fail. Ids that are no callbacks are ignored. */
 export async function releaseCallbacks(db: Db, ids: readonly string[]): Promise<void> {
   await db.query(release, [ids]);
 }

@@ -24,7 +24,7 @@ export async function findConnection(db: Db, cipher: Cipher, connId: string): Pr
   return rows[0] ? readConnection(rows[0], cipher) : null;
 }
 
-export async function listConnections(db: Db, cipher: Cipher): Promise<Connection[]> {
+export async function allConnections(db: Db, cipher: Cipher): Promise<Connection[]> {
   const { rows } = await db.query<ConnectionRow>(`select ${COLUMNS} from connection order by conn_id`);
   return rows.map((row) => readConnection(row, cipher));
 }

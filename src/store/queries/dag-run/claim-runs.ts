@@ -17,7 +17,7 @@ export type ClaimedRun = {
   timeoutSec: number | null;
   /** Read only where it is timed out. */
   note: string | null;
-  /** Above zero: earlier decisions of branches may still stand. */
+  /** Above zero: decisions that branches made before a clear may still apply. */
   clearNumber: number;
   /** Set where the run was ended by hand while teardowns were still to run. */
   endsAs: "success" | "failed" | null;
@@ -28,13 +28,12 @@ export type ClaimedRun = {
 /**
  * $1 = runs to claim at most.
  *
- * One statement finds the runs that have something to decide (an event, a retry that is due, a scan that is due), locks
- * them, and takes their events off the outbox. SKIP LOCKED lets several schedulers share the work; an event that commits
- * after the statement's snapshot waits for the next pass. The first CTE looks at more runs than are claimed, so that of each
- * DAG the one looked at longest ago comes first although its events are not the oldest. DAGs take turns: one that catches up
- * on hundreds of runs costs another no more than a place. NO KEY: the outbox's foreign key takes a
- * share of the run's key, and a try that ends must not wait for the scheduler to commit. It opens most transactions of a scheduler, along
- * with their `begin`.
+ * Finds the runs that have something to decide (an event, a due retry, a due scan), locks them, and deletes their events from the
+ * outbox, in one statement. SKIP LOCKED lets several schedulers share the work; an event that commits after the statement's
+ * snapshot waits for the next pass. The first CTE reads more runs than are claimed, so that for each DAG the run evaluated longest
+ * ago comes first even if its events are not the oldest. DAGs take turns: a DAG that catches up on hundreds of runs delays another
+ * by one place only. NO KEY: the outbox's foreign key takes a KEY SHARE lock on the run, and finishing a try must not wait for the
+ * scheduler's commit. It is the first statement of most of a scheduler's transactions, pipelined with `begin`.
  */
 const statement = guardedStatement("claim-runs", (isInTransaction) =>
   claim(isInTransaction, (run) => `${run} <> all(${ASIDE_RUNS})`),

@@ -1,7 +1,7 @@
 import type { Db } from "../../store.ts";
 import { allOf, oneOf, send, sql } from "../compose.ts";
 
-/** What is left out does not narrow. */
+/** A filter that is left out does not restrict. */
 export type RunCountFilter = {
   dagId: string;
   logicalDates?: readonly Date[];

@@ -3,10 +3,11 @@ import type { Db } from "../../store.ts";
 /**
  * $1 the run that waits, $2 whether its DAG catches up: then runs by hand are none of its past.
  *
- * The earliest queued run before it, within the same limit (the DAG's, or one backfill's), takes its place, and the run goes back into the
- * queue. One statement, so the number of running runs is the same for whoever counts; in it, the one stops before the other starts. A queued run that somebody else holds is left to the
- * next look. What the run's `evaluation` was, it is no more: no scheduler goes on with its picture of it. Its start stays, so that it is not
- * measured as late once more; its timeout counts anew from when it goes on.
+ * The earliest queued run before it, within the same limit (the DAG's, or one backfill's), takes its place, and the run goes back
+ * into the queue. One statement, so the number of running runs is the same for whoever counts; in it, the one stops before the
+ * other starts. A queued run that is locked by another transaction is left to the next evaluation. `evaluation` is incremented, so
+ * that no scheduler uses its picture of the run. The start date stays, so that the run is not measured as late a second time; its
+ * timeout counts from when it is started again.
  */
 const statement = {
   name: "give-place",
@@ -38,7 +39,10 @@ with waiting as materialized (
 select s.run_id as "runId", (select count(*) from told) as told from started s`,
 };
 
-/** Call under the run's lock, for a run that waits for its past and has nothing on its way. Returns the id of the run that goes first; null = none. */
+/**
+ * Call under the run's lock, for a run that waits for its past and has no task in progress. Returns the id of the run that goes
+ * first; null = none.
+ */
 export async function givePlace(tx: Db, dagRunId: number, catchup: boolean): Promise<string | null> {
   const { rows } = await tx.query<{ runId: string }>(statement, [dagRunId, catchup]);
   return rows[0]?.runId ?? null;

@@ -13,17 +13,18 @@ export type LifelessRun = {
   clearNumber: number;
   endsAs: "success" | "failed" | null;
   note: string | null;
-  /** How often it was put back on its way since its task instances last moved. */
+  /** How often it was revived since one of its task instances last changed. */
   attempts: number;
   /** A retry or a rescheduled poke has a time at which it is due. */
   hasDue: boolean;
-  /** One has none, and would wait for ever. */
+  /** A retry or poke has no due time, and would wait for ever. */
   hasLost: boolean;
 };
 
 /**
- * $1 seconds, $2 runs at most, $3 the id they come after. Running runs of which nothing is in flight, nothing was reported, and no task instance moved
- * for so long; of what is set aside nobody hears the reports. Each again only after as long. Locked, so that of several schedulers one takes it.
+ * $1 seconds, $2 runs at most, $3 the id they come after. Running runs with no task in progress, no event in the outbox, and no
+ * task instance that changed for $1 seconds; a run that is set aside is left out, since its events are not read. Each run is found
+ * again only after the same time. Locked, so that only one of several schedulers takes it.
  */
 const lifeless = {
   name: "lock-lifeless-runs",
@@ -55,7 +56,7 @@ export async function lockLifelessRuns(tx: Db, sec: number, limit: number, after
   return (await tx.query<LifelessRun>(lifeless, [sec, limit, after])).rows;
 }
 
-/** $1 dag run, $2 attempts made with this one. What had lost its time is due now. */
+/** $1 dag run, $2 attempts made with this one. Retries and pokes without a due time become due now. */
 const revive = {
   name: "revive-run",
   text: `

@@ -1,12 +1,12 @@
 import type { DagRunState } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 
-/** `state` null = goes on as it is. `rescan` = an instance was held back, so look again soon. */
+/** `state` null = unchanged. `rescan` = an instance was held back, so evaluate again soon. */
 export type Evaluation = { id: number; state: DagRunState | null; rescan: boolean };
 
 /**
- * $1 ids, $2 states, $3 rescans, $4 seconds to the next safety scan. A scan that is half to all of that away stays where it is: where no
- * indexed column changes, the server leaves the table's eight indexes alone.
+ * $1 ids, $2 states, $3 rescans, $4 seconds to the next safety scan. If the next scan is already between half of $4 and $4 away, it
+ * is not moved: as long as no indexed column changes, the update is HOT and writes none of the table's eight indexes.
  */
 const statement = {
   name: "record-evaluations",

@@ -1,9 +1,13 @@
 import type { Db } from "../../store.ts";
-import { type PinnedTask, settingsOf } from "./create-run.ts";
+import { type NewInstance, settingArrays, settingColumns, settingsFrom, settingValues } from "../task-instance/columns.ts";
+
+/** A task of a version that a run is moved to. */
+export type PinnedTask = NewInstance & { isMapped: boolean };
 
 /**
- * $1 dag run, $2 DAG version, $3..$12 the version's tasks, $13 whether each is mapped there. What waits follows the version's settings, what it added is made,
- * what it lacks, or maps no more, and has not started is removed with its results. Tries that run or have ended stay with the version they ran under.
+ * $1 dag run, $2 DAG version, $3 the version's tasks, $4 whether each is mapped there, then their settings. Instances that wait get
+ * the version's settings; instances of tasks that it added are created; instances of tasks that it lacks, or no longer maps, are
+ * removed with their results if they have not started. Running and ended tries keep the version they ran under.
  */
 const statement = {
   name: "repin-run",
@@ -11,13 +15,10 @@ const statement = {
 with run as (
   update dag_run set created_dag_version_id = $2, updated_at = now() where id = $1 returning id, dag_id, run_id
 ), wanted as materialized (
-  select * from unnest($3::text[], $4::text[], $5::int[], $6::text[], $7::int[], $8::text[], $9::text[], $10::int[], $11::int[], $12::int[], $13::bool[])
-    as w(task_id, operator, retries, pool, pool_slots, queue, executor, priority_weight, per_dag, per_run, is_mapped)
+  select * from unnest($3::text[], $4::bool[], ${settingArrays(5)}) as w(task_id, is_mapped, ${settingColumns()})
 ), moved as (
   update task_instance ti
-     set dag_version_id = $2, operator = w.operator, retries = w.retries, max_tries = ti.try_number + w.retries, pool = w.pool,
-         pool_slots = w.pool_slots, queue = w.queue, executor = w.executor, priority_weight = w.priority_weight,
-         max_active_tis_per_dag = w.per_dag, max_active_tis_per_dagrun = w.per_run, updated_at = now()
+     set dag_version_id = $2, max_tries = ti.try_number + w.retries, ${settingsFrom("w")}, updated_at = now()
     from wanted w where ti.dag_run_id = $1 and ti.task_id = w.task_id and ti.state is null and (ti.map_index < 0 or w.is_mapped)
 ), lacking as materialized (
   select ti.id from task_instance ti
@@ -34,10 +35,8 @@ with run as (
 ), unmeasured as (
   delete from task_map m using gone g where m.dag_run_id = g.dag_run_id and m.task_id = g.task_id and m.map_index = g.map_index
 )
-insert into task_instance (dag_run_id, dag_id, run_id, dag_version_id, task_id, operator, max_tries, pool, pool_slots, queue, executor,
-    priority_weight, max_active_tis_per_dag, max_active_tis_per_dagrun, retries)
-select run.id, run.dag_id, run.run_id, $2, w.task_id, w.operator, w.retries, w.pool, w.pool_slots, w.queue, w.executor,
-    w.priority_weight, w.per_dag, w.per_run, w.retries
+insert into task_instance (dag_run_id, dag_id, run_id, dag_version_id, task_id, max_tries, ${settingColumns()})
+select run.id, run.dag_id, run.run_id, $2, w.task_id, w.retries, ${settingColumns("w")}
   from run, wanted w
  where not exists (select 1 from task_instance ti where ti.dag_run_id = run.id and ti.task_id = w.task_id
                       and (ti.map_index < 0 or w.is_mapped
@@ -49,8 +48,8 @@ export async function repinRun(tx: Db, dagRunId: number, versionId: string, task
   await tx.query(statement, [
     dagRunId,
     versionId,
-    tasks.map((i) => i.taskId),
-    ...settingsOf(tasks),
-    tasks.map((i) => i.isMapped),
+    tasks.map(({ task }) => task.taskId),
+    tasks.map(({ isMapped }) => isMapped),
+    ...settingValues(tasks),
   ]);
 }

@@ -3,7 +3,7 @@ import type { Db } from "../../store.ts";
 
 export type Progress = { dagId: string; taskId: string; state: TaskInstanceState; duration: number | null };
 
-/** Task instances of these DAGs that ended or run since `from`, in the order they came to be so. */
+/** Task instances of these DAGs that have ended or started since `from`, in that order. */
 export async function runProgress(db: Db, dagIds: readonly string[], from: Date | null): Promise<Progress[]> {
   const { rows } = await db.query<Progress>(
     `select dag_id as "dagId", task_id as "taskId", state, case when state = 'running' then null else duration end as duration

@@ -2,9 +2,9 @@ import { type Db, guardedStatement } from "../../store.ts";
 import { ASIDE_RUNS, type Only } from "../set-aside/scope.ts";
 
 /**
- * $1 = DAGs at most. Locks the DAGs that have a run to start and room for it; the counts are made again under the lock. A
- * backfill's runs have their own limit and count for nothing in the DAG's, as in Airflow. Where $1 cuts, DAGs with other
- * runs come first.
+ * $1 = DAGs at most. Locks the DAGs that have a run to start and room for it; runs are counted again under the lock. A backfill's
+ * runs have their own limit and do not count towards the DAG's, as in Airflow. If there are more than $1, DAGs with runs outside of
+ * backfills come first.
  */
 const lockStatement = guardedStatement("lock-dags-with-queued-runs", (isInTransaction) => lock(isInTransaction, isNotAside));
 /** $2 = the runs that may start. */
@@ -36,8 +36,8 @@ select d.dag_id as "dagId" from dag d join first on first.dag_id = d.dag_id
 
 /**
  * $1 = ids of locked DAGs. Oldest run first, up to each DAG's maxActiveRuns; a backfill's in its own order, up to its own
- * max_active_runs. The inner select of $1 hides from the planner how many there are: seeing one, it would plan the statement anew each time,
- * which took longer than to carry it out.
+ * max_active_runs. The inner select of $1 makes the array's length opaque, so that the generic plan is kept: else
+ * an array of one is planned anew each time, which took longer than the run.
  */
 const startStatement = { name: "start-queued-runs", text: start(isNotAside) };
 /** $2 = the runs that may start. */
@@ -93,7 +93,7 @@ export async function startQueuedRuns(
       : tx
           .query<StartedRun>(only === null ? startStatement : startAmong, [rows.map((row) => row.dagId), ...scope])
           .then((answer) => answer.rows);
-  // Should something else of the transaction fail first, nobody awaits it.
+  // If another statement of the transaction fails first, nothing awaits this one.
   started.catch(() => {});
   return { started, dags: rows.length };
 }

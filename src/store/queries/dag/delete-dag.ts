@@ -18,8 +18,8 @@ export async function countRunning(tx: Db, dagId: string): Promise<number> {
 }
 
 /**
- * Removes the DAG with its runs and versions. Its file is forgotten too, so that a DAG whose file is still there comes back
- * with the next pass of the dag-processor, as in Airflow.
+ * Deletes the DAG with its runs and versions, and the record of its file: if the file still exists, the dag-processor's next pass
+ * creates the DAG again, as in Airflow.
  */
 export async function deleteDag(tx: Db, dagId: string, file: { bundleName: string; filename: string }): Promise<void> {
   await tx.query("delete from dag_run where dag_id = $1", [dagId]);

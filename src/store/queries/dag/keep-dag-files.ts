@@ -16,7 +16,7 @@ select f.bundle_name as "bundleName", f.filename as "relativePath", f.inputs_has
        exists (select 1 from import_error e where e.bundle_name = f.bundle_name and e.filename = f.filename) as "hasImportError"
   from dag_file f where f.bundle_name = any($1)`;
 
-export async function listDagFiles(db: Db, bundleNames: readonly string[]): Promise<DagFileRow[]> {
+export async function findDagFiles(db: Db, bundleNames: readonly string[]): Promise<DagFileRow[]> {
   return (await db.query<DagFileRow>(known, [bundleNames])).rows;
 }
 
@@ -35,7 +35,7 @@ on conflict (bundle_name, filename) do update
   set inputs_hash = excluded.inputs_hash, inputs = excluded.inputs, parsed_at = now(),
       module_hash = coalesce(excluded.module_hash, dag_file.module_hash), source = coalesce(excluded.source, dag_file.source)`;
 
-/** Remembers what the file was last read as; null module and source keep those of the last good version. */
+/** Records how the file was last read; null module and source keep those of the last good version. */
 export async function saveDagFile(db: Db, file: SavedFile): Promise<void> {
   await db.query(save, [file.bundleName, file.relativePath, file.inputsHash, file.inputs, file.moduleHash, file.source]);
 }

@@ -109,7 +109,7 @@ export async function findDagRow(db: Db, dagId: string): Promise<DagRow | null> 
 /** Pauses or unpauses; null filter fields mean any DAG. Returns the ids of the DAGs that the filter meant. */
 export async function setPaused(db: Db, filter: DagFilter, isPaused: boolean): Promise<string[]> {
   const where = allOf(dagConditions(filter));
-  // In the order of the ids: two such statements lock alike.
+  // In id order, so that two such statements cannot deadlock.
   const rows = await send<{ dagId: string }>(
     db,
     sql`with meant as (select d.dag_id from dag d where ${where} order by d.dag_id for update)

@@ -15,8 +15,8 @@ const streakLock = { name: "streak-lock", text: "select pg_advisory_xact_lock($1
 const STREAK_LOCK = 727_003;
 
 /**
- * Waits for whoever else counts this DAG's failures, until the end of the transaction. A statement of its own: the count
- * needs a snapshot made after it. Not the DAG's row, which would have to be locked before the run's.
+ * Serializes counting of this DAG's failures until the end of the transaction. A separate statement, since the count needs a
+ * snapshot taken after it. An advisory lock, not the DAG's row, which would have to be locked before the run.
  */
 export async function lockStreak(tx: Db, dagId: string): Promise<void> {
   await tx.query(streakLock, [STREAK_LOCK, dagId]);

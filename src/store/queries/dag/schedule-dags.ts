@@ -8,11 +8,11 @@ export type DueDag = {
   dataIntervalStart: Date;
   dataIntervalEnd: Date;
   createAfter: Date;
-  /** By the database's clock: what is due next may not depend on which scheduler asks. */
+  /** By the database's clock, so that what is due does not depend on which scheduler asks. */
   now: Date;
 };
 
-/** A run that waits for its own future date takes no place yet; it will when that has come. */
+/** A run that waits for its own future date does not count towards maxActiveRuns until that date. */
 const unfinished = `(select count(*) from dag_run r where r.dag_id = d.dag_id and r.backfill_id is null
          and (r.state = 'running' or r.state = 'queued' and r.run_after <= now()))`;
 
@@ -34,16 +34,16 @@ select d.dag_id as "dagId", d.current_version_id as "versionId", d.next_dagrun a
  for no key update of d skip locked`;
 }
 
-/** $1 = ids of locked DAGs. Counted by a statement of its own, since the one that took the locks saw the time before. */
+/** $1 = ids of locked DAGs. A separate statement, since the one that took the locks has an older snapshot. */
 const room = {
   name: "dags-with-room",
   text: `select d.dag_id as "dagId" from dag d where d.dag_id = any($1) and ${unfinished} < d.max_active_runs`,
 };
 
 /**
- * Locks DAGs whose next run is due, so that one scheduler creates it: half of `limit` from those that are most behind, half
- * from those that became due last, so that long catch-ups keep no other DAG waiting. A DAG with maxActiveRuns unfinished
- * runs gets no further one yet, so a catch-up does not pile up thousands of queued runs.
+ * Locks DAGs whose next run is due, so that one scheduler creates it: half of `limit` for the DAGs that are furthest behind, half
+ * for those that became due last, so that long catch-ups do not delay other DAGs. A DAG with maxActiveRuns unfinished runs gets no
+ * further one yet, so a catch-up does not pile up thousands of queued runs.
  */
 export async function lockDueDags(tx: Db, limit: number): Promise<DueDag[]> {
   const half = Math.ceil(limit / 2);

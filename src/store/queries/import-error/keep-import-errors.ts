@@ -41,7 +41,7 @@ export type ImportErrorRow = {
   stacktrace: string;
 };
 
-export async function listImportErrors(db: Db): Promise<ImportErrorRow[]> {
+export async function allImportErrors(db: Db): Promise<ImportErrorRow[]> {
   const { rows } = await db.query<ImportErrorRow>(
     `select id, "timestamp", bundle_name as "bundleName", filename, kind, file, line, "column", message, stacktrace from import_error order by bundle_name, filename`,
   );

@@ -2,15 +2,15 @@ import type pg from "pg";
 import { sleep } from "../../../platform/index.ts";
 import type { Store } from "../../store.ts";
 
-/** Held by the session of the one scheduler that wants to be alone. */
+/** Held by the session of a scheduler that must be the only one. */
 const SCHEDULER_LOCK = 727_006;
 const RETRY_MS = 1_000;
 
 export type HeldLock = { release(): Promise<void> };
 
 /**
- * Takes the lock of a scheduler that wants no other beside it, on a connection kept for it, and takes it again when that
- * connection breaks. null = another one has it. `onLost`: another one was faster after a break; this scheduler must stop.
+ * Takes the lock of a scheduler that must be the only one, on a dedicated connection, and takes it again if that connection is
+ * lost. null = another scheduler holds it. `onLost`: after a lost connection another scheduler took the lock; this one must stop.
  */
 export async function holdSchedulerLock(store: Store, onLost: () => void): Promise<HeldLock | null> {
   const stopping = new AbortController();
@@ -49,7 +49,7 @@ export async function holdSchedulerLock(store: Store, onLost: () => void): Promi
       const held = client;
       client = null;
       held?.removeAllListeners("end");
-      // Closing the session gives the lock back.
+      // Closing the session releases the lock.
       held?.release(true);
     },
   };

@@ -13,7 +13,7 @@ export async function startJob(db: Db, job: { type: JobType; hostname: string; p
   return id;
 }
 
-/** false = another scheduler took this job for dead and its tasks away: the caller must stop using this job id. */
+/** false = another scheduler declared this job dead and adopted its tasks: the caller must stop using this job id. */
 export async function beatJob(db: Db, id: number): Promise<boolean> {
   const { rowCount } = await db.query(
     { name: "beat-job", text: "update job set latest_heartbeat = now() where id = $1 and state = 'running'" },
@@ -22,7 +22,7 @@ export async function beatJob(db: Db, id: number): Promise<boolean> {
   return rowCount === 1;
 }
 
-/** $1 id, $2 seconds for which its passes have failed (null = they do not), $3 why. */
+/** $1 id, $2 for how many seconds its passes have been failing (null = they are not), $3 why. */
 const beatOfScheduler = {
   name: "beat-scheduler",
   text: `
@@ -33,7 +33,10 @@ returning (select count(*) from set_aside)::int as count,
           (select extract(epoch from min(try_at) - now()) from set_aside)::float8 as "tryInSec"`,
 };
 
-/** As `beatJob`, for a scheduler, which says how it fares and hears how many things are set aside. null = it was taken for dead. */
+/**
+ * As `beatJob`, for a scheduler: reports whether its passes fail, and returns how many things are set aside. null = it was declared
+ * dead.
+ */
 export async function beatScheduler(
   db: Db,
   id: number,
@@ -65,7 +68,7 @@ export type JobRow = {
   start_date: Date;
   latest_heartbeat: Date;
   silent_for_sec: number;
-  /** How long its work has failed, and why; null while it does not. */
+  /** Since when its work has been failing, and why; null if it is not. */
   failing_for_sec: number | null;
   failure: string | null;
   /** How many things all schedulers have set aside. */

@@ -12,9 +12,12 @@ export type Pool = {
   deferredSlots: number;
 };
 
-/** $1 pools, null = all. Each branch of the union reads a partial index: what has ended is never looked at, and what is scheduled need not be: no column that its index lacks is asked for. */
-const list = {
-  name: "list-pools",
+/**
+ * $1 pools, null = all. Each branch of the union reads a partial index: ended instances are never read. Scheduled ones are read from the
+ * index alone: no column that it lacks is selected.
+ */
+const poolsWithUse = {
+  name: "pools-with-use",
   text: `
 with used as (
   select pool, state, pool_slots from task_instance where state in ('queued', 'running', 'restarting')
@@ -37,13 +40,29 @@ select p.pool, p.slots, p.description, p.include_deferred as "includeDeferred", 
  order by p.pool`,
 };
 
-/** -1 slots = no limit. `pools` left out: all of them. */
-export async function listPools(db: Db, pools: readonly string[] | null = null): Promise<Pool[]> {
-  return (await db.query<Pool>(list, [pools])).rows;
+/** -1 slots = no limit. */
+export async function allPools(db: Db): Promise<Pool[]> {
+  return (await db.query<Pool>(poolsWithUse, [null])).rows;
+}
+
+export async function findPools(db: Db, pools: readonly string[]): Promise<Pool[]> {
+  return pools.length === 0 ? [] : (await db.query<Pool>(poolsWithUse, [pools])).rows;
 }
 
 export async function findPool(db: Db, pool: string): Promise<Pool | null> {
-  return (await listPools(db, [pool]))[0] ?? null;
+  return (await findPools(db, [pool]))[0] ?? null;
+}
+
+/** Returns false if the name is taken; nothing was written then. */
+export async function addPool(
+  db: Db,
+  pool: { pool: string; slots: number; description: string | null; includeDeferred: boolean },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    "insert into slot_pool (pool, slots, description, include_deferred) values ($1, $2, $3, $4) on conflict (pool) do nothing",
+    [pool.pool, pool.slots, pool.description, pool.includeDeferred],
+  );
+  return rowCount === 1;
 }
 
 export async function setPool(
@@ -76,7 +95,10 @@ with changed as (
 select slots, (select count(*) from told) as told from changed`,
 };
 
-/** Changes only what is named, so two people who change different things at once both get theirs. Returns the slots it has now; null = there is no such pool. */
+/**
+ * Changes only the given fields, so that two concurrent changes of different fields both take effect. Returns the new number of
+ * slots; null = there is no such pool.
+ */
 export async function changePool(db: Db, pool: string, to: PoolChange): Promise<number | null> {
   const values = [pool, to.slots ?? null, to.description !== undefined, to.description ?? null, to.includeDeferred ?? null];
   return (await db.query<{ slots: number }>(change, values)).rows[0]?.slots ?? null;

@@ -11,7 +11,10 @@ export type MeasuredPool = {
   starving: number;
 };
 
-/** Each branch of the union reads a partial index: what has ended is never looked at, and what is scheduled need not be: no column that its index lacks is asked for. */
+/**
+ * Each branch of the union reads a partial index: ended instances are never read. Scheduled ones are read from the index alone: no column
+ * that it lacks is selected.
+ */
 const statement = {
   name: "measure-pools",
   text: `

@@ -3,8 +3,9 @@ import type { Db } from "../../store.ts";
 export type PoolUser = { dagId: string; taskId: string };
 
 /**
- * $1 pool, $2 limit: tasks of current DAG versions that name the pool, and unfinished instances in it, which may be of older versions. Which DAGs name
- * it is in dag_pool, so only their serialized forms are read; of the instances each branch reads a partial index: what has ended is never looked at.
+ * $1 pool, $2 limit: tasks of current DAG versions that name the pool, and unfinished instances in it, which may be of older
+ * versions. Which DAGs name it is in dag_pool, so only their serialized forms are read; of the instances each branch reads a
+ * partial index: ended instances are never read.
  */
 const statement = {
   name: "pool-users",

@@ -10,8 +10,9 @@ export type SetAside = AsideKey & { dagId: string; message: string; isNew: boole
 const FIRST_TRY_SEC = 5;
 
 /**
- * $1 kinds, $2 subjects, $3 messages, $4 seconds between two trials at most, $5 seconds after which a try or callback with which no check
- * failed again is let go. Each further failure doubles the time. What is not there any more is passed over. In the order of their keys: two schedulers that set the same aside cannot deadlock.
+ * $1 kinds, $2 subjects, $3 messages, $4 seconds between two trials at most, $5 seconds after which a try or callback with which no
+ * check has failed again is removed. Each further failure doubles the time. Subjects that no longer exist are skipped. In key
+ * order, so that two schedulers that set the same things aside cannot deadlock.
  */
 const put = {
   name: "set-aside",
@@ -70,8 +71,8 @@ delete from set_aside where (kind, subject) in (
 };
 
 /**
- * Takes it back among all others, in the transaction of its trial: one that fails leaves it set aside. false = it is gone, or another
- * scheduler is trying it.
+ * Removes it from what is set aside, in the transaction of its trial: if that rolls back, it stays set aside. false = it is gone,
+ * or another scheduler is trying it.
  */
 export async function takeSetAside(tx: Db, { kind, subject }: AsideKey): Promise<boolean> {
   return (await tx.query(take, [kind, subject])).rowCount === 1;
@@ -97,7 +98,7 @@ select r.id from dag_run r
  order by r.id`,
 };
 
-/** The DAG runs among which the one is that a pass fails with. */
+/** The DAG runs among which is the one that makes the pass fail. */
 export async function runsOfPass(db: Db): Promise<number[]> {
   return (await db.query<{ id: number }>(unfinished)).rows.map(({ id }) => id);
 }

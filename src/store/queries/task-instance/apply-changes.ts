@@ -10,10 +10,10 @@ export type StateChange = {
 };
 
 /**
- * $1 dag run ids, $2 task ids, $3 map indexes, $4 from, $5 to. Guarded by the state it leaves. A new try counts one up;
- * a rescheduled poke goes on with its try. Done without running (skipped …): both ends of the try are now. Locked in no order: in the states
- * that it leaves, an instance is changed under its run's lock only. The inner select of $1 hides from the planner how many there are: seeing one, it
- * would plan the statement anew each time.
+ * $1 dag run ids, $2 task ids, $3 map indexes, $4 from, $5 to. Guarded by the state it leaves. A new try increments the number; a
+ * rescheduled poke continues its try. An instance that ends without running (skipped …) starts and ends now. Locked in no order: in
+ * the states that are left, only the holder of the run's lock changes an instance. The inner select of $1 makes the array's length
+ * opaque, so that the generic plan is kept.
  */
 const statement = {
   name: "apply-changes",
@@ -31,7 +31,7 @@ update task_instance ti
    and ti.state is not distinct from c.from_state`,
 };
 
-/** Writes the changes and returns how many were still allowed: fewer than given means that somebody else was faster. */
+/** Writes the changes and returns how many still applied: fewer than given means that another writer was faster. */
 export async function applyChanges(tx: Db, changes: readonly StateChange[]): Promise<number> {
   const { rowCount } = await tx.query(statement, [
     changes.map((c) => c.dagRunId),

@@ -1,14 +1,22 @@
 import type { TaskInstanceState } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
+import { archiveFrom, CLEARED } from "./columns.ts";
 import { forgetResults } from "./forget-results.ts";
 
 export type ClearedInstance = { taskId: string; mapIndex: number; previousState: TaskInstanceState | null };
 
+const ARCHIVED = {
+  state: "case when h.state in ('queued', 'running', 'restarting', 'deferred') then 'failed' else h.state end",
+  reason: "'cleared'",
+  end_date: "coalesce(h.end_date, now())",
+  duration: "h.duration",
+};
+
 /**
- * $1 dag run, $2 task ids (null = all), $3 only these states (null = any), $4..$5 task ids and map indexes: of these tasks
- * only these indexes. Back to no state under a new id, with the
- * retries of a fresh start on top of the tries used; the ended try goes to the history. What still runs is fenced off by
- * the new id and stops at its next heartbeat. Its note is about the instance and stays.
+ * $1 dag run, $2 task ids (null = all), $3 only these states (null = any), $4..$5 task ids and map indexes: of these tasks only
+ * these indexes. Resets the state to null under a new id, and allows all retries again after the tries used; the ended try goes to
+ * the history. A try that still runs is fenced off by the new id and stops at its next heartbeat. The note belongs to the instance
+ * and stays.
  */
 const statement = {
   name: "clear-instances",
@@ -19,19 +27,11 @@ with old as materialized (
      and (task_id <> all($4::text[]) or (task_id, map_index) in (select * from unnest($4::text[], $5::int[])))
    order by id for update
 ), archived as (
-  insert into task_instance_history (id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, reason, operator, pool,
-      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, end_date, duration, hostname, unixname, pid)
-  select id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries,
-      case when state in ('queued', 'running', 'restarting', 'deferred') then 'failed' else state end, 'cleared', operator, pool,
-      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, coalesce(end_date, now()), duration, hostname, unixname, pid
-    from old where try_number > 0 and state is not null and state not in ('scheduled', 'up_for_retry')
+  ${archiveFrom("old", ARCHIVED)}
+   where h.try_number > 0 and h.state is not null and h.state not in ('scheduled', 'up_for_retry')
 ), cleared as (
   update task_instance ti
-     set state = null, id = gen_random_uuid(),
-         max_tries = ti.try_number + ti.retries,
-         start_date = null, end_date = null, duration = null, next_attempt_at = null, reschedule_count = 0, first_start_date = null,
-         hostname = null, unixname = null, pid = null, last_heartbeat_at = null, queue_attempts = 0, queued_by_job_id = null,
-         scheduled_dttm = null, queued_dttm = null, rendered_map_index = null, updated_at = now()
+     set ${CLEARED}
     from old where ti.dag_run_id = old.dag_run_id and ti.task_id = old.task_id and ti.map_index = old.map_index
   returning ti.task_id, ti.map_index
 )
@@ -39,13 +39,13 @@ select c.task_id as "taskId", c.map_index as "mapIndex", o.state as "previousSta
   from cleared c join old o on o.task_id = c.task_id and o.map_index = c.map_index order by c.task_id, c.map_index`,
 };
 
-/** Of a task that is named here, only the named instances are meant. */
+/** For a task named here, only the named instances are cleared. */
 export type NamedIndex = { taskId: string; mapIndex: number };
 
 /**
- * Call under the run's lock, and restart the run after. XComs, their length and rendered fields go at once, not when it runs again: it may
- * never do so (`upstream_failed`), and whoever reads asks for no try. They go by a statement of its own: a try may have ended while the
- * first one waited for its lock, and what it pushed is visible to a later statement only.
+ * Call under the run's lock, and restart the run after. XComs, their length and rendered fields are deleted now, not when the
+ * instance runs again: it may never run again (`upstream_failed`), and reads do not name a try. They are deleted by a separate
+ * statement: a try may have ended while the first one waited for its lock, and only a later statement sees what it pushed.
  */
 export async function clearInstances(
   tx: Db,
@@ -80,8 +80,8 @@ select count(*) from told`,
 };
 
 /**
- * Makes schedulers look at the whole run anew; `requeue` = put it back in the queue of its DAG's runs. A completed backfill
- * starts nothing any more, so a run of one then counts as any other.
+ * Makes schedulers evaluate the whole run again; `requeue` = set it to queued. A completed backfill starts no runs, so a run of one
+ * is detached from it.
  */
 export async function restartRun(tx: Db, dagRunId: number, requeue: boolean): Promise<void> {
   await tx.query(restart, [dagRunId, requeue]);

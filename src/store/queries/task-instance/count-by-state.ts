@@ -10,7 +10,7 @@ export type StateCount = {
   count: number;
 };
 
-/** The largest first, so that whoever bounds the series keeps those that matter. Partial indexes only, as in measure-pools. */
+/** The largest first, so that a limit on the number of series keeps the largest. Partial indexes only, as in measure-pools. */
 const statement = {
   name: "count-by-state",
   text: `

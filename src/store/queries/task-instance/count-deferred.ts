@@ -1,6 +1,6 @@
 import type { Db } from "../../store.ts";
 
-/** $1 dag ids, $2 task ids, side by side. By the index ti_deferred_task: what else the task ever did is not read. */
+/** $1 dag ids, $2 task ids, side by side. Read from the index ti_deferred_task, so that the task's other instances are not read. */
 const statement = {
   name: "count-deferred",
   text: `

@@ -1,4 +1,5 @@
 import type { Db } from "../../store.ts";
+import { settingColumns } from "./columns.ts";
 import { forgetResults } from "./forget-results.ts";
 
 /** The instances one mapped task is to have. `unmapped`: what becomes of index -1. All indexes are disjoint. */
@@ -15,10 +16,10 @@ export type TaskExpansion = {
  * $1 dag runs, $2 task ids, $3 what becomes of index -1; then the indexes as dag run, task id and index: $4..$6 created, $7..$9
  * revived, $10..$12 removed.
  *
- * Per task all of it or nothing: everything hangs on `seed`, the row that the new ones are copied from, which for a task that is
- * not expanded must still be index -1 without a state. Where index -1 is dropped or becomes 0, it is that row. An instance that is
- * removed takes its results along, else the list that is collected of them would be longer than the task; its try, if one
- * runs, is refused from now on. All instances of these tasks are locked first, by id (`h.locked >= 0` makes the rest wait for it).
+ * All or nothing per task: every part depends on `seed`, the row that new ones are copied from. For a task that is not expanded
+ * yet, it must still be index -1 without a state. Index -1, if it is dropped or becomes 0, is that row. A removed instance's
+ * results are deleted, or the list collected from them would be longer than the task; if its try runs, it is refused from now on.
+ * All instances of these tasks are locked first, by id (`h.locked >= 0` makes the rest wait for it).
  */
 const statement = {
   name: "expand-tasks",
@@ -46,10 +47,8 @@ with held as materialized (
   delete from task_instance ti using seed s
    where s.unmapped = 'dropped' and ti.dag_run_id = s.dag_run_id and ti.task_id = s.task_id and ti.map_index = -1
 ), created as (
-  insert into task_instance (dag_run_id, dag_id, run_id, task_id, map_index, dag_version_id, max_tries, retries, operator, pool, pool_slots, queue,
-      executor, priority_weight, max_active_tis_per_dag, max_active_tis_per_dagrun)
-  select s.dag_run_id, s.dag_id, s.run_id, s.task_id, c.map_index, s.dag_version_id, s.retries, s.retries, s.operator, s.pool, s.pool_slots, s.queue,
-      s.executor, s.priority_weight, s.max_active_tis_per_dag, s.max_active_tis_per_dagrun
+  insert into task_instance (dag_run_id, dag_id, run_id, task_id, map_index, dag_version_id, max_tries, ${settingColumns()})
+  select s.dag_run_id, s.dag_id, s.run_id, s.task_id, c.map_index, s.dag_version_id, s.retries, ${settingColumns("s")}
     from unnest($4::bigint[], $5::text[], $6::int[]) as c(dag_run_id, task_id, map_index)
     join seed s on s.dag_run_id = c.dag_run_id and s.task_id = c.task_id
 ), revived as (
@@ -69,8 +68,9 @@ select count(*)::int as count from seed`,
 };
 
 /**
- * Call under the run's lock. Returns how many tasks were expanded: fewer than given means that somebody else was faster. What removed
- * instances left goes by a statement of its own: one of them may have ended while the first waited for its lock.
+ * Call under the run's lock. Returns how many tasks were expanded: fewer than given means that another writer was faster. Results
+ * of removed instances are deleted by a separate statement: one of them may have ended while the first statement waited for its
+ * lock.
  */
 export async function expandTasks(tx: Db, expansions: readonly TaskExpansion[]): Promise<number> {
   const instancesOf = (kind: "created" | "revived" | "removed") =>

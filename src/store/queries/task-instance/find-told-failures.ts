@@ -1,6 +1,6 @@
 import type { Db } from "../../store.ts";
 
-/** $1 ids, $2 reasons. A try that is retried goes on under another id; what became of the old one stands in the history. */
+/** $1 ids, $2 reasons. A retried try gets a new id; the history has the end of the old one. */
 const statement = {
   name: "find-told-failures",
   text: `
@@ -9,7 +9,7 @@ select h.id from task_instance_history h
  where h.state = 'failed' and h.reason is not distinct from told.reason`,
 };
 
-/** Of these tries and reasons, the ids of those that failed for that very reason and were put up for a retry. */
+/** The ids of those tries that failed for the given reason and were retried. */
 export async function findToldFailures(db: Db, failures: readonly { id: string; reason: string | null }[]): Promise<Set<string>> {
   const { rows } = await db.query<{ id: string }>(statement, [
     failures.map((failure) => failure.id),

@@ -27,9 +27,9 @@ const columns = `ti.id, ti.dag_run_id as "dagRunId", ti.dag_id as "dagId", ti.ru
   from task_instance ti join dag_version v on v.id = ti.dag_version_id`;
 
 const byIds = { name: "tries-by-ids", text: `select ${columns} where ti.id = any($1::uuid[])` };
-/** One look for them. */
+/** Limit of one batch. */
 export const TRIES_MAX = 200;
-/** Less than any id. */
+/** Lower than any id. */
 const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 
 /** $1 = seconds, $2 = the id they come after. Any scheduler may find any silent try, whoever queued it. */

@@ -1,7 +1,7 @@
 import type { TaskInstanceState } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 
-/** $1 id. Of a try that was replaced the history knows the end, but not of a poke that was put off. */
+/** $1 id. The history has the end of a replaced try, but not of a rescheduled poke. */
 const statement = {
   name: "find-try-state",
   text: `

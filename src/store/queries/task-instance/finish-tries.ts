@@ -1,5 +1,6 @@
 import type { JsonValue, TaskInstanceState } from "../../../contracts/index.ts";
 import type { Db, Statement } from "../../store.ts";
+import { archiveFrom } from "./columns.ts";
 
 /** What a deferred try waits for and goes on with; what may hold secrets is encrypted. */
 export type Deferral = {
@@ -26,11 +27,11 @@ export type TryEnd = {
   renderedFields: JsonValue | null;
   /** Elements of the result, where other tasks are mapped over it. */
   mapLength: number | null;
-  /** What the instance is called instead of by its number. */
+  /** The instance's label, shown instead of its map index. */
   renderedMapIndex: string | null;
 };
 
-export type EndedTry = {
+export type FinishedTry = {
   id: string;
   dagRunId: number;
   dagId: string;
@@ -44,7 +45,7 @@ export type EndedTry = {
   endDate: Date;
 };
 
-/** What some ends bring along, and most do not: each part's own parameters, or null where none of the ends needs it. */
+/** Parts of the statement that most ends do not need: each part's parameters, or null if no end needs it. */
 const PARTS = {
   retries: (ends) => (ends.some(({ state }) => state === "up_for_retry") ? [] : null),
   lengths: (ends) => (ends.some(({ mapLength }) => mapLength !== null) ? [ends.map((end) => end.mapLength)] : null),
@@ -76,15 +77,23 @@ const PARTS = {
 type Part = keyof typeof PARTS;
 const PART_NAMES = Object.keys(PARTS) as Part[];
 
+/** What the history keeps of a try that is followed by a retry. */
+const RETRIED = {
+  state: "'failed'",
+  reason: "h.reason",
+  end_date: "now()",
+  duration: "extract(epoch from now() - h.start_date)",
+};
+
 /**
- * The one place where a try ends. State, XComs, the length others are mapped over, history and the outbox line are one
- * statement, so all of it stands or nothing does, and a whole batch costs one round trip. Rows are locked in id order: two
- * batches cannot deadlock. A retry, a rescheduled poke and a deferral get a new id at once, which is what makes every later write of the old try fail.
+ * The only statement that finishes a try. State, XComs, map length, history and outbox line are written together or not at all, and
+ * a whole batch costs one round trip. Rows are locked in id order: two batches cannot deadlock. A retry, a rescheduled poke and a
+ * deferral get a new id at once, so that every later write of the old try fails.
  *
- * Composed of the parts that the ends need, since the server takes longer to get ready for all of them than to end a try.
+ * Composed of the parts that the ends need: planning the full statement costs more than running it for one try.
  *
- * $1 ids, $2 states, $3 seconds to the next attempt, $4 reasons, $5 what instances are called, $6 states that may be left,
- * $7 seconds without a heartbeat (null = do not ask). Then the parameters of its parts, in the order of `PARTS`.
+ * $1 ids, $2 states, $3 seconds to the next attempt, $4 reasons, $5 what instances are called, $6 states that may be left, $7
+ * seconds without a heartbeat (null = do not ask). Then the parameters of its parts, in the order of `PARTS`.
  */
 function compose(parts: ReadonlySet<Part>): Statement {
   let last = 7;
@@ -104,12 +113,8 @@ with held as materialized (
 )${when(
     "retries",
     () => `, archived as (
-  insert into task_instance_history (id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, reason, operator, pool,
-      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, end_date, duration, hostname, unixname, pid)
-  select h.id, h.dag_run_id, h.dag_id, h.run_id, h.task_id, h.map_index, h.try_number, h.max_tries, 'failed', h.reason, h.operator, h.pool,
-      h.pool_slots, h.queue, h.executor, h.priority_weight, h.dag_version_id, h.scheduled_dttm, h.queued_dttm, h.start_date, now(),
-      extract(epoch from now() - h.start_date), h.hostname, h.unixname, h.pid
-    from held h where h.end_state = 'up_for_retry'
+  ${archiveFrom("held", RETRIED)}
+   where h.end_state = 'up_for_retry'
 )`,
   )}${when(
     "deferrals",
@@ -123,7 +128,7 @@ with held as materialized (
    where h.end_state = 'deferred'
   returning id, dag_run_id, task_id, map_index
 )`,
-  )}, ended as (
+  )}, finished as (
   update task_instance ti
      set state = h.end_state, end_date = now(), updated_at = now(),
          duration = extract(epoch from now() - coalesce(ti.first_start_date, ti.start_date)),
@@ -149,12 +154,12 @@ with held as materialized (
   returning h.try_id as id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.state, ti.try_number, ti.operator, ti.start_date, ti.end_date${when("lengths", () => ", h.map_length")}
 ), events as (
   insert into task_event (dag_run_id, task_id, map_index, state)
-  select dag_run_id, task_id, map_index, state from ended
+  select dag_run_id, task_id, map_index, state from finished
 )${when(
     "lengths",
     () => `, measured as (
   insert into task_map (dag_run_id, task_id, map_index, length)
-  select dag_run_id, task_id, map_index, map_length from ended where map_length is not null
+  select dag_run_id, task_id, map_index, map_length from finished where map_length is not null
   on conflict (dag_run_id, task_id, map_index) do update set length = excluded.length
 )`,
   )}${when(
@@ -162,7 +167,7 @@ with held as materialized (
     () => `, stored as (
   insert into xcom (dag_run_id, task_id, map_index, key, value)
   select e.dag_run_id, e.task_id, e.map_index, x.key, x.value
-    from unnest(${next()}::uuid[], ${next()}::text[], ${next()}::json[]) as x(try_id, key, value) join ended e on e.id = x.try_id
+    from unnest(${next()}::uuid[], ${next()}::text[], ${next()}::json[]) as x(try_id, key, value) join finished e on e.id = x.try_id
   on conflict (dag_run_id, task_id, map_index, key) do update set value = excluded.value, "timestamp" = now()
 )`,
   )}${when(
@@ -170,11 +175,11 @@ with held as materialized (
     () => `, rendered as (
   insert into rendered_task_instance_fields (dag_run_id, task_id, map_index, fields)
   select e.dag_run_id, e.task_id, e.map_index, f.fields
-    from unnest(${next()}::uuid[], ${next()}::json[]) as f(try_id, fields) join ended e on e.id = f.try_id
+    from unnest(${next()}::uuid[], ${next()}::json[]) as f(try_id, fields) join finished e on e.id = f.try_id
   on conflict (dag_run_id, task_id, map_index) do update set fields = excluded.fields
 )`,
   )}, told as materialized (
-  select pg_notify('baram_scheduler', 'event') from (select 1 from ended limit 1) one${when(
+  select pg_notify('baram_scheduler', 'event') from (select 1 from finished limit 1) one${when(
     "deferrals",
     () => `
   union all select pg_notify('baram_triggerer', 'new') from (select 1 from triggers limit 1) one`,
@@ -182,7 +187,7 @@ with held as materialized (
 )
 select id, dag_run_id as "dagRunId", dag_id as "dagId", run_id as "runId", task_id as "taskId", map_index as "mapIndex",
        try_number as "tryNumber", state, operator, start_date as "startDate", end_date as "endDate", (select count(*) from told) as told
-  from ended`;
+  from finished`;
   return { name: ["finish-tries", ...parts].join("-"), text };
 }
 
@@ -197,12 +202,12 @@ function statementFor(parts: readonly Part[]): Statement {
 
 export type FinishGuard = { leaving: readonly TaskInstanceState[]; silentForSec: number | null };
 
-/** Ends tries; the ones left out of the answer were no longer theirs to end (stale id, other state). */
+/** Finishes tries; the ones left out of the answer were no longer the caller's to finish (stale id, other state). */
 export async function finishTries(
   db: Db,
   ends: readonly TryEnd[],
   guard: FinishGuard = { leaving: ["running"], silentForSec: null },
-): Promise<EndedTry[]> {
+): Promise<FinishedTry[]> {
   const parts: Part[] = [];
   const added: unknown[] = [];
   for (const part of PART_NAMES) {
@@ -211,7 +216,7 @@ export async function finishTries(
     parts.push(part);
     added.push(...values);
   }
-  const { rows } = await db.query<EndedTry>(statementFor(parts), [
+  const { rows } = await db.query<FinishedTry>(statementFor(parts), [
     ends.map((e) => e.id),
     ends.map((e) => e.state),
     ends.map((e) => e.nextAttemptInSec),

@@ -15,8 +15,8 @@ delete from xcom x using gone g where x.dag_run_id = g.dag_run_id and x.task_id 
 };
 
 /**
- * What the tries before left, for instances that are cleared or whose next try begins: XComs, their length, rendered fields. So what is
- * stored is always the present try's, and neither a start nor a read pays for it.
+ * Deletes what earlier tries left (XComs, their length, rendered fields) of instances that are cleared or whose next try begins. So
+ * what is stored always belongs to the current try, and neither a start nor a read has to check that.
  */
 export async function forgetResults(
   tx: Db,

@@ -1,4 +1,4 @@
-import type { JsonObject, TaskInstanceState } from "../../../contracts/index.ts";
+import type { JsonObject } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 import {
   allOf,
@@ -18,54 +18,30 @@ import {
   within,
 } from "../compose.ts";
 import type { RunDateRanges } from "../dag-run/list-runs.ts";
-import { countInstancesOf, keysByRuns, ORDERABLE_OF_RUN, type RunOrderOfInstances } from "./page-by-runs.ts";
+import { INSTANCE_SHOWN, type OwnOfInstance, type OwnOfTry, TRY_SHOWN } from "./columns.ts";
+import { countInstancesOf, keysByRun, ORDERABLE_OF_RUN, type RunOrderOfInstances } from "./instances-by-run.ts";
 
 /** One try of a task instance, the current or an earlier one. */
-export type TryRow = {
-  dagRunId: number;
-  dagId: string;
+export type TryRow = OwnOfTry & {
   dagDisplayName: string;
-  runId: string;
-  taskId: string;
-  mapIndex: number;
-  state: TaskInstanceState | null;
-  tryNumber: number;
-  maxTries: number;
-  startDate: Date | null;
-  endDate: Date | null;
-  duration: number | null;
-  hostname: string | null;
-  unixname: string | null;
-  pid: number | null;
-  pool: string;
-  poolSlots: number;
-  queue: string;
-  executor: string;
-  priorityWeight: number;
-  operator: string;
-  scheduledAt: Date | null;
-  queuedAt: Date | null;
-  versionId: string;
   versionNumber: number | null;
   versionCreatedAt: Date | null;
   bundleName: string | null;
 };
-export type InstanceRow = TryRow & {
-  id: string;
-  note: string | null;
-  renderedMapIndex: string | null;
-  logicalDate: Date | null;
-  runAfter: Date;
-  /** What a deferred instance waits for, and who waits in its place. */
-  triggerId: number | null;
-  triggerClasspath: string | null;
-  triggerCreatedAt: Date | null;
-  triggererId: number | null;
-  triggererState: string | null;
-  triggererHostname: string | null;
-  triggererStartedAt: Date | null;
-  triggererHeartbeatAt: Date | null;
-};
+export type InstanceRow = TryRow &
+  OwnOfInstance & {
+    logicalDate: Date | null;
+    runAfter: Date;
+    /** The trigger that a deferred instance waits for, and the triggerer that runs it. */
+    triggerId: number | null;
+    triggerClasspath: string | null;
+    triggerCreatedAt: Date | null;
+    triggererId: number | null;
+    triggererState: string | null;
+    triggererHostname: string | null;
+    triggererStartedAt: Date | null;
+    triggererHeartbeatAt: Date | null;
+  };
 
 export type InstanceFilter = {
   dagIds?: readonly string[];
@@ -88,14 +64,11 @@ export type InstanceFilter = {
 };
 
 /** The columns both of task_instance and of its history. */
-export const TRY_COLUMNS = sql`ti.dag_run_id as "dagRunId", ti.dag_id as "dagId", coalesce(d.display_name, ti.dag_id) as "dagDisplayName", ti.run_id as "runId",
-  ti.task_id as "taskId", ti.map_index as "mapIndex", ti.state, ti.try_number as "tryNumber", ti.max_tries as "maxTries",
-  ti.start_date as "startDate", ti.end_date as "endDate", ti.duration, ti.hostname, ti.unixname, ti.pid, ti.pool, ti.pool_slots as "poolSlots",
-  ti.queue, ti.executor, ti.priority_weight as "priorityWeight", ti.operator, ti.scheduled_dttm as "scheduledAt", ti.queued_dttm as "queuedAt",
-  ti.dag_version_id as "versionId", v.version_number as "versionNumber", v.created_at as "versionCreatedAt", d.bundle_name as "bundleName"`;
+export const TRY_COLUMNS = sql`${sql.raw(TRY_SHOWN)}, coalesce(d.display_name, ti.dag_id) as "dagDisplayName",
+  v.version_number as "versionNumber", v.created_at as "versionCreatedAt", d.bundle_name as "bundleName"`;
 export const TRY_JOINS = sql`left join dag d on d.dag_id = ti.dag_id left join dag_version v on v.id = ti.dag_version_id`;
 
-const columns = sql`${TRY_COLUMNS}, ti.id, ti.note, ti.rendered_map_index as "renderedMapIndex", r.logical_date as "logicalDate", r.run_after as "runAfter",
+const columns = sql`${TRY_COLUMNS}, ${sql.raw(INSTANCE_SHOWN)}, r.logical_date as "logicalDate", r.run_after as "runAfter",
   tg.id as "triggerId", tg.classpath as "triggerClasspath", tg.created_date as "triggerCreatedAt", tj.id as "triggererId",
   tj.state as "triggererState", tj.hostname as "triggererHostname", tj.start_date as "triggererStartedAt", tj.latest_heartbeat as "triggererHeartbeatAt"`;
 const joins = sql`left join dag_run r on r.id = ti.dag_run_id ${TRY_JOINS}
@@ -110,7 +83,7 @@ const chosen = {
     select * from task_instance t where t.dag_run_id = page.dag_run_id and t.task_id = page.task_id and t.map_index = page.map_index limit 1) ti ${joins}`,
 };
 
-/** What a whole run is chosen by. */
+/** Conditions that choose whole runs. */
 const patternableOfRun = { dag_id: sql`r.dag_id`, run_id: sql`r.run_id` };
 const patternable = {
   task_display_name: sql`ti.task_id`,
@@ -145,8 +118,8 @@ export const INSTANCE_ORDER_KEYS = Object.keys(orderable) as InstanceOrderKey[];
 const tieBreak = [sql`ti.dag_run_id`, sql`ti.task_id`, sql`ti.map_index`];
 
 /**
- * Where nothing but whole runs is asked for, runs know their totals, and in an order of runs also which of them hold the page. All else is chosen by
- * an index or sorted (ADR 0032).
+ * If the filter chooses whole runs only, the runs' instance counts give the total and, in an order of runs, also the runs that hold
+ * the page. Everything else is read from an index or sorted (ADR 0032).
  */
 export async function listInstances(db: Db, filter: InstanceFilter, asked: Page<InstanceOrderKey>): Promise<Listed<InstanceRow>> {
   const page = asked.order.length > 0 ? asked : { ...asked, order: usualOrder(filter) };
@@ -154,7 +127,7 @@ export async function listInstances(db: Db, filter: InstanceFilter, asked: Page<
   const own = instanceConditions(filter);
   const byRuns = page.order.filter(isOfRun);
   if (own.length === 0 && byRuns.length === page.order.length) {
-    const keys = keysByRuns(ofRuns, { ...page, order: byRuns });
+    const keys = keysByRun(ofRuns, { ...page, order: byRuns });
     const order = orderOf(orderable, tieBreak, page);
     const [rows, total] = await Promise.all([
       send<InstanceRow>(db, sql`select ${columns} from (${keys}) page ${chosen.shown} order by ${order}`),
@@ -182,8 +155,8 @@ export async function listInstances(db: Db, filter: InstanceFilter, asked: Page<
 }
 
 /**
- * First those that have the date, by its index, which holds no others: so each try writes it once or twice, and not with each step. Then, where they
- * are not enough, those that have none.
+ * First the instances that have the date, by its index, which holds no others: so a try writes that index once or twice, and not with each
+ * state change. Then, if these do not fill the page, the instances without the date.
  */
 async function pageByDate(
   db: Db,
@@ -205,7 +178,7 @@ async function pageByDate(
   return [...rows, ...(await show(undated, page.limit - rows.length, Math.max(page.offset - before, 0)))];
 }
 
-/** Of one run, and by what its primary key says: the count comes out of that index, 20 ms for the largest run there may be. */
+/** One run, and conditions on its primary key only: the count is read from that index, 20 ms for the largest allowed run. */
 function isByKey(filter: InstanceFilter, own: readonly Fragment[]): boolean {
   return filter.dagRunId !== undefined && own.length === keyConditions(filter).length;
 }
@@ -225,7 +198,7 @@ function keyConditions(filter: InstanceFilter): Fragment[] {
   return where;
 }
 
-/** Where no order is asked for: what happened within a time comes in the order of the index that finds it, all else by run and task. */
+/** Default order: with a range of dates, that of the index that finds them; else by run and task. */
 function usualOrder({ ranges }: InstanceFilter): Order<InstanceOrderKey>[] {
   const key = (["start_date", "end_date"] as const).find(
     (date) => ranges[date] !== undefined && Object.keys(ranges[date]).length > 0,
@@ -237,7 +210,10 @@ function isOfRun(one: Order<string>): one is Order<RunOrderOfInstances> {
   return one.key in ORDERABLE_OF_RUN;
 }
 
-/** The runs' conditions, said of instances. A DAG alone is named as such: how many instances it has is in the planner's statistics. */
+/**
+ * The runs' conditions, as conditions on instances. A DAG alone is compared directly: the planner's statistics have its number of
+ * instances.
+ */
 function narrowed(filter: InstanceFilter, ofRuns: readonly Fragment[]): Fragment[] {
   if (filter.dagRunId !== undefined) return [sql`ti.dag_run_id = ${filter.dagRunId}`];
   const dags = oneOf(sql`ti.dag_id`, filter.dagIds);
@@ -282,7 +258,7 @@ function instanceConditions(filter: InstanceFilter): Fragment[] {
   ];
 }
 
-/** Each state by itself: the partial indexes of different states can be used together. */
+/** One condition per state, so that the partial indexes of several states can be combined. */
 function anyState(states: readonly string[] | undefined): Fragment[] {
   if (states === undefined || states.length === 0) return [];
   const each = [...new Set(states)].map((state) => (state === "none" ? sql`ti.state is null` : sql`ti.state = ${state}`));
@@ -311,7 +287,7 @@ export async function findInstances(db: Db, keys: readonly InstanceKey[]): Promi
 }
 
 /** The rendered fields of a page of task instances, in one statement. */
-export async function listRenderedFields(
+export async function findRenderedFields(
   db: Db,
   keys: readonly InstanceKey[],
 ): Promise<(InstanceKey & { fields: JsonObject })[]> {

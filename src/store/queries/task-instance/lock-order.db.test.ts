@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { saveDagFixture } from "../../../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../../../tests/support/database.ts";
+import { locksOn } from "../../../../tests/support/locking-statements.ts";
 import { trigger } from "../../../../tests/support/scheduler-rig.ts";
 import { tryEnd } from "../../../../tests/support/try-end.ts";
 import {
@@ -9,11 +10,12 @@ import {
   type Db,
   expandTasks,
   finishTries,
+  fireTriggers,
   lockQueued,
   noteInstances,
   queueInstances,
+  reassignInstances,
   recordLaunches,
-  rehomeInstances,
   repinRun,
   requeueTries,
   setInstanceNotes,
@@ -26,7 +28,8 @@ import {
 } from "../../index.ts";
 
 /** Whatever order they are asked for, read or stored in, the first is to be locked first. */
-const [FIRST, LAST] = ["00000000-0000-4000-8000-000000000000", "ffffffff-0000-4000-8000-000000000000"];
+const FIRST = "00000000-0000-4000-8000-000000000000";
+const LAST = "ffffffff-0000-4000-8000-000000000000";
 const IDS = [LAST, FIRST];
 
 let database: TestDatabase;
@@ -35,22 +38,19 @@ let versionId = "";
 let jobId = 0;
 beforeAll(async () => {
   database = await createTestDatabase();
+  versionId = await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "a" }, { taskId: "b" }] });
   jobId = await startJob(database.store, { type: "SchedulerJob", hostname: "h", pid: 1 });
 });
 afterAll(() => database.drop());
-beforeEach(async () => {
-  await database.store.query("delete from dag_run");
-  versionId = await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "a" }, { taskId: "b" }] });
-  await trigger(database.store, "d");
-  const { rows } = await database.store.query<{ id: number }>("select id from dag_run");
-  dagRunId = rows[0]?.id ?? 0;
-});
 
+const TRIGGERS = { [FIRST]: 1, [LAST]: 2 };
+const firing = (triggerId = 0) => ({ triggerId, event: Buffer.from("{}"), failure: null });
 const instances = ["b", "a"].map((taskId) => ({ taskId, mapIndex: -1 }));
 
-type Case = { state: "null" | "scheduled" | "queued" | "running"; change: (tx: Db) => Promise<unknown> };
+type Case = { state: "scheduled" | "queued" | "running" | "deferred"; change: (tx: Db) => Promise<unknown> };
+/** By the statements' ids, as `locksOn` finds them. */
 const CASES: Record<string, Case> = {
-  startTries: {
+  "start-tries": {
     state: "queued",
     change: (tx) =>
       startTries(
@@ -58,7 +58,7 @@ const CASES: Record<string, Case> = {
         IDS.map((id) => ({ id, hostname: "h", unixname: "u", pid: 1 })),
       ),
   },
-  finishTries: {
+  "task-instance/finish-tries.ts compose": {
     state: "running",
     change: (tx) =>
       finishTries(
@@ -66,11 +66,15 @@ const CASES: Record<string, Case> = {
         IDS.map((id) => tryEnd({ id, state: "success" })),
       ),
   },
-  beatTries: { state: "running", change: (tx) => beatTries(tx, IDS) },
-  queueInstances: { state: "scheduled", change: (tx) => queueInstances(tx, IDS, jobId) },
-  lockQueued: { state: "queued", change: (tx) => lockQueued(tx, IDS) },
-  requeueTries: { state: "queued", change: (tx) => requeueTries(tx, IDS) },
-  recordLaunches: {
+  "beat-tries": { state: "running", change: (tx) => beatTries(tx, IDS) },
+  "fire-triggers": {
+    state: "deferred",
+    change: (tx) => fireTriggers(tx, [firing(TRIGGERS[LAST]), firing(TRIGGERS[FIRST])]),
+  },
+  "queue-instances": { state: "scheduled", change: (tx) => queueInstances(tx, IDS, jobId) },
+  "still-queued": { state: "queued", change: (tx) => lockQueued(tx, IDS) },
+  "requeue-tries": { state: "queued", change: (tx) => requeueTries(tx, IDS) },
+  "record-launches": {
     state: "queued",
     change: (tx) =>
       recordLaunches(
@@ -78,25 +82,28 @@ const CASES: Record<string, Case> = {
         IDS.map((id) => ({ id, externalExecutorId: id })),
       ),
   },
-  rehomeInstances: {
+  "reassign-instances": {
     state: "scheduled",
     change: (tx) => {
       const of = (taskId: string) => ({ dagId: "d", versionId, taskId, executor: "LocalExecutor", count: 1 });
-      return rehomeInstances(tx, [of("b"), of("a")], "OtherExecutor");
+      return reassignInstances(tx, [of("b"), of("a")], "OtherExecutor");
     },
   },
-  skipTasks: { state: "scheduled", change: (tx) => skipTasks(tx, dagRunId, ["b", "a"]) },
-  skipUnfinished: { state: "running", change: (tx) => skipUnfinished(tx, dagRunId) },
-  setStates: {
+  "skip-tasks": { state: "scheduled", change: (tx) => skipTasks(tx, dagRunId, ["b", "a"]) },
+  "skip-unfinished": { state: "running", change: (tx) => skipUnfinished(tx, dagRunId) },
+  "set-states": {
     state: "running",
     change: (tx) => setStates(tx, dagRunId, "failed", { taskIds: null, mapIndex: null, states: null }),
   },
-  stopRemaining: { state: "running", change: (tx) => stopRemaining(tx, dagRunId, [], ["running"]) },
-  clearInstances: { state: "running", change: (tx) => clearInstances(tx, dagRunId, null, null) },
-  setInstanceNotes: { state: "running", change: (tx) => setInstanceNotes(tx, dagRunId, { taskIds: null, mapIndex: null }, "n") },
-  noteInstances: { state: "running", change: (tx) => noteInstances(tx, dagRunId, instances, "n") },
-  repinRun: { state: "scheduled", change: (tx) => repinRun(tx, dagRunId, versionId, []) },
-  expandTasks: {
+  "stop-remaining": { state: "running", change: (tx) => stopRemaining(tx, dagRunId, [], ["running"]) },
+  "clear-instances": { state: "running", change: (tx) => clearInstances(tx, dagRunId, null, null) },
+  "task-instance/set-states.ts setInstanceNotes": {
+    state: "running",
+    change: (tx) => setInstanceNotes(tx, dagRunId, { taskIds: null, mapIndex: null }, "n"),
+  },
+  "task-instance/set-states.ts noteInstances": { state: "running", change: (tx) => noteInstances(tx, dagRunId, instances, "n") },
+  "repin-run": { state: "scheduled", change: (tx) => repinRun(tx, dagRunId, versionId, []) },
+  "expand-tasks": {
     state: "running",
     change: (tx) =>
       expandTasks(
@@ -106,45 +113,93 @@ const CASES: Record<string, Case> = {
   },
 };
 
+/** Statements that lock or change task instances without an order of their own, and why they need none. */
+const WITHOUT_ORDER: Record<string, string> = {
+  "adopt-tries": "what it changes is locked already, by orphaned-tries in the same transaction",
+  "apply-changes": "leaves states in which only who has the run's lock changes an instance",
+  "revive-run": "leaves states in which only who has the run's lock changes an instance",
+  "orphaned-tries": "waits for no lock (skip locked)",
+  "time-out-triggers": "waits for no lock (skip locked)",
+  "dag-run/claim-runs.ts claim": "locks runs only, and waits for none",
+  "lock-lifeless-runs": "locks runs only, and waits for none",
+  "claim-triggers": "locks triggers only, and waits for none",
+  "delete-xcom-by-try": "one instance, by its id",
+  "hold-try": "one instance, by its id",
+  "name-instance": "one instance, by its id",
+  "set-map-length": "one instance, by its id",
+  "set-rendered-fields": "one instance, by its id",
+  "set-xcom-by-try": "one instance, by its id",
+};
+
+const statements = locksOn("task_instance");
+
+test("every statement that locks or changes task instances is tried here, or says why it needs no order", () => {
+  expect(statements.map(({ id }) => id).sort()).toEqual([...Object.keys(CASES), ...Object.keys(WITHOUT_ORDER)].sort());
+});
+
 test.each(Object.entries(CASES))(
   "%s locks in the order of ids, so that no two statements deadlock over the same instances",
-  async (_, { state, change }) => {
-    // The last one first in the table, too.
-    for (const [taskId, id] of [
-      ["b", LAST],
-      ["a", FIRST],
-    ])
-      await database.store.query(
-        "update task_instance set id = $2, state = nullif($3, 'null'), start_date = now() where task_id = $1",
-        [taskId, id, state],
-      );
-    const isFree = (id: string | undefined) =>
-      database.store
-        .query("select 1 from task_instance where id = $1 for update nowait", [id])
-        .then(() => true)
-        .catch(() => false);
-    let changing: Promise<unknown> = Promise.resolve();
-    await database.store.transaction(async (holder) => {
-      await holder.query("select 1 from task_instance where id = $1 for update", [FIRST]);
-      changing = database.store.transaction(change);
-      await expect.poll(waitsForLock, { timeout: 5_000, interval: 5 }).toBe(true);
-      expect(await isFree(FIRST)).toBe(false);
-      expect(await isFree(LAST)).toBe(true);
+  async (id, one) => {
+    expect(await whileHeld(FIRST, id, one), "the last one is not locked before the first").toEqual({
+      [FIRST]: false,
+      [LAST]: true,
     });
-    await changing;
+    expect(await whileHeld(LAST, id, one), "both are locked").toEqual({ [FIRST]: false, [LAST]: false });
   },
 );
+
+/** Which instances are free while the statement waits for the one that is held. */
+async function whileHeld(heldId: string, statementId: string, { state, change }: Case): Promise<Record<string, boolean>> {
+  await prepare(state);
+  const sent: string[] = [];
+  const recorded = (tx: Db): Db => ({
+    query(statement, values) {
+      sent.push(typeof statement === "string" ? statement : statement.text);
+      return tx.query(statement, values);
+    },
+  });
+  const isFree = (id: string) =>
+    database.store
+      .query("select 1 from task_instance where id = $1 for update nowait", [id])
+      .then(() => true)
+      .catch(() => false);
+  let free: Record<string, boolean> = {};
+  let changing: Promise<unknown> = Promise.resolve();
+  await database.store.transaction(async (holder) => {
+    await holder.query("select 1 from task_instance where id = $1 for update", [heldId]);
+    changing = database.store.transaction((tx) => change(recorded(tx)));
+    await expect.poll(waitsForLock, { timeout: 5_000, interval: 5 }).toBe(true);
+    free = { [FIRST]: await isFree(FIRST), [LAST]: await isFree(LAST) };
+    expect(sent.at(-1), "it is this statement that waits").toMatch(
+      statements.find(({ id }) => id === statementId)?.text ?? /never/,
+    );
+  });
+  await changing;
+  return free;
+}
+
+/** Two instances in this state, and no other; the last one first in the table, too. */
+async function prepare(state: string): Promise<void> {
+  await database.store.query("delete from dag_run");
+  await trigger(database.store, "d");
+  const { rows } = await database.store.query<{ id: number }>("select id from dag_run");
+  dagRunId = rows[0]?.id ?? 0;
+  for (const [taskId, id] of [
+    ["b", LAST],
+    ["a", FIRST],
+  ] as const)
+    await database.store.query(
+      "update task_instance set id = $2, state = $3, start_date = now(), trigger_id = $4 where task_id = $1",
+      [taskId, id, state, TRIGGERS[id]],
+    );
+}
 
 test("instances are queued and found queued in the order they are named in, which is that of their priority", async () => {
   for (const ids of [
     [LAST, FIRST],
     [FIRST, LAST],
   ]) {
-    for (const [taskId, id] of [
-      ["b", LAST],
-      ["a", FIRST],
-    ])
-      await database.store.query("update task_instance set id = $2, state = 'scheduled' where task_id = $1", [taskId, id]);
+    await prepare("scheduled");
     expect((await queueInstances(database.store, ids, jobId)).map(({ id }) => id)).toEqual(ids);
     expect((await lockQueued(database.store, ids)).map(({ id }) => id)).toEqual(ids);
   }

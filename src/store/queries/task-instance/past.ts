@@ -28,9 +28,9 @@ select wanted.task_id as "taskId", own.passed,
 };
 
 /**
- * Task ids that must still wait for the previous run (dependsOnPast, waitForDownstream), by Airflow's `PrevDagrunDep`: what
- * has no previous run waits for none; a task that the previous run lacks waits, unless it is its first time ever and
- * ignoreFirstDependsOnPast lets that pass; what directly follows and is lacking holds nobody up.
+ * Task ids that must still wait for the previous run (dependsOnPast, waitForDownstream), by Airflow's `PrevDagrunDep`: without a
+ * previous run nothing waits; a task that the previous run lacks waits, unless it has never run and ignoreFirstDependsOnPast is
+ * set; direct downstream tasks that the previous run lacks are ignored.
  */
 export async function heldByPast(tx: Db, dagRunId: number, needs: readonly PastNeed[], catchup: boolean): Promise<Set<string>> {
   const names = [...new Set(needs.flatMap((need) => [need.taskId, ...(need.waitForDownstream ? need.downstream : [])]))];
@@ -62,7 +62,7 @@ with later as (
 select count(*) from told`,
 };
 
-/** Has the DAG's next run looked at again: what it waited for may have happened. */
+/** Has the DAG's next run evaluated again: what it waited for may have happened. */
 export async function wakeLaterRuns(tx: Db, dagId: string, logicalDate: Date): Promise<void> {
   await tx.query(wake, [dagId, logicalDate]);
 }
@@ -82,7 +82,7 @@ returning ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id as "taskId", ti
           coalesce(held.state in ('running', 'restarting', 'deferred', 'up_for_retry', 'up_for_reschedule'), false) as "hasBegun"`,
 };
 
-/** `hasBegun`: its present try has a log. */
+/** `hasBegun`: its current try has a log. */
 export type SkippedInstance = {
   dagId: string;
   runId: string;
@@ -92,7 +92,7 @@ export type SkippedInstance = {
   hasBegun: boolean;
 };
 
-/** Ends a run's unfinished instances as skipped; what still runs is refused at its next heartbeat and stops. */
+/** Skips a run's unfinished instances; a try that still runs is refused at its next heartbeat and stops. */
 export async function skipUnfinished(tx: Db, dagRunId: number): Promise<SkippedInstance[]> {
   return (await tx.query<SkippedInstance>(skip, [dagRunId])).rows;
 }

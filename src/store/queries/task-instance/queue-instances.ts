@@ -38,12 +38,12 @@ update task_instance ti
 returning ${columns}`,
 };
 
-/** Answers in the order of `ids`, that of their priority, in which executors are to have them. */
+/** Returned in the order of `ids`, that of their priority, in which executors get them. */
 export async function queueInstances(tx: Db, ids: readonly string[], jobId: number): Promise<QueuedInstance[]> {
   return inOrderOf(ids, (await tx.query<QueuedInstance>(statement, [ids, jobId])).rows);
 }
 
-/** $1 ids. A try's id changes when it is taken back, so what is found here is still waiting for whoever queued it. */
+/** $1 ids. A try's id changes when it is requeued, so a try found here is still queued by the same scheduler. */
 const stillQueued = {
   name: "still-queued",
   text: `select ${columns} from task_instance ti join dag_version v on v.id = ti.dag_version_id

@@ -31,7 +31,7 @@ export type Orphan = {
   externalExecutorId: string | null;
 };
 
-/** One look for them. */
+/** Limit of one batch. */
 export const ORPHANS_MAX = 500;
 
 /** $1 ids, or null for any, $2 the id they come after, or null. Tries whose scheduler is dead: its job is not running any more. Locked, so that one scheduler adopts each. */
@@ -59,7 +59,7 @@ export async function adoptTries(tx: Db, ids: readonly string[], jobId: number):
   await tx.query(adopt, [ids, jobId]);
 }
 
-/** $1 ids, $2 what their outside systems call them. A try that has ended keeps what it had. */
+/** $1 ids, $2 their ids in the executors' outside systems. A try that has ended keeps its own. */
 const launches = {
   name: "record-launches",
   text: `
@@ -73,7 +73,7 @@ with held as materialized (
 update task_instance ti set external_executor_id = held.external_id, updated_at = now() from held where ti.id = held.id`,
 };
 
-/** Keeps what launched tries are called in their outside systems. */
+/** Records the outside systems' ids of launched tries. */
 export async function recordLaunches(db: Db, launched: readonly { id: string; externalExecutorId: string }[]): Promise<void> {
   await db.query(launches, [launched.map(({ id }) => id), launched.map(({ externalExecutorId }) => externalExecutorId)]);
 }

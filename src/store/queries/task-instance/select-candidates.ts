@@ -30,17 +30,18 @@ const BY_RANK =
 /**
  * $1 executors with free slots, $2 candidates at most, $3 ids that limits held back in this transaction, $4 the scheduler's job id.
  *
- * Free places are counted per pool and per run first, and each run offers only what it may start from pools that have
- * room, no more for a pool than it has slots. So a full pool, one with a single slot that frees again and again, or a run at
- * its limit takes no place in the window and starves nobody. -1 slots = no limit. At one priority, a backfill's tasks come
- * after all others (place 0), in the order of its dates. A pool may count its deferred tasks, too.
+ * Free slots per pool and per run are counted first; each run then offers only what it may start in pools that have room, and no
+ * more for a pool than it has slots. So a full pool, one with a single slot that frees again and again, or a run at its limit does
+ * not use up the candidate limit and starves nobody. -1 slots = no limit. At one priority, a backfill's tasks come after all others
+ * (place 0), in the order of its dates. A pool may count its deferred tasks, too.
  *
- * A task that takes more slots than its pool has free, and could start otherwise, is first in line there: what ranks behind it is not
- * offered from that pool, or single slots that free one by one would never be enough for it. It is answered beside the candidates, does not use
- * up their limit, and is found by the index ti_scheduled_wide, which holds only tasks that take several slots.
+ * A task that needs more slots than its pool has free, and could start otherwise, is first in line there: lower-ranked tasks of
+ * that pool are not offered, or slots freed one by one would never add up for it. It is returned in addition to the candidates,
+ * does not use up their limit, and is found through the index ti_scheduled_wide, which holds only tasks that take several slots.
  *
- * A run's pools are read one after the other from the index ti_scheduled_by_pool, each by one step, and the instances of those that have room
- * in its order, so a look costs what it offers, however many are scheduled: those before a full pool are not looked at.
+ * A run's pools are enumerated through the index ti_scheduled_by_pool, one step each, and instances are read in its order only for
+ * pools that have room. So the cost depends on what is offered, not on how many are scheduled: instances of a full pool are not
+ * read.
  */
 const ofOne = { name: "select-candidates", text: candidates("ti.executor = any($1)", "$2") };
 /** $5 = the runs that are meant. */
@@ -51,7 +52,7 @@ const ofOneAmong = {
 
 /**
  * As above, with $5 the executors' free slots. Each run offers for each executor apart, and none is offered more than it has slots:
- * thousands of tasks before one with a single slot take no place from another's. A statement of its own, since it costs more:
+ * thousands of tasks for one with a single slot do not use up another's candidate limit. A statement of its own, since it costs more:
  * 8 ms and not 3.5 with 51 runs and 11,000 scheduled tasks.
  */
 const ofSeveral = { name: "select-candidates-of-several", text: candidatesOfSeveral() };
@@ -160,7 +161,10 @@ select c.id, c.dag_run_id as "dagRunId", c.dag_id as "dagId", c.task_id as "task
  ${BY_RANK}`;
 }
 
-/** Takes the dispatch lock for this transaction; false = another scheduler holds it. Must be a statement of its own: counts need a snapshot made after it. */
+/**
+ * Takes the dispatch lock for this transaction; false = another scheduler holds it. Must be a separate statement: counts need a
+ * snapshot taken after it.
+ */
 export async function tryDispatchLock(tx: Db): Promise<boolean> {
   const { rows } = await tx.query<{ got: boolean }>(
     { name: "dispatch-lock", text: "select pg_try_advisory_xact_lock($1) as got" },
@@ -169,13 +173,13 @@ export async function tryDispatchLock(tx: Db): Promise<boolean> {
   return rows[0]?.got ?? false;
 }
 
-/** Waits for the dispatch lock: for whoever changes what is counted under it without spending it, as an heir of other tries does. */
+/** Waits for the dispatch lock. For changes of what is counted under it, other than dispatch: adopting tries, for example. */
 export async function holdDispatchLock(tx: Db): Promise<void> {
   await tx.query({ name: "hold-dispatch-lock", text: "select pg_advisory_xact_lock($1)" }, [DISPATCH_LOCK]);
 }
 
 export type CandidateQuery = {
-  /** Those with free slots, and how many. */
+  /** Executors with free slots, and how many. */
   executors: readonly (readonly [name: string, free: number])[];
   limit: number;
   heldBack: readonly string[];
@@ -183,7 +187,9 @@ export type CandidateQuery = {
   only: Only;
 };
 
-/** In the order of their rank. Those that take more slots than their pool has free start nothing: they are first in line there. */
+/**
+ * In the order of their rank. Those that need more slots than their pool has free cannot start yet: they are first in line there.
+ */
 export async function selectCandidates(tx: Db, query: CandidateQuery): Promise<Candidate[]> {
   const names = query.executors.map(([name]) => name);
   const isOne = names.length <= 1;

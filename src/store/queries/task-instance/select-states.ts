@@ -2,7 +2,7 @@ import type { TaskInstanceState } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 import { allOf, type Fragment, oneOf, oneOfOrNone, send, sql } from "../compose.ts";
 
-/** What is left out does not narrow; an empty `taskIds` names no task, and so nothing. */
+/** A filter that is left out does not restrict; an empty `taskIds` matches nothing. */
 export type StateFilter = {
   dagId: string;
   taskIds?: readonly string[];

@@ -7,8 +7,8 @@ export type MarkedInstance = { taskId: string; mapIndex: number; previousState: 
 
 /**
  * $1 dag run, $2 task ids (null = all), $3 map index (null = all), $4 the new state, $5 only these states (null = any; "none"
- * stands for no state), $6 task ids that are left out. A try that runs is not waited for: its writes are refused from now on, since they ask for the state
- * running, and it stops at its next heartbeat.
+ * stands for no state), $6 task ids that are left out. A running try is not waited for: its writes require the state running, so
+ * they are refused from now on, and it stops at its next heartbeat.
  */
 const statement = {
   name: "set-states",

@@ -14,7 +14,7 @@ export type StartedTry = {
   versionId: string;
   rescheduleCount: number;
   startDate: Date;
-  /** Seconds from queued to now; null = it ran already, and its caller only asks again. */
+  /** Seconds from queued to now; null = it was running already, and its caller only repeats the call. */
   queuedSec: number | null;
   /** Set for a try that was deferred and goes on; kwargs and event are encrypted. */
   nextMethod: string | null;
@@ -39,8 +39,8 @@ export type StartedTry = {
 
 /**
  * $1 ids, $2 hostnames, $3 unix names, $4 pids. queued → running; the same caller (host, user, pid) may ask again, since
- * its first answer may have been lost. Locked in id order, as everywhere that many are changed at once. The inner select of $1 hides from the planner
- * how many there are: seeing one, it would plan the statement anew each time.
+ * its first answer may have been lost. Locked in id order, as everywhere that many are changed at once. The inner select of $1 makes the array's
+ * length opaque, so that the generic plan is kept.
  */
 const statement = {
   name: "start-tries",
@@ -74,7 +74,7 @@ select t.id, t.dag_run_id as "dagRunId", t.dag_id as "dagId", t.run_id as "runId
   from started t join dag_run r on r.id = t.dag_run_id`,
 };
 
-/** Starts tries; the ones left out of the answer are not the caller's to start. */
+/** Starts tries; those missing from the answer are not the caller's to start. */
 export async function startTries(db: Db, starts: readonly TryStart[]): Promise<StartedTry[]> {
   const { rows } = await db.query<StartedTry>(statement, [
     starts.map((s) => s.id),

@@ -4,8 +4,8 @@ import type { Db } from "../../store.ts";
 export type StoppedInstance = { taskId: string; mapIndex: number; state: Extract<TaskInstanceState, "failed" | "skipped"> };
 
 /**
- * $1 dag run, $2 task ids that are spared, $3 states that become failed; all others that are no end become skipped. A try that runs is not waited for:
- * it is refused at its next heartbeat and stops.
+ * $1 dag run, $2 task ids that are spared, $3 states that become failed; all other unfinished ones become skipped. A running try is
+ * not waited for: it is refused at its next heartbeat and stops.
  */
 const statement = {
   name: "stop-remaining",

@@ -5,9 +5,9 @@ export type ElementRef = { dagRunId: number; taskId: string; index: number };
 export type Element = ElementRef & { value: JsonValue };
 
 /**
- * $1 dag run ids, $2 task ids, $3 positions, side by side. A result is read once for all its positions that are asked for: a
- * whole batch of tries may be mapped over one list. An object's element is [key, value]. A mapped task's list is what its
- * instances returned, in the order of their map indexes.
+ * $1 dag run ids, $2 task ids, $3 positions, side by side. A result is read once for all requested positions: a whole batch of
+ * tries may be mapped over one list. An object's element is [key, value]. A mapped task's list is what its instances returned, in
+ * the order of their map indexes.
  */
 const statement = {
   name: "find-elements",

@@ -12,7 +12,7 @@ select m.dag_run_id as "dagRunId", m.task_id as "taskId", sum(m.length) as lengt
  group by m.dag_run_id, m.task_id`,
 };
 
-/** How many elements each result has that others are mapped over; what is left out has no result. */
+/** The number of elements of each result that others are mapped over; a task missing from the answer has no result. */
 export async function mapLengths(db: Db, sources: readonly { dagRunId: number; taskId: string }[]): Promise<MapLength[]> {
   if (sources.length === 0) return [];
   return (await db.query<MapLength>(statement, [sources.map((s) => s.dagRunId), sources.map((s) => s.taskId)])).rows;

@@ -9,7 +9,10 @@ select ti.dag_run_id, ti.task_id, ti.map_index, $2 from task_instance ti where t
 on conflict (dag_run_id, task_id, map_index) do update set length = excluded.length`,
 };
 
-/** As a try of another SDK reports it with its XCom, before it ends. Returns false if that try runs no more. */
+/**
+ * For clients of other SDKs, which report the length with the XCom, before the try ends. Returns false if that try is not running
+ * any more.
+ */
 export async function setMapLength(db: Db, tryId: string, length: number): Promise<boolean> {
   return (await db.query(statement, [tryId, length])).rowCount === 1;
 }

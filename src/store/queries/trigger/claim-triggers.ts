@@ -21,8 +21,9 @@ const columns = `t.id, t.classpath, t.module_hash as "moduleHash", t.kwargs, t.d
 /**
  * $1 the triggerer's job, $2 its capacity, $3 how many to take at most, $4 seconds after which anyone may take a trigger.
  *
- * Higher priority first, then age. A triggerer takes no more than its share of all triggers, so that the one that looks first
- * does not take all; what stays free for a while, since others are full, is for anyone. SKIP LOCKED shares the rest.
+ * Higher priority first, then age. A triggerer takes no more than its share of all triggers, so that the first one does not take
+ * all. Triggers that stay free for $4 seconds, since the others are full, may be taken by any. SKIP LOCKED lets several claim at
+ * once.
  */
 const claim = {
   name: "claim-triggers",
@@ -58,15 +59,15 @@ export async function claimTriggers(db: Db, { jobId, capacity, limit, fairnessSe
 
 /** $1 the triggerer's job, $2 what it runs already. */
 const mine = {
-  name: "list-own-triggers",
+  name: "find-own-triggers",
   text: `
 with own as materialized (select * from trigger where triggerer_id = $1)
 select (select coalesce(array_agg(id), '{}') from own) as ids,
        (select coalesce(json_agg(id), '[]') from own where id <> all($2::bigint[])) as missing`,
 };
 
-/** Ids of all triggers that are this triggerer's, and of those among them that it does not run. */
-export async function listOwnTriggers(
+/** The ids of this triggerer's triggers, and of those among them that it does not run. */
+export async function findOwnTriggers(
   db: Db,
   jobId: number,
   running: readonly number[],

@@ -6,8 +6,8 @@ export type Firing = { triggerId: number; event: Buffer | null; failure: string 
 /**
  * $1 trigger ids, $2 events, $3 failures. deferred → scheduled, under the id the deferral has given, and with the same number.
  *
- * Guarded by the trigger: its row goes with the state, so an event that comes twice, or after the task was cleared, marked or
- * timed out, finds nothing. Who sends it is not asked: the wait is over, whoever saw it.
+ * Guarded by the trigger: its row is deleted when the state changes, so an event that arrives twice, or after the task was cleared,
+ * marked or timed out, finds nothing. It does not matter which triggerer sends it.
  */
 const statement = {
   name: "fire-triggers",
@@ -30,7 +30,7 @@ with fired as materialized (
 select trigger_id as id, (select count(*) from told) as told from resumed`,
 };
 
-/** Returns the ids of the triggers whose tasks go on; the others had nobody waiting any more. */
+/** Returns the ids of the triggers whose tasks resume; for the others no task was waiting any more. */
 export async function fireTriggers(db: Db, firings: readonly Firing[]): Promise<number[]> {
   const { rows } = await db.query<{ id: number }>(statement, [
     firings.map((one) => one.triggerId),

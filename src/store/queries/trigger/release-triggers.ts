@@ -13,7 +13,7 @@ with free as (
 select count(*)::int as count, (select count(*) from told) as told from free`,
 };
 
-/** Gives triggers back, so that any triggerer takes them. `deaths` 1 = the process that ran them died. */
+/** Releases triggers, so that any triggerer may take them. `deaths` 1 = the process that ran them died. */
 export async function releaseTriggers(db: Db, jobId: number, ids: readonly number[] | null, deaths: 0 | 1 = 0): Promise<number> {
   return (await db.query<{ count: number }>(release, [jobId, ids, deaths])).rows[0]?.count ?? 0;
 }

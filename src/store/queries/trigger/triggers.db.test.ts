@@ -2,16 +2,16 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { createTestDatabase, type TestDatabase } from "../../../../tests/support/database.ts";
 import { countTriggers, deferredRows, deferTasks } from "../../../../tests/support/deferred-run.ts";
 import {
+  allPools,
   beatJob,
   buryJobs,
   claimTriggers,
   clearInstances,
   deleteDag,
+  findOwnTriggers,
   findRun,
   finishTries,
   fireTriggers,
-  listOwnTriggers,
-  listPools,
   releaseTriggers,
   releaseTriggersOfTheDead,
   type Store,
@@ -74,7 +74,7 @@ describe("a deferral", () => {
     expect(await offered()).toEqual(["t2", "t3"]);
     await setPool(store, { pool: "narrow", slots: 3, description: null, includeDeferred: true });
     expect(await offered()).toEqual(["t2"]);
-    expect((await listPools(store)).find((pool) => pool.pool === "narrow")).toMatchObject({
+    expect((await allPools(store)).find((pool) => pool.pool === "narrow")).toMatchObject({
       deferredSlots: 2,
       scheduledSlots: 2,
     });
@@ -185,7 +185,7 @@ describe("a claim", () => {
     const oldest = Math.min(...rest.map((row) => row.triggerId ?? 0));
     expect((await claim(me, { capacity: 3 })).map((t) => t.id)).toEqual([oldest]);
     expect(await claim(me, { capacity: 3 })).toEqual([]);
-    const own = await listOwnTriggers(store, me, [oldest]);
+    const own = await findOwnTriggers(store, me, [oldest]);
     expect(own.ids).toHaveLength(3);
     expect(own.missing.sort()).toEqual(own.ids.filter((id) => id !== oldest).sort());
   });

@@ -12,7 +12,7 @@ export async function findVariable(db: Db, cipher: Cipher, key: string): Promise
   return rows[0] ? { key: rows[0].key, value: cipher.decrypt(rows[0].val), description: rows[0].description } : null;
 }
 
-export async function listVariables(db: Db, cipher: Cipher): Promise<Variable[]> {
+export async function allVariables(db: Db, cipher: Cipher): Promise<Variable[]> {
   const { rows } = await db.query<VariableRow>("select key, val, description from variable order by key");
   return rows.map((row) => ({ key: row.key, value: cipher.decrypt(row.val), description: row.description }));
 }

@@ -29,13 +29,13 @@ const holder = {
 
 export type WorkerHolder = { instance: string; hostname: string; pid: number; silentForSec: number };
 
-/** Keeps the worker's row and returns what people want of it, or whose the name is. */
+/** Updates the worker's row and returns the changes that users requested, or who holds the name. */
 export async function beatWorker(
   db: Db,
   name: string,
   report: WorkerReport,
   lostAfterSec: number,
-): Promise<{ wish: { queues: string[] | null; shutdown: boolean } | null; holder: WorkerHolder | null }> {
+): Promise<{ requested: { queues: string[] | null; shutdown: boolean } | null; holder: WorkerHolder | null }> {
   const { instance, hostname, pid, version, queues, concurrency, active, state, takesOver } = report;
   const { rows } = await db.query<{ queues: string[] | null; shutdown: boolean }>(beat, [
     name,
@@ -50,6 +50,6 @@ export async function beatWorker(
     takesOver,
     lostAfterSec,
   ]);
-  if (rows[0]) return { wish: rows[0], holder: null };
-  return { wish: null, holder: (await db.query<WorkerHolder>(holder, [name])).rows[0] ?? null };
+  if (rows[0]) return { requested: rows[0], holder: null };
+  return { requested: null, holder: (await db.query<WorkerHolder>(holder, [name])).rows[0] ?? null };
 }

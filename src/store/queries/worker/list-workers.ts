@@ -5,7 +5,7 @@ export const WORKER_STATES = ["running", "draining", "lost", "offline"] as const
 
 export type ListedWorker = {
   name: string;
-  /** `lost`: it was not heard of for too long. */
+  /** `lost`: no heartbeat for too long. */
   state: (typeof WORKER_STATES)[number];
   hostname: string;
   pid: number;
@@ -15,8 +15,8 @@ export type ListedWorker = {
   active: number;
   firstOnline: Date;
   lastHeartbeat: Date;
-  wishedQueues: string[] | null;
-  wishedShutdown: boolean;
+  requestedQueues: string[] | null;
+  requestedShutdown: boolean;
 };
 
 const orderable = {
@@ -40,8 +40,8 @@ export async function listWorkers(
   const state = sql`case when w.state <> 'offline' and w.last_heartbeat < now() - make_interval(secs => ${lostAfterSec}) then 'lost' else w.state end`;
   return readPage<ListedWorker, WorkerOrderKey>(db, {
     columns: sql`w.name, ${state} as state, w.hostname, w.pid, w.version, w.queues, w.concurrency, w.active,
-      w.first_online as "firstOnline", w.last_heartbeat as "lastHeartbeat", w.wished_queues as "wishedQueues",
-      w.wished_shutdown as "wishedShutdown"`,
+      w.first_online as "firstOnline", w.last_heartbeat as "lastHeartbeat", w.wished_queues as "requestedQueues",
+      w.wished_shutdown as "requestedShutdown"`,
     from: sql`worker w`,
     where: [
       ...oneOf(sql`w.name`, filter.name === undefined ? undefined : [filter.name]),

@@ -13,7 +13,7 @@ with held as materialized (
 select 1 from held`,
 };
 
-/** Returns false if that try runs no more: nothing was deleted. A key that is not there is no fault. */
+/** Returns false if that try is not running any more: nothing was deleted. A missing key is no error. */
 export async function deleteXcomByTry(db: Db, tryId: string, key: string): Promise<boolean> {
   return (await db.query(statement, [tryId, key])).rowCount === 1;
 }

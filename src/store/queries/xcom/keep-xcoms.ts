@@ -29,9 +29,9 @@ export async function findXcom(db: Db, ref: XcomRef, includePriorDates: boolean)
 }
 
 /**
- * $5 what one wanted input may have, $6 what all of them may have together, in bytes of JSON. The stored size comes first: it is known
- * without reading the value, and a value that is compressed to more than that is no small one. Values of one input are peers in the
- * second window's order, so that each comes whole or not at all.
+ * $5 what one wanted input may have, $6 what all of them may have together, in bytes of JSON. The stored size is checked first: it
+ * is known without reading the value, and a value that exceeds the limit even when compressed is not small. Values of one input are
+ * peers in the second window's order, so that each comes whole or not at all.
  */
 const inputs = {
   name: "find-small-inputs",
@@ -87,8 +87,8 @@ export async function findSmallInputs(
 }
 
 /**
- * FOR SHARE: a try that ends at the same moment is waited for and then found ended. A plain read would still see it running,
- * and the value could land in the next try.
+ * FOR SHARE: waits for a try that is finishing at the same moment, and then finds it finished. A plain read would still see it
+ * running, and the value could end up in the next try.
  */
 const byTry = {
   name: "set-xcom-by-try",
@@ -97,7 +97,7 @@ const byTry = {
          on conflict (dag_run_id, task_id, map_index, key) do update set value = excluded.value, "timestamp" = now()`,
 };
 
-/** Returns false if that try runs no more: nothing was written. */
+/** Returns false if that try is not running any more: nothing was written. */
 export async function setXcomByTry(db: Db, tryId: string, key: string, value: JsonValue): Promise<boolean> {
   return (await db.query(byTry, [tryId, key, JSON.stringify(value)])).rowCount === 1;
 }

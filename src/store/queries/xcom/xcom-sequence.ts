@@ -81,7 +81,7 @@ export async function readXcomPage(
   return { values: rows.map((row) => row.value), next: isFull ? { runId: last.runId, after: last.mapIndex } : null };
 }
 
-export async function listXcomValues(db: Db, ref: XcomSequenceRef, includePriorDates: boolean): Promise<JsonValue[]> {
+export async function findXcomValues(db: Db, ref: XcomSequenceRef, includePriorDates: boolean): Promise<JsonValue[]> {
   const { rows } = await db.query<{ value: JsonValue }>(includePriorDates ? allWithPrior : all, parametersOf(ref));
   return rows.map((row) => row.value);
 }

@@ -1,6 +1,9 @@
 import type nunjucks from "nunjucks";
 
-/** A template as nunjucks' compiler writes it: everything it uses is passed in, so ours can stand in for the library's. */
+/**
+ * A template's function as nunjucks' compiler generates it. Everything it uses is passed in, so our runtime can replace the
+ * library's.
+ */
 export type CompiledTemplate = (
   env: nunjucks.Environment,
   context: object,
@@ -30,7 +33,7 @@ const MAX_COMPILED = 1_000;
 export function compileTemplate(engine: typeof nunjucks, source: string): CompiledTemplate {
   const known = compiled.get(source);
   if (known !== undefined) return known;
-  // The engine's own entry has no place for a runtime or a compiler of ours; these parts of it are not in its types.
+  // The library's public API does not accept another runtime or compiler; these internal parts are missing from its types.
   const { compiler, parser } = engine as unknown as Internals;
   let code: string;
   try {
@@ -47,7 +50,7 @@ export function compileTemplate(engine: typeof nunjucks, source: string): Compil
   return root;
 }
 
-/** Nunjucks loops over an undefined list as over an empty one; here that is an error, as putting it out is. */
+/** Nunjucks treats an undefined list as empty in loops; here it is an error, as in output. */
 function makeStrict(compiler: Compiler): Compiler {
   const lists = new WeakSet<ExpressionNode>();
   const compileFor = compiler.compileFor.bind(compiler);

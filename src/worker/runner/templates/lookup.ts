@@ -1,4 +1,4 @@
-/** Thrown while a template renders, where it needs a value that only a call can give; caught by the render loop. */
+/** Thrown while a template renders, when it needs a value that only a call can get; caught by the render loop. */
 export class PendingLookup extends Error {
   readonly key: string;
   readonly load: () => Promise<unknown>;
@@ -14,8 +14,8 @@ export class PendingLookup extends Error {
 export type LookupCache = Map<string, unknown>;
 
 /**
- * A value that stands behind a call. Templates are synchronous, so the first time this stops the render; the loop loads the
- * value and renders again. Nothing of an unfinished render is kept, so a placeholder never reaches the text.
+ * A value that needs a call. Templates are synchronous, so on first use this aborts the render; the loop loads the value and
+ * renders again. An aborted render is discarded, so a placeholder never reaches the output.
  */
 export function lookUp(cache: LookupCache, key: string, load: () => Promise<unknown>): unknown {
   if (!cache.has(key)) throw new PendingLookup(key, load);
@@ -34,7 +34,7 @@ export class LookupNamespace {
   }
 }
 
-/** Renders until nothing is missing. The bound is a net against a lookup that never settles. */
+/** Renders until no value is missing. The limit guards against a lookup that never settles. */
 export async function renderWithLookups<T>(cache: LookupCache, render: () => T): Promise<T> {
   for (let pass = 0; pass < 1_000; pass += 1) {
     try {

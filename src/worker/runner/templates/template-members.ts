@@ -32,7 +32,7 @@ const ARRAY_METHODS: Readonly<Record<string, (list: readonly unknown[]) => unkno
   slice: (list) => (start?: number, end?: number) => list.slice(start, end),
 };
 
-/** Python's dict methods, where data has no property of that name. */
+/** Python's dict methods, unless the data has a property of that name. */
 const OBJECT_METHODS: Readonly<Record<string, (object: Record<string, unknown>) => unknown>> = {
   get: (object) => (key: unknown, fallback: unknown) => ownValue(object, String(key)) ?? fallback ?? null,
   keys: (object) => () => Object.keys(object),

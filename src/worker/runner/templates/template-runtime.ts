@@ -2,7 +2,7 @@ import type nunjucks from "nunjucks";
 import { LookupNamespace } from "./lookup.ts";
 import { readMember } from "./template-members.ts";
 
-/** What compiled templates call for every lookup, member, call and output. Nunjucks passes it in, so ours stands in its place. */
+/** The runtime that compiled templates call for every lookup, member, call and output; it replaces nunjucks' own. */
 export type TemplateRuntime = Record<string, unknown>;
 
 type Frame = { lookup(name: string): unknown };
@@ -58,7 +58,7 @@ export function createRuntime(base: typeof nunjucks.runtime, trace: RenderTrace)
   };
 }
 
-/** A value as it stands in a rendered text. */
+/** A value as text in the output. */
 export function toText(value: unknown): string {
   if (typeof value === "function") throw new Error("a function is put out: it lacks its call, ( )");
   if (value instanceof LookupNamespace) throw new Error(`'${value.name}' is put out without a name: write ${value.name}.NAME`);
@@ -84,7 +84,7 @@ const INSTEAD_OF_MACROS: Readonly<Record<string, string>> = {
 };
 const OTHER_MACROS = "the macros are ds_add, ds_format, datetime and json";
 
-/** A run may have been triggered without a date; the message shall not leave its author guessing. */
+/** A run may have been triggered without a logical date; the message should say so. */
 function hintFor(name: string): string {
   const macro = /^macros\.([^.(]+)/.exec(name)?.[1];
   if (macro !== undefined) {

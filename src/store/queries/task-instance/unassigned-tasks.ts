@@ -1,10 +1,10 @@
 import type { Db } from "../../store.ts";
 
-export type HomelessTask = { dagId: string; versionId: string; taskId: string; executor: string; count: number };
+export type UnassignedTask = { dagId: string; versionId: string; taskId: string; executor: string; count: number };
 
 /** $1 executors there are. Tasks whose instances are scheduled for an executor that is not among them. */
 const select = {
-  name: "homeless-tasks",
+  name: "unassigned-tasks",
   text: `
 select dag_id as "dagId", dag_version_id as "versionId", task_id as "taskId", executor, count(*)::int as count
   from task_instance
@@ -13,13 +13,13 @@ select dag_id as "dagId", dag_version_id as "versionId", task_id as "taskId", ex
  order by dag_id, task_id, executor`,
 };
 
-export async function homelessTasks(db: Db, executors: readonly string[]): Promise<HomelessTask[]> {
-  return (await db.query<HomelessTask>(select, [executors])).rows;
+export async function findUnassignedTasks(db: Db, executors: readonly string[]): Promise<UnassignedTask[]> {
+  return (await db.query<UnassignedTask>(select, [executors])).rows;
 }
 
 /** $1 DAG versions, $2 tasks, $3 the executors their instances wait for, $4 the one they are given to. */
 const move = {
-  name: "rehome-instances",
+  name: "reassign-instances",
   text: `
 with held as materialized (
   select ti.id
@@ -35,8 +35,8 @@ with held as materialized (
 select count(*)::int as count, (select count(*) from told) as told from moved`,
 };
 
-/** Under the dispatch lock: a dispatcher that is at it has read for which executor they are. */
-export async function rehomeInstances(tx: Db, tasks: readonly HomelessTask[], executor: string): Promise<number> {
+/** Call under the dispatch lock: a running dispatch has read which executor they are for. */
+export async function reassignInstances(tx: Db, tasks: readonly UnassignedTask[], executor: string): Promise<number> {
   const versions = tasks.map(({ versionId }) => versionId);
   const ids = tasks.map(({ taskId }) => taskId);
   const from = tasks.map((one) => one.executor);

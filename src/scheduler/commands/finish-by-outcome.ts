@@ -2,7 +2,7 @@ import { isBuiltinTrigger, type Outcome } from "../../contracts/index.ts";
 import {
   type Db,
   type Deferral,
-  type EndedTry,
+  type FinishedTry,
   type FinishGuard,
   finishTries,
   lockRun,
@@ -13,27 +13,27 @@ import {
 } from "../../store/index.ts";
 import { retryDelaySec } from "../core/retry-delay.ts";
 import { type DagCache, readableGraph } from "./dag-cache.ts";
-import { endApart, type ReportedEnd } from "./end-apart.ts";
-import { endAndStopRun, stopsRun } from "./fail-fast.ts";
+import { finishAndStopRun, stopsRun } from "./fail-fast.ts";
+import { type FinishResult, finishApart } from "./finish-apart.ts";
 import { type Failure, oweAlerts, owesAnything } from "./owe-alerts.ts";
 
-/** What a deferral keeps, encrypted by whoever has the key. */
+/** The secret part of a deferral, encrypted by the caller, who has the key. */
 export type SealedDeferral = { kwargs: Buffer; nextKwargs: Buffer };
 /** `sealed` belongs to a deferred outcome. */
 export type TryOutcome = { id: string; outcome: Outcome; sealed?: SealedDeferral };
 
 /**
- * Ends tries as their workers report. What a failure becomes is decided here and nowhere else: up_for_retry while tries
- * are left and the error may be retried, else failed. Returns the tries that were ended; those missing were stale.
+ * Finishes tries by the outcomes that their workers report. What a failure becomes is decided here and nowhere else: up_for_retry while
+ * tries are left and the error may be retried, else failed. Returns the tries that were finished; those missing were stale.
  *
  * An outcome that the database refuses fails its own try, with the reason, and no other: it would be refused each time it is sent.
  */
-export async function endTries(
+export async function finishByOutcome(
   store: Store,
   cache: DagCache,
   outcomes: readonly TryOutcome[],
   guard?: FinishGuard,
-): Promise<ReportedEnd[]> {
+): Promise<FinishResult[]> {
   const branching = outcomes.filter(({ outcome }) => outcome.state === "success" && outcome.skipTasks.length > 0);
   const decided = await decideEnds(
     store,
@@ -43,18 +43,18 @@ export async function endTries(
   const stopping = decided.filter(stops);
   const owing = decided.filter((one) => !stops(one) && one.failure && owesAnything(one.failure));
   const plain = decided.filter((one) => !stopping.includes(one) && !owing.includes(one));
-  const apart = <T extends { id: string }>(ends: readonly T[], end: (ends: readonly T[]) => Promise<EndedTry[]>) =>
-    endApart(ends, end, ({ id }, error) => {
+  const apart = <T extends { id: string }>(ends: readonly T[], finish: (ends: readonly T[]) => Promise<FinishedTry[]>) =>
+    finishApart(ends, finish, ({ id }, error) => {
       const reported = outcomes.find((one) => one.id === id)?.outcome.state;
       return failRefused(store, cache, { id, hasFailed: reported === "failed", error }, guard);
     });
   const endsOf = (some: readonly Decided[]) => some.map(({ end }) => end);
-  const ended = await apart(plain, (some) => finishTries(store, endsOf(some), guard));
-  ended.push(...(await apart(owing, (some) => store.transaction((tx) => finishOwing(tx, some, guard)))));
-  for (const one of branching) ended.push(...(await apart([one], () => endBranch(store, one, guard))));
+  const finished = await apart(plain, (some) => finishTries(store, endsOf(some), guard));
+  finished.push(...(await apart(owing, (some) => store.transaction((tx) => finishOwing(tx, some, guard)))));
+  for (const one of branching) finished.push(...(await apart([one], () => finishBranch(store, one, guard))));
   for (const one of stopping)
-    ended.push(...(await apart([one], (some) => store.transaction((tx) => finishOwing(tx, some, guard)))));
-  return ended;
+    finished.push(...(await apart([one], (some) => store.transaction((tx) => finishOwing(tx, some, guard)))));
+  return finished;
 }
 
 /**
@@ -66,7 +66,7 @@ async function failRefused(
   cache: DagCache,
   { id, hasFailed, error }: { id: string; hasFailed: boolean; error: Error },
   guard: FinishGuard | undefined,
-): Promise<ReportedEnd[]> {
+): Promise<FinishResult[]> {
   const refused = `The database refused what the try reported: ${error.message}`;
   const outcome: Outcome = {
     state: "failed",
@@ -76,22 +76,22 @@ async function failRefused(
     xcoms: [],
   };
   const decided = await decideEnds(store, cache, [{ id, outcome }]);
-  const ended = await store.transaction((tx) => finishOwing(tx, decided, guard));
-  return ended.map((one) => ({ ...one, refused }));
+  const finished = await store.transaction((tx) => finishOwing(tx, decided, guard));
+  return finished.map((one) => ({ ...one, refused }));
 }
 
-/** As `endTries`, for one try that failed, in a transaction of the caller's. */
-export async function failTry(
+/** As `finishByOutcome`, for one failed try, in the caller's transaction. */
+export async function finishFailed(
   tx: Db,
   cache: DagCache,
   id: string,
   outcome: Extract<Outcome, { state: "failed" }>,
   guard: FinishGuard,
-): Promise<EndedTry[]> {
+): Promise<FinishedTry[]> {
   return finishOwing(tx, await decideEnds(tx, cache, [{ id, outcome }]), guard);
 }
 
-/** An end as decided; `failure` where it failed and its DAG version can be read. */
+/** `failure`: set if the try failed and its DAG version can be read. */
 type Decided = { id: string; end: TryEnd; failure: Failure | null };
 
 function stops({ failure }: Decided): boolean {
@@ -99,38 +99,38 @@ function stops({ failure }: Decided): boolean {
 }
 
 /**
- * The ends, what is owed for them, and under `failFast` the end of the whole run, stand or fall together. An end that stops
- * its run comes alone: it takes the run's lock first.
+ * Finishes the tries, writes what is owed for them, and under `failFast` ends the whole run, in one transaction. A try that stops
+ * its run must come alone, since the run's lock is taken first.
  */
-async function finishOwing(tx: Db, decided: readonly Decided[], guard?: FinishGuard): Promise<EndedTry[]> {
+async function finishOwing(tx: Db, decided: readonly Decided[], guard?: FinishGuard): Promise<FinishedTry[]> {
   const failures = decided.flatMap(({ failure }) => failure ?? []);
   const [stopping] = failures.filter(stopsRun);
-  const ended = stopping
-    ? await endAndStopRun(tx, stopping, guard)
+  const finished = stopping
+    ? await finishAndStopRun(tx, stopping, guard)
     : await finishTries(
         tx,
         decided.map(({ end }) => end),
         guard,
       );
-  await oweAlerts(tx, failures, ended);
-  return ended;
+  await oweAlerts(tx, failures, finished);
+  return finished;
 }
 
-/** A branch's end and the skips it decides become visible together, else its other paths could start in between. */
-async function endBranch(store: Store, { id, outcome }: TryOutcome, guard?: FinishGuard): Promise<EndedTry[]> {
+/** A branch's end and the skips it decides are committed together, else tasks on the skipped paths could start in between. */
+async function finishBranch(store: Store, { id, outcome }: TryOutcome, guard?: FinishGuard): Promise<FinishedTry[]> {
   return store.transaction(async (tx) => {
     const [fact] = await triesByIds(tx, [id]);
     if (!fact) return [];
     // Lock order everywhere: the run before its task instances.
     await lockRun(tx, fact.dagId, fact.runId);
-    const ended = await finishTries(tx, [endOf({ id, outcome })], guard);
-    if (ended.length > 0 && outcome.state === "success") {
+    const finished = await finishTries(tx, [endOf({ id, outcome })], guard);
+    if (finished.length > 0 && outcome.state === "success") {
       // A mapped branch decides over the instances of its own index only, as in Airflow.
       const { mapIndex } = fact;
       const targets = mapIndex < 0 ? outcome.skipTasks : outcome.skipTasks.map((taskId) => ({ taskId, mapIndex }));
       await skipTasks(tx, fact.dagRunId, targets);
     }
-    return ended;
+    return finished;
   });
 }
 

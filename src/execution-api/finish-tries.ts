@@ -1,49 +1,49 @@
 import type { Outcome } from "../contracts/index.ts";
-import { endTries, reasonOf, type TryOutcome, tellEnds } from "../scheduler/commands/index.ts";
+import { finishByOutcome, reasonOf, type TryOutcome, tellFinished } from "../scheduler/commands/index.ts";
 import { type Cipher, findToldFailures, triesByIds } from "../store/index.ts";
 import { limitOutcome } from "./limit-outcome.ts";
-import type { ReadEnd } from "./read-batch.ts";
+import type { ReadFinish } from "./read-batch.ts";
 import { Refusal, staleTry } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 import { OVERDUE_SEC } from "./tokens.ts";
 
 /** `failed`: the try failed instead of ending as reported, and why. */
-export type EndAnswer = Refusal | { failed?: string };
+export type FinishAnswer = Refusal | { failed?: string };
 
-/** Ends the tries whose token is theirs. */
-export async function endBatch(
+/** Finishes the tries whose token is valid for them. */
+export async function finishBatch(
   resources: ExecutionApiResources,
   options: ExecutionApiOptions,
-  items: readonly ReadEnd[],
-): Promise<Map<string, EndAnswer>> {
-  const answers = new Map<string, EndAnswer>();
-  // By id: the statement that ends tries would take one that is named twice for two.
-  const allowed = new Map<string, ReadEnd>();
+  items: readonly ReadFinish[],
+): Promise<Map<string, FinishAnswer>> {
+  const answers = new Map<string, FinishAnswer>();
+  // Keyed by id, since the statement that finishes tries must not get the same id twice.
+  const allowed = new Map<string, ReadFinish>();
   for (const item of items) {
     const claims = await resources.tokens.verify("baram:task", item.token, OVERDUE_SEC).catch(() => null);
     if (claims?.subject !== item.id)
       answers.set(item.id, new Refusal(401, "token_invalid", "The token is not valid for this try.", { id: item.id }));
     else if (!allowed.has(item.id)) allowed.set(item.id, item);
   }
-  for (const [id, answer] of await endVerified(resources, options, [...allowed.values()])) answers.set(id, answer);
+  for (const [id, answer] of await finishVerified(resources, options, [...allowed.values()])) answers.set(id, answer);
   return answers;
 }
 
 /**
- * Ends tries as reported; the caller has checked their tokens. The same report twice is answered with success twice, since
+ * Finishes tries as reported; the caller has checked their tokens. A repeated report is answered with success again, since
  * the first answer may be lost.
  */
-export async function endVerified(
+export async function finishVerified(
   { store, dags, cipher, metrics, logger }: ExecutionApiResources,
   options: ExecutionApiOptions,
-  ends: readonly ReportedEnd[],
-): Promise<Map<string, EndAnswer>> {
-  const answers = new Map<string, EndAnswer>();
+  ends: readonly ReportedOutcome[],
+): Promise<Map<string, FinishAnswer>> {
+  const answers = new Map<string, FinishAnswer>();
   if (ends.length === 0) return answers;
   const storable = ends.map(({ id, outcome }) => sealDeferral(cipher, id, limitOutcome(outcome, options)));
-  const ended = await endTries(store, dags, storable);
-  tellEnds({ metrics, logger }, ended);
-  for (const { id, refused } of ended) answers.set(id, failedInstead(ends, storable, id, refused));
+  const finished = await finishByOutcome(store, dags, storable);
+  tellFinished({ metrics, logger }, finished);
+  for (const { id, refused } of finished) answers.set(id, failedInstead(ends, storable, id, refused));
   const missing = storable.filter((one) => !answers.has(one.id));
   if (missing.length === 0) return answers;
   const facts = await triesByIds(
@@ -63,10 +63,10 @@ export async function endVerified(
   return answers;
 }
 
-type ReportedEnd = TryOutcome & Pick<ReadEnd, "replaced">;
+type ReportedOutcome = TryOutcome & Pick<ReadFinish, "replaced">;
 
 function failedInstead(
-  reported: readonly ReportedEnd[],
+  reported: readonly ReportedOutcome[],
   storable: readonly TryOutcome[],
   id: string,
   refused: string | undefined,
@@ -79,7 +79,7 @@ function failedInstead(
   return { failed: stored.error.message };
 }
 
-/** What a task gives to its trigger and to itself may hold secrets: only who has the key can read it at rest. */
+/** The arguments of a trigger and of the method to resume may hold secrets, so they are stored encrypted. */
 function sealDeferral(cipher: Cipher, id: string, outcome: Outcome): TryOutcome {
   if (outcome.state !== "deferred") return { id, outcome };
   const seal = (value: object) => cipher.encrypt(JSON.stringify(value));

@@ -16,7 +16,7 @@ const orderable = {
 export type ConnectionOrderKey = keyof typeof orderable;
 export const CONNECTION_ORDER_KEYS = Object.keys(orderable) as ConnectionOrderKey[];
 
-export async function pageConnections(
+export async function listConnections(
   db: Db,
   cipher: Cipher,
   filter: { pattern?: string; prefix?: string },

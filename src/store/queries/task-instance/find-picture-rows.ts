@@ -4,10 +4,10 @@ import type { Db } from "../../store.ts";
 export type PictureRow = { taskId: string; mapIndex: number; state: TaskInstanceState | null };
 
 const statement = {
-  name: "list-for-picture",
+  name: "find-picture-rows",
   text: `select task_id as "taskId", map_index as "mapIndex", state from task_instance where dag_run_id = $1`,
 };
 
-export async function listForPicture(db: Db, dagRunId: number): Promise<PictureRow[]> {
+export async function findPictureRows(db: Db, dagRunId: number): Promise<PictureRow[]> {
   return (await db.query<PictureRow>(statement, [dagRunId])).rows;
 }

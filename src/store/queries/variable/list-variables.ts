@@ -7,7 +7,7 @@ const orderable = { key: sql`v.key`, id: sql`v.key`, description: sql`v.descript
 export type VariableOrderKey = keyof typeof orderable;
 export const VARIABLE_ORDER_KEYS = Object.keys(orderable) as VariableOrderKey[];
 
-export async function pageVariables(
+export async function listVariables(
   db: Db,
   cipher: Cipher,
   filter: { pattern?: string; prefix?: string },

@@ -19,7 +19,7 @@ const asideText = sql`(case a.kind
     when 'try' then 'A try of run "' || r.run_id || '" cannot be moved on or ended'
     else 'A callback of run "' || r.run_id || '" cannot be queued again' end || ': ' || a.message)`;
 
-/** Found when asked, so that a pool that is made, widened or removed changes what stands here at once. `executors`: those there are. */
+/** Computed when asked, so that a created, enlarged or deleted pool shows at once. `executors`: the configured ones. */
 const warningsBut = (executors: readonly string[]) => sql`(
   select d.dag_id, coalesce(d.display_name, d.dag_id) as display_name, max(p.updated_at) as "timestamp",
          case when (s.pool is null) then 'non-existent pool' else 'pool too small' end as warning_type,

@@ -21,7 +21,7 @@ export type ImportErrorFilter = {
   filenamePrefix?: string;
 };
 
-export async function pageImportErrors(
+export async function listImportErrors(
   db: Db,
   filter: ImportErrorFilter,
   page: Page<ImportErrorOrderKey>,

@@ -6,7 +6,7 @@ import { TRY_COLUMNS, TRY_JOINS, type TryRow } from "./list-instances.ts";
  * Every try of one task instance, oldest first: those that ended for good, then the current one. A retry that waits and a
  * cleared instance that did not start again still carry the number of the ended try, which the history has already.
  */
-export async function listTries(db: Db, dagRunId: number, taskId: string, mapIndex: number): Promise<TryRow[]> {
+export async function findTriesOf(db: Db, dagRunId: number, taskId: string, mapIndex: number): Promise<TryRow[]> {
   return send<TryRow>(
     db,
     sql`

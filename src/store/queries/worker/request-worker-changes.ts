@@ -1,10 +1,10 @@
 import type { Db } from "../../store.ts";
 
-export type WorkerWishes = { addQueues: readonly string[]; removeQueues: readonly string[]; shutdown: boolean };
+export type WorkerChanges = { addQueues: readonly string[]; removeQueues: readonly string[]; shutdown: boolean };
 
 /** $1 names or null for all, $2 queues to add, $3 queues to remove, $4 whether it is to end. */
 const statement = {
-  name: "wish-worker",
+  name: "request-worker-changes",
   text: `
 update worker w
    set wished_queues = case when $2::text[] = '{}' and $3::text[] = '{}' then w.wished_queues else array(
@@ -15,9 +15,9 @@ update worker w
 returning w.name`,
 };
 
-/** Leaves wishes with workers that are not gone; returns their names. */
-export async function wishWorkers(db: Db, names: readonly string[] | null, wishes: WorkerWishes): Promise<string[]> {
-  const { addQueues, removeQueues, shutdown } = wishes;
+/** Stores requested changes for workers that are not offline; they take them with their next heartbeat. Returns the workers' names. */
+export async function requestWorkerChanges(db: Db, names: readonly string[] | null, changes: WorkerChanges): Promise<string[]> {
+  const { addQueues, removeQueues, shutdown } = changes;
   const { rows } = await db.query<{ name: string }>(statement, [names, addQueues, removeQueues, shutdown]);
   return rows.map(({ name }) => name);
 }

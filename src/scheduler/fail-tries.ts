@@ -1,12 +1,12 @@
 import type { Outcome } from "../contracts/index.ts";
 import { toError } from "../platform/index.ts";
-import { type EndedTry, type FinishGuard, logEvent, type TryFacts } from "../store/index.ts";
-import { failTry } from "./commands/end-tries.ts";
-import { logPathOf, tellEnds } from "./commands/index.ts";
+import { type FinishedTry, type FinishGuard, logEvent, type TryFacts } from "../store/index.ts";
+import { finishFailed } from "./commands/finish-by-outcome.ts";
+import { logPathOf, tellFinished } from "./commands/index.ts";
 import { isOnesFault, setFaultsAside } from "./culprits.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
-/** Whose fault a try's end is when the platform ends it: as the error's name, in the event log, and in this process's log. */
+/** Why the platform fails a try: the error's name, the event in the event log, and the message in this process's log. */
 type Fault = { error: string; event: string; message: string; isFinal?: true };
 const LOST: Fault = { error: "WorkerLostError", event: "worker lost", message: "a try lost its worker" };
 export const STUCK: Fault = {
@@ -15,7 +15,7 @@ export const STUCK: Fault = {
   message: "a try that nobody started is given up",
 };
 export const REFUSED: Fault = { error: "LaunchFailedError", event: "launch failed", message: "an executor cannot launch a try" };
-/** No other try of it would be smaller. */
+/** A retry would be just as large. */
 export const TOO_LARGE: Fault = {
   error: "WorkloadTooLargeError",
   event: "launch failed",
@@ -24,10 +24,10 @@ export const TOO_LARGE: Fault = {
 };
 
 /**
- * Fails tries that no worker can speak for, each with its reason in its log and in the event log. Returns how many were still to be failed.
- * One whose end cannot be stored keeps no other from its own; whichever check finds it next tries again.
+ * Fails tries whose worker cannot report any more, each with its reason in its log and in the event log. Returns how many it failed.
+ * A try whose end cannot be stored is set aside and does not hold up the others; the next check that finds it tries again.
  */
-export async function loseTries(
+export async function failTries(
   resources: SchedulerResources,
   options: SchedulerOptions,
   tries: readonly TryFacts[],
@@ -40,14 +40,14 @@ export async function loseTries(
   let count = 0;
   for (const one of tries) {
     const reason = reasonOf(one);
-    const ended = await loseTry(resources, one, guard, fault, reason).catch(async (error: unknown) => {
+    const finished = await failTry(resources, one, guard, fault, reason).catch(async (error: unknown) => {
       if (!isOnesFault(error)) throw error;
       await setFaultsAside(resources, options, [{ kind: "try", subject: one.id, error: toError(error) }]);
       return [];
     });
-    if (ended.length === 0) continue;
+    if (finished.length === 0) continue;
     count++;
-    tellEnds(resources, ended);
+    tellFinished(resources, finished);
     if (counter) resources.metrics.count(counter, { dag_id: one.dagId, task_id: one.taskId });
     resources.logger.warn(
       { dagId: one.dagId, runId: one.runId, taskId: one.taskId, tryNumber: one.tryNumber, reason },
@@ -58,22 +58,22 @@ export async function loseTries(
   return count;
 }
 
-/** The try's end and what is owed for it stand or fall together: a crash in between loses no callback. */
-async function loseTry(
+/** The try's end and what is owed for it are one transaction: a crash in between loses no callback. */
+async function failTry(
   { store, dags }: SchedulerResources,
   one: TryFacts,
   guard: FinishGuard,
   fault: Fault,
   reason: string,
-): Promise<EndedTry[]> {
+): Promise<FinishedTry[]> {
   const outcome = failure(fault, reason);
   return store.transaction(async (tx) => {
-    const ended = await failTry(tx, dags, one.id, outcome, guard);
+    const finished = await finishFailed(tx, dags, one.id, outcome, guard);
     // No row: the worker reported in the meantime, or another scheduler was faster. Then nothing is owed either.
-    if (ended.length === 0) return ended;
+    if (finished.length === 0) return finished;
     const where = { dagId: one.dagId, runId: one.runId, taskId: one.taskId, mapIndex: one.mapIndex, tryNumber: one.tryNumber };
     await logEvent(tx, { event: fault.event, owner: "scheduler", ...where, extra: { reason } });
-    return ended;
+    return finished;
   });
 }
 

@@ -1,20 +1,20 @@
 import { BaramError } from "../../../platform/index.ts";
-import { type WorkerWishes, wishWorkers } from "../../../store/index.ts";
+import { requestWorkerChanges, type WorkerChanges } from "../../../store/index.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import { readQueues } from "./read-queues.ts";
 
-const NOTHING: WorkerWishes = { addQueues: [], removeQueues: [], shutdown: false };
+const NO_CHANGE: WorkerChanges = { addQueues: [], removeQueues: [], shutdown: false };
 
 export async function stopOne(terminal: Terminal, name: string): Promise<void> {
-  await wishOne(terminal, name, { ...NOTHING, shutdown: true }, "cli_worker_stop");
+  await requestOf(terminal, name, { ...NO_CHANGE, shutdown: true }, "cli_worker_stop");
   terminal.print(`Worker ${name} ends when it hears of it, with its next heartbeat, and has ended its tasks.`);
 }
 
 export async function stopAll(terminal: Terminal, isAgreed: boolean): Promise<void> {
   await terminal.confirm("Every worker ends, and no queue is served until others start. Go on?", isAgreed);
   await withStore(terminal, async ({ store, audit }) => {
-    const names = await wishWorkers(store, null, { ...NOTHING, shutdown: true });
+    const names = await requestWorkerChanges(store, null, { ...NO_CHANGE, shutdown: true });
     await audit({ event: "cli_worker_shutdown", extra: { workers: names } });
     terminal.print(names.length === 0 ? "No worker runs." : `Asked to end: ${names.join(", ")}.`);
   });
@@ -23,17 +23,17 @@ export async function stopAll(terminal: Terminal, isAgreed: boolean): Promise<vo
 export async function changeQueues(terminal: Terminal, name: string, given: { add?: string; remove?: string }): Promise<void> {
   const addQueues = given.add === undefined ? [] : readQueues(given.add);
   const removeQueues = given.remove === undefined ? [] : readQueues(given.remove);
-  await wishOne(terminal, name, { addQueues, removeQueues, shutdown: false }, "cli_worker_queues");
+  await requestOf(terminal, name, { addQueues, removeQueues, shutdown: false }, "cli_worker_queues");
   terminal.print(`Worker ${name} changes its queues when it hears of it, with its next heartbeat.`);
 }
 
-async function wishOne(terminal: Terminal, name: string, wishes: WorkerWishes, event: string): Promise<void> {
+async function requestOf(terminal: Terminal, name: string, changes: WorkerChanges, event: string): Promise<void> {
   await withStore(terminal, async ({ store, audit }) => {
-    const [found] = await wishWorkers(store, [name], wishes);
+    const [found] = await requestWorkerChanges(store, [name], changes);
     if (found === undefined)
       throw new BaramError("worker_not_found", `No worker "${name}" runs. \`baram worker list\` shows the ones there are.`, {
         name,
       });
-    await audit({ event, extra: { worker: name, add: [...wishes.addQueues], remove: [...wishes.removeQueues] } });
+    await audit({ event, extra: { worker: name, add: [...changes.addQueues], remove: [...changes.removeQueues] } });
   });
 }

@@ -5,8 +5,8 @@ const orderable = { id: sql`p.pool`, name: sql`p.pool`, pool: sql`p.pool`, slots
 export type PoolOrderKey = keyof typeof orderable;
 export const POOL_ORDER_KEYS = Object.keys(orderable) as PoolOrderKey[];
 
-/** Names only: how full a pool is, is counted by `listPools`. */
-export async function pagePoolNames(
+/** Names only: how full a pool is, is counted by `findPools`. */
+export async function listPoolNames(
   db: Db,
   filter: { pattern?: string; prefix?: string },
   page: Page<PoolOrderKey>,
@@ -19,16 +19,4 @@ export async function pagePoolNames(
     orderable,
     tieBreak: [sql`p.pool`],
   });
-}
-
-/** Returns false if the name is taken; nothing was written then. */
-export async function addPool(
-  db: Db,
-  pool: { pool: string; slots: number; description: string | null; includeDeferred: boolean },
-): Promise<boolean> {
-  const { rowCount } = await db.query(
-    "insert into slot_pool (pool, slots, description, include_deferred) values ($1, $2, $3, $4) on conflict (pool) do nothing",
-    [pool.pool, pool.slots, pool.description, pool.includeDeferred],
-  );
-  return rowCount === 1;
 }

@@ -1,7 +1,7 @@
 import type { Db } from "../../store.ts";
 import { allOf, type Fragment, orderOf, type Page, send, sql } from "../compose.ts";
 
-/** What all instances of a run have in common, and may be ordered by. */
+/** Columns that all instances of a run share, to order by. */
 export const ORDERABLE_OF_RUN = {
   dag_id: sql`r.dag_id`,
   run_id: sql`r.run_id`,
@@ -13,7 +13,7 @@ export const ORDERABLE_OF_RUN = {
 };
 export type RunOrderOfInstances = keyof typeof ORDERABLE_OF_RUN;
 
-/** `where` speaks of the run `r`. */
+/** `where`: conditions on the run `r`. */
 export async function countInstancesOf(db: Db, where: readonly Fragment[]): Promise<number> {
   const rows = await send<{ total: number }>(
     db,
@@ -26,7 +26,7 @@ export async function countInstancesOf(db: Db, where: readonly Fragment[]): Prom
  * Selects the keys of a page of instances in an order of their runs, ties by run, task and map index. How many instances come before each run is the sum
  * of the counts of those before it, so a page costs what the runs cost, however far down it is: only the runs that hold it are looked into.
  */
-export function keysByRuns(where: readonly Fragment[], page: Page<RunOrderOfInstances>): Fragment {
+export function keysByRun(where: readonly Fragment[], page: Page<RunOrderOfInstances>): Fragment {
   const ofRuns = orderOf(ORDERABLE_OF_RUN, [sql`r.id`], page);
   const direction = page.order[0]?.descending ? sql`desc` : sql`asc`;
   return sql`
