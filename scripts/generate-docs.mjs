@@ -56,8 +56,8 @@ function executorsSummary() {
     return [`\`${name}\``, docs.runs, setUp];
   });
   const several = "`LocalExecutor,heavy:EcsExecutor,…`";
-  rows.push([several, "where the task says; the first is the default", "[docs/executors.md](docs/executors.md)"]);
-  return table(["`[core] executor`", "a task runs", "to set it up"], rows);
+  rows.push([several, "several executors: each task selects one, the first is the default", "[docs/executors.md](docs/executors.md)"]);
+  return table(["`[core] executor`", "a task runs", "setup"], rows);
 }
 
 /** As the formatter aligns it. */
