@@ -42,7 +42,7 @@ if (process.stdout.writableLength > 0) await new Promise((resolve) => process.st
 // A write's fault is told a turn after its end.
 setImmediate(() => {
   if (unwritten !== null)
-    terminal.note(`error: The output could not be written: ${unwritten.message}. What the command did stands.`);
+    terminal.note(`error: The output could not be written: ${unwritten.message}. Its changes were made.`);
   // Not left to the event loop: code of a DAG file, run by `dags test`, may have left a timer or a socket behind.
   process.exit(unwritten !== null && code === ExitCode.Ok ? ExitCode.Failure : code);
 });
