@@ -1,5 +1,5 @@
-// Generates docs/options.md, docs/errors.md, docs/metrics.md and the executor tables from the compiled tables. --check only reports whether they are current.
-import { readFileSync, writeFileSync } from "node:fs";
+// Generates docs/options.md, docs/errors.md, docs/metrics.md and the executor tables from the compiled tables, and the index of ADRs. --check only reports whether they are current.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MEANINGLESS_OPTIONS, OPTIONS } from "../dist/config/index.js";
@@ -13,6 +13,7 @@ const pages = {
   "docs/options.md": optionsPage(),
   "docs/errors.md": errorsPage(),
   "docs/metrics.md": metricsPage(),
+  "docs/adr/README.md": adrIndex(),
   "docs/executors.md": withTable("docs/executors.md", executorsTable()),
   "README.md": withTable("README.md", executorsSummary()),
 };
@@ -127,6 +128,14 @@ function metricsPage() {
       `| \`${name}\` | ${kind} | ${unit} | ${shown} | ${spelled} | \`${prometheusName("airflow", name)}\` | ${roles.join(", ")} | ${about} |`,
     );
   }
+  return `${lines.join("\n")}\n`;
+}
+
+function adrIndex() {
+  const files = readdirSync(join(root, "docs", "adr")).filter((name) => /^\d{4}-.+\.md$/.test(name));
+  const lines = ["# Architecture decision records", "", "Generated from the titles of the records; do not edit.", ""];
+  for (const name of files.sort())
+    lines.push(`- [${readCurrent(`docs/adr/${name}`).split("\n")[0].replace(/^# /, "")}](${name})`);
   return `${lines.join("\n")}\n`;
 }
 

@@ -9,7 +9,7 @@ import { ERROR_STATUSES } from "../../src/public-api/error-statuses.ts";
 
 const root = findPackageRoot();
 
-test("docs/options.md, docs/errors.md, docs/metrics.md and the tables of executors are current", () => {
+test("docs/options.md, docs/errors.md, docs/metrics.md, the tables of executors and the index of ADRs are current", () => {
   const { status, stderr } = spawnSync(process.execPath, [join(root, "scripts", "generate-docs.mjs"), "--check"], {
     encoding: "utf8",
   });
