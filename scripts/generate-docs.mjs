@@ -1,5 +1,5 @@
-// Prints docs/options.md, docs/errors.md, docs/metrics.md and the tables of executors from the compiled tables. With --check it only tells whether they are current.
-import { readFileSync, writeFileSync } from "node:fs";
+// Generates docs/options.md, docs/errors.md, docs/metrics.md and the executor tables from the compiled tables, and the index of ADRs. --check only reports whether they are current.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MEANINGLESS_OPTIONS, OPTIONS } from "../dist/config/index.js";
@@ -13,6 +13,7 @@ const pages = {
   "docs/options.md": optionsPage(),
   "docs/errors.md": errorsPage(),
   "docs/metrics.md": metricsPage(),
+  "docs/adr/README.md": adrIndex(),
   "docs/executors.md": withTable("docs/executors.md", executorsTable()),
   "README.md": withTable("README.md", executorsSummary()),
 };
@@ -33,7 +34,7 @@ function readCurrent(path) {
   }
 }
 
-/** The page as it is, with the table between its markers made anew. */
+/** The current page with a new table between its markers. */
 function withTable(path, lines) {
   const [begin, end] = ["<!-- executors: generated from src/main/executors; do not edit -->", "<!-- /executors -->"];
   const page = readCurrent(path);
@@ -56,11 +57,15 @@ function executorsSummary() {
     return [`\`${name}\``, docs.runs, setUp];
   });
   const several = "`LocalExecutor,heavy:EcsExecutor,…`";
-  rows.push([several, "where the task says; the first is the default", "[docs/executors.md](docs/executors.md)"]);
-  return table(["`[core] executor`", "a task runs", "to set it up"], rows);
+  rows.push([
+    several,
+    "several executors: each task selects one, the first is the default",
+    "[docs/executors.md](docs/executors.md)",
+  ]);
+  return table(["`[core] executor`", "a task runs", "setup"], rows);
 }
 
-/** As the formatter aligns it. */
+/** Pads the cells, as a formatter does. */
 function table(head, rows) {
   const widths = head.map((title, at) => Math.max(...[title, ...rows.map((row) => row[at])].map((cell) => cell.length)));
   const line = (cells) => `| ${cells.map((cell, at) => cell.padEnd(widths[at])).join(" | ")} |`;
@@ -71,10 +76,16 @@ function optionsPage() {
   const lines = [
     "# Options",
     "",
-    "Generated from `src/config/sections`; do not edit. An option is read from `BARAM_HOME/baram.toml` (`[section]`, `name = value`), then from its environment variable, which wins.",
+    "Generated from `src/config/sections`; do not edit. Set options in `BARAM_HOME/baram.toml` (`[section]`, `name = value`) or as environment variables. An environment variable overrides the file.",
   ];
   for (const [section, options] of Object.entries(OPTIONS)) {
-    lines.push("", `## [${section}]`, "", "| option | environment | default | what |", "| --- | --- | --- | --- |");
+    lines.push(
+      "",
+      `## [${section}]`,
+      "",
+      "| option | environment variable | default | description |",
+      "| --- | --- | --- | --- |",
+    );
     for (const [name, spec] of Object.entries(options)) {
       const unit = spec.unit ? ` ${spec.unit}` : "";
       const value = spec.default === null ? "not set" : `\`${spec.default}\`${unit}`;
@@ -84,11 +95,11 @@ function optionsPage() {
   }
   lines.push(
     "",
-    "## Options of Airflow that have no meaning here, and why",
+    "## Airflow options that have no effect",
     "",
-    "From `src/config/meaningless-options.ts`. Setting one is no fault: a role that starts says so in a warning, and goes on.",
+    "From `src/config/meaningless-options.ts`. If you set one of them, the role logs a warning at startup and ignores it.",
     "",
-    "| option | why |",
+    "| option | reason |",
     "| --- | --- |",
   );
   for (const [section, options] of Object.entries(MEANINGLESS_OPTIONS))
@@ -100,14 +111,14 @@ function metricsPage() {
   const lines = [
     "# Metrics",
     "",
-    "Generated from `src/platform/metrics/metric-table.ts`; do not edit. How they are got out: [operations.md](operations.md).",
+    "Generated from `src/platform/metrics/metric-table.ts`; do not edit. To collect metrics, see [operations.md](operations.md#metrics).",
     "",
-    "Each name has the prefix `[metrics] statsd_prefix`, `airflow` by default: with a dot in statsd, with `_` in Prometheus.",
-    "Timers are milliseconds in statsd and seconds, as histograms, in Prometheus. Without Datadog's tags, statsd gets a labelled",
-    "counter or timer under its name and under the dotted one, and a labelled gauge under its dotted names and, under its",
-    "own, as their sum.",
+    "All names have the prefix `[metrics] statsd_prefix` (default `airflow`), followed by a dot in statsd and by `_` in Prometheus.",
+    "Timers are in milliseconds in statsd. In Prometheus they are histograms in seconds. Without Datadog tags, statsd receives a counter or timer",
+    "with labels twice: under its plain name and under its dotted name. It receives a gauge with labels under its dotted names, and the sum under",
+    "its plain name.",
     "",
-    "| name | kind | unit | labels | statsd, dotted | Prometheus | emitted by | what |",
+    "| name | kind | unit | labels | statsd, dotted | Prometheus | emitted by | description |",
     "| --- | --- | --- | --- | --- | --- | --- | --- |",
   ];
   for (const [name, { kind, unit, labels, dotted, roles, about }] of Object.entries(METRICS)) {
@@ -117,6 +128,14 @@ function metricsPage() {
       `| \`${name}\` | ${kind} | ${unit} | ${shown} | ${spelled} | \`${prometheusName("airflow", name)}\` | ${roles.join(", ")} | ${about} |`,
     );
   }
+  return `${lines.join("\n")}\n`;
+}
+
+function adrIndex() {
+  const files = readdirSync(join(root, "docs", "adr")).filter((name) => /^\d{4}-.+\.md$/.test(name));
+  const lines = ["# Architecture decision records", "", "Generated from the titles of the records; do not edit.", ""];
+  for (const name of files.sort())
+    lines.push(`- [${readCurrent(`docs/adr/${name}`).split("\n")[0].replace(/^# /, "")}](${name})`);
   return `${lines.join("\n")}\n`;
 }
 

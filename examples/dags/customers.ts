@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parse } from "csv-parse/sync";
 
-/** One row of Mall_Customers.csv, checked. */
+/** One validated row of Mall_Customers.csv. */
 export type Customer = {
   customerId: number;
   gender: "Male" | "Female";
@@ -12,7 +12,7 @@ export type Customer = {
 
 const HEADER = ["CustomerID", "Gender", "Age", "Annual Income (k$)", "Spending Score (1-100)"];
 
-/** Reads and checks the file row by row. Throws with the line's number and the value that is wrong. */
+/** Reads and validates the file row by row. Errors contain the line number and the invalid value. */
 export function readCustomers(path: string): Customer[] {
   let text: string;
   try {
@@ -33,7 +33,7 @@ export function readCustomers(path: string): Customer[] {
     if (record.length !== HEADER.length) throw new Error(`${where}: ${record.length} columns instead of ${HEADER.length}`);
     const [id = "", gender = "", age = "", income = "", score = ""] = record;
     const customerId = wholeNumber(id, 1, 1_000_000_000, "CustomerID", where);
-    if (seen.has(customerId)) throw new Error(`${where}: CustomerID ${customerId} stands there twice`);
+    if (seen.has(customerId)) throw new Error(`${where}: CustomerID ${customerId} appears twice`);
     seen.add(customerId);
     if (gender !== "Male" && gender !== "Female") throw new Error(`${where}: Gender is "${gender}", but must be Male or Female`);
     return {
@@ -49,6 +49,6 @@ export function readCustomers(path: string): Customer[] {
 function wholeNumber(text: string, least: number, most: number, column: string, where: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < least || value > most)
-    throw new Error(`${where}: ${column} is "${text}", but must be a whole number from ${least} to ${most}`);
+    throw new Error(`${where}: ${column} is "${text}", but must be an integer from ${least} to ${most}`);
   return value;
 }

@@ -10,14 +10,14 @@ type Segment = Point & { customers: number };
 const SEGMENTS = 5;
 
 /**
- * One run, three places: light tasks on AWS Lambda, the heavy one on ECS, the rest beside the scheduler. It needs
- * `[core] executor = "LocalExecutor,EcsExecutor,LambdaExecutor"` and the two set up (docs/executors/ecs.md, docs/executors/lambda.md);
- * without them Baram leaves this example out. Nothing in the tasks' code knows where it runs.
+ * One run on three executors: light tasks on AWS Lambda, the heavy one on ECS, the rest on the scheduler's machine. It needs
+ * `[core] executor = "LocalExecutor,EcsExecutor,LambdaExecutor"` and the setup of both (docs/executors/ecs.md, docs/executors/lambda.md).
+ * Baram does not load this example without them. The code of the tasks does not depend on the executor.
  */
 export default dag(
   {
     dagId: "hybrid",
-    description: "Light tasks on Lambda, heavy ones on ECS, the rest beside the scheduler",
+    description: "Light tasks on Lambda, heavy ones on ECS, the rest on the scheduler's machine",
     schedule: null,
     tags: ["demo"],
     params: {
@@ -30,10 +30,10 @@ export default dag(
     defaultArgs: { owner: "demo", retries: 1, retryDelay: "5s" },
   },
   () => {
-    // The files are here, so what touches them stays here: no executor named, so the first of [core] executor.
+    // The files are on the scheduler's machine, so this task selects no executor and uses the first one of [core] executor.
     const read = task({ taskId: "read_customers" }, async (_ctx, path: string): Promise<Customer[]> => readCustomers(path));
 
-    // Each a short look at a few rows: a function costs less than a container takes to start.
+    // These tasks read a few rows. A function starts faster than a container.
     const summarise = task(
       { taskId: "summarise", executor: "lambda", executionTimeout: "5m" },
       async (_ctx, gender: string, customers: Customer[]): Promise<Summary> => {
@@ -43,7 +43,7 @@ export default dag(
       },
     );
 
-    // Long and hungry: a container of a size of its own. `executorConfig` is laid over the arguments of RunTask.
+    // This task needs more CPU and memory, so it gets its own container size. `executorConfig` overrides the arguments of RunTask.
     const segment = task(
       { taskId: "segment", executor: "ecs", executorConfig: { overrides: { cpu: "1024", memory: "2048" } } },
       async (ctx, customers: Customer[]): Promise<Segment[]> => {
@@ -75,7 +75,7 @@ export default dag(
   },
 );
 
-/** k-means from evenly spread starts: the same customers give the same segments, richest first. */
+/** k-means with evenly spread starting points: deterministic, and sorted by income, highest first. */
 function findSegments(points: readonly Point[], count: number): Segment[] {
   const sorted = [...points].sort((a, b) => a.income - b.income || a.score - b.score);
   let centres = Array.from({ length: count }, (_, at) => sorted[Math.floor(((at + 0.5) / count) * sorted.length)]).filter(

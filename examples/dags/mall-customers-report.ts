@@ -13,7 +13,7 @@ const AGE_BANDS = [
   { label: "50 and over", from: 50, to: 200 },
 ];
 
-/** Has the customers sorted by the other DAG, waits for it, and reports the mean spending score by gender and age band. */
+/** Triggers the DAG that sorts the customers, waits for it, and reports the mean spending score by gender and age band. */
 export default dag(
   {
     dagId: "mall_customers_report",
@@ -24,7 +24,7 @@ export default dag(
       input: param("examples/data/Mall_Customers.csv", { schema: { type: "string", minLength: 1 }, description: "The CSV file" }),
       parquet: param(".baram/demo/mall_customers_sorted.parquet", {
         schema: { type: "string", minLength: 1 },
-        description: "The Parquet file in between",
+        description: "The intermediate Parquet file",
       }),
       report: param(".baram/demo/mall_customers_report.txt", {
         schema: { type: "string", minLength: 1 },

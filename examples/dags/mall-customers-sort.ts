@@ -33,7 +33,7 @@ export default dag(
 
     const write = task({ taskId: "write_parquet" }, async (ctx, customers: Customer[], path: string): Promise<number> => {
       mkdirSync(dirname(path), { recursive: true });
-      // Written beside its place and renamed: whoever reads it sees all of it or nothing.
+      // Write to a temporary name and rename, so that readers never see a partial file.
       const partial = `${path}.${ctx.ti.tryNumber}.partial`;
       await parquetWriteFile({
         filename: partial,

@@ -31,7 +31,7 @@ export async function requireDag(db: Db, dagId: string): Promise<FoundDag> {
 }
 
 export function dagNotFound(dagId: string) {
-  return notFound("dag", `There is no DAG "${dagId}". See "baram dags list" for the ones there are.`);
+  return notFound("dag", `There is no DAG "${dagId}". Run "baram dags list" to list the DAGs.`);
 }
 
 /** A run by its id or its logical date. Throws `dag_not_found` and `dag_run_not_found`. */

@@ -41,8 +41,7 @@ const code = await run();
 if (process.stdout.writableLength > 0) await new Promise((resolve) => process.stdout.write("", resolve));
 // A write's fault is told a turn after its end.
 setImmediate(() => {
-  if (unwritten !== null)
-    terminal.note(`error: The output could not be written: ${unwritten.message}. What the command did stands.`);
+  if (unwritten !== null) terminal.note(`error: The output could not be written: ${unwritten.message}. Its changes were made.`);
   // Not left to the event loop: code of a DAG file, run by `dags test`, may have left a timer or a socket behind.
   process.exit(unwritten !== null && code === ExitCode.Ok ? ExitCode.Failure : code);
 });

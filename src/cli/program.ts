@@ -21,7 +21,7 @@ import { createTerminal, type Terminal } from "./terminal.ts";
 export function createProgram(): { program: Command; terminal: Terminal } {
   const program = new Command("baram")
     .description("A workflow orchestrator in TypeScript.")
-    .option("--verbose", "show Baram's own log, and where an error came from")
+    .option("--verbose", "show Baram's own log and the stack traces of errors")
     .version(packageVersion(), "-V, --version", "print the version")
     .exitOverride()
     .showSuggestionAfterError(true)
@@ -46,7 +46,7 @@ export function createProgram(): { program: Command; terminal: Terminal } {
     .action(() => terminal.print(packageVersion()));
   program
     .command("info")
-    .description("print what this installation is and where it keeps its things")
+    .description("print the version, paths and configuration of this installation")
     .addOption(outputOption())
     .addHelpText("after", exampleOf("info -o json"))
     .action(async (options: OutputOptions) => (await import("./commands/info.ts")).showInfo(terminal, packageVersion(), options));

@@ -27,7 +27,8 @@ export function createTerminal(isVerbose: () => boolean): Terminal {
       ask.once("close", () => stop.abort());
       const answer = await ask.question(`${question} (y/n) `, { signal: stop.signal }).catch(() => null);
       ask.close();
-      if (answer === null || !/^y(es)?$/i.test(answer.trim())) throw interrupted("Nothing was changed: the answer was not yes.");
+      if (answer === null || !/^y(es)?$/i.test(answer.trim()))
+        throw interrupted("Nothing was changed, because the answer was not yes.");
     },
   };
 }

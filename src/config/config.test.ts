@@ -90,7 +90,7 @@ test("an option that only Airflow has is taken, does nothing, and is told with t
       where: expect.stringMatching(/^\[scheduler\] clean_tis_without_dagrun_interval in .+baram\.toml$/),
       why: expect.any(String),
     },
-    { where: "BARAM__CORE__FERNET_KEY", why: "it is [core] encryption_key" },
+    { where: "BARAM__CORE__FERNET_KEY", why: "use [core] encryption_key" },
   ]);
   expect(JSON.stringify(config)).not.toContain("a-secret-of-old");
   expect(() => load({ BARAM__CORE__FERNET_KEYS: "x" })).toThrow("BARAM__CORE__FERNET_KEYS is not an option");
@@ -136,9 +136,11 @@ test("a secret option's bad value is not shown", () => {
 test("a database that is no PostgreSQL is named by its scheme, and the rest of its URL is not shown", () => {
   for (const scheme of ["mysql://", "postgresql+psycopg2://", "sqlite:///"])
     expect(() => load({ BARAM__DATABASE__URL: `${scheme}root:hunter22@db/x` })).toThrow(
-      `BARAM__DATABASE__URL is "${scheme.slice(0, scheme.indexOf("//") + 2)}…" (hidden), but must be the URL of a PostgreSQL, of the form postgres://`,
+      `BARAM__DATABASE__URL is "${scheme.slice(0, scheme.indexOf("//") + 2)}…" (hidden), but must be a PostgreSQL URL, for example postgres://`,
     );
-  expect(() => load({ BARAM__DATABASE__URL: "db.example.org" })).toThrow("BARAM__DATABASE__URL is (hidden), but must be the URL");
+  expect(() => load({ BARAM__DATABASE__URL: "db.example.org" })).toThrow(
+    "BARAM__DATABASE__URL is (hidden), but must be a PostgreSQL URL",
+  );
   for (const url of ["postgres://u@h/x", "postgresql://h/x"]) expect(load({ BARAM__DATABASE__URL: url }).database.url).toBe(url);
 });
 

@@ -73,7 +73,7 @@ it("a run for a date to come is refused with the option's name, and waits where 
   expect(await cli.fails(2, "dags", "trigger", "never", "-e", date)).toContain("[scheduler] allow_trigger_in_future");
   const allowing = { BARAM__SCHEDULER__ALLOW_TRIGGER_IN_FUTURE: "true" };
   const run = await cli.runWith(allowing, "dags", "trigger", "never", "--exec-date", date, "-o", "json");
-  expect(run.stderr).toContain(`waits, queued, until ${date}`);
+  expect(run.stderr).toContain(`stays queued until ${date}`);
   expect(JSON.parse(run.stdout)).toMatchObject({ state: "queued", logical_date: date, run_after: date });
 
   const trigger = async (allowTriggerInFuture: boolean, body: object) => {

@@ -59,7 +59,7 @@ describe("connections", () => {
     );
     expect(rows[0]?.row).not.toMatch(/s3cret|hidden-key/);
     expect(await cli.fails(4, "connections", "add", "warehouse", "--conn-uri", uri)).toContain(
-      'a connection "warehouse" already',
+      'connection "warehouse" already exists',
     );
     expect(await cli.run("connections", "delete", "warehouse")).toMatchObject({ code: 0 });
     expect(await cli.fails(3, "connections", "delete", "warehouse")).toContain("warehouse");

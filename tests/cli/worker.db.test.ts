@@ -34,7 +34,7 @@ it("workers are listed, given other queues and asked to end from the command lin
   await cli.run("worker", "stop", "w1");
   expect(await requested("w1")).toMatchObject({ shutdown: true });
   expect(await requested("w2")).toMatchObject({ shutdown: false });
-  expect((await cli.run("worker", "shutdown", "--yes")).stdout).toContain("Asked to end: ");
+  expect((await cli.run("worker", "shutdown", "--yes")).stdout).toContain("Asked to stop: ");
   expect(await requested("w2")).toMatchObject({ shutdown: true });
   expect(await cli.fails(3, "worker", "stop", "absent")).toContain('No worker "absent" runs');
   expect(await cli.fails(2, "worker", "add-queue", "w1", "a:b")).toContain('"a:b" is no queue');

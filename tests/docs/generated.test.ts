@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { MEANINGLESS_OPTIONS, OPTIONS } from "../../src/config/index.ts";
@@ -9,7 +9,7 @@ import { ERROR_STATUSES } from "../../src/public-api/error-statuses.ts";
 
 const root = findPackageRoot();
 
-test("docs/options.md, docs/errors.md, docs/metrics.md and the tables of executors are current", () => {
+test("docs/options.md, docs/errors.md, docs/metrics.md, the tables of executors and the index of ADRs are current", () => {
   const { status, stderr } = spawnSync(process.execPath, [join(root, "scripts", "generate-docs.mjs"), "--check"], {
     encoding: "utf8",
   });
@@ -54,27 +54,63 @@ test("every option is read somewhere, and none both has a meaning and has none",
   }
 });
 
-test("every relative link in the docs leads somewhere", () => {
-  const pages = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    ...readdirSync(join(root, "docs"))
+const PAGES = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "bench/README.md",
+  ...["docs", "docs/executors", "docs/adr"].flatMap((folder) =>
+    readdirSync(join(root, folder))
       .filter((name) => name.endsWith(".md"))
-      .map((name) => `docs/${name}`),
-  ];
-  for (const page of pages) {
-    const text = readFileSync(join(root, page), "utf8");
-    for (const [, link] of text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)) {
-      if (link) expect(() => readdirOrFile(join(root, page, "..", link)), `${page} links to ${link}`).not.toThrow();
-    }
-  }
+      .map((name) => `${folder}/${name}`),
+  ),
+];
+
+/** The page without its code blocks. */
+function prose(page: string): string {
+  return readFileSync(join(root, page), "utf8").replaceAll(/```.*?```/gs, "");
+}
+
+/** The anchors of its headings, as GitHub makes them. */
+function anchors(page: string): string[] {
+  return [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+test("every relative link in the docs leads to a file, and its anchor to a heading", () => {
+  const broken = PAGES.flatMap((page) =>
+    [...prose(page).matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/g)].flatMap(([, path = "", anchor]) => {
+      const target = path === "" ? page : join(page, "..", path);
+      const isThere = existsSync(join(root, target)) && (anchor === undefined || anchors(target).includes(anchor));
+      return isThere ? [] : [`${page}: ${path}${anchor === undefined ? "" : `#${anchor}`}`];
+    }),
+  );
+  expect(broken).toEqual([]);
 });
 
-function readdirOrFile(path: string): void {
-  try {
-    readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EISDIR") throw error;
-  }
-}
+test("every source file that the docs name exists", () => {
+  const files = ["src", "tests", "scripts", "bench", "examples"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((path) => `${folder}/${path}`),
+  );
+  const placeholders = /claim\.|NNNNNN|<|^(dags|\/|macros|index\.mjs)/;
+  const missing = PAGES.flatMap((page) =>
+    [...prose(page).matchAll(/`([\w./{}<>-]+\.(?:ts|mjs|sh|json))`/g)].flatMap(([, path = ""]) =>
+      placeholders.test(path) || files.some((file) => file.endsWith(path)) || existsSync(join(root, path))
+        ? []
+        : [`${page}: ${path}`],
+    ),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("the glossary is in alphabetical order and has each term once", () => {
+  const terms = [...readFileSync(join(root, "docs", "glossary.md"), "utf8").matchAll(/^- \*\*(.+?)\*\*/gm)].map(([, term = ""]) =>
+    term.toLowerCase(),
+  );
+  expect(terms.length).toBeGreaterThan(60);
+  expect(terms).toEqual([...new Set(terms)].sort());
+});

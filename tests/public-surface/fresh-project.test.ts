@@ -82,10 +82,19 @@ beforeAll(() => {
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify(TSCONFIG));
   mkdirSync(join(project, "dags"));
   writeFileSync(join(project, "dags", "a.ts"), DAG);
+  for (const [at, example] of examplesOfDocs().entries()) writeFileSync(join(project, "dags", `example${at}.ts`), example);
 }, 120_000);
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-it("the published types hold in a fresh project, with every check on and no other package installed", () => {
+/** The complete TypeScript examples of the docs: those that begin with an import. */
+function examplesOfDocs(): string[] {
+  const pages = ["README.md", "docs/dag-authoring.md"].map((page) => readFileSync(join(root, page), "utf8"));
+  const examples = pages.flatMap((page) => [...page.matchAll(/^```ts\n(import .*?)^```$/gms)].map(([, code]) => code ?? ""));
+  expect(examples.length).toBeGreaterThan(6);
+  return examples;
+}
+
+it("the published types hold in a fresh project, for the examples of the docs too, with every check on and no other package installed", () => {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const { stdout, status } = spawnSync(process.execPath, [tsc, "-p", project], { encoding: "utf8", timeout: 280_000 });
   expect({ stdout, status }).toEqual({ stdout: "", status: 0 });

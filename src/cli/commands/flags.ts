@@ -8,7 +8,7 @@ export type OutputOptions = { output: OutputFormat };
 const FORMATS: readonly OutputFormat[] = ["table", "json", "yaml", "plain"];
 
 export function outputOption(): Option {
-  return new Option("-o, --output <format>", "how to print the answer").choices(FORMATS).default("table");
+  return new Option("-o, --output <format>", "output format").choices(FORMATS).default("table");
 }
 
 /** `example`: what stands behind `baram `. */

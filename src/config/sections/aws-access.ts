@@ -6,7 +6,11 @@ export const AWS_ACCESS = {
     kind: "string",
     default: null,
     about:
-      "Connection of type aws with keys, region and endpoint. Unset: what the AWS SDK finds (environment, role of the machine).",
+      "Connection of type aws with keys, region and endpoint. Not set: the AWS SDK's default chain (environment, role of the machine).",
   },
-  region_name: { kind: "string", default: null, about: "AWS region. Unset: the connection's, AWS_REGION, or the profile's." },
+  region_name: {
+    kind: "string",
+    default: null,
+    about: "AWS region. Not set: the region of the connection, AWS_REGION, or the profile.",
+  },
 } as const satisfies Record<string, OptionSpec>;

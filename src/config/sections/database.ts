@@ -7,9 +7,9 @@ export const DATABASE = {
     secret: true,
     form: {
       matches: /^postgres(ql)?:\/\//,
-      words: "the URL of a PostgreSQL, of the form postgres://user:password@host:port/database",
+      words: "a PostgreSQL URL, for example postgres://user:password@host:port/database",
     },
-    about: "postgres:// URL. Unset: an embedded PostgreSQL under BARAM_HOME.",
+    about: "PostgreSQL URL. Not set: an embedded PostgreSQL in BARAM_HOME.",
   },
   start_timeout: {
     kind: "float",
@@ -18,7 +18,7 @@ export const DATABASE = {
     min: 0,
     max: 86_400,
     about:
-      "How long a role that starts waits for a database that cannot be reached, before it ends with an error. A wrong password or database name ends it at once.",
+      "How long a role waits for the database at startup before it exits with an error. A wrong password or database name stops it immediately.",
   },
-  pool_size: { kind: "int", default: 8, min: 2, max: 200, about: "Connections one process keeps at most." },
+  pool_size: { kind: "int", default: 8, min: 2, max: 200, about: "Maximum number of connections per process." },
 } as const satisfies Record<string, OptionSpec>;

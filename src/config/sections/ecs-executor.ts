@@ -7,17 +7,22 @@ export const ECS_EXECUTOR = {
     default: 0,
     min: 0,
     max: 10_000,
-    about: "Task instances that one scheduler has in ECS at once; 0 = as many as [core] parallelism allows.",
+    about: "Maximum number of task instances that one scheduler has in ECS; 0 = [core] parallelism.",
   },
   ...AWS_ACCESS,
-  cluster: { kind: "string", default: null, about: "Name or ARN of the ECS cluster; needed." },
-  task_definition: { kind: "string", default: null, about: "Family, family:revision or ARN of the task definition; needed." },
-  container_name: { kind: "string", default: null, about: "The task definition's container that runs `baram`; needed." },
+  cluster: { kind: "string", default: null, about: "Name or ARN of the ECS cluster; required." },
+  task_definition: { kind: "string", default: null, about: "Family, family:revision or ARN of the task definition; required." },
+  container_name: {
+    kind: "string",
+    default: null,
+    about: "Name of the container in the task definition that runs `baram`; required.",
+  },
   launch_type: {
     kind: "string",
     default: null,
     values: ["FARGATE", "EC2", "EXTERNAL"],
-    about: "Where tasks run; not beside capacity_provider_strategy. Neither: the cluster's default strategy, else FARGATE.",
+    about:
+      "Where tasks run; cannot be combined with capacity_provider_strategy. Neither set: the cluster's default strategy, or FARGATE.",
   },
   capacity_provider_strategy: {
     kind: "string",
@@ -25,11 +30,11 @@ export const ECS_EXECUTOR = {
     about: 'JSON list of capacity providers, e.g. [{"capacityProvider":"FARGATE_SPOT","weight":1}].',
   },
   platform_version: { kind: "string", default: "LATEST", about: "Platform version of Fargate; not sent for EC2 and EXTERNAL." },
-  subnets: { kind: "string", default: null, about: "Subnet ids, separated by commas, 16 at most; needed for Fargate." },
+  subnets: { kind: "string", default: null, about: "Subnet ids, separated by commas, 16 at most; required for Fargate." },
   security_groups: {
     kind: "string",
     default: null,
-    about: "Security group ids, separated by commas, 5 at most. Unset: the VPC's default.",
+    about: "Security group ids, separated by commas, 5 at most. Not set: the default group of the VPC.",
   },
   assign_public_ip: {
     kind: "bool",
@@ -39,13 +44,13 @@ export const ECS_EXECUTOR = {
   run_task_kwargs: {
     kind: "string",
     default: null,
-    about: "JSON object of further arguments of RunTask, laid over those of the other options; executorConfig is laid over it.",
+    about: "JSON object with further arguments of RunTask; overrides the other options and is overridden by executorConfig.",
   },
   max_run_task_attempts: {
     kind: "int",
     default: 3,
     min: 1,
-    about: "Launches of one try that AWS may refuse, or whose container dies before it runs, before the try fails.",
+    about: "Number of failed launches after which a try fails (AWS rejects the launch, or the container dies before it runs).",
   },
   run_task_rate: {
     kind: "float",
@@ -53,19 +58,18 @@ export const ECS_EXECUTOR = {
     unit: "1/s",
     min: 0.1,
     max: 1_000,
-    about:
-      "RunTask requests that one scheduler sends a second, at most; AWS allows an account 20 on Fargate unless it is raised.",
+    about: "Maximum number of RunTask requests per second and scheduler. The default AWS quota for Fargate is 20 per account.",
   },
   poll_interval: {
     kind: "float",
     default: 5,
     unit: "s",
     min: 0.1,
-    about: "How often ECS is asked about the tasks that it has, 100 with each request.",
+    about: "Interval at which ECS is polled, for 100 tasks per request.",
   },
   check_health_on_startup: {
     kind: "bool",
     default: true,
-    about: "Whether a scheduler asks for cluster, task definition and permissions when it starts, and ends where one is missing.",
+    about: "Whether a scheduler checks the cluster, the task definition and permissions at startup, and exits if one is missing.",
   },
 } as const satisfies Record<string, OptionSpec>;

@@ -6,6 +6,6 @@ export const EXECUTION_API = {
     default: 600,
     unit: "s",
     min: 5,
-    about: "How long a running try's token is good; heartbeats renew it.",
+    about: "Lifetime of the token of a running try; heartbeats renew it.",
   },
 } as const satisfies Record<string, OptionSpec>;

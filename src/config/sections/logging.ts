@@ -5,53 +5,52 @@ export const LOGGING = {
     kind: "string",
     default: "info",
     values: ["debug", "info", "warn", "error"],
-    about: "Level of Baram's own log on stderr. At info it tells of each run and each try.",
+    about: "Level of Baram's own log on stderr. At info it contains all runs and tries.",
   },
   json_logs: {
     kind: "bool",
     default: null,
-    about: "Whether Baram's own log is one JSON object per line. Unset: readable lines on a terminal, JSON everywhere else.",
+    about: "Whether Baram's own log has one JSON object per line. Not set: readable lines on a terminal, otherwise JSON.",
   },
   colored_console_log: {
     kind: "bool",
     default: true,
-    about: "Whether readable lines are coloured on a terminal.",
+    about: "Whether readable lines are colored on a terminal.",
   },
   base_log_folder: {
     kind: "string",
     default: "logs",
-    about: "Folder of the tasks' logs; a relative path starts at BARAM_HOME.",
+    about: "Folder of task logs; a relative path starts at BARAM_HOME.",
   },
   max_line_bytes: {
     kind: "int",
     default: 65_536,
     unit: "bytes",
     min: 256,
-    about: "A longer line of a task's log is cut, with a mark.",
+    about: "Maximum length of a line in a task log; longer lines are truncated.",
   },
   max_file_bytes: {
     kind: "int",
     default: 104_857_600,
     unit: "bytes",
     min: 4_096,
-    about: "A try's log is cut at this size, with a mark.",
+    about: "Maximum size of the log of a try; a longer log is truncated.",
   },
-  remote_logging: { kind: "bool", default: false, about: "Whether tries' logs are brought to remote_base_log_folder." },
+  remote_logging: { kind: "bool", default: false, about: "Whether task logs are uploaded to remote_base_log_folder." },
   remote_base_log_folder: {
     kind: "string",
     default: null,
-    about:
-      "Where tries' logs are kept beside base_log_folder, as s3://bucket/prefix. Unset: workers elsewhere send them to the API server.",
+    about: "Remote location of task logs, as s3://bucket/prefix. Not set: remote workers send logs to the API server.",
   },
   remote_log_conn_id: {
     kind: "string",
     default: null,
     about:
-      "Connection with the keys for remote_base_log_folder. Unset: what the AWS SDK finds (environment, role of the machine).",
+      "Connection with the keys for remote_base_log_folder. Not set: the AWS SDK's default chain (environment, role of the machine).",
   },
   delete_local_logs: {
     kind: "bool",
     default: false,
-    about: "Whether a try's log is deleted from base_log_folder when all of it is at remote_base_log_folder.",
+    about: "Whether a task log is deleted from base_log_folder after it is completely uploaded.",
   },
 } as const satisfies Record<string, OptionSpec>;

@@ -4,30 +4,30 @@ export const METRICS = {
   metrics_allow_list: {
     kind: "string",
     default: null,
-    about: "Regular expressions, separated by commas: only metrics whose name matches one are emitted. Unset: all.",
+    about: "Regular expressions, separated by commas: only metrics with a matching name are emitted. Not set: all metrics.",
   },
   metrics_block_list: {
     kind: "string",
     default: null,
     about:
-      "Regular expressions, separated by commas: metrics whose name matches one are not emitted; not read beside metrics_allow_list.",
+      "Regular expressions, separated by commas: metrics with a matching name are not emitted; ignored if metrics_allow_list is set.",
   },
   max_series_per_metric: {
     kind: "int",
     default: 1_000,
     min: 1,
-    about: 'Combinations of labels that one metric has in a process at most; further ones are counted under "other".',
+    about: 'Maximum number of label combinations of one metric per process; further ones are counted under "other".',
   },
   prometheus_on: {
     kind: "bool",
     default: true,
-    about: "Whether /metrics is answered: by the API server, and by a role's health port where that is on.",
+    about: "Whether the API server and the health ports serve /metrics.",
   },
   prometheus_token: {
     kind: "string",
     default: null,
     secret: true,
-    about: "Bearer token that a scrape of /metrics must carry. Unset: whoever reaches the port may read it.",
+    about: "Bearer token that is required for /metrics. Not set: no authentication.",
   },
   statsd_on: { kind: "bool", default: false, about: "Whether metrics are sent to statsd." },
   statsd_host: { kind: "string", default: "localhost", about: "Host of statsd." },
@@ -35,11 +35,11 @@ export const METRICS = {
   statsd_prefix: {
     kind: "string",
     default: "airflow",
-    about: "Before every metric's name, in statsd and in Prometheus; the default makes dashboards for Airflow fit.",
+    about: "Prefix of all metric names in statsd and Prometheus; with the default, Airflow dashboards work.",
   },
   statsd_datadog_enabled: {
     kind: "bool",
     default: false,
-    about: "Whether labels are sent as tags in Datadog's form, instead of as parts of the name.",
+    about: "Whether labels are sent as Datadog tags instead of as parts of the name.",
   },
 } as const satisfies Record<string, OptionSpec>;

@@ -1,6 +1,6 @@
 import type { OptionSpec } from "../option-spec.ts";
 
 export const OPERATORS = {
-  default_owner: { kind: "string", default: "baram", about: "owner of tasks that do not set it." },
-  default_queue: { kind: "string", default: "default", about: "queue of tasks that do not set it." },
+  default_owner: { kind: "string", default: "baram", about: "Default of owner." },
+  default_queue: { kind: "string", default: "default", about: "Default of queue." },
 } as const satisfies Record<string, OptionSpec>;

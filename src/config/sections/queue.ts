@@ -11,28 +11,27 @@ export const QUEUE = {
   key_prefix: {
     kind: "string",
     default: "baram",
-    about: "Before every key and channel in Redis, every queue and exchange in RabbitMQ.",
+    about: "Prefix of all keys and channels in Redis, and of all queues and exchanges in RabbitMQ.",
   },
   parallelism: {
     kind: "int",
     default: 0,
     min: 0,
     max: 10_000,
-    about:
-      "Task instances that one scheduler has at the broker or with workers at once; 0 = as many as [core] parallelism allows.",
+    about: "Maximum number of task instances that one scheduler has in the broker and on workers; 0 = [core] parallelism.",
   },
-  worker_concurrency: { kind: "int", default: 16, min: 1, max: 10_000, about: "Tasks that a worker runs at once." },
+  worker_concurrency: { kind: "int", default: 16, min: 1, max: 10_000, about: "Number of tasks that a worker runs in parallel." },
   worker_prefetch_multiplier: {
     kind: "int",
     default: 1,
     min: 1,
     max: 100,
-    about: "A worker has this times its concurrency in hand at most; with 1 it takes no more than it can run.",
+    about: "A worker takes at most its concurrency times this number of tasks; with 1 it takes no more than it can run.",
   },
   worker_autoscale: {
     kind: "string",
     default: null,
-    about: "Bounds between which a worker's concurrency follows its load, as max,min. Unset: it is worker_concurrency.",
+    about: "Range of the worker's concurrency, as max,min; it follows the load. Not set: worker_concurrency.",
   },
   lease_sec: {
     kind: "int",
@@ -40,14 +39,14 @@ export const QUEUE = {
     unit: "s",
     min: 2,
     max: 3_600,
-    about: "What a worker took and has not acknowledged goes to another when it is silent for this long.",
+    about: "Unacknowledged messages of a worker go to another worker after it has been silent for this time.",
   },
   check_interval: {
     kind: "float",
     default: 10,
     unit: "s",
     min: 0.1,
-    about: "How often a scheduler asks the broker whether it still has what was given to it, and which queues no worker serves.",
+    about: "Interval at which a scheduler checks that the broker still has its messages, and that workers serve all queues.",
   },
   operation_timeout: {
     kind: "float",
@@ -55,13 +54,13 @@ export const QUEUE = {
     unit: "s",
     min: 0.1,
     max: 600,
-    about: "How long one call to the broker may take; then it is made again.",
+    about: "Timeout of one broker call; the call is then retried.",
   },
   ssl_cacert: {
     kind: "string",
     default: null,
-    about: "File with the authority, in PEM, of the broker's certificate. Unset: those that Node.js knows.",
+    about: "PEM file with the certificate authority of the broker. Not set: the authorities that Node.js trusts.",
   },
-  ssl_cert: { kind: "string", default: null, about: "File with our certificate, in PEM, for a broker that asks for one." },
-  ssl_key: { kind: "string", default: null, about: "File with the key of ssl_cert, in PEM." },
+  ssl_cert: { kind: "string", default: null, about: "PEM file with the client certificate, if the broker requires one." },
+  ssl_key: { kind: "string", default: null, about: "PEM file with the private key of ssl_cert." },
 } as const satisfies Record<string, OptionSpec>;

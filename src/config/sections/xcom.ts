@@ -8,6 +8,6 @@ export const XCOM = {
     min: 64,
     // A result and its parts by `multipleOutputs` travel in one message, which may have four times as much.
     max: 16_777_216,
-    about: "The largest XCom, as JSON; a larger one fails its task.",
+    about: "Maximum size of an XCom, as JSON; a larger one fails the task.",
   },
 } as const satisfies Record<string, OptionSpec>;

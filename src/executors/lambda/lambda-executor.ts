@@ -106,10 +106,7 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
     for (const [id, sinceMs] of invoked) {
       if (sinceMs > olderThanMs) return;
       invoked.delete(id);
-      logger.warn(
-        { id },
-        "a function sent no result within its time limit; the try is watched by its heartbeats",
-      );
+      logger.warn({ id }, "a function sent no result within its time limit; the try is watched by its heartbeats");
     }
   }
 

@@ -106,8 +106,7 @@ export function createResultReceiver(options: ReceiverOptions): ResultReceiver {
   async function holdOffAfter(error: unknown): Promise<void> {
     const fault = faultOf(error);
     if (fault.kind === "credentials") await tryRenew(api(), logger);
-    if (faults++ === 0)
-      logger.error({ queueUrl, error: toError(error).message }, "the result queue cannot be read; retrying");
+    if (faults++ === 0) logger.error({ queueUrl, error: toError(error).message }, "the result queue cannot be read; retrying");
     await sleep(Math.min(HOLD_OFF_MAX_MS, HOLD_OFF_MS * 2 ** Math.min(faults, 10)) * (0.5 + Math.random() / 2), closing.signal);
   }
 

@@ -60,10 +60,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
         return await launch();
       } catch (error) {
         if (ending || attempt >= attempts) throw error;
-        logger.warn(
-          { executor: options.name, attempt, error: toError(error).message },
-          "starting the supervisor process again",
-        );
+        logger.warn({ executor: options.name, attempt, error: toError(error).message }, "starting the supervisor process again");
         await sleep(Math.min(5_000, 50 * 2 ** attempt));
       }
     }
@@ -83,7 +80,10 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
         execArgv: ["--enable-source-maps", "--max-semi-space-size=16"],
       });
       const pipes = ownPipes(started, (pipe, error) =>
-        logger.debug({ executor: options.name, pipe, error: error.message }, "a message to the supervisor process could not be sent"),
+        logger.debug(
+          { executor: options.name, pipe, error: error.message },
+          "a message to the supervisor process could not be sent",
+        ),
       );
       child = started;
       say = pipes.send;

@@ -128,7 +128,9 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
   function takeOut(from: Broker, { queue, id }: InHand): void {
     letGo(id);
     // A worker that gets it nevertheless is refused its start.
-    from.remove(queue, id).catch((error) => logger.debug({ id, error: toError(error).message }, "a message could not be removed from its queue"));
+    from
+      .remove(queue, id)
+      .catch((error) => logger.debug({ id, error: toError(error).message }, "a message could not be removed from its queue"));
   }
 
   async function check(): Promise<void> {

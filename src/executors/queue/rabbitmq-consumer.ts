@@ -63,7 +63,9 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
           const work = channel?.active
             ? channel.basicPublish({ exchange: names.ends, routingKey: "", durable: true, contentType: "text/plain" }, body)
             : Promise.resolve();
-          work.catch((error) => logger.debug({ error: toError(error).message }, "acknowledged ids could not be published")).finally(resolve);
+          work
+            .catch((error) => logger.debug({ error: toError(error).message }, "acknowledged ids could not be published"))
+            .finally(resolve);
         }, NOTICE_MS);
       });
     }

@@ -58,9 +58,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
       stalledInterval: Math.max(250, leaseMs / 2),
       maxStalledCount: STALLED_MAX,
     });
-    source.on("error", (error) =>
-      logger.debug({ queue, error: error.message }, "consuming from the broker failed; retrying"),
-    );
+    source.on("error", (error) => logger.debug({ queue, error: error.message }, "consuming from the broker failed; retrying"));
     sources.set(queue, source);
     await source.startStalledCheckTimer();
     return source;

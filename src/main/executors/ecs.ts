@@ -11,9 +11,9 @@ export const ecsExecutor: ExecutorKind = {
   make: makeEcsExecutor,
   faultOf: (config, task) => faultOfEcsTask(config, task.executorConfig),
   docs: {
-    runs: "in a container of its own on ECS, Fargate or Fargate Spot",
-    goodFor: "heavy or long tasks, each with its CPU, memory, image and role",
-    notFor: "tasks of seconds: a container takes longer to start",
+    runs: "in its own container on ECS (Fargate, Fargate Spot or EC2)",
+    goodFor: "heavy or long tasks, each with its own CPU, memory, image and role",
+    notFor: "tasks of a few seconds: the container start takes longer",
     page: "ecs.md",
   },
 };

@@ -10,8 +10,8 @@ export const lambdaExecutor: ExecutorKind = {
   faultOf: (_config, task) => faultOfLambdaTask(task.executionTimeoutSec),
   docs: {
     runs: "in an invocation of a Lambda function",
-    goodFor: "light tasks in bursts, nothing to keep running between them",
-    notFor: "more than 15 minutes; what must be stopped while it runs",
+    goodFor: "bursts of light tasks, without permanent infrastructure",
+    notFor: "tasks over 15 minutes; tasks that must be stoppable at once",
     page: "lambda.md",
   },
 };

@@ -10,9 +10,9 @@ export const localExecutor: ExecutorKind = {
   make: (config, options, around) =>
     makeLocalExecutor(config, { ...options, parallelism: config.local_executor.parallelism || options.parallelism }, around),
   docs: {
-    runs: "in a warm process beside its scheduler",
-    goodFor: "one machine; short tasks; the lowest latency there is",
-    notFor: "more than one machine carries",
+    runs: "in a warm process on the scheduler's machine",
+    goodFor: "a single machine; short tasks; the lowest latency",
+    notFor: "more work than one machine can handle",
     page: null,
   },
 };
@@ -21,8 +21,8 @@ export const localExecutor: ExecutorKind = {
 export const sequentialExecutor: ExecutorKind = {
   make: (config, options, around) => makeLocalExecutor(config, { ...options, parallelism: 1 }, around),
   docs: {
-    runs: "the same, one at a time",
-    goodFor: "what must never overlap; debugging",
+    runs: "like LocalExecutor, but one task at a time",
+    goodFor: "tasks that must never overlap; debugging",
     notFor: "throughput",
     page: null,
   },

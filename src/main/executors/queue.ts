@@ -9,9 +9,9 @@ export const queueExecutor: ExecutorKind = {
   // Its workers have the API's URL in their own configuration.
   make: (config, options, { logger }) => makeQueueExecutor(config, options, logger),
   docs: {
-    runs: "in a warm process of a worker that takes from Redis or RabbitMQ",
-    goodFor: "many short or middling tasks on machines of your own, sorted by queue names",
-    notFor: "a task that needs a machine of its own shape",
+    runs: "in a warm process of a worker that reads from Redis or RabbitMQ",
+    goodFor: "many short or medium tasks on your own machines, routed by queue name",
+    notFor: "tasks that each need a different machine size",
     page: "queue.md",
   },
 };

@@ -52,6 +52,6 @@ export async function createOne(terminal: Terminal, options: CreateOptions): Pro
     const created = await findBackfill(store, id);
     if (created) terminal.print(formatRecord(backfillRow(created), options.output));
     if ((await findDag(store, dagId))?.isPaused)
-      terminal.note(`DAG "${dagId}" is paused: the backfill's runs wait until "baram dags unpause ${dagId}".`);
+      terminal.note(`DAG "${dagId}" is paused: the runs of the backfill wait until "baram dags unpause ${dagId}".`);
   });
 }

@@ -16,6 +16,7 @@ export function listAll(terminal: Terminal, { dagId, active, limit, output }: Li
     const page = { limit, offset: 0, order: [{ key: "id" as const, descending: true }] };
     const { rows, total } = await listBackfills(store, { dagId, isActive: active }, page);
     terminal.print(formatRows(rows.map(backfillRow), COLUMNS, output));
-    if (total > rows.length) terminal.note(`These are the newest ${rows.length} of ${total} backfills: raise --limit for more.`);
+    if (total > rows.length)
+      terminal.note(`These are the newest ${rows.length} of ${total} backfills. Raise --limit to see more.`);
   });
 }

@@ -14,7 +14,7 @@ export async function listOptions(terminal: Terminal, { section, defaults, outpu
     const near = nearSection(section);
     throw notFound(
       "option",
-      `There is no section "${section}".${near === undefined ? "" : ` Did you mean ${near}?`} There are: ${sections.join(", ")}.`,
+      `There is no section "${section}".${near === undefined ? "" : ` Did you mean ${near}?`} The sections are: ${sections.join(", ")}.`,
     );
   }
   const rows = options

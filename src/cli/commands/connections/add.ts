@@ -20,13 +20,13 @@ export type AddOptions = {
 };
 
 export async function addOne(terminal: Terminal, connId: string, options: AddOptions): Promise<void> {
-  if (!isValidId(connId)) throw usageError(`The connection's id "${connId}" must be made of ${ID_RULE}.`);
+  if (!isValidId(connId)) throw usageError(`The connection id "${connId}" is invalid. It must be made of ${ID_RULE}.`);
   const connection = readConnection(connId, options);
   await withStore(terminal, async ({ store, cipher, audit }) => {
     if (!(await addConnection(store, cipher(), connection))) {
       throw new BaramError(
         "connection_exists",
-        `There is a connection "${connId}" already. Delete it first with "baram connections delete ${connId}", or choose another id.`,
+        `The connection "${connId}" already exists. Delete it first with "baram connections delete ${connId}", or choose another id.`,
         { connId },
       );
     }
@@ -34,7 +34,7 @@ export async function addOne(terminal: Terminal, connId: string, options: AddOpt
   });
   terminal.print(`Connection ${connId} (${connection.connType}) is added.`);
   if (environmentSecrets().connection(connId) !== null)
-    terminal.note(`BARAM_CONN_${connId.toUpperCase()} is set in this environment and wins over the stored connection.`);
+    terminal.note(`BARAM_CONN_${connId.toUpperCase()} is set in this environment and overrides the stored connection.`);
 }
 
 function readConnection(connId: string, options: AddOptions): Connection {
@@ -42,7 +42,7 @@ function readConnection(connId: string, options: AddOptions): Connection {
   const ways = [connUri !== undefined, connJson !== undefined, Object.values(fields).some((field) => field !== undefined)];
   if (ways.filter(Boolean).length !== 1) {
     throw usageError(
-      `Give connection "${connId}" in exactly one way: --conn-uri, --conn-json, or --conn-type with the other fields.`,
+      `Define connection "${connId}" in exactly one way: --conn-uri, --conn-json, or --conn-type with the other fields.`,
     );
   }
   const text = connUri ?? connJson ?? fieldsAsJson(connId, options);

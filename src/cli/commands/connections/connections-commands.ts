@@ -5,35 +5,35 @@ import type { AddOptions } from "./add.ts";
 import type { ShowOptions } from "./connection-row.ts";
 
 export function addConnectionsCommands(program: Command, terminal: Terminal): void {
-  const connections = program.command("connections").description("how tasks reach outside systems");
+  const connections = program.command("connections").description("connections to external systems");
   connections
     .command("add")
     .description("add a connection by URI, by JSON or by fields; password and extra are encrypted at rest")
     .argument("<conn-id>")
     .option("--conn-uri <uri>", "type://login:password@host:port/schema?extra=value, parts percent-encoded")
-    .option("--conn-json <json>", "an object with conn_type, host, login, password, schema, port, extra, description")
+    .option("--conn-json <json>", "a JSON object with conn_type, host, login, password, schema, port, extra, description")
     .option("--conn-type <type>", "for example postgres, aws, http")
     .option("--conn-host <host>")
     .option("--conn-login <login>")
     .option("--conn-password <password>")
     .option("--conn-schema <schema>")
     .option("--conn-port <port>", "1 to 65535", wholeNumber(1, 65_535))
-    .option("--conn-extra <json>", "a JSON object with anything else")
+    .option("--conn-extra <json>", "a JSON object with additional settings")
     .option("--conn-description <text>")
     .addHelpText("after", exampleOf("connections add warehouse --conn-uri 'postgres://ada:secret@db.example.com:5432/sales'"))
     .action(async (connId: string, options: AddOptions) => (await import("./add.ts")).addOne(terminal, connId, options));
   connections
     .command("get")
-    .description("show a connection, also one from BARAM_CONN_<ID>; secrets are hidden")
+    .description("show a connection, including one from BARAM_CONN_<ID>; secrets are hidden")
     .argument("<conn-id>")
-    .option("--show-secrets", "show password and extra as they are", false)
+    .option("--show-secrets", "show the password and extra", false)
     .addOption(outputOption())
     .addHelpText("after", exampleOf("connections get warehouse -o json"))
     .action(async (connId: string, options: ShowOptions) => (await import("./get.ts")).getOne(terminal, connId, options));
   connections
     .command("list")
     .description("list the stored connections; secrets are hidden")
-    .option("--show-secrets", "show passwords and extras as they are", false)
+    .option("--show-secrets", "show passwords and extras", false)
     .addOption(outputOption())
     .addHelpText("after", exampleOf("connections list"))
     .action(async (options: ShowOptions) => (await import("./list.ts")).listAll(terminal, options));

@@ -20,13 +20,13 @@ function addReading(dags: Command, terminal: Terminal): void {
   dags
     .command("list")
     .description("list the DAGs")
-    .option("--stale", "also those that are no longer in their file", false)
+    .option("--stale", "also DAGs that are no longer in their file", false)
     .addOption(outputOption())
     .addHelpText("after", exampleOf("dags list -o json"))
     .action(async (options: ListOptions) => (await import("./list.ts")).listAll(terminal, options));
   dags
     .command("details")
-    .description("show all about a DAG")
+    .description("show the details of a DAG")
     .argument("<dag-id>")
     .addOption(outputOption())
     .addHelpText("after", exampleOf("dags details hello"))
@@ -42,10 +42,10 @@ function addReading(dags: Command, terminal: Terminal): void {
     .action(async (dagId: string, run: string) => (await import("./state.ts")).showState(terminal, dagId, run));
   dags
     .command("list-runs")
-    .description("list a DAG's runs, the newest first")
+    .description("list the runs of a DAG, newest first")
     .argument("<dag-id>")
     .addOption(new Option("--state <state>", "only runs in this state").choices(RUN_STATES))
-    .option("--limit <number>", "how many at most", wholeNumber(1, 100_000), 100)
+    .option("--limit <number>", "maximum number of rows", wholeNumber(1, 100_000), 100)
     .addOption(outputOption())
     .addHelpText("after", exampleOf("dags list-runs hello --state failed"))
     .action(async (dagId: string, options: ListRunsOptions) =>
@@ -59,15 +59,15 @@ function addReading(dags: Command, terminal: Terminal): void {
     .action(async (options: OutputOptions) => (await import("./list-import-errors.ts")).listErrors(terminal, options));
   dags
     .command("list-warnings")
-    .description("list the DAGs whose tasks wait for pools or executors that are missing, or for wider pools")
+    .description("list DAG warnings: missing or too small pools, missing executors, items that are set aside")
     .addOption(outputOption())
     .addHelpText("after", exampleOf("dags list-warnings"))
     .action(async (options: OutputOptions) => (await import("./list-warnings.ts")).listWarnings(terminal, options));
   dags
     .command("next-execution")
-    .description("print when the schedule creates the next run, or why it creates none")
+    .description("print the time of the next scheduled run, or why there is none")
     .argument("<dag-id>")
-    .option("-n, --num-executions <number>", "how many runs to look ahead", wholeNumber(1, 10_000), 1)
+    .option("-n, --num-executions <number>", "number of runs to show", wholeNumber(1, 10_000), 1)
     .addHelpText("after", exampleOf("dags next-execution hello -n 3"))
     .action(async (dagId: string, options: { numExecutions: number }) =>
       (await import("./next-execution.ts")).showNext(terminal, dagId, options),
@@ -77,14 +77,14 @@ function addReading(dags: Command, terminal: Terminal): void {
 function addRunning(dags: Command, terminal: Terminal): void {
   dags
     .command("trigger")
-    .description("create a run of a DAG")
+    .description("trigger a run of a DAG")
     .argument("<dag-id>")
     .option("-c, --conf <json>", "a JSON object with values for the DAG's params")
-    .option("-r, --run-id <id>", "the run's id; made from the time if not given")
-    .option("-e, --logical-date <date>", "the run's logical date; without an offset in the DAG's zone; now if not given")
-    .option("--no-logical-date", "a run without logical date, which takes none from the schedule and has no ds")
+    .option("-r, --run-id <id>", "run id; default: generated from the time")
+    .option("-e, --logical-date <date>", "logical date; without an offset, in the DAG's time zone; default: now")
+    .option("--no-logical-date", "create a run without a logical date; ds is not available")
     .addOption(new Option("--exec-date <date>", "as --logical-date").conflicts("logicalDate").hideHelp())
-    .option("--note <text>", "a note to show with the run")
+    .option("--note <text>", "note of the run")
     .addOption(outputOption())
     .addHelpText("after", exampleOf(`dags trigger hello --conf '{"name": "Ada"}'`))
     .action(async (dagId: string, options: TriggerOptions) =>
@@ -92,12 +92,12 @@ function addRunning(dags: Command, terminal: Terminal): void {
     );
   dags
     .command("test")
-    .description("run a DAG in this process, without scheduler and without traces in the database, for a debugger")
+    .description("run a DAG in this process for debugging; needs no scheduler and writes nothing to the database")
     .argument("<dag-id>")
     .argument("[logical-date]")
     .option("-c, --conf <json>", "a JSON object with values for the DAG's params")
-    .option("-f, --file <path>", "the DAG's file; looked for in the DAG folder if not given")
-    .option("--no-retry-delay", "start retries at once")
+    .option("-f, --file <path>", "DAG file; default: searched in the DAG folder")
+    .option("--no-retry-delay", "start retries immediately")
     .addOption(outputOption())
     .addHelpText(
       "after",
@@ -112,9 +112,9 @@ function addChanging(dags: Command, terminal: Terminal): void {
   for (const verb of ["pause", "unpause"] as const) {
     dags
       .command(verb)
-      .description(verb === "pause" ? "stop starting runs of DAGs; what runs goes on" : "start runs of DAGs again")
+      .description(verb === "pause" ? "pause DAGs: no new runs start, running tasks continue" : "unpause DAGs")
       .argument("<dag-ids...>")
-      .option("--treat-dag-id-as-regex", "each id is a regular expression that an id must match as a whole", false)
+      .option("--treat-dag-id-as-regex", "treat each id as a regular expression that must match the whole DAG id", false)
       .addOption(outputOption())
       .addHelpText("after", exampleOf(`dags ${verb} hello`))
       .action(async (dagIds: string[], options: OutputOptions & { treatDagIdAsRegex: boolean }) =>
@@ -123,21 +123,18 @@ function addChanging(dags: Command, terminal: Terminal): void {
   }
   dags
     .command("clear")
-    .description("clear whole runs of a DAG so that they run again")
+    .description("clear runs of a DAG so that they run again")
     .argument("<dag-id>")
-    .option("-s, --start-date <date>", "only runs with this logical date or a later one")
-    .option(
-      "-e, --end-date <date>",
-      "only runs with this logical date or an earlier one; a date without time means that whole day",
-    )
+    .option("-s, --start-date <date>", "only runs with this logical date or later")
+    .option("-e, --end-date <date>", "only runs with this logical date or earlier; a date without a time includes the whole day")
     .option("--run-id <id>", "only this run")
-    .option("--past", "with --run-id: also the runs with an earlier logical date", false)
-    .option("--future", "with --run-id: also the runs with a later logical date", false)
+    .option("--past", "with --run-id: also runs with an earlier logical date", false)
+    .option("--future", "with --run-id: also runs with a later logical date", false)
     .option("-f, --only-failed", "only failed task instances", false)
     .option("-r, --only-running", "only running task instances", false)
-    .option("--run-on-latest-version", "run them with the DAG's current version", false)
-    .option("--dry-run", "only list what would be cleared", false)
-    .option("-y, --yes", "do not ask", false)
+    .option("--run-on-latest-version", "use the DAG's current version", false)
+    .option("--dry-run", "only list the task instances that would be cleared", false)
+    .option("-y, --yes", "do not ask for confirmation", false)
     .addOption(outputOption())
     .addHelpText("after", exampleOf("dags clear hello --only-failed --yes"))
     .action(async (dagId: string, options: Omit<ClearOptions, "upstream" | "downstream">) =>
@@ -145,15 +142,15 @@ function addChanging(dags: Command, terminal: Terminal): void {
     );
   dags
     .command("reserialize")
-    .description("read every DAG file anew, changed or not")
+    .description("reload all DAG files, even unchanged ones")
     .addOption(outputOption())
     .addHelpText("after", exampleOf("dags reserialize"))
     .action(async (options: OutputOptions) => (await import("./reserialize.ts")).reserialize(terminal, options));
   dags
     .command("delete")
-    .description("delete a DAG with all its runs; it comes back if its file is still there")
+    .description("delete a DAG with all its runs; it is created again if its file still exists")
     .argument("<dag-id>")
-    .option("-y, --yes", "do not ask", false)
+    .option("-y, --yes", "do not ask for confirmation", false)
     .addHelpText("after", exampleOf("dags delete hello --yes"))
     .action(async (dagId: string, options: { yes: boolean }) =>
       (await import("./delete.ts")).deleteOne(terminal, dagId, options),

@@ -7,7 +7,7 @@ import type { Terminal } from "../../terminal.ts";
 export async function deleteOne(terminal: Terminal, dagId: string, options: { yes: boolean }): Promise<void> {
   await withStore(terminal, async ({ store, audit }) => {
     if (!(await findDag(store, dagId))) throw dagNotFound(dagId);
-    await terminal.confirm(`This deletes DAG "${dagId}" with all its runs, task instances and XComs. Go on?`, options.yes);
+    await terminal.confirm(`This deletes DAG "${dagId}" with all its runs, task instances and XComs. Continue?`, options.yes);
     await removeDag(store, dagId);
     await audit({ event: "cli_dag_delete", dagId });
   });

@@ -31,6 +31,6 @@ export function listRunsOf(terminal: Terminal, dagId: string, { state, limit, ou
       note: run.note,
     }));
     terminal.print(formatRows(shown, COLUMNS, output));
-    if (total > rows.length) terminal.note(`These are the newest ${rows.length} of ${total} runs: raise --limit for more.`);
+    if (total > rows.length) terminal.note(`These are the newest ${rows.length} of ${total} runs. Raise --limit to see more.`);
   });
 }

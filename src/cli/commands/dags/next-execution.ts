@@ -19,7 +19,7 @@ export function showNext(terminal: Terminal, dagId: string, { numExecutions }: {
     const runs = nextRuns(dag.timetable, { last, restriction: restrictionOf(dag), now: new Date(), planned }, numExecutions);
     for (const run of runs) terminal.print(run.logicalDate.toISOString());
     if (planned && runs.length > 0 && runs.length < numExecutions) {
-      terminal.note(`The timetable ${dag.scheduleSummary} is planned ${runs.length} run(s) ahead; further ones follow in time.`);
+      terminal.note(`The timetable ${dag.scheduleSummary} is planned ${runs.length} run(s) ahead; more runs are planned later.`);
     }
     if (runs.length === 0) terminal.note(whyNone(dagId, dag.timetable.type === "once", dag.endDate));
     else if (isPaused) terminal.note(`DAG "${dagId}" is paused: no run is created before "baram dags unpause ${dagId}".`);

@@ -60,7 +60,7 @@ export async function triggerDag(terminal: Terminal, dagId: string, options: Tri
       note: run?.note ?? null,
     };
     terminal.print(formatRecord(shown, options.output));
-    if (run && run.runAfter > new Date()) terminal.note(`The run waits, queued, until ${run.runAfter.toISOString()}.`);
+    if (run && run.runAfter > new Date()) terminal.note(`The run stays queued until ${run.runAfter.toISOString()}.`);
     if ((await findDag(store, dagId))?.isPaused)
       terminal.note(`DAG "${dagId}" is paused: the run waits until "baram dags unpause ${dagId}".`);
   });

@@ -5,7 +5,7 @@ import { exampleOf } from "../flags.ts";
 export function addDbCommands(program: Command, terminal: Terminal): void {
   const db = program.command("db").description("the database and its schema");
   db.command("migrate")
-    .description("bring the schema up to date; safe to repeat")
+    .description("apply pending migrations; safe to repeat")
     .addHelpText("after", exampleOf("db migrate"))
     .action(async () => (await import("./migrate.ts")).migrateDatabase(terminal));
   db.command("check")
@@ -13,8 +13,8 @@ export function addDbCommands(program: Command, terminal: Terminal): void {
     .addHelpText("after", exampleOf("db check && baram scheduler"))
     .action(async () => (await import("./check.ts")).checkDatabase(terminal));
   db.command("reset")
-    .description("drop everything in the database and make an empty schema")
-    .option("-y, --yes", "do not ask", false)
+    .description("delete all data in the database and create an empty schema")
+    .option("-y, --yes", "do not ask for confirmation", false)
     .addHelpText("after", exampleOf("db reset --yes"))
     .action(async (options: { yes: boolean }) => (await import("./reset.ts")).resetDatabase(terminal, options));
 }

@@ -4,7 +4,7 @@ import { withDatabase } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 
 export async function resetDatabase(terminal: Terminal, options: { yes: boolean }): Promise<void> {
-  await terminal.confirm("This drops every table with all DAG runs, connections and variables. Go on?", options.yes);
+  await terminal.confirm("This deletes all tables with all DAG runs, connections and variables. Continue?", options.yes);
   await withDatabase(terminal, async ({ store, logger, config }) => {
     await resetSchema(store, logger);
     await ensureDefaultPool(store, config.core.default_pool_task_slot_count);

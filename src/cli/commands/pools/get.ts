@@ -9,7 +9,7 @@ import { poolRow } from "./pool-row.ts";
 export function getOne(terminal: Terminal, name: string, { output }: OutputOptions): Promise<void> {
   return withStore(terminal, async ({ store }) => {
     const pool = await findPool(store, name);
-    if (!pool) throw notFound("pool", `There is no pool "${name}". See "baram pools list" for the ones there are.`);
+    if (!pool) throw notFound("pool", `There is no pool "${name}". Run "baram pools list" to list the pools.`);
     terminal.print(formatRecord(poolRow(pool), output));
   });
 }

@@ -54,7 +54,7 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
     }));
     terminal.print(formatRows(rows, ["dag_id", "run_id", "task_id", "map_index", "state"], options.output));
     if (options.dryRun || concerned.length === 0) return;
-    await terminal.confirm(`These ${concerned.length} task instance(s) will be cleared. Go on?`, options.yes);
+    await terminal.confirm(`These ${concerned.length} task instance(s) will be cleared. Continue?`, options.yes);
     const cleared = await clearRuns(store, cache, { ...request, dryRun: false });
     await session.audit({ event: "cli_task_clear", dagId, extra: { count: cleared.length } });
     terminal.note(`Cleared ${cleared.length} task instance(s).`);
@@ -86,7 +86,7 @@ function pickTasks(dag: SerializedDag, text: string): string[] {
   }
   const found = taskIds.filter((taskId) => expression.test(taskId));
   if (found.length > 0) return found;
-  throw notFound("task", `No task of DAG "${dag.dagId}" fits "${text}". See "baram tasks list ${dag.dagId}".`);
+  throw notFound("task", `No task of DAG "${dag.dagId}" matches "${text}". See "baram tasks list ${dag.dagId}".`);
 }
 
 function statesOf({ onlyFailed, onlyRunning }: ClearOptions): TaskInstanceState[] | null {

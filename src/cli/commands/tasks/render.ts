@@ -71,7 +71,7 @@ async function loadVersion({ store, config }: Session, run: RunFacts): Promise<D
   const version = run.versionId === null ? null : await findVersion(store, run.versionId);
   const module = version && (await findModule(store, version.moduleHash));
   if (!module)
-    throw new BaramError("dag_version_not_found", `The code of run "${run.runId}" of DAG "${run.dagId}" is not stored any more.`);
+    throw new BaramError("dag_version_not_found", `The code of run "${run.runId}" of DAG "${run.dagId}" is no longer stored.`);
   const code = (await unpack(module.code)).toString("utf8");
   const folders = [config.core.dags_folder, process.cwd()];
   const path = await materializeModule(

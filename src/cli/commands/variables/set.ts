@@ -22,7 +22,7 @@ export async function setOne(terminal: Terminal, key: string, value: string, opt
   });
   terminal.print(`Variable ${key} is set.`);
   if (environmentSecrets().variable(key) !== null)
-    terminal.note(`BARAM_VAR_${key.toUpperCase()} is set in this environment and wins over the stored value.`);
+    terminal.note(`BARAM_VAR_${key.toUpperCase()} is set in this environment and overrides the stored value.`);
 }
 
 function isJson(text: string): boolean {

@@ -6,23 +6,23 @@ import type { ListOptions } from "./list.ts";
 import type { SetOptions } from "./set.ts";
 
 export function addVariablesCommands(program: Command, terminal: Terminal): void {
-  const variables = program.command("variables").description("values that tasks read by key");
+  const variables = program.command("variables").description("variables: named values for tasks");
   variables
     .command("set")
     .description("create or overwrite a variable; it is encrypted at rest")
     .argument("<key>")
     .argument("<value>")
-    .option("--description <text>", "what it is for")
-    .option("-j, --json", "refuse a value that is not JSON", false)
+    .option("--description <text>", "description of the variable")
+    .option("-j, --json", "reject a value that is not JSON", false)
     .addHelpText("after", exampleOf("variables set region eu-central-1 --description 'where we run'"))
     .action(async (key: string, value: string, options: SetOptions) =>
       (await import("./set.ts")).setOne(terminal, key, value, options),
     );
   variables
     .command("get")
-    .description("print a variable's value as it is, or with -o the whole variable")
+    .description("print the value of a variable, or with -o the whole variable")
     .argument("<key>")
-    .option("-d, --default <value>", "print this when there is no such variable")
+    .option("-d, --default <value>", "value to print if the variable does not exist")
     .option("-j, --json", "print the value as indented JSON", false)
     .addOption(outputOption().default(undefined))
     .addHelpText("after", exampleOf("variables get region --default eu-central-1"))
@@ -30,7 +30,7 @@ export function addVariablesCommands(program: Command, terminal: Terminal): void
   variables
     .command("list")
     .description("list the variables")
-    .option("--show-values", "with their values, which may be secrets", false)
+    .option("--show-values", "include the values, which can contain secrets", false)
     .addOption(outputOption())
     .addHelpText("after", exampleOf("variables list -o json"))
     .action(async (options: ListOptions) => (await import("./list.ts")).listAll(terminal, options));

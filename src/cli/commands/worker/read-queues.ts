@@ -4,7 +4,7 @@ import { usageError } from "../../errors.ts";
 /** Names separated by commas. Throws `usage_invalid`. */
 export function readQueues(text: string): string[] {
   const queues = [...new Set(text.split(",").map((name) => name.trim()))].filter((name) => name !== "");
-  if (queues.length === 0) throw usageError("Name at least one queue, several separated by commas.");
+  if (queues.length === 0) throw usageError("Name at least one queue. Separate several queues with commas.");
   for (const queue of queues) {
     const { error } = queueNameSchema.safeParse(queue);
     if (error) throw usageError(`"${queue}" is no queue: ${error.issues[0]?.message}.`);

@@ -8,15 +8,18 @@ const NO_CHANGE: WorkerChanges = { addQueues: [], removeQueues: [], shutdown: fa
 
 export async function stopOne(terminal: Terminal, name: string): Promise<void> {
   await requestOf(terminal, name, { ...NO_CHANGE, shutdown: true }, "cli_worker_stop");
-  terminal.print(`Worker ${name} ends when it hears of it, with its next heartbeat, and has ended its tasks.`);
+  terminal.print(`Worker ${name} was asked to stop. It learns this with its next heartbeat, finishes its tasks and exits.`);
 }
 
 export async function stopAll(terminal: Terminal, isAgreed: boolean): Promise<void> {
-  await terminal.confirm("Every worker ends, and no queue is served until others start. Go on?", isAgreed);
+  await terminal.confirm(
+    "All workers will exit, and no tasks of the queue executor start until you start new workers. Continue?",
+    isAgreed,
+  );
   await withStore(terminal, async ({ store, audit }) => {
     const names = await requestWorkerChanges(store, null, { ...NO_CHANGE, shutdown: true });
     await audit({ event: "cli_worker_shutdown", extra: { workers: names } });
-    terminal.print(names.length === 0 ? "No worker runs." : `Asked to end: ${names.join(", ")}.`);
+    terminal.print(names.length === 0 ? "No worker is running." : `Asked to stop: ${names.join(", ")}.`);
   });
 }
 
@@ -24,7 +27,7 @@ export async function changeQueues(terminal: Terminal, name: string, given: { ad
   const addQueues = given.add === undefined ? [] : readQueues(given.add);
   const removeQueues = given.remove === undefined ? [] : readQueues(given.remove);
   await requestOf(terminal, name, { addQueues, removeQueues, shutdown: false }, "cli_worker_queues");
-  terminal.print(`Worker ${name} changes its queues when it hears of it, with its next heartbeat.`);
+  terminal.print(`Worker ${name} was asked to change its queues. It does so with its next heartbeat.`);
 }
 
 async function requestOf(terminal: Terminal, name: string, changes: WorkerChanges, event: string): Promise<void> {

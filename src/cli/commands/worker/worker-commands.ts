@@ -5,61 +5,68 @@ import type { RunOptions } from "./run.ts";
 import type { StartOptions } from "./start.ts";
 
 export function addWorkerCommands(program: Command, terminal: Terminal): void {
-  const worker = program.command("worker").description("run what executors hand out, and steer the queue executor's workers");
+  const worker = program.command("worker").description("run workloads, and manage the workers of the queue executor");
   worker
     .command("run")
-    .description("run one workload and report how it ended; needs the API and nothing else")
-    .requiredOption("--workload <json|@file|env>", 'the workload: its JSON, a file that holds it, or "env" for BARAM_WORKLOAD')
-    .option("--api-url <url>", "where the API is instead of [api] base_url")
+    .description("run one workload and report its outcome; needs only the API")
+    .requiredOption(
+      "--workload <json|@file|env>",
+      'the workload: JSON, @ and a file that contains it, or "env" for BARAM_WORKLOAD',
+    )
+    .option("--api-url <url>", "URL of the API; overrides [api] base_url")
     .addHelpText("after", exampleOf("worker run --workload @workload.json --api-url https://baram.example.org"))
     .action(async (options: RunOptions) => (await import("./run.ts")).runWorkload(terminal, options));
   worker
     .command("start")
-    .description("run a worker here; it needs the broker, the API and a worker's token, and no database")
-    .option("-q, --queues <names>", "queues to take tasks from, separated by commas, instead of [operators] default_queue")
-    .option("-c, --concurrency <number>", "tasks to run at once instead of [queue] worker_concurrency", wholeNumber(1, 10_000))
-    .option("--autoscale <max,min>", "bounds between which the concurrency follows the load, instead of [queue] worker_autoscale")
-    .option("-n, --name <name>", "the worker's name in the list, instead of the host's")
+    .description("run a queue worker; needs the broker, the API and a worker token, but no database")
+    .option("-q, --queues <names>", "comma-separated queues; overrides [operators] default_queue")
+    .option(
+      "-c, --concurrency <number>",
+      "number of parallel tasks; overrides [queue] worker_concurrency",
+      wholeNumber(1, 10_000),
+    )
+    .option("--autoscale <max,min>", "range of the concurrency, which follows the load; overrides [queue] worker_autoscale")
+    .option("-n, --name <name>", "name of the worker; default: the host name")
     .addHelpText("after", exampleOf("worker start --queues default,heavy --concurrency 16 --name etl-1"))
     .action(async (options: StartOptions) => (await import("./start.ts")).startOne(options));
   worker
     .command("token")
-    .description("print a token for workers; made where Baram's API server runs, since it is signed with its secret")
-    .option("--days <number>", "how long it is good", wholeNumber(1, 3_650), 365)
+    .description("print a token for workers; run it where the API server's JWT secret is available")
+    .option("--days <number>", "lifetime of the token in days", wholeNumber(1, 3_650), 365)
     .addHelpText("after", exampleOf("worker token --days 90"))
     .action(async (options: { days: number }) => (await import("./token.ts")).printToken(terminal, options));
   worker
     .command("list")
-    .description("list the workers and what they do")
+    .description("list the workers and their tasks")
     .addOption(outputOption())
     .addHelpText("after", exampleOf("worker list -o json"))
     .action(async (options: OutputOptions) => (await import("./list.ts")).listAll(terminal, options));
   worker
     .command("stop")
-    .description("let a worker end what it runs, and end")
+    .description("ask a worker to finish its tasks and exit")
     .argument("<name>")
     .addHelpText("after", exampleOf("worker stop etl-1"))
     .action(async (name: string) => (await import("./request-changes.ts")).stopOne(terminal, name));
   worker
     .command("shutdown")
-    .description("let every worker end what it runs, and end")
-    .option("-y, --yes", "do not ask", false)
+    .description("ask all workers to finish their tasks and exit")
+    .option("-y, --yes", "do not ask for confirmation", false)
     .addHelpText("after", exampleOf("worker shutdown --yes"))
     .action(async (options: { yes: boolean }) => (await import("./request-changes.ts")).stopAll(terminal, options.yes));
   worker
     .command("add-queue")
-    .description("let a worker take tasks from further queues")
+    .description("add queues to a worker")
     .argument("<name>")
-    .argument("<queues>", "separated by commas")
+    .argument("<queues>", "comma-separated queue names")
     .addHelpText("after", exampleOf("worker add-queue etl-1 heavy"))
     .action(async (name: string, queues: string) =>
       (await import("./request-changes.ts")).changeQueues(terminal, name, { add: queues }),
     );
   worker
     .command("remove-queue")
-    .description("let a worker take no more tasks from queues; what it has of them it ends")
+    .description("remove queues from a worker; it finishes the tasks that it already has")
     .argument("<name>")
-    .argument("<queues>", "separated by commas")
+    .argument("<queues>", "comma-separated queue names")
     .addHelpText("after", exampleOf("worker remove-queue etl-1 heavy"))
     .action(async (name: string, queues: string) =>
       (await import("./request-changes.ts")).changeQueues(terminal, name, { remove: queues }),
