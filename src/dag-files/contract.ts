@@ -26,6 +26,7 @@ export type KnownDagFile = DagFileRef & {
 export type DagFileInputs = { inputs: string[]; inputsHash: string };
 
 export type ImportErrorKind =
+  | "unreadable"
   | "syntax"
   | "unresolved_import"
   | "missing_package"

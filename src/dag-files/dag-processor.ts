@@ -22,12 +22,20 @@ import type { DagBundle, DagFileStore } from "./contract.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
 import { createFileHasher } from "./file-hash.ts";
 import { createFileOrder, type FileOrder } from "./file-order.ts";
+import { type FileReads, fileReads } from "./file-reads.ts";
 import { type FileState, inputFolders } from "./file-states.ts";
 import { createFolderWatcher } from "./folder-watcher.ts";
 import { createFileProcessing } from "./process-file.ts";
 import { createScanner } from "./scan-bundles.ts";
 
-export type DagProcessorResources = { store: DagFileStore; clock: Clock; logger: Logger; metrics: Metrics };
+export type DagProcessorResources = {
+  store: DagFileStore;
+  clock: Clock;
+  logger: Logger;
+  metrics: Metrics;
+  /** Left out: the machine's file system. */
+  reads?: FileReads;
+};
 
 export type DagProcessorOptions = {
   bundles: DagBundle[];
@@ -92,8 +100,8 @@ const IDLE_MS = 10_000;
 
 export function createDagProcessor(resources: DagProcessorResources, given: DagProcessorOptions): DagProcessor {
   const options = withDefaults(given);
-  const { store, clock, logger, metrics } = resources;
-  const hasher = createFileHasher(options.dagDefaults, options.executors);
+  const { store, clock, logger, metrics, reads = fileReads } = resources;
+  const hasher = createFileHasher(options.dagDefaults, options.executors, reads);
   const inOrder = createFileOrder(options.fileOrder);
   const queue: FileState[] = [];
   const evaluators: Evaluator[] = Array.from({ length: options.parsingProcesses }, () =>
@@ -108,11 +116,11 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   let idleTimer: NodeJS.Timeout | undefined;
 
   const processing = createFileProcessing(
-    { store, clock, logger, metrics, hasher, requeue: enqueue, isStopped: () => isStopped },
+    { store, clock, logger, metrics, hasher, reads, requeue: enqueue, isStopped: () => isStopped },
     { cacheDir: options.cacheDir, defaults: options.dagDefaults },
   );
   const scanner = createScanner(
-    { store, clock, logger, hasher, claims: processing },
+    { store, clock, logger, hasher, reads, claims: processing },
     { bundles: options.bundles, errorRetryMs: options.errorRetrySec * 1000 },
   );
   const watcher = createFolderWatcher(logger, () => scheduleScan(SETTLE_MS));

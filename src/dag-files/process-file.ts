@@ -1,4 +1,3 @@
-import { readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import type { DagDefaults } from "../contracts/index.ts";
 import { BaramError, type Clock, type Logger, type Metrics, toError } from "../platform/index.ts";
@@ -7,6 +6,7 @@ import type { DagFileInputs, DagFileStore, ImportErrorFacts } from "./contract.t
 import { createDagClaims } from "./dag-claims.ts";
 import type { Evaluator } from "./evaluator.ts";
 import { type FileHasher, inputsToWatch, isAnyNewerThan } from "./file-hash.ts";
+import { describeUnreadable, type FileReads, isAbsent } from "./file-reads.ts";
 import { compareFiles, describeFile, type FileState } from "./file-states.ts";
 import { DagFileError } from "./import-error.ts";
 import { type LoadedDag, loadBundledFile } from "./load-dag-file.ts";
@@ -27,6 +27,7 @@ type Resources = {
   logger: Logger;
   metrics: Metrics;
   hasher: FileHasher;
+  reads: FileReads;
   requeue(state: FileState): void;
   isStopped(): boolean;
 };
@@ -37,7 +38,7 @@ function countFault(metrics: Metrics, { relativePath }: FileState, { kind }: Imp
 }
 
 export function createFileProcessing(resources: Resources, options: { cacheDir: string; defaults: DagDefaults }): FileProcessing {
-  const { store, clock, logger, hasher, metrics } = resources;
+  const { store, clock, logger, hasher, reads, metrics } = resources;
   const claims = createDagClaims<FileState>(compareFiles);
   let lastSave: Promise<unknown> = Promise.resolve();
 
@@ -104,19 +105,25 @@ export function createFileProcessing(resources: Resources, options: { cacheDir: 
     claim,
     async processFile(state, evaluator) {
       const startedAtMs = Date.now();
-      const root = await realpath(state.bundle.path);
-      const source = await readFile(join(root, state.relativePath), "utf8").catch(() => null);
+      const root = await reads.realpath(state.bundle.path);
+      const path = join(root, state.relativePath);
+      const read = await reads.read(path).then(
+        (content) => ({ source: content.toString("utf8") }),
+        (error: unknown) => ({ error }),
+      );
       // Removed since the scan: the next one sees it.
-      if (source === null) return;
+      if ("error" in read && isAbsent(read.error)) return;
       const see = async (files: readonly string[]): Promise<DagFileInputs> => {
         const inputs = inputsToWatch(root, files);
         const isStale = await isAnyNewerThan(startedAtMs - CLOCK_MARGIN_MS, root, inputs);
         // An empty hash is never equal: written while it was read, the file is loaded again at the next scan.
         return { inputs, inputsHash: isStale ? "" : await hasher.hashInputs(root, inputs) };
       };
-      let seen = await see([join(root, state.relativePath)]);
+      let seen = await see([path]);
       state.failedInBundler = true;
       try {
+        if ("error" in read)
+          throw new DagFileError("unreadable", describeUnreadable(path, read.error), { file: state.relativePath });
         const bundle = await bundleDagFile(state.relativePath, root);
         state.failedInBundler = false;
         seen = await see(bundle.inputs);
@@ -124,7 +131,7 @@ export function createFileProcessing(resources: Resources, options: { cacheDir: 
         const seeds = await store.planSeeds(state);
         const facts = { defaults: options.defaults, seeds, now: clock.now() };
         const dags = await loadBundledFile(bundle, where, evaluator, facts);
-        await inTurn(async () => (isUnwanted(state) ? undefined : saveGood(state, seen, bundle, source, dags)));
+        await inTurn(async () => (isUnwanted(state) ? undefined : saveGood(state, seen, bundle, read.source, dags)));
       } catch (error) {
         if (!(error instanceof DagFileError)) throw toError(error);
         if (!isUnwanted(state)) countFault(metrics, state, error.error);

@@ -1,10 +1,10 @@
-import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Logger } from "../platform/index.ts";
 import type { DagBundle, DagFileStore } from "./contract.ts";
 import type { FileHasher, SeenFiles } from "./file-hash.ts";
+import { describeUnreadable, type FileReads } from "./file-reads.ts";
 import { compareFiles, type FileState, newFileState } from "./file-states.ts";
-import { findDagFiles } from "./find-dag-files.ts";
+import { type FoundDagFiles, findDagFiles } from "./find-dag-files.ts";
 import type { FileProcessing } from "./process-file.ts";
 
 /** `unsettled`: a file was left for the next scan because it was written just now. */
@@ -16,14 +16,22 @@ export type Scanner = {
   states(): FileState[];
 };
 
-type Resources = { store: DagFileStore; clock: Clock; logger: Logger; hasher: FileHasher; claims: Pick<FileProcessing, "claim"> };
+type Resources = {
+  store: DagFileStore;
+  clock: Clock;
+  logger: Logger;
+  hasher: FileHasher;
+  reads: FileReads;
+  claims: Pick<FileProcessing, "claim">;
+};
 
 export function createScanner(resources: Resources, options: { bundles: DagBundle[]; errorRetryMs: number }): Scanner {
-  const { store, clock, logger, hasher, claims } = resources;
+  const { store, clock, logger, hasher, reads, claims } = resources;
   const byBundle = options.bundles.map(() => new Map<string, FileState>());
   const hasSynced = new Set<number>();
   const refusedBefore = new Set<string>();
-  const unreadableBefore = new Set<string>();
+  const unreadableBefore = new Map<string, string>();
+  const unreadBefore = options.bundles.map(() => new Map<string, string>());
   let hasLoaded = false;
 
   /** Takes over what an earlier process saved. A file with an import error is looked at again, as its claims are not stored. */
@@ -56,18 +64,20 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
   async function scanBundle(
     bundle: DagBundle,
     index: number,
+    everything: FoundDagFiles,
     settleMs: number,
     isForced: (state: FileState) => boolean,
   ): Promise<Scan> {
     const states = byBundle[index] ?? new Map<string, FileState>();
-    const everything = await findDagFiles(bundle.path);
     const found = { ...everything, files: everything.files.filter((path) => !bundle.leaveOut?.includes(path)) };
     for (const path of found.refused.filter((refused) => !refusedBefore.has(`${bundle.name}:${refused}`))) {
       refusedBefore.add(`${bundle.name}:${path}`);
       logger.warn({ bundle: bundle.name, path }, "not followed: this symbolic link leads out of the DAG folder, or nowhere");
     }
-    await dropMissing(bundle, index, found.files);
-    const root = await realpath(bundle.path);
+    tellOfUnread(bundle, index, found);
+    const mayBeThere = [...states.keys()].filter((file) => found.unread.some(({ path }) => isIn(file, path)));
+    await dropMissing(bundle, index, [...found.files, ...mayBeThere]);
+    const root = await reads.realpath(bundle.path);
     const seen: SeenFiles = new Map();
     const due: FileState[] = [];
     let unsettled = false;
@@ -75,28 +85,47 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
       const state = states.get(relativePath) ?? newFileState(bundle, index, relativePath);
       states.set(relativePath, state);
       if (!isForced(state) && !(await isDue(state, root, seen))) continue;
-      state.mtimeMs = await stat(join(root, relativePath))
-        .then((facts) => facts.mtimeMs)
-        .catch(() => 0);
+      // Only for the order, and for the time to settle: one that cannot be looked at is told of when it is read.
+      state.mtimeMs = await reads.stat(join(root, relativePath)).then(
+        (facts) => Number(facts.mtimeMs),
+        () => 0,
+      );
       if (settleMs > 0 && Math.abs(Date.now() - state.mtimeMs) < settleMs) unsettled = true;
       else due.push(state);
     }
     return { due, folders: found.folders, unsettled };
   }
 
-  /** Once when it goes, and once when it comes, not at each scan. */
+  /** Once per reason when it goes, and once when it comes, not at each scan. */
   function tellOfFolder({ name, path }: DagBundle, unreadable: NodeJS.ErrnoException | null): void {
     if (unreadable === null) {
       if (unreadableBefore.delete(name)) logger.warn({ bundle: name, path }, "the DAG folder can be read now");
       return;
     }
-    if (unreadableBefore.has(name)) return;
-    unreadableBefore.add(name);
-    const what = unreadable.code === "ENOENT" ? "does not exist" : `cannot be read (${unreadable.message})`;
+    const what =
+      unreadable.code === "ENOENT" ? `${path} does not exist` : describeUnreadable(unreadable.path ?? path, unreadable);
+    if (unreadableBefore.get(name) === what) return;
+    unreadableBefore.set(name, what);
     logger.warn(
       { bundle: name, path },
-      `the DAG folder ${path} ${what}; DAGs that are known stay as they are, and it is looked for at every scan`,
+      `the DAG folder: ${what}. DAGs that are known stay as they are, and it is looked for at every scan`,
     );
+  }
+
+  /** What is in a folder that cannot be read stays as it is known. Told once per reason, and once when it is over. */
+  function tellOfUnread({ name, path }: DagBundle, index: number, { unread }: FoundDagFiles): void {
+    const before = unreadBefore[index] ?? new Map<string, string>();
+    const now = new Map(unread.map((one) => [one.path, one.reason]));
+    for (const [unreadPath, reason] of now) {
+      if (before.get(unreadPath) !== reason)
+        logger.warn(
+          { bundle: name, path: unreadPath },
+          `${reason}. DAGs of files there stay as they are, and new files are not seen`,
+        );
+    }
+    for (const seen of before.keys())
+      if (!now.has(seen)) logger.warn({ bundle: name, path: seen }, `${join(path, seen)} can be looked at now, or is gone`);
+    unreadBefore[index] = now;
   }
 
   async function isDue(state: FileState, root: string, seen: SeenFiles): Promise<boolean> {
@@ -132,13 +161,10 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
       const needsPlan = (state: FileState) => state.outcome === "good" && toPlan.has(`${state.bundleName}:${state.relativePath}`);
       const total: Scan = { due: [], folders: [], unsettled: false };
       for (const [index, bundle] of options.bundles.entries()) {
-        const unreadable = await realpath(bundle.path).then(
-          () => null,
-          (error: NodeJS.ErrnoException) => error,
-        );
-        tellOfFolder(bundle, unreadable);
-        if (unreadable) continue;
-        const scan = await scanBundle(bundle, index, settleMs, (state) => force || needsPlan(state));
+        const found = await findDagFiles(bundle.path, reads).catch((error: NodeJS.ErrnoException) => error);
+        tellOfFolder(bundle, found instanceof Error ? found : null);
+        if (found instanceof Error) continue;
+        const scan = await scanBundle(bundle, index, found, settleMs, (state) => force || needsPlan(state));
         total.due.push(...scan.due);
         total.folders.push(...scan.folders);
         total.unsettled ||= scan.unsettled;
@@ -146,4 +172,8 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
       return total;
     },
   };
+}
+
+function isIn(file: string, path: string): boolean {
+  return file === path || file.startsWith(`${path}/`);
 }
