@@ -16,7 +16,7 @@ export const MEANINGLESS_OPTIONS: Readonly<Record<string, Readonly<Record<string
     clean_tis_without_dagrun_interval: "the database lets no task instance be without its DAG run",
     enable_tracemalloc: "it traces Python's memory; for Node.js use `--heapsnapshot-signal`",
     ignore_first_depends_on_past_by_default: `it is always so unless a task says otherwise: ${IN_THE_DAG}`,
-    parsing_cleanup_interval: "a DAG is made stale in the transaction that finds it gone from its file",
+    parsing_cleanup_interval: "each scan of a dag-processor looks for DAGs that have become stale",
     child_process_log_directory: "a dag-processor's log goes to its stderr, errors of a file to its import error",
   },
   core: {
@@ -72,6 +72,5 @@ export const MEANINGLESS_OPTIONS: Readonly<Record<string, Readonly<Record<string
     stale_bundle_cleanup_age_threshold: BY_CONTENT,
     stale_bundle_cleanup_interval: BY_CONTENT,
     stale_bundle_cleanup_min_versions: BY_CONTENT,
-    stale_dag_threshold: "a DAG is made stale in the transaction that finds it gone from its file; an old load is no sign of it",
   },
 };

@@ -1,62 +1,11 @@
-import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { failingReads } from "../../tests/support/failing-reads.ts";
-import { BaramError, type Logger, silentLogger, silentMetrics, systemClock } from "../platform/index.ts";
-import type { DagFileStore, ImportErrorFacts, KnownDagFile } from "./contract.ts";
-import { createDagProcessor, type DagProcessor, type DagProcessorOptions, type DagProcessorResources } from "./dag-processor.ts";
-
-/** The contract of `DagFileStore` in memory, with what a test may look at. */
-function createMemoryStore() {
-  const files = new Map<string, KnownDagFile>();
-  const dags = new Map<string, { file: string; hash: string; isStale: boolean }>();
-  const errors = new Map<string, ImportErrorFacts>();
-  const saves: string[] = [];
-  /** Files that the next scan is to plan anew. */
-  const toPlan: string[] = [];
-  const ownedBy = (file: string) => [...dags].filter(([, dag]) => dag.file === file);
-  const store: DagFileStore = {
-    knownFiles: async () => [...files.values()],
-    filesToPlan: async () => toPlan.splice(0).map((relativePath) => ({ bundleName: "dags", relativePath })),
-    planSeeds: async () => ({}),
-    async saveDags(save) {
-      const file = save.relativePath;
-      saves.push(file);
-      for (const [, dag] of ownedBy(file)) dag.isStale = true;
-      for (const { dag, hash } of save.dags) dags.set(dag.dagId, { file, hash, isStale: false });
-      errors.delete(file);
-      const { bundleName, relativePath, inputs, inputsHash } = save;
-      files.set(file, {
-        bundleName,
-        relativePath,
-        inputs,
-        inputsHash,
-        dagIds: save.dags.map(({ dag }) => dag.dagId),
-        hasImportError: false,
-      });
-    },
-    async saveImportError({ error, ...save }) {
-      saves.push(`${save.relativePath}!`);
-      errors.set(save.relativePath, error);
-      files.set(save.relativePath, { ...save, dagIds: ownedBy(save.relativePath).map(([id]) => id), hasImportError: true });
-    },
-    async deactivateMissing(_bundle, present) {
-      for (const file of [...files.keys()].filter((path) => !present.includes(path))) {
-        files.delete(file);
-        errors.delete(file);
-        for (const [, dag] of ownedBy(file)) dag.isStale = true;
-      }
-    },
-  };
-  const active = () =>
-    [...dags]
-      .filter(([, dag]) => !dag.isStale)
-      .map(([id, dag]) => `${id}@${dag.file}`)
-      .sort();
-  return { store, errors, saves, active, dags, toPlan };
-}
+import { createMemoryStore } from "../../tests/support/memory-dag-file-store.ts";
+import { BaramError, silentLogger, silentMetrics, systemClock } from "../platform/index.ts";
+import { createDagProcessor, type DagProcessor, type DagProcessorOptions } from "./dag-processor.ts";
 
 let folder: string;
 let memory: ReturnType<typeof createMemoryStore>;
@@ -71,12 +20,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function createProcessor(
-  options: Partial<DagProcessorOptions> = {},
-  resources: Partial<DagProcessorResources> = {},
-): DagProcessor {
+function createProcessor(options: Partial<DagProcessorOptions> = {}): DagProcessor {
   const processor = createDagProcessor(
-    { metrics: silentMetrics, store: memory.store, clock: systemClock, logger: silentLogger, ...resources },
+    { metrics: silentMetrics, store: memory.store, clock: systemClock, logger: silentLogger },
     {
       bundles: [{ name: "dags", path: folder }],
       cacheDir: join(folder, ".cache"),
@@ -133,14 +79,6 @@ test("a removed file's DAGs become stale, and come back with it", async () => {
   expect(memory.active()).toEqual(["a@a.ts"]);
 });
 
-test("a file removed while no dag-processor ran is noticed at the start", async () => {
-  await write("a.ts", dagText("a"));
-  await createProcessor().processOnce();
-  await rm(join(folder, "a.ts"));
-  await createProcessor().processOnce();
-  expect(memory.active()).toEqual([]);
-});
-
 test("a folder that cannot be read leaves its DAGs as they are", async () => {
   await write("a.ts", dagText("a"));
   const processor = createProcessor();
@@ -149,99 +87,6 @@ test("a folder that cannot be read leaves its DAGs as they are", async () => {
   await processor.processOnce();
   expect(memory.active()).toEqual(["a@a.ts"]);
   await rename(`${folder}-away`, folder);
-});
-
-/** What is warned of, in one line each. */
-function recordWarnings() {
-  const warnings: string[] = [];
-  const logger: Logger = { ...silentLogger, warn: (_facts, message) => void warnings.push(message) };
-  return { warnings, logger };
-}
-
-test("a folder below that cannot be read leaves its DAGs as they are, and is told of once when it goes and when it comes", async () => {
-  await mkdir(join(folder, "team"));
-  await write("team/a.ts", dagText("a"));
-  await write("b.ts", dagText("b"));
-  await createProcessor().processOnce();
-  const { warnings, logger } = recordWarnings();
-  const faults: Record<string, string> = { "/team$": "EACCES" };
-  // One that starts with it, so knows the file from the store only, and one that saw it before.
-  const processor = createProcessor({}, { reads: failingReads(faults), logger });
-  for (let scan = 0; scan < 3; scan++) await processor.processOnce();
-  expect(memory.active()).toEqual(["a@team/a.ts", "b@b.ts"]);
-  expect(warnings).toEqual([expect.stringMatching(/team cannot be read: EACCES .*uid \d+.*stay as they are/)]);
-  delete faults["/team$"];
-  await processor.processOnce();
-  faults["/team$"] = "EIO";
-  await processor.processOnce();
-  expect(warnings.slice(1)).toEqual([expect.stringContaining("can be looked at now"), expect.stringContaining("EIO")]);
-  expect(memory.active()).toEqual(["a@team/a.ts", "b@b.ts"]);
-  delete faults["/team$"];
-  await rm(join(folder, "team", "a.ts"));
-  await processor.processOnce();
-  expect(memory.active()).toEqual(["b@b.ts"]);
-});
-
-test("a bundle whose folder cannot be read holds up no other, and is told of once per reason", async () => {
-  const other = join(folder, "other");
-  await mkdir(other);
-  await write("a.ts", dagText("a"));
-  const { warnings, logger } = recordWarnings();
-  const faults: Record<string, string> = { "/other$": "EACCES" };
-  const bundles = [
-    { name: "other", path: other },
-    { name: "dags", path: folder },
-  ];
-  const processor = createProcessor({ bundles }, { reads: failingReads(faults), logger });
-  for (let scan = 0; scan < 2; scan++) await processor.processOnce();
-  faults["/other$"] = "EIO";
-  await processor.processOnce();
-  expect(memory.active()).toEqual(["a@a.ts"]);
-  expect(warnings.filter((line) => line.startsWith("the DAG folder")).map((line) => /E[A-Z]+/.exec(line)?.[0])).toEqual([
-    "EACCES",
-    "EIO",
-  ]);
-});
-
-test("a file that cannot be read is an import error with path, errno and remedy, keeps its DAGs, and heals", async () => {
-  await write("a.ts", dagText("a"));
-  await write("b.ts", `import "./lib.ts";\n${dagText("b")}`);
-  await write("lib.ts", "export {};");
-  const faults: Record<string, string> = {};
-  const processor = createProcessor({}, { reads: failingReads(faults) });
-  await processor.processOnce();
-  faults["/a.ts$"] = "EACCES";
-  await processor.processOnce();
-  expect(memory.errors.get("a.ts")).toMatchObject({
-    kind: "unreadable",
-    message: expect.stringMatching(/\/a\.ts cannot be read: EACCES \(a reason\); let the user .*uid \d+/),
-  });
-  expect(memory.active()).toEqual(["a@a.ts", "b@b.ts"]);
-  delete faults["/a.ts$"];
-  await processor.processOnce();
-  expect(memory.errors.size).toBe(0);
-});
-
-test("a helper or a package.json that cannot be read is told as that", async () => {
-  await write("a.ts", `import "./lib.ts";\n${dagText("a")}`);
-  await symlink("lib.ts", join(folder, "lib.ts"));
-  const processor = createProcessor();
-  await processor.processOnce();
-  expect(memory.errors.get("a.ts")).toMatchObject({
-    kind: "unreadable",
-    message: expect.stringMatching(/lib\.ts.*go in a circle/),
-  });
-  await rm(join(folder, "lib.ts"));
-  await write("lib.ts", "export {};");
-  await mkdir(join(folder, "package.json"));
-  await processor.processOnce();
-  expect(memory.errors.get("a.ts")).toMatchObject({
-    kind: "unreadable",
-    message: expect.stringMatching(/package\.json cannot be read: EISDIR/),
-  });
-  await rm(join(folder, "package.json"), { recursive: true });
-  await processor.processOnce();
-  expect(memory.active()).toEqual(["a@a.ts"]);
 });
 
 test("an error keeps the last good version, is told once, and heals", async () => {
@@ -269,25 +114,49 @@ test("a missing import heals when the imported file appears", async () => {
   expect(memory.active()).toEqual(["a@a.ts"]);
 });
 
-test("one dagId in two files: the first by path owns it, the other names both and heals", async () => {
+test("one dagId in two files: the owner keeps it, also from a file that comes first by path and after a restart; the other heals", async () => {
   await write("b.ts", dagText("x"));
   const processor = createProcessor();
   await processor.processOnce();
   await write("a.ts", dagText("x", "from a"));
   await processor.processOnce();
-  expect(memory.active()).toEqual(["x@a.ts"]);
-  expect(memory.errors.get("b.ts")).toMatchObject({
+  expect(memory.active()).toEqual(["x@b.ts"]);
+  expect(memory.errors.get("a.ts")).toMatchObject({
     kind: "duplicate_dag",
-    message: expect.stringMatching(/"x" of b\.ts.*in a\.ts/),
+    message: expect.stringMatching(/"x" of a\.ts.*in b\.ts .*give this one another dagId, or take it out of b\.ts/),
   });
+  expect((await processor.processOnce()).processed).toBe(0);
 
   const restarted = createProcessor();
   await restarted.processOnce();
-  expect(memory.active()).toEqual(["x@a.ts"]);
-  await rm(join(folder, "a.ts"));
-  await restarted.processOnce();
   expect(memory.active()).toEqual(["x@b.ts"]);
+  await rm(join(folder, "b.ts"));
+  await restarted.processOnce();
+  expect(memory.active()).toEqual(["x@a.ts"]);
   expect(memory.errors.size).toBe(0);
+});
+
+test("of files that come with one scan, the first by path owns the DAG, whichever is loaded first", async () => {
+  for (const name of ["d", "b", "a", "c"]) await write(`${name}.ts`, dagText("x", name));
+  const processor = createProcessor({ fileOrder: "random_seeded_by_host", parsingProcesses: 2 });
+  await processor.processOnce();
+  expect(memory.active()).toEqual(["x@a.ts"]);
+  expect([...memory.errors.keys()].sort()).toEqual(["b.ts", "c.ts", "d.ts"]);
+});
+
+test("a renamed file takes its DAGs along at once, without an import error", async () => {
+  await write("a.ts", dagText("x"));
+  const processor = createProcessor();
+  await processor.processOnce();
+  for (const [from, to] of [
+    ["a.ts", "b.ts"],
+    ["b.ts", "0.ts"],
+  ] as const) {
+    await rename(join(folder, from), join(folder, to));
+    await processor.processOnce();
+    expect(memory.active()).toEqual([`x@${to}`]);
+  }
+  expect(memory.saves).toEqual(["a.ts", "b.ts", "0.ts"]);
 });
 
 test("a duplicate heals when the owner renames its DAG", async () => {
@@ -330,7 +199,7 @@ test("what one file does to its process is not seen by the next", async () => {
   const { saveDags } = memory.store;
   memory.store.saveDags = async (save) => {
     for (const { dag } of save.dags) seen.set(dag.dagId, dag.tags);
-    await saveDags(save);
+    return saveDags(save);
   };
   await createProcessor({ parsingProcesses: 1 }).processOnce();
   expect(Object.fromEntries([...seen].map(([id, tags]) => [id, [...new Set(tags)]]))).toEqual({ a: ["a"], b: ["b"], c: ["c"] });

@@ -1,11 +1,8 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
-import { type DagDefaults, SERIALIZED_DAG_VERSION } from "../contracts/index.ts";
+import type { DagDefaults } from "../contracts/index.ts";
 import { errnoOf, type FileReads, fileReads, isAbsent } from "./file-reads.ts";
-
-/** Raise it when the bundler's settings change, so that files are bundled again after an upgrade. */
-const BUNDLER_VERSION = 1;
 
 const FUTURE_MS = 2_000;
 
@@ -20,7 +17,10 @@ export type FileHasher = {
 /** Hashes by path. */
 export type SeenFiles = Map<string, Promise<string>>;
 
-/** `defaults` and `executors`: what files are judged by besides their text; when it changes, all of them are evaluated again. */
+/**
+ * `defaults` and `executors`: what files are judged by besides their text; when it changes, all of them are evaluated again. Which Baram
+ * reads them is kept beside the hash (build.ts).
+ */
 export function createFileHasher(defaults: DagDefaults, executors: readonly string[], reads: FileReads = fileReads): FileHasher {
   const known = new Map<string, { identity: string; hash: string }>();
 
@@ -45,7 +45,7 @@ export function createFileHasher(defaults: DagDefaults, executors: readonly stri
 
   return {
     async hashInputs(root, inputs, seen = new Map()) {
-      const total = createHash("sha256").update(`${SERIALIZED_DAG_VERSION}:${BUNDLER_VERSION}:${settings}`);
+      const total = createHash("sha256").update(settings);
       for (const input of [...inputs, "package.json"]) {
         const path = resolve(root, input);
         const hash = seen.get(path) ?? hashFile(path);

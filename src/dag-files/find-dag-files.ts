@@ -7,7 +7,10 @@ const IGNORE_FILE = ".baramignore";
 const DAG_FILE = /\.(?:ts|mts|js|mjs)$/;
 const NOT_A_DAG_FILE = /\.d\.(?:ts|mts)$|\.test\.(?:ts|mts|js|mjs)$/;
 
-/** `files` and `refused` are relative to the folder, with `/`, sorted; `folders` are absolute, the folder itself included. */
+/**
+ * `files` and `refused` are relative to the folder, with `/`, sorted; `folders` are absolute, the folder itself included;
+ * `identities` are these folders' (`folder-identities.ts`).
+ */
 export type FoundDagFiles = {
   files: string[];
   folders: string[];
@@ -15,6 +18,7 @@ export type FoundDagFiles = {
   refused: string[];
   /** What could not be looked at, relative to the folder, and why: there may be DAG files at this path or below it. */
   unread: { path: string; reason: string }[];
+  identities: Map<string, string>;
 };
 
 /**
@@ -24,7 +28,7 @@ export type FoundDagFiles = {
  */
 export async function findDagFiles(folder: string, reads: FileReads = fileReads): Promise<FoundDagFiles> {
   const root = await reads.realpath(folder);
-  const found: FoundDagFiles = { files: [], folders: [], refused: [], unread: [] };
+  const found: FoundDagFiles = { files: [], folders: [], refused: [], unread: [], identities: new Map() };
   await walk({ root, reads, found, visited: new Set() }, root, "", []);
   for (const list of [found.files, found.folders, found.refused]) list.sort();
   return found;
@@ -41,6 +45,8 @@ async function walk(context: Walk, folder: string, base: string, inherited: read
   let path = folder;
   try {
     entries = await reads.list(folder);
+    const { dev, ino } = await reads.stat(folder);
+    found.identities.set(base, `${dev}:${ino}`);
     const ignoreFile = entries.find((entry) => entry.name === IGNORE_FILE);
     if (ignoreFile) {
       path = join(folder, IGNORE_FILE);

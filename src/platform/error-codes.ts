@@ -85,7 +85,7 @@ export const ERROR_CODES = {
   dag_run_exists: "The DAG has a run with that run id or logical date.",
   dag_run_running: "The DAG run has not ended.",
   dag_running: "The DAG has runs that have not ended.",
-  dag_stale: "The DAG is no longer in its file.",
+  dag_stale: "The DAG is no longer in its file, or no dag-processor has the file.",
   inputs_refused: "What a task was to be given cannot be read from the database; the try is failed.",
   invalid_state: "The try is not in a state that allows this.",
   not_running: "The try does not run.",

@@ -8,6 +8,14 @@ export const DAG_PROCESSOR = {
     min: 0.1,
     about: "How often the DAG folder is listed; changes are mostly seen at once by the watcher.",
   },
+  stale_dag_threshold: {
+    kind: "float",
+    default: 50,
+    unit: "s",
+    min: 0,
+    about:
+      "How long no dag-processor has had a DAG file before its DAGs are stale. A file that a dag-processor saw being deleted is not waited for.",
+  },
   parsing_processes: { kind: "int", default: 2, min: 1, max: 64, about: "DAG files evaluated at once." },
   file_parsing_sort_mode: {
     kind: "string",

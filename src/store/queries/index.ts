@@ -18,6 +18,7 @@ export * from "./connection/page-connections.ts";
 export * from "./dag/delete-dag.ts";
 export * from "./dag/find-dag.ts";
 export * from "./dag/keep-dag-files.ts";
+export * from "./dag/list-dag-files.ts";
 export * from "./dag/list-dags.ts";
 export * from "./dag/list-versions.ts";
 export * from "./dag/pause-dag.ts";

@@ -343,7 +343,7 @@ test("the dispatcher does not look at what waits for a full pool", async () => {
 test("a DAG with 130 versions is deleted without a look at the instances of others", async () => {
   const scanned = await database.store.transaction(async (tx) => {
     await lockDag(tx, "dag_0001");
-    await deleteDag(tx, "dag_0001", { bundleName: "dags", filename: "dag_0001.ts" });
+    await deleteDag(tx, "dag_0001");
     const { rows } = await tx.query<{ relname: string }>("select relname from pg_stat_xact_user_tables where seq_scan > 0");
     return rows.map((row) => row.relname).filter((name) => LONG_TABLES.includes(name));
   });
