@@ -2,13 +2,16 @@
 
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { serializedDag } from "../../../tests/support/dag-fixture.ts";
 import { dagFileText, openProcessorRig, type ProcessorRig, writeDagFile } from "../../../tests/support/dag-processors.ts";
 import type { TestDatabase } from "../../../tests/support/database.ts";
 import { createSchedulerDatabase } from "../../../tests/support/scheduler-rig.ts";
 import { buildOf, type DagBundle, type DagFileStore } from "../../dag-files/index.ts";
 import { hashDag } from "../../serialized/index.ts";
+
+// Some of these start ten evaluation children one after another.
+vi.setConfig({ testTimeout: 60_000 });
 
 let database: TestDatabase;
 let rig: ProcessorRig;

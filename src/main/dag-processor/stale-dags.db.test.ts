@@ -2,13 +2,16 @@
 
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { dagFileText, openProcessorRig, type ProcessorRig, writeDagFile } from "../../../tests/support/dag-processors.ts";
 import type { TestDatabase } from "../../../tests/support/database.ts";
 import { createSchedulerDatabase, trigger } from "../../../tests/support/scheduler-rig.ts";
 import { buildOf } from "../../dag-files/index.ts";
 import { type Logger, silentLogger } from "../../platform/index.ts";
 import { removeDag } from "../../scheduler/commands/index.ts";
+
+// Some of these start ten evaluation children one after another.
+vi.setConfig({ testTimeout: 60_000 });
 
 let database: TestDatabase;
 let rig: ProcessorRig;
