@@ -15,7 +15,7 @@ export const MEANINGLESS_OPTIONS: Readonly<Record<string, Readonly<Record<string
     clean_tis_without_dagrun_interval: "the database does not allow task instances without a DAG run",
     enable_tracemalloc: "it traces Python's memory; for Node.js, use `--heapsnapshot-signal`",
     ignore_first_depends_on_past_by_default: `it is on by default; to change it, ${IN_THE_DAG}`,
-    parsing_cleanup_interval: "a DAG becomes stale in the transaction that finds it missing from its file",
+    parsing_cleanup_interval: "each scan of a dag-processor looks for DAGs that have become stale",
     child_process_log_directory: "the dag-processor logs to stderr, and errors of a file are import errors",
   },
   core: {
@@ -71,7 +71,5 @@ export const MEANINGLESS_OPTIONS: Readonly<Record<string, Readonly<Record<string
     stale_bundle_cleanup_age_threshold: BY_CONTENT,
     stale_bundle_cleanup_interval: BY_CONTENT,
     stale_bundle_cleanup_min_versions: BY_CONTENT,
-    stale_dag_threshold:
-      "a DAG becomes stale in the transaction that finds it missing from its file; the age of the last load does not matter",
   },
 };

@@ -4,6 +4,7 @@ import { readFile, realpath } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { type BuildFailure, build, type Message, type Metafile, stop } from "esbuild";
 import { type BundledModule, toError } from "../platform/index.ts";
+import { describeUnreadable, isAbsent, remedyOf } from "./file-reads.ts";
 import { DagFileError } from "./import-error.ts";
 import { externalPackages } from "./native-packages.ts";
 import { packageNameOf } from "./package-name.ts";
@@ -28,7 +29,7 @@ const COMMONJS_NAMES =
 /**
  * Makes one ES module of a DAG file and everything it imports, with an inline source map whose paths are relative to the
  * folder, so that the same files give the same hash on every machine. Types are stripped, not checked. Throws
- * `DagFileError` of kind `syntax`, `unresolved_import` or `too_large`, with the position.
+ * `DagFileError` of kind `syntax`, `unresolved_import`, `unreadable` or `too_large`, with the position.
  */
 export async function bundleDagFile(path: string, folder: string): Promise<DagFileBundle> {
   const root = await realpath(folder);
@@ -96,11 +97,13 @@ function toImportError(error: unknown, file: string, root: string): DagFileError
   const errors = isBuildFailure(error) ? error.errors : [];
   const missing = [...new Set(errors.flatMap(missingPackageOf))];
   // Before other faults: an installation is done once, for all of them.
-  const [first, ...rest] = missing.length === 0 ? errors : [...errors].sort((a, b) => rankOf(a) - rankOf(b));
+  const [first, ...rest] = [...errors].sort((a, b) => rankOf(a) - rankOf(b));
   if (!first) return new DagFileError("internal", `the bundler failed: ${toError(error).message}`, { file });
-  const kind = first.text.startsWith("Could not resolve") ? "unresolved_import" : "syntax";
+  const unread = remedyForUnread(first.text);
+  const kind = unread !== null ? "unreadable" : first.text.startsWith("Could not resolve") ? "unresolved_import" : "syntax";
   const { location } = first;
-  const message = missing.length === 0 ? first.text : tellMissing(missing, root);
+  const text = unread === null ? first.text : `${first.text}; ${unread}`;
+  const message = missing.length === 0 ? text : tellMissing(missing, root);
   return new DagFileError(kind, message, {
     file: location?.file ?? file,
     line: location?.line ?? null,
@@ -110,6 +113,12 @@ function toImportError(error: unknown, file: string, root: string): DagFileError
   });
 }
 
+/** Null = the bundler could read what it wanted. */
+function remedyForUnread(text: string): string | null {
+  if (!/^Cannot read (?:file|directory) /.test(text)) return null;
+  return remedyOf(text.endsWith("permission denied") ? "EACCES" : text.endsWith("symbolic links") ? "ELOOP" : "unknown");
+}
+
 /** The npm package that an import names and that is not installed. */
 function missingPackageOf({ text }: Message): string[] {
   const specifier = /^Could not resolve "([^"]+)"/.exec(text)?.[1];
@@ -117,7 +126,11 @@ function missingPackageOf({ text }: Message): string[] {
   return name === null ? [] : [name];
 }
 
-const rankOf = (message: Message) => (missingPackageOf(message).length > 0 ? 0 : 1);
+/** What cannot be read comes before the imports that fail for it. */
+function rankOf(message: Message): number {
+  if (missingPackageOf(message).length > 0) return 0;
+  return remedyForUnread(message.text) === null ? 2 : 1;
+}
 
 function tellMissing(names: readonly string[], root: string): string {
   const what =
@@ -157,7 +170,12 @@ function listInputs(metafile: Metafile, root: string, file: string): string[] {
 }
 
 async function readNamedExternals(root: string): Promise<string[]> {
-  const text = await readFile(join(root, "package.json"), "utf8").catch(() => null);
+  const path = join(root, "package.json");
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    // Taken for missing, the packages that it names would be bundled.
+    if (!isAbsent(error)) throw new DagFileError("unreadable", describeUnreadable(path, error), { file: "package.json" });
+    return null;
+  });
   if (text === null) return [];
   try {
     const manifest: { baram?: { external?: unknown } } = JSON.parse(text);

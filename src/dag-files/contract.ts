@@ -1,5 +1,6 @@
 import type { PlanSeed, SerializedDag, TimetablePlan } from "../contracts/index.ts";
 import type { BundledModule } from "../platform/index.ts";
+import type { Build } from "./build.ts";
 
 /** A source of DAG files: a name that the database knows, and a folder. Earlier ones win where two define one dagId. */
 export type DagBundle = {
@@ -17,15 +18,33 @@ export type KnownDagFile = DagFileRef & {
   /** As last passed to `saveDags` or `saveImportError`. */
   inputsHash: string;
   inputs: string[];
-  /** The DAGs that the file holds in its last good version. */
+  /** The active DAGs that the file owns. */
   dagIds: string[];
   hasImportError: boolean;
+  /** Of the Baram that saved the file; empty = of one before builds were kept, older than any. */
+  build: Build;
 };
+
+/** What a scan of a bundle found. */
+export type BundleListing = {
+  bundleName: string;
+  /**
+   * The files that are there, and those known to be in folders that could not be looked at. null: the bundle's own folder
+   * could not be, and what this dag-processor found in it last stands.
+   */
+  files: readonly string[] | null;
+  /** Files that this dag-processor saw and that were deleted since. */
+  gone: readonly string[];
+};
+
+/** `toLoad`: files of the listing to be loaded whatever their hash says. `forgotten`: files that no dag-processor has any more. */
+export type ListedFiles = { toLoad: DagFileRef[]; forgotten: DagFileRef[] };
 
 /** What the hash was taken over: paths relative to the bundle's folder (helpers may lie above it: `../`). */
 export type DagFileInputs = { inputs: string[]; inputsHash: string };
 
 export type ImportErrorKind =
+  | "unreadable"
   | "syntax"
   | "unresolved_import"
   | "missing_package"
@@ -51,25 +70,48 @@ export type ImportErrorFacts = {
   detail: string | null;
 };
 
-export type SaveDags = DagFileRef &
-  DagFileInputs & {
-    module: BundledModule;
-    /** Text of the DAG file itself, for the code view. */
-    source: string;
-    /** `plan`: the next runs of a DAG with a custom timetable; they replace the ones planned before. */
-    dags: { dag: SerializedDag; hash: string; plan: TimetablePlan | null }[];
-  };
+/** `build`: of the Baram that saves. `isForced`: also over what a newer one saved. */
+type Save = DagFileRef & DagFileInputs & { build: Build; isForced: boolean };
 
-export type SaveImportError = DagFileRef & DagFileInputs & { error: ImportErrorFacts };
+export type SaveDags = Save & {
+  module: BundledModule;
+  /** Text of the DAG file itself, for the code view. */
+  source: string;
+  /** `plan`: the next runs of a DAG with a custom timetable; they replace the ones planned before. */
+  dags: { dag: SerializedDag; hash: string; plan: TimetablePlan | null }[];
+  /** Files whose DAGs this one may take, though they still define them. */
+  takeFrom: readonly DagFileRef[];
+};
+
+/** `waitsFor`: the DAG that another file owns, for which this one fails. */
+export type SaveImportError = Save & { error: ImportErrorFacts; waitsFor: string | null };
 
 /**
- * Where the dag-processor keeps its results. Every method is one transaction, and safe to repeat: several dag-processors
+ * `saved`: `created` are DAGs that were not there before, `released` ones that the file does not define any more and that another may now own. `left`: nothing was written,
+ * since a newer Baram has saved the same inputs. `taken`: nothing was written, since the owner of one of the DAGs still defines it.
+ */
+export type SaveOutcome =
+  | { type: "saved"; created: string[]; released: string[] }
+  | { type: "left" }
+  | { type: "taken"; dagId: string; owner: DagFileRef };
+
+/**
+ * Where a dag-processor keeps its results; each has one of its own. Every method is one transaction, and safe to repeat: several dag-processors
  * may save the same file. A rejection with a BaramError of code `dag_unsaved` is the file's fault and becomes its import error; any other
  * leaves the file to be tried again at the next scan.
  */
 export type DagFileStore = {
-  /** All files of these bundles that were saved and not deactivated. */
+  /** All files of these bundles that were saved and not forgotten. */
   knownFiles(bundleNames: string[]): Promise<KnownDagFile[]>;
+  /**
+   * Keeps what a scan of a bundle found; forgets the files that no living dag-processor has, with their import errors, and makes the
+   * DAGs they own stale: those in `gone` at once, others when they have been missing for the threshold. Tells which files
+   * of the listing are not in the store as they were saved, whoever changed it: their DAG was deleted, made stale or taken, their import error
+   * removed; or an older `build` saved them; or the DAG they wait for has become free.
+   */
+  listFiles(listing: BundleListing, build: Build): Promise<ListedFiles>;
+  /** This dag-processor stops: what it found counts no more. */
+  endListings(): Promise<void>;
   /** Files of these bundles with a DAG whose planned runs are half used up, or whose timetable had ended an hour ago. */
   filesToPlan(bundleNames: string[]): Promise<DagFileRef[]>;
   /** Where the plans of the file's custom timetables begin, by dagId; DAGs without any run are left out. */
@@ -77,11 +119,13 @@ export type DagFileStore = {
   /**
    * Stores the module by its hash; for each DAG a version where the pair (DAG hash, module hash) is new; makes these DAGs
    * active and owned by this file; makes stale every other DAG owned by this file; remembers the inputs; and clears the
-   * file's import error. Called with no DAGs for a file that defines none. A DAG may be owned by another file before.
+   * file's import error. Called with no DAGs for a file that defines none. A DAG whose owner no living dag-processor has, or
+   * that its owner does not define any more, goes over to this file.
    */
-  saveDags(save: SaveDags): Promise<void>;
-  /** Replaces the file's import error and remembers the inputs. The file's DAGs and their last good version stay as they are. */
-  saveImportError(save: SaveImportError): Promise<void>;
-  /** Forgets every file of the bundle that is not in `presentFiles`, with its import error; makes the DAGs it owns stale. */
-  deactivateMissing(bundleName: string, presentFiles: string[]): Promise<void>;
+  saveDags(save: SaveDags): Promise<SaveOutcome>;
+  /**
+   * Replaces the file's import error and remembers the inputs. The file's DAGs and their last good version stay as they are.
+   * false: nothing was written, since a newer Baram has saved the same inputs.
+   */
+  saveImportError(save: SaveImportError): Promise<boolean>;
 };

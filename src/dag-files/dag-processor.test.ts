@@ -3,59 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createMemoryStore } from "../../tests/support/memory-dag-file-store.ts";
 import { BaramError, silentLogger, silentMetrics, systemClock } from "../platform/index.ts";
-import type { DagFileStore, ImportErrorFacts, KnownDagFile } from "./contract.ts";
 import { createDagProcessor, type DagProcessor, type DagProcessorOptions } from "./dag-processor.ts";
-
-/** The contract of `DagFileStore` in memory, with what a test may look at. */
-function createMemoryStore() {
-  const files = new Map<string, KnownDagFile>();
-  const dags = new Map<string, { file: string; hash: string; isStale: boolean }>();
-  const errors = new Map<string, ImportErrorFacts>();
-  const saves: string[] = [];
-  /** Files that the next scan is to plan anew. */
-  const toPlan: string[] = [];
-  const ownedBy = (file: string) => [...dags].filter(([, dag]) => dag.file === file);
-  const store: DagFileStore = {
-    knownFiles: async () => [...files.values()],
-    filesToPlan: async () => toPlan.splice(0).map((relativePath) => ({ bundleName: "dags", relativePath })),
-    planSeeds: async () => ({}),
-    async saveDags(save) {
-      const file = save.relativePath;
-      saves.push(file);
-      for (const [, dag] of ownedBy(file)) dag.isStale = true;
-      for (const { dag, hash } of save.dags) dags.set(dag.dagId, { file, hash, isStale: false });
-      errors.delete(file);
-      const { bundleName, relativePath, inputs, inputsHash } = save;
-      files.set(file, {
-        bundleName,
-        relativePath,
-        inputs,
-        inputsHash,
-        dagIds: save.dags.map(({ dag }) => dag.dagId),
-        hasImportError: false,
-      });
-    },
-    async saveImportError({ error, ...save }) {
-      saves.push(`${save.relativePath}!`);
-      errors.set(save.relativePath, error);
-      files.set(save.relativePath, { ...save, dagIds: ownedBy(save.relativePath).map(([id]) => id), hasImportError: true });
-    },
-    async deactivateMissing(_bundle, present) {
-      for (const file of [...files.keys()].filter((path) => !present.includes(path))) {
-        files.delete(file);
-        errors.delete(file);
-        for (const [, dag] of ownedBy(file)) dag.isStale = true;
-      }
-    },
-  };
-  const active = () =>
-    [...dags]
-      .filter(([, dag]) => !dag.isStale)
-      .map(([id, dag]) => `${id}@${dag.file}`)
-      .sort();
-  return { store, errors, saves, active, dags, toPlan };
-}
 
 let folder: string;
 let memory: ReturnType<typeof createMemoryStore>;
@@ -91,6 +41,12 @@ async function write(path: string, text: string): Promise<void> {
   await utimes(join(folder, path), aMinuteAgo, aMinuteAgo);
 }
 
+/** For what must come at all: how soon is the machine's. */
+const PATIENT = { timeout: 15_000, interval: 10 };
+/** What is waited at most for a write to be complete; and the bounds of starting a child, loading a file, idle children. */
+const SETTLE_MS = 100;
+const BOUNDS_MS = [30_000, 10_000, 15_000];
+
 const dagText = (dagId: string, tag = "") =>
   `import { dag } from "baram";\nexport default dag({ dagId: "${dagId}", schedule: null, tags: ["t${tag}"] }, () => {});\n`;
 
@@ -121,14 +77,6 @@ test("a removed file's DAGs become stale, and come back with it", async () => {
   await rename(join(folder, "a.txt"), join(folder, "a.ts"));
   await processor.processOnce();
   expect(memory.active()).toEqual(["a@a.ts"]);
-});
-
-test("a file removed while no dag-processor ran is noticed at the start", async () => {
-  await write("a.ts", dagText("a"));
-  await createProcessor().processOnce();
-  await rm(join(folder, "a.ts"));
-  await createProcessor().processOnce();
-  expect(memory.active()).toEqual([]);
 });
 
 test("a folder that cannot be read leaves its DAGs as they are", async () => {
@@ -166,25 +114,49 @@ test("a missing import heals when the imported file appears", async () => {
   expect(memory.active()).toEqual(["a@a.ts"]);
 });
 
-test("one dagId in two files: the first by path owns it, the other names both and heals", async () => {
+test("one dagId in two files: the owner keeps it, also from a file that comes first by path and after a restart; the other heals", async () => {
   await write("b.ts", dagText("x"));
   const processor = createProcessor();
   await processor.processOnce();
   await write("a.ts", dagText("x", "from a"));
   await processor.processOnce();
-  expect(memory.active()).toEqual(["x@a.ts"]);
-  expect(memory.errors.get("b.ts")).toMatchObject({
+  expect(memory.active()).toEqual(["x@b.ts"]);
+  expect(memory.errors.get("a.ts")).toMatchObject({
     kind: "duplicate_dag",
-    message: expect.stringMatching(/"x" of b\.ts.*in a\.ts/),
+    message: expect.stringMatching(/"x" of a\.ts.*in b\.ts .*give this one another dagId, or take it out of b\.ts/),
   });
+  expect((await processor.processOnce()).processed).toBe(0);
 
   const restarted = createProcessor();
   await restarted.processOnce();
-  expect(memory.active()).toEqual(["x@a.ts"]);
-  await rm(join(folder, "a.ts"));
-  await restarted.processOnce();
   expect(memory.active()).toEqual(["x@b.ts"]);
+  await rm(join(folder, "b.ts"));
+  await restarted.processOnce();
+  expect(memory.active()).toEqual(["x@a.ts"]);
   expect(memory.errors.size).toBe(0);
+});
+
+test("of files that come with one scan, the first by path owns the DAG, whichever is loaded first", async () => {
+  for (const name of ["d", "b", "a", "c"]) await write(`${name}.ts`, dagText("x", name));
+  const processor = createProcessor({ fileOrder: "random_seeded_by_host", parsingProcesses: 2 });
+  await processor.processOnce();
+  expect(memory.active()).toEqual(["x@a.ts"]);
+  expect([...memory.errors.keys()].sort()).toEqual(["b.ts", "c.ts", "d.ts"]);
+});
+
+test("a renamed file takes its DAGs along at once, without an import error", async () => {
+  await write("a.ts", dagText("x"));
+  const processor = createProcessor();
+  await processor.processOnce();
+  for (const [from, to] of [
+    ["a.ts", "b.ts"],
+    ["b.ts", "0.ts"],
+  ] as const) {
+    await rename(join(folder, from), join(folder, to));
+    await processor.processOnce();
+    expect(memory.active()).toEqual([`x@${to}`]);
+  }
+  expect(memory.saves).toEqual(["a.ts", "b.ts", "0.ts"]);
 });
 
 test("a duplicate heals when the owner renames its DAG", async () => {
@@ -227,7 +199,7 @@ test("what one file does to its process is not seen by the next", async () => {
   const { saveDags } = memory.store;
   memory.store.saveDags = async (save) => {
     for (const { dag } of save.dags) seen.set(dag.dagId, dag.tags);
-    await saveDags(save);
+    return saveDags(save);
   };
   await createProcessor({ parsingProcesses: 1 }).processOnce();
   expect(Object.fromEntries([...seen].map(([id, tags]) => [id, [...new Set(tags)]]))).toEqual({ a: ["a"], b: ["b"], c: ["c"] });
@@ -261,22 +233,29 @@ test("a file that cannot be saved is an import error, said once, and harms no ot
   expect(memory.active()).toEqual(["a@a.ts", "b@b.ts"]);
 });
 
-test("an edited file and a new one in a new folder are visible within a second", async () => {
+test("an edited file, a new one in a new folder and a deleted one are seen by the watcher, and put off by nothing but the time to settle", async () => {
   await write("a.ts", dagText("a"));
-  const processor = createProcessor();
+  // How long a load takes is the machine's. What is ours: no regular scan helps, and no wait of ours is longer than the time to settle.
+  const processor = createProcessor({ refreshIntervalSec: 3_600 });
   await processor.start();
-  await vi.waitFor(() => expect(memory.active()).toEqual(["a@a.ts"]), { timeout: 5_000, interval: 20 });
-  await delay(200);
-  const editedAt = Date.now();
-  await writeFile(join(folder, "a.ts"), dagText("a2"));
-  await vi.waitFor(() => expect(memory.active()).toEqual(["a2@a.ts"]), { timeout: 3_000, interval: 10 });
-  expect(Date.now() - editedAt).toBeLessThan(1_000);
-
-  await mkdir(join(folder, "team", "sub"), { recursive: true });
-  await writeFile(join(folder, "team", "sub", "b.ts"), dagText("b"));
-  const createdAt = Date.now();
-  await vi.waitFor(() => expect(memory.active()).toContain("b@team/sub/b.ts"), { timeout: 3_000, interval: 10 });
-  expect(Date.now() - createdAt).toBeLessThan(1_000);
+  await vi.waitFor(() => expect(memory.active()).toEqual(["a@a.ts"]), PATIENT);
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  const seeTo = async (change: () => Promise<unknown>, expected: string[]) => {
+    timers.mockClear();
+    await change();
+    await vi.waitFor(() => expect(memory.active()).toEqual(expected), PATIENT);
+    // The regular scan is put off at each scan, and evaluations and idle children have bounds: these do not hold anything up.
+    const waits = timers.mock.calls.flatMap(([, ms]) => (ms !== undefined && ms > 20 && ms < 3_600_000 ? [ms] : []));
+    expect(waits.filter((ms) => ms === SETTLE_MS).length).toBeGreaterThan(0);
+    expect(waits.filter((ms) => ms > SETTLE_MS && !BOUNDS_MS.includes(ms))).toEqual([]);
+  };
+  await seeTo(() => writeFile(join(folder, "a.ts"), dagText("a2")), ["a2@a.ts"]);
+  await seeTo(async () => {
+    await mkdir(join(folder, "team", "sub"), { recursive: true });
+    await writeFile(join(folder, "team", "sub", "b.ts"), dagText("b"));
+  }, ["a2@a.ts", "b@team/sub/b.ts"]);
+  await seeTo(() => rm(join(folder, "a.ts")), ["b@team/sub/b.ts"]);
+  timers.mockRestore();
 });
 
 test("stop ends a child in the middle of a file, and nothing is saved afterwards", async () => {

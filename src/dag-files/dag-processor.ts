@@ -3,8 +3,8 @@
 // Scans run on their own, every `refreshIntervalSec` and shortly after a folder's watch fires, so a file that hangs holds
 // its slot and nothing else.
 //
-// Results are saved one after another, and who owns a dagId is decided at that point, so that two files with one DAG
-// cannot overwrite each other in the order in which their evaluation happened to end.
+// Results are saved one after another (save-results.ts). Who owns a dagId is decided by the store at that point, so that two files with one
+// DAG, of one dag-processor or of two, cannot overwrite each other in the order in which their evaluation happened to end.
 
 import { DAG_DEFAULTS, type DagDefaults } from "../contracts/index.ts";
 import {
@@ -17,17 +17,27 @@ import {
   type Timer,
   toError,
 } from "../platform/index.ts";
+import { buildOf } from "./build.ts";
 import { stopBundler } from "./bundle-dag-file.ts";
 import type { DagBundle, DagFileStore } from "./contract.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
 import { createFileHasher } from "./file-hash.ts";
 import { createFileOrder, type FileOrder } from "./file-order.ts";
+import { type FileReads, fileReads } from "./file-reads.ts";
 import { type FileState, inputFolders } from "./file-states.ts";
 import { createFolderWatcher } from "./folder-watcher.ts";
 import { createFileProcessing } from "./process-file.ts";
+import { createResultSaver } from "./save-results.ts";
 import { createScanner } from "./scan-bundles.ts";
 
-export type DagProcessorResources = { store: DagFileStore; clock: Clock; logger: Logger; metrics: Metrics };
+export type DagProcessorResources = {
+  store: DagFileStore;
+  clock: Clock;
+  logger: Logger;
+  metrics: Metrics;
+  /** Left out: the machine's file system. */
+  reads?: FileReads;
+};
 
 export type DagProcessorOptions = {
   bundles: DagBundle[];
@@ -53,6 +63,10 @@ export type DagProcessorOptions = {
   errorRetrySec?: number;
   /** Which of the files that wait is loaded first. Default alphabetical. */
   fileOrder?: FileOrder;
+  /** As the store's: how long a file must be missing everywhere before its DAGs are stale, unless it was seen to go. Default 50. */
+  staleDagThresholdSec?: number;
+  /** Of Baram: what an older one saved is loaded again, and what a newer one saved from the same inputs is left. Default 0.0.0. */
+  version?: string;
 };
 
 /** Counts of one `processOnce`: files present, files loaded in it, how many of these failed. */
@@ -92,8 +106,8 @@ const IDLE_MS = 10_000;
 
 export function createDagProcessor(resources: DagProcessorResources, given: DagProcessorOptions): DagProcessor {
   const options = withDefaults(given);
-  const { store, clock, logger, metrics } = resources;
-  const hasher = createFileHasher(options.dagDefaults, options.executors);
+  const { store, clock, logger, metrics, reads = fileReads } = resources;
+  const hasher = createFileHasher(options.dagDefaults, options.executors, reads);
   const inOrder = createFileOrder(options.fileOrder);
   const queue: FileState[] = [];
   const evaluators: Evaluator[] = Array.from({ length: options.parsingProcesses }, () =>
@@ -107,13 +121,21 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   let scanTimer: Timer | undefined;
   let idleTimer: NodeJS.Timeout | undefined;
 
-  const processing = createFileProcessing(
-    { store, clock, logger, metrics, hasher, requeue: enqueue, isStopped: () => isStopped },
-    { cacheDir: options.cacheDir, defaults: options.dagDefaults },
-  );
+  const build = buildOf(options.version);
   const scanner = createScanner(
-    { store, clock, logger, hasher, claims: processing },
-    { bundles: options.bundles, errorRetryMs: options.errorRetrySec * 1000 },
+    { store, clock, logger, hasher, reads },
+    { bundles: options.bundles, errorRetryMs: options.errorRetrySec * 1000, build },
+  );
+  /** A child that was killed because Baram stops is no fault of its file. */
+  const isUnwanted = (state: FileState) => state.isGone || isStopped;
+  const hasBundle = (name: string) => options.bundles.some((bundle) => bundle.name === name);
+  const saver = createResultSaver(
+    { store, clock, logger, find: scanner.find, hasBundle, requeue: enqueue, isUnwanted },
+    { build, waitForOwnerMs: options.staleDagThresholdSec * 1000 },
+  );
+  const processFile = createFileProcessing(
+    { store, saver, clock, metrics, hasher, reads, isUnwanted },
+    { cacheDir: options.cacheDir, defaults: options.dagDefaults },
   );
   const watcher = createFolderWatcher(logger, () => scheduleScan(SETTLE_MS));
 
@@ -153,7 +175,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
     try {
       if (state.isGone) return;
       counts.processed++;
-      await processing.processFile(state, evaluator);
+      await processFile(state, evaluator);
       if (state.outcome !== "good") counts.failed++;
     } catch (error) {
       // The store failed, or Baram did: the file stays unknown and is looked at again at the next scan.
@@ -272,7 +294,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
       await Promise.all(evaluators.map((evaluator) => evaluator.stop()));
       await lastScan;
       await Promise.all(running);
-      await Promise.all([...evaluators.map((evaluator) => evaluator.stop()), stopBundler()]);
+      await Promise.all([...evaluators.map((evaluator) => evaluator.stop()), stopBundler(), scanner.stop()]);
     },
   };
 }
@@ -288,6 +310,8 @@ function withDefaults(options: DagProcessorOptions) {
     refreshIntervalSec: 30,
     errorRetrySec: 300,
     fileOrder: "alphabetical" as const,
+    staleDagThresholdSec: 50,
+    version: "0.0.0",
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
   } as Required<DagProcessorOptions>;
 }

@@ -1,49 +1,51 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
-import { type DagDefaults, SERIALIZED_DAG_VERSION } from "../contracts/index.ts";
-
-/** Raise it when the bundler's settings change, so that files are bundled again after an upgrade. */
-const BUNDLER_VERSION = 1;
+import type { DagDefaults } from "../contracts/index.ts";
+import { errnoOf, type FileReads, fileReads, isAbsent } from "./file-reads.ts";
 
 const FUTURE_MS = 2_000;
 
 /** Hashes files by content, reading a file again only when its size, inode or times changed. */
 export type FileHasher = {
   /**
-   * SHA-256, hex, over the paths (relative to `root`) and contents of the inputs; a missing file counts as such. `seen`: what has been
-   * looked at in this scan is not looked at again, as most files share some input.
+   * SHA-256, hex, over the paths (relative to `root`) and contents of the inputs; a missing file counts as such, and one that
+   * cannot be read as that, with its errno. `seen`: what has been looked at in this scan is not looked at again, as most files share some input.
    */
   hashInputs(root: string, inputs: readonly string[], seen?: SeenFiles): Promise<string>;
 };
 /** Hashes by path. */
 export type SeenFiles = Map<string, Promise<string>>;
 
-/** `defaults` and `executors`: what files are judged by besides their text; when it changes, all of them are evaluated again. */
-export function createFileHasher(defaults: DagDefaults, executors: readonly string[]): FileHasher {
+/**
+ * `defaults` and `executors`: what files are judged by besides their text; when it changes, all of them are evaluated again. Which Baram
+ * reads them is kept beside the hash (build.ts).
+ */
+export function createFileHasher(defaults: DagDefaults, executors: readonly string[], reads: FileReads = fileReads): FileHasher {
   const known = new Map<string, { identity: string; hash: string }>();
 
   const settings = JSON.stringify([executors, ...Object.entries(defaults).sort(([a], [b]) => (a < b ? -1 : 1))]);
 
   async function hashFile(path: string): Promise<string> {
-    const facts = await stat(path, { bigint: true }).catch(() => null);
-    if (facts === null) {
+    try {
+      const facts = await reads.stat(path);
+      const identity = `${facts.ino}:${facts.size}:${facts.mtimeNs}:${facts.ctimeNs}`;
+      const before = known.get(path);
+      if (before?.identity === identity) return before.hash;
+      const hash = createHash("sha256")
+        .update(await reads.read(path))
+        .digest("hex");
+      known.set(path, { identity, hash });
+      return hash;
+    } catch (error) {
       known.delete(path);
-      return "missing";
+      return isAbsent(error) ? "missing" : `unreadable:${errnoOf(error)}`;
     }
-    const identity = `${facts.ino}:${facts.size}:${facts.mtimeNs}:${facts.ctimeNs}`;
-    const before = known.get(path);
-    if (before?.identity === identity) return before.hash;
-    const content = await readFile(path).catch(() => null);
-    if (content === null) return "missing";
-    const hash = createHash("sha256").update(content).digest("hex");
-    known.set(path, { identity, hash });
-    return hash;
   }
 
   return {
     async hashInputs(root, inputs, seen = new Map()) {
-      const total = createHash("sha256").update(`${SERIALIZED_DAG_VERSION}:${BUNDLER_VERSION}:${settings}`);
+      const total = createHash("sha256").update(settings);
       for (const input of [...inputs, "package.json"]) {
         const path = resolve(root, input);
         const hash = seen.get(path) ?? hashFile(path);

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { failingReads } from "../../tests/support/failing-reads.ts";
 import { findDagFiles } from "./find-dag-files.ts";
 import { isIgnored, parseIgnoreRules } from "./ignore-rules.ts";
 
@@ -49,6 +50,58 @@ test("links that leave the folder, lead nowhere or go in circles are not followe
 
 test("a folder that is not there is an error, not an empty one", async () => {
   await expect(findDagFiles(join(folder, "missing"))).rejects.toThrow("ENOENT");
+});
+
+test.each(["EACCES", "EIO", "EMFILE"])(
+  "a folder below that cannot be read (%s) is told of, and not taken for an empty one",
+  async (errno) => {
+    for (const path of ["a.ts", "team/b.ts", "team/deep/c.ts"]) await write(path);
+    const found = await findDagFiles(folder, failingReads({ "/team$": errno }));
+    expect(found.files).toEqual(["a.ts"]);
+    expect(found.folders).toHaveLength(1);
+    expect(found.unread).toEqual([
+      { path: "team", reason: expect.stringMatching(`/team cannot be read: ${errno} \\(a reason\\); .{20}`) },
+    ]);
+    await expect(findDagFiles(folder, failingReads({ "find dags [^/]*$": errno }))).rejects.toThrow(errno);
+  },
+);
+
+test("a folder that was removed while it was looked at has no files", async () => {
+  await write("team/b.ts");
+  expect(await findDagFiles(folder, failingReads({ "/team$": "ENOENT" }))).toMatchObject({ files: [], unread: [] });
+});
+
+test("a folder whose .baramignore cannot be read is not looked at: what it leaves out is not known", async () => {
+  for (const path of ["a.ts", "team/b.ts", "dir/d.ts", "link/e.ts"]) await write(path);
+  await write("team/.baramignore", "b.ts");
+  await mkdir(join(folder, "dir", ".baramignore"));
+  await symlink("nowhere", join(folder, "link", ".baramignore"));
+  const found = await findDagFiles(folder, failingReads({ "team/.baramignore$": "EACCES" }));
+  expect(found.files).toEqual(["a.ts"]);
+  expect(
+    found.unread.map(({ path, reason }) => `${path} ${/(\S+) cannot be read: (\w+)/.exec(reason)?.slice(1).join(" ")}`),
+  ).toEqual([
+    expect.stringMatching(/^dir .*dir\/.baramignore EISDIR$/),
+    expect.stringMatching(/^link .*link\/.baramignore ENOENT$/),
+    expect.stringMatching(/^team .*team\/.baramignore EACCES$/),
+  ]);
+  await write(".baramignore", "a.ts");
+  await expect(findDagFiles(folder, failingReads({ "find dags [^/]*/.baramignore$": "EACCES" }))).rejects.toThrow("EACCES");
+});
+
+test("a link whose target cannot be looked at may be a DAG file: it is told of, and not refused", async () => {
+  await write("a.ts");
+  await symlink(join(folder, "a.ts"), join(folder, "b.ts"));
+  await symlink(join(folder, "c.ts"), join(folder, "c.ts"));
+  const found = await findDagFiles(folder, failingReads({ "/b.ts$": "EACCES" }));
+  expect(found).toMatchObject({ files: ["a.ts"], refused: ["c.ts"], unread: [{ path: "b.ts" }] });
+});
+
+test.skipIf(process.getuid?.() === 0)("a folder without permission is unread", async () => {
+  await write("team/b.ts");
+  await chmod(join(folder, "team"), 0);
+  expect((await findDagFiles(folder)).unread).toMatchObject([{ path: "team" }]);
+  await chmod(join(folder, "team"), 0o700);
 });
 
 describe("ignore rules", () => {

@@ -1,56 +1,80 @@
 import type { Dirent } from "node:fs";
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
+import { describeUnreadable, errnoOf, type FileReads, fileReads, isAbsent } from "./file-reads.ts";
 import { type IgnoreRule, isIgnored, parseIgnoreRules } from "./ignore-rules.ts";
 
 const IGNORE_FILE = ".baramignore";
 const DAG_FILE = /\.(?:ts|mts|js|mjs)$/;
 const NOT_A_DAG_FILE = /\.d\.(?:ts|mts)$|\.test\.(?:ts|mts|js|mjs)$/;
 
-/** `files` and `refused` are relative to the folder, with `/`, sorted; `folders` are absolute, the folder itself included. */
+/**
+ * `files` and `refused` are relative to the folder, with `/`, sorted; `folders` are absolute, the folder itself included;
+ * `identities` are these folders' (`folder-identities.ts`).
+ */
 export type FoundDagFiles = {
   files: string[];
   folders: string[];
   /** Symbolic links that lead out of the folder or nowhere: never followed. */
   refused: string[];
+  /** What could not be looked at, relative to the folder, and why: there may be DAG files at this path or below it. */
+  unread: { path: string; reason: string }[];
+  identities: Map<string, string>;
 };
 
 /**
  * The DAG files below a folder: `.ts`, `.mts`, `.js`, `.mjs`, without declarations, tests, `node_modules`, dot folders and
- * what `.baramignore` files leave out. Rejects when the folder itself cannot be read.
+ * what `.baramignore` files leave out. A folder whose `.baramignore` cannot be read is not looked at, as nobody knows what
+ * is left out there. Rejects when that is the folder itself, or it cannot be read.
  */
-export async function findDagFiles(folder: string): Promise<FoundDagFiles> {
-  const root = await realpath(folder);
-  const found: FoundDagFiles = { files: [], folders: [], refused: [] };
-  await walk({ root, found, visited: new Set() }, root, "", []);
+export async function findDagFiles(folder: string, reads: FileReads = fileReads): Promise<FoundDagFiles> {
+  const root = await reads.realpath(folder);
+  const found: FoundDagFiles = { files: [], folders: [], refused: [], unread: [], identities: new Map() };
+  await walk({ root, reads, found, visited: new Set() }, root, "", []);
   for (const list of [found.files, found.folders, found.refused]) list.sort();
   return found;
 }
 
-type Walk = { root: string; found: FoundDagFiles; visited: Set<string> };
+type Walk = { root: string; reads: FileReads; found: FoundDagFiles; visited: Set<string> };
 
 async function walk(context: Walk, folder: string, base: string, inherited: readonly IgnoreRule[]): Promise<void> {
-  if (context.visited.has(folder)) return;
-  context.visited.add(folder);
-  context.found.folders.push(folder);
-  const entries = base === "" ? await readdir(folder, { withFileTypes: true }) : await readFolder(folder);
-  const rules = entries.some((entry) => entry.name === IGNORE_FILE)
-    ? [...inherited, ...(await readRules(folder, base))]
-    : inherited;
+  const { found, reads, visited } = context;
+  if (visited.has(folder)) return;
+  visited.add(folder);
+  let entries: Dirent[];
+  let rules = inherited;
+  let path = folder;
+  try {
+    entries = await reads.list(folder);
+    const { dev, ino } = await reads.stat(folder);
+    found.identities.set(base, `${dev}:${ino}`);
+    const ignoreFile = entries.find((entry) => entry.name === IGNORE_FILE);
+    if (ignoreFile) {
+      path = join(folder, IGNORE_FILE);
+      rules = [...inherited, ...parseIgnoreRules(await readIgnoreFile(reads, path, ignoreFile), base)];
+    }
+  } catch (error) {
+    if (base === "") throw error;
+    // Removed between the listing of the folder above and now.
+    if (path === folder && isAbsent(error)) return;
+    found.unread.push({ path: base, reason: describeUnreadable(path, error) });
+    return;
+  }
+  found.folders.push(folder);
   for (const entry of entries) {
     const relativePath = base === "" ? entry.name : `${base}/${entry.name}`;
     const kind = await kindOf(context, entry, relativePath);
     if (kind === null || isIgnored(rules, relativePath, kind.isFolder)) continue;
     if (!kind.isFolder) {
-      if (DAG_FILE.test(entry.name) && !NOT_A_DAG_FILE.test(entry.name)) context.found.files.push(relativePath);
+      if (DAG_FILE.test(entry.name) && !NOT_A_DAG_FILE.test(entry.name)) found.files.push(relativePath);
     } else if (entry.name !== "node_modules" && !entry.name.startsWith(".")) {
       await walk(context, kind.realPath, relativePath, rules);
     }
   }
 }
 
+/** null = no file and no folder, or none that is followed. */
 async function kindOf(
-  context: Walk,
+  { root, reads, found }: Walk,
   entry: Dirent,
   relativePath: string,
 ): Promise<{ isFolder: boolean; realPath: string } | null> {
@@ -59,22 +83,27 @@ async function kindOf(
   if (entry.isFile()) return { isFolder: false, realPath: path };
   if (!entry.isSymbolicLink()) return null;
   try {
-    const target = await realpath(path);
-    if (target === context.root || target.startsWith(context.root + sep)) {
-      return { isFolder: (await stat(target)).isDirectory(), realPath: target };
+    const target = await reads.realpath(path);
+    if (target === root || target.startsWith(root + sep)) {
+      return { isFolder: (await reads.stat(target)).isDirectory(), realPath: target };
     }
-  } catch {
-    // Leads nowhere: refused like one that leads out.
+  } catch (error) {
+    // One that leads nowhere, or back to itself, is refused like one that leads out.
+    if (!isAbsent(error) && errnoOf(error) !== "ELOOP") {
+      found.unread.push({ path: relativePath, reason: describeUnreadable(path, error) });
+      return null;
+    }
   }
-  context.found.refused.push(relativePath);
+  found.refused.push(relativePath);
   return null;
 }
 
-/** A folder that was removed between the listing and now has no entries. */
-async function readFolder(folder: string): Promise<Dirent[]> {
-  return readdir(folder, { withFileTypes: true }).catch(() => []);
-}
-
-async function readRules(folder: string, base: string): Promise<IgnoreRule[]> {
-  return parseIgnoreRules(await readFile(join(folder, IGNORE_FILE), "utf8").catch(() => ""), base);
+async function readIgnoreFile(reads: FileReads, path: string, entry: Dirent): Promise<string> {
+  try {
+    return (await reads.read(path)).toString("utf8");
+  } catch (error) {
+    // A link that leads nowhere stays; a file was removed since it was listed.
+    if (isAbsent(error) && !entry.isSymbolicLink()) return "";
+    throw error;
+  }
 }

@@ -1,5 +1,7 @@
+export { type Build, buildOf } from "./build.ts";
 export { bundleDagFile, type DagFileBundle } from "./bundle-dag-file.ts";
 export type {
+  BundleListing,
   DagBundle,
   DagFileInputs,
   DagFileRef,
@@ -7,8 +9,10 @@ export type {
   ImportErrorFacts,
   ImportErrorKind,
   KnownDagFile,
+  ListedFiles,
   SaveDags,
   SaveImportError,
+  SaveOutcome,
 } from "./contract.ts";
 export {
   createDagProcessor,

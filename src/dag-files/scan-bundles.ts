@@ -1,11 +1,12 @@
-import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Logger } from "../platform/index.ts";
-import type { DagBundle, DagFileStore } from "./contract.ts";
+import { type Build, isNewerBuild } from "./build.ts";
+import type { DagBundle, DagFileRef, DagFileStore } from "./contract.ts";
 import type { FileHasher, SeenFiles } from "./file-hash.ts";
+import { describeUnreadable, type FileReads } from "./file-reads.ts";
 import { compareFiles, type FileState, newFileState } from "./file-states.ts";
-import { findDagFiles } from "./find-dag-files.ts";
-import type { FileProcessing } from "./process-file.ts";
+import { type FoundDagFiles, findDagFiles } from "./find-dag-files.ts";
+import { type FolderIdentities, wasDeleted } from "./folder-identities.ts";
 
 /** `unsettled`: a file was left for the next scan because it was written just now. */
 export type Scan = { due: FileState[]; folders: string[]; unsettled: boolean };
@@ -14,26 +15,41 @@ export type Scanner = {
   /** Looks at every bundle. Rejects when the store fails; a bundle that cannot be read keeps its DAGs as they are. */
   scan(settleMs: number, force: boolean): Promise<Scan>;
   states(): FileState[];
+  find(file: DagFileRef): FileState | undefined;
+  /** What was found counts no more. */
+  stop(): Promise<void>;
 };
 
-type Resources = { store: DagFileStore; clock: Clock; logger: Logger; hasher: FileHasher; claims: Pick<FileProcessing, "claim"> };
+type Resources = {
+  store: DagFileStore;
+  clock: Clock;
+  logger: Logger;
+  hasher: FileHasher;
+  reads: FileReads;
+};
 
-export function createScanner(resources: Resources, options: { bundles: DagBundle[]; errorRetryMs: number }): Scanner {
-  const { store, clock, logger, hasher, claims } = resources;
+export function createScanner(
+  resources: Resources,
+  options: { bundles: DagBundle[]; errorRetryMs: number; build: Build },
+): Scanner {
+  const { store, clock, logger, hasher, reads } = resources;
   const byBundle = options.bundles.map(() => new Map<string, FileState>());
-  const hasSynced = new Set<number>();
+  const identities = options.bundles.map((): FolderIdentities => new Map());
   const refusedBefore = new Set<string>();
-  const unreadableBefore = new Set<string>();
+  const unreadableBefore = new Map<string, string>();
+  const unreadBefore = options.bundles.map(() => new Map<string, string>());
   let hasLoaded = false;
+  let scans = 0;
 
-  /** Takes over what an earlier process saved. A file with an import error is looked at again, as its claims are not stored. */
+  /** Takes over what an earlier process saved. A file with an import error is looked at again: its fault may have been the process's. */
   async function loadKnown(): Promise<void> {
     if (hasLoaded) return;
+    let newer = 0;
     for (const known of await store.knownFiles(options.bundles.map((bundle) => bundle.name))) {
       const index = options.bundles.findIndex((bundle) => bundle.name === known.bundleName);
       const bundle = options.bundles[index];
       if (!bundle) continue;
-      const state = newFileState(bundle, index, known.relativePath);
+      const state = newFileState(bundle, index, known.relativePath, 0);
       const { inputs, inputsHash } = known;
       Object.assign(state, {
         inputs,
@@ -42,9 +58,14 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
         dagCount: known.dagIds.length,
       });
       byBundle[index]?.set(known.relativePath, state);
-      claims.claim(state, known.dagIds);
+      if (isNewerBuild(known.build, options.build)) newer++;
     }
     hasLoaded = true;
+    if (newer === 0) return;
+    logger.warn(
+      { files: newer },
+      `${newer} DAG file(s) were saved by a newer Baram and stay as it saved them until they change; if it is gone for good, run "baram dags reserialize"`,
+    );
   }
 
   /** Files whose custom timetables must be asked for further runs, by bundle. */
@@ -56,47 +77,71 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
   async function scanBundle(
     bundle: DagBundle,
     index: number,
+    everything: FoundDagFiles,
     settleMs: number,
-    isForced: (state: FileState) => boolean,
+    isMeant: (state: FileState) => boolean,
   ): Promise<Scan> {
     const states = byBundle[index] ?? new Map<string, FileState>();
-    const everything = await findDagFiles(bundle.path);
     const found = { ...everything, files: everything.files.filter((path) => !bundle.leaveOut?.includes(path)) };
     for (const path of found.refused.filter((refused) => !refusedBefore.has(`${bundle.name}:${refused}`))) {
       refusedBefore.add(`${bundle.name}:${path}`);
       logger.warn({ bundle: bundle.name, path }, "not followed: this symbolic link leads out of the DAG folder, or nowhere");
     }
-    await dropMissing(bundle, index, found.files);
-    const root = await realpath(bundle.path);
+    tellOfUnread(bundle, index, found);
+    const mayBeThere = [...states.keys()].filter((file) => found.unread.some(({ path }) => isIn(file, path)));
+    await tellStore(bundle, index, found, [...found.files, ...mayBeThere]);
+    const root = await reads.realpath(bundle.path);
     const seen: SeenFiles = new Map();
     const due: FileState[] = [];
     let unsettled = false;
     for (const relativePath of found.files) {
-      const state = states.get(relativePath) ?? newFileState(bundle, index, relativePath);
+      const state = states.get(relativePath) ?? newFileState(bundle, index, relativePath, scans);
       states.set(relativePath, state);
-      if (!isForced(state) && !(await isDue(state, root, seen))) continue;
-      state.mtimeMs = await stat(join(root, relativePath))
-        .then((facts) => facts.mtimeMs)
-        .catch(() => 0);
+      state.isSeen = true;
+      // It came back before the store could be told that it was gone.
+      if (state.isGone) Object.assign(state, { isGone: false, outcome: "unknown" });
+      if (!isMeant(state) && !(await isDue(state, root, seen))) continue;
+      // Only for the order, and for the time to settle: one that cannot be looked at is told of when it is read.
+      state.mtimeMs = await reads.stat(join(root, relativePath)).then(
+        (facts) => Number(facts.mtimeMs),
+        () => 0,
+      );
       if (settleMs > 0 && Math.abs(Date.now() - state.mtimeMs) < settleMs) unsettled = true;
       else due.push(state);
     }
     return { due, folders: found.folders, unsettled };
   }
 
-  /** Once when it goes, and once when it comes, not at each scan. */
+  /** Once per reason when it goes, and once when it comes, not at each scan. */
   function tellOfFolder({ name, path }: DagBundle, unreadable: NodeJS.ErrnoException | null): void {
     if (unreadable === null) {
       if (unreadableBefore.delete(name)) logger.warn({ bundle: name, path }, "the DAG folder can be read now");
       return;
     }
-    if (unreadableBefore.has(name)) return;
-    unreadableBefore.add(name);
-    const what = unreadable.code === "ENOENT" ? "does not exist" : `cannot be read (${unreadable.message})`;
+    const what =
+      unreadable.code === "ENOENT" ? `${path} does not exist` : describeUnreadable(unreadable.path ?? path, unreadable);
+    if (unreadableBefore.get(name) === what) return;
+    unreadableBefore.set(name, what);
     logger.warn(
       { bundle: name, path },
-      `the DAG folder ${path} ${what}; DAGs that are known stay as they are, and it is looked for at every scan`,
+      `the DAG folder: ${what}. DAGs that are known stay as they are, and it is looked for at every scan`,
     );
+  }
+
+  /** What is in a folder that cannot be read stays as it is known. Told once per reason, and once when it is over. */
+  function tellOfUnread({ name, path }: DagBundle, index: number, { unread }: FoundDagFiles): void {
+    const before = unreadBefore[index] ?? new Map<string, string>();
+    const now = new Map(unread.map((one) => [one.path, one.reason]));
+    for (const [unreadPath, reason] of now) {
+      if (before.get(unreadPath) !== reason)
+        logger.warn(
+          { bundle: name, path: unreadPath },
+          `${reason}. DAGs of files there stay as they are, and new files are not seen`,
+        );
+    }
+    for (const seen of before.keys())
+      if (!now.has(seen)) logger.warn({ bundle: name, path: seen }, `${join(path, seen)} can be looked at now, or is gone`);
+    unreadBefore[index] = now;
   }
 
   async function isDue(state: FileState, root: string, seen: SeenFiles): Promise<boolean> {
@@ -106,39 +151,66 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
     return (await hasher.hashInputs(root, state.inputs, seen)) !== state.inputsHash;
   }
 
-  async function dropMissing(bundle: DagBundle, index: number, files: string[]): Promise<void> {
+  /** Tells the store what is there, and hears what it has of it: which files are to be loaded whatever this process remembers. */
+  async function tellStore(bundle: DagBundle, index: number, found: FoundDagFiles, files: string[]): Promise<void> {
     const present = new Set(files);
     const states = byBundle[index] ?? new Map<string, FileState>();
-    const gone = [...states.values()].filter((state) => !present.has(state.relativePath));
-    // At the first scan the store may know of files that this process does not.
-    if (gone.length === 0 && hasSynced.has(index)) return;
+    const before = identities[index] ?? new Map();
+    const missing = [...states.values()].filter((state) => !present.has(state.relativePath));
     // Before the save: one under way must not bring the file's DAGs back.
-    for (const state of gone) state.isGone = true;
-    await store.deactivateMissing(bundle.name, files);
-    hasSynced.add(index);
-    for (const state of gone) {
-      states.delete(state.relativePath);
-      claims.claim(state, []);
-      logger.info({ bundle: bundle.name, file: state.relativePath }, "DAG file is gone; its DAGs are stale");
+    for (const state of missing) state.isGone = true;
+    const gone = missing.filter(({ isSeen, relativePath }) => isSeen && wasDeleted(relativePath, before, found.identities));
+    const listing = { bundleName: bundle.name, files, gone: gone.map((state) => state.relativePath) };
+    const { toLoad, forgotten } = await store.listFiles(listing, options.build);
+    // Where it could not look, what it saw before still stands.
+    const unseen = [...before].filter(([folder]) => found.unread.some(({ path }) => isIn(folder, path)));
+    identities[index] = new Map([...unseen, ...found.identities]);
+    for (const state of missing) states.delete(state.relativePath);
+    for (const { bundleName, relativePath } of forgotten)
+      logger.info({ bundle: bundleName, file: relativePath }, "DAG file is gone; its DAGs are stale");
+    const isForgotten = new Set(forgotten.flatMap((file) => (file.bundleName === bundle.name ? [file.relativePath] : [])));
+    for (const relativePath of listing.gone.filter((path) => !isForgotten.has(path)))
+      logger.info(
+        { bundle: bundle.name, file: relativePath },
+        "DAG file is gone here; another dag-processor has it, or it was never saved",
+      );
+    if (missing.length > gone.length)
+      logger.warn(
+        { bundle: bundle.name, path: bundle.path, files: missing.length - gone.length },
+        "DAG files that are known are not in this folder, and were not seen to be deleted; their DAGs will be stale if no dag-processor has had them for [dag_processor] stale_dag_threshold",
+      );
+    for (const { relativePath } of toLoad) {
+      const state = states.get(relativePath);
+      // One on its way is saved at its end.
+      if (!state || state.isQueued || state.isRunning) continue;
+      state.outcome = "unknown";
+      state.savedError = null;
     }
   }
 
   return {
     states: () => byBundle.flatMap((states) => [...states.values()]).sort(compareFiles),
+    find: ({ bundleName, relativePath }) =>
+      byBundle[options.bundles.findIndex((bundle) => bundle.name === bundleName)]?.get(relativePath),
+    async stop() {
+      if (scans > 0) await store.endListings().catch(() => undefined);
+    },
     async scan(settleMs, force) {
       await loadKnown();
+      scans++;
       const toPlan = await findToPlan();
       // One that failed has its own time for another try: its plan stays low meanwhile.
       const needsPlan = (state: FileState) => state.outcome === "good" && toPlan.has(`${state.bundleName}:${state.relativePath}`);
       const total: Scan = { due: [], folders: [], unsettled: false };
       for (const [index, bundle] of options.bundles.entries()) {
-        const unreadable = await realpath(bundle.path).then(
-          () => null,
-          (error: NodeJS.ErrnoException) => error,
-        );
-        tellOfFolder(bundle, unreadable);
-        if (unreadable) continue;
-        const scan = await scanBundle(bundle, index, settleMs, (state) => force || needsPlan(state));
+        const found = await findDagFiles(bundle.path, reads).catch((error: NodeJS.ErrnoException) => error);
+        tellOfFolder(bundle, found instanceof Error ? found : null);
+        if (found instanceof Error) {
+          await store.listFiles({ bundleName: bundle.name, files: null, gone: [] }, options.build);
+          continue;
+        }
+        const scan = await scanBundle(bundle, index, found, settleMs, (state) => force || needsPlan(state));
+        if (force) for (const state of scan.due) state.isForced = true;
         total.due.push(...scan.due);
         total.folders.push(...scan.folders);
         total.unsettled ||= scan.unsettled;
@@ -146,4 +218,8 @@ export function createScanner(resources: Resources, options: { bundles: DagBundl
       return total;
     },
   };
+}
+
+function isIn(file: string, path: string): boolean {
+  return file === path || file.startsWith(`${path}/`);
 }

@@ -1,19 +1,5 @@
-import { describe, expect, test } from "vitest";
-import { createDagClaims } from "./dag-claims.ts";
+import { expect, test } from "vitest";
 import { findPosition, readableStack } from "./stack-position.ts";
-
-describe("claims", () => {
-  const compare = (a: string, b: string) => (a < b ? -1 : 1);
-  test("the first file owns; the next one takes over when it lets go", () => {
-    const claims = createDagClaims<string>(compare);
-    expect(claims.claim("b", ["x", "y"])).toEqual(new Set());
-    expect(claims.claim("a", ["x"])).toEqual(new Set(["b"]));
-    expect([claims.ownerOf("x"), claims.ownerOf("y"), claims.ownerOf("z")]).toEqual(["a", "b", undefined]);
-    expect(claims.claim("a", ["x"])).toEqual(new Set());
-    expect(claims.claim("a", [])).toEqual(new Set(["b"]));
-    expect(claims.ownerOf("x")).toBe("b");
-  });
-});
 
 test("a stack's place is the author's innermost line, not a package's or the module's", () => {
   const folder = "/cache/abc";

@@ -86,7 +86,7 @@ export const ERROR_CODES = {
   dag_run_exists: "The DAG already has a run with this run id or logical date.",
   dag_run_running: "The DAG run has not ended yet.",
   dag_running: "The DAG has runs that have not ended yet.",
-  dag_stale: "The DAG is no longer in its file.",
+  dag_stale: "The DAG is no longer in its file, or no dag-processor has the file.",
   inputs_refused: "The inputs of a task cannot be read from the database; the try fails.",
   invalid_state: "The state of the try does not allow this.",
   not_running: "The try is not running.",

@@ -8,6 +8,14 @@ export const DAG_PROCESSOR = {
     min: 0.1,
     about: "Interval at which the DAG folder is listed; a file watcher usually sees changes immediately.",
   },
+  stale_dag_threshold: {
+    kind: "float",
+    default: 50,
+    unit: "s",
+    min: 0,
+    about:
+      "A DAG becomes stale after no dag-processor has had its file for this long. If a dag-processor saw the deletion of the file, the DAG becomes stale immediately.",
+  },
   parsing_processes: { kind: "int", default: 2, min: 1, max: 64, about: "Number of DAG files evaluated in parallel." },
   file_parsing_sort_mode: {
     kind: "string",

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import {
@@ -8,7 +8,7 @@ import {
   type TimetablePlan,
   WORKLOAD_MAX_BYTES,
 } from "../../contracts/index.ts";
-import type { DagFileStore, SaveDags, SaveImportError } from "../../dag-files/index.ts";
+import type { DagFileStore, SaveDags, SaveOutcome } from "../../dag-files/index.ts";
 import { BaramError, toError } from "../../platform/index.ts";
 import { isPoisoned } from "../../scheduler/index.ts";
 import { canonicalJson } from "../../serialized/index.ts";
@@ -16,14 +16,22 @@ import {
   clearImportError,
   type Db,
   databaseNow,
+  dropOldListings,
   dropPlan,
+  endListings,
   ensurePool,
   findDagFiles,
+  findFilesToLoad,
   findFilesToPlan,
+  findOwner,
   findPlanSeeds,
   forgetMissingFiles,
   isDataFault,
+  keepListing,
   lastScheduledRun,
+  lockDagsToSave,
+  lockForgetting,
+  markMissingFiles,
   type PlannedRunRow,
   type Store,
   saveDag,
@@ -46,20 +54,24 @@ export type SqlDagFileStoreOptions = {
   executors: readonly ConfiguredExecutor[];
   /** Why the named executor cannot run a task, as far as that is known beforehand, or null. */
   faultForExecutor(name: string, task: SerializedTask): string | null;
+  /** How long no dag-processor has had a file before its DAGs are stale, unless one saw it go. Default 50. */
+  staleDagThresholdSec?: number;
+  /** Longest time between two scans; a dag-processor that is silent for longer, and for the threshold, counts as dead. Default 30. */
+  refreshIntervalSec?: number;
 };
+
+/** Somebody made a row of the same DAG meanwhile: seen the next time, so a second time is for a third one. */
+const RACES_MAX = 5;
 
 const compress = promisify(gzip);
 
-/** The dag-processor's results in PostgreSQL; each method is one transaction. */
+/** One dag-processor's results in PostgreSQL; each method is one transaction. */
 export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOptions): DagFileStore {
-  const saveFault = async (save: SaveImportError): Promise<void> => {
-    const { bundleName, relativePath, error } = save;
-    await store.transaction(async (tx) => {
-      await saveDagFile(tx, { ...save, moduleHash: null, source: null });
-      const message = withoutNul(error.message);
-      await saveImportError(tx, { bundleName, relativePath, ...error, message, stacktrace: withoutNul(error.detail ?? "") });
-    });
-  };
+  const processorId = randomUUID();
+  const thresholdSec = options.staleDagThresholdSec ?? 50;
+  const validForSec = (options.refreshIntervalSec ?? 30) + thresholdSec;
+  let hasListed = false;
+
   return {
     knownFiles: (bundleNames) => findDagFiles(store, bundleNames),
     filesToPlan: (bundleNames) => findFilesToPlan(store, bundleNames),
@@ -70,6 +82,20 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
       for (const row of rows.passed) seeds[row.dagId] = { last: seeds[row.dagId]?.last ?? null, passed: toPastRun(row) };
       return seeds;
     },
+    async listFiles({ bundleName, files, gone }, build) {
+      if (!hasListed) await dropOldListings(store);
+      hasListed = true;
+      const found = await store.transaction(async (tx) => {
+        await keepListing(tx, { processorId, bundleName, validForSec }, files);
+        if (files === null) return { forgotten: [], toLoad: [] };
+        if (gone.length > 0) await lockForgetting(tx, bundleName);
+        const missing = await markMissingFiles(tx, bundleName);
+        const forgotten = missing === 0 ? [] : await forgetMissingFiles(tx, bundleName, { forSec: thresholdSec, gone });
+        return { forgotten, toLoad: await findFilesToLoad(tx, processorId, bundleName, build) };
+      });
+      return { ...found, toLoad: found.toLoad.map((relativePath) => ({ bundleName, relativePath })) };
+    },
+    endListings: () => endListings(store, processorId),
     async saveDags(save) {
       const fault = findExecutorFault(
         save.dags.map(({ dag }) => dag),
@@ -77,46 +103,86 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
       );
       if (fault) throw new BaramError("dag_unsaved", fault);
       const code = await compress(save.module.code);
-      const saving = store.transaction(async (tx) => {
-        await saveModule(tx, { ...save.module, code });
-        // In id order, so that two dag-processors that save the same DAGs cannot deadlock.
-        const dags = [...save.dags].sort((a, b) => (a.dag.dagId < b.dag.dagId ? -1 : 1));
-        for (const { dag, hash, plan } of dags) {
-          const isPaused =
-            dag.isPausedUponCreation ?? (options.pausedAtCreation && !options.activeBundles.includes(save.bundleName));
-          const scheduleHash = hashSchedule(dag);
-          const was = await saveDag(tx, {
-            dag,
-            bundleName: save.bundleName,
-            relativePath: save.relativePath,
-            timetableSummary: describe(dag.timetable),
-            scheduleHash,
-            isPaused,
-          });
-          await saveDagPools(tx, dag);
-          await saveVersion(tx, { dag, dagHash: hash, moduleHash: save.module.hash });
-          const now = await databaseNow(tx);
-          if (plan) await replacePlan(tx, dag, plan, now);
-          else if (was.oldTimetableType === "custom") await dropPlan(tx, dag.dagId);
-          if (plan || was.oldScheduleHash !== scheduleHash || was.wasStale) await scheduleAnew(tx, dag, plan, now);
+      try {
+        for (let race = 1; ; race++) {
+          const outcome = await saveOnce(store, save, code, options);
+          if (outcome.type !== "raced") return outcome;
+          if (race === RACES_MAX)
+            throw new Error(`DAG "${outcome.dagId}" was made anew by others ${race} times while it was being saved`);
         }
-        await staleOthers(
-          tx,
-          save.bundleName,
-          save.relativePath,
-          dags.map(({ dag }) => dag.dagId),
-        );
-        await clearImportError(tx, save.bundleName, save.relativePath);
-        await saveDagFile(tx, { ...save, moduleHash: save.module.hash });
-        await tx.query("select pg_notify('baram_scheduler', 'dag')");
-      });
-      await saving.catch((error) => {
+      } catch (error) {
         throw unsaved(error, save) ?? error;
-      });
+      }
     },
-    saveImportError: saveFault,
-    deactivateMissing: (bundleName, present) => store.transaction((tx) => forgetMissingFiles(tx, bundleName, present)),
+    saveImportError: (save) =>
+      store.transaction(async (tx) => {
+        const { bundleName, relativePath, error, waitsFor } = save;
+        if (!(await saveDagFile(tx, { ...save, good: null, waitsFor: waitsFor === null ? [] : [waitsFor] }))) return false;
+        const message = withoutNul(error.message);
+        await saveImportError(tx, { bundleName, relativePath, ...error, message, stacktrace: withoutNul(error.detail ?? "") });
+        return true;
+      }),
   };
+}
+
+type Attempt = SaveOutcome | { type: "raced"; dagId: string };
+
+/** Rolls back where it saved nothing, or not all. */
+async function saveOnce(store: Store, save: SaveDags, code: Buffer, options: SqlDagFileStoreOptions): Promise<Attempt> {
+  const undo = new Error("what was written is not to stay");
+  let attempt: Attempt = { type: "left" };
+  await store
+    .transaction(async (tx) => {
+      attempt = await writeDags(tx, save, code, options);
+      if (attempt.type !== "saved") throw undo;
+    })
+    .catch((error: unknown) => {
+      if (error !== undo) throw error;
+    });
+  return attempt;
+}
+
+/** The file's row is locked first, then those of its DAGs. */
+async function writeDags(tx: Db, save: SaveDags, code: Buffer, options: SqlDagFileStoreOptions): Promise<Attempt> {
+  const { bundleName, relativePath, takeFrom } = save;
+  // In the order of their ids: two dag-processors that save the same DAGs lock them alike.
+  const dags = [...save.dags].sort((a, b) => (a.dag.dagId < b.dag.dagId ? -1 : 1));
+  const dagIds = dags.map(({ dag }) => dag.dagId);
+  await saveModule(tx, { ...save.module, code });
+  const good = { moduleHash: save.module.hash, source: save.source, dagIds };
+  if (!(await saveDagFile(tx, { ...save, good, waitsFor: [] }))) return { type: "left" };
+  const locked = await lockDagsToSave(tx, save, dagIds);
+  const created = dagIds.filter((dagId) => !locked.has(dagId));
+  for (const { dag, hash, plan } of dags) {
+    const isPaused = dag.isPausedUponCreation ?? (options.pausedAtCreation && !options.activeBundles.includes(bundleName));
+    const scheduleHash = hashSchedule(dag);
+    const isLocked = locked.has(dag.dagId);
+    const timetableSummary = describe(dag.timetable);
+    const was = await saveDag(tx, {
+      dag,
+      bundleName,
+      relativePath,
+      timetableSummary,
+      scheduleHash,
+      isPaused,
+      isLocked,
+      takeFrom,
+    });
+    if (was === null) {
+      const owner = isLocked ? await findOwner(tx, dag.dagId) : null;
+      return owner ? { type: "taken", dagId: dag.dagId, owner } : { type: "raced", dagId: dag.dagId };
+    }
+    await saveDagPools(tx, dag);
+    await saveVersion(tx, { dag, dagHash: hash, moduleHash: save.module.hash });
+    const now = await databaseNow(tx);
+    if (plan) await replacePlan(tx, dag, plan, now);
+    else if (was.oldTimetableType === "custom") await dropPlan(tx, dag.dagId);
+    if (plan || was.oldScheduleHash !== scheduleHash || was.wasStale) await scheduleAnew(tx, dag, plan, now);
+  }
+  const released = await staleOthers(tx, save, dagIds);
+  await clearImportError(tx, bundleName, relativePath);
+  await tx.query("select pg_notify('baram_scheduler', 'dag')");
+  return { type: "saved", created, released };
 }
 
 /**

@@ -11,6 +11,7 @@ import { configuredExecutors, executorNames, faultForExecutor, spellExecutor } f
 import { openHealthPort } from "../health/index.ts";
 import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { moduleCacheFolder } from "../supervisor-options.ts";
+import { packageVersion } from "../version.ts";
 import { keepJob } from "./keep-job.ts";
 import type { Part } from "./part.ts";
 
@@ -70,6 +71,8 @@ export function createConfiguredDagProcessor(
     activeBundles: [EXAMPLES_BUNDLE],
     executors,
     faultForExecutor: (name, task) => faultForExecutor(config, name, task),
+    staleDagThresholdSec: config.dag_processor.stale_dag_threshold,
+    refreshIntervalSec: config.dag_processor.refresh_interval,
   });
   return createDagProcessor(
     { store: fileStore, clock: systemClock, logger, metrics },
@@ -83,6 +86,8 @@ export function createConfiguredDagProcessor(
       dagbagImportTimeoutSec: config.core.dagbag_import_timeout,
       memoryMb: config.dag_processor.max_memory_mb,
       refreshIntervalSec: config.dag_processor.refresh_interval,
+      staleDagThresholdSec: config.dag_processor.stale_dag_threshold,
+      version: packageVersion(),
       fileOrder: config.dag_processor.file_parsing_sort_mode as FileOrder,
     },
   );

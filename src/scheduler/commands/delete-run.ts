@@ -23,8 +23,7 @@ export async function deleteDagRun(store: Store, dagId: string, runId: string): 
 /** Removes a DAG with all its runs. Throws `dag_not_found`, and `dag_running` while a task of it is queued or running. */
 export async function removeDag(store: Store, dagId: string): Promise<void> {
   await store.transaction(async (tx) => {
-    const file = await lockDag(tx, dagId);
-    if (!file) throw new BaramError("dag_not_found", `There is no DAG "${dagId}".`, { dagId });
+    if (!(await lockDag(tx, dagId))) throw new BaramError("dag_not_found", `There is no DAG "${dagId}".`, { dagId });
     const running = await countRunning(tx, dagId);
     if (running > 0) {
       throw new BaramError(
@@ -33,6 +32,6 @@ export async function removeDag(store: Store, dagId: string): Promise<void> {
         { dagId, running },
       );
     }
-    await deleteDag(tx, dagId, file);
+    await deleteDag(tx, dagId);
   });
 }

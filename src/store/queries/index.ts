@@ -23,6 +23,7 @@ export * from "./callback/keep-callbacks.ts";
 export { COUNT_MAX, type Listed, type Order, type Page, type Range } from "./compose.ts";
 export * from "./connection/keep-connections.ts";
 export * from "./connection/list-connections.ts";
+export * from "./dag/dag-file-listings.ts";
 export * from "./dag/delete-dag.ts";
 export * from "./dag/find-dag.ts";
 export * from "./dag/keep-dag-files.ts";

@@ -353,7 +353,7 @@ test("a DAG with 130 versions is deleted without a look at the instances of othe
       ).rows;
     const before = await wholeReads();
     await lockDag(tx, "dag_0001");
-    await deleteDag(tx, "dag_0001", { bundleName: "dags", filename: "dag_0001.ts" });
+    await deleteDag(tx, "dag_0001");
     expect(before).toHaveLength(LONG_TABLES.length);
     expect(await wholeReads()).toEqual(before);
   });

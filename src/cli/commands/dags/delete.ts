@@ -11,5 +11,5 @@ export async function deleteOne(terminal: Terminal, dagId: string, options: { ye
     await removeDag(store, dagId);
     await audit({ event: "cli_dag_delete", dagId });
   });
-  terminal.print(`DAG ${dagId} is deleted.`);
+  terminal.print(`DAG ${dagId} is deleted. If its file is still there, it comes back without its runs.`);
 }

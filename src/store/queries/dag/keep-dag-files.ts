@@ -1,4 +1,5 @@
 import type { Db } from "../../store.ts";
+import { IS_INTACT } from "./dag-ownership.ts";
 
 export type DagFileRow = {
   bundleName: string;
@@ -7,14 +8,15 @@ export type DagFileRow = {
   inputs: string[];
   dagIds: string[];
   hasImportError: boolean;
+  build: number[];
 };
 
 const known = `
-select f.bundle_name as "bundleName", f.filename as "relativePath", f.inputs_hash as "inputsHash", f.inputs,
+select f.bundle_name as "bundleName", f.filename as "relativePath", f.inputs_hash as "inputsHash", f.inputs, f.build,
        coalesce((select array_agg(d.dag_id order by d.dag_id) from dag d
                   where d.bundle_name = f.bundle_name and d.filename = f.filename and not d.is_stale), '{}') as "dagIds",
        exists (select 1 from import_error e where e.bundle_name = f.bundle_name and e.filename = f.filename) as "hasImportError"
-  from dag_file f where f.bundle_name = any($1)`;
+  from dag_file f where f.bundle_name = any($1) and f.inputs <> '{}'`;
 
 export async function findDagFiles(db: Db, bundleNames: readonly string[]): Promise<DagFileRow[]> {
   return (await db.query<DagFileRow>(known, [bundleNames])).rows;
@@ -25,27 +27,42 @@ export type SavedFile = {
   relativePath: string;
   inputsHash: string;
   inputs: readonly string[];
-  moduleHash: string | null;
-  source: string | null;
+  build: readonly number[];
+  /** Also over what a newer build saved. */
+  isForced: boolean;
+  /** null: the load failed, and what the last good one left stays. */
+  good: { moduleHash: string; source: string; dagIds: readonly string[] } | null;
+  waitsFor: readonly string[];
 };
 
+/** $10 false: what a newer build saved from the same inputs stays, as long as it is all there. */
 const save = `
-insert into dag_file (bundle_name, filename, inputs_hash, inputs, module_hash, source) values ($1, $2, $3, $4, $5, $6)
+insert into dag_file as f (bundle_name, filename, inputs_hash, inputs, build, has_failed, module_hash, source, dag_ids, waits_for)
+values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9::text[], '{}'), $11)
 on conflict (bundle_name, filename) do update
-  set inputs_hash = excluded.inputs_hash, inputs = excluded.inputs, parsed_at = now(),
-      module_hash = coalesce(excluded.module_hash, dag_file.module_hash), source = coalesce(excluded.source, dag_file.source)`;
+  set inputs_hash = excluded.inputs_hash, inputs = excluded.inputs, build = excluded.build, has_failed = excluded.has_failed, parsed_at = now(),
+      module_hash = coalesce(excluded.module_hash, f.module_hash), source = coalesce(excluded.source, f.source),
+      dag_ids = coalesce($9::text[], f.dag_ids), waits_for = excluded.waits_for, missing_since = null
+  where $10 or not (f.build > excluded.build and f.inputs_hash = excluded.inputs_hash and f.inputs_hash <> '' and ${IS_INTACT})`;
 
-/** Records how the file was last read; null module and source keep those of the last good version. */
-export async function saveDagFile(db: Db, file: SavedFile): Promise<void> {
-  await db.query(save, [file.bundleName, file.relativePath, file.inputsHash, file.inputs, file.moduleHash, file.source]);
-}
-
-/** Forgets the bundle's files that are not present any more, with their errors, and makes their DAGs stale. */
-export async function forgetMissingFiles(tx: Db, bundleName: string, present: readonly string[]): Promise<void> {
-  await tx.query("update dag set is_stale = true where bundle_name = $1 and filename <> all($2) and not is_stale", [
-    bundleName,
-    present,
+/**
+ * Records how the file was last read, and keeps others from saving it until the transaction ends. false: a newer build has saved the
+ * same inputs, and nothing was written.
+ */
+export async function saveDagFile(tx: Db, file: SavedFile): Promise<boolean> {
+  const { good } = file;
+  const { rowCount } = await tx.query(save, [
+    file.bundleName,
+    file.relativePath,
+    file.inputsHash,
+    file.inputs,
+    file.build,
+    good === null,
+    good?.moduleHash ?? null,
+    good?.source ?? null,
+    good?.dagIds ?? null,
+    file.isForced,
+    file.waitsFor,
   ]);
-  await tx.query("delete from import_error where bundle_name = $1 and filename <> all($2)", [bundleName, present]);
-  await tx.query("delete from dag_file where bundle_name = $1 and filename <> all($2)", [bundleName, present]);
+  return rowCount === 1;
 }

@@ -1,5 +1,6 @@
 import type { SerializedDag } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
+import { IS_KEPT } from "./dag-ownership.ts";
 
 /** `code`: gzip of the module's text. */
 export async function saveModule(db: Db, module: { hash: string; code: Buffer; externals: readonly string[] }): Promise<void> {
@@ -10,15 +11,31 @@ export async function saveModule(db: Db, module: { hash: string; code: Buffer; e
   ]);
 }
 
-export type SavedDag = {
+type File = { bundleName: string; relativePath: string };
+
+/**
+ * Locks the rows of these DAGs and of those that the file owns, in the order of their ids, and returns the ids that have one. A statement of its
+ * own: whether an owner keeps its DAG is to be seen by a snapshot made after it.
+ */
+export async function lockDagsToSave(tx: Db, file: File, dagIds: readonly string[]): Promise<Set<string>> {
+  const { rows } = await tx.query<{ dagId: string }>(
+    `select dag_id as "dagId" from dag where dag_id = any($1) or (bundle_name = $2 and filename = $3) order by dag_id for no key update`,
+    [dagIds, file.bundleName, file.relativePath],
+  );
+  return new Set(rows.map((row) => row.dagId));
+}
+
+export type SavedDag = File & {
   dag: SerializedDag;
-  bundleName: string;
-  relativePath: string;
   timetableSummary: string;
   scheduleHash: string;
   isPaused: boolean;
+  /** Its row was there and is locked. */
+  isLocked: boolean;
+  takeFrom: readonly File[];
 };
 
+/** $15 the row was locked before; $16 and $17 bundles and paths of files that it may be taken from though they keep it. */
 const save = `
 insert into dag (dag_id, display_name, description, bundle_name, filename, tags, owners, is_paused, timetable_summary, timetable_type,
     max_active_runs, max_active_tasks, max_consecutive_failed_dag_runs, schedule_hash)
@@ -28,13 +45,19 @@ on conflict (dag_id) do update
       tags = excluded.tags, owners = excluded.owners, is_stale = false, timetable_summary = excluded.timetable_summary,
       timetable_type = excluded.timetable_type, max_active_runs = excluded.max_active_runs, max_active_tasks = excluded.max_active_tasks,
       max_consecutive_failed_dag_runs = excluded.max_consecutive_failed_dag_runs, last_parsed_time = now(), schedule_hash = excluded.schedule_hash
+  where $15 and (dag.bundle_name = excluded.bundle_name and dag.filename = excluded.filename
+    or exists (select 1 from unnest($16::text[], $17::text[]) t (bundle_name, filename) where t.bundle_name = dag.bundle_name and t.filename = dag.filename)
+    or not ${IS_KEPT})
 returning (select o.schedule_hash from dag o where o.dag_id = $1) as "oldScheduleHash", (select o.is_stale from dag o where o.dag_id = $1) as "wasStale",
           (select o.timetable_type from dag o where o.dag_id = $1) as "oldTimetableType"`;
 
 export type DagBefore = { oldScheduleHash: string | null; wasStale: boolean | null; oldTimetableType: string | null };
 
-/** Creates or updates the DAG's row, which stays locked until the transaction ends. `isPaused` counts only for a new DAG. */
-export async function saveDag(tx: Db, saved: SavedDag): Promise<DagBefore> {
+/**
+ * Creates or updates the DAG's row, which stays locked until the transaction ends. `isPaused` counts only for a new DAG. null: another file owns
+ * the DAG and keeps it; or, where the row was not locked, somebody has just made it.
+ */
+export async function saveDag(tx: Db, saved: SavedDag): Promise<DagBefore | null> {
   const { dag } = saved;
   const { rows } = await tx.query<DagBefore>(save, [
     dag.dagId,
@@ -51,8 +74,20 @@ export async function saveDag(tx: Db, saved: SavedDag): Promise<DagBefore> {
     dag.maxActiveTasks,
     dag.maxConsecutiveFailedDagRuns,
     saved.scheduleHash,
+    saved.isLocked,
+    saved.takeFrom.map((file) => file.bundleName),
+    saved.takeFrom.map((file) => file.relativePath),
   ]);
-  return rows[0] ?? { oldScheduleHash: null, wasStale: null, oldTimetableType: null };
+  return rows[0] ?? null;
+}
+
+/** The file that the DAG's row names. */
+export async function findOwner(db: Db, dagId: string): Promise<File | null> {
+  const { rows } = await db.query<File>(
+    `select bundle_name as "bundleName", filename as "relativePath" from dag where dag_id = $1`,
+    [dagId],
+  );
+  return rows[0] ?? null;
 }
 
 /** $1 DAG, $2 pools, $3 the most slots that one task asks of each. Only what changed is written. */
@@ -90,12 +125,13 @@ export async function saveVersion(tx: Db, saved: { dag: SerializedDag; dagHash: 
   return (await tx.query(version, [saved.dag.dagId, saved.dagHash, saved.moduleHash, JSON.stringify(saved.dag)])).rowCount === 1;
 }
 
-/** Makes stale whatever else this file defined. */
-export async function staleOthers(tx: Db, bundleName: string, relativePath: string, dagIds: readonly string[]): Promise<void> {
-  await tx.query(
-    "update dag set is_stale = true where bundle_name = $1 and filename = $2 and dag_id <> all($3) and not is_stale",
-    [bundleName, relativePath, dagIds],
+/** Makes stale whatever else this file defined, and returns it. Call after `lockDagsToSave`. */
+export async function staleOthers(tx: Db, file: File, dagIds: readonly string[]): Promise<string[]> {
+  const { rows } = await tx.query<{ dagId: string }>(
+    `update dag set is_stale = true where bundle_name = $1 and filename = $2 and dag_id <> all($3) and not is_stale returning dag_id as "dagId"`,
+    [file.bundleName, file.relativePath, dagIds],
   );
+  return rows.map((row) => row.dagId);
 }
 
 export type LastScheduledRun = { logicalDate: Date; dataIntervalStart: Date; dataIntervalEnd: Date; runAfter: Date };

@@ -154,7 +154,7 @@ describe("an event", () => {
       cleared: (run) => clearInstances(store, run, null, null),
       marked: (run) => setStates(store, run, "failed", { taskIds: null, mapIndex: null, states: null }),
       "skipped with its run": (run) => skipUnfinished(store, run),
-      deleted: (_run, dagId) => store.transaction((tx) => deleteDag(tx, dagId, { bundleName: "b", filename: "f" })),
+      deleted: (_run, dagId) => store.transaction((tx) => deleteDag(tx, dagId)),
     };
     for (const [how, act] of Object.entries(leave)) {
       const dagId = newDag();

@@ -1,0 +1,17 @@
+import { type FileReads, fileReads } from "../../src/dag-files/file-reads.ts";
+
+/** Reads of the file system that fail with these errnos, by path (a RegExp's source): root, as which tests may run, is refused nothing. */
+export function failingReads(faults: Record<string, string>): FileReads {
+  const refuse = (path: string) => {
+    const errno = Object.entries(faults).find(([pattern]) => new RegExp(pattern).test(path))?.[1];
+    return errno === undefined
+      ? null
+      : Promise.reject(Object.assign(new Error(`${errno}: a reason, open '${path}'`), { code: errno, path }));
+  };
+  return {
+    list: (path) => refuse(path) ?? fileReads.list(path),
+    read: (path) => refuse(path) ?? fileReads.read(path),
+    realpath: (path) => refuse(path) ?? fileReads.realpath(path),
+    stat: (path) => refuse(path) ?? fileReads.stat(path),
+  };
+}

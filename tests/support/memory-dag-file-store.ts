@@ -1,0 +1,73 @@
+import type { DagFileStore, ImportErrorFacts, KnownDagFile } from "../../src/dag-files/index.ts";
+
+/**
+ * The contract of `DagFileStore` in memory, with what a test may look at. All dag-processors on it count as one: what several of them do to
+ * one another is the database's to decide, and its tests'.
+ */
+export function createMemoryStore() {
+  const files = new Map<string, KnownDagFile & { waitsFor: string | null; claims: string[] }>();
+  const dags = new Map<string, { file: string; hash: string; isStale: boolean }>();
+  const errors = new Map<string, ImportErrorFacts>();
+  const saves: string[] = [];
+  /** Files that the next scan is to plan anew. */
+  const toPlan: string[] = [];
+  const ownedBy = (file: string) => [...dags].filter(([, dag]) => dag.file === file);
+  /** The file that keeps the DAG from another. */
+  const keeperOf = (dagId: string, file: string) => {
+    const owner = dags.get(dagId)?.file;
+    return owner !== undefined && owner !== file && files.get(owner)?.claims.includes(dagId) ? owner : null;
+  };
+  const store: DagFileStore = {
+    knownFiles: async () => [...files.values()],
+    filesToPlan: async () => toPlan.splice(0).map((relativePath) => ({ bundleName: "dags", relativePath })),
+    planSeeds: async () => ({}),
+    endListings: async () => {},
+    async listFiles({ bundleName, files: present, gone }) {
+      for (const file of gone) {
+        files.delete(file);
+        errors.delete(file);
+        for (const [, dag] of ownedBy(file)) dag.isStale = true;
+      }
+      const isToLoad = (path: string) => {
+        const file = files.get(path);
+        if (!file) return true;
+        return file.waitsFor === null
+          ? !file.hasImportError && file.claims.some((id) => dags.get(id)?.file !== path || dags.get(id)?.isStale)
+          : keeperOf(file.waitsFor, path) === null;
+      };
+      const toRef = (relativePath: string) => ({ bundleName, relativePath });
+      return { forgotten: gone.map(toRef), toLoad: (present ?? []).filter(isToLoad).map(toRef) };
+    },
+    async saveDags({ dags: saved, takeFrom, ...save }) {
+      const file = save.relativePath;
+      const ids = saved.map(({ dag }) => dag.dagId);
+      for (const dagId of ids) {
+        const owner = keeperOf(dagId, file);
+        if (owner !== null && !takeFrom.some((one) => one.relativePath === owner))
+          return { type: "taken", dagId, owner: { bundleName: save.bundleName, relativePath: owner } };
+      }
+      saves.push(file);
+      const created = ids.filter((id) => !dags.has(id));
+      const released = ownedBy(file).flatMap(([id, dag]) => (dag.isStale || ids.includes(id) ? [] : [id]));
+      for (const id of released) dags.set(id, { file, hash: "", isStale: true });
+      for (const { dag, hash } of saved) dags.set(dag.dagId, { file, hash, isStale: false });
+      errors.delete(file);
+      files.set(file, { ...save, dagIds: ids, claims: ids, waitsFor: null, hasImportError: false });
+      return { type: "saved", created, released };
+    },
+    async saveImportError({ error, ...save }) {
+      const file = save.relativePath;
+      saves.push(`${file}!`);
+      errors.set(file, error);
+      const claims = files.get(file)?.claims ?? [];
+      files.set(file, { ...save, dagIds: ownedBy(file).map(([id]) => id), claims, hasImportError: true });
+      return true;
+    },
+  };
+  const active = () =>
+    [...dags]
+      .filter(([, dag]) => !dag.isStale)
+      .map(([id, dag]) => `${id}@${dag.file}`)
+      .sort();
+  return { store, errors, saves, active, dags, toPlan };
+}
