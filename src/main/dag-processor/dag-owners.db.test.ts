@@ -7,7 +7,7 @@ import { serializedDag } from "../../../tests/support/dag-fixture.ts";
 import { dagFileText, openProcessorRig, type ProcessorRig, writeDagFile } from "../../../tests/support/dag-processors.ts";
 import type { TestDatabase } from "../../../tests/support/database.ts";
 import { createSchedulerDatabase } from "../../../tests/support/scheduler-rig.ts";
-import { buildOf, type DagBundle, type DagFileStore } from "../../dag-files/index.ts";
+import { buildOf, type DagBundle, type DagFileStore, type SaveOutcome } from "../../dag-files/index.ts";
 import { hashDag } from "../../serialized/index.ts";
 
 // Some of these start ten evaluation children one after another.
@@ -203,3 +203,36 @@ test("of files saved at the same moment one owns the DAG, also where they were t
     await Promise.all(stores.map((store, at) => save(store, paths[at] ?? "", [`own${at}`])));
   }
 });
+
+test.each(["new files", "files that were loaded before"])(
+  "a save that waits for another one's to commit sees whose the new DAG is then: %s",
+  async (files) => {
+    const [first, second] = [rig.createStore(), rig.createStore()];
+    for (const store of [first, second]) await store.listFiles({ bundleName: "dags", files: ["a.ts", "b.ts"], gone: [] }, build);
+    if (files !== "new files") for (const path of ["a.ts", "b.ts"]) await save(first, path, []);
+    // At the end of each save, before its commit.
+    await query(
+      "create function hold() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock_shared(4242); return null; end'",
+    );
+    await query("create trigger hold after delete on import_error for each statement execute function hold()");
+    const waiters = async (event: string) =>
+      (
+        await query(
+          `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and wait_event = '${event}'`,
+        )
+      ).rowCount;
+    const saves: Promise<SaveOutcome>[] = [];
+    await database.store.transaction(async (tx) => {
+      await tx.query("select pg_advisory_xact_lock(4242)");
+      saves.push(save(first, "a.ts", ["x"]));
+      await expect.poll(() => waiters("advisory"), { timeout: 15_000 }).toBe(1);
+      saves.push(save(second, "b.ts", ["x"]));
+      await expect.poll(() => waiters("transactionid"), { timeout: 15_000 }).toBe(1);
+    });
+    expect(await Promise.all(saves)).toMatchObject([
+      { type: "saved", created: ["x"] },
+      { type: "taken", dagId: "x", owner: { relativePath: "a.ts" } },
+    ]);
+    expect(await rig.active()).toEqual(["x@dags:a.ts"]);
+  },
+);
