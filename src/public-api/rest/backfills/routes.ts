@@ -20,9 +20,9 @@ const path = z.object({ backfill_id: integer(0, Number.MAX_SAFE_INTEGER) });
 const BY_ID = [{ key: "id" as const, descending: false }];
 
 const CHANGES: Record<BackfillChange, string> = {
-  pause: "Starts no further run of the backfill; what runs goes on",
+  pause: "Starts no further runs of the backfill; its running runs continue",
   unpause: "Starts runs of the backfill again",
-  cancel: "Ends the backfill: its queued runs fail, what runs goes on",
+  cancel: "Cancels the backfill: its queued runs fail, its running runs continue",
 };
 
 export function backfillRoutes(api: Api): void {
