@@ -14,6 +14,7 @@ import { deferredTasks } from "./000013-deferred-tasks.ts";
 import { setAside } from "./000014-set-aside.ts";
 import { instanceCount } from "./000015-instance-count.ts";
 import { readIndexes } from "./000016-read-indexes.ts";
+import { stopReason } from "./000017-stop-reason.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
@@ -34,4 +35,5 @@ export const MIGRATIONS: readonly Migration[] = [
   setAside,
   instanceCount,
   readIndexes,
+  stopReason,
 ];

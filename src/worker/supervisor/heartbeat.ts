@@ -1,5 +1,5 @@
 import type { HeartbeatAnswer } from "../../contracts/index.ts";
-import { type Logger, startInterval, toError } from "../../platform/index.ts";
+import { type Logger, sleep, startInterval, toError } from "../../platform/index.ts";
 import { type ApiClient, ApiRefusal } from "./api-client.ts";
 import type { Attempt } from "./attempt.ts";
 
@@ -10,10 +10,20 @@ export type HeartbeatOptions = {
   /** Failures in a row after which the running tries are given up. */
   maxFailed: number;
   running(): Attempt[];
-  /** The API says that the try is not ours any more. */
-  onLost(attempt: Attempt): void;
+  /** The API says that the try is not ours any more, and why if somebody ended it. */
+  onLost(attempt: Attempt, why: string | null): void;
   onUnreachable(attempt: Attempt, failed: number): void;
 };
+
+/** A try is not kept running for the answer: it is only words. */
+const ASK_WHY_MS = 2_000;
+
+/** Why a try was taken away; null where nobody said, or the API does not answer at once. */
+export async function askWhyLost(client: ApiClient, { id, token }: Attempt): Promise<string | null> {
+  const asked = client.post<HeartbeatAnswer>("baram/heartbeat", { tries: [{ id, token }] }).catch(() => null);
+  const answer = await Promise.race([asked, sleep(ASK_WHY_MS).then(() => null)]);
+  return answer?.reasons?.[id] ?? null;
+}
 
 /** Reports all running tries in one call every `sec`, and takes over the tokens that come back renewed. */
 export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
@@ -32,7 +42,8 @@ export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
         if (attempt && token) attempt.token = token;
       }
       // One may have ended while the heartbeat was on its way.
-      for (const attempt of options.running()) if (answer.lost.includes(attempt.id)) options.onLost(attempt);
+      for (const attempt of options.running())
+        if (answer.lost.includes(attempt.id)) options.onLost(attempt, answer.reasons?.[attempt.id] ?? null);
     } catch (error) {
       // 503: the API is there and its database is not. Nobody can have taken a try away meanwhile, so the tasks go on.
       if (error instanceof ApiRefusal && error.status === 503) return;

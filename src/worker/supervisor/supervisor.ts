@@ -7,7 +7,7 @@ import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
 import { type Attempt, forwardCall, isFirstStart, maskOutcome, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
-import { startHeartbeat } from "./heartbeat.ts";
+import { askWhyLost, startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
 import type { SupervisorOptions } from "./options.ts";
 import { predecessorOf } from "./predecessor.ts";
@@ -115,7 +115,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       [...attempts.values()].filter(
         ({ state, workload }) => (state === "running" || state === "waiting") && workload.type === "ExecuteTask",
       ),
-    onLost: (attempt) => lose(attempt),
+    onLost: (attempt, why) => lose(attempt, why),
     onUnreachable(attempt, failed) {
       note(
         attempt,
@@ -142,14 +142,17 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   /** The scheduler gives out a successor only when the try before has ended, or was taken away: no need to wait for a heartbeat to say so. */
   function giveUpPredecessor(workload: Workload): void {
     const attempt = predecessorOf(workload, attempts);
-    if (attempt?.state === "running" || attempt?.state === "waiting") lose(attempt);
+    if (attempt && isAtWork(attempt) && !attempt.isLost) void askWhyLost(client, attempt).then((why) => lose(attempt, why));
   }
 
-  function lose(attempt: Attempt): void {
-    if (!attempt.isLost)
-      note(attempt, "warn", "the try is no longer this worker's (cleared, marked, timed out or taken for dead); it is stopped");
+  const isAtWork = ({ state }: Attempt) => state === "running" || state === "waiting";
+
+  function lose(attempt: Attempt, why: string | null): void {
+    if (!isAtWork(attempt)) return;
+    const reason = why ?? "cleared, marked, timed out or taken for dead";
+    if (!attempt.isLost) note(attempt, "warn", `the try is no longer this worker's: ${reason}; it is stopped`);
     attempt.isLost = true;
-    stop(attempt, "TryLostError", "the try was taken away");
+    stop(attempt, "TryLostError", why === null ? "the try was taken away" : `the try was taken away: ${why}`);
   }
 
   const countAhead = () => [...attempts.values()].reduce((sum, { runner }) => (runner ? sum : sum + 1), 0);

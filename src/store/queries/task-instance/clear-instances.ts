@@ -6,7 +6,7 @@ export type ClearedInstance = { taskId: string; mapIndex: number; previousState:
 
 /**
  * $1 dag run, $2 task ids (null = all), $3 only these states (null = any), $4..$5 task ids and map indexes: of these tasks
- * only these indexes. Back to no state under a new id, with the
+ * only these indexes, $6 why. Back to no state under a new id, with the
  * retries of a fresh start on top of the tries used; the ended try goes to the history. What still runs is fenced off by
  * the new id and stops at its next heartbeat. Its note is about the instance and stays.
  */
@@ -20,10 +20,11 @@ with old as materialized (
    order by id for update
 ), archived as (
   insert into task_instance_history (id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries, state, reason, operator, pool,
-      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, end_date, duration, hostname, unixname, pid)
+      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, end_date, duration, hostname, unixname, pid, stop_reason)
   select id, dag_run_id, dag_id, run_id, task_id, map_index, try_number, max_tries,
       case when state in ('queued', 'running', 'restarting', 'deferred') then 'failed' else state end, 'cleared', operator, pool,
-      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, coalesce(end_date, now()), duration, hostname, unixname, pid
+      pool_slots, queue, executor, priority_weight, dag_version_id, scheduled_dttm, queued_dttm, start_date, coalesce(end_date, now()), duration, hostname, unixname, pid,
+      case when state in ('success', 'failed', 'skipped', 'upstream_failed', 'removed') then stop_reason else $6::text end
     from old where try_number > 0 and state is not null and state not in ('scheduled', 'up_for_retry')
 ), cleared as (
   update task_instance ti
@@ -31,7 +32,7 @@ with old as materialized (
          max_tries = ti.try_number + ti.retries,
          start_date = null, end_date = null, duration = null, next_attempt_at = null, reschedule_count = 0, first_start_date = null,
          hostname = null, unixname = null, pid = null, last_heartbeat_at = null, queue_attempts = 0, queued_by_job_id = null,
-         scheduled_dttm = null, queued_dttm = null, rendered_map_index = null, updated_at = now()
+         scheduled_dttm = null, queued_dttm = null, rendered_map_index = null, stop_reason = null, updated_at = now()
     from old where ti.dag_run_id = old.dag_run_id and ti.task_id = old.task_id and ti.map_index = old.map_index
   returning ti.task_id, ti.map_index
 )
@@ -46,16 +47,18 @@ export type NamedIndex = { taskId: string; mapIndex: number };
  * Call under the run's lock, and restart the run after. XComs, their length and rendered fields go at once, not when it runs again: it may
  * never do so (`upstream_failed`), and whoever reads asks for no try. They go by a statement of its own: a try may have ended while the
  * first one waited for its lock, and what it pushed is visible to a later statement only.
+ * `why`: the `stop_reason` of tries that had not ended.
  */
 export async function clearInstances(
   tx: Db,
   dagRunId: number,
   taskIds: readonly string[] | null,
   states: readonly TaskInstanceState[] | null,
+  why: string,
   only: readonly NamedIndex[] = [],
 ): Promise<ClearedInstance[]> {
   const named = [only.map((one) => one.taskId), only.map((one) => one.mapIndex)];
-  const { rows } = await tx.query<ClearedInstance>(statement, [dagRunId, taskIds, states, ...named]);
+  const { rows } = await tx.query<ClearedInstance>(statement, [dagRunId, taskIds, states, ...named, why]);
   if (rows.length > 0)
     await forgetResults(
       tx,

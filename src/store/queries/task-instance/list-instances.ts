@@ -48,6 +48,8 @@ export type TryRow = {
   versionNumber: number | null;
   versionCreatedAt: Date | null;
   bundleName: string | null;
+  /** Why it ended, where somebody other than its task ended it. */
+  stopReason: string | null;
 };
 export type InstanceRow = TryRow & {
   id: string;
@@ -91,7 +93,8 @@ export const TRY_COLUMNS = sql`ti.dag_run_id as "dagRunId", ti.dag_id as "dagId"
   ti.task_id as "taskId", ti.map_index as "mapIndex", ti.state, ti.try_number as "tryNumber", ti.max_tries as "maxTries",
   ti.start_date as "startDate", ti.end_date as "endDate", ti.duration, ti.hostname, ti.unixname, ti.pid, ti.pool, ti.pool_slots as "poolSlots",
   ti.queue, ti.executor, ti.priority_weight as "priorityWeight", ti.operator, ti.scheduled_dttm as "scheduledAt", ti.queued_dttm as "queuedAt",
-  ti.dag_version_id as "versionId", v.version_number as "versionNumber", v.created_at as "versionCreatedAt", d.bundle_name as "bundleName"`;
+  ti.dag_version_id as "versionId", v.version_number as "versionNumber", v.created_at as "versionCreatedAt", d.bundle_name as "bundleName",
+  ti.stop_reason as "stopReason"`;
 export const TRY_JOINS = sql`left join dag d on d.dag_id = ti.dag_id left join dag_version v on v.id = ti.dag_version_id`;
 
 const columns = sql`${TRY_COLUMNS}, ti.id, ti.note, ti.rendered_map_index as "renderedMapIndex", r.logical_date as "logicalDate", r.run_after as "runAfter",
