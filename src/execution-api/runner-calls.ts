@@ -131,7 +131,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
       resetDagRun: z.boolean(),
       note: z.string().nullable(),
     }),
-    answer: ({ resources, options }, params) => triggerDagRun(resources, options, params),
+    answer: ({ resources, options, tryId }, params) => triggerDagRun(resources, options, params, tryId),
   },
   getDagRunState: {
     params: z.object({ dagId: idSchema, runId: runIdSchema }),

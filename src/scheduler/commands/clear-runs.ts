@@ -15,9 +15,11 @@ import {
 import { pinnedTasks } from "./create-dag-run.ts";
 import type { DagCache } from "./dag-cache.ts";
 import { lockPickedRuns, type RunPick } from "./pick-runs.ts";
+import { type Actor, clearedBy } from "./stop-reason.ts";
 
 export type ClearRequest = {
   dagId: string;
+  by: Actor;
   runs: RunPick;
   /** null = every task. */
   taskIds: readonly string[] | null;
@@ -62,7 +64,7 @@ export async function clearRuns(store: Store, cache: DagCache, request: ClearReq
       }
       touched.push(...picked.map(({ dagRunId, taskId, mapIndex }) => ({ dagRunId, taskId, mapIndex })));
       if (request.dryRun || picked.length === 0) continue;
-      await clearInstances(tx, run.id, taskIds, request.states, only);
+      await clearInstances(tx, run.id, taskIds, request.states, clearedBy(request.by), only);
       if (request.onLatestVersion && latest !== null && latest !== run.versionId) {
         const { graph } = await cache.get(tx, latest);
         await repinRun(tx, run.id, latest, pinnedTasks(graph, request.onLatestVersion.defaultExecutor, run.logicalDate));

@@ -1,5 +1,6 @@
 import type { SerializedDag, TaskInstanceState } from "../../../contracts/index.ts";
 import { executorNames } from "../../../main/executors.ts";
+import { systemUser } from "../../../platform/index.ts";
 import { clearRuns, createDagCache, type RunPick } from "../../../scheduler/commands/index.ts";
 import { findInstances } from "../../../store/index.ts";
 import { endOfSpanAt, instantAt } from "../../../timetables/index.ts";
@@ -35,6 +36,7 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
     const { dag } = await requireDag(store, dagId);
     const request = {
       dagId,
+      by: { user: systemUser() },
       runs: pickRuns(dag.timezone, options),
       taskIds: options.taskRegex === undefined ? null : pickTasks(dag, options.taskRegex),
       directions: { upstream: options.upstream, downstream: options.downstream },

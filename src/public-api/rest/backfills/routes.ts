@@ -107,8 +107,8 @@ export function backfillRoutes(api: Api): void {
         params: path,
         answer: backfillShape,
       },
-      async ({ params, audit }) => {
-        audit.dagId = await changeBackfill(store, params.backfill_id, change);
+      async ({ params, user, audit }) => {
+        audit.dagId = await changeBackfill(store, params.backfill_id, change, { user: user.name });
         return toBackfill(await mustFindBackfill(store, params.backfill_id));
       },
     );
