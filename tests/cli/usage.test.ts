@@ -49,9 +49,14 @@ describe("the command line", () => {
 
   it.each([
     ["data", ["config", "list"], 1],
+    ["data as JSON", ["config", "list", "-o", "json"], 1],
+    ["data as YAML", ["config", "list", "-o", "yaml"], 1],
     ["a remark", ["version"], 1],
+    ["the version", ["--version"], 1],
     ["help", ["--help"], 1],
     ["the help of a group", ["dags", "--help"], 1],
+    ["the help of a command", ["dags", "trigger", "--help"], 1],
+    ["help that was asked for by name", ["help", "dags"], 1],
     ["nothing, for wrong usage", ["dags", "lst"], 2],
   ])("says in one line that a full disk took %s, and fails", async (_, command, expected) => {
     const full = openSync("/dev/full", "w");
@@ -83,14 +88,30 @@ describe("the command line", () => {
     expect(code).toBe(3);
   });
 
-  it("ends quietly when its reader goes away", async () => {
-    const child = spawn(process.execPath, [MAIN, "config", "list"], { env: { BARAM_HOME: cli.folder } });
-    child.stdout.destroy();
-    let stderr = "";
-    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
-    const [code] = await once(child, "close");
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  it.each([
+    [["config", "list"], 1],
+    [["--help"], 1],
+    [["nope"], 2],
+    [["help", "nope"], 2],
+  ])("fails without a word when nothing can be written at all: %j", async (command, expected) => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [MAIN, ...command], { env: { BARAM_HOME: cli.folder }, stdio: ["ignore", full, full] });
+    const [code, signal] = await once(child, "close");
+    closeSync(full);
+    expect({ code, signal }).toEqual({ code: expected, signal: null });
   });
+
+  it.each([[["config", "list"]], [["config", "list", "-o", "json"]], [["--help"]], [["help", "dags"]]])(
+    "ends quietly when its reader goes away: %j",
+    async (command) => {
+      const child = spawn(process.execPath, [MAIN, ...command], { env: { BARAM_HOME: cli.folder } });
+      child.stdout.destroy();
+      let stderr = "";
+      child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
+      const [code] = await once(child, "close");
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    },
+  );
 });
 
 describe("config", () => {

@@ -16,6 +16,12 @@ export function exampleOf(example: string): string {
   return `\nExample:\n  $ baram ${example}\n`;
 }
 
+/** A parser of names and addresses: an empty one is what a script passes on whose variable is not set, and would mean something else. */
+export function nonEmpty(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("It must not be empty: leave the option out for its default.");
+  return text;
+}
+
 /** A parser of whole numbers from `min` to `max`. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {

@@ -3,9 +3,8 @@ import { executorNames } from "../../../main/executors.ts";
 import { systemUser } from "../../../platform/index.ts";
 import { clearRuns, createDagCache, type RunPick } from "../../../scheduler/commands/index.ts";
 import { findInstances } from "../../../store/index.ts";
-import { endOfSpanAt, instantAt } from "../../../timetables/index.ts";
 import { notFound, usageError } from "../../errors.ts";
-import { requireDag, requireInstant } from "../../find-things.ts";
+import { instantOf, requireDag } from "../../find-things.ts";
 import { formatRows } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
@@ -67,8 +66,10 @@ function pickRuns(zone: string, { runId, startDate, endDate, past, future }: Cle
   if ((past || future) && runId === undefined)
     throw usageError("--past and --future mean the runs before and after one: give --run-id.");
   if (runId === undefined) {
-    const from = startDate === undefined ? null : instantAt(requireInstant(startDate, "--start-date"), zone);
-    const to = endDate === undefined ? null : endOfSpanAt(requireInstant(endDate, "--end-date"), zone);
+    const from = startDate === undefined ? null : instantOf(startDate, "--start-date", zone);
+    const to = endDate === undefined ? null : instantOf(endDate, "--end-date", zone, true);
+    if (from && to && to < from)
+      throw usageError(`--end-date ${to.toISOString()} is before --start-date ${from.toISOString()}. Swap them.`);
     return { kind: "range", from, to };
   }
   if (startDate !== undefined || endDate !== undefined) throw usageError("--run-id and dates exclude each other: give one.");
@@ -77,6 +78,8 @@ function pickRuns(zone: string, { runId, startDate, endDate, past, future }: Cle
 
 /** Ids as they are first: `load` means the task "load" and not "unload" too. */
 function pickTasks(dag: SerializedDag, text: string): string[] {
+  // As a regular expression it would mean every task.
+  if (text.trim() === "") throw usageError("--task-regex is empty: name tasks, or leave it out for all of them.");
   const taskIds = dag.tasks.map((task) => task.taskId);
   const named = text.split(",").map((part) => part.trim());
   if (named.every((name) => taskIds.includes(name))) return named;
