@@ -97,7 +97,7 @@ const REFUSED: readonly (readonly [readonly string[], ...(string | RegExp)[]])[]
   [connection("--conn-json", '{"conn_type": "x", "host": "\\u0000"}'), "host", "U+0000"],
   [connection("--conn-type", "x".repeat(501)), "The connection's type has 501 characters", "1 to 500"],
   [connection("--conn-type", "x", "--conn-description", "x".repeat(10_001)), "The connection's description has 10001 characters"],
-  [["connections", "add", LONG, "--conn-type", "x"], "The connection's id has 1000 characters", "1 to 200"],
+  [["connections", "add", LONG, "--conn-type", "x"], "The connection id has 1000 characters", "1 to 200"],
   [["variables", "set", LONG, "x"], "The variable's key has 1000 characters", "1 to 250"],
   [["variables", "set", "", "x"], "The variable's key has 0 characters"],
   [["variables", "set", "k", "x", "--description", "x".repeat(5_001)], "--description has 5001 characters"],
