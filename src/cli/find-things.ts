@@ -55,7 +55,7 @@ export async function requireRun({ store }: Session, dagId: string, text: string
   if (byDate) return byDate;
   throw notFound(
     "dag_run",
-    `DAG "${dagId}" has no run with the id or the logical date ${shown(text)}. See "baram dags list-runs ${dagId}".`,
+    `DAG "${dagId}" has no run with the id or the logical date ${shown(text)}${date ? `, which is ${date.toISOString()}` : ""}. See "baram dags list-runs ${dagId}".`,
   );
 }
 

@@ -179,6 +179,45 @@ it.each([
   expect({ code, message }).toEqual({ code: 1, message: expect.stringContaining(`${name} is "${value}", but must be ${bound}`) });
 });
 
+it("dates are read as Airflow's users write them by every command that takes one, and said back in full", async () => {
+  const out = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  const err = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const saidBy = async (args: string[]) => {
+    out.mockClear();
+    err.mockClear();
+    const { code, message } = await run(args);
+    return { code, said: [...out.mock.calls, ...err.mock.calls].map(([text]) => String(text)).join("") + message };
+  };
+  try {
+    const instant = "2026-01-05T10:00:00.000Z";
+    for (const text of [
+      "2026-01-05 10:00:00+00:00",
+      "2026-01-05 10:00:00 00:00",
+      "2026-01-05T19:00:00+0900",
+      "2026-01-05T10:00:00Z",
+    ]) {
+      const runId = `r${text.replaceAll(/[^\w]/g, "_")}`;
+      const said = async (code: number, what: string | RegExp, ...args: string[]) =>
+        expect(await saidBy(args), args.join(" ")).toEqual({ code, said: expect.stringMatching(what) });
+      await said(3, `which is ${instant}`, "dags", "state", "d", text);
+      await said(3, `which is ${instant}`, "tasks", "states-for-dag-run", "d", text);
+      await said(3, `which is ${instant}`, "tasks", "render", "d", "extract", text);
+      await said(0, instant, ...trigger("-e", text, "-r", runId));
+      await said(0, "queued", "dags", "state", "d", text);
+      await said(0, instant, "tasks", "states-for-dag-run", "d", text);
+      for (const group of ["dags", "tasks"])
+        await said(0, `from ${instant} to ${instant}:`, group, "clear", "d", "-s", text, "-e", text, "--dry-run");
+      await said(0, "2026-01-06T00:00:00.000Z", ...backfill(text, "2026-01-06 10:00:00+00:00", "--dry-run"));
+      await database.store.query("delete from dag_run where run_id = $1", [runId]);
+    }
+    const day = await saidBy(["tasks", "clear", "d", "-e", "2026-01-05", "--dry-run"]);
+    expect(day).toMatchObject({ code: 0, said: expect.stringContaining("to 2026-01-05T23:59:59.999Z:") });
+  } finally {
+    out.mockRestore();
+    err.mockRestore();
+  }
+});
+
 it("what lies just inside the bounds is taken", async () => {
   expect(await run(["variables", "set", "x".repeat(250), "x"])).toMatchObject({ code: 0 });
   expect(await run(trigger("--run-id", "x".repeat(250), "-e", "1900-01-01"))).toMatchObject({ code: 0 });

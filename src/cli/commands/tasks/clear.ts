@@ -44,6 +44,7 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
       preventRunning: false,
       onLatestVersion: options.runOnLatestVersion ? { defaultExecutor: executorNames(session.config)[0] ?? "" } : null,
     };
+    tellSpan(terminal, request.runs);
     const cache = createDagCache();
     const concerned = await clearRuns(store, cache, { ...request, dryRun: true });
     const rows = (await findInstances(store, concerned)).map((one) => ({
@@ -60,6 +61,14 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
     await session.audit({ event: "cli_task_clear", dagId, extra: { count: cleared.length } });
     terminal.note(`Cleared ${cleared.length} task instance(s).`);
   });
+}
+
+/** What the dates were understood as, which their text alone does not say: a zone, a whole day. */
+function tellSpan(terminal: Terminal, runs: RunPick): void {
+  if (runs.kind !== "range" || (runs.from === null && runs.to === null)) return;
+  const from = runs.from === null ? "" : ` from ${runs.from.toISOString()}`;
+  const to = runs.to === null ? "" : ` to ${runs.to.toISOString()}`;
+  terminal.note(`Runs with a logical date${from}${to}:`);
 }
 
 function pickRuns(zone: string, { runId, startDate, endDate, past, future }: ClearOptions): RunPick {
