@@ -180,7 +180,8 @@ export type RunnerCalls = {
       resetDagRun: boolean;
       note: string | null;
     };
-    result: { runId: string; created: boolean };
+    /** `isPaused`: the DAG is paused, so the run waits until it is unpaused. */
+    result: { runId: string; created: boolean; isPaused?: boolean };
   };
   getDagRunState: { params: { dagId: string; runId: string }; result: { state: DagRunState } | null };
   /** When the schedule makes the run after this one due; `runAfter` null = never. Null = there is no such run. */

@@ -1,7 +1,7 @@
 import type { RunnerCalls } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 import { checkRunId, clearRun, createDagRun, tellCreated } from "../scheduler/commands/index.ts";
-import { findRun } from "../store/index.ts";
+import { findDag, findRun } from "../store/index.ts";
 import type { CallResources, ExecutionApiOptions } from "./resources.ts";
 import { actorOf } from "./stale-try.ts";
 
@@ -32,10 +32,11 @@ export async function triggerDagRun(
     mayBeInFuture,
   };
   checkRunId(params.runId, options.allowedRunId);
+  const isPaused = async () => ((await findDag(store, dagId))?.isPaused ? { isPaused: true } : {});
   try {
     const created = await createDagRun(store, dags, options.defaultExecutor, request, new Date(clock.now()));
     tellCreated({ metrics, logger }, created);
-    return { runId: created.runId, created: true };
+    return { runId: created.runId, created: true, ...(await isPaused()) };
   } catch (error) {
     if (!(error instanceof BaramError) || error.code !== "dag_run_exists") throw error;
     // The existing run with the same id or date.
@@ -43,6 +44,6 @@ export async function triggerDagRun(
     if (!existing) throw error;
     logger.debug({ dagId, runId: existing.runId }, "the run to trigger already exists");
     if (params.resetDagRun) await clearRun(store, dagId, existing.runId, await actorOf(store, tryId));
-    return { runId: existing.runId, created: false };
+    return { runId: existing.runId, created: false, ...(await isPaused()) };
   }
 }

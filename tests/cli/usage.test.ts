@@ -33,6 +33,29 @@ describe("the command line", () => {
     expect((await cli.run("dags")).code).toBe(2);
   });
 
+  it("answers a command of Airflow that Baram lacks with what to do instead", async () => {
+    expect(await cli.fails(2, "tasks", "test", "d", "t", "2026-01-01")).toContain("baram dags test DAG_ID");
+    expect(await cli.fails(2, "--verbose", "webserver")).toContain("baram api-server");
+    const { INSTEAD_OF_COMMANDS } = await import("../../src/cli/airflow-commands.ts");
+    const { createProgram } = await import("../../src/cli/program.ts");
+    const { program } = createProgram();
+    for (const [name, instead] of Object.entries(INSTEAD_OF_COMMANDS)) {
+      const [group, command] = name.split(" ");
+      const found = program.commands.find((one) => one.name() === group);
+      expect(command === undefined ? found : found?.commands.find((one) => one.name() === command), name).toBeUndefined();
+      // What is offered instead exists.
+      for (const [, group = "", command = ""] of instead.matchAll(/baram ([a-z][a-z-]*) ?([a-z-]*)/g)) {
+        const offered = program.commands.find((one) => one.name() === group);
+        expect(offered, `${name}: ${group}`).toBeDefined();
+        if (offered && offered.commands.length > 0 && command !== "")
+          expect(
+            offered.commands.map((one) => one.name()),
+            `${name}: ${group}`,
+          ).toContain(command);
+      }
+    }
+  });
+
   it("has an example in the help of every command", async () => {
     const { createProgram } = await import("../../src/cli/program.ts");
     const leaves = (command: ReturnType<typeof createProgram>["program"]): (typeof command)[] =>

@@ -98,7 +98,7 @@ export type TriggerDagRunRequest = {
 
 /** Other DAGs, as a task may see and start them. */
 export type DagsAccess = {
-  trigger(request: TriggerDagRunRequest): Promise<{ runId: string; created: boolean }>;
+  trigger(request: TriggerDagRunRequest): Promise<RunnerCalls["triggerDagRun"]["result"]>;
   /** Null when there is no such run. */
   runState(dagId: string, runId: string): Promise<DagRunState | null>;
   /** When the schedule makes the run after this one due; null when there will be none, or no such run. */
