@@ -16,6 +16,7 @@ import {
   type RunnerMethod,
   runIdSchema,
   storableTextSchema,
+  wellFormedTextSchema,
 } from "../contracts/index.ts";
 import { nextRunAfter } from "../scheduler/commands/index.ts";
 import {
@@ -109,7 +110,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
     },
   },
   setVariable: {
-    params: z.object({ key: newKeySchema, value: z.string(), description: z.string().nullable() }),
+    params: z.object({ key: newKeySchema, value: wellFormedTextSchema, description: wellFormedTextSchema.nullable() }),
     async answer({ resources }, variable) {
       await setVariable(resources.store, resources.cipher, variable);
       return null;
