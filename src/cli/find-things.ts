@@ -1,4 +1,4 @@
-import type { JsonObject, SerializedDag } from "../contracts/index.ts";
+import { holdsHalfOfPair, isTooDeep, JSON_DEPTH_RULE, type JsonObject, type SerializedDag } from "../contracts/index.ts";
 import { parseSerializedDag } from "../serialized/index.ts";
 import { type Db, findDag, findRun, findRunByLogicalDate, findVersion, type RunFacts } from "../store/index.ts";
 import { readInstant } from "../timetables/index.ts";
@@ -65,6 +65,9 @@ export function readConf(text: string | undefined, flag = "--conf"): JsonObject 
   } catch (error) {
     throw usageError(`${flag} is not JSON: ${(error as Error).message}. Quote it for the shell, as in '{"name": "Ada"}'.`);
   }
+  // As in REST.
+  if (isTooDeep(value)) throw usageError(`${flag} ${JSON_DEPTH_RULE}.`);
+  if (holdsHalfOfPair(value)) throw usageError(`${flag} must not hold half of a surrogate pair, which is not valid Unicode.`);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
   throw usageError(`${flag} must be a JSON object, as in '{"name": "Ada"}', not ${text.slice(0, 100)}.`);
 }
