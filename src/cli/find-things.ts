@@ -4,6 +4,8 @@ import {
   INSTANT_MIN_MS,
   INSTANT_RULE,
   isInstantInBounds,
+  isTooDeep,
+  JSON_DEPTH_RULE,
   type JsonObject,
   jsonObjectSchema,
   jsonTextFault,
@@ -114,6 +116,8 @@ export function readConf(text: string | undefined, flag = "--conf"): JsonObject 
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw usageError(`${flag} must be a JSON object, as in '{"name": "Ada"}', not ${text.slice(0, 100)}.`);
+  // As in REST.
+  if (isTooDeep(value)) throw usageError(`${flag} ${JSON_DEPTH_RULE}.`);
   // What JSON.parse makes of 1e999 is no number of JSON's, and would be stored as null.
   const checked = jsonObjectSchema.safeParse(value);
   if (!checked.success)

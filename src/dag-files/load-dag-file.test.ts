@@ -59,9 +59,14 @@ describe("a file that loads", () => {
 
 describe("a file that fails", () => {
   test("by DAGs that are larger together than an answer may be: with size and limit", async () => {
-    const text = `import { dag, task } from "baram";\nfor (const id of ["a", "b", "c"]) dag({ dagId: id, schedule: null, description: "x".repeat(25e6) }, () => {});\n`;
+    const text = `import { dag, task } from "baram";\nfor (const id of ["a", "b", "c"]) dag({ dagId: id, schedule: null, params: { a: "x".repeat(25e6) } }, () => {});\n`;
     const error = await failureOf(text);
     expect(error.message).toMatch(/too large together: a message of 7\d{7} bytes cannot be sent; at most 67108864.*Define fewer/);
+  });
+  test("by a text that PostgreSQL could not read again, wherever it stands", async () => {
+    const group = 'taskGroup({ groupId: "g", tooltip: "a\\ud800" }, () => void task({ taskId: "a" }, async () => 1)());';
+    const text = `import { dag, task, taskGroup } from "baram";\ndag({ dagId: "half" }, () => {\n${group}\n});\n`;
+    expect((await failureOf(text)).message).toMatch(/DAG "half": a text of its definition holds half of a surrogate pair/);
   });
   test("by throwing: line, column and message of the .ts file", async () => {
     const failure = await failureOf(

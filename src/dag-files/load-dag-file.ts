@@ -1,6 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { DAG_DEFAULTS, type SerializedDag, type TimetablePlan, timetablePlanSchema } from "../contracts/index.ts";
+import { DAG_DEFAULTS, jsonTextFault, type SerializedDag, type TimetablePlan, timetablePlanSchema } from "../contracts/index.ts";
 import { BaramError, type BundledModule, materializeModule, toError } from "../platform/index.ts";
 import { hashDag, parseSerializedDag, validateDag } from "../serialized/index.ts";
 import { bundleDagFile } from "./bundle-dag-file.ts";
@@ -60,6 +60,11 @@ function checkDag(json: unknown, plans: Record<string, unknown>, file: string): 
     dag = parseSerializedDag(json);
   } catch (error) {
     throw new DagFileError("invalid_dag", toError(error).message, { file });
+  }
+  // As type json it could be stored, but every statement that reads texts of several DAGs would fail because of this one.
+  const fault = jsonTextFault(JSON.stringify(dag));
+  if (fault !== null) {
+    throw new DagFileError("invalid_dag", `DAG "${dag.dagId}": a text of its definition holds ${fault}. Remove it`, { file });
   }
   const [first, ...rest] = validateDag(dag);
   if (!first) return { dag, hash: hashDag(dag), plan: checkPlan(dag, plans, file) };

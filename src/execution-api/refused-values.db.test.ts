@@ -190,3 +190,15 @@ test("values that cannot be read any more fail the try that asks for them, and t
   expect(json.items[1]).toMatchObject({ ok: true });
   expect([(await api.instance(mapped)).state, (await api.instance(other)).state]).toEqual(["failed", "running"]);
 });
+
+test.each([
+  ["setXcom", { key: "k", value: NESTED }],
+  ["triggerDagRun", { dagId: "d", runId: null, logicalDate: null, conf: { a: NESTED }, resetDagRun: false, note: null }],
+  ["setVariable", { key: "k", value: "\ud800", description: null }],
+  ["setVariable", { key: "\ud800", value: "v", description: null }],
+])("%s with what cannot be read or kept is refused, so that it is not sent again", async (method, params) => {
+  const one = await api.running("d", "b");
+  const { status, json } = await api.ask("POST", "/baram/call", { token: one.token, body: { method, params } });
+  expect(status).toBe(422);
+  expect(json.detail.message).toMatch(/must not (be nested deeper than 1000 levels|hold half of a surrogate pair)/);
+});

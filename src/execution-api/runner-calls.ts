@@ -17,6 +17,7 @@ import {
   runIdSchema,
   storableTextSchema,
   VARIABLE_KEY_MAX,
+  wellFormedTextSchema,
 } from "../contracts/index.ts";
 import { nextRunAfter } from "../scheduler/commands/index.ts";
 import {
@@ -110,7 +111,11 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
     },
   },
   setVariable: {
-    params: z.object({ key: newKeySchema.max(VARIABLE_KEY_MAX), value: z.string(), description: z.string().nullable() }),
+    params: z.object({
+      key: newKeySchema.max(VARIABLE_KEY_MAX),
+      value: wellFormedTextSchema,
+      description: wellFormedTextSchema.nullable(),
+    }),
     async answer({ resources }, variable) {
       await setVariable(resources.store, resources.cipher, variable);
       return null;

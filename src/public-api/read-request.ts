@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { z } from "zod";
+import { holdsHalfOfPair, isTooDeep, JSON_DEPTH_MAX } from "../contracts/index.ts";
 import { refusal } from "./refuse.ts";
 
 /** Checks what came from outside; 422 with the place of every fault. */
@@ -22,9 +23,22 @@ function knownKeys(schema: z.ZodType, issue: { code?: string; path: readonly unk
   return shape.length === 0 ? "" : `; the keys are ${shape.join(", ")}`;
 }
 
-/** Throws `body_malformed`. A body without a content type is taken for JSON too. */
+/** Throws `body_malformed`, also for what no route could check or store. A body without a content type is taken for JSON too. */
 export async function readJson(c: Context): Promise<unknown> {
   const text = await c.req.text();
+  const value = parseText(text);
+  if (isTooDeep(value))
+    throw refusal("body_malformed", `The request's body is nested deeper than ${JSON_DEPTH_MAX} levels. Send flatter data.`);
+  // Bytes that are no UTF-8 never come this far; only an escape can write half of a pair.
+  if (/\\u[dD]/.test(text) && holdsHalfOfPair(value))
+    throw refusal(
+      "body_malformed",
+      "A text of the request's body holds half of a surrogate pair (\\ud800 to \\udfff), which is not valid Unicode. Remove it.",
+    );
+  return value;
+}
+
+function parseText(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -103,3 +103,54 @@ test("whatever number or duration the SDK takes, its contract form takes too", (
     { numRuns: 500 },
   );
 });
+
+describe("a text or flag that cannot be kept is an import error that names the option and the rule", () => {
+  const NOT_A_FLAG = /must be true or false/;
+  test.each(["catchup", "failFast", "isPausedUponCreation"])("%s of a DAG", (name) => {
+    for (const value of ["false", 1, 10n, Number.NaN, {}]) {
+      expect(ofDag({ [name]: value })).toThrow(NOT_A_FLAG);
+      expect(ofDag({ [name]: value })).toThrow(name);
+    }
+  });
+  test.each([
+    ...[
+      "dependsOnPast",
+      "waitForDownstream",
+      "ignoreFirstDependsOnPast",
+      "waitForPastDependsBeforeSkipping",
+      "isSetup",
+      "isTeardown",
+    ],
+    ...["onFailureFailDagrun", "doXcomPush", "multipleOutputs", "maxActiveTisIncludeDeferred", "emailOnFailure", "emailOnRetry"],
+  ])("%s of a task", (name) => {
+    for (const value of ["no", 0, 10n]) {
+      expect(ofTask({ [name]: value })).toThrow(NOT_A_FLAG);
+      expect(ofTask({ [name]: value })).toThrow(name);
+    }
+  });
+  test.each(["softFail", "exponentialBackoff"])("%s of a sensor", (name) => {
+    expect(ofSensor({ [name]: "no" })).toThrow(NOT_A_FLAG);
+  });
+  test.each([
+    ...["description", "docMd", "displayName"].map((name) => [name, ofDag] as const),
+    ...["docMd", "displayName", "owner", "pool", "queue", "mapIndexTemplate"].map((name) => [name, ofTask] as const),
+  ])("%s", (name, of) => {
+    expect(of({ [name]: "a\0" })).toThrow(/must not hold the character U\+0000/);
+    expect(of({ [name]: "a\ud800" })).toThrow(/must not hold half of a surrogate pair/);
+    expect(of({ [name]: "x".repeat(1_000_001) })).toThrow(/must have at most \d+$/);
+    expect(of({ [name]: "😀" })).not.toThrow();
+  });
+  test("tags, a pool's name, and a date of any length in a message of a bounded one", () => {
+    expect(ofDag({ tags: ["a\0"] })).toThrow(/a tag is/);
+    expect(ofTask({ pool: "p".repeat(257) })).toThrow(/257 characters and must have at most 256/);
+    const error = (() => {
+      try {
+        return ofDag({ startDate: "x".repeat(1_000_000) })();
+      } catch (thrown) {
+        return thrown as Error;
+      }
+    })() as Error;
+    expect(error.message).toMatch(/startDate: "x+…" is not an instant/);
+    expect(error.message.length).toBeLessThan(1_000);
+  });
+});

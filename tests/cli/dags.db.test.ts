@@ -155,6 +155,9 @@ describe("runs", () => {
     expect(await cli.fails(1, "dags", "trigger", "hello", "--conf", '{"name": 3}')).toContain('param "name" is 3');
     expect(await cli.fails(2, "dags", "trigger", "hello", "--conf", "{name}")).toContain("--conf is not JSON");
     expect(await cli.fails(2, "dags", "trigger", "hello", "--conf", "[1]")).toContain("JSON object");
+    expect(await cli.fails(2, "dags", "trigger", "hello", "--conf", '{"a":"\\ud800"}')).toContain("half of a surrogate pair");
+    const deep = `${'{"a":'.repeat(9_000)}1${"}".repeat(9_000)}`;
+    expect(await cli.fails(2, "dags", "trigger", "hello", "--conf", deep)).toContain("nested deeper than 1000 levels");
     expect(await cli.fails(2, "dags", "trigger", "hello", "--run-id", "a/b")).toContain('"a/b"');
     expect(await cli.fails(2, "dags", "trigger", "hello", "-e", "yesterday")).toContain('--logical-date is "yesterday"');
     expect(await cli.fails(3, "dags", "trigger", "nope")).toContain('no DAG "nope"');

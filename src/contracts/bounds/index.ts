@@ -10,6 +10,12 @@ export const INT4_MIN = -2_147_483_648;
 /** Retries, limits, weights. Half of an int4, so that what is added to one (the tries so far, a sum of two) still fits. */
 export const COUNT_MAX = 1_000_000_000;
 
+/** Characters of a text of a DAG or task: names, descriptions, documentation. */
+export const TEXT_MAX = 1_000_000;
+
+/** Characters of a pool's name. It is part of keys, and PostgreSQL's index takes 8 KB of one. */
+export const POOL_NAME_MAX = 256;
+
 /** Slots that one task instance takes of its pool: not above what a pool without limit offers (`select-candidates`). */
 export const POOL_SLOTS_MAX = 1_000_000;
 

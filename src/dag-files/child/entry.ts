@@ -49,12 +49,14 @@ async function evaluate(request: EvaluateRequest): Promise<void> {
     await wire.send({ type: "dags", id, dags, plans, leaks: findLeaks(), looseEnds });
   } catch (error) {
     evaluating = null;
-    const thrown = isUnsendable(error) ? tooLarge(error) : error;
+    const thrown = isUnsendable(error) ? explainUnsendable(error) : error;
     send({ type: "threw", id, error: await describeThrown(thrown, request.modulePath) });
   }
 }
 
-function tooLarge(fault: BaramError): Error {
+function explainUnsendable(fault: BaramError): Error {
+  if (fault.code === "frame_malformed")
+    return Object.assign(new Error(`what this file defines cannot be kept: ${fault.message}`), { stack: undefined });
   const error = new Error(`the DAGs of this file are too large together: ${fault.message}. Define fewer in one file`);
   return Object.assign(error, { name: "DagFileTooLargeError", stack: undefined });
 }

@@ -34,9 +34,10 @@ const createStore = () =>
     faultForExecutor: () => null,
   });
 
-async function save(options: DagOptions, taskOptions: Partial<TaskOptions> = {}): Promise<void> {
+/** `forged`: what stands in the stored form that the SDK would refuse. */
+async function save(options: DagOptions, taskOptions: Partial<TaskOptions> = {}, forged: object = {}): Promise<void> {
   const definition = dag(options, () => void task({ taskId: "t", ...taskOptions }, () => null)());
-  const parsed = parseSerializedDag(JSON.stringify(serializeDag(definition)));
+  const parsed = parseSerializedDag(JSON.stringify({ ...serializeDag(definition), ...forged }));
   expect(validateDag(parsed)).toEqual([]);
   const relativePath = `${options.dagId}.ts`;
   await createStore().saveDags({
@@ -170,7 +171,7 @@ test("every instant within the bounds comes back as it went, whatever the zone o
 });
 
 test("what the database refuses of a DAG is told as the file's fault, and leaves nothing behind", async () => {
-  const refused = save({ dagId: "bad", description: "a\0b" });
+  const refused = save({ dagId: "bad" }, {}, { description: "a\0b" });
   await expect(refused).rejects.toThrow(BaramError);
   await expect(refused).rejects.toMatchObject({
     code: "dag_unsaved",

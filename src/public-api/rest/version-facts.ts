@@ -1,4 +1,4 @@
-import { type Db, type VersionFacts, versionFacts } from "../../store/index.ts";
+import { type Db, isValueFault, type VersionFacts, versionFacts } from "../../store/index.ts";
 
 /** What lists show of DAG versions. They never change, so each is asked for once; the oldest unused are let go. */
 export type VersionFactsCache = {
@@ -17,7 +17,7 @@ export function createVersionFactsCache(capacity = 5_000): VersionFactsCache {
         if (facts) found.set(id, facts);
         else missing.push(id);
       }
-      if (missing.length > 0) for (const facts of await versionFacts(db, missing)) found.set(facts.versionId, facts);
+      if (missing.length > 0) for (const facts of await readFacts(db, missing)) found.set(facts.versionId, facts);
       for (const [id, facts] of found) {
         known.delete(id);
         known.set(id, facts);
@@ -29,6 +29,21 @@ export function createVersionFactsCache(capacity = 5_000): VersionFactsCache {
       return found;
     },
   };
+}
+
+/**
+ * A version whose data PostgreSQL cannot read as the JSON of a DAG is left out, and shown without facts: otherwise it would hide all
+ * others of the list. Which one it is, the error does not say.
+ */
+async function readFacts(db: Db, versionIds: readonly string[]): Promise<VersionFacts[]> {
+  try {
+    return await versionFacts(db, versionIds);
+  } catch (error) {
+    if (!isValueFault(error)) throw error;
+    if (versionIds.length === 1) return [];
+    const middle = versionIds.length >> 1;
+    return [...(await readFacts(db, versionIds.slice(0, middle))), ...(await readFacts(db, versionIds.slice(middle)))];
+  }
 }
 
 /** As shown: a task's display name, else its id. */

@@ -1,3 +1,4 @@
+import { textFault } from "../../contracts/index.ts";
 import { DagDefinitionError, showValue } from "../definition-error.ts";
 import { checkSynchronous } from "../graph/check-synchronous.ts";
 import { createDraft } from "../graph/dag-draft.ts";
@@ -9,7 +10,7 @@ import { dagDefaults } from "../options/dag-defaults.ts";
 import type { DagOptions } from "../options/dag-options.ts";
 import { checkDagOptionNames } from "../options/option-names.ts";
 import { mergeOptions } from "../options/task-options.ts";
-import { checkCallbacks, checkInteger, checkText } from "../options/task-settings.ts";
+import { checkCallbacks, checkFlag, checkInteger, checkText } from "../options/task-settings.ts";
 import { resolveSchedule } from "../schedule/schedule.ts";
 import { Timetable } from "../schedule/timetable.ts";
 import { sensor, type TypedFactories, task } from "../task/function-task.ts";
@@ -92,15 +93,15 @@ function resolveDagOptions(where: string, options: DagOptions, timezone: string)
     scheduleSummary: summary,
     startDate,
     endDate,
-    catchup: options.catchup ?? defaults.catchup,
+    catchup: checkFlag(where, "catchup", options.catchup) ?? defaults.catchup,
     maxActiveRuns: checkInteger(where, "maxActiveRuns", options.maxActiveRuns, 1) ?? (continuous ? 1 : defaults.maxActiveRuns),
     maxActiveTasks: checkInteger(where, "maxActiveTasks", options.maxActiveTasks, 1) ?? defaults.maxActiveTasks,
     maxConsecutiveFailedDagRuns:
       checkInteger(where, "maxConsecutiveFailedDagRuns", options.maxConsecutiveFailedDagRuns, 0) ??
       defaults.maxConsecutiveFailedDagRuns,
     dagrunTimeoutSec: resolveTimeout(where, options.dagrunTimeout),
-    failFast: options.failFast ?? false,
-    isPausedUponCreation: options.isPausedUponCreation ?? null,
+    failFast: checkFlag(where, "failFast", options.failFast) ?? false,
+    isPausedUponCreation: checkFlag(where, "isPausedUponCreation", options.isPausedUponCreation),
     params: resolveParams(options.dagId, options.params ?? {}),
     callbacks: {
       onSuccess: checkCallbacks(where, "onSuccess", options.onSuccess),
@@ -117,8 +118,9 @@ function resolveTimeout(where: string, input: DurationInput | undefined): number
 }
 
 function checkTags(where: string, tags: readonly string[]): string[] {
-  const wrong = tags.find((tag) => typeof tag !== "string" || tag === "" || tag.length > 100);
-  if (wrong !== undefined) throw invalid(where, "tags", wrong, "a tag is a text of 1 to 100 characters");
+  const wrong = tags.find((tag) => typeof tag !== "string" || tag === "" || tag.length > 100 || textFault(tag) !== null);
+  if (wrong !== undefined)
+    throw invalid(where, "tags", wrong, "a tag is a text of 1 to 100 characters, without U+0000 and halves of surrogate pairs");
   return [...new Set(tags)].sort();
 }
 

@@ -2,10 +2,13 @@ import {
   ADDRESS_RULE,
   COUNT_MAX,
   isEmailAddress,
+  POOL_NAME_MAX,
   POOL_SLOTS_MAX,
   type SerializedTask,
   splitAddresses,
+  TEXT_MAX,
   TRIGGER_RULES,
+  textFault,
   WeightRule,
 } from "../../contracts/index.ts";
 import type { DagCallback, TaskCallback } from "../context/context.ts";
@@ -70,9 +73,11 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
   const instant = (name: string, input: InstantInput | undefined) =>
     input === undefined ? null : instantToIso(`${where}: ${name}`, input, timezone);
   const text = (name: string, input: string | undefined) => checkText(where, name, input);
+  const flag = (name: string, input: boolean | undefined) => checkFlag(where, name, input);
   const integer = (name: string, input: number | undefined, min: number, max = COUNT_MAX) =>
     checkInteger(where, name, input, min, max);
-  const isTeardown = options.isTeardown ?? false;
+  const isTeardown = flag("isTeardown", options.isTeardown) ?? false;
+  const waitForDownstream = flag("waitForDownstream", options.waitForDownstream) ?? false;
   const defaults = dagDefaults();
   const executionTimeoutSec = seconds("executionTimeout", options.executionTimeout) ?? defaults.executionTimeoutSec;
   if (executionTimeoutSec === 0) throw invalid(where, "executionTimeout", options.executionTimeout, "it must be above zero");
@@ -93,28 +98,28 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
     executionTimeoutSec,
     priorityWeight: integer("priorityWeight", options.priorityWeight, -COUNT_MAX) ?? 1,
     weightRule: checkOneOf(where, "weightRule", options.weightRule ?? defaults.weightRule, Object.values(WeightRule)),
-    pool: text("pool", options.pool) ?? "default_pool",
+    pool: checkText(where, "pool", options.pool, POOL_NAME_MAX) ?? "default_pool",
     poolSlots: integer("poolSlots", options.poolSlots, 1, POOL_SLOTS_MAX) ?? 1,
     queue: text("queue", options.queue) ?? defaults.queue,
     executor: text("executor", options.executor),
     executorConfig: checkJson(where, "executorConfig", options.executorConfig ?? {}),
-    dependsOnPast: (options.dependsOnPast ?? false) || (options.waitForDownstream ?? false),
-    waitForDownstream: options.waitForDownstream ?? false,
-    ignoreFirstDependsOnPast: options.ignoreFirstDependsOnPast ?? true,
-    waitForPastDependsBeforeSkipping: options.waitForPastDependsBeforeSkipping ?? false,
+    dependsOnPast: (flag("dependsOnPast", options.dependsOnPast) ?? false) || waitForDownstream,
+    waitForDownstream,
+    ignoreFirstDependsOnPast: flag("ignoreFirstDependsOnPast", options.ignoreFirstDependsOnPast) ?? true,
+    waitForPastDependsBeforeSkipping: flag("waitForPastDependsBeforeSkipping", options.waitForPastDependsBeforeSkipping) ?? false,
     maxActiveTisPerDag: integer("maxActiveTisPerDag", options.maxActiveTisPerDag, 1),
     maxActiveTisPerDagrun: integer("maxActiveTisPerDagrun", options.maxActiveTisPerDagrun, 1),
-    maxActiveTisIncludeDeferred: checkFlag(where, "maxActiveTisIncludeDeferred", options.maxActiveTisIncludeDeferred) ?? false,
-    isSetup: options.isSetup ?? false,
+    maxActiveTisIncludeDeferred: flag("maxActiveTisIncludeDeferred", options.maxActiveTisIncludeDeferred) ?? false,
+    isSetup: flag("isSetup", options.isSetup) ?? false,
     isTeardown,
-    onFailureFailDagrun: options.onFailureFailDagrun ?? false,
+    onFailureFailDagrun: flag("onFailureFailDagrun", options.onFailureFailDagrun) ?? false,
     startDate: instant("startDate", options.startDate),
     endDate: instant("endDate", options.endDate),
     email: checkEmail(where, options.email),
-    emailOnFailure: checkFlag(where, "emailOnFailure", options.emailOnFailure),
-    emailOnRetry: checkFlag(where, "emailOnRetry", options.emailOnRetry),
-    doXcomPush: options.doXcomPush ?? true,
-    multipleOutputs: options.multipleOutputs ?? false,
+    emailOnFailure: flag("emailOnFailure", options.emailOnFailure),
+    emailOnRetry: flag("emailOnRetry", options.emailOnRetry),
+    doXcomPush: flag("doXcomPush", options.doXcomPush) ?? true,
+    multipleOutputs: flag("multipleOutputs", options.multipleOutputs) ?? false,
     mapIndexTemplate: text("mapIndexTemplate", options.mapIndexTemplate),
     callbacks: {
       onExecute: checkCallbacks(where, "onExecute", options.onExecute),
@@ -158,7 +163,7 @@ function checkEmail(where: string, given: string | readonly string[] | undefined
   return addresses;
 }
 
-function checkFlag(where: string, name: string, value: boolean | undefined): boolean | null {
+export function checkFlag(where: string, name: string, value: boolean | undefined): boolean | null {
   if (value === undefined || typeof value === "boolean") return value ?? null;
   throw invalid(where, name, value, "it must be true or false");
 }
@@ -175,10 +180,14 @@ export function checkInteger(
   throw invalid(where, name, value, `it must be a whole number from ${min} to ${max}`);
 }
 
-export function checkText(where: string, name: string, value: string | undefined): string | null {
+/** What PostgreSQL cannot keep is refused here: stored within a DAG, it would fail the lists that show the DAG among others. */
+export function checkText(where: string, name: string, value: string | undefined, max = TEXT_MAX): string | null {
   if (value === undefined) return null;
-  if (typeof value === "string" && value !== "") return value;
-  throw invalid(where, name, value, "it must be a text that is not empty");
+  if (typeof value !== "string" || value === "") throw invalid(where, name, value, "it must be a text that is not empty");
+  if (value.length > max) throw invalid(where, name, value, `it has ${value.length} characters and must have at most ${max}`);
+  const fault = textFault(value);
+  if (fault !== null) throw invalid(where, name, value, `it must not hold ${fault}`);
+  return value;
 }
 
 function checkOneOf<T extends string>(where: string, name: string, value: T, allowed: readonly T[]): T {

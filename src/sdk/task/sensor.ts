@@ -2,6 +2,7 @@ import type { JsonValue } from "../../contracts/index.ts";
 import type { TaskContext } from "../context/context.ts";
 import { DagDefinitionError } from "../definition-error.ts";
 import { SENSOR_OPTION_NAMES, type SensorOptions } from "../options/sensor-options.ts";
+import { checkFlag } from "../options/task-settings.ts";
 import type { Trigger } from "../trigger/trigger.ts";
 import { type DurationInput, durationToSeconds } from "../values/duration.ts";
 import { BaseOperator, type OperatorOptions } from "./operator.ts";
@@ -74,12 +75,13 @@ function resolveTiming(taskId: string, options: SensorOptions): SensorTiming {
     );
   }
   const seconds = (name: string, input: DurationInput) => durationToSeconds(`sensor "${taskId}": ${name}`, input);
+  const flag = (name: string, input: boolean | undefined) => checkFlag(`sensor "${taskId}"`, name, input);
   return {
     mode,
     pokeIntervalSec: seconds("pokeInterval", options.pokeInterval ?? "1m"),
     timeoutSec: seconds("timeout", options.timeout ?? "7d"),
-    softFail: options.softFail ?? false,
-    exponentialBackoff: options.exponentialBackoff ?? false,
+    softFail: flag("softFail", options.softFail) ?? false,
+    exponentialBackoff: flag("exponentialBackoff", options.exponentialBackoff) ?? false,
     maxWaitSec: options.maxWait === undefined ? null : seconds("maxWait", options.maxWait),
   };
 }

@@ -26,9 +26,15 @@ export function instantToIso(option: string, input: InstantInput, timezone: stri
   }
   throw new DagDefinitionError(
     "INVALID_INSTANT",
-    `${option}: ${showValue(input)} is not an instant (${instant.invalidExplanation ?? "invalid"}): write ISO 8601, such as "2024-01-01" or "2024-01-01T09:00:00+09:00"`,
+    `${option}: ${showValue(input)} is not an instant (${explain(instant.invalidExplanation)}): write ISO 8601, such as "2024-01-01" or "2024-01-01T09:00:00+09:00"`,
     { option, input },
   );
+}
+
+/** Luxon's explanation quotes the whole input. */
+function explain(reason: string | null): string {
+  if (reason === null) return "invalid";
+  return reason.length > 200 ? `${reason.slice(0, 200)}…` : reason;
 }
 
 /** @throws DagDefinitionError INVALID_TIMEZONE unless `timezone` is an IANA zone such as "Asia/Seoul". */

@@ -166,3 +166,31 @@ test("a page of a thousand DAGs needs no statement per DAG and comes at once", a
   expect(store.statementCount() - before).toBeLessThanOrEqual(3);
   expect(performance.now() - start).toBeLessThan(1_000);
 });
+
+test("a version that cannot be read is shown without its facts, and hides none of the others", async () => {
+  const { store } = database;
+  const spoil = async (dagId: string, data: string) => {
+    const id = await saveDagFixture(store, { dagId, tags: ["spoiled"], scheduleSummary: "@hourly" });
+    await store.query("update serialized_dag set data = $2 where dag_version_id = $1", [id, data]);
+  };
+  // As an older release kept it, and as no release does.
+  await spoil("spoiled_text", '{"scheduleSummary":"@hourly","tasks":[{"taskId":"a","displayName":"\\ud800"}]}');
+  await spoil("spoiled_nul", '{"scheduleSummary":"a\\u0000","tasks":[]}');
+  await spoil("spoiled_tasks", '{"tasks":5}');
+  await saveDagFixture(store, { dagId: "sound", tags: ["spoiled"], tasks: [{ taskId: "a", maxActiveTisPerDag: 1 }] });
+  const fresh = await createTestApi(store);
+  const { status, json } = await fresh.get("/api/v2/dags?tags=spoiled");
+  expect(status).toBe(200);
+  expect(
+    json.dags.map((dag: { dag_id: string; has_task_concurrency_limits: boolean }) => [
+      dag.dag_id,
+      dag.has_task_concurrency_limits,
+    ]),
+  ).toEqual([
+    ["sound", true],
+    ["spoiled_nul", false],
+    ["spoiled_tasks", false],
+    ["spoiled_text", false],
+  ]);
+  await store.query("delete from dag where 'spoiled' = any(tags)");
+});

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { DESCRIPTION_MAX, isReachable, poolSizeSchema, REACHABLE_RULE } from "../../../contracts/index.ts";
+import { DESCRIPTION_MAX, isReachable, POOL_NAME_MAX, poolSizeSchema, REACHABLE_RULE } from "../../../contracts/index.ts";
 import { removePool } from "../../../scheduler/commands/index.ts";
 import { addPool, changePool, findPool, findPools, listPoolNames, POOL_ORDER_KEYS, type Pool } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
@@ -8,7 +8,7 @@ import { absent, count, text } from "../fields.ts";
 import { masked, orderField, pageFields, readPageQuery, updateMask } from "../paging.ts";
 
 const tag = "Pools";
-const nameField = z.string().min(1).max(256).refine(isReachable, REACHABLE_RULE);
+const nameField = z.string().min(1).max(POOL_NAME_MAX).refine(isReachable, REACHABLE_RULE);
 const poolPath = z.object({ pool_name: nameField });
 const slotsField = poolSizeSchema;
 
