@@ -10,7 +10,7 @@ import { dagDefaults } from "../options/dag-defaults.ts";
 import type { DagOptions } from "../options/dag-options.ts";
 import { checkDagOptionNames } from "../options/option-names.ts";
 import { mergeOptions } from "../options/task-options.ts";
-import { checkCallbacks, checkFlag, checkInteger, checkText } from "../options/task-settings.ts";
+import { checkCallbacks, checkFlag, checkInteger, checkRecord, checkText } from "../options/task-settings.ts";
 import { resolveSchedule } from "../schedule/schedule.ts";
 import { Timetable } from "../schedule/timetable.ts";
 import { sensor, type TypedFactories, task } from "../task/function-task.ts";
@@ -86,7 +86,7 @@ function resolveDagOptions(where: string, options: DagOptions, timezone: string)
     displayName: checkText(where, "displayName", options.displayName),
     description: checkText(where, "description", options.description),
     docMd: checkText(where, "docMd", options.docMd),
-    tags: checkTags(where, options.tags ?? []),
+    tags: checkTags(where, options.tags),
     timezone,
     timetable,
     customTimetable: options.schedule instanceof Timetable ? options.schedule : null,
@@ -102,7 +102,7 @@ function resolveDagOptions(where: string, options: DagOptions, timezone: string)
     dagrunTimeoutSec: resolveTimeout(where, options.dagrunTimeout),
     failFast: checkFlag(where, "failFast", options.failFast) ?? false,
     isPausedUponCreation: checkFlag(where, "isPausedUponCreation", options.isPausedUponCreation),
-    params: resolveParams(options.dagId, options.params ?? {}),
+    params: resolveParams(options.dagId, checkRecord(where, "params", options.params) ?? {}),
     callbacks: {
       onSuccess: checkCallbacks(where, "onSuccess", options.onSuccess),
       onFailure: checkCallbacks(where, "onFailure", options.onFailure),
@@ -117,7 +117,9 @@ function resolveTimeout(where: string, input: DurationInput | undefined): number
   return seconds;
 }
 
-function checkTags(where: string, tags: readonly string[]): string[] {
+function checkTags(where: string, tags: readonly string[] | undefined): string[] {
+  if (tags === undefined) return [];
+  if (!Array.isArray(tags)) throw invalid(where, "tags", tags, 'they must be an array of texts, such as ["daily"]');
   const wrong = tags.find((tag) => typeof tag !== "string" || tag === "" || tag.length > 100 || textFault(tag) !== null);
   if (wrong !== undefined)
     throw invalid(where, "tags", wrong, "a tag is a text of 1 to 100 characters, without U+0000 and halves of surrogate pairs");

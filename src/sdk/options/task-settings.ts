@@ -63,6 +63,10 @@ export type TaskSettings = Pick<
   callbacks: Record<TaskCallbackName, readonly (TaskCallback | BaseNotifier)[]>;
 };
 
+type FlagName = {
+  [N in keyof CommonTaskOptions]-?: Exclude<CommonTaskOptions[N], undefined> extends boolean ? N : never;
+}[keyof CommonTaskOptions];
+
 /**
  * @param where names the task in messages, e.g. `task "extract" of DAG "sales"`.
  * @throws DagDefinitionError TASK_INVALID_OPTION, INVALID_DURATION, INVALID_INSTANT.
@@ -73,11 +77,11 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
   const instant = (name: string, input: InstantInput | undefined) =>
     input === undefined ? null : instantToIso(`${where}: ${name}`, input, timezone);
   const text = (name: string, input: string | undefined) => checkText(where, name, input);
-  const flag = (name: string, input: boolean | undefined) => checkFlag(where, name, input);
   const integer = (name: string, input: number | undefined, min: number, max = COUNT_MAX) =>
     checkInteger(where, name, input, min, max);
-  const isTeardown = flag("isTeardown", options.isTeardown) ?? false;
-  const waitForDownstream = flag("waitForDownstream", options.waitForDownstream) ?? false;
+  const flag = (name: FlagName) => checkFlag(where, name, options[name]);
+  const isTeardown = flag("isTeardown") ?? false;
+  const waitForDownstream = flag("waitForDownstream") ?? false;
   const defaults = dagDefaults();
   const executionTimeoutSec = seconds("executionTimeout", options.executionTimeout) ?? defaults.executionTimeoutSec;
   if (executionTimeoutSec === 0) throw invalid(where, "executionTimeout", options.executionTimeout, "it must be above zero");
@@ -102,24 +106,24 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
     poolSlots: integer("poolSlots", options.poolSlots, 1, POOL_SLOTS_MAX) ?? 1,
     queue: text("queue", options.queue) ?? defaults.queue,
     executor: text("executor", options.executor),
-    executorConfig: checkJson(where, "executorConfig", options.executorConfig ?? {}),
-    dependsOnPast: (flag("dependsOnPast", options.dependsOnPast) ?? false) || waitForDownstream,
+    executorConfig: checkJson(where, "executorConfig", checkRecord(where, "executorConfig", options.executorConfig) ?? {}),
+    dependsOnPast: (flag("dependsOnPast") ?? false) || waitForDownstream,
     waitForDownstream,
-    ignoreFirstDependsOnPast: flag("ignoreFirstDependsOnPast", options.ignoreFirstDependsOnPast) ?? true,
-    waitForPastDependsBeforeSkipping: flag("waitForPastDependsBeforeSkipping", options.waitForPastDependsBeforeSkipping) ?? false,
+    ignoreFirstDependsOnPast: flag("ignoreFirstDependsOnPast") ?? true,
+    waitForPastDependsBeforeSkipping: flag("waitForPastDependsBeforeSkipping") ?? false,
     maxActiveTisPerDag: integer("maxActiveTisPerDag", options.maxActiveTisPerDag, 1),
     maxActiveTisPerDagrun: integer("maxActiveTisPerDagrun", options.maxActiveTisPerDagrun, 1),
-    maxActiveTisIncludeDeferred: flag("maxActiveTisIncludeDeferred", options.maxActiveTisIncludeDeferred) ?? false,
-    isSetup: flag("isSetup", options.isSetup) ?? false,
+    maxActiveTisIncludeDeferred: flag("maxActiveTisIncludeDeferred") ?? false,
+    isSetup: flag("isSetup") ?? false,
     isTeardown,
-    onFailureFailDagrun: flag("onFailureFailDagrun", options.onFailureFailDagrun) ?? false,
+    onFailureFailDagrun: flag("onFailureFailDagrun") ?? false,
     startDate: instant("startDate", options.startDate),
     endDate: instant("endDate", options.endDate),
     email: checkEmail(where, options.email),
-    emailOnFailure: flag("emailOnFailure", options.emailOnFailure),
-    emailOnRetry: flag("emailOnRetry", options.emailOnRetry),
-    doXcomPush: flag("doXcomPush", options.doXcomPush) ?? true,
-    multipleOutputs: flag("multipleOutputs", options.multipleOutputs) ?? false,
+    emailOnFailure: flag("emailOnFailure"),
+    emailOnRetry: flag("emailOnRetry"),
+    doXcomPush: flag("doXcomPush") ?? true,
+    multipleOutputs: flag("multipleOutputs") ?? false,
     mapIndexTemplate: text("mapIndexTemplate", options.mapIndexTemplate),
     callbacks: {
       onExecute: checkCallbacks(where, "onExecute", options.onExecute),
@@ -163,9 +167,16 @@ function checkEmail(where: string, given: string | readonly string[] | undefined
   return addresses;
 }
 
+/** `"false"` would count as true: a text is refused, whatever it says. */
 export function checkFlag(where: string, name: string, value: boolean | undefined): boolean | null {
   if (value === undefined || typeof value === "boolean") return value ?? null;
   throw invalid(where, name, value, "it must be true or false");
+}
+
+export function checkRecord<T extends object>(where: string, name: string, value: T | undefined): T | null {
+  if (value === undefined) return null;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw invalid(where, name, value, "it must be an object");
 }
 
 export function checkInteger(

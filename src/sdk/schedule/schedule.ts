@@ -2,6 +2,7 @@ import { CRONS_MAX, EVENTS_MAX, type SerializedTimetable } from "../../contracts
 import { DagDefinitionError, showValue } from "../definition-error.ts";
 import { checkOptionNames } from "../options/check-option-names.ts";
 import { dagDefaults } from "../options/dag-defaults.ts";
+import { checkFlag } from "../options/task-settings.ts";
 import { type DurationInput, type DurationParts, durationToSeconds, isDurationText } from "../values/duration.ts";
 import { checkTimezone, type InstantInput, instantToIso } from "../values/instant.ts";
 import { Timetable } from "./timetable.ts";
@@ -115,7 +116,8 @@ export function events(dates: readonly InstantInput[], options: EventsOptions = 
     throw invalid(dates, `events() takes ${EVENTS_MAX} instants at most; compute more in a class that extends Timetable`);
   }
   checkOptionNames("events()", options, { names: ["restrictToEvents", "description"] });
-  const { restrictToEvents = false, description = null } = options;
+  const restrictToEvents = checkFlag("events()", "restrictToEvents", options.restrictToEvents) ?? false;
+  const { description = null } = options;
   return new Schedule(description ?? `${dates.length} events`, (dagTimezone) => {
     const instants = dates.map((date) => Date.parse(instantToIso("events()", date, dagTimezone)));
     const ordered = [...new Set(instants)].sort((a, b) => a - b).map((instant) => new Date(instant).toISOString());
@@ -139,6 +141,10 @@ export function resolveSchedule(
   }
   if (input instanceof Schedule) return { timetable: input.resolve(timezone), summary: input.summary };
   if (typeof input === "string") return { timetable: parseText(input, timezone), summary: input };
+  // What stands here most often, since Airflow and cron libraries take a list or a Date in this place.
+  const given: unknown = input;
+  if (Array.isArray(given)) throw invalid(given, "several cron expressions are crons([…]), several instants are events([…])");
+  if (given instanceof Date) throw invalid(given, 'one run at an instant is "@once" with a startDate, or events([…])');
   if (typeof input === "object") {
     const schedule = delta(input);
     return { timetable: schedule.resolve(timezone), summary: schedule.summary };
@@ -165,7 +171,8 @@ function cronTimetable(expression: string, timezone: string, intervals: boolean)
 
 /** Only what is given, so that schedules without them keep the form, and the hash, they always had. */
 function triggerFields(where: string, options: TriggerOptions & { intervals?: boolean }) {
-  const { interval, runImmediately, intervals } = options;
+  const { interval, runImmediately } = options;
+  const intervals = checkFlag(where, "intervals", options.intervals);
   if (intervals && (interval !== undefined || runImmediately !== undefined)) {
     throw new DagDefinitionError(
       "INVALID_SCHEDULE",

@@ -74,14 +74,14 @@ function resolveTiming(taskId: string, options: SensorOptions): SensorTiming {
       `sensor "${taskId}": mode "${String(mode)}" is not one of poke, reschedule, deferrable`,
     );
   }
-  const seconds = (name: string, input: DurationInput) => durationToSeconds(`sensor "${taskId}": ${name}`, input);
-  const flag = (name: string, input: boolean | undefined) => checkFlag(`sensor "${taskId}"`, name, input);
+  const where = `sensor "${taskId}"`;
+  const seconds = (name: string, input: DurationInput) => durationToSeconds(`${where}: ${name}`, input);
   return {
     mode,
     pokeIntervalSec: seconds("pokeInterval", options.pokeInterval ?? "1m"),
     timeoutSec: seconds("timeout", options.timeout ?? "7d"),
-    softFail: flag("softFail", options.softFail) ?? false,
-    exponentialBackoff: flag("exponentialBackoff", options.exponentialBackoff) ?? false,
+    softFail: checkFlag(where, "softFail", options.softFail) ?? false,
+    exponentialBackoff: checkFlag(where, "exponentialBackoff", options.exponentialBackoff) ?? false,
     maxWaitSec: options.maxWait === undefined ? null : seconds("maxWait", options.maxWait),
   };
 }

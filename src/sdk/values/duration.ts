@@ -1,4 +1,5 @@
 import { DURATION_MAX_SEC, DURATION_MAX_TEXT } from "../../contracts/index.ts";
+import { findSimilar } from "../../platform/index.ts";
 import { DagDefinitionError, showValue } from "../definition-error.ts";
 
 const UNIT_SECONDS = { weeks: 604_800, days: 86_400, hours: 3_600, minutes: 60, seconds: 1, milliseconds: 0.001 } as const;
@@ -30,10 +31,14 @@ export function durationToSeconds(option: string, input: DurationInput): number 
   const seconds = typeof input === "string" ? parseText(input) : isParts(input) ? sumParts(input) : undefined;
   if (seconds === undefined || Number.isNaN(seconds) || seconds < 0) {
     const hint = typeof input === "number" ? `; ${input} seconds are "${input}s"` : "";
-    throw new DagDefinitionError("INVALID_DURATION", `${option}: ${showValue(input)} is not a duration: ${REMEDY}${hint}`, {
-      option,
-      input,
-    });
+    throw new DagDefinitionError(
+      "INVALID_DURATION",
+      `${option}: ${showParts(input) ?? showValue(input)} is not a duration: ${REMEDY}${hint}`,
+      {
+        option,
+        input,
+      },
+    );
   }
   if (seconds > DURATION_MAX_SEC) {
     const shown = typeof input === "string" ? showValue(input) : JSON.stringify(input);
@@ -44,6 +49,18 @@ export function durationToSeconds(option: string, input: DurationInput): number 
     );
   }
   return Math.round(seconds * 1e6) / 1e6;
+}
+
+/** What is wrong in an object is one of its names or amounts, so it is shown whole. */
+function showParts(input: unknown): string | undefined {
+  if (typeof input !== "object" || input === null || Object.getPrototypeOf(input) !== Object.prototype) return undefined;
+  const shown = Object.entries(input).map(([unit, amount]) => {
+    const known = Object.keys(UNIT_SECONDS);
+    const similar = known.includes(unit) ? undefined : findSimilar(unit, known);
+    return `${unit}: ${showValue(amount)}${similar === undefined ? "" : ` (did you mean "${similar}"?)`}`;
+  });
+  const text = shown.join(", ");
+  return text === "" ? "{}" : `{ ${text.length > 120 ? `${text.slice(0, 120)}…` : text} }`;
 }
 
 /** Whether a text reads as a duration, to tell `"30m"` from a cron expression. */

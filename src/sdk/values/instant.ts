@@ -11,7 +11,13 @@ export type InstantInput = string | Date;
  * @throws DagDefinitionError INVALID_INSTANT, naming `option`.
  */
 export function instantToIso(option: string, input: InstantInput, timezone: string): string {
-  const instant = input instanceof Date ? DateTime.fromJSDate(input) : DateTime.fromISO(String(input), { zone: timezone });
+  // A number could be a year, a day, seconds or milliseconds: no guess is right.
+  const instant =
+    input instanceof Date
+      ? DateTime.fromJSDate(input)
+      : typeof input === "string"
+        ? DateTime.fromISO(input, { zone: timezone })
+        : DateTime.invalid("not a text", "neither a text nor a Date");
   const iso = instant.isValid ? instant.toUTC().toISO({ suppressMilliseconds: true }) : null;
   if (iso !== null && isInstantInBounds(instant.toMillis())) return iso;
   if (iso !== null) {
