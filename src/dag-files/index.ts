@@ -26,3 +26,4 @@ export type { FileOrder } from "./file-order.ts";
 export { type FoundDagFiles, findDagFiles } from "./find-dag-files.ts";
 export { DagFileError } from "./import-error.ts";
 export type { LoadDagFileOptions, LoadedDag } from "./load-dag-file.ts";
+export { findPosition } from "./stack-position.ts";

@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Config } from "../../config/index.ts";
-import { DagFileError, findDagFiles } from "../../dag-files/index.ts";
+import { DagFileError, findDagFiles, findPosition } from "../../dag-files/index.ts";
 import { findDagsFolder, requireDagsFolder } from "../../main/dags-folder.ts";
 import { BaramError, findPackageRoot } from "../../platform/index.ts";
 import type { DagDefinition } from "../../sdk/runtime.ts";
@@ -37,12 +37,14 @@ export async function findDefinition(
 }
 
 async function fromFile(dagId: string, file: string, cacheDir: string): Promise<DagDefinition> {
-  if (!existsSync(file)) throw usageError(`There is no file ${file}. Give --file the path of the DAG's file.`);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found) throw usageError(`There is no file ${file}. Give --file the path of the DAG's file.`);
+  if (found.isDirectory()) throw usageError(`${file} is a folder. Give --file the path of the DAG's file in it.`);
   const definitions = await loadDefinitions(dirname(file), basename(file), cacheDir).catch((error: unknown) => {
     throw explain(error, file);
   });
-  const found = definitions.find((one) => one.dagId === dagId);
-  if (found) return found;
+  const definition = definitions.find((one) => one.dagId === dagId);
+  if (definition) return definition;
   const others = definitions.map((one) => `"${one.dagId}"`).join(", ") || "none";
   throw notFound("dag", `${file} does not define a DAG "${dagId}". It defines: ${others}.`);
 }
@@ -65,5 +67,7 @@ function explain(error: unknown, file: string): Error {
     return new BaramError("dag_file_invalid", `${file}${line === null ? "" : `:${line}:${column}`}: ${message}`, {}, error);
   }
   const cause = error instanceof Error ? error : new Error(String(error));
-  return new BaramError("dag_file_invalid", `${file} cannot be loaded: ${cause.name}: ${cause.message}`, {}, cause);
+  const position = findPosition(cause.stack ?? "", dirname(file));
+  const place = position === null ? file : `${join(dirname(file), position.file)}:${position.line}:${position.column}`;
+  return new BaramError("dag_file_invalid", `${place} cannot be loaded: ${cause.name}: ${cause.message}`, {}, cause);
 }
