@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import { refusal } from "./refuse.ts";
 
-/** Checks what came from outside; 422 with the place of every fault. */
+/** Validates input from the client; 422 with the location of every fault. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown, place: "path" | "query" | "body"): T {
   const checked = schema.safeParse(value);
   if (checked.success) return checked.data;
@@ -15,7 +15,7 @@ export function parse<T>(schema: z.ZodType<T>, value: unknown, place: "path" | "
   throw refusal("request_invalid", `${first?.loc.join(".")}: ${first?.msg}`, { faults });
 }
 
-/** Throws `body_malformed`. A body without a content type is taken for JSON too. */
+/** Throws `body_malformed`. A body without a content type is read as JSON too. */
 export async function readJson(c: Context): Promise<unknown> {
   const text = await c.req.text();
   try {
@@ -26,7 +26,7 @@ export async function readJson(c: Context): Promise<unknown> {
   }
 }
 
-/** Each query parameter as it came: once = a string, several times = an array. */
+/** The query parameters: a parameter that is given once is a string, one that is given several times is an array. */
 export function readQuery(c: Context): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = Object.create(null);
   for (const [key, values] of Object.entries(c.req.queries())) query[key] = values.length === 1 ? (values[0] ?? "") : values;

@@ -1,6 +1,6 @@
 import { type Db, type VersionFacts, versionFacts } from "../../store/index.ts";
 
-/** What lists show of DAG versions. They never change, so each is asked for once; the oldest unused are let go. */
+/** Facts about DAG versions for lists. They never change, so each is queried once; the least recently used are dropped. */
 export type VersionFactsCache = {
   get(db: Db, versionIds: readonly (string | null)[]): Promise<ReadonlyMap<string, VersionFacts>>;
 };
@@ -31,7 +31,7 @@ export function createVersionFactsCache(capacity = 5_000): VersionFactsCache {
   };
 }
 
-/** As shown: a task's display name, else its id. */
+/** The task's display name, or its id. */
 export function displayNameOf(facts: VersionFacts | undefined, taskId: string): string {
   return facts?.tasks[taskId]?.displayName ?? taskId;
 }

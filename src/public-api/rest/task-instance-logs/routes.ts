@@ -14,9 +14,9 @@ const logShape = z
   .object({ content: z.array(line), continuation_token: z.string().nullable() })
   .openapi("TaskInstancesLogResponse");
 
-/** One fragment: what an answer holds in memory. */
+/** Size of a fragment: the part of a log that an answer holds in memory. */
 const FRAGMENT_BYTES = 1024 * 1024;
-/** `full_content` as one JSON document stops here; NDJSON streams it all. */
+/** Limit of a `full_content` answer as one JSON document; NDJSON has none. */
 const FULL_MAX_BYTES = 16 * FRAGMENT_BYTES;
 
 export function logRoutes(api: Api): void {
@@ -54,7 +54,7 @@ export function logRoutes(api: Api): void {
     },
   );
 
-  /** Whether its log may still grow. Throws `try_not_found` for a number that was never reached. */
+  /** Whether the try's log may still grow. Throws `try_not_found` if the task instance had no such try. */
   async function isUnfinishedTry(instance: InstanceRow, tryNumber: number): Promise<boolean> {
     const { dagRunId, taskId, mapIndex, runId } = instance;
     const tries = await findTriesOf(store, dagRunId, taskId, mapIndex);
@@ -78,12 +78,12 @@ async function readSome(logs: LogStore, path: string, start: number, maxBytes: n
     lines.push(...page.lines);
     const isStuck = page.offset === offset;
     offset = page.offset;
-    // An unfinished last line does not move the offset: the rest comes with a later call.
+    // The offset stays before an unfinished last line: a later call returns that line.
     if (page.isEnd || isStuck || offset - start >= maxBytes) return { lines, offset, isEnd: page.isEnd || isStuck, found: true };
   }
 }
 
-/** Reads on only as fast as the client takes it, so a log of any size costs one fragment of memory. */
+/** Reads only as fast as the client does, so a log of any size needs the memory of one fragment. */
 function streamOf(logs: LogStore, path: string, start: number, whole: boolean): ReadableStream<Uint8Array> {
   let offset = start;
   const encoder = new TextEncoder();
@@ -99,7 +99,7 @@ function streamOf(logs: LogStore, path: string, start: number, whole: boolean): 
   });
 }
 
-/** A line that was not ours to write has no time. */
+/** A line that is not a log record, for example a native library's output, has no timestamp. */
 function shown({ timestamp, ...rest }: LogLine): z.infer<typeof line> {
   return timestamp === "" ? rest : { timestamp, ...rest };
 }
