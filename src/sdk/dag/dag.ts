@@ -23,8 +23,8 @@ import { registerDag } from "./registry.ts";
 import { firstOfGroup, resolveEdges } from "./resolve-edges.ts";
 
 /**
- * Defines a DAG: runs `body` at once, and collects the tasks, groups and edges that it creates. Every DAG defined while
- * a file of the DAG folder loads is found, exported or not.
+ * Defines a DAG: runs `body` immediately and collects the tasks, groups and edges that it creates. All DAGs that are defined
+ * while a file of the DAG folder loads are found, exported or not.
  * @throws DagDefinitionError
  */
 export function dag(options: DagOptions, body: () => void): DagDefinition {
