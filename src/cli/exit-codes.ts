@@ -1,13 +1,13 @@
 /**
- * What a command's exit code says; scripts may rely on it.
+ * The exit codes of commands; scripts may rely on them.
  *
  * | code | meaning |
  * | ---- | ------- |
  * | 0 | done |
  * | 1 | failed: the message on stderr says why |
- * | 2 | wrong usage: an unknown command or option, a value that cannot be read, a missing `--yes` without a terminal |
- * | 3 | what was named does not exist: a DAG, run, backfill, task, connection, variable, pool or option |
- * | 4 | conflict with what is there: a run or connection that exists, a pool or DAG in use, another backfill |
+ * | 2 | wrong usage: an unknown command or option, an invalid value, a missing `--yes` without a terminal |
+ * | 3 | not found: a DAG, run, backfill, task, connection, variable, pool or option |
+ * | 4 | conflict with the current state: a run or connection that exists, a pool or DAG in use, another backfill |
  * | 130 | stopped by Ctrl-C, or by an answer other than yes |
  */
 export const ExitCode = { Ok: 0, Failure: 1, Usage: 2, NotFound: 3, Conflict: 4, Interrupted: 130 } as const;
@@ -25,7 +25,7 @@ const CONFLICTS = new Set([
   "task_running",
 ]);
 
-/** The exit code of an error's stable code. */
+/** The exit code for an error's stable code. */
 export function exitCodeOf(errorCode: string | undefined): ExitCode {
   if (errorCode === undefined) return ExitCode.Failure;
   if (

@@ -34,7 +34,7 @@ export function dagNotFound(dagId: string) {
   return notFound("dag", `There is no DAG "${dagId}". Run "baram dags list" to list the DAGs.`);
 }
 
-/** A run by its id or its logical date. Throws `dag_not_found` and `dag_run_not_found`. */
+/** Finds a run by its id or its logical date. Throws `dag_not_found` and `dag_run_not_found`. */
 export async function requireRun({ store }: Session, dagId: string, text: string): Promise<RunFacts> {
   const byId = await findRun(store, dagId, text);
   if (byId) return byId;
@@ -48,7 +48,10 @@ export async function requireRun({ store }: Session, dagId: string, text: string
   );
 }
 
-/** A date or time as it was typed; whoever knows the DAG's zone reads it. Throws `usage_invalid`, naming the flag. */
+/**
+ * Checks a date or time and returns its text, which is parsed when the DAG's time zone is known. Throws `usage_invalid`, naming
+ * the flag.
+ */
 export function requireInstant(text: string, name: string): string {
   if (readInstant(text, "utc")) return text;
   throw usageError(
@@ -56,7 +59,7 @@ export function requireInstant(text: string, name: string): string {
   );
 }
 
-/** --conf, or the flag of another name. Throws `usage_invalid` for text that is no JSON object. */
+/** Parses --conf, or the flag with the given name. Throws `usage_invalid` for text that is not a JSON object. */
 export function readConf(text: string | undefined, flag = "--conf"): JsonObject {
   if (text === undefined) return {};
   let value: unknown;

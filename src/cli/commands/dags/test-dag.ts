@@ -28,13 +28,13 @@ import type { OutputOptions } from "../flags.ts";
 
 export type TestOptions = OutputOptions & { conf?: string; file?: string; retryDelay: boolean };
 
-/** Log lines on stderr, the final states on stdout; exit code 1 if the run failed. */
+/** Writes log lines to stderr and the final states to stdout; exits with code 1 if the run failed. */
 export async function testDag(terminal: Terminal, dagId: string, date: string | undefined, options: TestOptions): Promise<void> {
   const config = loadConfig();
   const conf = readConf(options.conf);
   if (date !== undefined) requireInstant(date, "The logical date");
   process.setSourceMapsEnabled(true);
-  // What a DAG file prints is its log, and stdout is for the states.
+  // Output of a DAG file belongs to the log; stdout is for the states.
   globalThis.console = new Console(process.stderr, process.stderr);
   const cacheDir = await mkdtemp(join(tmpdir(), "baram-test-"));
   const session = createLazySession(terminal, config);
@@ -105,7 +105,7 @@ function runFacts(dag: SerializedDag, logicalDate: Date, conf: DagRunFacts["conf
   };
 }
 
-/** The DAG's own onSuccess or onFailure. */
+/** Runs the DAG's own onSuccess or onFailure. */
 async function callBack(
   { definition, dagRun, memory, log, signal }: DebugRun & { definition: DagDefinition },
   { state }: DebugResult,

@@ -7,7 +7,7 @@ import type { Terminal } from "../../terminal.ts";
 
 export type SetOptions = { description?: string; json: boolean };
 
-/** As in the execution API: what it would refuse to find must not be stored. */
+/** The limit of the execution API: a variable with a longer key could not be read. */
 const KEY_MAX_LENGTH = 512;
 
 export async function setOne(terminal: Terminal, key: string, value: string, options: SetOptions): Promise<void> {
