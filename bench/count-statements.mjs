@@ -1,5 +1,5 @@
-// Preloaded into the standalone process that is measured: counts what it sends to the database, without touching its code.
-// Writes the count into the file BENCH_STATEMENTS whenever it is asked to by SIGUSR2.
+// Preloaded into the measured standalone process: counts the statements it sends to the database, without changing its code.
+// Writes the count into the file BENCH_STATEMENTS on each SIGUSR2.
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 

@@ -1,4 +1,4 @@
-// What 1,000 tasks in flight in ECS cost the scheduler's loop: the same run of tasks on an instant executor, with none of them and
+// The cost of 1,000 running ECS tasks for the scheduler's loop: the same run on an instant executor, without them and
 // with all of them, before and after. The ECS executor is the real one; AWS is a stub that keeps its tasks running.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,7 +27,9 @@ const IN_FLIGHT = 1_000;
 const LAYERS = 20;
 const WIDTH = 100;
 const LIMIT_MS = 120_000;
-/** Far below the default, so that ECS is asked without a rest: as often as the executor ever does, 100 tasks with each request. */
+/**
+ * Far below the default, so that ECS is polled without a pause: as often as the executor ever does, with 100 tasks per request.
+ */
 const POLL_MS = 50;
 const REQUESTS_PER_SEC_MIN = 5;
 
@@ -102,7 +104,7 @@ export async function measureEcsInFlight(runs) {
   );
   const trigger = (dagId) => createDagRun(outside, dags, "LocalExecutor", { dagId, triggeredBy: "test" }, new Date());
 
-  /** The mean pass of one run of the wide DAG. */
+  /** The mean duration of a pass during one run of the wide DAG. */
   async function measure() {
     passesMs = [];
     const { runId } = await trigger("wide");
@@ -126,7 +128,7 @@ export async function measureEcsInFlight(runs) {
       outside,
       ids.map((id) => ({ id, hostname: "ecs", unixname: "baram", pid: 1 })),
     );
-    // As their workers would, by the API.
+    // Sends heartbeats as their workers would, by the API.
     beating = setInterval(() => void beatTries(outside, ids), 5_000);
     const { requests: requestsBefore } = await said("count");
     const startedAt = performance.now();

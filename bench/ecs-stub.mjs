@@ -1,5 +1,5 @@
-// An ECS that takes every task and keeps it RUNNING until it is stopped: in a thread of its own, so that answering costs the
-// scheduler's event loop nothing.
+// An ECS that accepts every task and keeps it RUNNING until it is stopped. It runs in its own thread, so that its answers take no
+// time of the scheduler's event loop.
 import { createServer } from "node:http";
 import { parentPort } from "node:worker_threads";
 
@@ -25,7 +25,7 @@ const actions = {
         taskArn,
         lastStatus: isStopping ? "STOPPED" : "RUNNING",
         startedAt: 1,
-        // As large as AWS's own answers are.
+        // As large as AWS's own answers.
         attachments: Array.from({ length: 4 }, (_, at) => ({ id: `${at}`, type: "ElasticNetworkInterface", details: [] })),
         containers: [{ name: "baram", lastStatus: "RUNNING", ...(isStopping ? { exitCode: 0 } : {}) }],
       })),

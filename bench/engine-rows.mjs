@@ -1,4 +1,4 @@
-// Rows measured on a whole standalone Baram with warm runner processes (isolation label W: a warm process per task).
+// Rows measured on a complete standalone Baram with warm runner processes (isolation label W: a warm process per task).
 import { percentile, rowOf } from "./report.mjs";
 import { startStandalone } from "./standalone.mjs";
 
@@ -13,7 +13,7 @@ const timed = (work: () => unknown) => async (ctx: any) => {
 };
 `;
 
-/** One warm-up, then `runs` runs: what `measure` makes of each, and SQL statements per task of each. */
+/** One warm-up, then `runs` runs: the result of `measure` and the SQL statements per task for each run. */
 async function repeat(engine, dagId, runs, measure) {
   const values = [];
   const statements = [];
@@ -113,7 +113,7 @@ export default dag({ dagId: "three", schedule: null }, () => {
 }
 
 export async function measureManyUnfinished(runs) {
-  // Ten chains of a thousand: ten tasks can run at any time, and of the first thousand starts each has 9,000 unfinished beside it.
+  // Ten chains of a thousand tasks: ten tasks can run at any time, and 9,000 are unfinished during the first thousand starts.
   const dag = `import { chain, dag, task } from "baram";${NOTE}
 export default dag({ dagId: "many", schedule: null, maxActiveTasks: 16 }, () => {
   for (let c = 0; c < 10; c++) chain(...Array.from({ length: 1000 }, (_, at) => task({ taskId: "c" + c + "_" + at }, timed(() => { const until = performance.now() + 2; while (performance.now() < until); }))()));

@@ -1,4 +1,4 @@
-// Idle with 500 DAGs, none due: CPU and memory of every process, PostgreSQL's included, over two minutes.
+// Idle with 500 DAGs, none due: CPU and memory of all processes, including PostgreSQL's, over two minutes.
 import { readFileSync } from "node:fs";
 import { rowOf } from "./report.mjs";
 import { processTree, startStandalone } from "./standalone.mjs";
@@ -19,12 +19,12 @@ export default dag({ dagId: "idle_${at}", schedule: "@yearly", startDate: "2020-
   const engine = await startStandalone(files, ids);
   const parsed = (performance.now() - startedAt) / 1_000;
   try {
-    // What the first pass needed (the evaluation children, warm caches) is let go of first.
+    // First waits until the resources of the first pass (evaluation children, warm caches) are freed.
     await new Promise((resolve) => setTimeout(resolve, 30_000));
     const before = cpuSeconds(processTree(engine.pid));
     const sentBefore = await engine.statements();
     await new Promise((resolve) => setTimeout(resolve, WATCH_SEC * 1_000));
-    // A process that ended in between takes its last moments with it; idle, there is hardly one.
+    // The last CPU time of a process that ended in between is lost; while idle, this hardly happens.
     const used = [...cpuSeconds(processTree(engine.pid))].reduce(
       (sum, [pid, seconds]) => sum + seconds - (before.get(pid) ?? 0),
       0,

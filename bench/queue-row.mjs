@@ -1,4 +1,4 @@
-// The queue executor: a standalone Baram, Redis, and two workers in processes of their own, all on this machine.
+// The queue executor: a standalone Baram, Redis, and two workers in separate processes, all on this machine.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -15,7 +15,7 @@ const ensureBrokers = fileURLToPath(new URL("../scripts/ensure-brokers.mjs", imp
 const EXECUTOR = "QueueExecutor";
 const TASKS_PER_SEC = 50;
 const LATENCY_TASKS = 500;
-/** Until the workers have runners with this module. */
+/** Until the workers have runners that have loaded this module. */
 const WARM_UP_TASKS = 100;
 
 const NOTE = `
@@ -47,7 +47,7 @@ export async function measureQueue(runs) {
   const environment = {
     ...queue,
     BARAM__CORE__EXECUTOR: EXECUTOR,
-    // More than the workers' 32 places: a queue that never holds anything makes them wait for the scheduler.
+    // More than the workers' 32 slots: with an empty queue they would wait for the scheduler.
     BARAM__CORE__PARALLELISM: "128",
     BARAM__API__PORT: String(apiPort),
   };
@@ -80,7 +80,7 @@ async function fanOut(engine, runs) {
   return [rowOf("queue executor, fan-out of 1,000 over 2 workers, tasks per second", "1/s", perSec, { atLeast: 500 }, 0)];
 }
 
-/** From the run's creation to its task's first line, in one steady stream. */
+/** The time from a run's creation to the first line of its task, in one steady stream. */
 async function latency(engine) {
   const cache = createDagCache();
   const triggered = new Map();

@@ -1,5 +1,5 @@
-// What a list costs on a database with a past: every list of the API over 1,000 DAGs, 10,000 runs and 1,000,000 task instances, and a pass of the
-// scheduler before 50,000 instances that wait for a full pool.
+// The cost of lists on a database with history: every list of the API over 1,000 DAGs, 10,000 runs and 1,000,000 task instances, and a pass
+// of the scheduler with 50,000 instances that wait for a full pool.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { percentile, rowOf } from "./report.mjs";
 import { instantExecutor, SCHEDULER_OPTIONS } from "./scheduler-row.mjs";
 import { FULL_SIZE, seedHistory } from "./seed-history.mjs";
 
-/** Each is asked this often for every run that the bench was asked for; the first few warm the cache and are left out. */
+/** Number of requests per list for each run of the bench; the first few warm the cache and are not counted. */
 const SAMPLES_PER_RUN = 20;
 const WARM_UP = 5;
 const TARGET_MS = 100;
@@ -146,7 +146,7 @@ async function createAsker(store, home) {
   };
 }
 
-/** Nothing of what it dispatches ends, so each pass finds the same. */
+/** Its tasks never end, so each pass finds the same state. */
 async function createScheduler(store) {
   const dags = createDagCache();
   const executor = { ...instantExecutor(store, dags), queue() {} };

@@ -15,7 +15,7 @@ export function percentile(values, share) {
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)];
 }
 
-/** One row of the table: median of the values, their range, and whether it lies within the target. */
+/** One row of the table: the median of the values, their range, and whether it meets the target. */
 export function rowOf(what, unit, values, { atMost, atLeast } = {}, digits = 2) {
   const value = median(values);
   const target = atMost !== undefined ? `≤ ${atMost}` : atLeast !== undefined ? `≥ ${atLeast}` : "";

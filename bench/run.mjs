@@ -1,5 +1,5 @@
 // npm run bench [-- --rows 1,3 --runs 5 --peers]: measures the design's workloads on this machine and prints a table.
-// Times come from the tasks themselves: each appends one line with its start and end to a file, all on one clock.
+// Times come from the tasks themselves: each appends a line with its start and end to a file, all by the same clock.
 import { cpus, totalmem } from "node:os";
 import { measureEcsInFlight } from "./ecs-row.mjs";
 import { measureChain, measureFanOut, measureFib, measureManyUnfinished, measureThreeSteps } from "./engine-rows.mjs";
@@ -36,7 +36,7 @@ for (const name of wanted) {
   if (!measure) throw new Error(`there is no row "${name}"; there are ${Object.keys(measures).join(", ")}`);
   process.stderr.write(`row ${name} …\n`);
   const measured = (await measure(runs)).map((row) => ({ row: name, ...row }));
-  // At once, so that a later row which fails takes nothing with it.
+  // Printed after each row, so that the results remain if a later row fails.
   process.stderr.write(`${table(measured)}\n`);
   rows.push(...measured);
 }

@@ -1,4 +1,5 @@
-// The scheduler alone: its executor takes a workload and reports it as a success at once, so nothing but deciding is measured.
+// The scheduler alone: its executor immediately reports each workload as a success, so only the scheduling decisions are
+// measured.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -44,7 +45,7 @@ export const SCHEDULER_OPTIONS = {
   instanceMetricsSec: 30,
   runMetricsSec: 30,
 };
-/** A run takes three seconds; one that takes this long never ends. */
+/** A run takes three seconds; after this time it counts as hanging. */
 const LIMIT_MS = 120_000;
 
 export async function measureSchedulerAlone(runs) {
@@ -105,7 +106,7 @@ export async function measureSchedulerAlone(runs) {
   ];
 }
 
-/** 100 tasks in each of 100 layers, every one behind one of the layer above. */
+/** 100 tasks in each of 100 layers, each downstream of one task of the previous layer. */
 async function saveWideDag(store) {
   const tasks = [];
   for (let layer = 0; layer < 100; layer++) {

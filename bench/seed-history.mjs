@@ -1,26 +1,26 @@
-// A database with a past: DAGs, runs and task instances as some years leave them. By set-based inserts, and without chance: the same sizes give
-// the same rows, so that a plan or a time can be looked at again. The connection must be a superuser's, as the embedded server's is.
+// Creates a database with the history of some years: DAGs, runs and task instances. Uses set-based inserts without randomness: the same sizes
+// give the same rows, so that a plan or a time can be reproduced. The connection must be a superuser's, as the embedded server's is.
 
-/** What the bench's row "reads" is measured on. */
+/** The sizes for the bench's row "reads". */
 export const FULL_SIZE = { dags: 1_000, runs: 10_000, instances: 1_000_000, bigDag: 100_000, waiting: 50_000 };
-/** What a test seeds in a few seconds. */
+/** A size that a test seeds in a few seconds. */
 export const TEST_SIZE = { dags: 100, runs: 1_000, instances: 100_000, bigDag: 10_000, waiting: 5_000 };
 
 const BIG_RUNS = 20;
 const WAITING_RUNS = 10;
 
 /**
- * `dags` DAGs share `runs` runs and `instances` task instances. Two of them stand out: `big` has `bigDag` instances in 20 runs, and `waiting` has
- * `waiting` instances in 10 running runs that are scheduled for the pool `full`, all of whose slots are taken. Of every 20th DAG the last run
- * goes on; all else has ended. One instance in 20 has tries before its last, one in 2 an XCom, one in 5 a line in the audit log.
- * `dag` is the serialized form of a DAG with one task, of which those of the seeded DAGs are made.
+ * `dags` DAGs share `runs` runs and `instances` task instances. Two of them are special: `big` has `bigDag` instances in 20 runs,
+ * and `waiting` has `waiting` instances in 10 running runs, which are scheduled for the pool `full`, whose slots are all in use.
+ * For every 20th DAG the last run is running; everything else has ended. One instance in 20 has earlier tries, one in 2 an XCom,
+ * one in 5 an entry in the audit log. `dag` is the serialized form of a DAG with one task; the seeded DAGs are copies of it.
  */
 export async function seedHistory(store, size, dag) {
   const others = size.dags - 2;
   const runsOfEach = Math.floor((size.runs - BIG_RUNS - WAITING_RUNS) / others);
   const tasksOfEach = Math.ceil((size.instances - size.bigDag - size.waiting) / (others * runsOfEach));
   const steps = [
-    // Nothing here is checked against what it refers to: 3 of 4 seconds.
+    // Skips the checks of foreign keys, which would take 3 of 4 seconds.
     "set local session_replication_role = replica",
     "set local synchronous_commit = off",
     "set local work_mem = '256MB'",
@@ -28,7 +28,7 @@ export async function seedHistory(store, size, dag) {
     `insert into dag_module (hash, code, externals) values ('${"0".repeat(64)}', '', '{}')`,
     `insert into slot_pool (pool, slots, description) values ('default_pool', 1024, ''), ('warehouse', 8, ''), ('full', 1, '') on conflict (pool) do nothing`,
     `insert into job (job_type, state, hostname, pid) values ('SchedulerJob', 'running', 'seed', 1)`,
-    // The plan of what there is: who has how many runs of how many tasks.
+    // The plan of the data: the number of runs and tasks of each DAG.
     `create temporary table plan on commit drop as
      select 'dag_' || lpad(d::text, 4, '0') as dag_id, d, ${runsOfEach} as runs, ${tasksOfEach} as tasks, md5('dag' || d)::uuid as version_id
        from generate_series(1, ${others}) d
@@ -36,7 +36,7 @@ export async function seedHistory(store, size, dag) {
      union all select 'waiting', ${others + 2}, ${WAITING_RUNS}, ${Math.ceil(size.waiting / WAITING_RUNS)}, md5('waiting')::uuid`,
     `insert into dag (dag_id, bundle_name, filename, tags, owners, is_paused, timetable_type, max_active_runs, max_active_tasks, current_version_id, schedule_hash)
      select dag_id, 'dags', dag_id || '.ts', array['team_' || d % 12, 'kind_' || d % 5], array['owner_' || d % 20], d % 50 = 7, 'null', 16, 16, version_id, 'h' from plan`,
-    // Old versions of each, and of one DAG as many as years leave.
+    // Old versions of each DAG, and for one DAG as many as some years create.
     `insert into dag_version (id, dag_id, version_number, dag_hash, module_hash, created_at)
      select md5(dag_id || n)::uuid, dag_id, n, 'h' || n, '${"0".repeat(64)}', timestamptz '2023-06-01' + make_interval(days => n, mins => d)
        from plan cross join lateral generate_series(1, case when d = 1 then 129 else 2 end) n`,
@@ -95,7 +95,7 @@ export async function seedHistory(store, size, dag) {
      select 'dags', 'broken_' || n || '.ts', 'syntax', 'broken_' || n || '.ts', 'does not parse' from generate_series(1, ${Math.ceil(size.dags / 20)}) n`,
   ];
   await store.transaction(async (tx) => {
-    // Making an index of a full table is a fraction of filling it row by row.
+    // Creating an index on a full table takes a fraction of the time of filling it row by row.
     const { rows: indexes } = await tx.query(
       `select indexname as name, indexdef as definition from pg_indexes
         where tablename in ('task_instance', 'xcom', 'log') and indexname not in (select conname from pg_constraint)`,
@@ -104,7 +104,7 @@ export async function seedHistory(store, size, dag) {
     for (const step of steps) await tx.query(step);
     for (const { definition } of indexes) await tx.query(definition);
   });
-  // As autovacuum leaves them: with statistics, and with pages that are known to be visible to all.
+  // As autovacuum leaves them: with statistics, and with pages marked as visible to all transactions.
   for (const table of [
     "task_instance",
     "task_instance_history",

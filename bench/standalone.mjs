@@ -1,4 +1,4 @@
-// A standalone Baram of the bench's own: a fresh home, the real command, the real database with full durability.
+// A standalone Baram for the bench: a new BARAM_HOME, the real command, the real database with full durability.
 import { spawn } from "node:child_process";
 import {
   chmodSync,
@@ -20,8 +20,8 @@ import { findRun, openStore } from "../dist/store/index.js";
 
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 /**
- * Removed when the bench ends, and not before: for minutes after a folder of thousands of logs was deleted, ext4 looks at each of its inodes
- * again whenever a file is made, which was a third of both cores' time in the rows that followed.
+ * Removed only when the bench ends: for minutes after a folder with thousands of logs was deleted, ext4 checks each of its inodes
+ * again whenever a file is created, which took a third of both cores' time in the following rows.
  */
 const folders = [];
 process.on("exit", () => {
@@ -33,7 +33,7 @@ const counter = new URL("./count-statements.mjs", import.meta.url).href;
 export async function startStandalone(files, dagIds, environment = {}) {
   const folder = mkdtempSync(join(tmpdir(), "baram-bench-"));
   folders.push(folder);
-  // Open to others, so that a PostgreSQL that root has to run under another account finds its folder here.
+  // Readable for others, so that a PostgreSQL that root must run under another account can access its folder here.
   chmodSync(folder, 0o755);
   const home = join(folder, "home");
   const dags = join(folder, "dags");
@@ -41,7 +41,7 @@ export async function startStandalone(files, dagIds, environment = {}) {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dags, name), text);
   const trace = join(folder, "trace.ndjson");
   const counts = join(folder, "statements.json");
-  // Its log, at the default level: one line for each run and each try, and a part of what is measured.
+  // Its log at the default level: one line for each run and each try, as part of the measured work.
   const log = join(folder, "log.ndjson");
   const child = spawn(process.execPath, ["--import", counter, cli, "standalone"], {
     cwd: folder,
@@ -100,7 +100,7 @@ export async function startStandalone(files, dagIds, environment = {}) {
         .split("\n")
         .map((line) => JSON.parse(line));
     },
-    /** SQL statements that the process has sent so far: scheduler, API, dag-processor, all of it. */
+    /** Number of SQL statements that the process has sent so far: scheduler, API and dag-processor together. */
     async statements() {
       rmSync(counts, { force: true });
       child.kill("SIGUSR2");
@@ -121,7 +121,7 @@ export async function startStandalone(files, dagIds, environment = {}) {
   };
 }
 
-/** Where this home's PostgreSQL listens; root keeps it elsewhere when BARAM_HOME is closed to others. */
+/** Folder of the socket of this home's PostgreSQL; root keeps it elsewhere if BARAM_HOME is not accessible to others. */
 function socketFolder(home) {
   const wanted = join(home, "postgres", "run");
   return existsSync(join(wanted, ".s.PGSQL.5432")) ? wanted : null;
@@ -138,7 +138,7 @@ async function until(check, child, log) {
   throw new Error("waited two minutes in vain");
 }
 
-/** Pids of the process and everything below it, the embedded PostgreSQL included. */
+/** Pids of the process and all its descendants, including the embedded PostgreSQL. */
 export function processTree(root) {
   const parentOf = new Map();
   for (const name of readdirSync("/proc")) {

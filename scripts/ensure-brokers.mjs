@@ -1,6 +1,6 @@
-// Makes sure that the brokers of the queue executor's tests are there: Debian's redis-server and rabbitmq-server, and openssl
-// for a certificate. Installs them as root on Debian, without starting them; elsewhere it says what to do and fails, so that
-// no test is passed over in silence.
+// Ensures that the brokers for the tests of the queue executor are installed: Debian's redis-server and rabbitmq-server, and openssl
+// for a certificate. Installs them as root on Debian without starting them. Elsewhere it prints the remedy and fails, so that
+// no test is silently skipped.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
@@ -10,7 +10,7 @@ if (!isThere()) {
   if (process.getuid?.() !== 0) fail("One of them is not installed, and this user may not install it.");
   console.error(`baram: installing ${PACKAGES.join(", ")} for the tests …`);
   const isInstalled = install() || (apt("update") && install());
-  if (!isInstalled) fail("apt-get could not install them; its messages stand above.");
+  if (!isInstalled) fail("apt-get could not install them; see its messages above.");
   if (!isThere()) fail("apt-get installed them, but they cannot be run.");
 }
 
@@ -24,7 +24,7 @@ function install() {
 }
 
 function apt(...args) {
-  // Another installation may hold the lock for a while. RUNLEVEL: tests start servers of their own, Debian's stay off.
+  // Another installation may hold the lock for a while. RUNLEVEL: tests start their own servers, so Debian's are not started.
   const settings = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"];
   const command = [...settings, "apt-get", "-o", "DPkg::Lock::Timeout=120", ...args];
   return spawnSync("env", command, { stdio: ["ignore", 2, 2] }).status === 0;

@@ -1,5 +1,5 @@
-// Makes sure that the Docker of the tests is there: Debian's docker.io, and tini, which the tests' base image takes from this
-// machine. Installs them as root on Debian; elsewhere it says what to do and fails, so that no test is passed over in silence.
+// Ensures that Docker for the tests is installed: Debian's docker.io, and tini, which the tests' base image copies from this
+// machine. Installs them as root on Debian. Elsewhere it prints the remedy and fails, so that no test is silently skipped.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
@@ -7,10 +7,10 @@ if (!isThere()) {
   if (process.getuid?.() !== 0) fail("It is not installed, and this user may not install it.");
   console.error("baram: installing docker.io and tini for the tests …");
   const isInstalled = install() || (apt("update") && install());
-  if (!isInstalled) fail("apt-get could not install it; its messages stand above.");
+  if (!isInstalled) fail("apt-get could not install it; see its messages above.");
   if (!isThere()) fail("apt-get installed it, but it cannot be run.");
 }
-if (process.getuid?.() !== 0) fail("Its daemon must be started by root, and this user is another.");
+if (process.getuid?.() !== 0) fail("Its daemon must be started by root, and this user is not root.");
 
 function isThere() {
   const runs = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0;
@@ -22,7 +22,8 @@ function install() {
 }
 
 function apt(...args) {
-  // Another installation may hold the lock for a while. A service that cannot be started is no fault: the tests start their own.
+  // Another installation may hold the lock for a while. A service that cannot be started is no problem: the tests start their
+  // own.
   const command = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-o", "DPkg::Lock::Timeout=120", ...args];
   return spawnSync("env", command, { stdio: ["ignore", 2, 2] }).status === 0;
 }

@@ -1,5 +1,5 @@
-// Run before `npm start` and `npm test`, with nothing but Node: installs the packages if they are missing or the lockfile
-// changed, and compiles src to dist if a source is newer. Idle, it costs a few milliseconds.
+// Run before `npm start` and `npm test`, with only Node: installs the packages if they are missing or the lockfile
+// changed, and compiles src to dist if a source file is newer. If nothing is to do, it takes a few milliseconds.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -19,10 +19,10 @@ const wanted = createHash("sha256")
   .update(readFileSync(join(root, "package.json")))
   .digest("hex");
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
-  // As a library in somebody's project everything is installed already, and there is no lockfile of ours to go by.
+  // If Baram is a dependency of another project, everything is already installed, and there is no lockfile of Baram.
   console.error("baram: installing packages …");
-  // `install` and not `ci`: the lockfile may lack other platforms' optional packages, which `ci` refuses and `install` adds.
-  // The compiler is a development dependency, needed here whatever NODE_ENV says.
+  // `install`, not `ci`: the lockfile may lack optional packages of other platforms, which `ci` refuses and `install` adds. The
+  // compiler is a development dependency and is needed here whatever NODE_ENV is.
   run(
     "npm",
     ["install", "--no-save", "--include=dev", "--no-audit", "--no-fund"],
@@ -51,14 +51,14 @@ function newest(folder) {
   let latest = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    // A folder's own time tells of files that were removed.
+    // A folder's own modification time changes when files are removed.
     latest = Math.max(latest, statSync(path).mtimeMs, entry.isDirectory() ? newest(path) : 0);
   }
   return latest;
 }
 
 function run(command, args, failure) {
-  // npm's own output goes to stderr, so that a script's stdout stays its own.
+  // npm's output goes to stderr, so that it does not mix with a script's stdout.
   const result = spawnSync(command, args, {
     cwd: root,
     stdio: ["ignore", 2, 2],

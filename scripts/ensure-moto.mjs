@@ -1,27 +1,28 @@
-// Makes sure that moto is there, the AWS endpoint of the tests: a server from PyPI, in a virtual environment of its own under
-// .tools. Prints the path of its Python. Where it cannot be installed it says what to do and fails, so that no test is passed
-// over in silence.
+// Ensures that moto is installed, the AWS endpoint of the tests: a server from PyPI, in its own virtual environment under
+// .tools. Prints the path of its Python. If it cannot be installed, it prints the remedy and fails, so that no test is
+// silently skipped.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const MOTO = "5.2.5";
-// Debian's own Python, which an installation of it always has at this path; elsewhere the one of the PATH.
+// Debian's own Python, which is always at this path on Debian; elsewhere the one in the PATH.
 const PYTHON = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
 
 const tools = join(dirname(fileURLToPath(import.meta.url)), "..", ".tools");
 const wanted = join(tools, `moto-${MOTO}`);
 
 if (!existsSync(wanted)) {
-  // Made under a name of this process and moved when whole: test files may ask at once, and an installation may be cut short.
+  // Created under a name with the process id and renamed when complete: test files may run this at the same time, and an
+  // installation may be interrupted.
   const making = join(tools, `moto-${MOTO}.${process.pid}`);
   mkdirSync(tools, { recursive: true });
   console.error(`baram: installing moto ${MOTO} for the tests …`);
   try {
-    if (!makeEnvironment(making)) fail("Python could not make a virtual environment; its messages stand above.");
+    if (!makeEnvironment(making)) fail("Python could not make a virtual environment; see its messages above.");
     const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", `moto[server]==${MOTO}`];
-    if (!runs(join(making, "bin", "python"), pip)) fail("pip could not install it; its messages stand above.");
+    if (!runs(join(making, "bin", "python"), pip)) fail("pip could not install it; see its messages above.");
     if (!existsSync(wanted)) renameSync(making, wanted);
   } catch (error) {
     if (!existsSync(wanted)) fail(error instanceof Error ? error.message : String(error));
@@ -33,9 +34,9 @@ console.log(join(wanted, "bin", "python"));
 
 function makeEnvironment(folder) {
   if (runs(PYTHON, ["-c", "import ensurepip, venv"], "ignore")) return runs(PYTHON, ["-m", "venv", folder]);
-  // Debian keeps these two in a package of their own.
+  // Debian has these two in a separate package.
   if (process.getuid?.() !== 0) fail("Python's venv is missing, and this user may not install it.");
-  if (!install() && !(apt("update") && install())) fail("apt-get could not install python3-venv; its messages stand above.");
+  if (!install() && !(apt("update") && install())) fail("apt-get could not install python3-venv; see its messages above.");
   return runs(PYTHON, ["-m", "venv", folder]);
 }
 

@@ -1,5 +1,5 @@
-// Makes sure that the Node.js of the given major version is there, for the tests that run on it: its binary from the npm
-// registry, under .tools. Prints its path. Where it cannot be installed it fails, so that no version is passed over in silence.
+// Ensures that the Node.js of the given major version is installed, for the tests that run on it: its binary from the npm
+// registry, under .tools. Prints its path. If it cannot be installed, it fails, so that no version is silently skipped.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -16,14 +16,14 @@ const wanted = join(tools, `node-${version}`);
 const name = `node-linux-${process.arch}`;
 
 if (!existsSync(wanted)) {
-  // Made under a name of this process and moved when whole: it may be cut short, or asked for twice at once.
+  // Created under a name with the process id and renamed when complete: it may be interrupted, or run twice at the same time.
   const making = `${wanted}.${process.pid}`;
   mkdirSync(making, { recursive: true });
   console.error(`baram: installing Node.js ${version} for the tests …`);
   try {
     const args = ["install", "--prefix", making, "--no-audit", "--no-fund", "--ignore-scripts", `${name}@${version}`];
     if (spawnSync("npm", args, { stdio: ["ignore", 2, 2] }).status !== 0)
-      fail("npm could not install it; its messages stand above.");
+      fail("npm could not install it; see its messages above.");
     if (!existsSync(wanted)) renameSync(making, wanted);
   } finally {
     rmSync(making, { recursive: true, force: true });

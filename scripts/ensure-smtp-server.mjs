@@ -1,15 +1,15 @@
-// Makes sure that the SMTP server of the tests is there, Debian's python3-aiosmtpd, and openssl for its certificate. Installs
-// them as root on Debian; elsewhere it says what to do and fails, so that no test is passed over in silence.
+// Ensures that the SMTP server of the tests is installed, Debian's python3-aiosmtpd, and openssl for its certificate. Installs
+// them as root on Debian. Elsewhere it prints the remedy and fails, so that no test is silently skipped.
 import { spawnSync } from "node:child_process";
 
-// Debian's own Python: another one in the PATH does not see Debian's packages.
+// Debian's own Python: another one in the PATH does not find Debian's packages.
 const PYTHON = "/usr/bin/python3";
 
 if (!isThere()) {
   if (process.getuid?.() !== 0) fail("It is not installed, and this user may not install it.");
   console.error("baram: installing python3-aiosmtpd and openssl for the tests …");
   const isInstalled = install() || (apt("update") && install());
-  if (!isInstalled) fail("apt-get could not install it; its messages stand above.");
+  if (!isInstalled) fail("apt-get could not install it; see its messages above.");
   if (!isThere()) fail("apt-get installed it, but it cannot be run.");
 }
 

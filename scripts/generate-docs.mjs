@@ -34,7 +34,7 @@ function readCurrent(path) {
   }
 }
 
-/** The current page with a new table between its markers. */
+/** The current page with its table between the markers replaced. */
 function withTable(path, lines) {
   const [begin, end] = ["<!-- executors: generated from src/main/executors; do not edit -->", "<!-- /executors -->"];
   const page = readCurrent(path);

@@ -1,5 +1,5 @@
-// Runs the engine's end-to-end tests and the first start on the other Node.js versions that people use. The version that runs
-// this script is left out: `npm test` ran on it.
+// Runs the engine's end-to-end tests and the first start on the other supported Node.js versions. The version that runs
+// this script is left out: `npm test` uses it.
 import { spawnSync } from "node:child_process";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,7 +22,7 @@ for (const major of MAJORS.filter((each) => each !== process.versions.node.split
     {
       cwd: root,
       stdio: "inherit",
-      // Processes that tests start by name must be of the same version.
+      // Processes that tests start by name must use the same version.
       env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ""}` },
     },
   );

@@ -1,4 +1,4 @@
-// Installs a peer at a fixed version into bench/.peers, once; nothing of it becomes a dependency of the project.
+// Installs a peer system at a fixed version into bench/.peers, once; it does not become a dependency of the project.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../.peers", import.meta.url));
 
-/** Folder with the npm packages installed, e.g. ["bullmq@5.0.0"]. Throws with the installer's last words. */
+/** Folder with the npm packages installed, e.g. ["bullmq@5.0.0"]. Throws with the last output of the installer. */
 export function installNpm(name, packages) {
   const folder = join(root, name);
   if (isInstalled(folder, packages)) return folder;
@@ -27,7 +27,7 @@ export function installPip(name, packages) {
   return folder;
 }
 
-/** Path of redis-server; installs Debian's package if root may. */
+/** Path of redis-server; installs Debian's package if this user is root. */
 export function installRedis() {
   const found = spawnSync("which", ["redis-server"], { encoding: "utf8" }).stdout.trim();
   if (found) return found;

@@ -1,4 +1,4 @@
-// The same two workloads on other systems, those that install here, each with its isolation label and its own database.
+// The same two workloads on the other systems that can be installed here, each with its isolation label and its own database.
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -64,7 +64,7 @@ async function measureGraphileWorker(runs, { url }) {
 async function measureBullmq(runs, { home }) {
   const folder = installNpm("bullmq", ["bullmq@6.7.0", "ioredis@5"]);
   const port = await freePort();
-  // Its usual durability in production: every command in the append-only file, written out each second.
+  // Its usual durability in production: every command in the append-only file, with an fsync each second.
   const redis = spawn(
     installRedis(),
     ["--port", String(port), "--bind", "127.0.0.1", "--dir", home, "--appendonly", "yes", "--maxmemory-policy", "noeviction"],
@@ -82,7 +82,7 @@ async function measureBullmq(runs, { home }) {
 
 async function measureDbos(runs, { url }) {
   const folder = installNpm("dbos", ["@dbos-inc/dbos-sdk@5.3.0"]);
-  // It wants a host name in the address; the socket's folder in the query wins over it.
+  // DBOS needs a host name in the URL; the socket's folder in the query overrides it.
   return drive(process.execPath, [here("dbos.mjs"), folder, url("postgresql").replace("@/", "@localhost/"), String(runs)]);
 }
 
@@ -165,7 +165,7 @@ async function measureAirflow(runs, { url, home }) {
   }
 }
 
-/** Runs a driver and reads the last line it prints. */
+/** Runs a driver and parses the last line of its output. */
 function drive(command, args, env = process.env) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });

@@ -1,6 +1,6 @@
 import { BaramError } from "../platform/index.ts";
 
-/** The command was called in a way that cannot work; `message` names the value and what fits. */
+/** The command was called incorrectly; `message` names the value and what is allowed. */
 export function usageError(message: string): BaramError {
   return new BaramError("usage_invalid", message);
 }
@@ -12,12 +12,12 @@ export function notFound(
   return new BaramError(`${what}_not_found`, message);
 }
 
-/** Says that a command did its work and the answer is no: a check that fails. */
+/** The command has done its work and the result is negative: a check failed. */
 export function checkFailed(message: string): BaramError {
   return new BaramError("check_failed", message);
 }
 
-/** A person stopped the command before it did its work. */
+/** The user stopped the command before it had done its work. */
 export function interrupted(message: string): BaramError {
   return new BaramError("interrupted", message);
 }

@@ -1,5 +1,5 @@
 /**
- * What a command's exit code says; scripts may rely on it.
+ * The exit codes of commands; scripts may rely on them.
  *
  * | code | meaning |
  * | ---- | ------- |
@@ -25,7 +25,7 @@ const CONFLICTS = new Set([
   "task_running",
 ]);
 
-/** The exit code of an error's stable code. */
+/** The exit code for an error's stable code. */
 export function exitCodeOf(errorCode: string | undefined): ExitCode {
   if (errorCode === undefined) return ExitCode.Failure;
   if (

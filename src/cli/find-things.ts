@@ -47,7 +47,7 @@ export function dagNotFound(dagId: string) {
   return notFound("dag", `There is no DAG ${shown(dagId)}. Run "baram dags list" to list the DAGs.`);
 }
 
-/** A run by its id or its logical date. Throws `dag_not_found` and `dag_run_not_found`. */
+/** Finds a run by its id or its logical date. Throws `dag_not_found` and `dag_run_not_found`. */
 export async function requireRun({ store }: Session, dagId: string, text: string): Promise<RunFacts> {
   const byId = await findRun(store, dagId, text);
   if (byId) return byId;

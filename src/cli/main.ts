@@ -6,10 +6,10 @@ import { createProgram } from "./program.ts";
 
 let unwritten: NodeJS.ErrnoException | null = null;
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // A reader that has seen enough (`baram dags list | head -1`) closes the pipe: no reason to fail, the work goes on.
+  // A reader that stops early (`baram dags list | head -1`) closes the pipe: this is no failure, and the command goes on.
   if (error.code !== "EPIPE") unwritten ??= error;
 });
-// Nobody is left to be told.
+// There is no other place to report this.
 process.stderr.on("error", () => {});
 
 const { program, terminal } = createProgram();
@@ -21,9 +21,9 @@ async function run(): Promise<number> {
     await program.parseAsync();
     return Number(process.exitCode ?? ExitCode.Ok);
   } catch (thrown) {
-    // Commander has written its own message; a help text that was asked for is no error.
+    // Commander has printed its own message; a requested help text is no error.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage;
-    // Only now: the rest of the platform would cost every quick command some 50 ms.
+    // Imported only now: the rest of the platform would slow down every quick command by some 50 ms.
     const { BaramError, toError } = await import("../platform/index.ts");
     const error = toError(thrown);
     terminal.note(`error: ${error instanceof BaramError ? error.message : unexpected(error)}`);
@@ -42,9 +42,9 @@ function causeOf(error: Error): string {
 
 const code = await run();
 if (process.stdout.writableLength > 0) await new Promise((resolve) => process.stdout.write("", resolve));
-// A write's fault is told a turn after its end.
+// An error of a write is emitted one turn after its end.
 setImmediate(() => {
   if (unwritten !== null) terminal.note(`error: The output could not be written: ${unwritten.message}. Its changes were made.`);
-  // Not left to the event loop: code of a DAG file, run by `dags test`, may have left a timer or a socket behind.
+  // Exits explicitly: code of a DAG file, run by `dags test`, may have left a timer or a socket open.
   process.exit(unwritten !== null && code === ExitCode.Ok ? ExitCode.Failure : code);
 });

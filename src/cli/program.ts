@@ -16,8 +16,8 @@ import { addHelpCommands } from "./help-command.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 
 /**
- * The command tree. The files named `…-commands.ts` hold names, flags and help only; what a command does is imported when
- * it is called, so that `--help` and `version` need not load the database's and the bundler's packages.
+ * The command tree. The files named `…-commands.ts` contain only names, flags and help; the implementation of a command is
+ * imported when it is called, so that `--help` and `version` do not load the packages of the database and the bundler.
  */
 export function createProgram(): { program: Command; terminal: Terminal } {
   const program = new Command("baram")

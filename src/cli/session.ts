@@ -6,26 +6,26 @@ import { type AuditEvent, type Cipher, checkMigrated, createCipher, logEvent, mi
 import { ExitCode } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What a command works with: the configuration and the database. */
+/** The environment of a command: the configuration and the database. */
 export type Session = {
   readonly config: Config;
   readonly store: Store;
   readonly logger: Logger;
   readonly isEmbedded: boolean;
-  /** Made on first use: most commands need no key. */
+  /** Created on first use: most commands need no key. */
   cipher(): Cipher;
-  /** Writes a line of the audit log in the name of the system's user. */
+  /** Writes an audit log entry in the name of the system's user. */
   audit(event: AuditEvent): Promise<void>;
 };
 
-/** One command runs a statement at a time; a second connection serves a long read beside a write. */
+/** A command runs one statement at a time; a second connection allows a long read during a write. */
 const CLI_POOL_SIZE = 2;
-/** A person waits: long enough for a connection that was cut, too short for a server that is not there. */
+/** A user is waiting: long enough for a lost connection, but not for a server that is down. */
 const RETRY_WINDOW_MS = 1_000;
 
 /**
- * Opens the database, does the work and closes it, also after Ctrl-C. The embedded database is migrated on the way, so that
- * a command works before the first start of a newer Baram; a database of the operator's own is only checked.
+ * Opens the database, runs `work` and closes it, even after Ctrl-C. The embedded database is migrated, so that a command works
+ * before the first start of a newer Baram; an external database is only checked.
  */
 export function withStore<T>(terminal: Terminal, work: (session: Session) => Promise<T>): Promise<T> {
   return withDatabase(terminal, async (session) => {
@@ -35,21 +35,24 @@ export function withStore<T>(terminal: Terminal, work: (session: Session) => Pro
   });
 }
 
-/** Brings schema and first rows up to date; returns the names of the migrations it applied. */
+/** Migrates the schema and creates the initial rows; returns the names of the applied migrations. */
 export async function prepareSchema({ config, store, logger }: Session): Promise<string[]> {
   const applied = await migrate(store, logger);
   if (applied.length > 0) await ensureDefaultPool(store, config.core.default_pool_task_slot_count);
   return applied;
 }
 
-/** As `withStore`, whatever the state of the schema: for the `db` commands. `make`: the embedded database too, if there is none. */
+/**
+ * Like `withStore`, whatever the state of the schema is, for the `db` commands. `make`: creates the embedded database if it does
+ * not exist.
+ */
 export async function withDatabase<T>(
   terminal: Terminal,
   work: (session: Session) => Promise<T>,
   options: { make?: boolean } = {},
 ): Promise<T> {
   const { session, close } = await openSession(terminal, loadConfig(), options);
-  // Without this a server that was started for this command would outlive it.
+  // Without this, a server that was started for this command would outlive it.
   const onSignal = () => void close().finally(() => process.exit(ExitCode.Interrupted));
   process.once("SIGINT", onSignal);
   process.once("SIGTERM", onSignal);
@@ -62,7 +65,7 @@ export async function withDatabase<T>(
   }
 }
 
-/** A session that is opened when it is first asked for, and then checked like `withStore`'s. */
+/** A session that is opened on first use, with the same check as in `withStore`. */
 export function createLazySession(terminal: Terminal, config: Config) {
   let opened: ReturnType<typeof openSession> | undefined;
   return {

@@ -1,12 +1,12 @@
 import { createInterface } from "node:readline/promises";
 
-/** Where a command writes and asks: data on stdout and nothing else, words about it on stderr. */
+/** The input and output of a command: data on stdout only, messages on stderr. */
 export type Terminal = {
-  /** One line, or several, of data. */
+  /** One or several lines of data. */
   print(text: string): void;
-  /** A remark for the person at the terminal. */
+  /** A message for the user at the terminal. */
   note(text: string): void;
-  /** Returns on "y"; throws `usage_invalid` when there is nobody to ask, `interrupted` on any other answer. */
+  /** Returns on "y"; throws `usage_invalid` if there is no terminal to ask, `interrupted` on any other answer. */
   confirm(question: string, isAgreed: boolean): Promise<void>;
   isVerbose(): boolean;
 };

@@ -22,7 +22,7 @@ const every = Object.entries(OPTIONS).flatMap(([section, names]) =>
   Object.entries<OptionSpec>(names).map(([name, spec]) => ({ section, name, spec, variable: variableFor(section, name) })),
 );
 
-/** Values that this option must refuse. */
+/** Values that this option must reject. */
 function badValues(spec: OptionSpec): string[] {
   if (spec.kind === "bool") return ["maybe", "2"];
   if (spec.kind === "string") return spec.values || spec.form ? ["something-else"] : [];

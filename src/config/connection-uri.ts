@@ -2,9 +2,9 @@ import type { Connection, JsonObject } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 
 /**
- * Reads a connection as Airflow writes it: a URI `type://login:password@host:port/schema?key=value`, every part percent-
- * encoded (`__extra__` holds the extras as one JSON value), or a JSON object. Throws `connection_invalid`, never with the
- * text itself, since it holds a password.
+ * Parses a connection in Airflow's formats: a URI `type://login:password@host:port/schema?key=value` with every part
+ * percent-encoded (`__extra__` contains the extras as one JSON value), or a JSON object. Throws `connection_invalid`; the message
+ * never contains the text itself, which includes a password.
  */
 export function parseConnection(connId: string, text: string): Connection {
   const trimmed = text.trim();
@@ -86,7 +86,7 @@ function objectOf(connId: string, text: string, what: string): JsonObject {
     const value = JSON.parse(text) as unknown;
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
   } catch {
-    // told below
+    // reported below
   }
   throw invalid(connId, `${what} is not a JSON object`);
 }

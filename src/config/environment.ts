@@ -1,7 +1,10 @@
 import type { Connection } from "../contracts/index.ts";
 import { parseConnection } from "./connection-uri.ts";
 
-/** Connections and variables from the environment: BARAM_CONN_<ID> and BARAM_VAR_<KEY>, upper case, as in Airflow. They win over the database. */
+/**
+ * Connections and variables from the environment: BARAM_CONN_<ID> and BARAM_VAR_<KEY>, upper case, as in Airflow. They override
+ * the database.
+ */
 export type EnvironmentSecrets = { connection(connId: string): Connection | null; variable(key: string): string | null };
 
 export function environmentSecrets(environment: Readonly<Record<string, string | undefined>> = process.env): EnvironmentSecrets {
@@ -14,7 +17,9 @@ export function environmentSecrets(environment: Readonly<Record<string, string |
   };
 }
 
-/** What user code's processes get of our environment: everything but Baram's own settings and secrets, and Node's debug switches. */
+/**
+ * The environment for processes that run user code: without Baram's own settings and secrets, and without Node's debug switches.
+ */
 export function environmentForUserCode(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Record<string, string> {
@@ -25,12 +30,12 @@ export function environmentForUserCode(
   return kept;
 }
 
-/** The workload that a container was started with: BARAM_WORKLOAD; null = none. */
+/** The workload with which a container was started: BARAM_WORKLOAD; null = none. */
 export function workloadFromEnvironment(environment: Readonly<Record<string, string | undefined>> = process.env): string | null {
   return environment.BARAM_WORKLOAD || null;
 }
 
-/** Where AWS's services are instead of at AWS, as its own SDKs read it; null = at AWS. */
+/** The endpoint of AWS services, from the variables that the AWS SDKs read; null = AWS itself. */
 export function awsEndpoint(
   service: "s3",
   environment: Readonly<Record<string, string | undefined>> = process.env,
@@ -38,7 +43,7 @@ export function awsEndpoint(
   return environment[`AWS_ENDPOINT_URL_${service.toUpperCase()}`] || environment.AWS_ENDPOINT_URL || null;
 }
 
-/** The mark that this process was started under, to be handed on; empty if there is none. */
+/** The mark with which this process was started, to be passed on; empty if there is none. */
 export function markOfThisProcess(name: string): Record<string, string> {
   const value = process.env[name];
   return value === undefined ? {} : { [name]: value };

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { BaramError } from "../platform/index.ts";
 import type { Config } from "./load.ts";
 
-/** `make`: default true. Else a secret that is not there is refused, since a new one would fit nothing that exists. */
+/** `make`: default true. If false, a missing secret is an error, since a new one would not match existing data. */
 type MakeOption = { make?: boolean };
 
-/** 32 bytes that encrypt connections and variables at rest. */
+/** The 32-byte key that encrypts connections and variables at rest. */
 export function readEncryptionKey(config: Config, options: MakeOption = {}): Buffer {
   const { home, core } = config;
   if (core.encryption_key === null) refuseToMake(options, home, "encryption_key", "BARAM__CORE__ENCRYPTION_KEY");
@@ -23,7 +23,7 @@ export function readEncryptionKey(config: Config, options: MakeOption = {}): Buf
   return key;
 }
 
-/** Secret that signs the tokens of users and of running tries. */
+/** The secret that signs the tokens of users and of running tries. */
 export function readJwtSecret(config: Config, options: MakeOption = {}): Uint8Array {
   const { home, api_auth } = config;
   if (api_auth.jwt_secret === null) refuseToMake(options, home, "jwt_secret", "BARAM__API_AUTH__JWT_SECRET");
@@ -47,8 +47,8 @@ function refuseToMake({ make = true }: MakeOption, home: string, name: string, v
 }
 
 /**
- * Reads a secret of this installation; the first process to ask makes it (mode 0600). It is written beside its place and
- * linked there, which fails if another was faster: racing processes agree, and none reads a file that is still empty.
+ * Reads a secret of this installation; the first process creates it (mode 0600). It is written under a temporary name and
+ * hard-linked, which fails if another process was faster: racing processes use the same secret, and none reads an empty file.
  */
 export function readOrMake(home: string, name: string, make: () => string): string {
   const path = join(home, name);

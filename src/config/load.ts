@@ -13,7 +13,7 @@ export type Config = ConfigValues & {
   /** BARAM_HOME as an absolute path. */
   readonly home: string;
   readonly sources: Readonly<Record<string, OptionSource>>;
-  /** Options of Airflow that were given and do nothing here, and why: to be told when a role starts. */
+  /** Airflow's options in the configuration that have no effect here, with the reasons; logged when a role starts. */
   readonly meaningless: readonly MeaninglessOption[];
 };
 
@@ -22,9 +22,9 @@ export type MeaninglessOption = { readonly where: string; readonly why: string }
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Fills the configuration from the table's defaults, then BARAM_HOME/baram.toml, then BARAM__SECTION__NAME. Throws
- * `config_invalid` for a value that does not fit, and `config_unknown_option` for a name that is not in the table: a
- * misspelt option would otherwise be ignored without a word. One that only Airflow has is kept in `meaningless`.
+ * Loads the configuration from the defaults, then BARAM_HOME/baram.toml, then BARAM__SECTION__NAME. Throws `config_invalid` for
+ * an invalid value, and `config_unknown_option` for an unknown name, since a misspelled option would otherwise be silently
+ * ignored. Names that only Airflow has are returned in `meaningless`.
  */
 export function loadConfig(environment: Environment = process.env, cwd: string = process.cwd()): Config {
   const home = resolve(cwd, environment.BARAM_HOME || ".baram");
@@ -92,7 +92,7 @@ function readConfigFile(path: string): Record<string, Record<string, unknown>> {
   }
 }
 
-/** Refuses names that nobody knows, and returns those that only Airflow knows. */
+/** Refuses unknown names, and returns those that only Airflow has. */
 function sortOutNames(
   file: Record<string, Record<string, unknown>>,
   environment: Environment,
@@ -176,7 +176,7 @@ export function nearOption(section: string, name: string): string | undefined {
   return Object.hasOwn(table, section) ? undefined : nearSection(section);
 }
 
-/** The scheme of a URL is no secret, and often the mistake. */
+/** The scheme of a URL is not secret, and often the mistake. */
 function hidden(raw: unknown): string {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(String(raw))?.[0];
   return scheme === undefined ? "(hidden)" : `"${scheme}…" (hidden)`;

@@ -21,8 +21,8 @@ import { WORKERS } from "./sections/workers.ts";
 import { XCOM } from "./sections/xcom.ts";
 
 /**
- * Every option there is, in one table with a file per section: name, kind, default, unit and one sentence. The docs page,
- * `baram config list` and the typed Config all come from it. Names are Airflow's wherever the thing is the same.
+ * The table of all options, with a file per section: name, kind, default, unit and one sentence. The docs page, `baram config
+ * list` and the typed Config are generated from it. Names are Airflow's if the option has the same meaning.
  */
 export const OPTIONS = {
   core: CORE,
@@ -52,7 +52,7 @@ type ValueOf<S extends OptionSpec> =
   | (S["kind"] extends "string" ? string : S["kind"] extends "bool" ? boolean : number)
   | (S["default"] extends null ? null : never);
 
-/** The filled configuration: `config.core.parallelism`. */
+/** The complete configuration: `config.core.parallelism`. */
 export type ConfigValues = {
   [S in keyof OptionTable]: {
     [N in keyof OptionTable[S]]: OptionTable[S][N] extends OptionSpec ? ValueOf<OptionTable[S][N]> : never;

@@ -1,15 +1,15 @@
 import type { Connection } from "./execution.ts";
 
-/** What a connection of type aws says; undefined where it says nothing, and the SDK's own chain is asked. */
+/** The settings of a connection of type aws; undefined = not set, and the AWS SDK's default chain is used. */
 export type AwsConnection = {
   credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string } | undefined;
   region: string | undefined;
   endpoint: string | undefined;
-  /** To be assumed with the credentials. */
+  /** Role that is assumed with the credentials. */
   roleArn: string | undefined;
 };
 
-/** In the fields that Airflow keeps it in: login and password, and by their names in `extra`. */
+/** Reads the fields that Airflow uses: login and password, and named keys of `extra`. */
 export function readAwsConnection({ login, password, extra }: Connection): AwsConnection {
   const text = (name: string) => {
     const value = extra[name];

@@ -11,18 +11,18 @@ import {
   POOL_SLOTS_MAX,
 } from "./bounds/index.ts";
 
-// The bounds as schemas, for what crosses a boundary.
+// The bounds as schemas, for values from other processes.
 
-/** A whole number from `min` on. */
+/** A whole number of at least `min`. */
 export const countSchema = (min: number) => z.int().min(min).max(COUNT_MAX);
 export const poolSlotsSchema = z.int().min(1).max(POOL_SLOTS_MAX);
-/** A pool's size; -1 = no limit. */
+/** Size of a pool; -1 = no limit. */
 export const poolSizeSchema = z.int().min(-1).max(INT4_MAX);
-/** A task's own weight; what the weight rule adds up is clamped to an int4. */
+/** A task's own weight; the sum of the weight rule is clamped to an int4. */
 export const weightSchema = z.int().min(-COUNT_MAX).max(COUNT_MAX);
 /** -1 = not mapped. */
 export const mapIndexSchema = z.int().min(-1).max(INT4_MAX);
-/** Process ids and other numbers of a machine's. */
+/** Process ids and other numbers of a machine. */
 export const int4Schema = z.int().min(INT4_MIN).max(INT4_MAX);
 
 export const durationSecSchema = z.number().min(0).max(DURATION_MAX_SEC);

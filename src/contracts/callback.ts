@@ -2,9 +2,9 @@ import { z } from "zod";
 import { dagRunFactsSchema } from "./execution.ts";
 import { idSchema } from "./ids.ts";
 
-/** The try a task's callback is about. Instants are ISO 8601 in UTC. */
+/** The try that a task's callback is about. Instants are ISO 8601 in UTC. */
 const callbackTaskFactsSchema = z.object({
-  /** The try's own id. */
+  /** The id of the try. */
   id: z.uuid(),
   taskId: idSchema,
   mapIndex: z.int().min(-1),
@@ -14,8 +14,8 @@ const callbackTaskFactsSchema = z.object({
 });
 
 /**
- * A callback that the platform owes, as the runner gets it: the DAG run ended, or a task's try ended without its runner
- * (its worker died). `reason` is shown to the callback.
+ * A callback that the platform runs, as the runner receives it: the DAG run has ended, or a task's try has ended without its
+ * runner (its worker died). `reason` is passed to the callback.
  */
 export const callbackRequestSchema = z.discriminatedUnion("kind", [
   z.object({

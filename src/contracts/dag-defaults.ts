@@ -2,10 +2,13 @@ import { z } from "zod";
 import { countSchema, durationSecSchema, positiveSecSchema } from "./bound-schemas.ts";
 import { WeightRule } from "./states.ts";
 
-/** What an installation fills in where a DAG file says nothing. Decided while the file is evaluated, so a part of its inputs. */
+/**
+ * The installation's defaults for options that a DAG file does not set. They are applied when the file is evaluated, so they are
+ * part of the evaluation's inputs.
+ */
 export const dagDefaultsSchema = z.object({
   catchup: z.boolean(),
-  /** Whether a cron expression, or a delta, means data intervals where the schedule does not say. */
+  /** Whether a cron expression, or a delta, means data intervals if the schedule does not specify it. */
   cronIntervals: z.boolean(),
   deltaIntervals: z.boolean(),
   maxActiveRuns: countSchema(1),
@@ -13,7 +16,7 @@ export const dagDefaultsSchema = z.object({
   maxConsecutiveFailedDagRuns: countSchema(0),
   owner: z.string().min(1),
   queue: z.string().min(1),
-  /** An IANA zone: of schedules and of dates without an offset. */
+  /** IANA zone of schedules and of dates without an offset. */
   timezone: z.string().min(1),
   retries: countSchema(0),
   retryDelaySec: durationSecSchema,
@@ -22,7 +25,7 @@ export const dagDefaultsSchema = z.object({
 });
 export type DagDefaults = z.infer<typeof dagDefaultsSchema>;
 
-/** Airflow's, but for the owner's name. */
+/** Airflow's defaults, except for the owner's name. */
 export const DAG_DEFAULTS: DagDefaults = {
   catchup: false,
   cronIntervals: false,

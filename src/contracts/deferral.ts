@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
 
-/** Names of triggers that the triggerer runs itself begin so; a DAG file may register none. */
+/** Prefix of the names of built-in triggers; a DAG file cannot register a trigger with it. */
 export const BUILTIN_TRIGGER_PREFIX = "baram.triggers.";
 
 export const BuiltinTrigger = {
@@ -15,12 +15,12 @@ export function isBuiltinTrigger(classpath: string): boolean {
   return classpath.startsWith(BUILTIN_TRIGGER_PREFIX);
 }
 
-/** `method` of a try that resumes only to fail: its trigger failed or took too long. As in Airflow. */
+/** `method` of a try that continues only to fail, since its trigger failed or timed out. As in Airflow. */
 export const FAIL_METHOD = "__fail__";
 
-/** How a try goes on after its trigger. */
+/** How a try continues after its trigger. */
 export const resumeSchema = z.object({
-  /** The operator's method that goes on; FAIL_METHOD with `failure`. */
+  /** The operator's method that is called; FAIL_METHOD with `failure`. */
   method: z.string(),
   kwargs: jsonObjectSchema,
   event: jsonValueSchema,
@@ -28,7 +28,7 @@ export const resumeSchema = z.object({
 });
 export type Resume = z.infer<typeof resumeSchema>;
 
-/** The task instance that a trigger waits for. */
+/** The task instance that waits for the trigger. */
 export const triggerTaskSchema = z.object({
   dagId: z.string(),
   runId: z.string(),
@@ -39,8 +39,8 @@ export const triggerTaskSchema = z.object({
 export type TriggerTask = z.infer<typeof triggerTaskSchema>;
 
 /**
- * How a trigger ended. `event`: the task goes on. `failed`: the task goes on only to fail. `task`: the task ends with it, and
- * no worker sees it again.
+ * How a trigger ended. `event`: the task continues. `failed`: the task continues only to fail. `task`: the task ends in this
+ * state without running on a worker again.
  */
 export const triggerEndSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("event"), payload: jsonValueSchema }),

@@ -14,14 +14,14 @@ export const batchItemSchema = z.discriminatedUnion("op", [
     unixname: storableTextSchema(255),
     pid: int4Schema,
   }),
-  /** running → its end. `token` is the running try's. */
+  /** running → an end state. `token` is the running try's. */
   z.object({ op: z.literal("finish"), id: z.uuid(), token: z.string(), outcome: outcomeSchema }),
 ]);
 export type BatchItem = z.infer<typeof batchItemSchema>;
 
-/** Each item is read apart, as `batchItemSchema`: one that does not fit harms no other try. */
+/** Each item is parsed separately with `batchItemSchema`, so that an invalid one does not affect other tries. */
 export const batchRequestSchema = z.object({ items: z.array(z.unknown()).max(1_000) });
-/** What an item must have at least, so that it can be answered. */
+/** The fields of an item that are needed to answer it. */
 export const batchItemHeadSchema = z.object({ op: z.enum(["run", "finish"]), id: z.uuid(), token: z.string() });
 
 const refusalSchema = z.object({
@@ -30,7 +30,7 @@ const refusalSchema = z.object({
   status: z.int(),
   code: z.string(),
   message: z.string(),
-  /** Of a try that could not start: what it is. */
+  /** For a try that could not start: its current state. */
   previousState: z.string().nullable().optional(),
 });
 export const batchAnswerSchema = z.object({
@@ -40,7 +40,7 @@ export const batchAnswerSchema = z.object({
         id: z.string(),
         ok: z.literal(true),
         context: runContextSchema.optional(),
-        /** Of an end: why the try failed instead of ending as reported. */
+        /** For an end: why the try failed instead of ending as reported. */
         failed: z.string().optional(),
       }),
       refusalSchema,
@@ -58,17 +58,20 @@ export const heartbeatAnswerSchema = z.object({
 });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
 
-/** What the pieces of logs in one call may have together, in bytes of UTF-8. */
+/** Maximum size of all log pieces in one call, in bytes of UTF-8. */
 export const LOG_PIECES_MAX_BYTES = 256 * 1024;
 export const LOG_PIECES_MAX = 200;
-/** A piece of what one worker writes to a log; `offset` in bytes, from where this worker began; it begins with a part of what is there already. `token`: the try's, which says whose log it is. */
+/**
+ * A piece of the log stream of one worker. `offset` is in bytes from the start of this worker's stream, which may begin with a
+ * part of what the log already contains. `token`: the try's, which identifies the log.
+ */
 export const logPieceSchema = z.object({
   token: z.string(),
   session: z.uuid(),
   offset: z.int().min(0),
   text: z.string(),
   isEnd: z.boolean(),
-  /** The log begins with this stream. */
+  /** The log starts with this stream. */
   isAnew: z.boolean().default(false),
 });
 export const logPiecesSchema = z.object({
@@ -79,7 +82,10 @@ export const logPiecesSchema = z.object({
       error: `have more than ${LOG_PIECES_MAX_BYTES} bytes`,
     }),
 });
-/** In the order of the pieces. `received`: how many bytes of its stream are in; `isMarked`: its end must be told. */
+/**
+ * In the order of the pieces. `received`: number of bytes of the stream that have arrived. `isMarked`: the end of the stream must
+ * be reported.
+ */
 export const logAnswersSchema = z.object({
   pieces: z.array(
     z.union([

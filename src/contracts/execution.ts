@@ -6,7 +6,7 @@ import { idSchema, runIdSchema } from "./ids.ts";
 import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
 import { DagRunState, DagRunType, type TaskInstanceState } from "./states.ts";
 
-/** What a task may know of its DAG run. Instants are ISO 8601 in UTC. */
+/** The facts about its DAG run that a task can read. Instants are ISO 8601 in UTC. */
 export const dagRunFactsSchema = z.object({
   dagId: idSchema,
   runId: runIdSchema,
@@ -36,38 +36,41 @@ export const xcomRefSchema = z.object({
 });
 export type XcomRef = z.infer<typeof xcomRefSchema>;
 
-/** What of other tasks' results a mapped try needs to know its elements: their lengths, and the elements themselves. */
+/**
+ * The facts about other tasks' results from which a mapped try determines its elements: their lengths, and the elements
+ * themselves.
+ */
 export const mapFactsSchema = z.object({
   lengths: z.array(z.object({ taskId: idSchema, length: z.int().min(0) })),
   elements: z.array(z.object({ taskId: idSchema, index: z.int().min(0), value: jsonValueSchema })),
 });
 export type MapFacts = z.infer<typeof mapFactsSchema>;
 
-/** The answer to `run`: everything a runner needs to start without asking again. */
+/** The answer to `run`: everything a runner needs to start without further requests. */
 export const runContextSchema = z.object({
   dagRun: dagRunFactsSchema,
   maxTries: z.int(),
   /** Whether a failure of this try would be retried: decides between onRetry and onFailure. */
   shouldRetry: z.boolean(),
   taskRescheduleCount: z.int(),
-  /** First start of this try, kept over reschedules and deferrals: a sensor's timeout counts from it. */
+  /** First start of this try, kept over reschedules and deferrals: a sensor's timeout is measured from it. */
   startDate: z.string(),
-  /** Set when the try was deferred and goes on. */
+  /** Set if the try continues after a deferral. */
   resume: resumeSchema.nullish(),
   executionTimeoutSec: z.number().nullable(),
   /**
-   * The XComs named by the serialized task's `inputs`, where they exist and are small together; of one task's instances all or none.
-   * What is not here is asked for when the task wants it.
+   * The XComs named by the serialized task's `inputs`, if they exist and are small in total; of a mapped task's instances all or
+   * none. XComs that are not included are requested when the task reads them.
    */
   inputs: z.array(z.object({ taskId: idSchema, key: z.string(), mapIndex: z.int(), value: jsonValueSchema })),
-  /** Of a mapped try; null for all others. */
+  /** For a mapped try; null for all others. */
   map: mapFactsSchema.nullable().default(null),
-  /** A result that others map over may have so many elements. */
+  /** Maximum number of elements of a result over which other tasks are mapped. */
   maxMapLength: z.int().default(1024),
-  /** Good while the try runs; renewed by heartbeats. */
+  /** Valid while the try runs; renewed by heartbeats. */
   token: z.string(),
   xcomMaxBytes: z.int(),
-  /** Longest JSON of a rendered field that is kept whole; absent: 4,096 characters. */
+  /** Maximum JSON length up to which a rendered field is stored completely; absent: 4,096 characters. */
   templatedFieldMaxLength: z.int().optional(),
 });
 export type RunContext = z.infer<typeof runContextSchema>;
@@ -80,17 +83,17 @@ export const taskErrorSchema = z.object({
 });
 export type TaskError = z.infer<typeof taskErrorSchema>;
 
-/** What `mapIndexTemplate` made of the instance: shown instead of its number. */
+/** The rendered `mapIndexTemplate`: shown instead of the instance's map index. */
 const renderedMapIndexSchema = z.string().max(250).optional();
 
-/** How a try ended, as its runner or its supervisor saw it. */
+/** How a try ended, as reported by its runner or its supervisor. */
 export const outcomeSchema = z.discriminatedUnion("state", [
   z.object({
     state: z.literal("success"),
     xcoms: z.array(xcomEntrySchema).default([]),
-    /** Elements of the returned list or object; only of a task whose result others map over. */
+    /** Number of elements of the returned list or object; only for a task over whose result others are mapped. */
     mapLength: z.int().min(0).max(INT4_MAX).optional(),
-    /** Downstream task ids of a branch or short circuit that shall be skipped. */
+    /** Downstream task ids that a branch or short circuit skips. */
     skipTasks: z.array(idSchema).default([]),
     renderedFields: jsonObjectSchema.optional(),
     renderedMapIndex: renderedMapIndexSchema,
@@ -105,9 +108,9 @@ export const outcomeSchema = z.discriminatedUnion("state", [
   z.object({
     state: z.literal("failed"),
     error: taskErrorSchema,
-    /** false = FailError, a bad XCom …: no retry however many are left. */
+    /** false for a FailError, an invalid XCom …: no retry even if retries are left. */
     retryable: z.boolean(),
-    /** The task's process is gone: onFailure or onRetry did not run in it, and is owed by the platform. */
+    /** The task's process has died: onFailure or onRetry did not run in it, so the platform must run it. */
     owesCallback: z.boolean().optional(),
     xcoms: z.array(xcomEntrySchema).default([]),
     renderedFields: jsonObjectSchema.optional(),
@@ -118,13 +121,13 @@ export const outcomeSchema = z.discriminatedUnion("state", [
     rescheduleDate: instantTextSchema,
     renderedFields: jsonObjectSchema.optional(),
   }),
-  /** The try waits for a trigger and holds no worker meanwhile. */
+  /** The try waits for a trigger and uses no worker slot meanwhile. */
   z.object({
     state: z.literal("deferred"),
-    /** A built-in trigger's name, or one that the task's own module registered. */
+    /** Name of a built-in trigger, or of one that the task's own module registered. */
     classpath: z.string().min(1).max(250),
     triggerKwargs: jsonObjectSchema,
-    /** Longest wait for the trigger; null = no limit. */
+    /** Maximum wait for the trigger; null = no limit. */
     timeoutSec: durationSecSchema.nullable(),
     nextMethod: z.string().min(1).max(250),
     nextKwargs: jsonObjectSchema,
@@ -147,8 +150,8 @@ export const connectionSchema = z.object({
 export type Connection = z.infer<typeof connectionSchema>;
 
 /**
- * What a runner may ask of its supervisor while a task runs, and the answer's shape. The supervisor adds the token; the
- * execution API answers within the rights of that try.
+ * The requests of a runner to its supervisor while a task runs, and their answers. The supervisor adds the token; the execution
+ * API checks the rights of that try.
  */
 export type RunnerCalls = {
   getXcom: {
@@ -156,9 +159,9 @@ export type RunnerCalls = {
     result: { found: boolean; value: z.infer<typeof jsonValueSchema> };
   };
   /**
-   * One key of all of a task's instances, in the order of their map indexes, a page at a time: together the values may be larger than
-   * any message. `after`: the last map index that is known; null = from the start. `next`: where to go on, and in which run, since
-   * with `includePriorDates` the first page chooses one; null = that was all.
+   * The values of one key of all instances of a task, in the order of their map indexes, in pages: together they may be larger
+   * than a message. `after`: the last map index received; null = from the start. `next`: where the next page starts, and in which
+   * run, since with `includePriorDates` the first page selects the run; null = there are no more.
    */
   getXcomPage: {
     params: Omit<XcomRef, "mapIndex"> & { includePriorDates: boolean; after: number | null };
@@ -174,7 +177,7 @@ export type RunnerCalls = {
     params: {
       dagId: string;
       runId: string | null;
-      /** As it was written, "now", or null for none. */
+      /** As the author wrote it, "now", or null for none. */
       logicalDate: string | null;
       conf: z.infer<typeof jsonObjectSchema>;
       resetDagRun: boolean;
@@ -184,9 +187,9 @@ export type RunnerCalls = {
     result: { runId: string; created: boolean; isPaused?: boolean };
   };
   getDagRunState: { params: { dagId: string; runId: string }; result: { state: DagRunState } | null };
-  /** When the schedule makes the run after this one due; `runAfter` null = never. Null = there is no such run. */
+  /** When the next scheduled run after this one is due; `runAfter` null = never. Null = there is no such run. */
   getNextRunAfter: { params: { dagId: string; runId: string }; result: { runAfter: string | null } | null };
-  /** States of task instances in the runs picked by run ids or logical dates. */
+  /** States of task instances in the runs that are selected by run ids or logical dates. */
   getTaskStates: {
     params: {
       dagId: string;

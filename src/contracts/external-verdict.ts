@@ -2,7 +2,7 @@
 export type ExternalState = "success" | "failed" | "skipped" | "upstream_failed" | "running" | "queued" | "scheduled" | "removed";
 
 export type ExternalView = {
-  /** How many runs are waited for. */
+  /** Number of runs that the sensor waits for. */
   wantedRuns: number;
   wantedTaskIds: readonly string[] | null;
   looksAtTasks: boolean;
@@ -17,11 +17,14 @@ export type ExternalRules = {
   failedStates?: readonly ExternalState[];
 };
 
-/** What the states of other runs and tasks mean for a sensor: one failed or skipped decides, all must be allowed. */
+/**
+ * Evaluates the states of other runs and tasks for a sensor: one failed or skipped state decides; otherwise all states must be
+ * allowed.
+ */
 export function judgeExternal(view: ExternalView, rules: ExternalRules): ExternalVerdict {
   const allowed: readonly string[] = rules.allowedStates ?? ["success"];
   const skipped: readonly string[] = rules.skippedStates ?? [];
-  // A state that the author allows is no failure, even one that fails by default.
+  // A state that the author allows is no failure, even if it is one by default.
   const failed: readonly string[] =
     rules.failedStates ?? ["failed", "upstream_failed"].filter((state) => !allowed.includes(state) && !skipped.includes(state));
   const watched = view.runs.flatMap((run) =>

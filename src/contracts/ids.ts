@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 /**
- * Ids of DAGs, tasks, task groups, XCom keys and pools: what Airflow allows, and never a path or shell character. `.` and `..` are
- * parts of a path that every client resolves before it asks: what is named so could not be reached by REST.
+ * Ids of DAGs, tasks, task groups, XCom keys and pools: as in Airflow, and without path and shell characters. `.` and `..` are
+ * excluded, since clients resolve these path segments before they send a request, so REST could not address such an id.
  */
 const ID_PATTERN = /^(?!\.\.?$)[A-Za-z0-9_.-]{1,250}$/;
 /** Run ids hold instants, so `:` `+` `~` are allowed too (Airflow's `allowed_run_id_pattern`). `~` alone means all runs in REST paths. */
@@ -10,7 +10,7 @@ const RUN_ID_PATTERN = /^(?![.~]$)[A-Za-z0-9_.~:+-]{1,250}$/;
 
 export const ID_RULE = "letters, digits, '_', '.' and '-', 1 to 250 of them, and not '.' or '..'";
 
-/** For names of freer rules, of variables and pools: whether REST could not name it in a path. */
+/** Whether REST can address this name in a path. For names with looser rules, such as variables and pools. */
 export function isReachable(name: string): boolean {
   return name !== "." && name !== "..";
 }
@@ -22,7 +22,7 @@ export const runIdSchema = z
   .regex(RUN_ID_PATTERN, "must be made of letters, digits and '_.~:+-', 1 to 250 of them, and not be '.' or '~'")
   .refine((id) => !id.includes(".."), "must not contain '..'");
 
-/** Characters of a note on a DAG run or a task instance at most, as in Airflow. */
+/** Maximum number of characters of a note on a DAG run or task instance, as in Airflow. */
 export const NOTE_MAX = 1_000;
 
 export function isValidId(id: string): boolean {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Anything JSON can carry: the only shape that passes between processes, and so between tasks. */
+/** Any JSON value: the only form of data that is passed between processes, and so between tasks. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 

@@ -2,14 +2,14 @@ import { z } from "zod";
 import { idSchema } from "./ids.ts";
 
 /**
- * Where the elements of a mapped task or group come from, without the values: enough to tell how many there are and which
- * element of which result stands at a position. `literal`: written in the file. `xcom`: another task's result, a list or an
- * object; the collected list if that task is mapped. What `.map()` makes of an element changes neither, so it is not here.
+ * Where the elements of a mapped task or group come from, without their values: enough to determine their number and which
+ * element of which result is at a position. `literal`: written in the file. `xcom`: another task's result, a list or an object;
+ * the collected list if that task is mapped. `.map()` is not included, since it changes neither.
  */
 export type MapSource =
   | { type: "literal"; length: number }
   | { type: "xcom"; taskId: string }
-  /** `isFilled`: as long as the longest, else as the shortest. */
+  /** `isFilled`: as long as the longest list, otherwise as the shortest. */
   | { type: "zip"; sources: MapSource[]; isFilled: boolean }
   | { type: "concat"; sources: MapSource[] };
 
@@ -22,25 +22,28 @@ export const mapSourceSchema: z.ZodType<MapSource> = z.lazy(() =>
   ]),
 );
 
-/** What a task or group is mapped over: one source, or several whose cross product is taken, the last one varying fastest. */
+/** The inputs of a mapping: one source, or several whose cross product is used, with the last one varying fastest. */
 export const serializedMappingSchema = z.object({
   kind: z.enum(["expand", "expandKwargs"]),
-  /** `name`: the option or the argument's number, for display. */
+  /** `name`: the option or the number of the argument, for display. */
   inputs: z.array(z.object({ name: z.string(), source: mapSourceSchema })).min(1),
 });
 export type SerializedMapping = z.infer<typeof serializedMappingSchema>;
 
-/** How many elements a task's result has to map over; null = it left none that can be mapped over. */
+/** Number of elements of a task's result; null = there is no result that can be mapped over. */
 export type LengthOf = (taskId: string) => number | null;
 
-/** One element's place: which of a literal's, which of a result's, or the places of a zipped element's parts (null = filled). */
+/**
+ * The place of one element: the index in a literal, the index in a result, or the places of the parts of a zipped element (null =
+ * filled).
+ */
 export type MapPlace =
   | { type: "literal"; index: number }
   | { type: "xcom"; taskId: string; index: number }
   | { type: "zip"; places: (MapPlace | null)[] }
   | { type: "concat"; part: number; place: MapPlace };
 
-/** Ids of the tasks whose results a mapping needs, each once. */
+/** Ids of the tasks whose results a mapping needs, without duplicates. */
 export function mapSourceTasks(mapping: SerializedMapping): string[] {
   const found = new Set<string>();
   const visit = (source: MapSource): void => {
@@ -71,7 +74,7 @@ export function sourceLength(source: MapSource, lengthOf: LengthOf): number | nu
   }
 }
 
-/** How many instances there are to be; null = a result that it needs cannot be mapped over, or is not there. */
+/** Number of instances; null = a required result is missing or cannot be mapped over. */
 export function mappingLength(mapping: SerializedMapping, lengthOf: LengthOf): number | null {
   let product = 1;
   for (const { source } of mapping.inputs) {
@@ -82,7 +85,7 @@ export function mappingLength(mapping: SerializedMapping, lengthOf: LengthOf): n
   return product;
 }
 
-/** The place of instance `mapIndex` in each input, in the inputs' order; null where the index is out of range. */
+/** The place of instance `mapIndex` in each input, in the order of the inputs; null if the index is out of range. */
 export function placesOf(mapping: SerializedMapping, mapIndex: number, lengthOf: LengthOf): MapPlace[] | null {
   const places: MapPlace[] = [];
   let rest = mapIndex;

@@ -8,12 +8,12 @@ import { TriggerRule, WeightRule } from "./states.ts";
 import { timetableSchema } from "./timetable.ts";
 
 /**
- * The contract form of a DAG: what the scheduler, the API and the CLI know of a DAG file. Data only; user code stays in
- * the module that `moduleHash` of its version names. Durations are seconds, instants ISO 8601 with an offset.
+ * The contract form of a DAG: everything that the scheduler, the API and the CLI know of a DAG file. It contains only data; user
+ * code is in the module that the version's `moduleHash` names. Durations are in seconds, instants are ISO 8601 with an offset.
  */
 export const SERIALIZED_DAG_VERSION = 1;
 
-/** An XCom that a task's arguments need, so that the answer to `run` can carry it along. */
+/** An XCom that a task's arguments need, so that the answer to `run` can include it. */
 export const taskInputSchema = z.object({ taskId: idSchema, key: z.string() });
 
 export const callbackFlagsSchema = z.object({
@@ -26,15 +26,15 @@ export const callbackFlagsSchema = z.object({
 
 export const serializedTaskSchema = z.object({
   taskId: idSchema,
-  /** The operator's class name, `task` for a function task: shown in lists, e.g. "BashOperator". */
+  /** The operator's class name, or `task` for a function task: shown in lists, e.g. "BashOperator". */
   operator: z.string(),
   kind: z.enum(["function", "operator", "sensor"]),
-  /** Nothing to run: the scheduler itself sets it to success (EmptyOperator without callbacks). */
+  /** No work to run: the scheduler sets the task to success itself (EmptyOperator without callbacks). */
   isEmpty: z.boolean().default(false),
   /** Direct upstream task ids, sorted. */
   upstream: z.array(idSchema),
   inputs: z.array(taskInputSchema).default([]),
-  /** Of a mapped task; null also for the tasks of a mapped group, whose group has it. */
+  /** Set for a mapped task; null for the tasks of a mapped group, whose group has the mapping. */
   mapping: serializedMappingSchema.nullable().default(null),
   taskGroupId: z.string().nullable().default(null),
   displayName: z.string().nullable().default(null),
@@ -58,25 +58,25 @@ export const serializedTaskSchema = z.object({
   dependsOnPast: z.boolean().default(false),
   waitForDownstream: z.boolean().default(false),
   ignoreFirstDependsOnPast: z.boolean().default(true),
-  /** A task that would be skipped waits for its past first, so that a later run can rely on it. */
+  /** A task that would be skipped waits for its previous run first, so that a later run can rely on it. */
   waitForPastDependsBeforeSkipping: z.boolean().default(false),
   maxActiveTisPerDag: countSchema(1).nullable().default(null),
   maxActiveTisPerDagrun: countSchema(1).nullable().default(null),
-  /** Whether deferred instances count in both limits, as they do in a pool that includes them. */
+  /** Whether deferred instances count towards both limits, as in a pool that includes them. */
   maxActiveTisIncludeDeferred: z.boolean().default(false),
   isSetup: z.boolean().default(false),
   isTeardown: z.boolean().default(false),
   onFailureFailDagrun: z.boolean().default(false),
-  /** Who is written to when a try fails. */
+  /** Recipients of emails about failed tries. */
   email: z.array(emailAddressSchema).default([]),
-  /** null = as the deployment has it. */
+  /** null = the deployment's default. */
   emailOnFailure: z.boolean().nullable().default(null),
   emailOnRetry: z.boolean().nullable().default(null),
   sensorMode: z.enum(["poke", "reschedule", "deferrable"]).nullable().default(null),
   startDate: z.string().nullable().default(null),
   endDate: z.string().nullable().default(null),
   templateFields: z.array(z.string()).default([]),
-  /** A template field's value as written in the file, for display; functions and non-JSON values are left out. */
+  /** The values of the template fields as written in the file, for display; functions and non-JSON values are left out. */
   templateFieldValues: jsonObjectSchema.default({}),
   callbacks: callbackFlagsSchema.prefault({}),
 });
@@ -110,7 +110,7 @@ export const serializedDagSchema = z.object({
   owners: z.array(z.string()).default([]),
   timezone: z.string().default("UTC"),
   timetable: timetableSchema,
-  /** What the author wrote, for display: "0 0 * * *", "@daily", "5m", null. */
+  /** The schedule as the author wrote it, for display: "0 0 * * *", "@daily", "5m", null. */
   scheduleSummary: z.string().nullable().default(null),
   startDate: z.string().nullable().default(null),
   endDate: z.string().nullable().default(null),

@@ -1,8 +1,8 @@
 /**
- * Under this XCom key a branch or a short circuit keeps which tasks it lets go on or skips, in Airflow's own form, so that
- * a downstream task that is cleared alone is skipped again.
+ * XCom key under which a branch or short circuit stores its decision, in Airflow's format, so that a downstream task that is
+ * cleared alone is skipped again.
  */
 export const SKIP_DECISION_KEY = "skipmixin_key";
 
-/** `followed`: of the direct downstream tasks, those that go on. `skipped`: the tasks that do not, at any distance. */
+/** `followed`: the direct downstream tasks that are not skipped. `skipped`: the tasks that are skipped, at any distance. */
 export type SkipDecisionRecord = { followed: string[] } | { skipped: string[] };

@@ -1,4 +1,4 @@
-// Every state and kind that crosses a process or the database. Values are Airflow 3's.
+// All states and kinds that are passed between processes or stored in the database. Values are Airflow 3's.
 
 export const TaskInstanceState = {
   Scheduled: "scheduled",
@@ -14,12 +14,12 @@ export const TaskInstanceState = {
   Restarting: "restarting",
   Deferred: "deferred",
 } as const;
-/** A task instance's state; `null` (Airflow's "no status") means that it was not yet looked at. */
+/** A task instance's state; `null` (Airflow's "no status") means that the scheduler has not set one yet. */
 export type TaskInstanceState = (typeof TaskInstanceState)[keyof typeof TaskInstanceState];
 
 export const TASK_INSTANCE_STATES: readonly TaskInstanceState[] = Object.values(TaskInstanceState);
 
-/** States that nothing leaves without an explicit clear. */
+/** End states: a task instance leaves them only when it is cleared. */
 export const TERMINAL_STATES: readonly TaskInstanceState[] = ["success", "failed", "skipped", "upstream_failed", "removed"];
 
 export function isTerminal(state: TaskInstanceState | null): boolean {
@@ -38,7 +38,7 @@ export const DagRunType = {
 } as const;
 export type DagRunType = (typeof DagRunType)[keyof typeof DagRunType];
 
-/** Who asked for a DAG run, as in Airflow's `triggered_by`. */
+/** The origin of a DAG run, as in Airflow's `triggered_by`. */
 export type DagRunTriggeredBy = "cli" | "operator" | "rest_api" | "ui" | "test" | "timetable" | "backfill";
 
 export const TriggerRule = {
@@ -62,5 +62,5 @@ export const TRIGGER_RULES: readonly TriggerRule[] = Object.values(TriggerRule);
 export const WeightRule = { Downstream: "downstream", Upstream: "upstream", Absolute: "absolute" } as const;
 export type WeightRule = (typeof WeightRule)[keyof typeof WeightRule];
 
-/** The roles that keep a row in the `job` table. */
+/** The roles with a row in the `job` table. */
 export type JobType = "SchedulerJob" | "DagProcessorJob" | "ApiServerJob" | "TriggererJob" | "WorkerJob";

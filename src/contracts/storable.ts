@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-// What of a text PostgreSQL cannot hold. The driver sends texts as UTF-8, so half of a surrogate pair becomes U+FFFD; a NUL is refused.
+// Text that PostgreSQL cannot store. The driver sends text as UTF-8, which turns a lone surrogate into U+FFFD; a NUL is refused.
 
 /** With the flag `u` pairs are one character: only halves match. */
 const SURROGATE = /\p{Surrogate}/u;
@@ -14,7 +14,10 @@ export const storableTextSchema = (max: number) =>
     .refine((text) => !text.includes("\0"), { error: "must not hold the character U+0000" })
     .refine((text) => !SURROGATE.test(text), { error: `must not hold ${HALF}` });
 
-/** A text as it can be stored, as text and within JSON, for what must be kept whatever it holds: the reason of a failure. */
+/**
+ * Replaces the characters that cannot be stored as text or in JSON, for texts that must be stored in any case, such as the reason
+ * of a failure.
+ */
 export function toStorable(text: string): string {
   return text.replaceAll("\0", "").replaceAll(/\p{Surrogate}/gu, "\ufffd");
 }
@@ -32,11 +35,11 @@ export function textFault(text: string): string | null {
 const BAD_ESCAPE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/;
 
 /**
- * What `JSON.stringify` wrote that a column of type json takes, but that every statement fails on that reads it later: a NUL, or half of
- * a surrogate pair, which `JSON.stringify` escapes for that reason. Null = nothing.
+ * Finds what PostgreSQL accepts in a json column, but refuses in every statement that reads the value: a NUL or a lone surrogate,
+ * which `JSON.stringify` writes as escapes. Null = the text has neither.
  */
 export function jsonTextFault(json: string): string | null {
-  // Almost no text has either, and looking for them is what costs least.
+  // Almost no text contains either, and this search is the cheapest check.
   if (!json.includes("\\u0000") && !json.includes("\\ud")) return null;
   const found = BAD_ESCAPE.exec(json)?.[0];
   if (found === undefined) return null;

@@ -9,9 +9,9 @@ export const workerNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_.@-]{1,200}$/, "a worker's name has letters, digits, _ . @ and - only, 200 at most");
 
-/** What a worker says of itself, first and with every heartbeat. */
+/** A worker's report about itself, sent at its start and with every heartbeat. */
 export const workerReportSchema = z.object({
-  /** Of this process; a worker started again under the same name is another one. */
+  /** Id of this process; a worker that is restarted under the same name has a new one. */
   instance: z.uuid(),
   hostname: storableTextSchema(255),
   pid: int4Schema,
@@ -20,14 +20,14 @@ export const workerReportSchema = z.object({
   concurrency: countSchema(0),
   active: countSchema(0),
   state: z.enum(["running", "draining", "offline"]),
-  /** The instance that had the name, and whose process on the same machine is found dead. */
+  /** The previous instance with this name, if its process ran on the same machine and is dead. */
   takesOver: z.uuid().nullable(),
 });
 export type WorkerReport = z.infer<typeof workerReportSchema>;
 
 /**
- * `isYours`: what people want of the worker; `queues` null = nothing but what it was started with. Else who has the name,
- * and how long nothing was heard of that one.
+ * `isYours`: the requested changes to the worker; `queues` null = no change to the queues it was started with. Otherwise the
+ * holder of the name, and how long ago its last heartbeat was.
  */
 export const workerAnswerSchema = z.discriminatedUnion("isYours", [
   z.object({ isYours: z.literal(true), queues: z.array(z.string()).nullable(), shutdown: z.boolean() }),

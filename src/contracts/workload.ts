@@ -3,16 +3,19 @@ import { int4Schema, mapIndexSchema } from "./bound-schemas.ts";
 import { idSchema, runIdSchema } from "./ids.ts";
 import { jsonObjectSchema } from "./json.ts";
 
-/** The largest workload an executor must be able to carry, in bytes of JSON (a container's argv and a queue's message bound it). */
+/**
+ * Maximum size of a workload that every executor must support, in bytes of JSON (limited by a container's argv and a queue's
+ * message size).
+ */
 export const WORKLOAD_MAX_BYTES = 8 * 1024;
 
-/** One try of one task instance: all a worker anywhere needs, beside the API's URL. */
+/** One try of a task instance: everything that a worker needs, apart from the API's URL. */
 export const executeTaskSchema = z.object({
   type: z.literal("ExecuteTask"),
-  /** Good for `run` only; the answer to `run` carries the token of the running try. */
+  /** Valid for `run` only; the answer to `run` contains the token of the running try. */
   token: z.string(),
   ti: z.object({
-    /** The try's own id and fencing token (UUID); every new try gets a new one. */
+    /** The try's id and fencing token (UUID); every new try gets a new one. */
     id: z.uuid(),
     dagId: idSchema,
     runId: runIdSchema,
@@ -24,14 +27,14 @@ export const executeTaskSchema = z.object({
     priorityWeight: z.int(),
     executorConfig: jsonObjectSchema,
   }),
-  /** Hash of the module that holds the task's code: SHA-256, hex. */
+  /** Hash of the module with the task's code: SHA-256, hex. */
   moduleHash: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Path of the try's log below the log folder. */
+  /** Path of the try's log, relative to the log folder. */
   logPath: z.string(),
 });
 export type ExecuteTask = z.infer<typeof executeTaskSchema>;
 
-/** A callback that the platform, not a task's runner, owes: DAG run ended, or the try's worker died. */
+/** A callback that the platform runs instead of a task's runner: the DAG run has ended, or the try's worker died. */
 export const executeCallbackSchema = z.object({
   type: z.literal("ExecuteCallback"),
   token: z.string(),
@@ -44,7 +47,7 @@ export type ExecuteCallback = z.infer<typeof executeCallbackSchema>;
 export const workloadSchema = z.discriminatedUnion("type", [executeTaskSchema, executeCallbackSchema]);
 export type Workload = z.infer<typeof workloadSchema>;
 
-/** The id of its try, or of its callback. */
+/** The id of the try or of the callback. */
 export function workloadId(workload: Workload): string {
   return workload.type === "ExecuteTask" ? workload.ti.id : workload.callbackId;
 }

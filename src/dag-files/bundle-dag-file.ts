@@ -9,27 +9,27 @@ import { DagFileError } from "./import-error.ts";
 import { externalPackages } from "./native-packages.ts";
 import { packageNameOf } from "./package-name.ts";
 
-/** More code than this in one DAG file is a mistake (a bundled data set), and would burden every worker. */
+/** A DAG file with more code is a mistake (a bundled data set), and would slow down every worker. */
 export const MODULE_MAX_BYTES = 32 * 1024 * 1024;
 
-/** `inputs` are the files the module was made of, absolute: the DAG file first, then helpers and packages' files. */
+/** `inputs` are the absolute paths of the files in the module: the DAG file first, then helpers and files of packages. */
 export type DagFileBundle = BundledModule & { inputs: string[] };
 
-/** Text files a DAG may import as strings, since it cannot read its own folder on a worker. */
+/** Extensions of text files that a DAG may import as strings, since it cannot read its own folder on a worker. */
 export const TEXT_EXTENSIONS = [".sql", ".txt", ".md", ".csv", ".yaml", ".yml", ".html", ".jinja", ".j2", ".sh"];
 
 /**
- * CommonJS packages inside an ES module expect these three names. On the first line without a line break, so that the
- * source map's lines stay right; only where the code uses them, so that a DAG file may declare its own.
+ * CommonJS packages inside an ES module expect these three names. They are added to the first line without a line break, so that
+ * the lines of the source map stay correct, and only if the code uses them, so that a DAG file may declare its own.
  */
 const COMMONJS_NAMES =
   'import { createRequire as __baramRequire } from "node:module"; import { fileURLToPath as __baramPath } from "node:url"; ' +
   "const require = __baramRequire(import.meta.url), __filename = __baramPath(import.meta.url), __dirname = __baramPath(new URL('.', import.meta.url)); ";
 
 /**
- * Makes one ES module of a DAG file and everything it imports, with an inline source map whose paths are relative to the
- * folder, so that the same files give the same hash on every machine. Types are stripped, not checked. Throws
- * `DagFileError` of kind `syntax`, `unresolved_import`, `unreadable` or `too_large`, with the position.
+ * Bundles a DAG file and all its imports into one ES module, with an inline source map whose paths are relative to the folder, so
+ * that the same files give the same hash on every machine. Types are stripped, not checked. Throws `DagFileError` of kind
+ * `syntax`, `unresolved_import`, `unreadable` or `too_large`, with the position.
  */
 export async function bundleDagFile(path: string, folder: string): Promise<DagFileBundle> {
   const root = await realpath(folder);
@@ -37,7 +37,8 @@ export async function bundleDagFile(path: string, folder: string): Promise<DagFi
   const named = await readNamedExternals(root);
   const foundNative = new Set<string>();
   let result = await buildOnce(file, root, named, foundNative);
-  // A package is known as native only when its .node file turns up, by which time its code is in: once more without it.
+  // A native package is only recognized when its .node file is imported, and its code is already bundled then: build again
+  // without it.
   if (foundNative.size > 0) result = await buildOnce(file, root, named, foundNative);
   const code = withCommonJsNames(result.code);
   if (Buffer.byteLength(code) > MODULE_MAX_BYTES) {
@@ -52,7 +53,7 @@ export async function bundleDagFile(path: string, folder: string): Promise<DagFi
   };
 }
 
-/** Ends the bundler's own process; the next bundle starts it again in about 20 ms. Call it when nothing is being bundled. */
+/** Ends the bundler's process; the next bundle starts it again in about 20 ms. Call it only while no bundle is being built. */
 export async function stopBundler(): Promise<void> {
   await stop();
 }
@@ -73,9 +74,9 @@ async function buildOnce(file: string, root: string, named: string[], foundNativ
       legalComments: "none",
       logLevel: "silent",
       sourcemap: "inline",
-      // The text of packages would only make modules larger; the file's own source is stored beside the module.
+      // The source text of packages would only make modules larger; the source of the DAG file itself is stored separately.
       sourcesContent: false,
-      // A tsconfig in or above the folder could change the code without being seen as an input.
+      // A tsconfig in or above the folder could change the code without being one of the inputs.
       tsconfigRaw: { compilerOptions: {} },
       loader: Object.fromEntries(TEXT_EXTENSIONS.map((extension) => [extension, "text" as const])),
       plugins: [externalPackages(named, foundNative)],
@@ -96,7 +97,7 @@ function withCommonJsNames(code: string): string {
 function toImportError(error: unknown, file: string, root: string): DagFileError {
   const errors = isBuildFailure(error) ? error.errors : [];
   const missing = [...new Set(errors.flatMap(missingPackageOf))];
-  // Before other faults: an installation is done once, for all of them.
+  // Missing packages are reported before other errors: one installation solves all of them.
   const [first, ...rest] = [...errors].sort((a, b) => rankOf(a) - rankOf(b));
   if (!first) return new DagFileError("internal", `the bundler failed: ${toError(error).message}`, { file });
   const unread = remedyForUnread(first.text);
@@ -113,20 +114,20 @@ function toImportError(error: unknown, file: string, root: string): DagFileError
   });
 }
 
-/** Null = the bundler could read what it wanted. */
+/** Null = the bundler could read the file. */
 function remedyForUnread(text: string): string | null {
   if (!/^Cannot read (?:file|directory) /.test(text)) return null;
   return remedyOf(text.endsWith("permission denied") ? "EACCES" : text.endsWith("symbolic links") ? "ELOOP" : "unknown");
 }
 
-/** The npm package that an import names and that is not installed. */
+/** The npm package of an import that is not installed. */
 function missingPackageOf({ text }: Message): string[] {
   const specifier = /^Could not resolve "([^"]+)"/.exec(text)?.[1];
   const name = specifier === undefined ? null : packageNameOf(specifier);
   return name === null ? [] : [name];
 }
 
-/** What cannot be read comes before the imports that fail for it. */
+/** Files that cannot be read come before the imports that fail because of them. */
 function rankOf(message: Message): number {
   if (missingPackageOf(message).length > 0) return 0;
   return remedyForUnread(message.text) === null ? 2 : 1;
@@ -140,7 +141,7 @@ function tellMissing(names: readonly string[], root: string): string {
   return `${what}; run "npm install ${names.join(" ")}" in ${projectFolder(root)}`;
 }
 
-/** Where npm would install to: the folder with the nearest package.json, else the DAG folder. */
+/** The folder where npm would install packages: the nearest one with a package.json, otherwise the DAG folder. */
 function projectFolder(root: string): string {
   for (let folder = root; ; folder = dirname(folder)) {
     if (existsSync(join(folder, "package.json"))) return folder;
@@ -172,7 +173,7 @@ function listInputs(metafile: Metafile, root: string, file: string): string[] {
 async function readNamedExternals(root: string): Promise<string[]> {
   const path = join(root, "package.json");
   const text = await readFile(path, "utf8").catch((error: unknown) => {
-    // Taken for missing, the packages that it names would be bundled.
+    // If an unreadable package.json were treated as missing, the packages that it names would be bundled.
     if (!isAbsent(error)) throw new DagFileError("unreadable", describeUnreadable(path, error), { file: "package.json" });
     return null;
   });

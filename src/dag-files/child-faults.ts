@@ -22,7 +22,7 @@ export function describeEnd(end: ChildEnd, place: Place & { memoryMb: number }):
   return new DagFileError("crash", `loading the file crashed its process (${how})`, { file, detail });
 }
 
-/** The import error for what a child reported. */
+/** The import error for an error that a child reported. */
 export function describeThrown(message: ChildMessage, { file, moduleFolder, output }: Place): DagFileError {
   if (message.type === "threw") {
     const { name, message: text, stack } = message.error;
@@ -34,7 +34,10 @@ export function describeThrown(message: ChildMessage, { file, moduleFolder, outp
     const position = findPosition(message.stack ?? "", moduleFolder);
     return new DagFileError("exit", exitMessage(message.code), { file, ...position, detail: output });
   }
-  return new DagFileError("internal", `the evaluation process answered out of turn (${message.type})`, { file, detail: output });
+  return new DagFileError("internal", `the evaluation process sent an unexpected message (${message.type})`, {
+    file,
+    detail: output,
+  });
 }
 
 function exitMessage(code: number): string {

@@ -7,42 +7,43 @@ import { type ChildMessage, childMessageSchema, type EvaluateRequest } from "./c
 
 const OUTPUT_TAIL_CHARS = 8 * 1024;
 const MEMORY_CHECK_MS = 200;
-/** What Node and the SDK take beside the heap, with room for a file's own buffers. */
+/** Memory of Node and the SDK outside of the heap, with space for a file's own buffers. */
 const BESIDE_HEAP_MB = 256;
 
 export type ChildOptions = {
-  /** The whole environment of the child: PATH, HOME, TZ, LANG and what authors may see. `BARAM_*` is taken out. */
+  /** The complete environment of the child: PATH, HOME, TZ, LANG and variables that authors may read. `BARAM_*` is removed. */
   environment: Record<string, string>;
   /** Limit of the heap; resident memory may be 256 MB more. */
   memoryMb: number;
-  /** The kernel's own limit, for a child in an endless loop whose parent was killed. */
+  /** Limit that the kernel enforces, for a child in an endless loop whose parent was killed. */
   cpuLimitSec: number;
 };
 
-/** How a child came to its end. `memoryBytes` is set when it was killed for its resident memory. */
+/** How a child ended. `memoryBytes` is set if it was killed because of its resident memory. */
 export type ChildEnd = { code: number | null; signal: NodeJS.Signals | null; memoryBytes: number | null; fault: string | null };
 
 export type Child = {
   pid: number;
   send(request: EvaluateRequest): void;
-  /** Kills the child and everything in its process group; resolves once it is gone. */
+  /** Kills the child and its process group; resolves when it has ended. */
   kill(): Promise<void>;
   ended: Promise<ChildEnd>;
-  /** The last 8 KB of what it wrote to stdout and stderr since `forgetOutput`. */
+  /** The last 8 KB of its stdout and stderr since `forgetOutput`. */
   output(): string;
   forgetOutput(): void;
 };
 
-/** Starts a process for evaluating DAG files; `onMessage` gets what it answers, checked. */
+/** Starts a process for evaluating DAG files; `onMessage` receives its validated answers. */
 export function startChild(options: ChildOptions, onMessage: (message: ChildMessage) => void): Child {
   const entry = join(findPackageRoot(), "dist", "dag-files", "child", "entry.js");
   const flags = [`--max-old-space-size=${options.memoryMb}`, "--enable-source-maps", "--no-warnings"];
-  // The shell sets the limits and becomes node: no core dumps of crashing DAG files, no endless loop that outlives us.
+  // The shell sets the limits and replaces itself by node: no core dumps of crashing DAG files, no endless loop that outlives the
+  // parent.
   const limits = `ulimit -c 0; ulimit -t ${Math.ceil(options.cpuLimitSec)}; exec "$0" "$@"`;
   const child = spawn("/bin/sh", ["-c", limits, process.execPath, ...flags, entry], {
     env: cleanEnvironment(options.environment),
     stdio: ["ignore", "pipe", "pipe", "pipe"],
-    // A process group of its own, so that what the file starts is killed with it.
+    // A process group of its own, so that processes that the file starts are killed with it.
     detached: true,
   });
   ownPipes(child);
@@ -62,7 +63,7 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
   const ended = new Promise<ChildEnd>((resolve) => {
     const end = (code: number | null, signal: NodeJS.Signals | null) => {
       stopMemoryWatch();
-      // What it started must not outlive it either, however it ended.
+      // Processes that it started must not outlive it, however it ended.
       killGroup(pid);
       resolve({ code, signal, memoryBytes, fault });
     };
@@ -70,7 +71,7 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
       fault = `could not start the evaluation process: ${error.message}`;
       end(null, null);
     });
-    // "close" would wait for grandchildren that hold stdout; "exit" comes before the last frames are read.
+    // "close" would wait for grandchildren that hold stdout open; "exit" comes before the last frames are read.
     child.once("exit", (code, signal) => setImmediate(() => setTimeout(() => end(code, signal), 5)));
   });
   for (const stream of [child.stdout, child.stderr]) {
@@ -93,7 +94,7 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
         else fail("the answer of the evaluation process cannot be read", checked.error.message);
       },
       close(broken) {
-        // A process that ends closes it too, and how it ended is told by its exit.
+        // The wire also closes when the process ends; its exit event reports that.
         if (broken instanceof BaramError) fail("the answer of the evaluation process cannot be read", broken.message);
       },
     });
@@ -101,8 +102,9 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
   return {
     pid,
     send(request) {
-      // Where the process has gone, its end is told already; where it lives, it would wait for a request that never comes.
-      wire?.send(request).catch((error: Error) => fail("the file could not be given to the evaluation process", error.message));
+      // If the process has ended, its exit is reported separately; if it is alive, it would wait for a request that never
+      // arrives.
+      wire?.send(request).catch((error: Error) => fail("the file could not be sent to the evaluation process", error.message));
     },
     kill,
     ended,
@@ -122,11 +124,13 @@ function killGroup(pid: number): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
-    // Gone already.
+    // Already ended.
   }
 }
 
-/** Buffers lie outside the heap, so its limit does not bound them. Elsewhere than on Linux only the heap is bounded. */
+/**
+ * Buffers are outside of the heap, so the heap limit does not include them. On systems other than Linux only the heap is limited.
+ */
 function watchMemory(pid: number, limitBytes: number, onOver: (bytes: number) => void): () => void {
   const timer = setInterval(async () => {
     const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");

@@ -34,16 +34,16 @@ function createProcessor(options: Partial<DagProcessorOptions> = {}): DagProcess
   return processor;
 }
 
-/** Written a minute ago, so that the file counts as settled. */
+/** With a modification time one minute ago, so that the file counts as settled. */
 async function write(path: string, text: string): Promise<void> {
   await writeFile(join(folder, path), text);
   const aMinuteAgo = new Date(Date.now() - 60_000);
   await utimes(join(folder, path), aMinuteAgo, aMinuteAgo);
 }
 
-/** For what must come at all: how soon is the machine's. */
+/** For conditions that must come true at some time: how soon depends on the machine. */
 const PATIENT = { timeout: 15_000, interval: 10 };
-/** What is waited at most for a write to be complete; and the bounds of starting a child, loading a file, idle children. */
+/** The maximum wait for a write to be complete; then the limits of starting a child, of loading a file, and of idle children. */
 const SETTLE_MS = 100;
 const BOUNDS_MS = [30_000, 10_000, 15_000];
 
@@ -235,7 +235,8 @@ test("a file that cannot be saved is an import error, said once, and harms no ot
 
 test("an edited file, a new one in a new folder and a deleted one are seen by the watcher, and put off by nothing but the time to settle", async () => {
   await write("a.ts", dagText("a"));
-  // How long a load takes is the machine's. What is ours: no regular scan helps, and no wait of ours is longer than the time to settle.
+  // The duration of a load depends on the machine. The test shows that no regular scan is needed, and that no wait is longer than
+  // the time to settle.
   const processor = createProcessor({ refreshIntervalSec: 3_600 });
   await processor.start();
   await vi.waitFor(() => expect(memory.active()).toEqual(["a@a.ts"]), PATIENT);
@@ -244,7 +245,7 @@ test("an edited file, a new one in a new folder and a deleted one are seen by th
     timers.mockClear();
     await change();
     await vi.waitFor(() => expect(memory.active()).toEqual(expected), PATIENT);
-    // The regular scan is put off at each scan, and evaluations and idle children have bounds: these do not hold anything up.
+    // The regular scan is postponed at each scan, and evaluations and idle children have timeouts: these timers delay nothing.
     const waits = timers.mock.calls.flatMap(([, ms]) => (ms !== undefined && ms > 20 && ms < 3_600_000 ? [ms] : []));
     expect(waits.filter((ms) => ms === SETTLE_MS).length).toBeGreaterThan(0);
     expect(waits.filter((ms) => ms > SETTLE_MS && !BOUNDS_MS.includes(ms))).toEqual([]);

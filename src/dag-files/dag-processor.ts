@@ -1,10 +1,10 @@
-// From files to saved DAGs. A scan lists the bundles' files and hashes their inputs; whatever is new, changed or due for
-// another try is put into a queue, from which `parsingProcesses` slots bundle, evaluate and save, one file each at a time.
-// Scans run on their own, every `refreshIntervalSec` and shortly after a folder's watch fires, so a file that hangs holds
-// its slot and nothing else.
+// From files to saved DAGs. A scan lists the bundles' files and hashes their inputs. Files that are new, changed or due for
+// a retry enter a queue, from which `parsingProcesses` slots bundle, evaluate and save one file each at a time.
+// Scans run independently, every `refreshIntervalSec` and shortly after a folder watch fires, so a file that hangs blocks
+// only its slot.
 //
-// Results are saved one after another (save-results.ts). Who owns a dagId is decided by the store at that point, so that two files with one
-// DAG, of one dag-processor or of two, cannot overwrite each other in the order in which their evaluation happened to end.
+// Results are saved one after another (save-results.ts). The store decides who owns a dagId at that moment, so that two files with the
+// same DAG, of one dag-processor or of two, cannot overwrite each other in the order in which their evaluations ended.
 
 import { DAG_DEFAULTS, type DagDefaults } from "../contracts/index.ts";
 import {
@@ -35,44 +35,50 @@ export type DagProcessorResources = {
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
-  /** Left out: the machine's file system. */
+  /** Default: the machine's file system. */
   reads?: FileReads;
 };
 
 export type DagProcessorOptions = {
   bundles: DagBundle[];
-  /** Where modules are written for evaluation; may be shared with workers on this machine. */
+  /** Folder for the modules that are evaluated; may be shared with workers on this machine. */
   cacheDir: string;
-  /** The whole environment of DAG files while they load: PATH, HOME, TZ, LANG … `BARAM_*` is taken out. */
+  /** The complete environment of DAG files while they load: PATH, HOME, TZ, LANG … `BARAM_*` is removed. */
   environment: Record<string, string>;
-  /** What the installation fills in where a DAG file says nothing. */
+  /** The installation's defaults for options that a DAG file does not set. */
   dagDefaults?: DagDefaults;
-  /** What tasks may name as their executor, as configured: a file that names another is an import error until it is there. */
+  /** The configured executors that tasks may name; a file that names another one has an import error until it is configured. */
   executors?: readonly string[];
   /** Files evaluated at the same time. Default 2. */
   parsingProcesses?: number;
-  /** Bound on loading one file. Default 30. */
+  /** Timeout of loading one file. Default 30. */
   dagbagImportTimeoutSec?: number;
   /** Heap of an evaluation process; its resident memory may be 256 MB more. Default 512. */
   memoryMb?: number;
-  /** Files that one evaluation process loads before a new one replaces it. Default 50. */
+  /** Number of files that an evaluation process loads before a new one replaces it. Default 50. */
   evaluationsPerChild?: number;
-  /** Time between two scans where no watch fires. Default 30. */
+  /** Time between two scans if no watch fires. Default 30. */
   refreshIntervalSec?: number;
-  /** After this long an unchanged file that failed is tried again: the fault may have been the machine's. Default 300. */
+  /** Time after which an unchanged file that failed is tried again, since the machine may have been at fault. Default 300. */
   errorRetrySec?: number;
-  /** Which of the files that wait is loaded first. Default alphabetical. */
+  /** Order in which waiting files are loaded. Default alphabetical. */
   fileOrder?: FileOrder;
-  /** As the store's: how long a file must be missing everywhere before its DAGs are stale, unless it was seen to go. Default 50. */
+  /**
+   * As in the store: how long all dag-processors must miss a file before its DAGs become stale, unless its deletion was seen.
+   * Default 50.
+   */
   staleDagThresholdSec?: number;
-  /** Of Baram: what an older one saved is loaded again, and what a newer one saved from the same inputs is left. Default 0.0.0. */
+  /**
+   * Version of Baram: a file that an older one saved is loaded again; a newer one's result for the same inputs is left. Default
+   * 0.0.0.
+   */
   version?: string;
 };
 
-/** Counts of one `processOnce`: files present, files loaded in it, how many of these failed. */
+/** Counts of one `processOnce`: existing files, loaded files, and failed ones among the loaded. */
 export type ProcessSummary = { files: number; processed: number; failed: number };
 
-/** Of the files that the latest scan found; `totalLoadSec`: the sum of each file's latest load. */
+/** About the files of the latest scan; `totalLoadSec`: the sum of each file's latest load duration. */
 export type ProcessorStats = {
   files: number;
   dags: number;
@@ -83,12 +89,15 @@ export type ProcessorStats = {
 };
 
 export type DagProcessor = {
-  /** Scans, and goes on with the watcher and the regular scans until `stop`. Resolves after the first scan; one that fails is logged and tried again. */
+  /**
+   * Scans, and goes on with the watcher and regular scans until `stop`. Resolves after the first scan; a scan that fails is
+   * logged and repeated.
+   */
   start(): Promise<void>;
-  /** One scan, and the processing of all it found; with `force`, of every file, changed or not. */
+  /** One scan, and the processing of all files that it found due; with `force`, of all files, changed or not. */
   processOnce(options?: { force?: boolean }): Promise<ProcessSummary>;
   stats(): ProcessorStats;
-  /** Ends the children, also in the middle of a file, and waits for a save under way. */
+  /** Ends the children, even while they load a file, and waits for a save in progress. */
   stop(): Promise<void>;
 };
 
@@ -99,9 +108,12 @@ type UnlabelledGauge =
   | "dag_processing.processes"
   | "dag_processing.total_parse_time";
 
-/** A write is often several: a file this fresh is left to settle, or half of it would be loaded. */
+/**
+ * A file is often written in several steps: one that was modified this recently is loaded later, so that no partial file is
+ * loaded.
+ */
 const SETTLE_MS = 100;
-/** After this long without work the children and the bundler's process are ended: idle costs no memory. */
+/** After this idle time the children and the bundler's process are ended, to free their memory. */
 const IDLE_MS = 10_000;
 
 export function createDagProcessor(resources: DagProcessorResources, given: DagProcessorOptions): DagProcessor {
@@ -126,7 +138,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
     { store, clock, logger, hasher, reads },
     { bundles: options.bundles, errorRetryMs: options.errorRetrySec * 1000, build },
   );
-  /** A child that was killed because Baram stops is no fault of its file. */
+  /** If a child is killed because Baram stops, its file is not at fault. */
   const isUnwanted = (state: FileState) => state.isGone || isStopped;
   const hasBundle = (name: string) => options.bundles.some((bundle) => bundle.name === name);
   const saver = createResultSaver(
@@ -147,7 +159,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
     }
     state.isQueued = true;
     queue.push(state);
-    // Microtask, so that a scan fills the queue before the order is looked at.
+    // A microtask, so that a scan fills the queue before the files are ordered.
     queueMicrotask(fillSlots);
   }
 
@@ -178,7 +190,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
       await processFile(state, evaluator);
       if (state.outcome !== "good") counts.failed++;
     } catch (error) {
-      // The store failed, or Baram did: the file stays unknown and is looked at again at the next scan.
+      // The store or Baram failed: the file's outcome stays unknown, and it is processed again at the next scan.
       counts.failed++;
       state.outcome = "unknown";
       if (!isStopped && !isDatabaseAway(error))
@@ -208,7 +220,10 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   }
 
   let toldAtMs = Number.NEGATIVE_INFINITY;
-  /** Once a second while files are loaded: with thousands of them, adding up after each would cost more than a small file. */
+  /**
+   * Once a second while files are loaded: with thousands of files, computing the sums after each load would take longer than
+   * loading a small file.
+   */
   function tellStats(): void {
     if (running.size > 0 && performance.now() - toldAtMs < 1_000) return;
     toldAtMs = performance.now();
@@ -232,7 +247,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
     await Promise.all([...evaluators.map((evaluator) => evaluator.stop()), stopBundler()]);
   }
 
-  /** Scans never overlap; each sees what the one before did. */
+  /** Scans never overlap; each sees the result of the previous one. */
   function scan(settleMs: number, force: boolean): Promise<void> {
     const next = lastScan.then(async () => {
       if (isStopped) return;
@@ -249,7 +264,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
 
   function scheduleScan(delayMs: number): void {
     if (isStopped || !scanTimer) return;
-    // Kept when it is due sooner anyway, so that a busy folder cannot put the scan off for ever.
+    // A scan that is due earlier is kept, so that a busy folder cannot postpone the scan again and again.
     if (nextScanAtMs <= Date.now() + delayMs) return;
     scanTimer.cancel();
     armScan(delayMs);

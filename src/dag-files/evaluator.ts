@@ -1,8 +1,8 @@
 // Evaluates modules in child processes, one at a time; the dag-processor has one evaluator for each parsing slot.
 //
-// Decision: a child evaluates several files in a row. Isolation asks for a fresh process per file, but starting Node and
+// Decision: a child evaluates several files in a row. A new process per file would isolate them, but starting Node and
 // importing the SDK takes 180 to 250 ms against 5 to 10 ms in a warm child (measured on 2 cores, Node 20), so 500 files in two
-// slots would take a minute instead of some 4 s. What a shared process could leak is bounded instead: the child compares its globals,
+// slots would take a minute instead of some 4 s. Leaks between files are limited instead: the child compares its globals,
 // built-in prototypes, environment, working folder, listeners and handles before and after each file (child/leaks.ts) and is
 // replaced on any difference, after any failure, for a module it has loaded before, and after `evaluationsPerChild` files.
 // Violated when: a file's DAGs depend on which files were evaluated before it.
@@ -18,18 +18,19 @@ const START_TIMEOUT_MS = 30_000;
 
 export type EvaluatorOptions = Omit<ChildOptions, "cpuLimitSec"> & { timeoutSec: number; evaluationsPerChild: number };
 
-/** The installation's defaults, and where plans of custom timetables begin. */
+/** The installation's defaults, and where the plans of custom timetables start. */
 export type EvaluationFacts = Omit<EvaluateRequest, "id" | "modulePath">;
 
 export type Evaluation = Pick<Extract<ChildMessage, { type: "dags" }>, "dags" | "plans" | "looseEnds">;
 
 export type Evaluator = {
   /**
-   * The serialized DAGs that a module defines, and the plans of custom timetables by dagId, unchecked. `file` is the DAG file's path for messages. Throws `DagFileError`
-   * of kind `threw`, `timeout`, `memory`, `exit`, `crash` or `internal`. One call at a time.
+   * Returns the serialized DAGs that a module defines, and the plans of custom timetables by dagId, not validated. `file` is the
+   * DAG file's path for messages. Throws `DagFileError` of kind `threw`, `timeout`, `memory`, `exit`, `crash` or `internal`. Only
+   * one call at a time.
    */
   evaluate(modulePath: string, file: string, facts: EvaluationFacts): Promise<Evaluation>;
-  /** Ends the child, also in the middle of a file; the next call starts a new one. */
+  /** Ends the child, even while it loads a file; the next call starts a new one. */
   stop(): Promise<void>;
 };
 
@@ -70,7 +71,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
         if (ending.message.leaks.length > 0 || current.evaluated.size >= options.evaluationsPerChild) await discard();
         return ending.message;
       }
-      // Ended before the message is written, so that its last output is in it.
+      // Ended before the message is written, so that the message includes its last output.
       if (warm === current) await discard();
       const place = { file, moduleFolder, output: child.output() };
       if (ending.by === "timeout") {
@@ -83,7 +84,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   };
 }
 
-/** `onEnd`: a child that dies between two files must not be blamed on the second. */
+/** `onEnd`: a child that dies between two files must not be blamed on the second one. */
 function startWarm(options: EvaluatorOptions, onEnd: (warm: Warm) => void): Warm {
   let onReady = () => {};
   const isReady = new Promise<void>((resolve) => {

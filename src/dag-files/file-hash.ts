@@ -6,11 +6,12 @@ import { errnoOf, type FileReads, fileReads, isAbsent } from "./file-reads.ts";
 
 const FUTURE_MS = 2_000;
 
-/** Hashes files by content, reading a file again only when its size, inode or times changed. */
+/** Hashes files by content; a file is read again only if its size, inode or times have changed. */
 export type FileHasher = {
   /**
-   * SHA-256, hex, over the paths (relative to `root`) and contents of the inputs; a missing file counts as such, and one that
-   * cannot be read as that, with its errno. `seen`: what has been looked at in this scan is not looked at again, as most files share some input.
+   * SHA-256, hex, over the paths (relative to `root`) and contents of the inputs. A missing file, or one that cannot be read, is
+   * included as such, with the errno. `seen`: files that were hashed in this scan are not hashed again, since most files share
+   * some inputs.
    */
   hashInputs(root: string, inputs: readonly string[], seen?: SeenFiles): Promise<string>;
 };
@@ -18,8 +19,8 @@ export type FileHasher = {
 export type SeenFiles = Map<string, Promise<string>>;
 
 /**
- * `defaults` and `executors`: what files are judged by besides their text; when it changes, all of them are evaluated again. Which Baram
- * reads them is kept beside the hash (build.ts).
+ * `defaults` and `executors` also affect the result of a file, besides its text; if they change, all files are evaluated again.
+ * The build of Baram is stored next to the hash (build.ts).
  */
 export function createFileHasher(defaults: DagDefaults, executors: readonly string[], reads: FileReads = fileReads): FileHasher {
   const known = new Map<string, { identity: string; hash: string }>();
@@ -58,8 +59,8 @@ export function createFileHasher(defaults: DagDefaults, executors: readonly stri
 }
 
 /**
- * The inputs to watch for a bundle's files, relative to `root`, sorted: own files as they are, and for each npm package its
- * package.json, since installed packages change with their version and may be thousands of files.
+ * The inputs to watch for a bundle's files, relative to `root`, sorted: own files as they are, and for each npm package only its
+ * package.json, since the files of a package (possibly thousands) change only with its version.
  */
 export function inputsToWatch(root: string, files: readonly string[]): string[] {
   const watched = files.map((file) => {
@@ -72,8 +73,8 @@ export function inputsToWatch(root: string, files: readonly string[]): string[] 
 }
 
 /**
- * Whether one of the files was written after `sinceMs` (epoch): then what was read of it may already be old. A time in the
- * future comes from a wrong clock or an archive, and would otherwise never cease to be new.
+ * Whether one of the files was modified after `sinceMs` (epoch): the content that was read may then be outdated. A time in the
+ * future comes from a wrong clock or an archive, and would otherwise always count as newer.
  */
 export async function isAnyNewerThan(sinceMs: number, root: string, inputs: readonly string[]): Promise<boolean> {
   const times = await Promise.all(

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { compareFiles, type FileState } from "./file-states.ts";
 
-/** Airflow's `file_parsing_sort_mode`: which of the files that wait goes first. */
+/** Order of the waiting files: Airflow's `file_parsing_sort_mode`. */
 export type FileOrder = "modified_time" | "random_seeded_by_host" | "alphabetical";
 
-/** A file that failed last goes behind the others whatever the order: it may be the one that hangs. */
+/** In every order, files that failed last time come after the others: one of them may be the file that hangs. */
 export function createFileOrder(order: FileOrder, host = hostname()): (a: FileState, b: FileState) => number {
   const places = new WeakMap<FileState, string>();
-  // Several dag-processors on the same files begin at different ends, each with an order that stays.
+  // Several dag-processors on the same files start with different ones, each in an order that does not change.
   const placeOf = (state: FileState): string => {
     let place = places.get(state);
     if (place === undefined) {

@@ -1,9 +1,9 @@
 import type { BigIntStats, Dirent } from "node:fs";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 
-/** How DAG folders are read. A test gives one that fails, since root, as which tests may run, is refused nothing. */
+/** Access to DAG folders. Tests can replace it by one that fails: they may run as root, which is never denied access. */
 export type FileReads = {
-  /** A folder's entries. */
+  /** The entries of a folder. */
   list(folder: string): Promise<Dirent[]>;
   read(path: string): Promise<Buffer>;
   realpath(path: string): Promise<string>;
@@ -17,7 +17,7 @@ export const fileReads: FileReads = {
   stat: (path) => stat(path, { bigint: true }),
 };
 
-/** There is nothing at that path. Any other failure leaves open what is there: it must not be taken for nothing. */
+/** Whether nothing exists at the path. After any other error something may exist there, so it must not be treated as absent. */
 export function isAbsent(error: unknown): boolean {
   return /^(?:ENOENT|ENOTDIR)$/.test(errnoOf(error));
 }
@@ -27,7 +27,7 @@ export function errnoOf(error: unknown): string {
   return code ?? "unknown";
 }
 
-/** What cannot be read, why, and what to do. `path` as a person finds it. */
+/** Describes a path that cannot be read: the reason and the remedy. `path` as people know it. */
 export function describeUnreadable(path: string, error: unknown): string {
   const errno = errnoOf(error);
   const reason = (error instanceof Error ? error.message : String(error)).replace(/^\w+: /, "").replace(/, \w+(?: '.*')?$/, "");
@@ -42,15 +42,15 @@ export function remedyOf(errno: string): string {
     case "EISDIR":
       return "it is a folder: put a file in its place, or remove it";
     case "ELOOP":
-      return "its symbolic links go in a circle: mend or remove them";
+      return "its symbolic links form a cycle: fix or remove them";
     case "ENOENT":
-      return "the symbolic link leads nowhere: mend or remove it";
+      return "the symbolic link points to nothing: fix or remove it";
     case "ENAMETOOLONG":
       return "its name is longer than the file system allows: shorten it";
     case "EMFILE":
     case "ENFILE":
       return "too many files are open: raise the limit of open files (ulimit -n)";
     default:
-      return "look at the file system that it is on, and at its mount";
+      return "check its file system and the mount";
   }
 }

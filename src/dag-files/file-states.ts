@@ -2,42 +2,42 @@ import { join, posix } from "node:path";
 import type { DagBundle, DagFileRef } from "./contract.ts";
 
 /**
- * What the dag-processor knows of one file. `outcome`: `unknown` = to be looked at whatever its hash says; `good`;
- * `failed` = has an import error; `duplicate` = has one because another file owns one of its DAGs (`waitsFor`).
+ * The dag-processor's state of one file. `outcome`: `unknown` = it must be processed whatever its hash is; `good`; `failed` = it
+ * has an import error; `duplicate` = it has one because another file owns one of its DAGs (`waitsFor`).
  */
 export type FileState = DagFileRef & {
   bundle: DagBundle;
-  /** Position of the bundle in the options: the order in which files own a DAG. */
+  /** Position of the bundle in the options; decides which file owns a DAG. */
   bundleIndex: number;
   outcome: "unknown" | "good" | "failed" | "duplicate";
   inputs: string[];
   inputsHash: string;
   failedAtMs: number;
-  /** Failed before it was evaluated: cheap to try again, and what it misses may lie outside its known inputs. */
+  /** Failed before it was evaluated: a retry is cheap, and the missing file may not be one of its known inputs. */
   failedInBundler: boolean;
-  /** The import error that the store holds, as text; null where there is none, or none of this process's. */
+  /** The import error in the store, as text; null if there is none, or if this process did not save it. */
   savedError: string | null;
-  /** The DAG that another file owns; null where it waits for none. */
+  /** The DAG that another file owns; null if the file waits for none. */
   waitsFor: string | null;
-  /** Since when it waits for a DAG whose owner this dag-processor does not have; null = it does not. */
+  /** Since when it has been waiting for a DAG whose owner this dag-processor does not have; null = it is not. */
   waitsSinceMs: number | null;
-  /** DAGs of its last good version. */
+  /** Number of DAGs in its last good version. */
   dagCount: number;
-  /** DAGs that this process saved from this file and that had no owner ever before. */
+  /** DAGs that this process saved from this file and that did not exist before. */
   created: ReadonlySet<string>;
-  /** The scan that found it first, from 1; 0 = it was known from the store. */
+  /** Number of the scan that found it first, from 1; 0 = known from the store. */
   firstScan: number;
-  /** Found by a scan of this process: that it is missing is then news. */
+  /** A scan of this process has found it: if it is missing later, it was deleted. */
   isSeen: boolean;
-  /** To be saved also over what a newer Baram saved. */
+  /** Also saved over the result of a newer Baram. */
   isForced: boolean;
-  /** When it was last written, as the latest scan saw it; 0 = not looked at. */
+  /** Its modification time at the latest scan; 0 = not read yet. */
   mtimeMs: number;
-  /** When its latest load ended, and how long it took; null = not loaded by this process. */
+  /** When its latest load ended, and how long it took; null = this process has not loaded it. */
   lastLoad: { endedAtMs: number; sec: number } | null;
   isQueued: boolean;
   isRunning: boolean;
-  /** Changed again while it ran. */
+  /** It changed again while it was processed. */
   runAgain: boolean;
   isGone: boolean;
 };
@@ -70,7 +70,7 @@ export function newFileState(bundle: DagBundle, bundleIndex: number, relativePat
   };
 }
 
-/** By bundle, then by path in code point order: the same on every machine. */
+/** By bundle, then by path in code point order, which is the same on every machine. */
 export function compareFiles(a: FileState, b: FileState): number {
   if (a.bundleIndex !== b.bundleIndex) return a.bundleIndex - b.bundleIndex;
   return a.relativePath < b.relativePath ? -1 : a.relativePath > b.relativePath ? 1 : 0;
@@ -80,7 +80,7 @@ export function describeFile(state: DagFileRef): string {
   return `${state.relativePath} (bundle ${state.bundleName})`;
 }
 
-/** Folders of a file's own inputs, absolute: helpers may lie outside the bundle. */
+/** Absolute folders of a file's own inputs: helpers may be outside of the bundle. */
 export function inputFolders(state: FileState): string[] {
   return state.inputs
     .filter((input) => !input.includes("node_modules/"))

@@ -53,7 +53,7 @@ test("a folder that is not there is an error, not an empty one", async () => {
 });
 
 test.each(["EACCES", "EIO", "EMFILE"])(
-  "a folder below that cannot be read (%s) is told of, and not taken for an empty one",
+  "a folder below that cannot be read (%s) is reported, and not treated as an empty one",
   async (errno) => {
     for (const path of ["a.ts", "team/b.ts", "team/deep/c.ts"]) await write(path);
     const found = await findDagFiles(folder, failingReads({ "/team$": errno }));

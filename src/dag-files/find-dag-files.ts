@@ -8,23 +8,23 @@ const DAG_FILE = /\.(?:ts|mts|js|mjs)$/;
 const NOT_A_DAG_FILE = /\.d\.(?:ts|mts)$|\.test\.(?:ts|mts|js|mjs)$/;
 
 /**
- * `files` and `refused` are relative to the folder, with `/`, sorted; `folders` are absolute, the folder itself included;
- * `identities` are these folders' (`folder-identities.ts`).
+ * `files` and `refused` are relative to the folder, with `/`, sorted. `folders` are absolute and include the folder itself.
+ * `identities` are those of the folders (`folder-identities.ts`).
  */
 export type FoundDagFiles = {
   files: string[];
   folders: string[];
-  /** Symbolic links that lead out of the folder or nowhere: never followed. */
+  /** Symbolic links that point outside of the folder or to nothing: never followed. */
   refused: string[];
-  /** What could not be looked at, relative to the folder, and why: there may be DAG files at this path or below it. */
+  /** Paths that could not be read, relative to the folder, and the reasons: there may be DAG files at or below them. */
   unread: { path: string; reason: string }[];
   identities: Map<string, string>;
 };
 
 /**
- * The DAG files below a folder: `.ts`, `.mts`, `.js`, `.mjs`, without declarations, tests, `node_modules`, dot folders and
- * what `.baramignore` files leave out. A folder whose `.baramignore` cannot be read is not looked at, as nobody knows what
- * is left out there. Rejects when that is the folder itself, or it cannot be read.
+ * The DAG files below a folder: `.ts`, `.mts`, `.js`, `.mjs`, without declarations, tests, `node_modules`, dot folders and files
+ * that `.baramignore` excludes. A folder whose `.baramignore` cannot be read is not searched, since the excluded files are
+ * unknown. Rejects if this is the folder itself, or if the folder cannot be read.
  */
 export async function findDagFiles(folder: string, reads: FileReads = fileReads): Promise<FoundDagFiles> {
   const root = await reads.realpath(folder);
@@ -54,7 +54,7 @@ async function walk(context: Walk, folder: string, base: string, inherited: read
     }
   } catch (error) {
     if (base === "") throw error;
-    // Removed between the listing of the folder above and now.
+    // Removed after the parent folder was listed.
     if (path === folder && isAbsent(error)) return;
     found.unread.push({ path: base, reason: describeUnreadable(path, error) });
     return;
@@ -72,7 +72,7 @@ async function walk(context: Walk, folder: string, base: string, inherited: read
   }
 }
 
-/** null = no file and no folder, or none that is followed. */
+/** null = neither a file nor a folder, or a link that is not followed. */
 async function kindOf(
   { root, reads, found }: Walk,
   entry: Dirent,
@@ -88,7 +88,7 @@ async function kindOf(
       return { isFolder: (await reads.stat(target)).isDirectory(), realPath: target };
     }
   } catch (error) {
-    // One that leads nowhere, or back to itself, is refused like one that leads out.
+    // A link that points to nothing, or back to itself, is refused like one that points outside.
     if (!isAbsent(error) && errnoOf(error) !== "ELOOP") {
       found.unread.push({ path: relativePath, reason: describeUnreadable(path, error) });
       return null;
@@ -102,7 +102,7 @@ async function readIgnoreFile(reads: FileReads, path: string, entry: Dirent): Pr
   try {
     return (await reads.read(path)).toString("utf8");
   } catch (error) {
-    // A link that leads nowhere stays; a file was removed since it was listed.
+    // A link that points to nothing is kept; a file was removed after the folder was listed.
     if (isAbsent(error) && !entry.isSymbolicLink()) return "";
     throw error;
   }

@@ -1,15 +1,15 @@
 import { posix } from "node:path";
 
 /**
- * Which folders a scan looked at, by their path relative to the bundle ("" = its own), and what tells a folder from another in
- * its place: device and inode.
+ * The folders that a scan read, by their path relative to the bundle ("" = the bundle's own), with device and inode, which
+ * distinguish a folder from another one at the same path.
  */
 export type FolderIdentities = ReadonlyMap<string, string>;
 
 /**
- * Whether a file that is missing was deleted, as far as can be seen: the folder that it was in is the one that was looked at before, or
- * is gone itself from one that is. Else another folder stands in its place: a volume was unmounted, a release was put in. What is missing there may
- * come.
+ * Whether a missing file was probably deleted: its folder is the one that was read before, or the folder itself was deleted from
+ * one that was. Otherwise another folder has the same path: a volume was unmounted, or a release was deployed. A file that is
+ * missing there may still appear.
  */
 export function wasDeleted(file: string, before: FolderIdentities, now: FolderIdentities): boolean {
   for (let folder = parentOf(file); ; folder = parentOf(folder)) {

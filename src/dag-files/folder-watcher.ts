@@ -1,16 +1,19 @@
 import { type FSWatcher, watch } from "node:fs";
 import type { Logger } from "../platform/index.ts";
 
-/** Wakes the dag-processor early. Whatever it misses (network file systems, too few inotify watches) the next scan finds. */
+/**
+ * Wakes the dag-processor early. Changes that it misses (network file systems, too few inotify watches) are found by the next
+ * scan.
+ */
 export type FolderWatcher = {
-  /** Watches exactly these folders from now on, not what is below them. */
+  /** Watches exactly these folders from now on, without their subfolders. */
   watchOnly(folders: readonly string[]): void;
   close(): void;
 };
 
 /**
- * One watch for each folder instead of Node's recursive one, which on Linux would also walk into `node_modules` and dot
- * folders, and misses folders that are created quickly one inside the other.
+ * One watch per folder instead of Node's recursive watch, which on Linux would also watch `node_modules` and dot folders, and
+ * misses nested folders that are created quickly one after the other.
  */
 export function createFolderWatcher(logger: Logger, onChange: () => void): FolderWatcher {
   const watchers = new Map<string, FSWatcher>();

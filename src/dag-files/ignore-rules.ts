@@ -2,8 +2,8 @@
 export type IgnoreRule = { pattern: RegExp; isNegated: boolean; onlyFolders: boolean };
 
 /**
- * Reads the lines of a `.baramignore` that lies in `base` (a path relative to the bundle, "" for its root): `#` comments,
- * `!` to take back, a trailing `/` for folders only, a `/` elsewhere to anchor at the base, `*`, `?`, `**` and `[a-z]`.
+ * Parses a `.baramignore` in the folder `base` (a path relative to the bundle, "" for its root): `#` comments, `!` to include
+ * again, a trailing `/` for folders only, a `/` elsewhere to anchor the pattern at the base, `*`, `?`, `**` and `[a-z]`.
  */
 export function parseIgnoreRules(text: string, base: string): IgnoreRule[] {
   return text
@@ -13,7 +13,7 @@ export function parseIgnoreRules(text: string, base: string): IgnoreRule[] {
     .map((line) => parseRule(line, base));
 }
 
-/** Whether the rules leave a path out; the last one that matches decides. */
+/** Whether the rules exclude a path; the last matching rule decides. */
 export function isIgnored(rules: readonly IgnoreRule[], relativePath: string, isFolder: boolean): boolean {
   const deciding = rules.findLast((rule) => (isFolder || !rule.onlyFolders) && rule.pattern.test(relativePath));
   return deciding !== undefined && !deciding.isNegated;

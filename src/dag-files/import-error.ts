@@ -4,7 +4,7 @@ import type { ImportErrorFacts, ImportErrorKind } from "./contract.ts";
 const MAX_DETAIL_CHARS = 8 * 1024;
 const MAX_MESSAGE_CHARS = 2_000;
 
-/** A DAG file that cannot be loaded: `error` is what is shown and stored. Code `dag_file_invalid`. */
+/** A DAG file that cannot be loaded: `error` is shown and stored. Code `dag_file_invalid`. */
 export class DagFileError extends BaramError {
   readonly error: ImportErrorFacts;
 

@@ -11,12 +11,12 @@ import { findPosition } from "./stack-position.ts";
 /** `plan`: the next runs of a DAG with a custom timetable, null for others. */
 export type LoadedDag = { dag: SerializedDag; hash: string; plan: TimetablePlan | null };
 
-/** Beyond this a file is not one pipeline's any more, and its slot would be held for long. */
+/** A file with more DAGs is no longer a single pipeline, and would occupy its slot for a long time. */
 const MAX_DAGS_PER_FILE = 10_000;
 
 /**
- * Evaluates a bundled DAG file and checks what it defines. One bad DAG fails the whole file, so that its last good version
- * stays as a whole. Throws `DagFileError`.
+ * Evaluates a bundled DAG file and validates its DAGs. One invalid DAG fails the whole file, so that its last good version stays
+ * complete. Throws `DagFileError`.
  */
 export async function loadBundledFile(
   module: BundledModule,
@@ -36,7 +36,10 @@ export async function loadBundledFile(
   return raw.map((json) => checkDag(json, plans, file));
 }
 
-/** What a shared module makes may be for other files; what the DAG file itself makes outside of its DAGs is for them. */
+/**
+ * Unused objects of a shared module may be for other files; those that the DAG file itself creates outside of its DAGs are meant
+ * for them.
+ */
 function checkLooseEnds(looseEnds: Evaluation["looseEnds"], moduleFolder: string, file: string): void {
   for (const { message, stack } of looseEnds) {
     const position = findPosition(stack, moduleFolder);
@@ -71,7 +74,7 @@ function checkDag(json: unknown, plans: Record<string, unknown>, file: string): 
   throw new DagFileError("invalid_dag", first.message, { file, detail: rest.map((problem) => problem.message).join("\n") });
 }
 
-/** The child shares its pipe with the file's code, so a plan is as little to be trusted as a DAG. */
+/** The child shares its pipe with the file's code, so a plan is as untrusted as a DAG. */
 function checkPlan(dag: SerializedDag, plans: Record<string, unknown>, file: string): TimetablePlan | null {
   if (dag.timetable.type !== "custom") return null;
   const { success, data } = timetablePlanSchema.safeParse(Object.hasOwn(plans, dag.dagId) ? plans[dag.dagId] : undefined);
@@ -90,7 +93,7 @@ export type LoadDagFileOptions = {
   timeoutSec: number;
 };
 
-/** Loads one file on its own, in a process of its own: for commands. `path` is relative to the folder. Throws `DagFileError`. */
+/** Loads one file in a separate process, for commands. `path` is relative to the folder. Throws `DagFileError`. */
 export async function loadDagFile(path: string, folder: string, options: LoadDagFileOptions) {
   const root = await realpath(folder);
   const module = await bundleDagFile(path, root);

@@ -3,7 +3,7 @@ import { dirname, join, parse } from "node:path";
 import type { Plugin } from "esbuild";
 import { packageNameOf } from "./package-name.ts";
 
-/** Packages that only a native one depends on: they find and load its `.node` file at run time, out of a bundler's sight. */
+/** Packages that only native packages depend on: they find and load the `.node` file at run time, which a bundler cannot see. */
 const NATIVE_LOADERS = [
   "node-gyp-build",
   "bindings",
@@ -14,8 +14,8 @@ const NATIVE_LOADERS = [
 ];
 
 /**
- * Leaves out of the bundle what cannot be in it: `baram` itself, the packages that the DAG folder names, and packages with
- * native code, told by a `.node` file that they require or by what their package.json and folder show.
+ * Excludes from the bundle what cannot be part of it: `baram` itself, the packages that the DAG folder names, and packages with
+ * native code, which are recognized by a `.node` file that they require, or by their package.json and folder.
  */
 export function externalPackages(named: readonly string[], foundNative: Set<string>): Plugin {
   const isNative = new Map<string, boolean>();

@@ -11,10 +11,10 @@ import { DagFileError } from "./import-error.ts";
 import { loadBundledFile } from "./load-dag-file.ts";
 import type { ResultSaver } from "./save-results.ts";
 
-/** File systems may round a write's time down. */
+/** File systems may round modification times down. */
 const CLOCK_MARGIN_MS = 20;
 
-/** Bundles, evaluates, checks and saves one file; the state's outcome tells how it went. Rejects when the store fails. */
+/** Bundles, evaluates, validates and saves one file; the result is in the state's outcome. Rejects if the store fails. */
 export type ProcessFile = (state: FileState, evaluator: Evaluator) => Promise<void>;
 
 type Resources = {
@@ -43,12 +43,12 @@ export function createFileProcessing(resources: Resources, options: { cacheDir: 
       (content) => ({ source: content.toString("utf8") }),
       (error: unknown) => ({ error }),
     );
-    // Removed since the scan: the next one sees it.
+    // Removed after the scan: the next scan notices it.
     if ("error" in read && isAbsent(read.error)) return;
     const see = async (files: readonly string[]): Promise<DagFileInputs> => {
       const inputs = inputsToWatch(root, files);
       const isStale = await isAnyNewerThan(startedAtMs - CLOCK_MARGIN_MS, root, inputs);
-      // An empty hash is never equal: written while it was read, the file is loaded again at the next scan.
+      // An empty hash never matches: if the file was written while it was read, it is loaded again at the next scan.
       return { inputs, inputsHash: isStale ? "" : await hasher.hashInputs(root, inputs) };
     };
     let seen = await see([path]);

@@ -1,12 +1,12 @@
-// What became of a file goes into the store, one file after another. Who owns a DAG is decided there, by the database, since several
-// dag-processors may save files with the same dagId at the same moment (ADR 0034). Three answers are not simply "saved":
+// Stores the results of files, one after another. The database decides who owns a DAG, since several
+// dag-processors may save files with the same dagId at the same moment (ADR 0034). There are three answers besides "saved":
 //
-// - taken: another file owns the DAG and still defines it. This one fails and waits for the DAG, until the store says that it is free. Two
-//   exceptions. Files that came with the same scan have no order but their paths, so the first by path takes the DAG from the other. And
-//   where this dag-processor does not have the owner's file, that file was perhaps renamed to this one, and the other dag-processors have not
-//   looked yet: it is tried again for the time of the threshold before it fails.
-// - left: a newer Baram saved the same inputs, so its result stands, good or failed.
-// - unsaved (thrown): the file is at fault, as if it could not be loaded.
+// - taken: another file owns the DAG and still defines it. This file fails and waits until the store reports that the DAG is free. There are
+//   two exceptions. Files that were found by the same scan are ordered by path only, so the first one takes the DAG from the other. And
+//   if this dag-processor does not have the owner's file, that file may have been renamed to this one, and the other dag-processors have not
+//   scanned yet: saving is retried for the time of the threshold before the file fails.
+// - left: a newer Baram saved the same inputs, so its result is kept, whether good or failed.
+// - unsaved (thrown): the file is at fault, and gets an import error.
 
 import { BaramError, type Clock, type Logger } from "../platform/index.ts";
 import type { Build } from "./build.ts";
@@ -19,7 +19,7 @@ import type { LoadedDag } from "./load-dag-file.ts";
 export type Loaded = { module: DagFileBundle; source: string; dags: LoadedDag[] };
 
 export type ResultSaver = {
-  /** Both set the state's outcome, and reject when the store fails. */
+  /** Both set the state's outcome, and reject if the store fails. */
   saveGood(state: FileState, seen: DagFileInputs, loaded: Loaded): Promise<void>;
   saveError(state: FileState, seen: DagFileInputs, error: ImportErrorFacts): Promise<void>;
 };
@@ -33,7 +33,7 @@ type Resources = {
   /** Whether this dag-processor reads the bundle. */
   hasBundle(name: string): boolean;
   requeue(state: FileState): void;
-  /** What became of the file is not wanted any more. */
+  /** The result of the file is no longer needed. */
   isUnwanted(state: FileState): boolean;
 };
 
@@ -41,7 +41,7 @@ export function createResultSaver(
   { store, clock, logger, find, hasBundle, requeue, isUnwanted }: Resources,
   { build, waitForOwnerMs }: { build: Build; waitForOwnerMs: number },
 ): ResultSaver {
-  /** Files that wait for a DAG. Kept so that one let go by a file of this process is taken at once, and not after the next scan. */
+  /** Files that wait for a DAG. If a file of this process releases a DAG, it is taken at once instead of after the next scan. */
   const waiting = new Set<FileState>();
   let lastSave: Promise<unknown> = Promise.resolve();
 
@@ -59,7 +59,7 @@ export function createResultSaver(
   async function saveError(state: FileState, seen: DagFileInputs, error: ImportErrorFacts, waitsFor: string | null = null) {
     const { bundleName, relativePath, isForced } = state;
     const fingerprint = JSON.stringify([seen, error]);
-    // A broken import is tried at every scan; the same answer is neither written nor logged again.
+    // A broken import is retried at every scan; the same error is neither written nor logged again.
     const isNews = state.savedError !== fingerprint;
     if (isNews && !(await store.saveImportError({ bundleName, relativePath, ...seen, build, isForced, error, waitsFor })))
       return leave(state, seen);
@@ -74,13 +74,13 @@ export function createResultSaver(
     );
   }
 
-  /** What the newer build made of the file is not known here, and it is in charge of it. */
+  /** The newer build's result for the file is unknown here, and that build is responsible for it. */
   function leave(state: FileState, seen: DagFileInputs): void {
     waiting.delete(state);
     Object.assign(state, { ...seen, outcome: "good", waitsFor: null, waitsSinceMs: null, savedError: null });
     logger.info(
       { bundle: state.bundleName, file: state.relativePath },
-      "DAG file left as a newer Baram saved it from the same inputs",
+      "DAG file skipped: a newer Baram has saved the same inputs",
     );
   }
 
@@ -140,7 +140,7 @@ export function createResultSaver(
   };
 }
 
-/** Neither has an older right to the DAG: both came with one scan of this process, and the DAG with them. */
+/** Neither file has an older claim to the DAG: the same scan of this process found both files, and the DAG is new. */
 function comesBefore(state: FileState, owner: FileState, dagId: string): boolean {
   return state.firstScan > 0 && state.firstScan === owner.firstScan && owner.created.has(dagId) && compareFiles(state, owner) < 0;
 }

@@ -8,15 +8,15 @@ import { compareFiles, type FileState, newFileState } from "./file-states.ts";
 import { type FoundDagFiles, findDagFiles } from "./find-dag-files.ts";
 import { type FolderIdentities, wasDeleted } from "./folder-identities.ts";
 
-/** `unsettled`: a file was left for the next scan because it was written just now. */
+/** `unsettled`: a file is left for the next scan because it was modified just now. */
 export type Scan = { due: FileState[]; folders: string[]; unsettled: boolean };
 
 export type Scanner = {
-  /** Looks at every bundle. Rejects when the store fails; a bundle that cannot be read keeps its DAGs as they are. */
+  /** Scans all bundles. Rejects if the store fails; the DAGs of a bundle that cannot be read do not change. */
   scan(settleMs: number, force: boolean): Promise<Scan>;
   states(): FileState[];
   find(file: DagFileRef): FileState | undefined;
-  /** What was found counts no more. */
+  /** The listings of this dag-processor are no longer valid. */
   stop(): Promise<void>;
 };
 
@@ -41,7 +41,10 @@ export function createScanner(
   let hasLoaded = false;
   let scans = 0;
 
-  /** Takes over what an earlier process saved. A file with an import error is looked at again: its fault may have been the process's. */
+  /**
+   * Loads the results of earlier processes. A file with an import error is processed again: the earlier process may have been at
+   * fault.
+   */
   async function loadKnown(): Promise<void> {
     if (hasLoaded) return;
     let newer = 0;
@@ -64,11 +67,11 @@ export function createScanner(
     if (newer === 0) return;
     logger.warn(
       { files: newer },
-      `${newer} DAG file(s) were saved by a newer Baram and stay as it saved them until they change; if it is gone for good, run "baram dags reserialize"`,
+      `${newer} DAG file(s) were saved by a newer Baram and are not loaded here until they change; if that version is no longer used, run "baram dags reserialize"`,
     );
   }
 
-  /** Files whose custom timetables must be asked for further runs, by bundle. */
+  /** Files with custom timetables that need further planned runs, by bundle. */
   async function findToPlan(): Promise<ReadonlySet<string>> {
     const files = await store.filesToPlan(options.bundles.map((bundle) => bundle.name));
     return new Set(files.map(({ bundleName, relativePath }) => `${bundleName}:${relativePath}`));
@@ -85,7 +88,10 @@ export function createScanner(
     const found = { ...everything, files: everything.files.filter((path) => !bundle.leaveOut?.includes(path)) };
     for (const path of found.refused.filter((refused) => !refusedBefore.has(`${bundle.name}:${refused}`))) {
       refusedBefore.add(`${bundle.name}:${path}`);
-      logger.warn({ bundle: bundle.name, path }, "not followed: this symbolic link leads out of the DAG folder, or nowhere");
+      logger.warn(
+        { bundle: bundle.name, path },
+        "symbolic link is not followed: it points outside of the DAG folder, or to nothing",
+      );
     }
     tellOfUnread(bundle, index, found);
     const mayBeThere = [...states.keys()].filter((file) => found.unread.some(({ path }) => isIn(file, path)));
@@ -98,10 +104,10 @@ export function createScanner(
       const state = states.get(relativePath) ?? newFileState(bundle, index, relativePath, scans);
       states.set(relativePath, state);
       state.isSeen = true;
-      // It came back before the store could be told that it was gone.
+      // It appeared again before its deletion was reported to the store.
       if (state.isGone) Object.assign(state, { isGone: false, outcome: "unknown" });
       if (!isMeant(state) && !(await isDue(state, root, seen))) continue;
-      // Only for the order, and for the time to settle: one that cannot be looked at is told of when it is read.
+      // Only for the order and the time to settle: a file that cannot be accessed is reported when it is read.
       state.mtimeMs = await reads.stat(join(root, relativePath)).then(
         (facts) => Number(facts.mtimeMs),
         () => 0,
@@ -112,7 +118,7 @@ export function createScanner(
     return { due, folders: found.folders, unsettled };
   }
 
-  /** Once per reason when it goes, and once when it comes, not at each scan. */
+  /** Logged once per reason when the folder becomes unreadable, and once when it can be read again, not at each scan. */
   function tellOfFolder({ name, path }: DagBundle, unreadable: NodeJS.ErrnoException | null): void {
     if (unreadable === null) {
       if (unreadableBefore.delete(name)) logger.warn({ bundle: name, path }, "the DAG folder can be read now");
@@ -124,11 +130,11 @@ export function createScanner(
     unreadableBefore.set(name, what);
     logger.warn(
       { bundle: name, path },
-      `the DAG folder: ${what}. DAGs that are known stay as they are, and it is looked for at every scan`,
+      `the DAG folder: ${what}. Its DAGs stay as they are, and every scan tries to read it again`,
     );
   }
 
-  /** What is in a folder that cannot be read stays as it is known. Told once per reason, and once when it is over. */
+  /** Files in a folder that cannot be read keep their state. Logged once per reason, and once when it is over. */
   function tellOfUnread({ name, path }: DagBundle, index: number, { unread }: FoundDagFiles): void {
     const before = unreadBefore[index] ?? new Map<string, string>();
     const now = new Map(unread.map((one) => [one.path, one.reason]));
@@ -136,11 +142,11 @@ export function createScanner(
       if (before.get(unreadPath) !== reason)
         logger.warn(
           { bundle: name, path: unreadPath },
-          `${reason}. DAGs of files there stay as they are, and new files are not seen`,
+          `${reason}. DAGs of files there stay as they are, and new files are not found`,
         );
     }
     for (const seen of before.keys())
-      if (!now.has(seen)) logger.warn({ bundle: name, path: seen }, `${join(path, seen)} can be looked at now, or is gone`);
+      if (!now.has(seen)) logger.warn({ bundle: name, path: seen }, `${join(path, seen)} can be read now, or no longer exists`);
     unreadBefore[index] = now;
   }
 
@@ -151,18 +157,20 @@ export function createScanner(
     return (await hasher.hashInputs(root, state.inputs, seen)) !== state.inputsHash;
   }
 
-  /** Tells the store what is there, and hears what it has of it: which files are to be loaded whatever this process remembers. */
+  /**
+   * Reports the existing files to the store, and receives which of them must be loaded whatever this process knows about them.
+   */
   async function tellStore(bundle: DagBundle, index: number, found: FoundDagFiles, files: string[]): Promise<void> {
     const present = new Set(files);
     const states = byBundle[index] ?? new Map<string, FileState>();
     const before = identities[index] ?? new Map();
     const missing = [...states.values()].filter((state) => !present.has(state.relativePath));
-    // Before the save: one under way must not bring the file's DAGs back.
+    // Before the save, so that another save in progress does not bring the file's DAGs back.
     for (const state of missing) state.isGone = true;
     const gone = missing.filter(({ isSeen, relativePath }) => isSeen && wasDeleted(relativePath, before, found.identities));
     const listing = { bundleName: bundle.name, files, gone: gone.map((state) => state.relativePath) };
     const { toLoad, forgotten } = await store.listFiles(listing, options.build);
-    // Where it could not look, what it saw before still stands.
+    // For folders that could not be read, the previous identities remain valid.
     const unseen = [...before].filter(([folder]) => found.unread.some(({ path }) => isIn(folder, path)));
     identities[index] = new Map([...unseen, ...found.identities]);
     for (const state of missing) states.delete(state.relativePath);
@@ -177,11 +185,11 @@ export function createScanner(
     if (missing.length > gone.length)
       logger.warn(
         { bundle: bundle.name, path: bundle.path, files: missing.length - gone.length },
-        "DAG files that are known are not in this folder, and were not seen to be deleted; their DAGs will be stale if no dag-processor has had them for [dag_processor] stale_dag_threshold",
+        "known DAG files are missing in this folder, but their deletion was not seen; their DAGs become stale after no dag-processor has had them for [dag_processor] stale_dag_threshold",
       );
     for (const { relativePath } of toLoad) {
       const state = states.get(relativePath);
-      // One on its way is saved at its end.
+      // A file in progress is saved when its processing ends.
       if (!state || state.isQueued || state.isRunning) continue;
       state.outcome = "unknown";
       state.savedError = null;
@@ -199,7 +207,7 @@ export function createScanner(
       await loadKnown();
       scans++;
       const toPlan = await findToPlan();
-      // One that failed has its own time for another try: its plan stays low meanwhile.
+      // A failed file has its own retry time: its plan is not extended until then.
       const needsPlan = (state: FileState) => state.outcome === "good" && toPlan.has(`${state.bundleName}:${state.relativePath}`);
       const total: Scan = { due: [], folders: [], unsettled: false };
       for (const [index, bundle] of options.bundles.entries()) {

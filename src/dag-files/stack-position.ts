@@ -3,8 +3,8 @@ import { MODULE_FILE } from "../platform/index.ts";
 export type StackPosition = { file: string; line: number; column: number };
 
 /**
- * The innermost place of a stack that lies in the DAG folder's own files. Node's source map support has already turned
- * module positions into `<module folder>/<file>.ts:line:column`; packages' files and the bundled module itself do not count.
+ * The innermost position of a stack in the DAG folder's own files. Node's source map support has already translated module
+ * positions to `<module folder>/<file>.ts:line:column`; files of packages and the bundled module itself are ignored.
  */
 export function findPosition(stack: string, moduleFolder: string): StackPosition | null {
   const pattern = new RegExp(`${escapeRegExp(moduleFolder)}/([^\\n:()]+):(\\d+):(\\d+)`, "g");
@@ -14,7 +14,7 @@ export function findPosition(stack: string, moduleFolder: string): StackPosition
   return null;
 }
 
-/** The stack with places as the author knows them, without the frames of Node and Baram at its end. */
+/** The stack with positions as the author knows them, without the frames of Node and Baram at its end. */
 export function readableStack(stack: string, moduleFolder: string): string {
   return stack
     .split("\n")

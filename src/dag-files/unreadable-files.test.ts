@@ -37,7 +37,7 @@ function createProcessor(
   return processor;
 }
 
-/** Written a minute ago, so that the file counts as settled. */
+/** With a modification time one minute ago, so that the file counts as settled. */
 async function write(path: string, text: string): Promise<void> {
   await writeFile(join(folder, path), text);
   const aMinuteAgo = new Date(Date.now() - 60_000);
@@ -47,7 +47,7 @@ async function write(path: string, text: string): Promise<void> {
 const dagText = (dagId: string, tag = "") =>
   `import { dag } from "baram";\nexport default dag({ dagId: "${dagId}", schedule: null, tags: ["t${tag}"] }, () => {});\n`;
 
-/** What is warned of, in one line each. */
+/** Records the warnings, one line each. */
 function recordWarnings() {
   const warnings: string[] = [];
   const logger: Logger = { ...silentLogger, warn: (_facts, message) => void warnings.push(message) };
@@ -61,7 +61,7 @@ test("a folder below that cannot be read leaves its DAGs as they are, and is tol
   await createProcessor().processOnce();
   const { warnings, logger } = recordWarnings();
   const faults: Record<string, string> = { "/team$": "EACCES" };
-  // One that starts with it, so knows the file from the store only, and one that saw it before.
+  // The first starts now and knows the file only from the store; the second saw it before.
   const processor = createProcessor({}, { reads: failingReads(faults), logger });
   for (let scan = 0; scan < 3; scan++) await processor.processOnce();
   expect(memory.active()).toEqual(["a@team/a.ts", "b@b.ts"]);
@@ -70,7 +70,7 @@ test("a folder below that cannot be read leaves its DAGs as they are, and is tol
   await processor.processOnce();
   faults["/team$"] = "EIO";
   await processor.processOnce();
-  expect(warnings.slice(1)).toEqual([expect.stringContaining("can be looked at now"), expect.stringContaining("EIO")]);
+  expect(warnings.slice(1)).toEqual([expect.stringContaining("can be read now"), expect.stringContaining("EIO")]);
   expect(memory.active()).toEqual(["a@team/a.ts", "b@b.ts"]);
   delete faults["/team$"];
   await rm(join(folder, "team", "a.ts"));
@@ -125,7 +125,7 @@ test("a helper or a package.json that cannot be read is told as that", async () 
   await processor.processOnce();
   expect(memory.errors.get("a.ts")).toMatchObject({
     kind: "unreadable",
-    message: expect.stringMatching(/lib\.ts.*go in a circle/),
+    message: expect.stringMatching(/lib\.ts.*form a cycle/),
   });
   await rm(join(folder, "lib.ts"));
   await write("lib.ts", "export {};");

@@ -5,20 +5,20 @@ import { BaramError, toError } from "../platform/index.ts";
 import { type Mail, type Sent, sendMail } from "./send-mail.ts";
 import { isSender, type SmtpSettings, settingsOfConnection } from "./smtp-settings.ts";
 
-/** What of a mail may hold templates. */
+/** The fields of an email that may contain templates. */
 export const MAIL_TEMPLATE_FIELDS = ["to", "subject", "htmlContent", "cc", "bcc", "files", "fromEmail"] as const;
 
-/** A mail as an author writes it. Addresses are a list, or a text with commas or semicolons between them. */
+/** An email as an author defines it. Addresses are a list, or a text separated by commas or semicolons. */
 export type MailOptions = {
   to: string | readonly string[];
   subject: string;
-  /** HTML. What templates put in stands as it is: write `{{ value | escape }}` for what may hold `<` or `&`. */
+  /** HTML. Rendered values are inserted unchanged: write `{{ value | escape }}` for values that may contain `<` or `&`. */
   htmlContent: string;
   cc?: string | readonly string[];
   bcc?: string | readonly string[];
-  /** Paths of files to attach, on the machine where this runs. */
+  /** Paths of files to attach, on the machine that sends the email. */
   files?: readonly string[];
-  /** "mixed" (default) attaches files; "related" lets the HTML show them as `cid:<file name>`. */
+  /** "mixed" (default) attaches the files; "related" allows the HTML to show them as `cid:<file name>`. */
   mimeSubtype?: "mixed" | "related";
   /** Connection of type smtp. Default "smtp_default". */
   connId?: string;
@@ -40,7 +40,7 @@ const DEFAULTS: SmtpSettings = {
   timeoutSec: 30,
 };
 
-/** Sends an author's mail through a connection. Throws as `sendMail` and `settingsOfConnection` do, and mail_invalid. */
+/** Sends an author's email through a connection. Throws as `sendMail` and `settingsOfConnection` do, and mail_invalid. */
 export async function sendByConnection(connection: Connection, options: MailOptions, signal?: AbortSignal): Promise<Sent> {
   const settings = settingsOfConnection(connection, DEFAULTS);
   const from = options.fromEmail ?? settings.from;
@@ -50,7 +50,7 @@ export async function sendByConnection(connection: Connection, options: MailOpti
 
 async function composeMail({ to, cc, bcc, subject, htmlContent, files = [], mimeSubtype = "mixed" }: MailOptions): Promise<Mail> {
   const mail: Mail = { to: check("to", to), cc: check("cc", cc), bcc: check("bcc", bcc), subject, html: htmlContent };
-  if (mail.to.length === 0) throw invalid("to names nobody");
+  if (mail.to.length === 0) throw invalid("to contains no address");
   const attachments = files.map(async (path) => {
     const content = await readFile(path).catch((error: unknown) => {
       throw invalid(`the file ${JSON.stringify(path)} cannot be attached: ${toError(error).message}`);
@@ -64,7 +64,7 @@ async function composeMail({ to, cc, bcc, subject, htmlContent, files = [], mime
 function check(name: string, given: string | readonly string[] | undefined): string[] {
   const list = splitAddresses(given ?? []);
   const wrong = list.find((address) => !isEmailAddress(address));
-  if (wrong !== undefined) throw invalid(`${name} holds ${JSON.stringify(wrong)}; each must be ${ADDRESS_RULE}`);
+  if (wrong !== undefined) throw invalid(`${name} contains ${JSON.stringify(wrong)}; each must be ${ADDRESS_RULE}`);
   return list;
 }
 

@@ -157,7 +157,7 @@ describe("sendByConnection", () => {
   });
 
   it.each([
-    [{ to: "" }, "names nobody"],
+    [{ to: "" }, "contains no address"],
     [{ to: "a@example.com, b" }, '"b"'],
     [{ to: ["a@example.com\r\nBcc: evil@example.com"] }, "each must be an address"],
     [{ files: ["/nowhere/x.csv"] }, "/nowhere/x.csv"],

@@ -7,17 +7,17 @@ export type Mail = {
   bcc?: readonly string[];
   subject: string;
   html: string;
-  /** Names and bytes: nothing here reads a path or a URL. */
+  /** File names and content: this module never reads a path or a URL. */
   attachments?: readonly { filename: string; content: Buffer; cid?: string }[];
-  /** "…@…", without brackets: the same for each attempt, so that a mailbox can tell a repetition. */
+  /** "…@…", without brackets. The same for all attempts, so that a mail server can recognize a repetition. */
   messageId?: string;
   headers?: Readonly<Record<string, string>>;
 };
 
-/** Recipients that the server refused while it took the mail for others. */
+/** Recipients that the server refused while it accepted the email for others. */
 export type Sent = { rejected: string[] };
 
-/** The server's answer says that no further attempt will do better. */
+/** The server's answer means that another attempt would fail too. */
 export class MailRefusedError extends BaramError {
   constructor(message: string, facts: Record<string, unknown>) {
     super("mail_refused", message, facts);
@@ -26,11 +26,11 @@ export class MailRefusedError extends BaramError {
 }
 
 /**
- * Hands one mail to an SMTP server. Ends within the settings' time-out twice over, whatever the server does.
- * @throws MailRefusedError, BaramError mail_not_sent: name host, port and the server's words, never the password.
+ * Sends an email to an SMTP server. Ends within twice the timeout of the settings, whatever the server does.
+ * @throws MailRefusedError, BaramError mail_not_sent: name the host, the port and the server's answer, but never the password.
  */
 export async function sendMail(settings: SmtpSettings, mail: Mail, signal?: AbortSignal): Promise<Sent> {
-  // On first use: few processes send mail, and each would pay for the library.
+  // Loaded on first use: few processes send email, and the import is slow.
   const { createTransport } = await import("nodemailer");
   const timeoutMs = settings.timeoutSec * 1_000;
   const transport = createTransport({
@@ -45,7 +45,7 @@ export async function sendMail(settings: SmtpSettings, mail: Mail, signal?: Abor
     greetingTimeout: timeoutMs,
     socketTimeout: timeoutMs,
     dnsTimeout: timeoutMs,
-    // What a message names stays a name: no file and no URL is read on its behalf.
+    // Names in an email are never resolved: nodemailer must not read files or URLs.
     disableFileAccess: true,
     disableUrlAccess: true,
   });
@@ -71,12 +71,12 @@ export async function sendMail(settings: SmtpSettings, mail: Mail, signal?: Abor
   }
 }
 
-/** As objects: a text would be parsed once more, and an odd address could come out as two. */
+/** As objects: a text would be parsed again, and an unusual address could become two. */
 function addresses(list: readonly string[]): { name: string; address: string }[] {
   return list.map((address) => ({ name: "", address }));
 }
 
-/** A header is one line, whatever its data holds. */
+/** A header is a single line, whatever the data contains. */
 function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
 }
@@ -86,10 +86,14 @@ function explain(thrown: unknown, { host, port, password, starttls, ssl }: SmtpS
   const said = withoutSecret(message ?? String(thrown), password).slice(0, 500);
   const facts = { host, port, code: code ?? null, responseCode: responseCode ?? null };
   const place = `the SMTP server ${host}:${port}`;
-  // 5xx about the message or its recipients is final (RFC 5321, 4.2.1); about the login it may be mended meanwhile.
+  // 5xx for the message or its recipients is permanent (RFC 5321, 4.2.1); a failed login may be fixed before the next attempt.
   if ((code === "EENVELOPE" || code === "EMESSAGE") && responseCode !== undefined && responseCode >= 500)
     return new MailRefusedError(`${place} refuses the mail: ${said}`, facts);
-  return new BaramError("mail_not_sent", `${place} could not be given the mail: ${said}${remedyFor(code, ssl, starttls)}`, facts);
+  return new BaramError(
+    "mail_not_sent",
+    `the mail could not be sent to ${place}: ${said}${remedyFor(code, ssl, starttls)}`,
+    facts,
+  );
 }
 
 function remedyFor(code: string | undefined, ssl: boolean, starttls: boolean): string {

@@ -1,21 +1,21 @@
 import { type Connection, isEmailAddress } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 
-/** As of `[smtp] smtp_timeout`. */
+/** The maximum of `[smtp] smtp_timeout`. */
 const TIMEOUT_MAX_SEC = 600;
 
-/** How to reach an SMTP server. */
+/** Settings for access to an SMTP server. */
 export type SmtpSettings = {
   host: string;
   port: number;
-  /** Both or neither. */
+  /** User and password: both or neither. */
   user: string | null;
   password: string | null;
-  /** TLS from the first byte. */
+  /** TLS from the first byte (implicit TLS). */
   ssl: boolean;
   /** TLS by STARTTLS; a server that does not offer it is refused. */
   starttls: boolean;
-  /** false = any certificate will do. */
+  /** false = every certificate is accepted. */
   verifyCertificate: boolean;
   /** The sender; a bare address, or `Name <address>`. */
   from: string;
@@ -23,10 +23,10 @@ export type SmtpSettings = {
 };
 
 /**
- * An `smtp` connection laid over `defaults`. Its extra has Airflow's names: `from_email`, `disable_ssl`, `disable_tls`,
- * `timeout`, `ssl_context` ("none" = any certificate). Without `disable_ssl`, port 465 means TLS from the first byte, any other
- * port STARTTLS; Airflow would take every port for the former.
- * @throws BaramError smtp_connection_invalid, which names the connection and never its password.
+ * The settings of an `smtp` connection over `defaults`. Its extra has Airflow's names: `from_email`, `disable_ssl`,
+ * `disable_tls`, `timeout`, `ssl_context` ("none" = every certificate is accepted). Without `disable_ssl`, port 465 means
+ * implicit TLS and any other port STARTTLS; Airflow would use implicit TLS for every port.
+ * @throws BaramError smtp_connection_invalid, which names the connection but never its password.
  */
 export function settingsOfConnection(connection: Connection, defaults: SmtpSettings): SmtpSettings {
   const { connId, connType, host, login, password, extra } = connection;
@@ -56,13 +56,13 @@ export function settingsOfConnection(connection: Connection, defaults: SmtpSetti
   };
 }
 
-/** A bare address, or a name and an address in angle brackets. */
+/** An address, or a name and an address in angle brackets. */
 export function isSender(text: string): boolean {
   const named = /^[^<>\p{Cc}]*<([^<>]*)>$/u.exec(text);
   return isEmailAddress(named?.[1] ?? text);
 }
 
-/** A URI's extras are texts. */
+/** The extras of a URI are texts. */
 function flag(value: unknown): boolean | null {
   if (value === undefined || value === null) return null;
   return value === true || /^(true|1|yes|on)$/i.test(String(value));

@@ -3,10 +3,10 @@ import { escapeHtml } from "../mail/index.ts";
 import { fillTemplate, type TemplateValues } from "./fill-template.ts";
 
 export type AlertTexts = {
-  /** Files' texts; null = Baram's own. */
+  /** Content of the template files; null = Baram's own template. */
   subjectTemplate: string | null;
   htmlTemplate: string | null;
-  /** Where people reach Baram; null = mails have no links. */
+  /** The URL at which people reach Baram; null = alerts contain no links. */
   baseUrl: string | null;
 };
 
@@ -27,7 +27,7 @@ const HTML = `<p>{{ headline }}</p>
 const LINKS = `<p><a href="{{ ti.log_url }}">Log</a> · <a href="{{ ti.mark_success_url }}">Mark success</a></p>
 `;
 
-/** Subject and body of an alert. Whatever comes from data is escaped in the body. */
+/** Subject and body of an alert. Values from data are escaped in the body. */
 export function composeAlert(request: EmailRequest, texts: AlertTexts): { subject: string; html: string } {
   const values = valuesOf(request, texts.baseUrl);
   const html = texts.htmlTemplate ?? (texts.baseUrl === null ? HTML : HTML + LINKS);
@@ -37,7 +37,7 @@ export function composeAlert(request: EmailRequest, texts: AlertTexts): { subjec
   };
 }
 
-/** The names are Airflow's where it has them; "exception" is one line, "exception_html" the whole trace. */
+/** Airflow's names if it has them; "exception" is one line, "exception_html" the whole stack trace. */
 function valuesOf(request: EmailRequest, baseUrl: string | null) {
   const { dagId, runId, taskId, mapIndex, tryNumber, maxTries, error, kind } = request;
   const state = kind === "retry" ? "up_for_retry" : "failed";
@@ -63,14 +63,14 @@ function valuesOf(request: EmailRequest, baseUrl: string | null) {
     task_name: taskName,
     try_number: String(tryNumber),
     max_tries: String(maxTries),
-    // A task that was cleared may be beyond the retries it was given.
+    // A cleared task may have more tries than its retries allow.
     max_attempts: String(Math.max(tryNumber, maxTries + 1)),
     exception,
     exception_html: error.stack ?? exception,
   } satisfies TemplateValues;
 }
 
-/** What templates may name. */
+/** The names that templates may contain. */
 export const ALERT_NAMES: readonly string[] = Object.keys(
   valuesOf(
     {

@@ -1,19 +1,19 @@
 import { BaramError } from "../platform/index.ts";
 
-/** What a text of an alert may name; values are data and never rendered themselves. */
+/** The values for the names in an alert's template; values are data and never rendered themselves. */
 export type TemplateValues = Readonly<Record<string, string>>;
 
 const PLACEHOLDER = /\{\{\s*([A-Za-z_][A-Za-z0-9_.]*)\s*\}\}/g;
 
 /**
- * Puts values in place of `{{ name }}`; there are no expressions, filters or blocks, since this runs in the API server, where
- * no template engine belongs (ADR 0009).
+ * Replaces `{{ name }}` by values. There are no expressions, filters or blocks, since this runs in the API server, which must not
+ * contain a template engine (ADR 0009).
  */
 export function fillTemplate(source: string, values: TemplateValues, encode: (value: string) => string): string {
   return source.replace(PLACEHOLDER, (_whole, name: string) => encode(values[name] ?? ""));
 }
 
-/** @throws BaramError config_invalid for a name that no alert has, and for what only Jinja would understand. */
+/** @throws BaramError config_invalid for an unknown name, and for syntax that only Jinja understands. */
 export function checkTemplate(option: string, source: string, names: readonly string[]): void {
   for (const [, name = ""] of source.matchAll(PLACEHOLDER)) {
     if (names.includes(name)) continue;

@@ -1,4 +1,4 @@
-/** Owed mails against a real SMTP server and a real database: what is owed goes out once, and is never lost. */
+/** The mailer with a real SMTP server and a real database: each alert is sent once, and none is lost. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
 import { headerOf, type SmtpServer, startSmtpServer } from "../../tests/support/smtp-server.ts";

@@ -1,9 +1,9 @@
 /**
- * Sends the e-mails that the platform owes (ADR 0019). A row of `email_request` is
- * - due: anyone who sends may claim it; left by a claim, which counts an attempt;
- * - claimed: one process sends it, until the lease ends; left for deleted when the server took the mail or it is given up,
- *   else for due again, after a pause that grows. A claim whose process died becomes due when its lease ends.
- * Any number of processes send. A mail whose row could not be deleted after it was sent is sent again, under the same
+ * Sends alerts (ADR 0019). A row of `email_request` is
+ * - due: any mailer may claim it; a claim counts as an attempt;
+ * - claimed: one process sends it, until the lease ends. It is deleted when the server has accepted the mail or the last attempt
+ *   failed; otherwise it is due again, after an increasing pause. If the claiming process dies, it is due when the lease ends.
+ * Any number of processes may send. If a row cannot be deleted after its mail was sent, the mail is sent again with the same
  * Message-ID; none is lost.
  */
 import type { EnvironmentSecrets } from "../config/index.ts";
@@ -31,13 +31,13 @@ export type MailerResources = {
 
 export type MailerOptions = {
   readonly texts: AlertTexts;
-  /** The connection that wins over `smtp` where there is one. */
+  /** A connection that overrides `smtp` if it exists. */
   readonly connId: string;
   readonly smtp: SmtpSettings;
   readonly sendByDefault: Readonly<Record<EmailRequest["kind"], boolean>>;
-  /** Attempts before a mail is given up. */
+  /** Number of attempts after which an alert is given up. */
   readonly attemptsMax: number;
-  /** The pause after the first failed attempt; it doubles with each, up to 15 minutes. */
+  /** Pause after the first failed attempt; it doubles with each attempt, up to 15 minutes. */
   readonly firstPauseSec: number;
   readonly pollSec: number;
 };
@@ -45,9 +45,9 @@ export type MailerOptions = {
 export type Mailer = { stop(): Promise<void> };
 
 const LONGEST_PAUSE_SEC = 900;
-/** Sent side by side: a server that hangs holds up so many mails, for twice its time-out. */
+/** Number of alerts sent in parallel: a server that hangs delays these, for twice its timeout. */
 const BATCH = 20;
-/** A mail that is half way out gets this long when we are stopped. */
+/** Time that a mail in progress has to finish when the mailer stops. */
 const STOP_GRACE_MS = 5_000;
 
 export function startMailer(resources: MailerResources, options: MailerOptions): Mailer {
@@ -60,7 +60,7 @@ export function startMailer(resources: MailerResources, options: MailerOptions):
     while (!stopping.signal.aborted) {
       const sent = await sendDue().catch((error: unknown) => {
         if (!stopping.signal.aborted && !isDatabaseAway(error))
-          logger.error({ error: toError(error).message }, "owed e-mails could not be looked for");
+          logger.error({ error: toError(error).message }, "due e-mails could not be queried");
         return 0;
       });
       if (sent < BATCH) await sleep(options.pollSec * 1_000, stopping.signal);
@@ -85,7 +85,7 @@ export function startMailer(resources: MailerResources, options: MailerOptions):
   };
 }
 
-/** Longer than any attempt can take: `sendMail` ends within twice the time-out, and a connection may set its own. */
+/** Longer than any attempt: `sendMail` ends within twice the timeout, and a connection may set its own timeout. */
 function leaseSec({ smtp }: MailerOptions): number {
   return smtp.timeoutSec * 2 + 60;
 }
@@ -107,7 +107,7 @@ async function sendOne(
   const { store, logger } = resources;
   const parsed = emailRequestSchema.safeParse(claimed.data);
   if (!parsed.success) {
-    logger.error({ id: claimed.id, error: parsed.error.message }, "an owed e-mail cannot be read and is given up");
+    logger.error({ id: claimed.id, error: parsed.error.message }, "an e-mail request cannot be parsed and is given up");
     return deleteEmailRequest(store, claimed.id);
   }
   const request = parsed.data;
@@ -117,7 +117,7 @@ async function sendOne(
     const { rejected } = await sendMail(settings, mailOf(request, options.texts, claimed.id), signal);
     await deleteEmailRequest(store, claimed.id);
     if (rejected.length > 0)
-      await tell(resources, request, "email rejected", `the server took the mail, but not for ${rejected.join(", ")}`);
+      await tell(resources, request, "email rejected", `the server accepted the mail, but not for ${rejected.join(", ")}`);
     else logger.info({ id: claimed.id, dagId: request.dagId, taskId: request.taskId }, "an e-mail was sent");
   } catch (thrown) {
     await putBack(resources, options, claimed, request, toError(thrown));
@@ -139,18 +139,18 @@ async function putBack(
     }
     const pauseSec = Math.min(LONGEST_PAUSE_SEC, options.firstPauseSec * 2 ** (claimed.attempts - 1));
     await postponeEmailRequest(store, claimed, pauseSec);
-    // Once: a server that is away for an hour would fill the audit log.
+    // Logged once: with an unreachable server, one entry per attempt would fill the audit log.
     if (claimed.attempts === 1) await tell(resources, request, "email delayed", error.message);
   } catch (thrown) {
-    // The lease ends by itself, and the mail is tried again then.
+    // The mail is tried again after the lease ends.
     resources.logger.error(
       { id: claimed.id, error: toError(thrown).message },
-      "the end of an e-mail's attempt could not be written",
+      "the result of an e-mail's attempt could not be stored",
     );
   }
 }
 
-/** In the server's log, and where the task's owner sees it: the audit log of its task instance. */
+/** Logs the event in the server's log, and for the task's owner in the audit log of the task instance. */
 async function tell({ store, logger }: MailerResources, request: EmailRequest, event: string, reason: string): Promise<void> {
   const { dagId, runId, taskId, mapIndex, tryNumber, to } = request;
   const place = { dagId, runId, taskId, mapIndex, tryNumber };

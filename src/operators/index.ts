@@ -1,4 +1,4 @@
-// What an author imports from "baram/operators".
+// The API that authors import from "baram/operators".
 
 export { sensor } from "../sdk/runtime.ts";
 export { BashOperator, type BashOptions } from "./bash/bash-operator.ts";

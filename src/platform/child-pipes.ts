@@ -1,4 +1,4 @@
-/** What is used of `node:child_process`, which few rooms may import. */
+/** The parts of `node:child_process` that are used here, since only a few folders may import it. */
 type Child = {
   readonly stdio: readonly unknown[];
   on(event: "error", listener: (error: Error) => void): unknown;
@@ -8,19 +8,22 @@ type Child = {
 type Emitter = { on(event: "error", listener: (error: Error) => void): unknown };
 
 export type ChildPipes = {
-  /** Sends over the IPC channel. What cannot be sent is told to `onFault`; who sends hears of the process's end in its `exit`. */
+  /**
+   * Sends over the IPC channel. A failed send is reported to `onFault`; the caller learns of the process's end from its `exit`
+   * event.
+   */
   send(message: object): void;
 };
 
 const NAMES = ["stdin", "stdout", "stderr"];
 
 /**
- * Takes over the errors of all pipes to a child process, for as long as there are any: its stdio, further descriptors, and the IPC channel.
- * A process dies before its parent hears of it; what is written in between fails with EPIPE or ECONNRESET, and an error that nobody
- * listens to would end this process with all that it does for others. Whoever starts a process calls this at once.
+ * Handles the errors of all pipes to a child process (stdio, further descriptors, the IPC channel) for their whole lifetime. A
+ * process can die before its parent notices; a write in between fails with EPIPE or ECONNRESET, and an error event without a
+ * listener would crash this process. Call this right after starting a process.
  */
 export function ownPipes(child: Child, onFault: (pipe: string, error: Error) => void = () => {}): ChildPipes {
-  // Also told for a process that cannot be started, or not be signalled; whoever started it listens, too.
+  // Also emitted if a process cannot be started or signalled; the caller that started it has its own listener.
   child.on("error", (error) => onFault("process", error));
   for (const [at, pipe] of child.stdio.entries()) {
     if (isEmitter(pipe)) pipe.on("error", (error) => onFault(NAMES[at] ?? `descriptor ${at}`, error));

@@ -1,4 +1,4 @@
-/** Time as a parameter: milliseconds since the epoch. Leases and state timestamps use the database's clock instead. */
+/** Injected time: milliseconds since the epoch. Leases and state timestamps use the database's clock instead. */
 export type Clock = { now(): number };
 
 export const systemClock: Clock = { now: () => Date.now() };

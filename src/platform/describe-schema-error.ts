@@ -1,9 +1,9 @@
-/** As ajv's ErrorObject. */
+/** Has the fields of ajv's ErrorObject. */
 type SchemaError = { instancePath: string; keyword: string; message?: string; params: Record<string, unknown> };
 
 const ALLOWED_MAX = 20;
 
-/** What a value did against its JSON schema, in words that name the values it may have. */
+/** Describes a violation of a JSON schema, naming the allowed values. */
 export function describeSchemaError({ instancePath, keyword, message, params }: SchemaError): string {
   const place = instancePath === "" ? "" : `${instancePath} `;
   if (keyword === "enum" && Array.isArray(params.allowedValues)) {

@@ -1,11 +1,11 @@
-/** Few edits, and more in common than not. */
+/** At most this many edits, and more than half of the name in common. */
 const EDITS_MAX = 3;
 const SIMILARITY_MIN = 0.5;
 
 /**
- * The known name that a mistyped one most likely means, or undefined when none is near. Case, `_` and `-` do not count, so that
- * `start_date` finds `startDate`. Of equally near names the first one is taken. `similarityMin`:
- * the share of the longer name that must stand in both; higher where a wrong guess does harm.
+ * The known name that is most similar to a mistyped one, or undefined if none is similar enough. Case, `_` and `-` are ignored,
+ * so that `start_date` finds `startDate`. Of equally similar names the first one is chosen. `similarityMin`: the minimum share of
+ * the longer name that both have in common; set it higher if a wrong guess does harm.
  */
 export function findSimilar(name: string, known: Iterable<string>, similarityMin = SIMILARITY_MIN): string | undefined {
   const given = plain(name);
@@ -23,7 +23,7 @@ export function findSimilar(name: string, known: Iterable<string>, similarityMin
   return best;
 }
 
-/** The end of a message about an unknown name: `; did you mean "retries"?`, or "" when no known name is near. */
+/** The end of a message about an unknown name: `; did you mean "retries"?`, or "" if no known name is similar. */
 export function didYouMean(name: string, known: Iterable<string>): string {
   const similar = findSimilar(name, known);
   return similar === undefined ? "" : `; did you mean "${similar}"?`;
@@ -33,7 +33,7 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/[_-]/g, "");
 }
 
-/** Insertions, deletions, replacements, and neighbours that changed places (optimal string alignment). */
+/** Counts insertions, deletions, replacements and swaps of neighbours (optimal string alignment distance). */
 function countEdits(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, at) => at);

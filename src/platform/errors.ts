@@ -1,6 +1,6 @@
 /**
- * The base of every error Baram raises on purpose. `code` is stable and documented; `facts` are what the message was
- * written from, kept for logs and API answers.
+ * The base class of all errors that Baram throws on purpose. `code` is stable and documented; `facts` are the values in the
+ * message, kept for logs and API answers.
  */
 export class BaramError extends Error {
   readonly code: string;
@@ -14,7 +14,7 @@ export class BaramError extends Error {
   }
 }
 
-/** Anything thrown, as an Error: user code may throw strings, or nothing at all. */
+/** Converts any thrown value to an Error: user code may throw strings or undefined. */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
   return new Error(typeof thrown === "string" ? thrown : `a value that is not an Error was thrown: ${describe(thrown)}`);
@@ -28,7 +28,9 @@ function describe(value: unknown): string {
   }
 }
 
-/** The store has said so, and says when the database is back; whoever meets the error waits, and logs nothing of its own. */
+/**
+ * The store has logged the outage and will log the return of the database. The caller waits and does not log the error itself.
+ */
 export function isDatabaseAway(error: unknown): boolean {
   return error instanceof BaramError && error.code === "database_unavailable";
 }

@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { matchesGlob } from "./match-glob.ts";
 
-/** The path of a file that a path or glob (`*`, `?`, `**`) stands for, or undefined. A folder stands for a file in it. */
+/** The first file that matches a path or glob (`*`, `?`, `**`), or undefined. A folder matches if it contains a file. */
 export async function findFile(path: string, recursive: boolean): Promise<string | undefined> {
   return /[*?[{]/.test(path) ? findByGlob(path) : findByPath(path, recursive);
 }
@@ -21,7 +21,7 @@ async function findByGlob(pattern: string): Promise<string | undefined> {
   const parts = absolute.split(sep);
   const firstWild = parts.findIndex((part) => /[*?[{]/.test(part));
   const root = parts.slice(0, firstWild).join(sep) || sep;
-  // Without ** nothing deeper than the pattern can match: do not walk a whole tree for "data/*.csv".
+  // Without ** only files at the pattern's depth can match: do not walk a whole tree for "data/*.csv".
   const recursive = parts.length - firstWild > 1 || absolute.includes("**");
   const entries = await readdir(root, { withFileTypes: true, recursive }).catch(ignoreAbsence);
   const paths = (entries ?? []).filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));

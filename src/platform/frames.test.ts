@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { isUnsendable, openWire } from "./frames.ts";
 
-/** A socket whose other end is the test. */
+/** A socket; the test reads and writes its other end. */
 function fakeSocket() {
   const written: Buffer[] = [];
   const socket = new Duplex({
@@ -55,7 +55,7 @@ test("what is sent is what is received, however it is cut into chunks", async ()
         rest = rest.subarray(cut);
       }
       socket.emit("data", rest);
-      // -0 is 0 in JSON.
+      // JSON has no -0.
       expect(messages).toEqual(JSON.parse(JSON.stringify(sent)));
       expect(closes).toEqual([]);
     }),

@@ -6,9 +6,9 @@
  *   | big endian     | (one message)                |
  *   +----------------+------------------------------+
  *
- * Frames and not lines: a length can be refused before its bytes are taken into memory. A frame that is too long or is no
- * JSON ends the wire, since nothing after it can be trusted. Both ends have the same limit, and a sender refuses what is above it:
- * one message cannot be sent, and the wire goes on.
+ * Frames, not lines: a length can be refused before its bytes are read into memory. A frame that is too long or is not
+ * JSON closes the wire, since nothing after it can be trusted. Both ends have the same limit. A sender refuses a message above it, so
+ * only that message fails and the wire stays open.
  */
 import type { Readable, Writable } from "node:stream";
 import { BaramError, toError } from "./errors.ts";
@@ -16,16 +16,18 @@ import { BaramError, toError } from "./errors.ts";
 export const FRAME_MAX_BYTES = 64 * 1024 * 1024;
 
 export type Wire<Out> = {
-  /** Resolves when the message was handed to the system; rejects as `encodeFrame` does, or once the wire is broken. */
+  /** Resolves when the message was passed to the operating system. Rejects like `encodeFrame`, or when the wire is closed. */
   send(message: Out): Promise<void>;
 };
 
-/** Whether a message was refused before it was sent: the wire goes on, and whoever waits for the message is to be told. */
+/** Whether a message was refused before it was sent. The wire is still open; the caller must report the failure. */
 export function isUnsendable(error: unknown): error is BaramError {
   return error instanceof BaramError && (error.code === "frame_too_long" || error.code === "frame_malformed");
 }
 
-/** @throws BaramError `frame_too_long` with the size and the limit; `frame_malformed` for what JSON cannot hold. */
+/**
+ * @throws BaramError `frame_too_long` with the size and the limit; `frame_malformed` if the message cannot be converted to JSON.
+ */
 export function encodeFrame(message: unknown, maxBytes = FRAME_MAX_BYTES): Buffer {
   const text = stringify(message, maxBytes);
   const length = Buffer.byteLength(text);
@@ -46,7 +48,7 @@ function stringify(message: unknown, maxBytes: number): string {
   } catch (error) {
     if (!(error instanceof RangeError))
       throw new BaramError("frame_malformed", `a message cannot be written as JSON: ${toError(error).message}`, {}, error);
-    // Longer than any string may be.
+    // Longer than the maximum length of a string.
     throw new BaramError(
       "frame_too_long",
       `a message of more than 500 MB cannot be sent; at most ${maxBytes} bytes are allowed`,
@@ -56,7 +58,10 @@ function stringify(message: unknown, maxBytes: number): string {
   }
 }
 
-/** Sends messages of type Out over `socket` and calls back for each one that comes in. `onClose` is called once, with the fault if there was one. */
+/**
+ * Sends messages of type Out over `socket` and calls `on.message` for each received one. `on.close` is called once, with the
+ * error if there was one.
+ */
 export function openWire<In, Out>(
   socket: Readable & Writable,
   on: { message(message: In): void; close(fault: Error | null): void },

@@ -1,9 +1,9 @@
 import type { Context, MiddlewareHandler } from "hono";
 
 /**
- * Middleware that answers `onError` to a request whose body is larger; that of a GET is never read. A length that the client names is believed, since Node reads no
- * further; only one without a length is counted by Hono's own, which makes a web stream of each body it sees: with that, a tenth of
- * the API's time under many small requests.
+ * Middleware that answers `onError` if a request's body is too large; bodies of GET requests are never read. A Content-Length is
+ * trusted, since Node reads no more bytes than it names. Only a body without one is counted by Hono's bodyLimit, which creates a
+ * web stream for each request: with many small requests that took a tenth of the API's time.
  */
 export function limitBody(maxBytes: number, onError: (c: Context) => Response | Promise<Response>): MiddlewareHandler {
   return async (c, next) => {
@@ -11,7 +11,7 @@ export function limitBody(maxBytes: number, onError: (c: Context) => Response | 
     const length = c.req.header("content-length");
     if (length !== undefined && c.req.header("transfer-encoding") === undefined)
       return Number(length) > maxBytes ? onError(c) : next();
-    // On first use: runners load this room, too.
+    // Imported on first use, since runners load this folder too.
     const { bodyLimit } = await import("hono/body-limit");
     return bodyLimit({ maxSize: maxBytes, onError })(c, next);
   };

@@ -21,7 +21,7 @@ test("CRLF is one line end, also where it is cut between two chunks", () => {
   expect(split(["a\r\r\nb\r", "\r", "\n"])).toEqual(["a", "b"]);
 });
 
-/** The lines of a bar drawn each `everyMs`, and what ends it. */
+/** The lines of a progress bar that is redrawn every `everyMs` and ends with `end`. */
 function drawn(states: readonly string[], everyMs: number, end: string): string[] {
   let nowMs = 0;
   const lines: string[] = [];

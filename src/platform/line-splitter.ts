@@ -1,14 +1,15 @@
 import { StringDecoder } from "node:string_decoder";
 
 /**
- * Cuts a stream into lines while holding at most `maxBytes` of one: what a longer line has beyond that is counted and
- * dropped, so that a line of a gigabyte costs no memory. LF and CRLF end a line. CR alone goes back to its start, as on a terminal: what
- * follows overwrites the line, so a progress bar is one line that changes. Its last state is a line; of those before, one comes
- * through now and then, so that who follows sees it move. A state of blanks only clears the line and is none.
+ * Splits a stream into lines and holds at most `maxBytes` of a line; further bytes are counted and dropped, so that a line of a
+ * gigabyte needs no memory. LF and CRLF end a line. As on a terminal, CR alone returns to the start of the line, and the
+ * following text overwrites it: a progress bar is one line that changes. Its last state is emitted as a line; earlier states are
+ * emitted at most every REDRAW_MS, so that a reader who follows the log sees progress. A state that consists of blanks only
+ * clears the line and is not emitted.
  */
 export type LineSplitter = { push(chunk: Buffer): void; end(): void };
 
-/** A bar that redraws a hundred times a second is one line each so many ms. */
+/** A progress bar that is redrawn a hundred times a second is emitted once in this time. */
 export const REDRAW_MS = 5_000;
 const LF = 10;
 const CR = 13;
@@ -21,7 +22,7 @@ export function createLineSplitter(
   let kept: Buffer[] = [];
   let size = 0;
   let dropped = 0;
-  /** The last byte was a CR; the next says whether it ends the line or goes back. */
+  /** The last byte was a CR; the next byte decides whether it ends the line or returns to its start. */
   let isAfterReturn = false;
   /** The last state of a line that is overwritten. */
   let overwritten: string | null = null;
@@ -29,7 +30,7 @@ export function createLineSplitter(
   let shownAt = Number.NEGATIVE_INFINITY;
 
   const take = (): string => {
-    // The decoder leaves out half a character at the cut.
+    // The decoder drops an incomplete character at the cut.
     const text = new StringDecoder("utf8").write(Buffer.concat(kept));
     const whole = dropped > 0 ? `${text}${truncationMark(dropped)}` : text;
     kept = [];
@@ -92,7 +93,7 @@ export function createLineSplitter(
   };
 }
 
-/** Nothing that is seen: blanks, and the terminal's sequences that erase a line. */
+/** Whether the text is invisible: only blanks, and the terminal's sequences that erase a line. */
 function isBlank(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ESC begins such a sequence
   return /^(?:\s|\u001b\[\d*K)*$/.test(text);
@@ -102,9 +103,9 @@ export function truncationMark(bytes: number): string {
   return `… [line truncated: ${bytes} more bytes]`;
 }
 
-/** Cuts a text that is in memory already to `maxBytes`, with the same mark. */
+/** Truncates a text in memory to `maxBytes`, with the same marker. */
 export function truncateLine(text: string, maxBytes: number): string {
-  // A character is at most 3 bytes per UTF-16 unit, so short texts need no counting.
+  // A UTF-16 unit needs at most 3 bytes in UTF-8, so short texts need not be measured.
   if (text.length * 3 <= maxBytes) return text;
   const bytes = Buffer.from(text, "utf8");
   if (bytes.length <= maxBytes) return text;

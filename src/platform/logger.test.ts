@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 const entry = fileURLToPath(new URL("../../dist/platform/index.js", import.meta.url));
 
-/** A process of its own, whose writes are counted; what it says on stdout is how many there were. */
+/** Runs `body` in a separate process, which counts its writes to stderr and prints the number on stdout. */
 function logged(body: string, format = "json") {
   const script = `
     import fs from "node:fs";

@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { readableLine } from "./readable-line.ts";
 
-/** What a part may log through; a pino logger fits. */
+/** The logger interface of all parts; a pino logger implements it. */
 export type Logger = {
   debug(facts: object, message: string): void;
   info(facts: object, message: string): void;
@@ -10,14 +10,18 @@ export type Logger = {
   child(bindings: Record<string, unknown>): Logger;
 };
 
-/** `readable`: for people, at a terminal. */
+/** `readable` and `coloured`: for people at a terminal. */
 export type LogFormat = "json" | "readable" | "coloured";
 
-/** A logger that writes lines to stderr, which leaves stdout to commands' output: one JSON object each, unless `format` says otherwise. */
+/**
+ * A logger that writes lines to stderr, since stdout is for the output of commands. Each line is a JSON object, unless `format`
+ * says otherwise.
+ */
 export function createLogger(options: { level: string; role: string; format?: LogFormat }): Logger {
   const { level, role, format = "json" } = options;
   const destination = pino.destination({ fd: 2, sync: true });
-  // A full disk or a reader that is gone costs lines, never the process; there is no place left to say so.
+  // If the disk is full or the reader has closed the pipe, log lines are lost, but the process goes on. There is no other place
+  // to report this.
   destination.on("error", () => {});
   const out = gatherLines(destination);
   const stream = format === "json" ? out : { write: (line: string) => out.write(readableLine(line, format === "coloured")) };
@@ -25,8 +29,9 @@ export function createLogger(options: { level: string; role: string; format?: Lo
 }
 
 /**
- * What is logged in one turn of the event loop is written at once: a pass that queues a thousand tries costs one system call and not a
- * thousand. A process that ends, of itself or for an error, writes what is left; only one that is killed in that very turn loses it.
+ * Lines that are logged in one turn of the event loop are written together: a pass that queues a thousand tries needs one system
+ * call, not a thousand. A process that exits, normally or because of an error, writes the remaining lines; they are lost only if
+ * it is killed in that same turn.
  */
 function gatherLines(destination: { write(text: string): unknown }): { write(line: string): void } {
   let lines = "";

@@ -1,4 +1,4 @@
-/** Whether an absolute path fits a glob of `*`, `?`, `[…]` and `**`. Node 20 has no `path.matchesGlob` yet. */
+/** Whether an absolute path matches a glob of `*`, `?`, `[…]` and `**`. Node 20 has no `path.matchesGlob` yet. */
 export function matchesGlob(path: string, pattern: string): boolean {
   return new RegExp(`^${toRegExp(pattern)}$`, "s").test(path);
 }

@@ -44,7 +44,7 @@ test("a module damaged on disk is replaced", async () => {
 });
 
 test("code that is not what the hash says is refused", async () => {
-  await expect(materializeModule({ ...moduleOf("a"), code: "b" }, folder, [])).rejects.toThrow("changed or cut off");
+  await expect(materializeModule({ ...moduleOf("a"), code: "b" }, folder, [])).rejects.toThrow("modified or truncated");
   expect(await readdir(folder)).toEqual([]);
 });
 

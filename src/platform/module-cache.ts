@@ -11,13 +11,13 @@ export type BundledModule = { hash: string; code: string; externals: string[] };
 export const MODULE_FILE = "dag.mjs";
 
 /**
- * Writes a module to `<cacheDir>/<hash>/dag.mjs`, beside a `node_modules` with links to the packages it imports: `baram`
- * is this installation, others are looked for from each folder of `resolveFrom` upwards, as Node would. Returns the
- * module's path. Safe to call from many processes at once: the folder appears complete or not at all, and one that was
- * damaged since is replaced.
+ * Writes a module to `<cacheDir>/<hash>/dag.mjs`, next to a `node_modules` with links to the packages it imports: `baram`
+ * is this installation; others are searched from each folder of `resolveFrom` upwards, as Node does. Returns the
+ * module's path. Safe to call from many processes at once: the folder appears complete or not at all, and a damaged
+ * one is replaced.
  *
- * Throws `module_hash_mismatch` when the code is not what the hash says, and `module_package_missing`, naming all packages that are
- * missing and the folders in which they may be installed.
+ * Throws `module_hash_mismatch` if the code does not match the hash, and `module_package_missing`, naming all missing packages and
+ * the folders in which they can be installed.
  */
 export async function materializeModule(
   module: BundledModule,
@@ -28,7 +28,7 @@ export async function materializeModule(
   const links = await findPackages([...new Set(["baram", ...module.externals])], resolveFrom);
   const folder = join(cacheDir, module.hash);
   const path = join(folder, MODULE_FILE);
-  // Before it is looked at: whoever prunes the cache leaves alone what was marked a moment ago.
+  // Marked as used before it is checked: pruning skips modules that were used recently.
   await utimes(path, new Date(), new Date()).catch(() => {});
   if (await isIntact(folder, module, links)) return path;
 
@@ -43,7 +43,7 @@ export async function materializeModule(
   return path;
 }
 
-/** The folder of this installation: the nearest one upwards whose package.json is named "baram". */
+/** The folder of this installation: the nearest parent folder whose package.json has the name "baram". */
 export function findPackageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (folder !== parse(folder).root) {
@@ -61,7 +61,7 @@ type Link = { name: string; target: string };
 function assertHash(module: BundledModule): void {
   const actual = sha256(module.code);
   if (actual === module.hash) return;
-  const message = `the module's code has the hash ${actual}, not ${module.hash}: it was changed or cut off on its way`;
+  const message = `the module's code has the hash ${actual}, not ${module.hash}: it was modified or truncated in transit`;
   throw new BaramError("module_hash_mismatch", message, { expected: module.hash, actual });
 }
 
@@ -121,7 +121,7 @@ async function isIntact(folder: string, module: BundledModule, links: readonly L
   }
 }
 
-/** Renames a folder into place. Where another process was first, its result stays if it is intact, else makes way. */
+/** Renames a folder into place. If another process was faster, its folder is kept if it is intact, otherwise replaced. */
 async function moveInto(draft: string, folder: string, isIntactThere: () => Promise<boolean>): Promise<void> {
   for (let attempt = 0; attempt < 5; attempt++) {
     try {
@@ -132,7 +132,7 @@ async function moveInto(draft: string, folder: string, isIntactThere: () => Prom
     }
     if (await isIntactThere()) return;
     const aside = `${draft}-replaced`;
-    // Another process may move it away first: then the next rename finds the place free.
+    // Another process may move it away first; then the next rename finds the path free.
     await rename(folder, aside).catch(() => undefined);
     await rm(aside, { recursive: true, force: true });
   }

@@ -9,7 +9,7 @@ test("ids of the usual characters stand as they are: logs of old are found under
   for (const id of ["extract", "group.task-1", "scheduled__2024-01-31T00:00:00+00:00", "manual~1"])
     expect(pathSegment("run_id", id)).toBe(`run_id=${id}`);
   expect(pathSegment("map_index", 3)).toBe("map_index=3");
-  // The longest that a file's name could ever hold.
+  // The longest id whose segment still fits into a file name.
   expect(pathSegment("task_id", "a".repeat(247))).toBe(`task_id=${"a".repeat(247)}`);
 });
 
@@ -43,7 +43,7 @@ test("no id leads out of its folder, and no two ids share a name", () => {
       const segment = pathSegment("x", one);
       expect(Buffer.byteLength(segment)).toBeLessThanOrEqual(255);
       expect(segment).not.toMatch(/[/\0]/);
-      // A lone half of a surrogate pair cannot be told from another.
+      // Different lone surrogates cannot be distinguished.
       if (Buffer.from(one).compare(Buffer.from(other)) !== 0) expect(segment).not.toBe(pathSegment("x", other));
     }),
     { numRuns: 2_000 },

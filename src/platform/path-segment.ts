@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 
-/** What a file's name may have on every file system that matters, in bytes of UTF-8. */
+/** Maximum length of a file name on all common file systems, in bytes of UTF-8. */
 const SEGMENT_MAX_BYTES = 255;
 const HASH_CHARS = 32;
 
 /**
- * `name=id` as one part of a file's path or of a key in a store, whatever the id: `segment("task_id", "extract")` is `task_id=extract`.
- * Ids of the usual characters stand as they are. Others of ASCII are written as %XX, so that none is a separator; one too long for a
- * file's name is cut and ends in `@` and a hash of the whole id. `@` and `%` come from nowhere else, so two ids never share a segment.
+ * `name=id` as one segment of a file path or of a key in a store, for any id: `pathSegment("task_id", "extract")` is
+ * `task_id=extract`. Ids of the usual characters are unchanged. Other ASCII characters are written as %XX, so that none acts as a
+ * separator. An id that is too long for a file name is cut and ends in `@` and a hash of the whole id. No other segment contains
+ * `@`, and `%` occurs only in %XX, so two ids never share a segment.
  */
 export function pathSegment(name: string, id: string | number): string {
   const whole = `${name}=${encode(String(id))}`;
@@ -15,7 +16,7 @@ export function pathSegment(name: string, id: string | number): string {
   const hash = createHash("sha256").update(String(id)).digest("hex").slice(0, HASH_CHARS);
   let head = "";
   let room = SEGMENT_MAX_BYTES - HASH_CHARS - 1;
-  // By whole characters, and by whole %XX.
+  // Cuts only between characters, and never inside a %XX.
   for (const [part] of whole.matchAll(/%..|./gsu)) {
     room -= Buffer.byteLength(part);
     if (room < 0) break;
@@ -25,7 +26,7 @@ export function pathSegment(name: string, id: string | number): string {
 }
 
 function encode(id: string): string {
-  // A lone half of a surrogate pair cannot be written: it becomes the replacement character.
+  // A lone surrogate cannot be encoded: it becomes the replacement character.
   const written = Buffer.from(id).toString();
   return written.replaceAll(/[^A-Za-z0-9_.~:+-]/gu, (character) =>
     character > "\u007f" ? character : `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,

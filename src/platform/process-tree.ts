@@ -2,12 +2,12 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:f
 import { sleep } from "./sleep.ts";
 
 /**
- * A variable in a process's environment that marks it and whatever it starts, however deep and even when it detaches
- * itself. Linux only; elsewhere the process group has to do.
+ * An environment variable that marks a process and all its descendants, even those that detach themselves. Linux only; on other
+ * systems the process group is used.
  */
 export type ProcessMark = { readonly name: string; readonly value: string };
 
-/** Which of these processes live and carry the mark. */
+/** The processes among `pids` that are alive and carry the mark. */
 function markedAmong(mark: ProcessMark, pids: readonly number[]): number[] {
   const needle = Buffer.from(`${mark.name}=${mark.value}\0`);
   return pids.filter((pid) => {
@@ -28,7 +28,7 @@ function listProcesses(): number[] {
   }
 }
 
-/** The pid that was given out last. Linux only; null elsewhere. */
+/** The pid of the newest process. Linux only; null elsewhere. */
 export function newestPid(): number | null {
   try {
     return Number(readFileSync("/proc/loadavg", "latin1").trim().split(" ").at(-1));
@@ -37,10 +37,13 @@ export function newestPid(): number | null {
   }
 }
 
-/** More pids than that are not looked at one by one: there are hardly as many processes. */
+/** Limit up to which pids are checked one by one; a larger range hardly contains as many processes. */
 const FEW_PIDS = 500;
 
-/** Processes started since `pid` was the newest, threads among them. Pids are given out in order, and begin anew at some height. */
+/**
+ * Processes and threads started after `pid` was the newest. Pids are assigned in order, and start again from the beginning at
+ * some maximum.
+ */
 function listSince(pid: number): number[] {
   const newest = newestPid() ?? 0;
   if (newest < pid || newest - pid > FEW_PIDS) return listProcesses();
@@ -48,12 +51,12 @@ function listSince(pid: number): number[] {
 }
 
 export type ChildrenWatch = {
-  /** Whether the process has children right now; one read, so it can be asked after every try. */
+  /** Whether the process has children now; this needs one read, so it can be called after every try. */
   hasAny(): boolean;
   close(): void;
 };
 
-/** Watches a process for children that its main thread has started. Linux only; elsewhere it never has any. */
+/** Watches a process for children that its main thread started. Linux only; elsewhere it never finds any. */
 export function watchChildren(pid: number): ChildrenWatch {
   const first = Buffer.alloc(1);
   let list: number | null = null;
@@ -77,7 +80,7 @@ export function watchChildren(pid: number): ChildrenWatch {
   };
 }
 
-/** Signals the process group that `pid` leads; false = there is none any more. */
+/** Sends a signal to the process group that `pid` leads; false = the group no longer exists. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-pid, signal);
@@ -88,8 +91,8 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
 }
 
 /**
- * SIGKILLs everything that carries the mark, except `spare`; with `since`, only what was started after that pid, which costs little where
- * that is little. A process may fork while we look, so look until none is left.
+ * Sends SIGKILL to all processes that carry the mark, except `spare`. With `since`, only processes started after that pid are
+ * checked, which is cheap if there are few. Repeated until none is left, since a process may fork in between.
  */
 export function killMarked(mark: ProcessMark, spare: number | null = null, since: number | null = null): void {
   for (let round = 0; round < 5; round++) {
@@ -106,10 +109,10 @@ export function killMarked(mark: ProcessMark, spare: number | null = null, since
 }
 
 const GONE_LOOK_MS = 10;
-/** A process in an uninterruptible wait (a dead network disk) dies when the kernel lets it; nobody waits longer than this for it. */
+/** Maximum wait for a process in an uninterruptible sleep (a dead network disk), which the kernel may not end for a long time. */
 const GONE_WAIT_MS = 5_000;
 
-/** As `killMarked`; resolves when none is left: a killed process is gone only when the kernel has got round to it. */
+/** Like `killMarked`, and resolves when none is left: a killed process disappears only after the kernel has ended it. */
 export async function killMarkedUntilGone(mark: ProcessMark): Promise<void> {
   for (let waitedMs = 0; markedAmong(mark, listProcesses()).length > 0 && waitedMs < GONE_WAIT_MS; waitedMs += GONE_LOOK_MS) {
     killMarked(mark);

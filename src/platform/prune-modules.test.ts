@@ -13,7 +13,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "baram-cache-"));
 });
 
-/** A module of 1,000 bytes, last used so many minutes ago. */
+/** A module of 1,000 bytes that was last used `minutesAgo`. */
 async function keep(name: string, minutesAgo: number): Promise<string> {
   const code = `// ${name}`.padEnd(1_000, "x");
   const hash = createHash("sha256").update(code).digest("hex");

@@ -5,18 +5,18 @@ import { join } from "node:path";
 import { MODULE_FILE } from "./module-cache.ts";
 
 export type PruneOptions = {
-  /** What the cache may hold, in bytes of code. */
+  /** Maximum size of the cache, in bytes of code. */
   maxBytes: number;
-  /** One that was used less long ago stays, whoever used it: other processes on this machine have the same cache. */
+  /** A module that was used more recently is kept: other processes on this machine may use the same cache. */
   unusedForMs: number;
-  /** In ms since the epoch. */
+  /** In milliseconds since the epoch. */
   now: number;
   isInUse(hash: string): boolean;
 };
 
 /**
- * Removes modules from a cache, the one unused for longest first, till the rest is within the limit. Returns the hashes of those it
- * removed. Drafts that a killed process left behind go too.
+ * Removes the least recently used modules from a cache until the rest is within the limit. Returns the hashes of the removed
+ * modules. Also removes old drafts of killed processes.
  */
 export async function pruneModules(cacheFolder: string, options: PruneOptions): Promise<string[]> {
   const names = await readdir(cacheFolder).catch(() => []);
@@ -36,11 +36,12 @@ export async function pruneModules(cacheFolder: string, options: PruneOptions): 
     if (totalBytes <= options.maxBytes) break;
     const aside = join(cacheFolder, `.draft-${randomUUID()}`);
     try {
-      // Asked again, and moved away in the same turn: nobody of this process can begin to use it in between.
+      // Checked again and moved away in the same turn of the event loop, so that no code of this process can start using it in
+      // between.
       if (options.isInUse(hash) || !isOld(statSync(join(cacheFolder, hash, MODULE_FILE)).mtimeMs)) continue;
       renameSync(join(cacheFolder, hash), aside);
     } catch {
-      // Another process was first.
+      // Another process was faster.
       continue;
     }
     removed.push(hash);

@@ -1,4 +1,4 @@
-/** Facts that say which thing a line is about come in this order, whatever order they were given in; the others behind them. */
+/** Facts that identify the subject of a line are printed first, in this order; the others follow. */
 const ABOUT = ["dagId", "runId", "taskId", "mapIndex", "tryNumber", "state"];
 const NAMES: Readonly<Record<number, string>> = { 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL" };
 const COLOURS: Readonly<Record<number, string>> = {
@@ -11,7 +11,7 @@ const COLOURS: Readonly<Record<number, string>> = {
 const DIM = "\u001b[2m";
 const PLAIN = "\u001b[0m";
 
-/** A line of the JSON log as people read it: when, how bad, who, what, and then the facts. A stack comes in lines of its own. */
+/** Formats a line of the JSON log for people: time, level, role, message, facts. A stack trace follows on lines of its own. */
 export function readableLine(json: string, isColoured: boolean): string {
   const { level, time, role, pid: _pid, msg, stack, ...facts } = JSON.parse(json) as Record<string, unknown>;
   const paint = (colour: string, text: string) => (isColoured ? `${colour}${text}${PLAIN}` : text);
@@ -24,10 +24,10 @@ export function readableLine(json: string, isColoured: boolean): string {
   return `${[head, ...said].join("  ")}${trace}\n`;
 }
 
-/** The longest name of a role. */
+/** Length of the longest role name. */
 const ROLE_WIDTH = "dag-processor".length;
 
-/** In quotes where it would not be told from what follows; control characters of an id or a message never reach the terminal. */
+/** Quoted if it would be ambiguous otherwise. Control characters in ids or messages never reach the terminal. */
 function shown(value: unknown): string {
   if (typeof value === "number") return String(Math.round(value * 1_000) / 1_000);
   if (typeof value === "string") return /^[^\s"=\p{Cc}]+$/u.test(value) ? value : JSON.stringify(value);

@@ -1,6 +1,6 @@
 import { startTimer } from "./timer.ts";
 
-/** Resolves after `ms`, or at once when `signal` aborts; never rejects, so a loop only checks the signal. */
+/** Resolves after `ms`, or immediately if `signal` aborts. It never rejects, so a loop only has to check the signal. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();

@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 
-/** The name this process runs under; a container's uid may have none. */
+/** The user name of this process; a container's uid may have none. */
 export function systemUser(): string {
   try {
     return userInfo().username;

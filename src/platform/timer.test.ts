@@ -74,7 +74,7 @@ test("timers leave a process alone that has nothing else to do, if they are to",
   expect(process.getActiveResourcesInfo().filter((kind) => kind === "Timeout")).toHaveLength(held);
 });
 
-/** Numbers, names in capitals, and what is reckoned of them: nothing that a file, an option or a request could set. */
+/** Literals, names in capitals, and expressions of them: values that no file, option or request can set. */
 function isConstant(node: ts.Expression): boolean {
   if (ts.isNumericLiteral(node)) return true;
   if (ts.isIdentifier(node)) return /^[A-Z][A-Z0-9_]*$/.test(node.text);
@@ -82,7 +82,7 @@ function isConstant(node: ts.Expression): boolean {
   return ts.isBinaryExpression(node) && isConstant(node.left) && isConstant(node.right);
 }
 
-/** Calls of Node's own timers whose delay is not written in the file. */
+/** Calls of Node's own timers whose delay is not a constant of the file. */
 function longWaitsIn(path: string): string[] {
   const source = ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.Latest, true);
   const found: string[] = [];
@@ -106,7 +106,7 @@ function longWaitsIn(path: string): string[] {
   return found;
 }
 
-/** It waits 50 ms at most, and on Node's timers as they were before a task could replace them. */
+/** Waits at most 50 ms, and uses Node's original timers, since a task may have replaced them. */
 const PENDING_WORK = "src/worker/runner/pending-work.ts";
 
 test("no wait whose length comes from data uses Node's own timers, which cannot keep 25 days", () => {

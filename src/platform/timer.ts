@@ -1,27 +1,27 @@
 /**
- * Node's timers keep 2^31 - 1 ms, 24.8 days; a longer one fires at once, with a warning on stderr. These wait as long as they are told, in
- * legs that Node can keep. Every wait whose length comes from data (an option, a DAG file, a size) is one of these: `timer.test.ts` looks
- * through the sources.
+ * Node's timers are limited to 2^31 - 1 ms (24.8 days); a longer one fires immediately, with a warning on stderr. These timers
+ * have no limit: they wait in steps that Node supports. Every wait whose length comes from data (an option, a DAG file, a size)
+ * must use them; `timer.test.ts` checks the sources.
  */
 const LEG_MAX_MS = 2 ** 31 - 1;
 
 export type Timer = {
   cancel(): void;
-  /** It alone keeps no process alive. */
+  /** The timer alone does not keep the process alive. */
   unref(): Timer;
 };
 
-/** Calls `then` after `ms`; never where that is Infinity. */
+/** Calls `then` after `ms`; never if `ms` is Infinity. */
 export function startTimer(ms: number, then: () => void): Timer {
   return start(ms, then, false);
 }
 
-/** Calls `then` every `ms`, for the first time after `ms`. */
+/** Calls `then` every `ms`; the first call is after `ms`. */
 export function startInterval(ms: number, then: () => void): Timer {
   return start(ms, then, true);
 }
 
-/** As `AbortSignal.timeout`: aborts with a TimeoutError, and keeps no process alive. */
+/** Like `AbortSignal.timeout`: aborts with a TimeoutError, and does not keep the process alive. */
 export function timeoutSignal(ms: number): AbortSignal {
   if (ms <= LEG_MAX_MS) return AbortSignal.timeout(ms);
   const controller = new AbortController();

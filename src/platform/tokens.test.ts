@@ -5,7 +5,7 @@ import { createTokens } from "./tokens.ts";
 const secret = new Uint8Array(48).fill(1);
 const tokens = createTokens(secret);
 const invalid = { code: "token_invalid" };
-/** Who signed a token knows it; another process has to check it. Both must come to the same verdict. */
+/** The signer accepts its own token from memory; another process has to verify it. Both must come to the same result. */
 const verifiers = [
   ["by who signed it", tokens],
   ["by another process", createTokens(secret)],

@@ -2,38 +2,47 @@ import { createSecretKey } from "node:crypto";
 import jwt from "jsonwebtoken";
 import { BaramError } from "./errors.ts";
 
-/** Who a token is for: a user of the public API, a workload not yet started, a running try, or a queue worker and its row. */
+/**
+ * The subject of a token: a user of the public API, a workload that has not started, a running try, or a queue worker and its
+ * row.
+ */
 export type TokenAudience = "baram:user" | "baram:workload" | "baram:task" | "baram:worker";
 export type TokenClaims = {
   subject: string;
   role?: string;
-  /** Of a running try or callback: the log that it may write, below the log folder. */
+  /** For a running try or callback: the log that it may write, relative to the log folder. */
   logPath?: string;
 };
 
 export type Tokens = {
-  /** `ttlSec` null = no expiry: a queued workload may wait for ever, and is good for one call only. */
+  /** `ttlSec` null = no expiry: a queued workload may wait without limit, and its token is valid for one call only. */
   sign(audience: TokenAudience, claims: TokenClaims, ttlSec: number | null): Promise<string>;
-  /** `toleranceSec`: how long after its end a token is still taken. Throws `token_invalid` (also for another audience) or `token_expired`. */
+  /**
+   * `toleranceSec`: how long a token is still accepted after its expiry. Throws `token_invalid` (also for another audience) or
+   * `token_expired`.
+   */
   verify(audience: TokenAudience, token: string, toleranceSec?: number): Promise<TokenClaims & { expiresAt: number | null }>;
 };
 
 const ALGORITHM = "HS256";
 
-/** Tokens of tries that run now, and some more. */
+/** Enough for all tries that run at the same time. */
 const VERIFIED_MAX = 5_000;
 
 type Verified = TokenClaims & { audience: TokenAudience; expiresAt: number | null };
 
 /**
- * JSON web tokens, HMAC with SHA-256. Every task costs two of them signed; one is shown with its end, each piece of its log and each
- * heartbeat. Its signature is checked once, and not at all where the same object has signed it: so the roles of one process share one. The
- * library works on the calling thread, 14 µs for a pair once it is warm; one on WebCrypto took 200 µs and a third of the API's time, since
- * each MAC went to another thread and back.
+ * JSON web tokens, HMAC with SHA-256. Every task needs two signed tokens; one of them is presented with the try's end, with each
+ * piece of its log and with each heartbeat. A signature is verified once, and not at all by the object that signed the token: so
+ * the roles of one process share one object. The library works on the calling thread, 14 µs for a pair once it is warm. A library
+ * on WebCrypto took 200 µs and a third of the API's time, since each MAC was computed on another thread.
  */
 export function createTokens(secret: Uint8Array): Tokens {
   const key = createSecretKey(secret);
-  /** By the whole token, signature included. The older half goes at once: taking out the oldest one by one walks over all that are gone. */
+  /**
+   * Keyed by the whole token, signature included. The older half is dropped at once: deleting the oldest entries of a Map one by
+   * one walks over all deleted ones.
+   */
   let verified = new Map<string, Verified>();
   let older = new Map<string, Verified>();
   const remember = (token: string, claims: Verified) => {

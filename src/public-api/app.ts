@@ -39,7 +39,7 @@ const RESOURCES = [
   dagRunRoutes,
   backfillRoutes,
   clearRoutes,
-  // Before the task instances: below one, a word such as "logs" comes first, then a map index.
+  // Before the task instances' routes: "logs" in the path would otherwise be read as a map index.
   logRoutes,
   xcomRoutes,
   taskInstanceRoutes,
@@ -54,8 +54,8 @@ const RESOURCES = [
 ];
 
 /**
- * The API for people and their tools: everything below /api/v2 and /auth, and /openapi.json. Stateless; any number may run.
- * Answers nothing outside those paths, so it can be mounted at the root beside others.
+ * The API for people and their tools: all paths below /api/v2 and /auth, and /openapi.json. It is stateless; you can run several.
+ * Requests to other paths are left to other apps, so it can be mounted at the root beside them.
  */
 export function createPublicApi(resources: PublicApiResources, options: PublicApiOptions): Hono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>();

@@ -9,7 +9,7 @@ import { refusal } from "./refuse.ts";
 import type { PublicApiOptions, PublicApiResources } from "./resources.ts";
 import type { VersionFactsCache } from "./rest/version-facts.ts";
 
-/** What a resource's routes are added to. */
+/** The dependencies of a resource's routes. */
 export type Api = {
   readonly app: OpenAPIHono<ApiEnv>;
   readonly resources: PublicApiResources;
@@ -23,20 +23,20 @@ type Spec<P, Q, B, A> = {
   /** Group in the OpenAPI document. */
   tag: string;
   summary: string;
-  /** The lowest role that may; null = anybody, without a token. */
+  /** The lowest role with access; null = everybody, without a token. */
   access: Role | null;
-  /** Name of the line that a write leaves in the audit log. Every write has one. */
+  /** Event name of the audit log entry that a write creates. Every write has one. */
   audit?: string;
   params?: z.ZodType<P> & z.ZodObject;
   query?: z.ZodType<Q> & z.ZodObject;
   body?: z.ZodType<B>;
   answer: z.ZodType<A>;
   status?: 200 | 201;
-  /** Further media types of the answer, for the document. */
+  /** Further media types of the answer, for the OpenAPI document. */
   alsoAnswers?: readonly string[];
 };
 
-/** What the handler knows of the audit line beyond the path: `skip` for a dry run, which writes nothing. */
+/** Facts about the audit log entry that the path does not contain. `skip`: no entry, for a dry run, which writes nothing. */
 export type AuditNote = { skip?: boolean; dagId?: string; runId?: string; extra?: JsonObject };
 
 export type Call<P, Q, B> = { params: P; query: Q; body: B; user: User; c: Context<ApiEnv>; audit: AuditNote } & Pick<
@@ -47,8 +47,9 @@ export type Call<P, Q, B> = { params: P; query: Q; body: B; user: User; c: Conte
 const NOBODY: User = { name: "", role: "viewer" };
 
 /**
- * Adds one route: to the server and, from the same schemas, to the OpenAPI document. In this order: role, path, query, body;
- * then the handler, whose answer is given as JSON unless it is a Response of its own; then the audit line of a write.
+ * Adds one route to the server and, from the same schemas, to the OpenAPI document. A request is checked in this order: role,
+ * path, query, body. Then the handler runs, then the audit log entry of a write is created. The answer is sent as JSON unless the
+ * handler returned a Response.
  */
 export function endpoint<A, P = unknown, Q = unknown, B = unknown>(
   api: Api,
@@ -81,7 +82,7 @@ export function endpoint<A, P = unknown, Q = unknown, B = unknown>(
   });
 }
 
-/** 204. */
+/** An answer with status 204. */
 export function noContent(c: Context): Response {
   return c.body(null, 204);
 }

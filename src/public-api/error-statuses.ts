@@ -1,9 +1,8 @@
 /**
- * Which HTTP status an error of Baram's has in an answer, by its code. What is not here is a fault of the server: 500, with
- * the reason in the log only.
+ * The HTTP status of each error code. A code that is not listed is a fault of the server: 500, with the reason in the log only.
  */
 export const ERROR_STATUSES = {
-  // the request itself
+  // faults in the request
   backfill_impossible: 422,
   body_malformed: 400,
   filter_invalid: 400,
@@ -19,14 +18,14 @@ export const ERROR_STATUSES = {
   value_refused: 400,
   request_invalid: 422,
   body_too_large: 413,
-  // who asks
+  // login and rights
   credentials_wrong: 401,
   token_missing: 401,
   token_invalid: 401,
   token_expired: 401,
   role_too_low: 403,
   attempts_too_many: 429,
-  // what is asked for is not there
+  // not found
   route_not_found: 404,
   backfill_not_found: 404,
   connection_not_found: 404,
@@ -43,7 +42,7 @@ export const ERROR_STATUSES = {
   variable_not_found: 404,
   worker_not_found: 404,
   xcom_not_found: 404,
-  // it is there, but does not allow this
+  // conflicts with the current state
   backfill_completed: 409,
   backfill_running: 409,
   conf_invalid: 400,
@@ -60,7 +59,7 @@ export const ERROR_STATUSES = {
   too_many_runs: 400,
   variable_exists: 409,
   worker_not_running: 409,
-  // not now
+  // temporarily unavailable
   database_timeout: 503,
   database_unavailable: 503,
 } as const satisfies Record<string, number>;

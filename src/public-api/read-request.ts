@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { holdsHalfOfPair, isTooDeep, JSON_DEPTH_MAX } from "../contracts/index.ts";
 import { refusal } from "./refuse.ts";
 
-/** Checks what came from outside; 422 with the place of every fault. */
+/** Validates input from the client; 422 with the location of every fault. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown, place: "path" | "query" | "body"): T {
   const checked = schema.safeParse(value);
   if (checked.success) return checked.data;
@@ -47,7 +47,7 @@ function parseText(text: string): unknown {
   }
 }
 
-/** Each query parameter as it came: once = a string, several times = an array. */
+/** The query parameters: a parameter that is given once is a string, one that is given several times is an array. */
 export function readQuery(c: Context): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = Object.create(null);
   for (const [key, values] of Object.entries(c.req.queries())) query[key] = values.length === 1 ? (values[0] ?? "") : values;

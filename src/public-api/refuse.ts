@@ -1,7 +1,7 @@
 import { BaramError } from "../platform/index.ts";
 import type { KnownCode } from "./error-statuses.ts";
 
-/** An error whose code has a status of its own; throw it. */
+/** Creates an error whose code has its own HTTP status. The caller throws it. */
 export function refusal(code: KnownCode, message: string, facts: Record<string, unknown> = {}): BaramError {
   return new BaramError(code, message, facts);
 }

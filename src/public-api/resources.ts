@@ -9,14 +9,14 @@ export type PublicApiResources = {
   readonly dags: DagCache;
   readonly tokens: Tokens;
   readonly logs: LogStore;
-  /** Connections and variables are encrypted at rest. */
+  /** Encrypts connections and variables at rest. */
   readonly cipher: Cipher;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** The executor of tasks that name none. */
   readonly defaultExecutor: string;
-  /** Names of all that are configured. */
+  /** Names of all configured executors. */
   readonly executors: readonly string[];
 };
 
@@ -25,17 +25,17 @@ export type PublicApiOptions = {
   readonly tokenTtlSec: number;
   /** The same for POST /auth/token/cli. */
   readonly cliTokenTtlSec: number;
-  /** Page size of list answers when the request names none. */
+  /** Page size of lists if the request names none. */
   readonly fallbackPageLimit: number;
-  /** Largest page, whatever was asked for. */
+  /** Largest page size; larger limits are reduced to it. */
   readonly maximumPageLimit: number;
-  /** Whether a run may be triggered for a logical date to come. */
+  /** Whether a run may be triggered with a logical date in the future. */
   readonly allowTriggerInFuture: boolean;
-  /** A role of that type silent for this long is unhealthy, in seconds. */
+  /** In seconds: a role is unhealthy if its last heartbeat is older. */
   readonly healthThresholdSec: Readonly<Record<JobType, number>>;
-  /** Run ids that people may choose. */
+  /** Pattern of the run ids that clients may choose. */
   readonly allowedRunId: RegExp;
-  /** A queue worker silent for this long is lost. */
+  /** In seconds: a queue worker is lost if its last heartbeat is older. */
   readonly workerLostAfterSec: number;
   readonly version: string;
 };

@@ -21,7 +21,7 @@ import { collectDags } from "./runtime.ts";
 const empty = (taskId: string) => new EmptyOperator({ taskId });
 const noop = (taskId: string) => task({ taskId }, async (_ctx, ..._inputs: unknown[]) => taskId);
 const inDag = (body: () => void, options: Partial<DagOptions> = {}) => dag({ dagId: "d", ...options }, body);
-// What a JavaScript author could write: the types refuse it.
+// Casts values that a JavaScript author could pass and TypeScript rejects.
 const untyped = <T>(value: unknown) => value as T;
 
 const wrong: [name: string, code: string, message: string | RegExp, run: () => unknown][] = [
@@ -74,7 +74,7 @@ const wrong: [name: string, code: string, message: string | RegExp, run: () => u
   [
     "a schedule, and a param that its runs could not have",
     "INVALID_PARAM",
-    'DAG "d" has the schedule @daily, but no default for its param "region": nobody gives values to scheduled runs. Give it a default, or leave the schedule out',
+    'DAG "d" has the schedule @daily, but no default for its param "region": scheduled runs have no conf. Give it a default, or leave the schedule out',
     () => inDag(() => {}, { schedule: "@daily", params: { region: param(undefined), size: 1 } }),
   ],
   [
@@ -238,7 +238,7 @@ class Never extends BaseSensor {
   }
 }
 
-// Defined beside, since a DAG inside of another is an error of its own.
+// Defined before the other DAG, since nesting DAGs is an error of its own.
 const outputs: XComArg<undefined>[] = [];
 dag({ dagId: "other" }, () => void outputs.push(empty("x").output));
 function resultOfOther(): XComArg<undefined> {

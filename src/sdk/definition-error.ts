@@ -1,6 +1,6 @@
 import { BaramError } from "../platform/index.ts";
 
-/** Every way a DAG file can be wrong, and the stable code of each. */
+/** The stable codes of all errors in a DAG file. */
 const DEFINITION_ERROR_CODES = [
   "DAG_CYCLE",
   "DAG_DUPLICATE_ID",
@@ -34,7 +34,7 @@ const DEFINITION_ERROR_CODES = [
 ] as const;
 export type DefinitionErrorCode = (typeof DEFINITION_ERROR_CODES)[number];
 
-/** A DAG file says something that cannot be: raised while the file is evaluated, shown as its import error. */
+/** An invalid definition in a DAG file: thrown while the file is evaluated, shown as its import error. */
 export class DagDefinitionError extends BaramError {
   declare readonly code: DefinitionErrorCode;
 
@@ -44,7 +44,7 @@ export class DagDefinitionError extends BaramError {
   }
 }
 
-/** A wrong value as it stands in a message: short, and never throwing. */
+/** An invalid value as text for a message: short, and never throws. */
 export function showValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
   if (typeof value === "function") return `the function ${value.name || "(anonymous)"}`;

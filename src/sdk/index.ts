@@ -1,6 +1,6 @@
 /// <reference types="node" preserve="true" />
 /// <reference path="../../types/text-files.d.ts" preserve="true" />
-// What an author imports from "baram". The runner's and the dag-processor's door is runtime.ts.
+// The API that authors import from "baram". The runner and the dag-processor import runtime.ts.
 export type { Connection, JsonObject, JsonValue, TriggerRule, WeightRule } from "../contracts/index.ts";
 export { type Arg, type Template, type Templated, template } from "./args/template.ts";
 export { concat, type ListArg, type XComArg, zip } from "./args/xcom-arg.ts";

@@ -1,4 +1,4 @@
-// The second door of the SDK, for the rooms of this package that load and run DAG files; authors do not see it.
+// The SDK's internal API, for the parts of this package that load and run DAG files. Authors do not use it.
 
 export { Template } from "./args/template.ts";
 export type { MustTravel } from "./args/travels.ts";

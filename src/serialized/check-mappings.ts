@@ -1,10 +1,10 @@
 import { mappingLength, mapSourceTasks, type SerializedDag, type SerializedMapping } from "../contracts/index.ts";
 import type { DagProblem } from "./dag-problem.ts";
 
-/** Instances that lists written in the file may make of one task. */
+/** Maximum number of instances of one task that lists in the file may create. */
 const MAX_INSTANCES_FROM_FILE = 100_000;
 
-/** What is wrong with how tasks and groups are mapped: over unknown tasks, one inside another, or over too much. */
+/** Problems of the mappings of tasks and groups: unknown tasks, nested mappings, too many elements. */
 export function checkMappings(dag: SerializedDag): DagProblem[] {
   const groups = new Map(dag.taskGroups.map((group) => [group.groupId, group]));
   const tasks = new Set(dag.tasks.map((task) => task.taskId));

@@ -4,9 +4,9 @@ import { reachFrom, type SetupGraph, setupsOf } from "./setups.ts";
 export type ClearDirections = { upstream: boolean; downstream: boolean };
 
 /**
- * The tasks that clearing `taskIds` concerns, in the DAG's task order: themselves, with all their ancestors or
- * descendants where asked for, and, as in Airflow (`partial_subset`), the setups that they stand on with the teardowns of
- * those, since a task cleared alone would find its resource gone. Unknown ids are left out.
+ * The tasks that are cleared with `taskIds`, in the DAG's task order: the tasks themselves, all their ancestors or descendants if
+ * requested and, as in Airflow (`partial_subset`), the setups that they need with the teardowns of these, since a task that is
+ * cleared alone would not find its resource. Unknown ids are ignored.
  */
 export function tasksToClear(dag: SetupGraph, taskIds: Iterable<string>, directions: ClearDirections): string[] {
   const byId = new Map(dag.tasks.map((task) => [task.taskId, task]));

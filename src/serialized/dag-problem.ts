@@ -1,4 +1,4 @@
-/** `code` is stable; `message` is a whole sentence that names the DAG, the place and the value. */
+/** `code` is stable; `message` is a complete sentence that names the DAG, the place and the value. */
 export type DagProblem = { code: DagProblemCode; message: string; taskId: string | null };
 export type DagProblemCode =
   | "invalid_id"

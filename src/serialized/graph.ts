@@ -1,7 +1,7 @@
 import type { SerializedDag } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 
-/** Any DAG-like thing: what the walks need of it. */
+/** The part of a DAG that the graph functions need. */
 export type TaskGraph = { dagId?: string; tasks: readonly Pick<SerializedDag["tasks"][number], "taskId" | "upstream">[] };
 
 /** Direct downstream task ids of every task, in the DAG's task order. Unknown upstreams are left out. */
@@ -13,7 +13,7 @@ export function downstreamOf(dag: TaskGraph): Map<string, string[]> {
   return downstream;
 }
 
-/** Task ids, each after all its upstreams; in the DAG's task order where that leaves a choice. Throws `dag_cycle`. */
+/** Task ids, each after all its upstreams; otherwise in the DAG's task order. Throws `dag_cycle`. */
 export function topologicalOrder(dag: TaskGraph): string[] {
   const { order, isComplete } = peel(dag);
   if (isComplete) return order;
@@ -22,14 +22,14 @@ export function topologicalOrder(dag: TaskGraph): string[] {
 }
 
 /**
- * One cycle as task ids, the first one not repeated at the end; null where there is none. Without recursion: a cycle may
- * be as long as a DAG.
+ * One cycle as task ids, without repeating the first one at the end; null if there is none. Iterative, since a cycle may be as
+ * long as the DAG.
  */
 export function findCycle(dag: TaskGraph): string[] | null {
   const { order, isComplete } = peel(dag);
   if (isComplete) return null;
   const peeled = new Set(order);
-  // Every task that peeling left has an upstream that it left too, so walking upstream must come round.
+  // Every task that `peel` left has an upstream that it left too, so walking upstream must reach a cycle.
   const upstream = new Map(dag.tasks.map((task) => [task.taskId, task.upstream]));
   const remains = (taskId: string) => upstream.has(taskId) && !peeled.has(taskId);
   const path: string[] = [];
@@ -40,13 +40,13 @@ export function findCycle(dag: TaskGraph): string[] | null {
     path.push(current);
     current = upstream.get(current)?.find(remains);
   }
-  // Walked against the edges; turned so that it reads upstream to downstream.
+  // The walk went against the edges; reversed, so that it reads from upstream to downstream.
   return current === undefined ? null : path.slice(position.get(current)).reverse();
 }
 
 const CYCLE_ENDS_SHOWN = 10;
 
-/** `a → b → c → a`, with the middle of a long one left out. */
+/** `a → b → c → a`, with the middle of a long cycle left out. */
 export function describeCycle(cycle: readonly string[]): string {
   const closed = [...cycle, ...cycle.slice(0, 1)];
   if (closed.length <= 2 * CYCLE_ENDS_SHOWN) return closed.join(" → ");
@@ -54,7 +54,7 @@ export function describeCycle(cycle: readonly string[]): string {
   return [...closed.slice(0, CYCLE_ENDS_SHOWN), `… ${left} more …`, ...closed.slice(-CYCLE_ENDS_SHOWN)].join(" → ");
 }
 
-/** Kahn's algorithm. Incomplete where a cycle, or a task id given twice, holds tasks back. */
+/** Kahn's algorithm. Incomplete if there is a cycle or a duplicate task id. */
 function peel(dag: TaskGraph): { order: string[]; isComplete: boolean } {
   const downstream = downstreamOf(dag);
   const waiting = new Map(dag.tasks.map((task) => [task.taskId, countKnown(task.upstream, downstream)]));

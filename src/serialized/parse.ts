@@ -4,8 +4,8 @@ import { BaramError, toError } from "../platform/index.ts";
 const MAX_ISSUES_SHOWN = 5;
 
 /**
- * Reads the contract form back, from JSON text or an already parsed value. Throws `serialized_dag_invalid`, naming the
- * DAG and the path of each wrong field, so that one poisoned row can be told from the others and repaired.
+ * Parses the contract form from JSON text or a parsed value. Throws `serialized_dag_invalid`, naming the DAG and the path of each
+ * invalid field, so that a damaged row can be found and repaired.
  */
 export function parseSerializedDag(json: unknown): SerializedDag {
   const value = typeof json === "string" ? parseText(json) : json;

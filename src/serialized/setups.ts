@@ -6,9 +6,9 @@ export type SetupGraph = {
 };
 
 /**
- * For each task the setups it stands on, at any distance: those before it that have a teardown after it, or none at all.
- * Airflow's `get_upstreams_only_setups`. A task cleared alone needs them anew, and does not run before they succeeded.
- * Tasks without any are left out. Costs one walk over the graph for each setup.
+ * The setups that each task needs, at any distance: upstream setups with a teardown downstream of the task, or without any
+ * teardown. Airflow's `get_upstreams_only_setups`. If the task is cleared alone, they run again, and it does not start before
+ * they have succeeded. Tasks without setups are left out. Walks the graph once for each setup.
  */
 export function setupsOf(dag: SetupGraph): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
@@ -31,7 +31,7 @@ export function setupsOf(dag: SetupGraph): Map<string, Set<string>> {
   return found;
 }
 
-/** Everything that can be reached, the starts left out unless another one leads to them. */
+/** All nodes that can be reached; a start is included only if another start leads to it. */
 export function reachFrom(starts: readonly string[], neighboursOf: (taskId: string) => readonly string[]): Set<string> {
   const reached = new Set(starts.flatMap(neighboursOf));
   for (const taskId of reached) for (const next of neighboursOf(taskId)) reached.add(next);

@@ -5,10 +5,10 @@ import { checkMappings } from "./check-mappings.ts";
 import type { DagProblem } from "./dag-problem.ts";
 import { describeCycle, findCycle } from "./graph.ts";
 
-/** Bounds what one DAG file can put on the scheduler, the database and the page that draws it. */
+/** Limits the load that one DAG file can put on the scheduler, the database and the UI. */
 export const MAX_TASKS_PER_DAG = 100_000;
 
-/** Everything wrong with a DAG that its contract form can show, in a fixed order; empty = valid. */
+/** All problems of a DAG that can be found in its contract form, in a fixed order; empty = valid. */
 export function validateDag(dag: SerializedDag): DagProblem[] {
   if (dag.tasks.length > MAX_TASKS_PER_DAG) return [tooManyTasks(dag)];
   const problems = [
@@ -29,7 +29,7 @@ export function validateDag(dag: SerializedDag): DagProblem[] {
   return problems;
 }
 
-/** Throws the problems of `validateDag` as one error, code `dag_invalid`, with them under `facts.problems`. */
+/** Throws the problems of `validateDag` as one error with code `dag_invalid` and `facts.problems`. */
 export function assertValidDag(dag: SerializedDag): void {
   const problems = validateDag(dag);
   const [first] = problems;

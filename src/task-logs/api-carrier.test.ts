@@ -16,7 +16,10 @@ import { expect, test } from "vitest";
 import { createApiCarrier } from "./api-carrier.ts";
 import { type LogPiece, receivePiece } from "./log-receiver.ts";
 
-/** What happens to a log on its way: `size` lines are written; the answer is lost; the piece comes twice; somebody notes something; a crash cuts the last bytes off. The worker has the last `inMemory` bytes of its own log. */
+/**
+ * Events during the transfer of a log: `size` lines are written; an answer is lost; a piece arrives twice; another writer appends
+ * to the file; a crash truncates the last bytes. The worker keeps the last `inMemory` bytes of its own log.
+ */
 const steps = fc.array(
   fc.record({
     lines: fc.array(fc.string({ unit: "grapheme", maxLength: 60 }), { maxLength: 4 }),
@@ -46,7 +49,8 @@ test("whatever answers are lost, pieces come twice, notes and crashes come betwe
             fault = "none";
             if (now === "twice") expect(receive(piece)).toEqual(answer);
             if (now === "note") note();
-            // In the middle of a piece. What a mark tells of is in the file: log-receiver.test.ts has the crash between the two.
+            // A crash within a piece. If the piece has a mark, its bytes are in the file; log-receiver.test.ts covers a crash
+            // between the two.
             if (now === "crash" && !answer.isMarked) truncateSync(log, was + Math.floor((statSync(log).size - was) / 2));
             if (now === "lost answer" || now === "crash") throw new Error("no answer");
             return answer;

@@ -3,17 +3,20 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { LogPiece, LogReceipt } from "./log-receiver.ts";
 import type { LogCarrier } from "./log-shipper.ts";
 
-/** A log is followed by people: what it says should be there within a second or so. */
+/** People follow the logs of running tasks, so new lines should be visible within a second or so. */
 const INTERVAL_MS = 1_000;
-/** Below what the API takes in one call. */
+/** Less than the API accepts in one call. */
 const PIECE_BYTES = 192 * 1024;
-/** Several API servers without a log folder in common each know another part; then it is no use to go on at once. */
+/**
+ * API servers without a shared log folder each have a different part of the log; after so many steps back, sending is given up
+ * for now.
+ */
 const STEPS_BACK_MAX = 3;
 
-/** Each piece begins with the last line that is there, or with this much of it. */
+/** Each piece starts with the last line that the server has, or with this much of it. */
 const OVERLAP_MAX_BYTES = 1_024;
 
-/** Sends a log in pieces to the API server; see log-receiver.ts for the other end. `isAnew`: this worker begins the log. */
+/** Sends a log in pieces to the API server; log-receiver.ts is the other end. `isAnew`: this worker starts the log. */
 export function createApiCarrier(
   send: (piece: LogPiece) => Promise<LogReceipt>,
   isHopeless: (error: Error) => boolean,
@@ -22,7 +25,7 @@ export function createApiCarrier(
   const session = randomUUID();
   let received = 0;
   let isMarked = false;
-  /** The last bytes of what is there. */
+  /** The last bytes that the server has. */
   let overlap: Buffer = Buffer.alloc(0);
 
   return {
@@ -40,7 +43,7 @@ export function createApiCarrier(
           const offset = received - overlap.length;
           const answer = await send({ session, offset, text: piece.toString("utf8"), isEnd: isLast, isAnew });
           if (answer.received < received && ++stepsBack > STEPS_BACK_MAX)
-            throw new Error("the API servers do not agree on what they have of the log: give them one log folder in common");
+            throw new Error("the API servers have different parts of the log: configure a shared log folder for them");
           ({ received, isMarked } = answer);
           overlap = endOf(piece.subarray(0, Math.max(0, received - offset)));
           if (received >= sizeBytes) return;
@@ -52,7 +55,7 @@ export function createApiCarrier(
   };
 }
 
-/** A file, of which the bytes from `tailAt` on are in memory. It is opened when others are asked for. */
+/** Reads a file of which the bytes from `tailAt` on are in memory. The file is opened only if other bytes are needed. */
 function readLog(path: string, tailAt: number, tail: Buffer) {
   let file: FileHandle | null = null;
   return {
@@ -74,16 +77,16 @@ function endOf(piece: Buffer): Buffer {
     start = piece.length - OVERLAP_MAX_BYTES;
     while (((piece[start] ?? 0) & 0xc0) === 0x80) start++;
   }
-  // Of its own, lest it keeps the whole piece in memory.
+  // A copy, since a view would keep the whole piece in memory.
   return Buffer.from(piece.subarray(start));
 }
 
-/** Up to the last line end; of a line longer than a piece, up to the last whole character. */
+/** The bytes up to the last line end or, for a line longer than a piece, up to the last complete character. */
 function wholeLines(buffer: Buffer): Buffer {
   const lineEnd = buffer.lastIndexOf(10) + 1;
   if (lineEnd > 0) return buffer.subarray(0, lineEnd);
   let end = buffer.length;
-  // Bytes 10xxxxxx go on with a character; its first is 11xxxxxx.
+  // Bytes 10xxxxxx continue a character; its first byte is 11xxxxxx.
   while (end > 0 && ((buffer[end - 1] ?? 0) & 0xc0) === 0x80) end--;
   if (end > 0 && ((buffer[end - 1] ?? 0) & 0xc0) === 0xc0) end--;
   return buffer.subarray(0, end);

@@ -1,13 +1,13 @@
-/** The thread of `createThreadedFolderSink`: appends to files, one after the other, and answers each batch in its order. */
+/** The thread of `createThreadedFolderSink`: appends to files one after the other, and answers the texts of a batch in order. */
 import { appendFileSync, closeSync, fstatSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { parentPort } from "node:worker_threads";
 import { toError } from "../platform/index.ts";
 import { FILE_MODE, FOLDER_MODE, setAside } from "./log-sink.ts";
 
-/** `isFirst`: nothing of this writer is in the file, so its folder is hardly there. `isAnew`: see `AppendText`. */
+/** `isFirst`: this writer has not written to the file yet, so its folder may be missing. `isAnew`: see `AppendText`. */
 export type AppendBatch = readonly { file: string; text: string; isFirst: boolean; isAnew: boolean }[];
-/** Each file's size after its text, in bytes; or why the text could not be kept. */
+/** Each file's size after its text, in bytes, or the reason why the text could not be written. */
 export type AppendAnswers = readonly (number | string)[];
 
 parentPort?.on("message", (batch: AppendBatch) => {

@@ -151,7 +151,7 @@ test("the thread keeps each log's order, makes folders again that went away, and
   });
   expect(readFileSync(join(folder, "run_id=0/attempt=1.log"), "utf8")).toBe("again\n");
 
-  // Its end is nobody's: what comes after is written without it.
+  // Closing the thread affects no log: later texts are written without it.
   await logs.close();
   await first("after\n");
   expect(readFileSync(join(folder, "run_id=0/attempt=1.log"), "utf8")).toBe("again\nafter\n");

@@ -4,24 +4,24 @@ import { toError } from "../platform/index.ts";
 import { pathBelow } from "./log-sink.ts";
 import type { LogLine } from "./log-writer.ts";
 
-/** `offset`: where to read on, in bytes; a try that still runs grows. null lines = there is no log. */
+/** `offset`: where the next page starts, in bytes; the log of a running try still grows. `lines` null = there is no log. */
 export type LogPage = { lines: LogLine[] | null; offset: number; isEnd: boolean };
 
-/** Where tries' logs are read from. */
+/** The source from which the logs of tries are read. */
 export type LogStore = { read(path: string, offset: number, maxBytes: number): Promise<LogPage>; readonly source: string };
 
-/** Bytes of logs, by path. */
+/** Raw access to logs by path. */
 export type LogBytes = {
   /** null = there is no such log. */
   size(path: string): Promise<number | null>;
-  /** From `start` up to `end`, exclusive; fewer where the log has become shorter. */
+  /** The bytes from `start` up to `end`, exclusive; fewer if the log has become shorter. */
   read(path: string, start: number, end: number): Promise<Buffer | null>;
 };
 
-/** How much of two copies is held against each other. */
+/** Number of bytes in which two copies are compared. */
 const COMPARED_BYTES = 4_096;
 
-/** The logs below a folder of this machine. */
+/** The logs in a folder of this machine. */
 export function createFolderLogStore(folder: string): LogStore {
   const bytes = folderBytes(folder);
   return {
@@ -35,9 +35,9 @@ export function createFolderLogStore(folder: string): LogStore {
 }
 
 /**
- * The logs below a folder of this machine and in a remote store. Where both have one and it is the same, the longer is read: the
- * remote copy lags behind, and the local one may be the rest of a machine that was replaced. Where they differ, the task ran
- * elsewhere and this machine wrote why its try ended: both are read, the remote one first.
+ * The logs in a folder of this machine and in a remote store. If both have the same log, the longer copy is read: the remote copy
+ * lags behind, and the local one may be incomplete if the machine was replaced. If they differ, the task ran elsewhere and this
+ * machine logged why its try ended: both are read, the remote one first.
  */
 export function createLayeredLogStore(folder: string, remote: LogBytes & { source: string }): LogStore {
   const local = folderBytes(folder);
@@ -76,7 +76,7 @@ export function createLayeredLogStore(folder: string, remote: LogBytes & { sourc
         };
         return await readPage(size, read, offset, maxBytes);
       } catch (error) {
-        // What is here can be read all the same.
+        // The local log can be read nevertheless.
         const here = await createFolderLogStore(folder).read(path, offset, maxBytes);
         const event = `The log store ${remote.source} cannot be read: ${toError(error).message}`;
         const line: LogLine = { timestamp: new Date().toISOString(), level: "error", event, logger: "baram" };
@@ -86,7 +86,9 @@ export function createLayeredLogStore(folder: string, remote: LogBytes & { sourc
   };
 }
 
-/** Only whole lines: the writer may be in the middle of one. A line longer than the page makes the page longer. */
+/**
+ * Reads only complete lines, since the writer may be in the middle of one. A line that is longer than the page extends the page.
+ */
 async function readPage(
   size: number,
   read: (start: number, end: number) => Promise<Buffer | null>,

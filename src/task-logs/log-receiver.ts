@@ -1,13 +1,13 @@
 /**
- * The log store's end of logs that travel in pieces. Each worker that writes a log sends its own stream of bytes under a session
- * id of its own, in order, one piece at a time, and repeats a piece whose answer was lost. A piece begins a little before what is
- * new, so that its place is known by what stands there:
- * - nearly always the file is the stream, and nothing else need be kept: where the piece's first bytes stand at its offset, the rest
- *   belongs behind them. That holds after a crash in the middle of a piece, for a repeated one, and at another API server;
- * - a stream that begins behind others, or that others wrote into (the scheduler says why it ended a try), goes on at the end of the
- *   file. From then on a mark stands beside the log, `attempt=1.log.<session>`: how much of the stream is in, and where in the file its
- *   next byte belongs. It is there before that byte, is renewed after each piece, and goes with the stream's end.
- * Marks for all would cost a file made and removed for each try, and ext4 looks at each removed one for minutes when it makes others.
+ * The receiving end of logs that are sent in pieces. Each worker that writes a log sends its own stream of bytes under its own
+ * session id, in order, one piece at a time, and repeats a piece whose answer was lost. A piece starts a little before the new
+ * bytes, so that the existing content of the file shows where it belongs:
+ * - nearly always the file is the stream, and no further state is needed: if the piece's first bytes are in the file at its offset, the
+ *   rest belongs after them. This also holds after a crash within a piece, for a repeated piece, and at another API server;
+ * - a stream that starts after the text of others, or into which others wrote (the scheduler logs why it ended a try), goes on at the
+ *   end of the file. From then on there is a mark next to the log, `attempt=1.log.<session>`: how much of the stream has arrived, and where
+ *   in the file its next byte belongs. It is written before that byte, updated after each piece, and deleted at the end of the stream.
+ * Marks for all streams would need a file created and removed for each try, and on ext4 recently removed files slow down the creation of new ones for minutes.
  */
 import {
   closeSync,
@@ -28,29 +28,32 @@ import { FILE_MODE, FOLDER_MODE, pathBelow, setAside } from "./log-sink.ts";
 export type LogPiece = {
   /** UUID of the stream. */
   session: string;
-  /** Of the piece's first byte in the stream. */
+  /** Offset of the piece's first byte in the stream. */
   offset: number;
   text: string;
-  /** Nothing follows. */
+  /** No further pieces follow. */
   isEnd: boolean;
-  /** The log begins with this stream: what is there of another is set aside, of a deleted run whose id was given again. */
+  /** The log starts with this stream: an existing log of the same name, from a deleted run with the same id, is renamed. */
   isAnew: boolean;
 };
 
-/** `received`: how many bytes of the stream are in, so where the sender is to go on. `isMarked`: its end must be told. */
+/**
+ * `received`: number of bytes of the stream that have arrived, so where the sender continues. `isMarked`: the end of the stream
+ * must be reported.
+ */
 export type LogReceipt = { received: number; isMarked: boolean };
 
-/** `maxFileBytes`: a log is cut a little beyond it, whatever is sent. */
+/** `maxFileBytes`: a log is truncated slightly above this size, whatever is sent. */
 export type LogReceiverOptions = { folder: string; maxFileBytes: number };
 
 type Mark = { received: number; at: number; isFull: boolean };
 
-/** A worker cuts its log at the same size as we do, and says so in a line: that line, and the one before, must get through. */
+/** A worker truncates its log at the same size, and appends a line about it. This line and the one before it must fit. */
 const ROOM_FOR_LAST_WORDS = 1024 * 1024;
 
 /**
- * Writes what is new of a piece to the log at `path`. Throws `log_path_invalid`, and what the file system says. Blocks, and pieces of one
- * log must come one after the other: `createLogReceiver` has a thread for it.
+ * Writes the new bytes of a piece to the log at `path`. Throws `log_path_invalid` and errors of the file system. It blocks, and
+ * the pieces of one log must be written one after the other: `createLogReceiver` runs it on a thread.
  */
 export function receivePiece(options: LogReceiverOptions, path: string, piece: LogPiece): LogReceipt {
   const { session, offset, text, isEnd } = piece;
@@ -81,7 +84,7 @@ export function receivePiece(options: LogReceiverOptions, path: string, piece: L
   }
 }
 
-/** Whether what is there begins with another line than the stream. A piece that is sent again finds its own. */
+/** Whether the file starts with another line than the stream. If the stream's first piece is sent again, the lines are equal. */
 function isOfAnother(file: string, bytes: Buffer): boolean {
   const fd = openForUpdate(file);
   try {
@@ -94,20 +97,23 @@ function isOfAnother(file: string, bytes: Buffer): boolean {
   }
 }
 
-/** Of a stream without a mark: what of it is in, and where it goes on; null = nothing here tells, and it is to be sent from its start. */
+/**
+ * For a stream without a mark: how much of it has arrived, and where it goes on. null = unknown; it must be sent again from its
+ * start.
+ */
 function placeByContent(fd: number, offset: number, bytes: Buffer, capBytes: number): Mark | null {
   const { size } = fstatSync(fd);
   const there = read(fd, offset, Math.min(bytes.length, Math.max(0, size - offset)));
   let same = 0;
   while (same < there.length && there[same] === bytes[same]) same++;
   const isFull = size > capBytes;
-  // All of the piece is there, whatever stands behind it; or all that stands there is of the piece.
+  // The file contains the whole piece, with or without further text; or the file ends within the piece.
   if (same === bytes.length && same > 0) return { received: offset + same, at: offset + same, isFull };
   if (same === there.length && (same > 0 || (offset === 0 && size === 0))) return { received: offset + same, at: size, isFull };
-  // Others wrote behind a line of it.
+  // Others wrote after one of its lines.
   const lines = bytes.subarray(0, same).lastIndexOf(10) + 1;
   if (lines > 0) return { received: offset + lines, at: size, isFull };
-  // The last piece again, after the end of a stream that was marked.
+  // The last piece is repeated, after the end of a stream that had a mark.
   if (bytes.length > 0 && size >= bytes.length && bytes.equals(read(fd, size - bytes.length, bytes.length)))
     return { received: offset + bytes.length, at: offset + bytes.length, isFull };
   return offset === 0 ? { received: 0, at: size, isFull } : null;
@@ -129,9 +135,9 @@ function put(fd: number, mark: Mark, fresh: Buffer, capBytes: number): Mark {
   return { received, at: at + whole.length, isFull: true };
 }
 
-/** Where the piece belongs; null = it stands there whole, and others wrote behind it. */
+/** Where the piece belongs; null = the file contains it completely, and others wrote after it. */
 function placeOf(fd: number, at: number, size: number, fresh: Buffer): number | null {
-  // Shorter than it was: somebody has emptied it.
+  // The file has become shorter: somebody has truncated it.
   if (size <= at) return size;
   const there = read(fd, at, Math.min(size - at, fresh.length));
   const isOurs = fresh.subarray(0, there.length).equals(there);
@@ -144,12 +150,12 @@ function read(fd: number, at: number, length: number): Buffer {
   return bytes.subarray(0, readSync(fd, bytes, 0, length, at));
 }
 
-/** A full disk may take a part of what it is given, and say so only when it is given the rest. */
+/** With a full disk, a write may succeed partly; only the write of the rest then fails. */
 function write(fd: number, bytes: Buffer, at: number): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, at + done);
 }
 
-/** Not for appending: a piece that is written again must land where it stands. */
+/** Not in append mode: a piece that is written again must overwrite itself. */
 function openForUpdate(path: string): number {
   const open = () => openSync(path, constants.O_RDWR | constants.O_CREAT, FILE_MODE);
   try {

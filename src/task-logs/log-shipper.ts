@@ -2,23 +2,28 @@ import { stat } from "node:fs/promises";
 import { sleep, startTimer, type Timer, toError } from "../platform/index.ts";
 import type { WrittenLog } from "./log-writer.ts";
 
-/** Brings one try's log, a file on this machine that grows, to where others can read it. */
+/** Uploads the log of one try, a growing file on this machine, so that other machines can read it. */
 export type LogCarrier = {
   /**
-   * Brings over what the first `sizeBytes` of the file have that the store lacks. Rejects when the store is away; what arrived before stays
-   * so. `tail`: the last of those bytes, as far as they are in memory. `isEnd`: the file is complete.
+   * Uploads those of the first `sizeBytes` of the file that the store does not have. Rejects if the store is unavailable; bytes
+   * that arrived before are kept. `tail`: the last of those bytes that are in memory. `isEnd`: the file is complete.
    */
   carry(file: string, sizeBytes: number, tail: Buffer, isEnd: boolean): Promise<void>;
-  /** Whether asking again is no use: it was refused. */
+  /** Whether a retry is useless, since the store refused the log. */
   isHopeless(error: Error): boolean;
-  /** How long a grown file may wait: a store that takes only whole files is asked less often for large ones. */
+  /**
+   * Minimum time between two uploads of a growing file: a store that accepts only complete files is used less often for large
+   * ones.
+   */
   intervalMs(sizeBytes: number): number;
 };
 
 export type LogShipper = {
-  /** Brings over what is in the file now. Resolves when it is there, or could not be brought. */
+  /** Uploads the current content of the file. Resolves when it has been uploaded, or could not be. */
   ship(): Promise<void>;
-  /** The file is complete: brings the rest, asking again for `windowMs`. Returns how many bytes did not get there. */
+  /**
+   * The file is complete: uploads the rest, with retries for `windowMs`. Returns the number of bytes that could not be uploaded.
+   */
   end(windowMs: number): Promise<number>;
 };
 
@@ -27,13 +32,14 @@ const RETRY_MS_MAX = 10_000;
 const NOT_IN_MEMORY = Buffer.alloc(0);
 
 /**
- * Ships what is in the file and nothing else: what a store that is away has missed waits on the disk, within the log's own size limit. The
- * file's end is read from the writer's memory where it has it: opening and reading each log was a quarter of a busy worker's time.
+ * Uploads the file and buffers nothing: while a store is unavailable, the missing bytes stay on the disk, within the log's own
+ * size limit. The end of the file is taken from the writer's memory if possible: opening and reading each log took a quarter of a
+ * busy worker's time.
  */
 export function createLogShipper(options: {
   file: string;
   carrier: LogCarrier;
-  /** What its one writer has added to the file: while that stands still, nobody need look at the disk. */
+  /** The file's state as its only writer knows it: while it does not change, the disk need not be read. */
   written: () => WrittenLog;
   onFault: (error: Error) => void;
 }): LogShipper {
@@ -46,7 +52,7 @@ export function createLogShipper(options: {
   let underWay: Promise<boolean> | null = null;
   let timer: Timer | null = null;
 
-  /** Whether all that the file had at its start is there. One at a time. */
+  /** Returns whether everything that the file contained at the start has been uploaded. Only one runs at a time. */
   async function carry(isEnd: boolean): Promise<boolean> {
     while (underWay) await underWay;
     underWay = carryOnce(isEnd).finally(() => {
@@ -76,7 +82,7 @@ export function createLogShipper(options: {
   const waitMs = () => (failures > 0 ? Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** failures) : carrier.intervalMs(shippedBytes));
   function plan(): void {
     if (isOver || isHopeless) return;
-    // A process that has nothing else to do is to end; `end` waits of its own.
+    // The timer must not keep the process alive; `end` has its own wait.
     timer = startTimer(waitMs(), () => void carry(false).then(plan)).unref();
   }
   plan();
@@ -101,7 +107,7 @@ async function sizeOf(file: string): Promise<number> {
   try {
     return (await stat(file)).size;
   } catch (error) {
-    // Nothing was written yet.
+    // The file has not been written yet.
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
     throw error;
   }

@@ -3,19 +3,19 @@ import { dirname, resolve, sep } from "node:path";
 import { promisify } from "node:util";
 import { BaramError } from "../platform/index.ts";
 
-/** Where the text of logs is kept. */
+/** Stores the text of logs. */
 export type LogSink = {
   /**
-   * The log at this path, to append to: texts are kept in the order of the calls. A call resolves with the log's size then, in bytes, and
-   * rejects when its text could not be kept. Throws `log_path_invalid` for a path that leads out of the sink.
+   * The log at this path, for appending: texts are stored in the order of the calls. A call resolves with the log's new size in
+   * bytes, and rejects if its text could not be stored. `open` throws `log_path_invalid` for a path outside of the sink.
    */
   open(path: string): AppendText;
 };
 
-/** `isAnew`: nothing of this log can be there yet, so what is there is of another of the same name, and is set aside. */
+/** `isAnew`: this log has just started, so an existing one with the same name belongs to a deleted run and is renamed. */
 export type AppendText = (text: string, isAnew?: boolean) => Promise<number>;
 
-// Those of node:fs/promises take twice the processor time: they make a handle object.
+// The functions of node:fs/promises need twice the CPU time, since they create a handle object.
 const append = promisify(appendFile);
 const makeFolder = promisify(mkdir);
 const factsOf = promisify(stat);
@@ -24,7 +24,10 @@ const move = promisify(rename);
 export const FILE_MODE = 0o640;
 export const FOLDER_MODE = 0o750;
 
-/** Files below `folder`: 0640, in folders of 0750. For a log now and then; whoever writes many has `createThreadedFolderSink`. */
+/**
+ * Files below `folder` with mode 0640, in folders with mode 0750. For occasional logs; a process that writes many logs uses
+ * `createThreadedFolderSink`.
+ */
 export function createFolderSink(folder: string): LogSink {
   return {
     open(path) {
@@ -44,7 +47,10 @@ export function createFolderSink(folder: string): LogSink {
   };
 }
 
-/** Where a log is put that has the name of one that begins: of a deleted run whose id was given again. The last one is kept. */
+/**
+ * New path of an existing log that has the same name as a new one: it belongs to a deleted run whose id is used again. Only the
+ * latest one is kept.
+ */
 const asideOf = (file: string) => `${file}.old`;
 
 export function setAside(file: string): void {
@@ -59,11 +65,11 @@ function ignoreMissing(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 }
 
-/** `path` below `folder`, refusing anything that would lead out of it. */
+/** Resolves `path` below `folder`; refuses a path outside of it. */
 export function pathBelow(folder: string, path: string): string {
   const root = resolve(folder);
   const full = resolve(root, path);
   if (path.includes("\0") || !full.startsWith(root + sep))
-    throw new BaramError("log_path_invalid", `the log path "${path}" leads out of the log folder`, { path });
+    throw new BaramError("log_path_invalid", `the log path "${path}" points outside of the log folder`, { path });
   return full;
 }

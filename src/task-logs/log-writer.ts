@@ -12,17 +12,17 @@ export type LogLine = {
 
 export type LogWriter = {
   write(line: LogLine): void;
-  /** Resolves when everything written so far is in the file; never rejects: a log that cannot be written fails no task. */
+  /** Resolves when everything written so far is in the file. Never rejects: a log that cannot be written does not fail a task. */
   flush(): Promise<void>;
-  /** Another object whenever the file may have changed. */
+  /** A new object whenever the file may have changed. */
   readonly written: () => WrittenLog;
 };
 
-/** A log as its writer knows it. */
+/** The state of a log as its writer knows it. */
 export type WrittenLog = {
-  /** The file's size when the writer last added to it; null where only the file can tell. */
+  /** The size of the file after the last write; null if it is unknown and must be read from the file. */
   readonly sizeBytes: number | null;
-  /** The last bytes of those; nobody need read them from the file. */
+  /** The last bytes of the file, which need not be read from it. */
   readonly tail: Buffer;
 };
 
@@ -32,31 +32,34 @@ export type LogWriterOptions = {
   maxLineBytes: number;
   maxFileBytes: number;
   masker: Masker;
-  /** Asked with the first text: whether this writer begins the log, see `AppendText`. Default: it goes on with what is there. */
+  /**
+   * Called before the first text is written: whether this writer starts the log, see `AppendText`. Default: it appends to an
+   * existing one.
+   */
   isAnew?: () => boolean;
   onFault: (error: Error) => void;
 };
 
-/** Lines wait at most this long, so that a running task's log can be followed without a write for each line. */
+/** Maximum delay of a line: a running task's log can be followed without a write for each line. */
 const FLUSH_MS = 200;
 const FLUSH_BYTES = 64 * 1024;
-/** More than this in memory means that the disk does not keep up: further lines are dropped and counted. */
+/** With more bytes than this in memory the disk is too slow: further lines are dropped and counted. */
 const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
 
-/** More than this of a file's end is not kept in memory: a try that writes so much is read from its file. */
+/** A longer end of a file is not kept in memory: for a try that writes so much, the file is read. */
 const TAIL_MAX_BYTES = 32 * 1024;
 
-/** Room for the mark of a line that was cut where it was read. */
+/** Space for the marker of a line that was truncated when it was read. */
 const MARK_BYTES = 100;
 
-/** Appends NDJSON lines to one try's log, masked and within the size caps. Throws `log_path_invalid`. */
+/** Appends NDJSON lines to the log of one try, with masked secrets and within the size limits. Throws `log_path_invalid`. */
 export function createLogWriter(options: LogWriterOptions): LogWriter {
   const append = options.sink.open(options.path);
   let waiting: string[] = [];
   let waitingBytes = 0;
   let writtenBytes = 0;
   let droppedLines = 0;
-  /** Lines that the sink did not take, and that no line tells of yet. */
+  /** Lines that could not be written and are not reported in the log yet. */
   let lostLines = 0;
   let isFull = false;
   let hasBegun = false;
@@ -98,7 +101,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     if (batch === "") return;
     const isAnew = !hasBegun && (options.isAnew?.() ?? false);
     hasBegun = true;
-    // Both are over when the text is, kept or not.
+    // Both resolve when the write has ended, successfully or not.
     writing = Promise.all([
       writing,
       append(batch, isAnew)
@@ -107,7 +110,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
             written = addTo(written, batch, sizeBytes);
           },
           (error: Error) => {
-            // A part of it may be in the file.
+            // The file may contain a part of the text.
             written = { sizeBytes: null, tail: Buffer.alloc(0) };
             lostLines += toldLines > 0 ? toldLines + lines - 1 : lines;
             options.onFault(error);
@@ -148,7 +151,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
 
 function addTo(before: WrittenLog, text: string, sizeBytes: number): WrittenLog {
   const added = Buffer.from(text);
-  // Others may have written between.
+  // Others may have written in between.
   const isNext = before.sizeBytes === sizeBytes - added.length;
   const tail = isNext && before.tail.length + added.length <= TAIL_MAX_BYTES ? Buffer.concat([before.tail, added]) : added;
   return { sizeBytes, tail: tail.length <= TAIL_MAX_BYTES ? tail : Buffer.alloc(0) };

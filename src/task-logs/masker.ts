@@ -1,4 +1,4 @@
-/** Secrets shorter than this are not masked: hiding every "a" would leave no log (Airflow's rule). */
+/** Shorter secrets are not masked: hiding every "a" would make the log unreadable (Airflow's rule). */
 const SECRET_MIN_LENGTH = 5;
 const SENSITIVE_NAME =
   /(passw(or)?d|secret|token|api_?key|apikey|authorization|passphrase|private_?key|access_?key|credential|keyfile|connection_string)/i;
@@ -7,7 +7,7 @@ export function isSensitiveName(name: string): boolean {
   return SENSITIVE_NAME.test(name);
 }
 
-/** Replaces known secrets by `***`, as they are and in the forms they travel in: percent-encoded, base64, JSON, line by line. */
+/** Replaces known secrets by `***`, both in plain form and encoded: percent-encoded, base64, JSON, line by line. */
 export type Masker = { add(secret: string): void; mask(text: string): string };
 
 export function createMasker(): Masker {
@@ -23,7 +23,7 @@ export function createMasker(): Masker {
     },
     mask(text) {
       if (known.size === 0) return text;
-      // Longest first, so that a secret that contains another is hidden whole.
+      // Longest first, so that a secret that contains another one is masked completely.
       pattern ??= new RegExp(
         [...known]
           .sort((a, b) => b.length - a.length)

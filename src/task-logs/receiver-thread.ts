@@ -1,4 +1,4 @@
-/** The thread of `createLogReceiver`: writes pieces of logs one after the other, and answers each batch in its order. */
+/** The thread of `createLogReceiver`: writes pieces of logs one after the other, and answers the pieces of a batch in order. */
 import { parentPort, workerData } from "node:worker_threads";
 import { toError } from "../platform/index.ts";
 import { type LogPiece, type LogReceipt, type LogReceiverOptions, receivePiece } from "./log-receiver.ts";

@@ -3,21 +3,24 @@ import { toError } from "../platform/index.ts";
 import type { AppendAnswers, AppendBatch } from "./append-thread.ts";
 import { createFolderSink, type LogSink, pathBelow } from "./log-sink.ts";
 
-/** What comes within this time goes to the thread in one message: each wakes it, which was an eighth of a busy supervisor's time. */
+/**
+ * Texts that arrive within this time are sent to the thread in one message: each message wakes it, which took an eighth of a busy
+ * supervisor's time.
+ */
 const GATHER_MS = 3;
 
 type Waiting = AppendBatch[number] & { resolve(sizeBytes: number): void; reject(error: Error): void };
 
 /**
- * As `createFolderSink`, by one thread that writes all files. Four jobs of the thread pool for each try's log (mkdir, open, write,
- * close) were half of a busy supervisor's processor time; a thread of its own costs one message for all that a
- * few milliseconds brought, and a slow disk still holds up nobody's heartbeat. `entry`: path of the compiled `append-thread`.
+ * Like `createFolderSink`, with one thread that writes all files. Four jobs of libuv's thread pool for each try's log (mkdir,
+ * open, write, close) took half of a busy supervisor's CPU time. The thread needs one message for all texts of a few
+ * milliseconds, and a slow disk delays no heartbeats. `entry`: path of the compiled `append-thread`.
  */
 export function createThreadedFolderSink(folder: string, entry: string): LogSink & { close(): Promise<void> } {
   const thread = new Worker(entry);
   let gathered: Waiting[] = [];
   const sent: Waiting[][] = [];
-  /** Then files are written from here. */
+  /** The thread has ended; files are then written on this thread. */
   let isGone = false;
 
   thread.on("message", (answers: AppendAnswers) => {
@@ -32,7 +35,7 @@ export function createThreadedFolderSink(folder: string, entry: string): LogSink
     for (const one of [...sent.splice(0).flat(), ...gathered.splice(0)]) one.reject(error);
   };
   thread.on("error", (error) => onGone(toError(error)));
-  thread.on("exit", (code) => onGone(new Error(`the thread that writes logs ended with code ${code}`)));
+  thread.on("exit", (code) => onGone(new Error(`the log writer thread ended with code ${code}`)));
 
   function send(): void {
     const batch = gathered;

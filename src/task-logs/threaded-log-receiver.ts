@@ -4,7 +4,10 @@ import type { LogReceiverOptions } from "./log-receiver.ts";
 import type { PieceAnswers, PieceBatch } from "./receiver-thread.ts";
 
 export type LogReceiver = {
-  /** Writes what is new of each piece, and answers in their order: a receipt, or why it could not be written. Rejects if its thread ends. */
+  /**
+   * Writes the new bytes of each piece, and answers in order: a receipt, or the reason why it could not be written. Rejects if
+   * the thread ends.
+   */
   append(pieces: PieceBatch): Promise<PieceAnswers>;
   close(): Promise<void>;
 };
@@ -12,16 +15,16 @@ export type LogReceiver = {
 type Waiting = { resolve(answers: PieceAnswers): void; reject(error: Error): void };
 
 /**
- * Takes pieces of logs from workers, see log-receiver.ts, on a thread that starts with the first of them: a piece costs a dozen calls of
- * the file system, which was a third of a busy API server's time on its own thread and libuv's four. `entry`: path of the compiled
- * `receiver-thread`.
+ * Receives pieces of logs from workers (see log-receiver.ts) on a thread that starts with the first piece. A piece needs a dozen
+ * calls of the file system, which took a third of a busy API server's time on its main thread and libuv's four. `entry`: path of
+ * the compiled `receiver-thread`.
  */
 export function createLogReceiver(options: LogReceiverOptions, entry: string): LogReceiver {
   let current: { thread: Worker; waiting: Waiting[] } | null = null;
 
   function start(): NonNullable<typeof current> {
     const thread = new Worker(entry, { workerData: options });
-    // It keeps no process alive that has come to its end.
+    // The thread does not keep the process alive.
     thread.unref();
     const started = { thread, waiting: [] as Waiting[] };
     thread.on("message", (answers: PieceAnswers) => started.waiting.shift()?.resolve(answers));
@@ -30,7 +33,7 @@ export function createLogReceiver(options: LogReceiverOptions, entry: string): L
       for (const one of started.waiting.splice(0)) one.reject(error);
     };
     thread.on("error", (error) => onGone(toError(error)));
-    thread.on("exit", (code) => onGone(new Error(`the thread that writes logs ended with code ${code}`)));
+    thread.on("exit", (code) => onGone(new Error(`the log writer thread ended with code ${code}`)));
     return started;
   }
 

@@ -5,7 +5,7 @@ import { findZone } from "./zone-segments.ts";
 
 const MAX_LENGTH = 200;
 
-/** Airflow's presets, and croniter's two aliases of them. */
+/** Airflow's presets, and croniter's two aliases. */
 const PRESETS: Readonly<Record<string, string>> = {
   "@hourly": "0 * * * *",
   "@daily": "0 0 * * *",
@@ -17,13 +17,13 @@ const PRESETS: Readonly<Record<string, string>> = {
   "@annually": "0 0 1 1 *",
 };
 
-/** A cron expression over wall-clock time written as if it were UTC ms: no zone, no daylight saving. */
+/** A cron expression over wall-clock time, represented as if it were UTC in ms, without time zone and daylight saving. */
 export type WallCron = {
   /** First match strictly after `wall`. */
   next(wall: number): number;
   /** Last match strictly before `wall`. */
   previous(wall: number): number;
-  /** Whether the hour field allows all 24 hours: decides the daylight-saving policy. */
+  /** Whether the hour field allows all 24 hours: decides how daylight-saving changes are handled. */
   coversEveryHour: boolean;
 };
 
@@ -35,8 +35,8 @@ export function expandPreset(expression: string): string {
 }
 
 /**
- * What is wrong with a cron expression (five fields or a preset such as `@daily`) or its time zone, as one sentence that
- * holds the value; null when both are right.
+ * Describes what is wrong with a cron expression (five fields or a preset such as `@daily`) or its time zone, in one sentence
+ * with the value; null if both are valid.
  */
 export function validateCron(expression: string, timezone: string): string | null {
   if (expression.length > MAX_LENGTH) {
@@ -48,7 +48,7 @@ export function validateCron(expression: string, timezone: string): string | nul
   return null;
 }
 
-/** As `validateCron`, for any timetable. */
+/** Like `validateCron`, for any timetable. */
 export function validateTimetable(timetable: SerializedTimetable): string | null {
   if ("intervalSec" in timetable && (timetable.intervalSec ?? 0) > DURATION_MAX_SEC) {
     return `invalid data interval of ${timetable.intervalSec} s: it must not be above ${DURATION_MAX_TEXT}`;
@@ -61,7 +61,7 @@ export function validateTimetable(timetable: SerializedTimetable): string | null
   if (timetable.type === "events") return findEventProblem(timetable.dates);
   if (timetable.type !== "delta") return null;
   const { seconds } = timetable;
-  // Instants are whole milliseconds, so anything shorter would never advance.
+  // Instants are whole milliseconds, so a shorter distance would never advance.
   if (seconds >= 0.001 && seconds <= DURATION_MAX_SEC) return null;
   return `invalid schedule of every ${seconds} s: it must be between 0.001 s and ${DURATION_MAX_TEXT}`;
 }
@@ -71,7 +71,7 @@ function findEventProblem(dates: readonly string[]): string | null {
   return at < 0 ? null : `the events are not in order: "${dates[at]}" follows "${dates[at - 1]}"`;
 }
 
-/** Compiles a preset or five-field expression; throws `timetable_invalid` with `validateCron`'s sentence. */
+/** Compiles a preset or five-field expression; throws `timetable_invalid` with the message of `validateCron`. */
 export function compileCron(expression: string): WallCron {
   const known = compiled.get(expression);
   if (known) return known;
@@ -92,7 +92,7 @@ function findExpressionProblem(expression: string): string | null {
   const fields = expanded.split(/\s+/);
   if (fields.length === 6) return "it has 6 fields; seconds are not supported, so write 5: minute hour day month weekday";
   if (fields.length !== 5) return `it has ${fields.length} field(s) instead of 5: minute hour day month weekday`;
-  // cron-parser reads H as "a random value of its own", which would differ between two schedulers.
+  // cron-parser replaces H by a random value, which would differ between two schedulers.
   if (fields.some((field) => /(^|[,/-])h/i.test(field)))
     return "'H' is not supported: it would mean another time on each machine";
   try {
@@ -106,9 +106,9 @@ function findExpressionProblem(expression: string): string | null {
   }
 }
 
-/** Control characters written out: NUL, for one, cannot be stored as text. */
+/** Escapes control characters: NUL, for example, cannot be stored as text. */
 function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression must find them
   return text.replace(/[\u0000-\u001f\u007f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 

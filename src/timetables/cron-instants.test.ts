@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Local times with offset, from a local start. */
+/** Local times with offset, starting at a local time. */
 function walk(expression: string, timezone: string, from: string, count: number): string[] {
   const period = cronPeriod(expression, timezone);
   let instant = DateTime.fromISO(from, { zone: timezone }).toMillis() - 1;
@@ -120,10 +120,10 @@ const EXPRESSIONS = [
   "0 7,9 * * 0",
   "*/7 2 * * *",
 ];
-/** Every change of every zone above lies in these days. */
+/** All clock changes of the zones above are within these days. */
 const CHANGES = ["2026-02-15", "2026-03-08", "2026-03-22", "2026-03-29", "2026-04-05", "2026-10-04", "2026-10-25", "2026-11-01"];
 
-/** The policy of cron-instants.ts by brute force: look at every minute. */
+/** The policy of cron-instants.ts by brute force: checks every minute. */
 function bruteForce(expression: string, timezone: string, from: number, to: number): number[] {
   const cron = compileCron(expression);
   const walls = new Set<number>();

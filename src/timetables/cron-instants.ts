@@ -1,7 +1,7 @@
-// Which instants a cron expression names in a time zone: one fixed set, whatever instant the question starts from.
+// The instants of a cron expression in a time zone: a fixed set that does not depend on the starting instant.
 //
-// The expression is matched on wall-clock time; this file decides what a wall time means where the clock is changed.
-// Airflow's policy, made exact:
+// The expression is matched on wall-clock time; this file defines the meaning of a wall time when the clock is changed.
+// It is Airflow's policy in exact form:
 //
 // - Hour field open (`*/15 * * * *`, `30 * * * *`): the schedule is a rhythm. Every real instant at which the wall clock
 //   reads a matching time counts, so the repeated hour runs twice, the skipped hour not at all, and the real distance of

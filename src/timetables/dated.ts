@@ -1,4 +1,5 @@
-// The room's face: callers hold the database's `Date`s, while inside this room instants are epoch ms, which compare and add.
+// The API of this folder. Callers use `Date`s from the database; inside the folder instants are epoch milliseconds, which are
+// easy to compare and add.
 
 import type { DagRunType, SerializedDag, SerializedTimetable } from "../contracts/index.ts";
 import { manualRunInterval as manualInterval } from "./manual-run.ts";
@@ -11,56 +12,54 @@ type Dated<T> = { [K in keyof T]: T[K] extends number ? Date : T[K] extends numb
 
 /** `dataIntervalStart` ≤ `dataIntervalEnd`; equal for schedules without data intervals. */
 export type DataInterval = Dated<ms.DataInterval>;
-/** What a scheduled run is created with; it may be created from `runAfter` on. */
+/** The dates with which a scheduled run is created, from `runAfter` on. */
 export type RunInstants = Dated<ms.RunInstants>;
 /** The newest automatic (scheduled or backfilled) run. */
 export type LastRun = RunInstants;
-/** Bounds of the schedule, inclusive: `latest` bounds the logical date. null = open. */
+/** Bounds of the schedule, inclusive: `latest` bounds the logical date. null = unbounded. */
 export type Restriction = Dated<ms.Restriction>;
-/** `planned`: for a custom timetable, the runs it was planned ahead, ascending. */
+/** `planned`: the planned runs of a custom timetable, ascending. */
 export type NextRunQuery = {
   last: LastRun | null;
   restriction: Restriction;
   now: Date;
   planned?: readonly RunInstants[] | undefined;
 };
-/** Of a custom timetable, the newest planned run that is due by a moment. */
+/** For a custom timetable: the newest planned run that is due at a given moment. */
 export type PlannedInterval = DataInterval & { manualInterval: DataInterval | null };
 
 /**
- * The next automatic run of a DAG, or null when there will be none. It is due once `now` ≥ its `runAfter`; one in the
- * future may come back as well. Follows Airflow 3's `Timetable.next_dagrun_info`. Throws `timetable_invalid` for a
- * schedule that `validateTimetable` refuses.
+ * The next automatic run of a DAG, or null if there is none. It is due once `now` ≥ its `runAfter`, which may be in the future.
+ * Follows Airflow 3's `Timetable.next_dagrun_info`. Throws `timetable_invalid` for a schedule that `validateTimetable` refuses.
  */
 export function nextRun(timetable: SerializedTimetable, query: NextRunQuery): RunInstants | null {
   return nextRuns(timetable, query, 1)[0] ?? null;
 }
 
-/** The next `count` runs, each as if the one before had been created: fewer where the schedule ends. */
+/** The next `count` runs, each computed as if the previous one had been created; fewer if the schedule ends. */
 export function nextRuns(timetable: SerializedTimetable, query: NextRunQuery, count: number): RunInstants[] {
   return nextRunsFrom(timetable, queryToMs(query), count).map(runToDates);
 }
 
 /**
- * The run to create now that `planned`, as the DAG's row has it, is due: without catchup the latest one that is due, so that
- * a downtime or a pause leaves no more than one.
+ * The run to create now that `planned`, the next run in the DAG's row, is due: without catchup the latest run that is due, so
+ * that a downtime or a pause creates at most one run.
  */
 export function dueRun(timetable: SerializedTimetable, planned: RunInstants, query: Omit<NextRunQuery, "last">): RunInstants {
   return runToDates(dueRunFrom(timetable, runToMs(planned), queryToMs({ ...query, last: null })));
 }
 
 /**
- * Whether a schedule of this type names points in time of its own accord, so that past ones can be counted up: Airflow's
- * `Timetable.periodic`. Only then does a backfill have dates. A custom timetable is planned ahead, never backwards.
+ * Whether a schedule of this type has past dates that can be listed: Airflow's `Timetable.periodic`. Only then does a backfill
+ * have dates. A custom timetable is planned forwards only.
  */
 export function isPeriodic(type: string): boolean {
   return type === "cron" || type === "crons" || type === "delta" || type === "events";
 }
 
 /**
- * The data interval of a run that somebody starts by hand with this logical date: the last complete interval before it
- * for schedules with data intervals, else the instant itself. Follows Airflow's `infer_manual_data_interval`; `planned` is
- * for custom timetables.
+ * The data interval of a manual run with this logical date: the last complete interval before it for schedules with data
+ * intervals, otherwise the instant itself. Follows Airflow's `infer_manual_data_interval`; `planned` is for custom timetables.
  */
 export function manualRunInterval(
   timetable: SerializedTimetable,
@@ -75,20 +74,20 @@ export function manualRunInterval(
   return { dataIntervalStart: new Date(interval.dataIntervalStart), dataIntervalEnd: new Date(interval.dataIntervalEnd) };
 }
 
-/** The bounds within which a DAG is scheduled; see restriction.ts. Throws `timetable_invalid` for an unreadable date. */
-/** Tasks whose own dates leave out a run of this logical date; one without a logical date has all tasks. */
+/** Tasks whose own dates exclude this logical date. A run without a logical date has all tasks. */
 export function tasksWithoutRun(dag: Pick<SerializedDag, "timezone" | "tasks">, logicalDate: Date | null): ReadonlySet<string> {
   return logicalDate === null ? new Set() : tasksOutside(dag, logicalDate.getTime());
 }
 
+/** The bounds within which a DAG is scheduled; see restriction.ts. Throws `timetable_invalid` for a date that cannot be parsed. */
 export function restrictionOf(dag: Schedulable): Restriction {
   const { earliest, latest, catchup } = boundsOf(dag);
   return { earliest: toDate(earliest), latest: toDate(latest), catchup };
 }
 
 /**
- * A run id as Airflow writes it: `scheduled__2026-01-01T00:00:00+00:00`, from the run's type and its `runAfter`. Runs
- * without a logical date pass a random `suffix`, since several may share an instant.
+ * A run id in Airflow's format: `scheduled__2026-01-01T00:00:00+00:00`, from the run's type and its `runAfter`. Runs without a
+ * logical date pass a random `suffix`, since several may have the same instant.
  */
 export function runIdFor(type: DagRunType, instant: Date, suffix?: string): string {
   return runIdAt(type, instant.getTime(), suffix);

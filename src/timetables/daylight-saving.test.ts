@@ -1,5 +1,5 @@
-// The policy of ADR 0015 against a second model that shares nothing with the first: it asks Intl what every single minute's
-// wall clock reads, and matches the expression's fields itself.
+// The policy of ADR 0015, compared with a second model that shares no code with the first: it gets the wall clock of every minute
+// from Intl, and matches the expression's fields itself.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -64,7 +64,7 @@ function parseCron(expression: string) {
   };
   const isDay = (wall: Wall) => {
     const [byDay, byWeekday] = [sets.days.has(wall.day), sets.weekdays.has(wall.weekday)];
-    // Cron's old rule: where both are given, either is enough.
+    // Cron's old rule: if both day fields are restricted, one match is enough.
     return day !== "*" && weekday !== "*" ? byDay || byWeekday : byDay && byWeekday;
   };
   return {
@@ -75,7 +75,7 @@ function parseCron(expression: string) {
 }
 
 const windows = new Map<string, { at: number; wall: Wall }[]>();
-/** What the zone's clock reads at every minute from two days before to two days after. */
+/** The wall clock of the zone at every minute from two days before to two days after. */
 function readClock(zone: string, from: number, to: number): { at: number; wall: Wall }[] {
   const name = `${zone} ${from} ${to}`;
   let minutes = windows.get(name);
@@ -92,7 +92,7 @@ function slowModel(expression: string, zone: string, from: number, to: number): 
   const clock = readClock(zone, from, to);
   const found = new Map<number, number>();
   clock.forEach(({ at, wall }, index) => {
-    // A rhythm counts every passage of the clock; a time of day only its last one.
+    // With an open hour field every matching minute counts; a time of day counts only at its last occurrence.
     if (matches(wall)) found.set(isRhythm ? at : wall.key, at);
     const before = clock[index - 1];
     if (isRhythm || !before) return;

@@ -8,7 +8,7 @@ const UNITS: readonly [name: string, seconds: number][] = [
   ["minute", 60],
 ];
 
-/** A schedule in words, for lists and tooltips: `Every 5 minutes`, `Cron "0 0 * * *" in Europe/Zurich`. */
+/** Describes a schedule for lists and tooltips: `Every 5 minutes`, `Cron "0 0 * * *" in Europe/Zurich`. */
 export function describe(timetable: SerializedTimetable): string {
   switch (timetable.type) {
     case "null":

@@ -8,10 +8,10 @@ export function nextIntervalStart(timetable: PeriodicTimetable, period: Period, 
   const { last } = query;
   const earliest = earliestStart(timetable, period, query);
   if (!last) return earliest;
-  // Alignment matters when the DAG's schedule was changed since the last run.
+  // Aligned, since the DAG's schedule may have changed after the last run.
   const follows = period.alignToPrevious(last.dataIntervalEnd);
   const start = Math.max(follows, earliest ?? follows);
-  // After such a change the aligned start may lie in an interval that has run; time never goes back for a DAG.
+  // After such a change the aligned start may be in an interval that has already run; logical dates of a DAG only increase.
   return start > last.logicalDate ? start : period.next(last.logicalDate);
 }
 
@@ -23,13 +23,16 @@ function earliestStart(timetable: PeriodicTimetable, period: Period, { restricti
   return aligned === null ? latest : Math.max(latest, aligned);
 }
 
-/** Start of the newest interval that has ended; one that ends right now counts. */
+/** Start of the newest interval that has ended; an interval that ends exactly now counts. */
 function latestCompleteCron(period: Period, now: number): number {
   const lastStart = period.previous(now);
   return period.next(lastStart) === now ? lastStart : period.previous(lastStart);
 }
 
-/** Airflow rounds now down to a multiple of the delta since the epoch, so that a first run does not depend on the second of the look. */
+/**
+ * As Airflow, rounds now down to a multiple of the delta since the epoch, so that the first run does not depend on the second at
+ * which it is computed.
+ */
 function latestCompleteDelta(seconds: number, now: number): number {
   const lengthMs = Math.max(1, Math.round(seconds * 1000));
   return Math.floor(now / lengthMs) * lengthMs - lengthMs;

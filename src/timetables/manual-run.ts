@@ -2,13 +2,13 @@ import type { SerializedTimetable } from "../contracts/index.ts";
 import { periodOf } from "./period.ts";
 import { type DataInterval, hasDataIntervals, triggerIntervalMs } from "./run-instants.ts";
 
-/** What was planned of a custom timetable at a moment: the newest run due by then. */
+/** For a custom timetable: the newest planned run that is due at a given moment. */
 export type PlannedInterval = DataInterval & { manualInterval: DataInterval | null };
 
 /**
- * The data interval of a run that somebody starts by hand with this logical date (epoch ms): the last complete interval
- * before it for schedules with data intervals, else the instant itself. Follows Airflow's `infer_manual_data_interval`. For
- * a custom timetable, `planned` is the newest planned run due by that date, null where there is none.
+ * The data interval of a manual run with this logical date (epoch ms): the last complete interval before it for schedules with
+ * data intervals, otherwise the instant itself. Follows Airflow's `infer_manual_data_interval`. For a custom timetable, `planned`
+ * is the newest planned run that is due by that date, or null.
  */
 export function manualRunInterval(
   timetable: SerializedTimetable,

@@ -300,7 +300,7 @@ test("any schedule without catchup: after the first due run, the next one is not
   fc.assert(
     fc.property(periodic, instants, instants, (timetable, earliest, now) => {
       const query = { restriction: { earliest, latest: null, catchup: false }, now };
-      // Delta intervals have no anchor but the start date, so Airflow lets one more complete interval follow the first.
+      // Delta intervals are aligned only to the start date, so Airflow allows one more complete interval after the first run.
       const allowed = timetable.type === "delta" && timetable.intervals ? 2 : 1;
       const due = nextRuns(timetable, { ...query, last: null }, 4).filter((run) => run.runAfter <= now);
       expect(due.length).toBeLessThanOrEqual(allowed);

@@ -14,9 +14,9 @@ import {
 import { nextTrigger } from "./trigger-timetable.ts";
 
 /**
- * The next automatic run of a DAG, or null when there will be none. Instants are epoch milliseconds. The run is due once
- * `now` ≥ its `runAfter`; a later one may come back as well, for display and for the next look. Follows Airflow 3's
- * `Timetable.next_dagrun_info`. Throws `timetable_invalid` for a cron expression that `validateCron` refuses.
+ * The next automatic run of a DAG, or null if there is none. Instants are epoch milliseconds. The run is due once `now` ≥ its
+ * `runAfter`; a later run is returned too, for display and for the next pass. Follows Airflow 3's `Timetable.next_dagrun_info`.
+ * Throws `timetable_invalid` for a cron expression that `validateCron` refuses.
  */
 export function nextRun(timetable: SerializedTimetable, query: NextRunQuery): RunInstants | null {
   switch (timetable.type) {
@@ -38,8 +38,8 @@ export function nextRun(timetable: SerializedTimetable, query: NextRunQuery): Ru
 }
 
 /**
- * The run to create now that `planned` is due. With catchup that one; without, the latest one that is due, since others may
- * have become due while no scheduler ran or the DAG was paused. Neither @once nor @continuous has any other.
+ * The run to create now that `planned` is due. With catchup it is `planned`; without, the latest run that is due, since others
+ * may have become due while no scheduler was running or the DAG was paused. @once and @continuous have no other runs.
  */
 export function dueRun(timetable: SerializedTimetable, planned: RunInstants, query: Omit<NextRunQuery, "last">): RunInstants {
   if (query.restriction.catchup || timetable.type === "once" || timetable.type === "continuous") return planned;
@@ -47,7 +47,7 @@ export function dueRun(timetable: SerializedTimetable, planned: RunInstants, que
   return later && later.runAfter <= query.now ? later : planned;
 }
 
-/** The next `count` runs, each computed as if the one before had been created: fewer where the schedule ends. */
+/** The next `count` runs, each computed as if the previous one had been created; fewer if the schedule ends. */
 export function nextRuns(timetable: SerializedTimetable, query: NextRunQuery, count: number): RunInstants[] {
   const runs: RunInstants[] = [];
   let last = query.last;
@@ -73,7 +73,7 @@ function nextPeriodic(timetable: PeriodicTimetable, query: NextRunQuery) {
 
 const parsedEvents = new WeakMap<readonly string[], RunInstants[]>();
 
-/** Parsed once for a DAG version: thousands of dates, asked for with every run. */
+/** Parsed once per DAG version: there may be thousands of dates, and they are needed for every run. */
 function eventRuns(dates: readonly string[]): RunInstants[] {
   const known = parsedEvents.get(dates);
   if (known) return known;
@@ -82,7 +82,7 @@ function eventRuns(dates: readonly string[]): RunInstants[] {
   return runs;
 }
 
-/** At the start date, or at once; catchup makes no difference, as in Airflow. */
+/** At the start date, or now; catchup makes no difference, as in Airflow. */
 function nextOnce({ last, restriction, now }: NextRunQuery): RunInstants | null {
   if (last) return null;
   const instant = restriction.earliest ?? now;
@@ -90,8 +90,8 @@ function nextOnce({ last, restriction, now }: NextRunQuery): RunInstants | null 
 }
 
 /**
- * From the end of the last run's interval until now; the caller keeps one run active at a time. Differs from Airflow in
- * one point: a first run of zero length would leave the second with the same logical date, so that one starts 1 ms later.
+ * From the end of the last run's interval until now; the caller allows one active run at a time. There is one difference from
+ * Airflow: after a first run of zero length, the second would have the same logical date, so it starts 1 ms later.
  */
 function nextContinuous({ last, restriction, now }: NextRunQuery): RunInstants | null {
   const earliest = restriction.earliest ?? now;

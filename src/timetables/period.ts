@@ -3,7 +3,7 @@ import { validateTimetable } from "./cron-expression.ts";
 import { cronPeriod } from "./cron-instants.ts";
 import type { Period, PeriodicTimetable } from "./run-instants.ts";
 
-/** The instants a cron, several crons or a delta step through. Throws `timetable_invalid`. */
+/** The instants of one or several cron expressions or of a delta. Throws `timetable_invalid`. */
 export function periodOf(timetable: PeriodicTimetable): Period {
   if (timetable.type === "cron") return cronPeriod(timetable.expression, timetable.timezone);
   if (timetable.type === "crons") {
@@ -14,7 +14,7 @@ export function periodOf(timetable: PeriodicTimetable): Period {
   return deltaPeriod(timetable.seconds);
 }
 
-/** Each instant once, whichever of them name it. */
+/** The union of several periods, each instant once. */
 function unionOf(periods: readonly Period[]): Period {
   return {
     next: (instant) => Math.min(...periods.map((period) => period.next(instant))),
@@ -24,7 +24,9 @@ function unionOf(periods: readonly Period[]): Period {
   };
 }
 
-/** A delta has no anchor, as in Airflow: it counts in real time from wherever it is asked, so every instant is aligned. */
+/**
+ * As in Airflow, a delta is not aligned to any instant: it counts real time from the given instant, so every instant is aligned.
+ */
 function deltaPeriod(seconds: number): Period {
   const lengthMs = Math.max(1, Math.round(seconds * 1000));
   return {

@@ -3,10 +3,10 @@ import type { NextRunQuery, RunInstants } from "./run-instants.ts";
 const FIVE_MINUTES_MS = 5 * 60_000;
 
 /**
- * The next run out of an ascending list: events, and what a custom timetable was planned. With catchup, the first after the
- * last run; without, the latest that is due, or else the first in the future. `firstMayBePast`: without catchup a DAG that
- * never ran starts with the latest one that is due, as a cron schedule with a start date does; else, as Airflow's
- * EventsTimetable, with the first in the future, or one not more than five minutes past.
+ * The next run in an ascending list: events, or the planned runs of a custom timetable. With catchup, the first run after the
+ * last one; without, the latest run that is due, or the first one in the future. `firstMayBePast`: without catchup, a DAG that
+ * has never run starts with the latest run that is due, like a cron schedule with a start date. Otherwise it starts as in
+ * Airflow's EventsTimetable: with the first run in the future, or one that is at most five minutes past.
  */
 export function nextOfList(
   runs: readonly RunInstants[],

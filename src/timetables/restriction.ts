@@ -7,9 +7,9 @@ type Dated = { startDate: string | null; endDate: string | null };
 export type Schedulable = Pick<SerializedDag, "catchup" | "timezone"> & Dated & { tasks?: readonly Dated[] };
 
 /**
- * The bounds within which a DAG is scheduled. As in Airflow, the earliest start date of the DAG and its tasks opens the
- * schedule; the DAG's end date closes it, or the latest one where every task has an end date of its own. An instant
- * without an offset is read in the DAG's zone. Throws `timetable_invalid` for one that cannot be read.
+ * The bounds within which a DAG is scheduled. As in Airflow, the schedule starts at the earliest start date of the DAG and its
+ * tasks. It ends at the DAG's end date, or at the latest end date of the tasks if each of them has one. An instant without an
+ * offset is in the DAG's time zone. Throws `timetable_invalid` if one cannot be parsed.
  */
 export function restrictionOf(dag: Schedulable): Restriction {
   const tasks = dag.tasks ?? [];
@@ -21,8 +21,8 @@ export function restrictionOf(dag: Schedulable): Restriction {
 }
 
 /**
- * Tasks that a run of this logical date does not have, since it lies outside their own start and end dates (both inclusive). As in
- * Airflow, where such a task gets no instance; there, a backfill makes one that never runs.
+ * The tasks that get no instance in a run with this logical date, since it is outside their own start and end dates (both
+ * inclusive). As in Airflow, except that there a backfill creates an instance that never runs.
  */
 export function tasksOutside(dag: Pick<SerializedDag, "timezone" | "tasks">, logicalDate: number): ReadonlySet<string> {
   const isBefore = (iso: string | null) => iso !== null && logicalDate < parseInstant(iso, dag.timezone);
@@ -38,7 +38,7 @@ function parseInstant(iso: string, timezone: string): number {
   throw new BaramError("timetable_invalid", `"${iso}" is out of bounds: ${INSTANT_RULE}`, { iso, timezone });
 }
 
-// Not Math.min(...list): 100,000 tasks would overflow the argument stack.
+// Not Math.min(...list): 100,000 arguments would overflow the stack.
 function leastOf(instants: number[]): number | null {
   return instants.reduce<number | null>((least, instant) => (least === null || instant < least ? instant : least), null);
 }

@@ -1,20 +1,21 @@
 import type { SerializedTimetable } from "../contracts/index.ts";
 
-// Inside this room every instant is a number: milliseconds since the epoch, as from `Clock.now()`. dated.ts has the callers' form.
+// Inside this folder all instants are numbers: milliseconds since the epoch, as from `Clock.now()`. dated.ts has the callers'
+// form.
 
 /** `start` ≤ `end`; equal for schedules without data intervals. */
 export type DataInterval = { dataIntervalStart: number; dataIntervalEnd: number };
 
-/** What a scheduled run is created with; it may be created from `runAfter` on. */
+/** The dates with which a scheduled run is created, from `runAfter` on. */
 export type RunInstants = DataInterval & { logicalDate: number; runAfter: number };
 
 /** The newest automatic (scheduled or backfilled) run. */
 export type LastRun = RunInstants;
 
-/** Bounds of the schedule, inclusive: `latest` bounds the logical date. null = open. */
+/** Bounds of the schedule, inclusive: `latest` bounds the logical date. null = unbounded. */
 export type Restriction = { earliest: number | null; latest: number | null; catchup: boolean };
 
-/** `planned`: the runs that a custom timetable was planned ahead, ascending; other schedules need none. */
+/** `planned`: the planned runs of a custom timetable, ascending; other schedules need none. */
 export type NextRunQuery = {
   last: LastRun | null;
   restriction: Restriction;
@@ -22,7 +23,10 @@ export type NextRunQuery = {
   planned?: readonly RunInstants[] | undefined;
 };
 
-/** A repeating sequence of instants. `next` and `previous` are strict; aligning returns the instant itself where it matches. */
+/**
+ * A repeating sequence of instants. `next` and `previous` are strict; the align functions return the instant itself if it
+ * matches.
+ */
 export type Period = {
   next(instant: number): number;
   previous(instant: number): number;
@@ -48,7 +52,7 @@ export function runAt(instant: number): RunInstants {
   return runOver(instant, instant);
 }
 
-/** As Airflow: the logical date is the interval's start, and the run is due at its end. */
+/** As in Airflow: the logical date is the interval's start, and the run is due at its end. */
 export function runOver(start: number, end: number): RunInstants {
   return { logicalDate: start, dataIntervalStart: start, dataIntervalEnd: end, runAfter: end };
 }

@@ -1,12 +1,15 @@
 import { Info, type Zone } from "luxon";
 
 const DAY_MS = 86_400_000;
-/** Two changes of one zone are weeks apart (Morocco's Ramadan pause is the shortest), so two days cannot hide a pair. */
+/**
+ * Two clock changes of one zone are weeks apart (Morocco's Ramadan pause is the shortest), so a step of two days cannot miss a
+ * pair.
+ */
 const SCAN_STEP_MS = 2 * DAY_MS;
 
 /**
- * A stretch of time in which a zone's offset is constant, within one UTC year. Instants are epoch ms, offsets ms east of
- * UTC; `start` is inclusive, `end` exclusive.
+ * A period within one UTC year in which a zone's offset is constant. Instants are epoch ms, offsets ms east of UTC; `start` is
+ * inclusive, `end` exclusive.
  */
 export type ZoneSegment = {
   start: number;
@@ -21,7 +24,9 @@ export type ZoneSegment = {
 const zones = new Map<string, Zone | null>();
 const segments = new Map<string, ZoneSegment[]>();
 
-/** The luxon zone of an IANA name, "UTC" or an offset such as "UTC+2"; null where there is none. The machine's own zone is refused. */
+/**
+ * The luxon zone of an IANA name, "UTC" or an offset such as "UTC+2"; null if there is none. The machine's own zone is refused.
+ */
 export function findZone(timezone: string): Zone | null {
   const known = zones.get(timezone);
   if (known !== undefined) return known;
@@ -32,7 +37,7 @@ export function findZone(timezone: string): Zone | null {
   return found;
 }
 
-/** The segment of the zone that holds `instant`. Computed once for a zone and year: about 1 ms, then a lookup. */
+/** The segment of the zone that contains `instant`. Computed once per zone and year (about 1 ms), then looked up. */
 export function segmentAt(zone: Zone, instant: number): ZoneSegment {
   const year = new Date(instant).getUTCFullYear();
   const key = `${zone.name}|${year}`;

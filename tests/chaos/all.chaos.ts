@@ -1,4 +1,4 @@
-/** The whole suite; started by run.mjs, which says what is wanted. */
+/** The whole suite; run.mjs starts it and passes the options. */
 import { FAULTS } from "./faults/index.ts";
 import { playFaults } from "./play.ts";
 

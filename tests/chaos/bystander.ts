@@ -1,4 +1,4 @@
-/** A DAG that a fault is none of, and whose runs show whether it is felt there. */
+/** A DAG that a fault does not concern, and whose runs show whether the fault affects other DAGs. */
 import { sleep } from "../../src/platform/index.ts";
 import type { Rig } from "../support/scheduler-rig.ts";
 import type { DagSpec } from "./checker/index.ts";
@@ -13,8 +13,8 @@ export function calmDag(random: Random): DagSpec {
 }
 
 /**
- * `count` runs of the bystander, one after another, each to its end. `rigs` are passed in turn; without any, a loop is
- * expected to run. A run that has not ended after `patienceMs` is left to the checker.
+ * Plays `count` runs of the bystander, one after another, each to its end. The `rigs` make passes in turn; without rigs, a
+ * scheduler loop must be running. A run that has not ended after `patienceMs` is left to the checker.
  */
 export async function playCalm(rigs: Rigs, all: readonly Rig[], count: number, patienceMs = 8_000): Promise<void> {
   for (let round = 0; round < count; round++) {
@@ -23,7 +23,7 @@ export async function playCalm(rigs: Rigs, all: readonly Rig[], count: number, p
     for (;;) {
       for (const rig of all) {
         await rig.pass().catch((error: Error) => rigs.caught.push(error.message));
-        // Not `settled`: what the fault keeps running is not waited for.
+        // Not `settled`: work that the fault keeps running must not be waited for.
         for (let turn = 0; turn < 3; turn++) await sleep(1);
       }
       if (all.length === 0) await sleep(10);

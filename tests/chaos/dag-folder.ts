@@ -1,4 +1,4 @@
-/** A folder of DAG files, a real dag-processor on it, in this process or in one of its own, and what came of it in the database. */
+/** A folder of DAG files with a real dag-processor, in this process or in a separate one, and its results in the database. */
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -23,7 +23,7 @@ import { urlOf } from "../support/own-server.ts";
 export type DagFolder = {
   readonly path: string;
   write(name: string, text: string): Promise<void>;
-  /** Reads what is new or changed. */
+  /** Loads new and changed files. */
   process(): Promise<void>;
   /** File name → message. */
   errors(): Promise<Map<string, string>>;
@@ -41,7 +41,7 @@ export async function openDagFolder(database: TestDatabase): Promise<DagFolder> 
   const processor = createDagProcessor(
     { store: createSqlDagFileStore(database.store, options), clock: systemClock, logger: silentLogger, metrics: silentMetrics },
     {
-      // A bundle of its own: DAGs that the test has put into the database itself belong to another.
+      // A separate bundle: DAGs that the test stored in the database directly belong to another one.
       bundles: [{ name: "zoo", path }],
       cacheDir: join(path, ".cache"),
       environment: { PATH: "/usr/local/bin:/usr/bin:/bin" },
@@ -51,7 +51,7 @@ export async function openDagFolder(database: TestDatabase): Promise<DagFolder> 
     path,
     async write(name, text) {
       await writeFile(join(path, name), text);
-      // Written a minute ago, so that it counts as settled.
+      // With a modification time one minute ago, so that it counts as settled.
       const aMinuteAgo = new Date(Date.now() - 60_000);
       await utimes(join(path, name), aMinuteAgo, aMinuteAgo);
     },
@@ -74,12 +74,12 @@ async function errorsIn(database: TestDatabase): Promise<Map<string, string>> {
 export type ProcessedFolder = Pick<DagFolder, "write" | "close"> & {
   /** Waits until the DAG is in the database; throws after `timeoutMs`. */
   untilDag(dagId: string, timeoutMs: number): Promise<void>;
-  /** Waits until this many files have an error, or the time is over. */
+  /** Waits until this many files have an error, or until the timeout. */
   untilErrors(count: number, timeoutMs: number): Promise<Map<string, string>>;
   isAlive(): boolean;
 };
 
-/** The role itself, so that what it has to do with a file takes nothing from the schedulers of this process. */
+/** The role in a separate process, so that its work takes no time from the schedulers of this process. */
 export async function startDagProcessor(
   database: TestDatabase,
   environment: Readonly<Record<string, string>>,

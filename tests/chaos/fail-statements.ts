@@ -1,15 +1,21 @@
 import type { Store } from "../../src/store/index.ts";
 
-/** "lost": the statement is carried out, and the connection breaks before its answer; else an SQLSTATE that refuses it. */
+/**
+ * "lost": the statement is executed, and the connection breaks before its answer. Otherwise the SQLSTATE with which it is
+ * refused.
+ */
 export type StatementFault = "lost" | "40P01" | "40001" | "57014" | "53300" | "08006";
 export const STATEMENT_FAULTS: readonly StatementFault[] = ["lost", "40P01", "40001", "57014", "53300", "08006"];
 
 export type FailingStore = {
-  /** Statements since `arm`. */
+  /** Number of statements since `arm`. */
   readonly count: () => number;
-  /** The statement that was made to fail, or null. */
+  /** The statement that failed, or null. */
   readonly failed: () => string | null;
-  /** Lets the nth statement from now on fail, once; n = 0: none. `crash`: the process is dead from then on, and sends nothing more. */
+  /**
+   * Makes the nth statement from now on fail, once; n = 0: none. `crash`: from then on the process counts as dead and sends no
+   * more statements.
+   */
   arm(n: number, fault: StatementFault, crash?: boolean): void;
 };
 
@@ -21,7 +27,7 @@ type Client = {
 };
 type Connect = { (): Promise<Client>; (callback: (error: Error | null, client?: Client, release?: unknown) => void): void };
 
-/** Puts itself between a store and its connections. */
+/** Intercepts the statements between a store and its connections. */
 export function failStatements(store: Store): FailingStore {
   let count = 0;
   let armedAt = 0;

@@ -1,4 +1,7 @@
-/** What a fault is, and the two ways most of them are run: under the load of a whole system, or on schedulers in this process. */
+/**
+ * The definition of a fault, and the two ways in which most of them run: under the load of a whole system, or on schedulers in
+ * this process.
+ */
 import { sleep } from "../../src/platform/index.ts";
 import type { Expectation, Invariant } from "./checker/index.ts";
 import { createRandom, type Random } from "./random.ts";
@@ -6,18 +9,18 @@ import { type RoleName, type System, type SystemOptions, type SystemVerdict, sta
 import { mixedLoad, type Workload } from "./workload.ts";
 
 export type FaultReport = {
-  /** How often the fault was really made. Zero fails the fault: it proved nothing. */
+  /** How often the fault was really injected. Zero fails the test: it proved nothing. */
   fired: number;
   verdicts: SystemVerdict[];
-  /** A number worth seeing: seconds to recovery, retries, refusals. */
+  /** A number for the report: seconds to recovery, retries, refusals. */
   note?: string;
 };
 
 export type FaultContext = {
   readonly random: Random;
-  /** The short form of `npm test`: less load, fewer blows, the same invariants. */
+  /** The short form of `npm test`: less load, fewer injections, the same invariants. */
   readonly isShort: boolean;
-  /** What must be done when the fault is over, however it ends: also when its time is up in the middle. */
+  /** Registers clean-up for the end of the fault, also if it ends by a timeout. */
   atEnd(work: () => Promise<void>): void;
 };
 
@@ -25,9 +28,9 @@ export type Fault = {
   readonly number: number;
   readonly name: string;
   readonly injects: string;
-  /** What it is aimed at; the checker looks at all of them all the same. */
+  /** The invariants that it aims at; the checker always checks all of them. */
   readonly invariants: readonly Invariant[];
-  /** Part of the short form. */
+  /** Whether it is part of the short form. */
   readonly short?: boolean;
   readonly timeoutSec?: number;
   run(context: FaultContext): Promise<FaultReport>;
@@ -35,33 +38,33 @@ export type Fault = {
 
 export type Blows = {
   readonly system: System;
-  /** Say that the fault was made. */
+  /** Counts an injection of the fault. */
   fire(times?: number): void;
-  /** False once the runs have ended or the time for faults is over. */
+  /** false once the runs have ended or the time for faults is over. */
   goesOn(): Promise<boolean>;
-  /** A pause between blows, cut short when it is over. */
+  /** A pause between injections; it ends early when `goesOn` becomes false. */
   wait(lowMs: number, highMs: number): Promise<void>;
 };
 
 export type LoadOptions = {
   workload?: Workload;
-  /** Tasks, about. */
+  /** Approximate number of tasks. */
   size?: number;
   runsOfEach?: number;
-  /** For how long blows are dealt at most. */
+  /** Maximum time during which faults are injected. */
   faultSec?: number;
   system?: Partial<Omit<SystemOptions, "random" | "workload">>;
   expect?: Partial<Expectation>;
   except?: readonly Invariant[];
 };
 
-/** Reasons that the death of a worker or of its supervisor leaves. */
+/** Failure reasons after the death of a worker or its supervisor. */
 export const WORKER_LOST = [/^RunnerDiedError/, /^WorkerLostError/, /^WorkerShutdownError/, /^ApiUnreachableError/];
 
-/** For faults that outlast the lease of a try. */
+/** For faults that last longer than the lease of a try. */
 export const SHORT_TRY_LEASE = { BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT: "4" };
 
-/** Starts a system and its runs, deals the blows while they go on, waits for the end of all, and checks. */
+/** Starts a system and its runs, injects the fault while they go on, waits until all have ended, and checks. */
 export async function underLoad(
   context: FaultContext,
   options: LoadOptions,
@@ -92,7 +95,7 @@ export async function underLoad(
     const faultsEndedMs = Date.now();
     const recoverySec = options.expect?.recoverySec ?? 40;
     await system.untilDone(recoverySec * 1_000 + 20_000);
-    // An end that is told twice may still be under way when its run is over.
+    // A repeated report of an end may still be in progress when its run is over.
     await sleep(200);
     const verdicts = await system.check({ faultsEndedMs, recoverySec, ...options.expect }, options.except);
     const history = await system.history();
@@ -102,7 +105,7 @@ export async function underLoad(
   }
 }
 
-/** One of a role that lives, by chance. */
+/** A random live process of a role. */
 export function pickRole(system: System, name: RoleName) {
   return system.random.pick(system.roles(name));
 }

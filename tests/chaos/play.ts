@@ -1,4 +1,4 @@
-/** Makes a test of each fault that is asked for; what came of it goes into a file for the report. */
+/** Creates a test for each selected fault; the results are written to a file for the report. */
 import { appendFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { contextOf, type Fault } from "./fault.ts";
@@ -14,7 +14,7 @@ export type Played = {
   seconds: number;
 };
 
-/** Seed from CHAOS_SEED, else from the clock: each run of the suite tries another history. */
+/** Seed from CHAOS_SEED, otherwise from the clock: each run of the suite tests another history. */
 export const seed = Number(process.env.CHAOS_SEED ?? Math.floor(Date.now() / 1_000) % 1_000_000);
 
 export function playFaults(faults: readonly Fault[], options: { isShort: boolean; deadlineMs?: number }): void {

@@ -1,6 +1,6 @@
 /**
- * A proxy of the rig's own before the API servers. Takes turns between them, writes down what they acknowledged, and does to
- * calls what a fault asks of it: deliver twice, drop, delay, answer in the server's stead.
+ * The rig's proxy in front of the API servers. It alternates between them, records their acknowledgements, and modifies calls as
+ * a fault requires: deliver twice, drop, delay, answer instead of the server.
  */
 import http from "node:http";
 import { sleep } from "../../src/platform/index.ts";
@@ -14,27 +14,27 @@ export type Call = {
 };
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string };
 export type Meddling = {
-  /** Wait before delivering. */
+  /** Delay before the delivery. */
   delayMs?: number;
-  /** Deliver that often, one after the other; the last answer is passed on. */
+  /** Number of deliveries, one after the other; the last answer is passed on. */
   deliveries?: number;
-  /** Whether the copies go out at once. */
+  /** Whether the copies are sent at the same time. */
   atOnce?: boolean;
-  /** "request": nobody gets it. "answer": the server does it, and the answer is lost. Both break the connection. */
+  /** "request": no server receives it. "answer": the server processes it, and the answer is lost. Both break the connection. */
   lose?: "request" | "answer";
-  /** Answered by the proxy, with this status. */
+  /** The proxy answers with this status. */
   answer?: { status: number; body: string };
-  /** Called with what the server answered, before it is passed on. */
+  /** Called with the server's answer before it is passed on. */
   seen?: (answer: Answer) => void | Promise<void>;
 };
 
 export type ApiProxy = {
   readonly url: string;
   readonly acknowledged: Acknowledged[];
-  /** Every call from now on is shown to `meddler` first; null = passed on. */
+  /** From now on `meddler` decides about every call; null = the call is passed on. */
   setMeddler(meddler: ((call: Call) => Meddling | null | Promise<Meddling | null>) | null): void;
   setBackends(ports: readonly number[]): void;
-  /** A call straight to one server, past the meddler. */
+  /** Sends a call to a server directly, bypassing the meddler. */
   send(call: Call): Promise<Answer>;
   readonly calls: () => number;
   close(): Promise<void>;
@@ -80,7 +80,10 @@ export async function startProxy(): Promise<ApiProxy> {
     });
   }
 
-  /** As a load balancer does: a server that cannot be connected to is passed over; one that broke off is not asked again. */
+  /**
+   * Like a load balancer: if a server cannot be connected to, the next one is used; after a broken connection the call is not
+   * repeated.
+   */
   async function send(call: Call): Promise<Answer> {
     let last: unknown = new Error("there is no API server");
     for (const _ of backends) {

@@ -1,17 +1,17 @@
-/** Chances that can be had again: the same seed gives the same choices. */
+/** Reproducible random numbers: the same seed gives the same choices. */
 export type Random = {
   readonly seed: number;
-  /** From 0 up to but not 1. */
+  /** From 0 (inclusive) to 1 (exclusive). */
   next(): number;
-  /** A whole number from `low` to `high`, both included. */
+  /** A whole number from `low` to `high`, both inclusive. */
   between(low: number, high: number): number;
   pick<T>(from: readonly T[]): T;
   chance(share: number): boolean;
-  /** Chances of their own for one fault, so that its choices do not depend on which faults ran before it. */
+  /** Independent random numbers for one fault, so that its choices do not depend on the faults that ran before it. */
   fork(name: string): Random;
 };
 
-/** Mulberry32: 32 bits of state, enough to choose whom to kill. */
+/** Mulberry32: 32 bits of state are enough for these choices. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {

@@ -1,9 +1,9 @@
 import type { Db } from "../../src/store/index.ts";
 
 /**
- * Triggers of the chaos rig's own, in a schema of their own: every transition of a task instance, a run or a pool is written
- * down in the transaction that makes it, so what is rolled back leaves no line. One sequence numbers all of them in the order
- * of their statements; the rows' locks and the dispatch lock make that the order of their commits wherever it matters.
+ * Triggers of the chaos rig, in a separate schema: every transition of a task instance, a run or a pool is recorded in its own
+ * transaction, so a rollback removes the record. One sequence numbers all of them in the order of their statements. Because of
+ * the row locks and the dispatch lock, this is the order of the commits wherever it matters.
  */
 const RECORDER = `
 create schema chaos;
@@ -61,7 +61,7 @@ end $$;
 create trigger chaos_note after insert or update on slot_pool for each row execute function chaos.note_pool();
 insert into chaos.pool_change (pool, slots, include_deferred) select pool, slots, include_deferred from slot_pool`;
 
-/** Call once, before the first task instance is made. */
+/** Call once, before the first task instance is created. */
 export async function installRecorder(db: Db): Promise<void> {
   await db.query(RECORDER);
 }

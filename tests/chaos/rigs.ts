@@ -1,4 +1,4 @@
-/** Schedulers in the test's own process, on a database with the recorder in it, for faults that must hit an exact point. */
+/** Schedulers in the test's own process, on a database with the recorder, for faults at an exact point. */
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,22 +16,22 @@ import type { Workload } from "./workload.ts";
 export type Rigs = {
   readonly database: TestDatabase;
   readonly dags: readonly DagSpec[];
-  /** A scheduler whose tasks do as their DAG says, and write the trace as real ones do; `before` holds them before that. */
+  /** A scheduler whose tasks behave as their DAG specifies, and write the trace as real ones do; `before` delays them. */
   rig(options?: RigOptions & { before?: (workload: ExecuteTask) => Promise<void> }): Promise<Rig>;
   trigger(dagId: string): Promise<string>;
-  /** Passes of all these schedulers until every run has ended. A pass that throws is made again, as the loop does. */
+  /** Passes of all these schedulers until every run has ended. A pass that throws is repeated, as the loop does. */
   untilDone(rigs: readonly Rig[], timeoutMs?: number): Promise<void>;
-  /** What `untilDone` caught. */
+  /** The errors that `untilDone` caught. */
   readonly caught: string[];
-  /** Drops what the tasks of a run or DAG have noted, where it was deleted. */
+  /** Removes the trace of a run or DAG that was deleted. */
   forgetTrace(id: string): void;
-  /** The job of a scheduler that is to be declared dead. */
+  /** Makes the job of a scheduler look dead. */
   silence(rig: Rig): Promise<void>;
 };
 
 export type Dealt = Pick<FaultReport, "fired" | "note"> & {
   faults?: { invariant: Invariant; faults: string[] }[];
-  /** What is known of the expectation only afterwards: since when the fault was there. */
+  /** Parts of the expectation that are known only afterwards: since when the fault existed. */
   expect?: Partial<Expectation>;
 };
 
@@ -132,11 +132,11 @@ async function saveSpec(database: TestDatabase, dag: DagSpec): Promise<void> {
   });
 }
 
-/** Tasks as a serialized DAG has them. */
+/** Tasks as in a serialized DAG. */
 export function specless(tasks: readonly TaskSpec[]): object[] {
   return tasks.map((spec) => {
     const { failTries: _fails, durationMs: _duration, mapLength: _length, defers: _defers, mappedOver, ...rest } = spec;
-    // Tries here run in this process: none of them can be killed, so none is deaf.
+    // Tries run in this process here: they cannot be killed, so none ignores its signal.
     const { deafTries: _deaf, executionTimeout: _timeout, leaves: _leaves, ...task } = rest;
     return {
       ...task,

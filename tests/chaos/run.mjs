@@ -1,4 +1,4 @@
-// npm run chaos -- [--seed N] [--only 6,7] [--minutes M] [--short] [--list]: plays the faults and prints what came of them.
+// npm run chaos -- [--seed N] [--only 6,7] [--minutes M] [--short] [--list]: runs the faults and prints the results.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

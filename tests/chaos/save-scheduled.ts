@@ -1,4 +1,4 @@
-/** A DAG with a schedule in the database, as the dag-processor leaves it: its first run's date is set. */
+/** Saves a DAG with a schedule as the dag-processor does, with the date of its first run. */
 import { type Db, setNextRun } from "../../src/store/index.ts";
 import { nextRun, restrictionOf } from "../../src/timetables/index.ts";
 import { saveDagFixture, serializedDag } from "../support/dag-fixture.ts";

@@ -1,5 +1,5 @@
-// node --import shift-clock.mjs: this process reads its wall clock CHAOS_SHIFT_MS off, and the workers below it
-// CHAOS_WORKER_SHIFT_MS. Monotonic clocks and timers stay as they are, as they do when a machine's clock is wrong.
+// node --import shift-clock.mjs: shifts the wall clock of this process by CHAOS_SHIFT_MS, and that of its workers by
+// CHAOS_WORKER_SHIFT_MS. Monotonic clocks and timers do not change, as with a wrong clock of a machine.
 import child_process from "node:child_process";
 import { syncBuiltinESMExports } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -18,7 +18,7 @@ globalThis.Date = class ShiftedDate extends RealDate {
   }
 };
 
-// The product starts its workers with a clean environment and options of its own; the shift goes along by these.
+// The product starts its workers with a clean environment and its own options; the shift is passed in these.
 const withShift = (options) => ({
   ...options,
   env: { ...options?.env, CHAOS_SHIFT_MS: workerShiftMs, CHAOS_WORKER_SHIFT_MS: workerShiftMs },

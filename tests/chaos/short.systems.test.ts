@@ -1,4 +1,4 @@
-/** The short form of `npm run chaos`: the faults marked short, with less load. */
+/** The short form of `npm run chaos`: the faults that are marked short, with less load. */
 import { FAULTS } from "./faults/index.ts";
 import { playFaults } from "./play.ts";
 

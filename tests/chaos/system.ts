@@ -1,4 +1,6 @@
-/** A whole system of real processes on a real, durable PostgreSQL of its own, all on loopback, to be broken and checked. */
+/**
+ * A whole system of real processes with its own real, durable PostgreSQL, all on loopback, to inject faults into and to check.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import {
@@ -29,19 +31,19 @@ import { dagFile, type Workload } from "./workload.ts";
 
 export type RoleName = "scheduler" | "api-server" | "dag-processor" | "triggerer";
 
-/** How many of each a system has. A role that this build does not have is left out. */
+/** Number of processes of each role. Roles that this build does not have are left out. */
 export const ROLES: Readonly<Record<RoleName, number>> = { "api-server": 2, scheduler: 3, "dag-processor": 2, triggerer: 2 };
 
 export const PARALLELISM = 6;
 const POOL_SIZE = 6;
 
-/** Intervals so short that a lease ends in seconds. */
+/** Intervals so short that a lease ends within seconds. */
 export const FAST = {
   BARAM__SCHEDULER__SCHEDULER_HEARTBEAT_SEC: "0.5",
   BARAM__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD: "3",
   BARAM__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL: "0.5",
   BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: "0.5",
-  // A machine with too much to do may keep a worker from its turn for seconds.
+  // On an overloaded machine a worker may get no CPU time for seconds.
   BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT: "8",
   BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL: "0.5",
   BARAM__SCHEDULER__TASK_QUEUED_TIMEOUT: "15",
@@ -59,7 +61,7 @@ export type SystemOptions = {
   workload: Workload;
   roles?: Partial<Record<RoleName, number>>;
   environment?: Readonly<Record<string, string>>;
-  /** For one process: what Node is given before the script, and further environment. `index` counts within its role. */
+  /** For each process: arguments for Node before the script, and additional environment. `index` counts within its role. */
   each?: (role: RoleName, index: number) => { nodeArguments?: readonly string[]; environment?: Readonly<Record<string, string>> };
   postgresSettings?: readonly string[];
 };
@@ -68,52 +70,55 @@ export type Role = {
   readonly name: RoleName;
   readonly index: number;
   readonly pid: number;
-  /** For api-server. */
+  /** Set for api-server. */
   readonly port: number | null;
   isAlive(): boolean;
-  /** Sends a signal that is meant to end it: its end is then no surprise. */
+  /** Sends a signal that should end the process, so that its end is expected. */
   end(signal: NodeJS.Signals): void;
-  /** Sends a signal that is not. */
+  /** Sends a signal after which the end of the process is not expected. */
   signal(signal: NodeJS.Signals): void;
-  /** Resolves with how it ended. */
+  /** Resolves with its exit code or signal. */
   readonly ended: Promise<string>;
 };
 
 export type System = {
   readonly own: OwnServer;
-  /** The rig's own pool, apart from the system's. */
+  /** The rig's own connection pool, separate from the system's. */
   readonly store: Store;
   readonly proxy: ApiProxy;
   readonly config: Config;
   readonly workload: Workload;
   readonly random: Random;
-  /** The living ones of a role, or all. */
+  /** The live processes of a role, or all. */
   roles(name?: RoleName): Role[];
   startRole(name: RoleName, options?: { index?: number; environment?: Readonly<Record<string, string>>; port?: number }): Role;
-  /** Processes below a role: the supervisor of its executor, or its runners. */
+  /** Child processes of a role: the supervisor of its executor, or its runners. */
   pidsOf(kind: "runner" | "supervisor", of?: Role): number[];
-  /** Creates a run over the public API, asking again until it is acknowledged; returns its id. */
+  /** Creates a run through the public API, with retries until it is acknowledged; returns its id. */
   trigger(dagId: string): Promise<string>;
-  /** A call to the public API as an administrator; null = no answer came. */
+  /** A call of the public API as an administrator; null = there was no answer. */
   ask(method: string, path: string, body?: unknown): Promise<{ status: number; json: unknown } | null>;
-  /** Share of the task instances that have ended. */
+  /** Fraction of the task instances that have ended. */
   progress(): Promise<number>;
   untilProgress(share: number): Promise<void>;
   isDone(): Promise<boolean>;
-  /** Waits until every run has ended, whatever the database does meanwhile; throws with what is open after `timeoutMs`. */
+  /**
+   * Waits until every run has ended, whatever happens to the database meanwhile; after `timeoutMs` it throws, naming the open
+   * runs.
+   */
   untilDone(timeoutMs: number): Promise<void>;
   history(): Promise<History>;
-  /** Checks all invariants, and that no process ended by itself. Call when the faults are over. */
+  /** Checks all invariants, and that no process ended unexpectedly. Call after the faults. */
   check(
     expect: Partial<Expectation> & Pick<Expectation, "faultsEndedMs">,
     except?: readonly Invariant[],
   ): Promise<SystemVerdict[]>;
-  /** What processes of a role have said on stderr. */
+  /** The stderr of the processes of a role. */
   said(name: RoleName): string;
   stop(): Promise<void>;
 };
 
-/** "roles": a process of the system ended by itself. */
+/** "roles": a process of the system ended unexpectedly. */
 export type SystemVerdict = Verdict | { invariant: "roles"; faults: string[] };
 
 export async function startSystem(options: SystemOptions): Promise<System> {
@@ -261,7 +266,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       const runId = `chaos__${randomUUID().slice(0, 8)}`;
       for (let attempt = 0; attempt < 200; attempt++) {
         const answer = await ask("POST", `/api/v2/dags/${dagId}/dagRuns`, { dag_run_id: runId, logical_date: null });
-        // 409: an earlier answer was lost, and the run is there.
+        // 409: an earlier answer was lost, and the run exists.
         if (answer?.status === 200 || answer?.status === 409) {
           acknowledgedRuns.push(`${dagId}/${runId}`);
           return runId;
@@ -365,7 +370,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   }
 }
 
-/** Of the test runner's own environment only what a Node process needs: its options are not the system's. */
+/** Only the variables of the test runner's environment that a Node process needs: its options are not the system's. */
 function plainEnvironment(): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const name of ["PATH", "HOME", "LANG", "TMPDIR", "TZ"]) if (process.env[name]) kept[name] = process.env[name];
@@ -404,7 +409,7 @@ async function pathOfServerLog(store: Store): Promise<string> {
   return join(rows[0]?.data ?? "", "log", "server.log");
 }
 
-/** Looks at the server's activity twice a second; returns how to stop. */
+/** Samples the server's activity twice a second; returns a function that stops it. */
 function sample(store: Store, samples: Sample[]): () => void {
   let isOn = true;
   void (async () => {
@@ -417,7 +422,7 @@ function sample(store: Store, samples: Sample[]): () => void {
         );
         samples.push({ atMs: Date.now(), connections: rows[0]?.connections ?? 0, idleInTransactionSec: rows[0]?.idle ?? 0 });
       } catch {
-        // The fault took the server away: there is nothing to see.
+        // The server is down because of the fault, so there is no sample.
       }
       await sleep(500);
     }

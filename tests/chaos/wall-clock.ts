@@ -1,9 +1,9 @@
-/** What ADR 0015 says of a cron where clocks change, by a way of its own: `Intl` is asked what the wall clock reads. */
+/** Computes the rules of ADR 0015 for a cron at clock changes in an independent way, with the wall clock from `Intl`. */
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** What the zone's wall clock is ahead of UTC at an instant. */
+/** Difference of the zone's wall clock to UTC at an instant. */
 export function offsetMs(zone: string, at: number): number {
   let format = formats.get(zone);
   if (!format) {
@@ -24,7 +24,7 @@ export function offsetMs(zone: string, at: number): number {
   return Date.UTC(year, month - 1, day, hour, minute) - floor;
 }
 
-/** Instants from `from` to `to`, both included, between which clocks change once, of an expression of minutes and hours. */
+/** The instants of an expression with minutes and hours from `from` to `to`, both inclusive, with one clock change in between. */
 export function expectedInstants(expression: string, zone: string, from: number, to: number): number[] {
   const [minutes = "", hours = ""] = expression.split(" ");
   const matches = (wall: number) => {
@@ -42,7 +42,7 @@ export function expectedInstants(expression: string, zone: string, from: number,
     for (let wall = first; wall <= last; wall += MINUTE_MS) {
       if (!matches(wall)) continue;
       const real = offsets.map((offset) => wall - offset).filter((at) => at + offsetMs(zone, at) === wall);
-      // Skipped: later by the gap. Repeated: the second time.
+      // A skipped time is shifted by the gap; a repeated time counts at its second occurrence.
       instants.add(real.length === 0 ? wall - before : Math.max(...real));
     }
   }

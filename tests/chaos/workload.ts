@@ -1,4 +1,4 @@
-/** DAGs that are generated from a seed, and whose tasks tell in a file what they do. */
+/** DAGs that are generated from a seed, and whose tasks record their steps in a file. */
 import { callbackTraceOf, type DagSpec, type TaskSpec } from "./checker/index.ts";
 import type { Random } from "./random.ts";
 
@@ -8,11 +8,11 @@ export type Workload = { dags: DagSpec[]; pools: PoolSpec[] };
 const RETRIES = 25;
 
 function plain(taskId: string, upstream: readonly string[], random: Random, more: Partial<TaskSpec> = {}): TaskSpec {
-  // Many retries: a fault may take many tries, and none of them may end the task.
+  // Many retries: a fault may end many tries, but no task.
   return { taskId, upstream, retries: RETRIES, failTries: 0, durationMs: random.between(5, 60), ...more };
 }
 
-/** One task, `width` after it, one after all of them; some fail a few times first. */
+/** One task, `width` tasks after it, and one after all of them; some fail a few times first. */
 export function fanOut(dagId: string, width: number, random: Random): DagSpec {
   const middle = Array.from({ length: width }, (_, at) =>
     plain(`m${at}`, ["first"], random, { failTries: random.chance(0.1) ? random.between(1, 2) : 0 }),
@@ -30,7 +30,7 @@ export function chainOf(dagId: string, length: number, random: Random): DagSpec 
   return { dagId, callbacks: true, schedule: null, maxActiveTasks: 4, maxActiveRuns: 4, tasks };
 }
 
-/** Layers in which each task waits for some of the layer above it. */
+/** Layers in which each task waits for some tasks of the previous layer. */
 export function layers(dagId: string, depth: number, width: number, random: Random): DagSpec {
   const tasks: TaskSpec[] = [];
   for (let layer = 0; layer < depth; layer++)
@@ -47,7 +47,7 @@ export function layers(dagId: string, depth: number, width: number, random: Rand
   return { dagId, schedule: null, maxActiveTasks: 12, maxActiveRuns: 2, tasks };
 }
 
-/** A task that fails for good, what it holds back, and what goes on all the same. */
+/** A task that fails permanently, the tasks that it holds back, and tasks that run nevertheless. */
 export function failing(dagId: string, random: Random): DagSpec {
   return {
     dagId,
@@ -64,7 +64,7 @@ export function failing(dagId: string, random: Random): DagSpec {
   };
 }
 
-/** Tasks of several slots in a pool of few, and tasks of which only one may run. */
+/** Tasks with several slots in a small pool, and tasks of which only one may run at a time. */
 export function pooled(dagId: string, pool: string, count: number, random: Random): DagSpec {
   const tasks = Array.from({ length: count }, (_, at) =>
     plain(`p${at}`, [], random, at % 4 === 0 ? { maxActiveTisPerDag: 1 } : { pool, poolSlots: (at % 2) + 1 }),
@@ -72,7 +72,7 @@ export function pooled(dagId: string, pool: string, count: number, random: Rando
   return { dagId, schedule: null, maxActiveTasks: 16, maxActiveRuns: 4, tasks };
 }
 
-/** Tasks that give their worker back and go on when a trigger has fired; some fail a few times, and wait anew. */
+/** Tasks that free their worker and continue after a trigger has fired; some fail a few times and wait again. */
 export function waiting(dagId: string, count: number, random: Random): DagSpec {
   const tasks = Array.from({ length: count }, (_, at) =>
     plain(`w${at}`, [], random, { deferMs: random.between(200, 3_000), failTries: random.chance(0.2) ? 1 : 0 }),
@@ -80,7 +80,7 @@ export function waiting(dagId: string, count: number, random: Random): DagSpec {
   return { dagId, schedule: null, maxActiveTasks: 16, maxActiveRuns: 4, tasks };
 }
 
-/** Tasks whose first tries do not stop when they are asked: they write until their process is gone. */
+/** Tasks whose first tries ignore the stop signal: they write until their process is killed. */
 export function deaf(dagId: string, count: number, random: Random): DagSpec {
   const tasks = Array.from({ length: count }, (_, at) =>
     plain(`d${at}`, [], random, { deafTries: 1, executionTimeout: { seconds: 0.5 } }),
@@ -88,13 +88,13 @@ export function deaf(dagId: string, count: number, random: Random): DagSpec {
   return { dagId, schedule: null, maxActiveTasks: 4, maxActiveRuns: 4, tasks };
 }
 
-/** Tasks that succeed and leave something behind that writes on until it is ended. */
+/** Tasks that succeed and leave a timer or process that goes on writing until it is ended. */
 export function leaving(dagId: string, random: Random): DagSpec {
   const tasks = (["timer", "process"] as const).map((leaves) => plain(leaves, [], random, { leaves, durationMs: 200 }));
   return { dagId, schedule: null, maxActiveTasks: 4, maxActiveRuns: 4, tasks };
 }
 
-/** A bit of everything, about `size` tasks. */
+/** A mix of all kinds, about `size` tasks. */
 export function mixedLoad(random: Random, size: number): Workload {
   const part = Math.max(4, Math.floor(size / 5));
   return {
@@ -111,7 +111,7 @@ export function mixedLoad(random: Random, size: number): Workload {
   };
 }
 
-/** The text of a DAG file with these DAGs, whose tasks append to `trace` by one write per line, which cannot tear. */
+/** The text of a DAG file with these DAGs. Their tasks append to `trace` with one write per line, so lines are never partial. */
 export function dagFile(dags: readonly DagSpec[], trace: string): string {
   return `import { spawn } from "node:child_process";
 import { appendFileSync } from "node:fs";

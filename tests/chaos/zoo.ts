@@ -1,4 +1,4 @@
-/** Files that no dag-processor likes, and two that are only strange. */
+/** Files that a dag-processor must refuse, and two that are valid but unusual. */
 export type Animal = { name: string; text: string; isBad: boolean };
 
 const head = 'import { dag, task } from "baram";\n';
@@ -38,7 +38,7 @@ export function zoo({ isShort }: { isShort: boolean }): Animal[] {
     many: dagOf("many", `for (let at = 0; at < ${isShort ? 2_000 : 50_000}; at++) task({ taskId: "t" + at }, async () => {})();`),
     none: "export const nothing = 1;\n",
   };
-  // What takes a process of its own or the whole time is slow, so the short form has each kind once.
+  // Files that need a process of their own or the whole timeout are slow, so the short form has one of each kind.
   if (isShort) for (const name of ["rejects", "waits", "kills_itself", "memory", "heap"]) delete bad[name];
   return [
     ...Object.entries(bad).map(([name, text]) => ({ name, text, isBad: true })),

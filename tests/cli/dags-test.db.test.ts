@@ -15,7 +15,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** A database that nobody can reach: the command must not need one. */
+/** A database that cannot be reached: the command must not need one. */
 const NO_DATABASE = { BARAM__DATABASE__URL: "postgres://u:p@127.0.0.1:1/x" };
 const statesOf = (stdout: string) => Object.fromEntries((JSON.parse(stdout) as TaskRow[]).map((row) => [row.task_id, row.state]));
 const test = (...args: string[]) => cli.runWith(NO_DATABASE, "dags", "test", ...args, "-o", "json");
@@ -84,7 +84,7 @@ export default dag({ dagId: "whole", params: { name: "Ada" }, onSuccess: (ctx) =
     expect(ended.stderr).toContain("left on 2026-01-02");
     expect(ended.stderr).toContain("printed");
     expect(ended.stderr).toContain("called back");
-    // The stack leads to the author's own line.
+    // The stack contains the author's own line.
     expect(ended.stderr).toMatch(/whole\.ts:8:\d+/);
     expect(statesOf(ended.stdout)).toEqual({
       extract: "success",

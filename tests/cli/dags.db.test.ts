@@ -55,7 +55,7 @@ describe("DAG files", () => {
   });
 
   it("warn of a task in a pool that does not exist, until it does", async () => {
-    // Made by the first role that starts, and by whoever needs one.
+    // Normally created by the first role that starts, or by the first command that needs one.
     for (const pool of ["default_pool", "narrow"]) await cli.run("pools", "set", pool, "8", "for a test");
     expect(await cli.json("dags", "list-warnings")).toEqual([]);
     cli.writeDag(
@@ -125,7 +125,7 @@ describe("DAG files", () => {
       store.query(
         `update serialized_dag set data = ${value} from dag_version where dag_version.id = dag_version_id and dag_version.dag_id = 'hello'`,
       );
-    // As a version that an older Baram stored: now such a file is an import error.
+    // As in a version that an older Baram stored; today such a file is an import error.
     await setData("data::jsonb #- '{params,name,value}'");
     expect(await next()).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("no default for the param name") });
     await setData(`jsonb_set(data::jsonb, '{params,name,value}', '"Ada"')`);

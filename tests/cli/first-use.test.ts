@@ -1,4 +1,4 @@
-/** What a stranger meets in a folder where Baram was never started, or with a BARAM_HOME that is mistyped. */
+/** The first use by a new user: in a folder where Baram was never started, or with a mistyped BARAM_HOME. */
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, expect, it } from "vitest";

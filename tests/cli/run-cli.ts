@@ -16,14 +16,14 @@ export type Cli = {
   writeDag(name: string, text: string): string;
   run(...args: string[]): Promise<Ended>;
   runWith(environment: Record<string, string>, ...args: string[]): Promise<Ended>;
-  /** Runs a command that must succeed, with `-o json`, and reads its answer. */
+  /** Runs a command that must succeed, with `-o json`, and parses its output. */
   json<T>(...args: string[]): Promise<T>;
-  /** Runs a command that must fail with this code and one sentence on stderr, nothing on stdout; returns the sentence. */
+  /** Runs a command that must fail with this exit code, one sentence on stderr and nothing on stdout; returns the sentence. */
   fails(code: number, ...args: string[]): Promise<string>;
   remove(): void;
 };
 
-/** The compiled command line in a process of its own, with a BARAM_HOME of its own. No address: the embedded database. */
+/** The compiled command line in a separate process with its own BARAM_HOME. Without an address: the embedded database. */
 export function createCli(address?: ServerAddress): Cli {
   const folder = mkdtempSync(join(tmpdir(), "baram cli "));
   mkdirSync(join(folder, "dags"));

@@ -47,7 +47,7 @@ test("every option is read somewhere, and none both has a meaning and has none",
     .join("\n");
   for (const [section, names] of Object.entries(OPTIONS)) {
     for (const name of Object.keys(names)) {
-      // As in `config.core.parallelism`, `options.parallelism` or `const { parallelism } = config.core`.
+      // Matches `config.core.parallelism`, `options.parallelism` and `const { parallelism } = config.core`.
       expect(text, `[${section}] ${name} is read`).toMatch(new RegExp(`(?:\\.|[{,] *)${name}\\b(?!:)`));
       expect(MEANINGLESS_OPTIONS[section] ?? {}).not.toHaveProperty(name);
     }
@@ -71,7 +71,7 @@ function prose(page: string): string {
   return readFileSync(join(root, page), "utf8").replaceAll(/```.*?```/gs, "");
 }
 
-/** The anchors of its headings, as GitHub makes them. */
+/** The anchors of its headings, as GitHub generates them. */
 function anchors(page: string): string[] {
   return [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
     title

@@ -51,7 +51,7 @@ test("the hybrid example runs whole: light tasks on Lambda, the heavy one on ECS
     ["summarise_men", "LambdaExecutor", 1],
     ["write_report", "LocalExecutor", 1],
   ]);
-  // Not only by their names: what AWS was asked to run is what ran.
+  // Not only the names: the workload that AWS was asked to run is the one that ran.
   const [ecsTask, ...moreTasks] = rig.ecs.tasks;
   expect(moreTasks).toEqual([]);
   expect(ecsTask?.arn).toBe(rows.find(({ task }) => task === "segment")?.external);
@@ -111,12 +111,12 @@ export default dag({ dagId: "spot", schedule: null }, () => {
   });
   const before = rig.ecs.tasks.length;
   const runId = await engine.trigger("spot");
-  // Before its code runs, an interruption costs no try at all: it goes back to be scheduled.
+  // Before its code runs, an interruption uses up no try: the task is scheduled again.
   await expect.poll(() => existsSync(started), { timeout: 10_000, interval: 20 }).toBe(true);
   const first = rig.ecs.tasks[before] ?? neverThere();
   rig.ecs.interruptSpot(first);
   expect(await engine.finished("spot", runId, 30_000)).toBe("success");
-  // It reported by itself, in time: its exit code says so.
+  // The worker reported the outcome itself, in time: its exit code shows it.
   expect(first).toMatchObject({ stopCode: "SpotInterruption", exitCode: 0 });
   expect(rig.ecs.tasks).toHaveLength(before + 2);
   const { rows } = await engine.store.query<{ n: number; reason: string }>(
@@ -142,7 +142,7 @@ export default dag({ dagId: "long", schedule: null }, () => {
   const runId = await engine.trigger("long");
   await expect.poll(async () => (await engine.states("long", runId)).t, { timeout: 10_000, interval: 20 }).toBe("running");
   const invocation = rig.lambda.invocations.at(-1) ?? neverThere();
-  // While the first delivery runs, in an environment of its own.
+  // While the first delivery is running, in another environment.
   rig.lambda.deliverAgain(invocation);
   expect(await engine.finished("long", runId, 30_000)).toBe("success");
   await expect.poll(() => invocation.attempts).toBe(2);

@@ -9,7 +9,8 @@ const csv = join(findPackageRoot(), "examples", "data", "Mall_Customers.csv");
 let engine: Engine;
 
 beforeAll(async () => {
-  // The example of AWS's executors is left out where these are not configured: it would be an import error, and fail the load.
+  // The example for AWS executors is left out if these are not configured: it would have an import error, and the load would
+  // fail.
   engine = await startEngine({ withExamples: true });
   await engine.load({});
 }, 60_000);
@@ -17,7 +18,7 @@ afterAll(async () => {
   await engine?.stop();
 });
 
-// The expectation is computed from the CSV by other means than the DAG's own.
+// The expected values are computed from the CSV independently of the DAG.
 type Row = { id: number; gender: string; age: number; income: number; score: number };
 function expectedRows(): Row[] {
   const lines = readFileSync(csv, "utf8").trim().split("\n").slice(1);

@@ -1,4 +1,4 @@
-/** The newcomer's command for real: the built CLI, a home of its own, first and second start, and what goes wrong at a start. */
+/** The command for new users: the built CLI with its own BARAM_HOME, the first and second start, and errors at the start. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -28,7 +28,7 @@ let port: number;
 const running = new Set<ChildProcess>();
 
 beforeEach(async () => {
-  // A space in the path, and open to others so that an ordinary user can be tried too.
+  // The path contains a space, and the folder is readable for others, so that an ordinary user can be tested too.
   folder = join(mkdtempSync(join(tmpdir(), "baram-e2e-")), "my pipelines");
   mkdirSync(folder);
   chmodSync(join(folder, ".."), 0o755);
@@ -108,7 +108,7 @@ test("the first start runs the demo and tells of it; Ctrl-C drains and ends Post
   expect(statSync(join(folder, ".baram", "admin_password")).mode & 0o777).toBe(0o600);
   for (const task of ["trigger_sort", "wait_for_sort", "summarise", "write_report"])
     expect(first.output()).toContain(`✔ mall_customers_report.${task}: success`);
-  // Every role's series on the one port that standalone has.
+  // The metrics of all roles on the only port of standalone.
   const { samples } = readPrometheusText(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text());
   const task = { dag_id: "mall_customers_report", task_id: "write_report" };
   expect(sampleOf(samples, "airflow_ti_successes_total", task)).toBe(1);
@@ -285,7 +285,7 @@ test("a shared library really missing from PostgreSQL is named", async () => {
   const { native } = findBinaries();
   const copy = join(folder, "native");
   cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
-  // One that no current Debian brings by itself.
+  // A library that no current Debian contains.
   rmSync(join(copy, "lib", "libssl.so.1.1"));
   const { status, stderr } = spawnSync(join(copy, "bin", "postgres"), ["--version"], { encoding: "utf8" });
   expect(status).toBe(127);

@@ -1,4 +1,6 @@
-/** Deferred tasks on a whole engine: they hold no worker while they wait, and go on, fail or end as their triggers say. */
+/**
+ * Deferred tasks on a complete engine: they hold no worker while they wait, and continue, fail or end as their triggers decide.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -77,7 +79,7 @@ export default dag({ dagId: "resume", schedule: null }, () => {
     return { given, kwargs: ctx.resumed.kwargs, fired: typeof ctx.resumed.event };
   });
   fn("arg");
-  // Twice in one try.
+  // Defers twice in one try.
   task({ taskId: "twice" }, async (ctx) => {
     const turn = ctx.resumed ? Number(ctx.resumed.kwargs.turn) : 0;
     if (turn < 2) return defer({ trigger: new DateTimeTrigger({ moment: new Date() }), kwargs: { turn: turn + 1 } });

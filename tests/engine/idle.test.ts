@@ -16,14 +16,14 @@ test("with nothing to do, scheduler, triggerer and DAG processor stay within the
 export default dag({ dagId: "${id}", schedule: null }, () => { task({ taskId: "t" }, () => 1)(); });`;
   await engine.load({ "a.ts": dag("a"), "b.ts": dag("b") });
   expect(await engine.finished("a", await engine.trigger("a"))).toBe("success");
-  // What the checks of a start ask for is over.
+  // After the statements of the checks at the start.
   await new Promise((resolve) => setTimeout(resolve, 6_000));
   const query = vi.spyOn(pg.Client.prototype, "query");
   await new Promise((resolve) => setTimeout(resolve, 20_000));
   const sent = query.mock.calls.length;
   query.mockRestore();
-  // Something beats, so the count counts.
+  // There are heartbeats, so the count works.
   expect(sent).toBeGreaterThan(8);
-  // 88: a pass each 5 s, heartbeats, and the checks of half a minute.
+  // Normally 88: a pass every 5 s, heartbeats, and the checks of half a minute.
   expect(sent).toBeLessThanOrEqual(110);
 });

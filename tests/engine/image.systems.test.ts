@@ -1,4 +1,4 @@
-/** The container image: built, and one workload run in it, by a Docker daemon of the test's own. */
+/** The container image: built, and one workload run in it, with the test's own Docker daemon. */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -70,7 +70,7 @@ async function queued(taskId: string): Promise<Task> {
   return queueWorkload(engine, { dagId: "boxed", runId, taskId });
 }
 
-/** As an executor starts it: the workload in the environment. */
+/** As an executor starts it: the workload is in the environment. */
 const given = (workload: Task) => [
   ...["--network=host", "--env", `BARAM_WORKLOAD=${JSON.stringify(workload)}`, "--env", `BARAM__API__BASE_URL=${engine.apiUrl}`],
 ];

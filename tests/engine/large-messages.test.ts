@@ -1,4 +1,7 @@
-/** What is larger than one message between processes may be: it travels in pieces, or fails the try it belongs to with size and limit. */
+/**
+ * Data that is larger than a message between processes: it is sent in pieces, or fails its try with a message that names size and
+ * limit.
+ */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";

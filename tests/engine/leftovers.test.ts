@@ -1,4 +1,4 @@
-/** What a task leaves behind in its process reaches no other task: it is put back, or the process is replaced. */
+/** Changes that a task leaves in its process never affect another task: they are undone, or the process is replaced. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,7 +9,7 @@ afterAll(async () => {
   await engine?.stop();
 });
 
-/** Each by what it does to its process, which serves the next task: there is only one. */
+/** Each changes the state of its process, which then runs the next task: there is only one process. */
 const STATE_CHANGES: readonly (readonly [string, string])[] = [
   ["the working folder", `process.chdir("/")`],
   ["PATH", `process.env.PATH = "/nowhere"`],
@@ -34,7 +34,7 @@ const STATE_CHANGES: readonly (readonly [string, string])[] = [
   ["signal handlers", `process.removeAllListeners("SIGTERM"); process.on("SIGINT", () => {})`],
 ];
 
-/** What goes on after its task, or cannot be put back. */
+/** Work that goes on after its task, or changes that cannot be undone. */
 const RUNNING: readonly (readonly [string, string, RegExp])[] = [
   ["a timer that throws later", `setTimeout(() => { throw new Error("late"); }, 400)`, /left 1 timer running/],
   ["an interval", `setInterval(() => appendFileSync(TICKS, "x"), 5)`, /left 1 timer running/],
@@ -77,7 +77,7 @@ const LOG = console.log;
 const look = async () => {
   console.log("heard");
   return {
-    // By this each process of Baram's is known: it is another one for another process.
+    // BARAM_RUNNER_ID is left out: it identifies a process, so it differs between processes.
     cwd: process.cwd(), env: Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "BARAM_RUNNER_ID")), umask: process.umask(), exitCode: process.exitCode ?? null, title: process.title,
     limit: Error.stackTraceLimit, stack: (new Error("x").stack ?? "").split("\\n")[0], now: Date.now() > 1e12, random: Math.random() > 0,
     same: [process.exit === EXIT, process.stdout.write === WRITE, setTimeout === TIMEOUT, console.log === LOG, String(fetch).includes("mine")],
@@ -155,7 +155,7 @@ describe("the next task finds as it was", () => {
   test.each(STATE_CHANGES.map(([what], at) => [what, `state_${at}`] as const))("%s", async (_what, dagId) => {
     const { states, before, after } = await run(dagId);
     expect(states).toEqual(ALL_WELL);
-    // The process too: what can be put back costs no other one.
+    // The process is the same too: changes that can be undone need no new process.
     expect(after).toEqual(before);
   });
 });
@@ -166,7 +166,7 @@ describe("the next task runs in another process after", () => {
     expect(states).toEqual(ALL_WELL);
     expect(after.pid).not.toBe(before.pid);
     expect({ ...after, pid: 0 }).toEqual({ ...before, pid: 0 });
-    // The author reads it where it happened, and the next task's output is heard.
+    // The message is in the log of the task that caused it, and the next task's output is logged.
     await expect.poll(() => logOf(dagId, runId, "leaves")).toMatch(told);
     await expect.poll(() => logOf(dagId, runId, "after")).toContain("heard");
   });

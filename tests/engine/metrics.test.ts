@@ -1,4 +1,4 @@
-/** What a monitoring system sees while an engine with real workers runs a DAG: statsd's datagrams and a scrape of /metrics. */
+/** Metrics of an engine with real workers that runs a DAG: statsd datagrams and a scrape of /metrics. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Engine, startEngine } from "../support/engine.ts";
 import { readPrometheusText, sampleOf } from "../support/prometheus-text.ts";
@@ -42,14 +42,14 @@ afterAll(async () => {
   await statsd?.close();
 });
 
-/** Sum over the datagrams of a counter so far. */
+/** The sum of a counter over all datagrams so far. */
 const counted = (stat: string) =>
   statsd.lines
     .map((line) => new RegExp(`^airflow\\.${stat.replaceAll(".", "\\.")}:(-?[\\d.]+)\\|c$`).exec(line)?.[1])
     .reduce((sum, value) => sum + Number(value ?? 0), 0);
 
 test("statsd gets a DAG run's counters, timers and gauges under Airflow's names", async () => {
-  // Datagrams of several sockets keep no order among each other.
+  // Datagrams of several sockets arrive in any order.
   const counts = () => ({
     started: counted("ti.start"),
     successes: counted("ti_successes"),
@@ -82,7 +82,7 @@ test("a scrape of a scheduler's health port reads the same, and the port says th
     200,
     { status: "healthy", role: "scheduler", job_id: expect.any(Number) },
   ]);
-  // Measured on a timer, so the run's last tries may still stand in it.
+  // Measured by a timer, so the run's last tries may still be counted.
   const openSlots = async () => {
     const text = await (await fetch(`${url}/metrics`)).text();
     return sampleOf(readPrometheusText(text).samples, "airflow_pool_open_slots", { pool_name: "default_pool" });

@@ -1,4 +1,4 @@
-/** Tasks that do what they should not: the try fails or goes on as documented, its slot is freed, and nothing else suffers. */
+/** Tasks that misbehave: the try fails or continues as documented, its slot is freed, and nothing else is affected. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -18,7 +18,7 @@ afterAll(async () => {
   await engine?.stop();
 });
 
-/** The log's last lines may be written a moment after the run has ended. */
+/** The last lines of the log may be written a moment after the run has ended. */
 function expectLog(dagId: string, runId: string, taskId: string) {
   return expect.poll(() => logOf(dagId, runId, taskId).slice(-3_000), { timeout: 5_000 });
 }
@@ -33,7 +33,7 @@ function logOf(dagId: string, runId: string, taskId: string): string {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    // A zombie that nobody has waited for yet is dead all the same.
+    // A zombie that has not been waited for is dead too.
     return !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
   } catch {
     return false;

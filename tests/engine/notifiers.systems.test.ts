@@ -1,4 +1,4 @@
-/** Mails and notifiers about failures, with real runners and a real SMTP server: whatever way a try fails, somebody hears of it. */
+/** Emails and notifiers about failures, with real runners and a real SMTP server: every kind of failure is reported. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -39,7 +39,7 @@ beforeEach(() => {
   smtp.mails.length = 0;
 });
 
-/** A mailer as the API server runs it, but quicker to look again. */
+/** A mailer as in the API server, but with shorter intervals. */
 function startMail(server: Partial<ReturnType<typeof readMailerOptions>["smtp"]>) {
   const options = readMailerOptions(engine.config);
   const quick = { ...options, smtp: { ...options.smtp, ...server }, firstPauseSec: 0.1, pollSec: 0.02 };

@@ -9,7 +9,7 @@ test("with use_row_level_locking off a second scheduler refuses to start, and st
   await expect(another()).rejects.toThrow("[scheduler] use_row_level_locking is off, which allows one only");
   await engine.scheduler().stop();
   let next: Awaited<ReturnType<typeof another>> | null = null;
-  // The session of the first gives its lock back a moment after it was closed.
+  // The lock of the first scheduler's session is released a moment after it was closed.
   await expect.poll(async () => (next = await another().catch(() => null)), { timeout: 10_000, interval: 200 }).not.toBeNull();
   await (next as Awaited<ReturnType<typeof another>> | null)?.stop();
   await engine.stop();

@@ -1,4 +1,4 @@
-/** The queue executor whole: a scheduler, both brokers, and workers in processes of their own that share nothing with it. */
+/** The complete queue executor: a scheduler, both brokers, and workers in separate processes that share nothing with it. */
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,10 @@ import { type BrokerServer, startBroker } from "../support/brokers.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
 import { childrenOf, type QueueWorkerProcess, queueEnvironment, startQueueWorker } from "../support/queue-workers.ts";
 
-/** Every task notes what it does, with its supervisor's process; appends of a line are whole. Gates are files that tasks wait for. */
+/**
+ * Every task records its steps with the process id of its supervisor; appended lines are never partial. Gates are files that
+ * tasks wait for.
+ */
 function dagFile(trace: string): string {
   const gated = ["drain", "hasty", "lost", "again"].map(
     (
@@ -46,7 +49,7 @@ dag({ dagId: "unserved", schedule: null }, () => { task({ taskId: "waits", queue
 `;
 }
 
-/** The broker makes no difference to these: one is enough. */
+/** For these tests the broker makes no difference, so they run with one. */
 const only = (kind: string) => test.runIf(kind === "redis");
 
 describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
@@ -77,7 +80,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
   };
   const request = (name: string, given: Partial<WorkerChanges>) =>
     requestWorkerChanges(engine.store, [name], { addQueues: [], removeQueues: [], shutdown: false, ...given });
-  /** A run whose task waits for the gate at this worker. */
+  /** A run whose task waits for the gate on this worker. */
   const heldAt = async (worker: QueueWorkerProcess, dagId: string, gate: string) => {
     const runId = await engine.trigger(dagId, { conf: { gate } });
     await until(() => tryOf(runId)).toMatchObject({ state: "running", pid: worker.pid });
@@ -164,7 +167,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     expect(runners.length).toBeGreaterThan(0);
     hasty.signal("SIGTERM");
     await until(() => hasty.log()).toContain("worker drains");
-    // Signals within a second of the first are one request.
+    // Signals within a second of the first one count as one request.
     await sleep(1_100);
     hasty.signal("SIGTERM");
     expect(await hasty.ended).toBe(130);
@@ -177,12 +180,13 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
 
   test("a worker that stood still past its lease runs nothing that another has begun", async () => {
     const still = await startWorker("still", "--queues", "frozen", "--concurrency", "2");
-    // So that it asks for a start as soon as it has a message.
+    // So that it asks to start a try as soon as it has a message.
     await engine.finished("frozen", await engine.trigger("frozen"));
     still.signal("SIGSTOP");
     const runId = await engine.trigger("frozen");
     await until(async () => Object.values(await engine.states("frozen", runId))).toEqual(Array(6).fill("queued"));
-    // RabbitMQ has handed the first ones to the stopped worker's socket by now; its silence gives them to the other.
+    // RabbitMQ has sent the first messages to the stopped worker's socket by now; when it is silent for long enough, the other
+    // worker gets them.
     await request("two", { addQueues: ["frozen"] });
     expect(await engine.finished("frozen", runId)).toBe("success");
     still.signal("SIGCONT");
@@ -232,7 +236,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
       moduleHash: rows[0]?.hash,
       logPath: "again.log",
     };
-    // To a queue of another worker, as a broker does that takes the first one for dead.
+    // To a queue of another worker, like a broker that considers the first one dead.
     await other.publish([{ queue: "heavy", id, body: JSON.stringify(workload), priority: 1 }]);
     await until(() => ended).toEqual([id]);
     expect(await tryOf(runId)).toMatchObject({ id, state: "running", pid: holder.pid });

@@ -1,4 +1,4 @@
-/** Logs at S3: of a worker elsewhere, with the keys of a connection that it asks the API for, and of the local executor. */
+/** Logs in S3: of a remote worker, with the keys of a connection that it requests from the API, and of the local executor. */
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ let moto: MotoServer;
 let engine: Engine;
 let api: TestApi;
 const folder = mkdtempSync(join(tmpdir(), "baram-gates-"));
-/** As every process of an installation has them; the engine's folder stands for the API server's. */
+/** Every process of an installation has these options; the engine's folder represents the API server's. */
 const logging = {
   BARAM__LOGGING__REMOTE_LOGGING: "true",
   BARAM__LOGGING__REMOTE_BASE_LOG_FOLDER: "s3://tries/logs",

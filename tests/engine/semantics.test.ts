@@ -27,7 +27,7 @@ function logOf(dagId: string, runId: string, taskId: string, attempt = 1): strin
   );
 }
 
-/** The log's last lines may be written a moment after the run has ended. */
+/** The last lines of the log may be written a moment after the run has ended. */
 function expectLog(dagId: string, runId: string, taskId: string, attempt = 1) {
   return expect.poll(() => logOf(dagId, runId, taskId, attempt), { timeout: 5_000 });
 }

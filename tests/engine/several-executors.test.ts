@@ -1,4 +1,7 @@
-/** LocalExecutor and SequentialExecutor at once, as users name them: who runs what, what each may hold, and what a change of the configuration does. */
+/**
+ * LocalExecutor and SequentialExecutor at the same time, selected by tasks: which one runs a task, their limits, and the effect
+ * of a changed configuration.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -116,7 +119,7 @@ function trace(...runIds: string[]): Line[] {
 const started = (runId: string) => trace(runId).flatMap(({ what, task }) => (what === "start" ? [task] : []));
 const release = (runId: string) => writeFileSync(join(engine.home, `release-${runId}`), "");
 
-/** The most tasks that were between their start and their end at once. */
+/** Maximum number of tasks that ran at the same time. */
 function overlap(lines: readonly Line[]): number {
   let open = 0;
   return Math.max(0, ...lines.map(({ what }) => (open += what === "start" ? 1 : -1)));
@@ -144,7 +147,7 @@ test("a task runs where it says, by name, short form or alias, in its own words 
     of_the_dag: "SequentialExecutor",
     of_its_own: "LocalExecutor",
   });
-  // Each has a supervisor of its own, and it is the supervisor that answers for a try.
+  // Each executor has its own supervisor, and the supervisor is recorded as the process of a try.
   const { rows } = await engine.store.query<{ executor: string; pids: number[] }>(
     "select executor, array_agg(distinct pid) as pids from task_instance where run_id in ($1, $2) group by executor order by executor",
     [named, byDefault],
@@ -203,7 +206,7 @@ test("each keeps to its own places and both to the cap; a full one delays no tas
   expect(overlap(lines.filter(({ task }) => !task.startsWith("l")))).toBe(1);
 });
 
-/** Looks without a pause at how many tries are queued or running. */
+/** Continuously samples how many tries are queued or running. */
 function watchActive(): { highest: Record<string, number>; stop(): void } {
   const highest: Record<string, number> = { all: 0 };
   const timer = setInterval(async () => {
@@ -233,7 +236,7 @@ test("metrics tell the executors apart, for statsd under Airflow's names", async
     `airflow.executor.open_slots.LocalExecutor:${LOCAL_PLACES - 1}|g`,
     "airflow.executor.open_slots.SequentialExecutor:0|g",
     "airflow.executor.running_tasks.SequentialExecutor:1|g",
-    // Without a name, as with one executor: the sum.
+    // Without a name, as with a single executor: the sum.
     "airflow.executor.running_tasks:2|g",
   ])
     await expect.poll(() => statsd.lines.includes(line), { timeout: 5_000 }).toBe(true);
@@ -260,7 +263,7 @@ test("kill -9 of a scheduler with both: its heir goes on with what runs on eithe
 
 test("an executor that is taken out of the configuration: what names it waits and is warned of, what does not goes to the first", async () => {
   await stop();
-  // Made while LocalExecutor was the first, and while SequentialExecutor was configured.
+  // Created while LocalExecutor was the first, and SequentialExecutor was configured.
   const unnamed = await engine.trigger("daily");
   const named = await engine.trigger("named");
   const warnings: string[] = [];
@@ -286,7 +289,7 @@ test("an executor that is taken out of the configuration: what names it waits an
   });
   expect(await engine.finished("daily", unnamed)).toBe("success");
   await stop();
-  // The other way round: instances made for LocalExecutor, whose tasks do not name it.
+  // The other direction: instances created for LocalExecutor, whose tasks do not name it.
   const later = await engine.trigger("daily", { runId: "later" });
   scheduler = await start(configured("one:SequentialExecutor"));
   expect(await engine.finished("daily", later)).toBe("success");

@@ -1,6 +1,6 @@
 /**
- * A try that has been stopped has stopped: what ignores its signal loses its process after the grace, its end is told when the process is
- * gone, and no other try runs in that process or beside it.
+ * A stopped try has really stopped: if it ignores its signal, its process is killed after the grace period, its end is reported
+ * after the process has ended, and no other try runs in that process or next to it.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,12 +10,12 @@ import { silentLogger, sleep } from "../../src/platform/index.ts";
 import { clearRuns, createDagCache, markInstances } from "../../src/scheduler/index.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
 
-/** Longer than any patience that a runner could have of its own: the grace is this, and nobody cuts it short. */
+/** Longer than any timeout of a runner itself: the test shows that exactly this grace period is used. */
 const GRACE_SEC = 6;
 vi.setConfig({ testTimeout: 40_000 });
-/** A heartbeat, the grace, and what a busy machine needs. */
+/** A heartbeat, the grace period, and the delays of a busy machine. */
 const STOPPED_WITHIN_MS = 15_000;
-/** Far longer than any case waits. */
+/** Much longer than any case waits. */
 const DEAF_MS = 60_000;
 
 type Line = { run: string; task: string; attempt: number; id: string; pid: number; at: number };
@@ -36,7 +36,7 @@ beforeAll(async () => {
   await engine.load({ "deaf.ts": deafDags(join(engine.home, "lines.ndjson")) });
 }, 60_000);
 
-/** The first try ignores its signal and goes on writing; the second ends at once. */
+/** The first try ignores its signal and goes on writing; the second one ends at once. */
 function deafDags(file: string): string {
   return `
 import { appendFileSync } from "node:fs";
@@ -98,12 +98,12 @@ function logOf(dagId: string, run: string, attempt: number): string {
   return readFileSync(join(engine.config.logging.base_log_folder, path), "utf8");
 }
 
-/** Under an id of its own: runs of several DAGs that are triggered in the same moment would have the same. */
+/** With its own run id: runs of several DAGs that are triggered at the same moment would have the same id. */
 function trigger(dagId: string): Promise<string> {
   return engine.trigger(dagId, { runId: `run_of_${dagId}` });
 }
 
-/** The cases run at once, where `expect.poll` is of no use. */
+/** The cases run concurrently, which `expect.poll` does not support. */
 async function until(isSo: () => boolean, what: string): Promise<void> {
   const deadline = Date.now() + STOPPED_WITHIN_MS;
   while (!isSo()) {
@@ -163,7 +163,7 @@ describe.concurrent("a task that ignores its signal", () => {
     const log = () => logOf("overdue", run, 1);
     const told = /the try ended: failed after \d+\.\d{3} s: 0\.5 s limit \+ 6 s grace, then its process was killed/;
     await until(() => told.test(log()), "the log says how long it took");
-    // The prints of the one do not come into the other's log.
+    // The output of one try is not in the other's log.
     expect(logOf("overdue", run, 2)).not.toContain(`line of ${firstTry(run)[0]?.id}`);
   });
 

@@ -1,4 +1,4 @@
-/** What the log tells of an engine's work, by roles and real workers, at its default level. */
+/** The log of an engine's roles and real workers at the default level. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Logger, silentLogger } from "../../src/platform/index.ts";
 import { type Engine, startEngine } from "../support/engine.ts";

@@ -1,4 +1,4 @@
-/** `baram worker run`: one workload in a process that has the API's URL, the workload and a temporary folder, and nothing else. */
+/** `baram worker run`: one workload in a process that has only the API's URL, the workload and a temporary folder. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,7 +107,7 @@ test("a task runs, its XCom is stored and read, and its log can be read when the
   const log = await logOf(second);
   expect(log.at(0)).toContain("try 1 of 1 starts on");
   expect(log.at(-1)).toContain("the try ended: success");
-  // Beside the log nothing is left at the log store.
+  // Next to the log there are no other files in the log store.
   expect(readdirSync(join(engine.config.logging.base_log_folder, `${second.logPath}/..`))).toEqual(["attempt=1.log"]);
 });
 

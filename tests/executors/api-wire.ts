@@ -1,26 +1,29 @@
-/** The wire between workers and the execution API, as every executor's workers use it: a test holds, records and loses what passes. */
+/**
+ * The connection between workers and the execution API, as all executors' workers use it: a test can delay, record and drop its
+ * requests.
+ */
 import type { MiddlewareHandler } from "hono";
 import { type BatchItem, batchItemSchema, batchRequestSchema } from "../../src/contracts/index.ts";
 import { createGate } from "../support/scheduler-rig.ts";
 
 export type SentEnd = Extract<BatchItem, { op: "finish" }>;
 export type HeldStarts = {
-  /** Resolves when a worker has asked to start a try and waits: by then its launch is beyond doubt. */
+  /** Resolves when a worker has asked to start a try and waits: its launch is certain then. */
   readonly asked: Promise<void>;
   release(): void;
 };
 
 export type ApiWire = {
   readonly middleware: MiddlewareHandler;
-  /** Every end that a worker told, as it was told. */
+  /** Every end that a worker reported, in the form in which it was reported. */
   readonly ends: readonly SentEnd[];
-  /** When the try's end was first told, by this machine's clock. */
+  /** When the try's end was first reported, by this machine's clock. */
   endsAt(id: string): number | undefined;
-  /** The try's id of every request to start one, refused ones too. */
+  /** The try ids of all requests to start, including refused ones. */
   readonly starts: readonly string[];
   /** Workers that ask to start a try wait until `release`. */
   holdStarts(): HeldStarts;
-  /** The next end is stored, and the worker sees a broken gateway instead of the answer; resolves when that has happened. */
+  /** The next end is stored, and the worker receives a gateway error instead of the answer; resolves after that. */
   loseNextEndAnswer(): Promise<void>;
 };
 

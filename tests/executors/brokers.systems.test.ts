@@ -1,4 +1,4 @@
-/** What every broker promises, held against real servers. */
+/** The contract of all brokers, tested with real servers. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Broker, type BrokerOptions, type Consumer, type Delivery, openBroker } from "../../src/executors/queue/index.ts";
 import { silentLogger } from "../../src/platform/index.ts";
@@ -21,7 +21,7 @@ function message(queue: string, id: string, priority = 1) {
   return { queue, id, body: `body of ${id}`, priority };
 }
 
-/** Takes without acknowledging, until told. */
+/** Receives messages without acknowledging them until the test does. */
 async function take(broker: Broker, queues: string[], limit = 10) {
   const taken: Delivery[] = [];
   const consumer = await broker.consume({ queues, limit, onDelivery: (delivery) => void taken.push(delivery) });
@@ -171,7 +171,7 @@ describe.each(["redis", "rabbitmq"] as const)("%s", (kind) => {
       15_000,
     ).toBe("published");
     await until(() => {
-      // Redelivered, or still ours: either way it ends once it is acknowledged.
+      // Redelivered or still held: in both cases it is removed when it is acknowledged.
       for (const delivery of taken) void delivery.ack();
       return [...new Set(ids())].sort();
     }, 20_000).toEqual(expect.arrayContaining(["after", "in-hand", "waits"]));

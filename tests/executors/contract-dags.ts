@@ -1,4 +1,4 @@
-/** The DAG file of the suite: each task notes its starts and ends with appends that cannot tear. */
+/** The DAG file of the suite: each task records its starts and ends with appends that are never partial. */
 export function contractDags(folder: string): string {
   return `
 import { appendFileSync, existsSync } from "node:fs";
@@ -32,7 +32,7 @@ one("broken", fail);
 one("flaky", async (ctx) => { if (ctx.ti.tryNumber === 1) fail(); });
 one("held", async (ctx) => { if (ctx.ti.tryNumber === 1) await untilReleased(ctx); });
 one("second_held", async (ctx) => { if (ctx.ti.tryNumber === 1) fail(); await untilReleased(ctx); });
-// Goes on past its limit and ignores its signal, as long as it is let.
+// Runs past its time limit and ignores its signal until it is killed.
 one("deaf", async (ctx, note) => {
   const until = Date.now() + (ctx.ti.tryNumber === 1 ? 60_000 : 0);
   while (Date.now() < until) {

@@ -1,6 +1,6 @@
 /**
- * What every executor is held to, written once. Nothing here asks an executor how it went: the database says, and a file to which every
- * try appends its start and its end. Beside what each case expects, no try may ever start twice.
+ * The contract of all executors, written once. The cases never ask an executor for results: they read the database, and a file to
+ * which every try appends its start and its end. In addition to the expectations of each case, no try may start twice.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readJwtSecret } from "../../src/config/index.ts";
@@ -9,7 +9,7 @@ import { createTokens, sleep } from "../../src/platform/index.ts";
 import { type ContractSystem, type ExecutorRig, GRACE_SEC, type TryRow } from "./rig.ts";
 import { startContractSystem } from "./system.ts";
 
-/** Longer than several passes of a loop, far below the time after which a try is taken back from the queue. */
+/** Longer than several passes of a loop, much shorter than the time after which a queued try is requeued. */
 const SLOW_START_MS = 1_200;
 const ACTIVE = "state in ('queued', 'running', 'restarting')";
 
@@ -26,7 +26,7 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
     const pollTry = (runId: string, read: (row: TryRow) => unknown) =>
       expect.poll(async () => read(await system.tryOf(runId)), { timeout: 15_000, interval: 20 });
 
-    /** The run ended well, in so many tries, each started once; what was kept is what the last of them wrote. */
+    /** The run succeeded with this number of tries, each started once, and the stored result is that of the last one. */
     async function expectOnce(runId: string, { tries = 1 }: { tries?: number } = {}): Promise<void> {
       expect(await system.finished(runId)).toBe("success");
       expect(await startsOf(runId), "the tries that started, in their order").toEqual(
@@ -96,7 +96,7 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
       const last = lines.findLast(({ attempt }) => attempt === 1);
       const second = lines.find(({ attempt }) => attempt === 2);
       expect(last?.what).toBe("write");
-      // The limit and the grace, and no longer.
+      // The time limit and the grace period, not longer.
       expect((last?.at ?? 0) - (lines[0]?.at ?? 0)).toBeLessThan((GRACE_SEC + 4) * 1_000);
       const toldAt = system.wire.endsAt(first?.id ?? "");
       expect(last?.at ?? 0, "the last that it wrote").toBeLessThanOrEqual(toldAt ?? 0);
@@ -105,7 +105,7 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
     });
 
     test("slots: an executor is never given more than it has places, and gives all of them back", async () => {
-      // An end is in the database before an executor of an outside system hears of it.
+      // An end is stored in the database before an executor with an external system learns of it.
       await expectAllFree();
       const runId = await run("many");
       let highest = 0;
@@ -188,7 +188,8 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
         other.queue([workload]);
         held.release();
         const { id } = await system.started(runId);
-        // Long enough for a second worker to ask while the first is at it; an outside system that knows keys launches none.
+        // Long enough for a second worker to ask while the first one is running; an external system with idempotency keys
+        // launches none.
         await sleep(SLOW_START_MS);
         const asked = system.wire.starts.filter((one) => one === id).length;
         if (rig.facts.running === "ends with its scheduler") expect(asked, "both asked to start it").toBeGreaterThan(1);
@@ -274,7 +275,7 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
       await expectAllFree();
     });
 
-    // With the last, only those that name their launches come by it: what is launched is not yet recorded.
+    // Only executors that record their launches reach the last point: there, the launch is not recorded yet.
     const points = ["after-queue-commit", "after-hand-over", "before-launch-record"] as const;
     test.each(points)("crash at %s: the try runs once, whatever the dead scheduler does when it wakes up", async (point) => {
       await system.retire();
@@ -288,7 +289,7 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
       await dead.frozen;
       const { id, externalId } = await system.tryOf(runId);
       expect(externalId).toBeNull();
-      // So that the launch is beyond doubt before the heir decides.
+      // So that the launch is certain before the other scheduler decides.
       if (point !== "after-queue-commit") await held.asked;
       const heir = await system.scheduler();
       await pollTry(runId, ({ jobId, state }) => [jobId, state]).toEqual([heir.scheduler.jobId(), "queued"]);
@@ -300,7 +301,7 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
       await expectOnce(runId);
     });
 
-    /** An executor that asks nobody outside records nothing: the point is never come by. */
+    /** An executor without an external system records no launches: it never reaches this point. */
     async function expectNoLaunchRecord(): Promise<void> {
       const dead = await system.frozenAt("before-launch-record");
       let isFrozen = false;
@@ -339,7 +340,7 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
   });
 }
 
-/** The most tries of the run that were between their start and their end at once. */
+/** Maximum number of the run's tries that ran at the same time. */
 function overlapOf(system: ContractSystem, runId: string): number {
   let open = 0;
   let highest = 0;
@@ -368,7 +369,7 @@ async function rowText(system: ContractSystem, runId: string): Promise<string> {
   return JSON.stringify(rows);
 }
 
-/** The workload of a queued try, as another scheduler would make it. */
+/** The workload of a queued try as another scheduler would create it. */
 async function workloadAgain(system: ContractSystem, runId: string): Promise<ExecuteTask> {
   const { rows } = await system.engine.store.query(
     `select ti.id, ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id as "taskId", ti.map_index as "mapIndex", ti.try_number as "tryNumber",

@@ -4,14 +4,14 @@ import { startAwsRig } from "../support/aws/aws-rig.ts";
 import { describeExecutor } from "./contract.ts";
 import { GRACE_SEC } from "./rig.ts";
 
-/** Containers are `baram worker run` processes on this machine; what starts, watches and stops them is the rig's ECS. */
+/** Containers are `baram worker run` processes on this machine; the rig's ECS starts, watches and stops them. */
 describeExecutor("EcsExecutor", async () => {
   const rig = await startAwsRig();
   await rig.createCluster("main");
   await rig.registerTask("baram", {
     name: "baram",
     entryPoint: [process.execPath, join(findPackageRoot(), "dist", "cli", "main.js")],
-    // As the suite's schedulers expect it of workers.
+    // Matches the settings of the suite's schedulers.
     environment: [
       { name: "BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC", value: "0.3" },
       { name: "BARAM__CORE__KILLED_TASK_CLEANUP_TIME", value: String(GRACE_SEC) },

@@ -7,7 +7,7 @@ import { denied, EXPIRED, THROTTLED, UNAVAILABLE } from "../support/aws/faults.t
 import { makeWorkload, until, withVariables } from "../support/aws/workloads.ts";
 import { createGate } from "../support/scheduler-rig.ts";
 
-/** What stands in for `baram` in the container: does as MODE says. */
+/** Replaces `baram` in the container; its behaviour depends on MODE. */
 const STAND_IN = `
 const mode = process.env.MODE ?? "succeed";
 if (mode === "show") console.log(JSON.stringify({ argv: process.argv.slice(1), workload: process.env.BARAM_WORKLOAD, extra: process.env.EXTRA }));
@@ -93,7 +93,8 @@ test("a workload runs as one ECS task under the try's id, with the task's own ov
   expect(shown.argv).toEqual(["worker", "run", "--workload", "env", "--api-url", "http://127.0.0.1:1"]);
   expect(JSON.parse(shown.workload)).toEqual({ ...workload, ti: { ...workload.ti, executorConfig: {} } });
   expect(shown.extra).toBe("1");
-  // The outcome is the API's to tell; a task that ended without one is lost, which only counts where nothing was reported.
+  // Outcomes are reported through the API; a task that ended without one is reported lost, which has an effect only if no outcome
+  // was reported.
   expect(reasonOf(await event(executor, workload.ti.id, "lost"))).toContain("exit code 0");
   await until(() => executor.slotsAvailable() === 50, "its place is free");
 });
@@ -167,7 +168,8 @@ test("a scheduler that dies between launch and record: its heir launches under t
   await gate.entered;
   expect(told(dead, workload.ti.id)).toEqual([]);
   const heir = await start();
-  // The heir's workload has a token of its own, so its request differs, which AWS answers with a conflict that names the task.
+  // The other scheduler's workload has another token, so its request differs, and AWS answers with a conflict that names the
+  // task.
   const anew = { ...workload, token: "another-token" };
   expect(await heir.adopt([{ id: workload.ti.id, externalExecutorId: null, workload: anew }])).toEqual([workload.ti.id]);
   const launched = await event(heir, workload.ti.id, "launched");
@@ -220,7 +222,7 @@ test("a task that dies before its container runs goes back, as often as there ar
   const first = makeWorkload();
   const kinds: string[] = [];
   for (let attempt = 0; attempt < 3; attempt++) {
-    // Given back, a try is queued again under a new id.
+    // A try that was given back is queued again under a new id.
     const again = makeWorkload({ ...first.ti, id: makeWorkload().ti.id });
     executor.queue([again]);
     const end = await until(() => told(executor, again.ti.id).find(({ kind }) => kind !== "launched"), "its end");

@@ -4,7 +4,7 @@ import { startAwsRig } from "../support/aws/aws-rig.ts";
 import { describeExecutor } from "./contract.ts";
 import { GRACE_SEC } from "./rig.ts";
 
-/** Functions are processes that have loaded the shipped handler; what invokes and repeats them is the rig's Lambda. */
+/** Functions are processes that have loaded the shipped handler; the rig's Lambda invokes and repeats them. */
 describeExecutor("LambdaExecutor", async () => {
   const rig = await startAwsRig();
   const queueUrl = await rig.createQueue("results");
@@ -14,7 +14,7 @@ describeExecutor("LambdaExecutor", async () => {
     handler: join(findPackageRoot(), "dist", "main", "lambda-handler.js"),
     deadLetterQueueUrl,
     retries: 0,
-    // As the suite's schedulers expect it of workers.
+    // Matches the settings of the suite's schedulers.
     environment: {
       BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: "0.3",
       BARAM__CORE__KILLED_TASK_CLEANUP_TIME: String(GRACE_SEC),
@@ -38,7 +38,7 @@ describeExecutor("LambdaExecutor", async () => {
     delayStarts: (ms) => {
       rig.lambda.startDelayMs = ms;
     },
-    // A lost message of the queue keeps its place until the function's time is over: lambda.test.ts holds that, with a clock of its own.
+    // A lost message keeps its slot until the function's time is over: lambda.test.ts tests that with a fake clock.
     close: () => rig.stop(),
   };
 });

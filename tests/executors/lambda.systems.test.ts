@@ -181,7 +181,7 @@ test("a doubled result counts once and both messages are deleted", async () => {
   ];
   executor.queue([first]);
   await event(executor, first.ti.id, "lost");
-  // As long as something is out, the queue is read.
+  // The queue is read as long as an invocation is open.
   executor.queue([second]);
   await allFree(executor);
   expect(rig.faults.fired("SendMessage")).toBe(1);
@@ -201,7 +201,7 @@ test("a result that is lost frees its place when the function's time is over, an
   await event(executor, workload.ti.id, "launched");
   await until(() => rig.faults.fired("SendMessage") === 1, "the result is lost");
   expect(executor.slotsAvailable()).toBe(0);
-  // The function's second is over, and the minute that events and messages are on their way.
+  // After the function's timeout of a second, and the minute that events and messages may be in transit.
   const later = Date.now() + 62_000;
   const now = Date.now;
   Date.now = () => later;
@@ -229,7 +229,7 @@ test("a result of another scheduler's try is left for it, without the two throwi
   await expect.poll(() => rig.countMessages(queueUrl), { timeout: 5_000 }).toBe(1);
   expect(rig.requests("ReceiveMessage") - before).toBeLessThan(12);
   expect(told(mine, theirs.ti.id)).toEqual([]);
-  // The heir of the other knows it.
+  // A scheduler that adopts the other try gets its result.
   const heir = await start();
   expect(await heir.adopt([{ id: theirs.ti.id, externalExecutorId: "a-request", workload: null }])).toEqual([theirs.ti.id]);
   expect(reasonOf(await event(heir, theirs.ti.id, "lost"))).toBe("of the other");

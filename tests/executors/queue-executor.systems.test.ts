@@ -1,4 +1,7 @@
-/** The queue executor by itself, before a real broker: what it tells its scheduler when the broker is away, forgetful or not served. */
+/**
+ * The queue executor alone with a real broker: its reports to the scheduler if the broker is unreachable, has lost messages, or
+ * has queues without workers.
+ */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ExecuteTask } from "../../src/contracts/index.ts";
@@ -56,7 +59,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     const said: string[] = [];
     const note = (_facts: object, message: string) => void said.push(message);
     const logger: Logger = { ...silentLogger, info: note, warn: note };
-    // Below the one prefix that the broker's user may use.
+    // Below the only prefix that the broker's user may use.
     const prefix = kind === "redis" ? `baram:${++prefixes}` : `baram.${++prefixes}`;
     let woken = 0;
     const executor = createQueueExecutor(

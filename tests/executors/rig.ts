@@ -7,41 +7,46 @@ import type { Engine } from "../support/engine.ts";
 import type { ApiWire } from "./api-wire.ts";
 
 /**
- * The grace of tasks that are to stop, in seconds, for schedulers and for workers that the rig starts: longer than any patience that a
- * worker could have of its own.
+ * The grace period of stopped tasks in seconds, for schedulers and for workers that the rig starts: longer than any timeout of a
+ * worker itself.
  */
 export const GRACE_SEC = 6;
 
-/** How a kind of executor differs where the contract lets it: facts that change what a case expects. */
+/** Differences between executors that the contract allows: facts that change the expectations of a case. */
 export type ExecutorFacts = {
   /** Its name in the database, e.g. "LocalExecutor". */
   readonly name: string;
-  /** Whether a scheduler that ends lets what runs come to its end first, or leaves it to run outside of its care. */
+  /** What happens to running tries when the scheduler ends: it waits for their end, or they continue outside of it. */
   readonly running: "ends with its scheduler" | "goes on outside";
-  /** Whether an heir goes on with a try that was launched and not started, under its id; else it is queued anew. */
+  /**
+   * Whether another scheduler continues a try that was launched and has not started, under its id; otherwise it is queued again.
+   */
   readonly keepsQueued: boolean;
-  /** Whether revoke() stops a task that runs; else it only keeps what waits from being started. */
+  /** Whether revoke() stops a running task; otherwise it only prevents the start of waiting ones. */
   readonly revokeStops: boolean;
-  /** What a launch is called outside, as kept with the task instance; null = nobody outside is asked. */
+  /** The id of a launch in the external system, as stored with the task instance; null = there is no external system. */
   readonly externalId: RegExp | null;
-  /** What a try's history says when its worker was killed with kill -9. */
+  /** The reason in a try's history after its worker was killed with kill -9. */
   readonly lossReason: RegExp;
 };
 
-/** What the suite needs of a kind of executor beside its configuration. */
+/** The parts of an executor's test setup, in addition to its configuration. */
 export type ExecutorRig = {
   readonly facts: ExecutorFacts;
-  /** Options: [core] executor and where its outside system is. A scheduler in a process of its own gets them too. */
+  /** Options: [core] executor and the address of its external system. A scheduler in a separate process gets them too. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Starts what stands beside the scheduler: workers that are given `system.engine.apiUrl`. */
+  /** Starts the processes next to the scheduler: workers, with `system.engine.apiUrl`. */
   start?(system: ContractSystem): Promise<void>;
-  /** kill -9 of what runs the try; default: of the process that answers for it in the database. Puts in its place what later cases need. */
+  /**
+   * kill -9 of the process that runs the try; default: the process that the database names for it. Starts a replacement if later
+   * cases need one.
+   */
   killWorker?(running: TryRow): Promise<void>;
-  /** Launches take this long from now on, 0 = no longer; default: the API lets workers wait. */
+  /** From now on launches take this long, 0 = normal; default: the API makes workers wait. */
   delayStarts?(ms: number): void;
-  /** The next result that the outside system itself would tell is lost; default: it tells none. */
+  /** The next result that the external system reports is lost; default: it reports none. */
   loseNextResult?(): void;
-  /** After the last scheduler has ended. */
+  /** Called after the last scheduler has ended. */
   close?(): Promise<void>;
 };
 
@@ -68,15 +73,15 @@ export type TraceLine = {
 export type ContractSystem = {
   readonly engine: Engine;
   readonly wire: ApiWire;
-  /** The scheduler of the cases that need no other; started when it is first asked for, and again after `retire`. */
+  /** The scheduler for the cases that need only one; started on first use, and again after `retire`. */
   scheduler(): Promise<SchedulerPart>;
   retire(): Promise<void>;
   executorOf(part: SchedulerPart): Executor;
-  /** The executor of another scheduler, without its scheduler. */
+  /** The executor of another scheduler, without that scheduler. */
   another(): Promise<Executor>;
-  /** A scheduler in this process that stops for ever at the point, once it has queued a try, and is silent from then on. */
+  /** A scheduler in this process that stops at the point for ever after it has queued a try, and sends nothing from then on. */
   frozenAt(point: PausePoint): Promise<{ frozen: Promise<void>; thaw(): Promise<void> }>;
-  /** A scheduler in a process of its own, to be killed. */
+  /** A scheduler in a separate process, which the test can kill. */
   spawnScheduler(): ChildProcess;
   trigger(dagId: string): Promise<string>;
   finished(runId: string): Promise<DagRunState>;
@@ -85,7 +90,7 @@ export type ContractSystem = {
   tryOf(runId: string, taskId?: string): Promise<TryRow>;
   history(runId: string): Promise<{ id: string; tryNumber: number; reason: string | null }[]>;
   trace(runId: string): TraceLine[];
-  /** Resolves with the row when a try has noted its start. */
+  /** Resolves with the row after a try has recorded its start. */
   started(runId: string): Promise<TryRow>;
   stop(): Promise<void>;
 };

@@ -1,4 +1,7 @@
-/** What the suite runs an executor in: PostgreSQL, the execution API on a port, real schedulers in this process and in others. */
+/**
+ * The environment in which the suite runs an executor: PostgreSQL, the execution API on a port, real schedulers in this process
+ * and in others.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +17,7 @@ import { createApiWire } from "./api-wire.ts";
 import { contractDags } from "./contract-dags.ts";
 import { type ContractSystem, type ExecutorRig, GRACE_SEC, type TraceLine, type TryRow } from "./rig.ts";
 
-/** Silence is noticed within seconds, and everything else that a real system does slowly on purpose. */
+/** Missing heartbeats are noticed within seconds, and other slow intervals are shortened too. */
 const FAST = {
   BARAM__CORE__PARALLELISM: "4",
   BARAM__CORE__KILLED_TASK_CLEANUP_TIME: String(GRACE_SEC),
@@ -113,7 +116,7 @@ export async function startContractSystem(rig: ExecutorRig): Promise<ContractSys
       let ending: Promise<void> | null = null;
       return {
         frozen: gate.entered.then(() => {
-          // Its heartbeats end with its timers; the loop stands where it is.
+          // Its heartbeats end with its timers; the loop stays where it is.
           ending = part.scheduler.stop();
         }),
         async thaw() {

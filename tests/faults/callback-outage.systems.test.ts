@@ -1,4 +1,4 @@
-/** The API is away just when a callback is owed: it runs all the same, once. */
+/** The API is unavailable when a callback must run: it runs nevertheless, once. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";

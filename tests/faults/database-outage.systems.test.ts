@@ -1,4 +1,7 @@
-/** PostgreSQL is away in the middle of a run of 200 tasks: every role outlasts it, and so does a task that runs all the while. */
+/**
+ * PostgreSQL is unavailable in the middle of a run of 200 tasks: every role survives it, and so does a task that runs during the
+ * outage.
+ */
 import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -43,7 +46,7 @@ function freePort(): Promise<number> {
   });
 }
 
-/** Asks the API for something that stands in the database, until told to stop; returns the statuses it gave. */
+/** Requests data that the API reads from the database, until stopped; returns the status codes. */
 function keepAsking(token: string): { stop(): Promise<number[]> } {
   const statuses: number[] = [];
   let asking = true;
@@ -81,7 +84,7 @@ export default dag({ dagId: "long", schedule: null, isPausedUponCreation: false 
   const pids = roles.map((role) => role.pid);
   await outage();
   expect(await grid.engine.finished("grid", runId, 90_000)).toBe("success");
-  // Without retries: one heartbeat counted as missed for the outage would fail it.
+  // Without retries: if the outage counted as a missed heartbeat, the task would fail.
   expect(await grid.engine.finished("long", longId, 30_000)).toBe("success");
   await grid.check(runId);
   const { rows: lost } = await grid.engine.store.query("select reason from task_instance_history");
@@ -95,7 +98,7 @@ export default dag({ dagId: "long", schedule: null, isPausedUponCreation: false 
   return statuses;
 }
 
-/** The server and all its backends, which have process groups of their own. */
+/** The server and all its backends, which have their own process groups. */
 function serverPids(): number[] {
   const postmaster = grid.own.server.pid() ?? 0;
   const children = readdirSync("/proc").filter((name) => {

@@ -1,4 +1,4 @@
-/** kill -9 of each process in the middle of a run of 500 tasks: nothing is lost, nothing is done twice. */
+/** kill -9 of each process in the middle of a run of 500 tasks: nothing is lost, and nothing is done twice. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Grid, startGrid } from "../support/grid-run.ts";
 
@@ -35,7 +35,7 @@ test("two schedulers share the run; one is killed with kill -9 in the middle, an
   killed.kill("SIGKILL");
   expect(await grid.engine.finished("grid", runId, 90_000)).toBe("success");
   await grid.check(runId);
-  // The dead one may be found dead only after the run has ended.
+  // The death of the process may be noticed only after the run has ended.
   const states = async () =>
     (await grid.engine.store.query("select state from job where job_type = 'SchedulerJob' order by state")).rows;
   await expect.poll(states, { timeout: 10_000 }).toEqual([{ state: "failed" }, { state: "running" }]);

@@ -1,4 +1,7 @@
-/** PostgreSQL is away when the roles start, and again while they run: what each says, how long it waits, and that a SIGTERM ends it. */
+/**
+ * PostgreSQL is unavailable when the roles start, and again while they run: their messages, how long they wait, and that SIGTERM
+ * ends them.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +12,7 @@ import { MAIN } from "../cli/run-cli.ts";
 import { type OwnServer, startOwnServer, urlOf } from "../support/own-server.ts";
 
 const ROLES = ["api-server", "scheduler", "dag-processor", "triggerer", "standalone"] as const;
-/** Longer than any pause of the loops that meet the outage: heartbeats, mails, periodic checks. */
+/** Longer than the interval of every loop that uses the database: heartbeats, emails, periodic checks. */
 const OUTAGE_MS = 12_000;
 const LOST = "the database cannot be reached; trying again";
 const BACK = "the database is back";
@@ -19,9 +22,9 @@ type Role = {
   readonly name: (typeof ROLES)[number];
   readonly child: ChildProcess;
   readonly ended: Promise<number | null>;
-  /** What it has logged as warnings and errors. */
+  /** Its warnings and errors in the log. */
   warnings(): Line[];
-  /** All that it has written, to stdout and stderr. */
+  /** All its output to stdout and stderr. */
   text(): string;
 };
 
@@ -109,7 +112,7 @@ test("roles that start without a database say so at once, wait, say that it is b
       role.name,
     ).toEqual([LOST, BACK]);
 
-  // Away for good: a stop does not wait for it.
+  // The database does not come back: a stop does not wait for it.
   await own.awayWhile(async () => {
     await expect.poll(() => told(LOST), { timeout: 60_000 }).toEqual(roles.map(() => 3));
     for (const { child } of roles) child.kill("SIGTERM");

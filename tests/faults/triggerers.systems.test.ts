@@ -1,4 +1,4 @@
-/** kill -9 of one of two triggerers with tasks deferred: the other takes over, no task is lost and none goes on twice. */
+/** kill -9 of one of two triggerers with deferred tasks: the other one takes over, no task is lost, and none continues twice. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -13,7 +13,7 @@ beforeEach(async () => {
 }, 60_000);
 afterEach(() => grid.stop(), 60_000);
 
-/** Tasks that wait for a file, half of them by a trigger of the DAG file, and write a line when they go on. */
+/** Tasks that wait for a file, half of them by a trigger of the DAG file, and write a line when they continue. */
 async function deferAll(): Promise<{ runId: string; go(): void; check(): Promise<void> }> {
   const { engine } = grid;
   const [path, trace] = [join(engine.home, "go"), join(engine.home, "resumed.txt")];
@@ -52,7 +52,7 @@ export default dag({ dagId: "waits", schedule: null, maxActiveTasks: 200 }, () =
   };
 }
 
-/** Living triggerers by pid, and how many triggers each has. */
+/** Live triggerers by pid, and the number of triggers of each. */
 async function owners(): Promise<{ pid: number; n: number }[]> {
   const { rows } = await grid.engine.store.query<{ pid: number; n: number }>(
     `select j.pid, count(*)::int as n from trigger t join job j on j.id = t.triggerer_id and j.state = 'running' group by j.pid`,
@@ -76,11 +76,11 @@ test("kill -9 of a triggerer: its triggers go on elsewhere, and each task goes o
   const children = childrenOf(killed.pid ?? 0);
   expect(children.length, "no process for the DAG file's triggers").toBeGreaterThan(0);
   killed.kill("SIGKILL");
-  // All is due while a triggerer is dead and not yet found so.
+  // All triggers are due while a triggerer is dead and its death has not been noticed.
   waiting.go();
   await waiting.check();
   expect(before.find((one) => one.pid === killed.pid)?.n ?? 0, "the killed triggerer had nothing").toBeGreaterThan(0);
-  // Its process for user code has gone with it.
+  // Its process for user code has ended with it.
   await expect.poll(() => children.filter((pid) => existsSync(`/proc/${pid}`)), { timeout: 5_000 }).toEqual([]);
 }, 120_000);
 

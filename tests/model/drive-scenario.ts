@@ -1,7 +1,7 @@
 /**
- * A scenario on the real schedulers and a real database, step by step. Two schedulers take turns, so each finds the other's
- * evaluations between its own. After each of their passes the limits are counted; whenever both are at rest, everything is
- * held against the model.
+ * Plays a scenario on real schedulers and a real database, step by step. Two schedulers take turns, so each finds evaluations of
+ * the other between its own. After each pass the limits are checked; whenever both schedulers have nothing to do, all states are
+ * compared with the model.
  */
 import { isTerminal, type Outcome } from "../../src/contracts/index.ts";
 import { clearRuns, createDagCache, finishByOutcome } from "../../src/scheduler/index.ts";
@@ -22,13 +22,13 @@ export type Driven = { steps: number; passes: number; outcomes: number };
 const DAY_MS = 86_400_000;
 const FIRST_DAY = Date.UTC(2024, 0, 1);
 
-/** Throws with the history in the message if anything differs from the model. */
+/** Throws with the history in the message if a state differs from the model. */
 export async function driveScenario(
   store: Store,
   rigs: readonly [Rig, ...Rig[]],
   dagId: string,
   scenario: Scenario,
-  /** Called before each settling: does harm that must be seen. */
+  /** Called before each settling: causes harm that must be found. */
   tamper: () => Promise<unknown> = async () => {},
 ): Promise<Driven> {
   const dice = createDice(scenario.fate);
@@ -56,7 +56,7 @@ export async function driveScenario(
     const look = await settle();
     driven.steps++;
     fail("the schedulers differ from the model", findDifferences(world, look.seen));
-    // With few places left, each run offers as few candidates; then those held up may hide one behind them for a moment.
+    // With few free slots, each run offers few candidates; blocked ones may then hide one behind them for a moment.
     if (Math.min(scenario.executorSlots, scenario.parallelism) > world.instances.length)
       fail("the order was not kept", overtaken(before, look, limits));
     fail("something may start and was left", leftBehind(look));
@@ -66,7 +66,7 @@ export async function driveScenario(
     if (!(await happen(look))) return driven;
   }
 
-  /** Passes of either scheduler in any order, until neither has anything left to do. */
+  /** Passes of either scheduler in random order, until both have nothing left to do. */
   async function settle(): Promise<Look> {
     const idle = new Set<Rig>();
     while (idle.size < rigs.length) {
@@ -82,7 +82,7 @@ export async function driveScenario(
     return lookAt(store, dagId);
   }
 
-  /** What the world does next; false = nothing is left that could happen. */
+  /** The next event; false = no further event is possible. */
   async function happen(look: Look): Promise<boolean> {
     const active = look.rows.filter((row) => row.state === "queued");
     const waiting = look.rows.filter((row) => row.state === "up_for_retry" || row.state === "up_for_reschedule");
@@ -120,7 +120,7 @@ export async function driveScenario(
         instance.outcomes.length + 31 * instance.triesBefore,
       );
       if (outcome === "lost" && !started.includes(row)) {
-        // Nothing ran yet: the try is taken back and counts for nothing.
+        // No worker has taken it: the try is taken back and does not count.
         history.push(`nobody took ${keyOf(row)}`);
         for (const rig of rigs)
           if (rig.executor.inHand.has(row.id)) rig.executor.emit({ kind: "not_started", id: row.id, reason: "gone" });
@@ -139,7 +139,7 @@ export async function driveScenario(
       } else ends.push({ id: row.id, outcome: outcomeOf(outcome) });
       free(row.id);
     }
-    // Together, or one after the other with passes in between.
+    // At the same time, or one after the other with passes in between.
     const guard = { leaving: ["queued", "running"] as const, silentForSec: null };
     if (dice.chance(50)) await finishByOutcome(store, createDagCache(), ends, guard);
     else
@@ -159,7 +159,7 @@ export async function driveScenario(
     const task = dag && by.shuffle(dag.tasks)[0];
     if (!run || !task) return;
     history.push(`somebody clears ${run.runId}/${task.taskId} and what follows`);
-    // A pass may have looked since the last rest. What it has scheduled stays so, although what it waited for is cleared now.
+    // A pass may have run since the last comparison. What it scheduled stays scheduled, although its upstream is cleared now.
     noteDecisionsMade(world, (await lookAt(store, dagId)).seen);
     const touched = await clearRuns(store, createDagCache(), {
       by: { user: "ada" },
@@ -184,7 +184,7 @@ export async function driveScenario(
       instance.isDue = false;
       instance.decided = null;
     }
-    // What was in hand is fenced off; its worker gives it back at its next heartbeat.
+    // Tries in progress are fenced off; their workers notice it with the next heartbeat.
     for (const rig of rigs)
       for (const id of [...rig.executor.inHand]) if (!rows.some((row) => row.id === id)) rig.executor.inHand.delete(id);
   }
@@ -195,7 +195,10 @@ export async function driveScenario(
     return instance;
   }
 
-  /** At rest nothing may be left that has room, as long as the schedulers and their executors have some. */
+  /**
+   * When the schedulers have nothing to do, no instance with room may be left, as long as the schedulers and their executors have
+   * slots.
+   */
   function leftBehind({ rows }: Look): string[] {
     return rigs.flatMap((rig) => {
       if (rig.executor.slotsAvailable() <= 0) return [];
@@ -209,7 +212,7 @@ export async function driveScenario(
   }
 }
 
-/** Queued runs, where a later run has a place, does nothing with it, and has a task that waits for its past: neither would ever move again. */
+/** Queued runs that can never start: a later run holds the place without progress, and has a task that waits for its past. */
 function heldBackByLaterRuns(world: ModelWorld, rows: readonly Row[]): string[] {
   const { dags, runs } = world;
   const waits: readonly Row["state"][] = [null, "up_for_retry", "up_for_reschedule"];
@@ -233,7 +236,7 @@ function heldBackByLaterRuns(world: ModelWorld, rows: readonly Row[]): string[] 
   });
 }
 
-/** Of one pool, one that has no limit of its own goes before all that stand behind it, however many slots it takes. */
+/** In one pool, an instance that no other limit holds back starts before all instances behind it, however many slots it needs. */
 function overtaken(before: Look, after: Look, limits: Limits): string[] {
   const { dags } = limits;
   const wasActive = new Set(before.rows.filter((row) => row.state === "queued" || row.state === "running").map((row) => row.id));
@@ -242,9 +245,9 @@ function overtaken(before: Look, after: Look, limits: Limits): string[] {
     const dag = dags.get(left.dagId);
     const task = dag?.tasks.find((one) => one.taskId === left.taskId);
     if (left.state !== "scheduled" || left.runState !== "running" || !task || !dag) return [];
-    // It never fits, and is told of as a DAG warning.
+    // It never fits, which is reported as a DAG warning.
     if (limits.pools.get(left.pool) !== -1 && left.poolSlots > (limits.pools.get(left.pool) ?? 0)) return [];
-    // With a tight limit on its run, what is before it there may rightly hold it up.
+    // With a tight limit in its run, instances before it may rightly block it.
     if (task.maxActiveTisPerDag !== null || task.maxActiveTisPerDagrun !== null || dag.maxActiveTasks < 3 * dag.tasks.length)
       return [];
     // It may have become ready only after the others had started.
@@ -255,7 +258,10 @@ function overtaken(before: Look, after: Look, limits: Limits): string[] {
   });
 }
 
-/** What waits for more of its pool keeps what is free there, and a place in its run and of its task, from all that do not rank before it. */
+/**
+ * An instance that waits for more slots reserves the free slots of its pool, and a place in its run and its task, against
+ * instances of lower rank.
+ */
 function isKeptFrom(row: Row, inLine: Row): boolean {
   const isShared = row.pool === inLine.pool || row.runId === inLine.runId || row.taskId === inLine.taskId;
   return isShared && !isBefore(row, inLine);

@@ -14,7 +14,7 @@ import {
   type State,
 } from "./world.ts";
 
-/** `scheduled` stands for everything between the decision that an instance may run and the end of its try. */
+/** `scheduled` includes all states between the decision that an instance may run and the end of its try. */
 export type Expected = { state: State; tryNumber: number; decided: ModelInstance["decided"] };
 
 const ON_ITS_WAY: readonly State[] = ["queued", "running", "restarting"];
@@ -24,14 +24,14 @@ export function asExpected(state: State): State {
 }
 
 /**
- * The state that every instance must have once nothing is left to decide, from the outcomes alone. Where the order in which
- * outcomes arrived allows two answers, what was seen is taken if it is one of them. Runs that are still queued are left out.
+ * The state that every instance must have when nothing is left to decide, computed from the outcomes alone. If the order in which
+ * outcomes arrived allows two answers, the state that was seen is accepted if it is one of them. Queued runs are left out.
  */
 export function expectStates(world: ModelWorld, seen: Seen): Map<string, Expected> {
   const expected = new Map<string, Expected>();
   const seenStates = new Map(seen.instances.map((one) => [keyOf(one), one]));
   const queued = new Set(seen.runs.filter((run) => run.state === "queued").map((run) => `${run.dagId}/${run.runId}`));
-  // An instance may look at earlier runs only, so these come first.
+  // An instance can only depend on earlier runs, so these come first.
   const runs = [...world.runs].sort((a, b) => (a.logicalDate ?? 0) - (b.logicalDate ?? 0));
   for (const run of runs) {
     const dag = dagOf(world, run.dagId);
@@ -40,7 +40,7 @@ export function expectStates(world: ModelWorld, seen: Seen): Map<string, Expecte
         const key = keyOf(instance);
         const shown = seenStates.get(key);
         if (queued.has(`${run.dagId}/${run.runId}`)) {
-          // Nobody looks at it before it is started: it stays as it is, an earlier end or nothing.
+          // A queued run is not evaluated: the instance keeps its earlier state, or none.
           expected.set(key, { state: shown?.state ?? null, tryNumber: shown?.tryNumber ?? 0, decided: instance.decided });
           continue;
         }
@@ -56,7 +56,7 @@ export function expectStates(world: ModelWorld, seen: Seen): Map<string, Expecte
   return expected;
 }
 
-/** What may be decided on an instance that waits, when all others stand as `stateOf` says; null = it goes on waiting. */
+/** The possible decisions about a waiting instance if all others have the states of `stateOf`; null = it continues to wait. */
 export function allowedDecisions(
   world: ModelWorld,
   stateOf: (instance: ModelInstance) => State,
@@ -79,7 +79,10 @@ export function allowedDecisions(
   });
 }
 
-/** dependsOnPast and waitForDownstream: the same task in the run before, and what directly follows it there, must have passed. */
+/**
+ * dependsOnPast and waitForDownstream: the same task in the previous run, and its direct downstream tasks there, must have
+ * passed.
+ */
 export function isHeldByPast(
   world: ModelWorld,
   stateOf: (instance: ModelInstance) => State,
@@ -99,8 +102,8 @@ export function isHeldByPast(
 }
 
 /**
- * The setups that a task stands on without being directly after them, as Airflow has it: setups before it whose own
- * teardown comes after it, or that have none. A teardown has its own trigger rule for that.
+ * The setups that a task needs without being directly downstream of them, as in Airflow: upstream setups whose own teardown is
+ * downstream of the task, or that have none. A teardown follows its own trigger rule instead.
  */
 export function indirectSetups(dag: SerializedDag, task: SerializedTask): string[] {
   if (task.isTeardown) return [];
@@ -116,7 +119,7 @@ export function indirectSetups(dag: SerializedDag, task: SerializedTask): string
     .map((setup) => setup.taskId);
 }
 
-/** One that failed or was skipped decides, whichever was first; all must have succeeded before the trigger rule is asked. */
+/** A failed or skipped setup decides, whichever came first; all must have succeeded before the trigger rule is evaluated. */
 function allowedBySetups(states: readonly State[]): ModelVerdict[] {
   const allowed: ModelVerdict[] = [];
   if (states.some((state) => state === "failed" || state === "upstream_failed")) allowed.push("upstream_failed");
@@ -125,7 +128,7 @@ function allowedBySetups(states: readonly State[]): ModelVerdict[] {
   return states.every((state) => state === "success" || state === "removed") ? ["run"] : ["wait"];
 }
 
-/** Where an instance stands that may run, by its own outcomes. */
+/** The state of an instance that may run, by its own outcomes. */
 export function ownState(instance: ModelInstance, task: SerializedTask): Omit<Expected, "decided"> {
   const isFailure = (outcome: ModelOutcome) => outcome === "failed" || outcome === "lost";
   const number = (count: number) => instance.triesBefore + count;
@@ -140,7 +143,7 @@ export function ownState(instance: ModelInstance, task: SerializedTask): Omit<Ex
     case "fatal":
       return { state: "failed", tryNumber: number(failures + 1) };
     case "rescheduled":
-      // A poke that comes again is the same try.
+      // A repeated poke belongs to the same try.
       return { state: instance.isDue ? "scheduled" : "up_for_reschedule", tryNumber: number(failures + 1) };
     case "failed":
     case "lost":
@@ -150,7 +153,7 @@ export function ownState(instance: ModelInstance, task: SerializedTask): Omit<Ex
   }
 }
 
-/** How a run stands whose instances stand so. */
+/** The state of a run with these instances. */
 export function expectRun(
   dag: SerializedDag,
   states: readonly { taskId: string; state: State }[],
@@ -158,7 +161,7 @@ export function expectRun(
   const unfinished = states.filter(({ state }) => !isTerminal(state));
   if (unfinished.length > 0) {
     const looksAtPast = dag.tasks.some((task) => task.dependsOnPast || task.waitForDownstream);
-    // Deadlock: all that is left waits, and nothing that happens will wake it.
+    // Deadlock: all remaining instances wait, and no event will wake them.
     return unfinished.every(({ state }) => state === null) && !looksAtPast ? "failed" : "running";
   }
   const deciding = decidingTasks(dag);
@@ -169,18 +172,18 @@ export function expectRun(
 }
 
 /**
- * Airflow's leaves: teardowns are looked through unless they ask to count; in a DAG that has nothing but teardowns, its
- * plain leaves count.
+ * Airflow's leaves: teardowns are skipped unless they are set to count; in a DAG that consists of teardowns, its plain leaves
+ * count.
  */
 export function decidingTasks(dag: SerializedDag): string[] {
   const counts = (task: SerializedTask) => !task.isTeardown || task.onFailureFailDagrun;
-  // Under failFast what follows a failure is skipped, so all that count decide.
+  // With failFast, tasks after a failure are skipped, so all tasks that count decide.
   const leaves = dag.tasks.filter((task) => counts(task) && (dag.failFast || !childrenOf(dag, task.taskId).some(counts)));
   if (leaves.length > 0) return leaves.map((task) => task.taskId);
   return dag.tasks.filter((task) => childrenOf(dag, task.taskId).length === 0).map((task) => task.taskId);
 }
 
-/** Everything in which a system at rest differs from the model, in sentences. */
+/** All differences between a settled system and the model, as sentences. */
 export function findDifferences(world: ModelWorld, seen: Seen): string[] {
   const differences: string[] = [];
   const expected = expectStates(world, seen);
@@ -210,13 +213,13 @@ export function isOf(one: { dagId: string; runId: string }, run: { dagId: string
   return one.dagId === run.dagId && one.runId === run.runId;
 }
 
-/** Takes over what was decided, which stands from now on. Call where `findDifferences` found none. */
+/** Records the decisions that were seen; they are final from now on. Call if `findDifferences` found none. */
 export function noteDecisions(world: ModelWorld, seen: Seen): void {
   const expected = expectStates(world, seen);
   for (const instance of world.instances) instance.decided = expected.get(keyOf(instance))?.decided ?? null;
 }
 
-/** Takes over what schedulers have decided so far and no rest has shown yet. Call before somebody takes back what it rests on. */
+/** Records decisions of the schedulers that no comparison has seen yet. Call before something they depend on is cleared. */
 export function noteDecisionsMade(world: ModelWorld, seen: Seen): void {
   const expected = expectStates(world, seen);
   const shown = new Map(seen.instances.map((one) => [keyOf(one), one.state]));

@@ -1,8 +1,8 @@
-/** The limits and the order of docs/dag-authoring.md, counted over the plain list of everything that takes a place. */
+/** The limits and the order of docs/dag-authoring.md, computed over the plain list of all instances that occupy a place. */
 import type { DagRunState, SerializedDag } from "../../src/contracts/index.ts";
 import { descendantsOf, type State, taskOf } from "./world.ts";
 
-/** A task instance as a system shows it, with what it takes. */
+/** A task instance as a system shows it, with the places that it occupies. */
 export type Placed = {
   id: string;
   dagId: string;
@@ -13,7 +13,7 @@ export type Placed = {
   pool: string;
   poolSlots: number;
   priorityWeight: number;
-  /** Which scheduler queued it; null = none. */
+  /** The scheduler that queued it; null = none. */
   scheduler: number | null;
 };
 
@@ -21,13 +21,13 @@ export type Limits = {
   dags: ReadonlyMap<string, SerializedDag>;
   /** -1 = no limit. */
   pools: ReadonlyMap<string, number>;
-  /** Tries that one scheduler keeps active. */
+  /** Maximum number of active tries of one scheduler. */
   parallelism: number;
 };
 
 const ACTIVE: readonly State[] = ["queued", "running", "restarting"];
 
-/** Everything that is over its limit, in sentences. */
+/** All exceeded limits, as sentences. */
 export function brokenLimits(all: readonly Placed[], limits: Limits): string[] {
   const broken: string[] = [];
   const active = all.filter(({ state }) => ACTIVE.includes(state));
@@ -53,7 +53,7 @@ export function brokenLimits(all: readonly Placed[], limits: Limits): string[] {
   return [...new Set(broken)];
 }
 
-/** Whether one more may start beside those that are active. */
+/** Whether another instance may start in addition to the active ones. */
 export function mayStart(one: Placed, all: readonly Placed[], limits: Limits, scheduler: number): boolean {
   if (!limits.pools.has(one.pool)) return false;
   const after = all.map((other) => (other.id === one.id ? { ...other, state: "queued" as const, scheduler } : other));
@@ -61,7 +61,7 @@ export function mayStart(one: Placed, all: readonly Placed[], limits: Limits, sc
   return brokenLimits(after, limits).every((line) => before.includes(line));
 }
 
-/** Whether only its pool keeps it from starting, and the pool has slots enough when nobody holds any. */
+/** Whether only its pool prevents it from starting, although the pool has enough slots in total. */
 export function waitsForSlots(one: Placed, all: readonly Placed[], limits: Limits, scheduler: number): boolean {
   const slots = limits.pools.get(one.pool) ?? 0;
   if (slots === -1 || one.poolSlots > slots || mayStart(one, all, limits, scheduler)) return false;
@@ -78,7 +78,10 @@ export function brokenRunLimits(
   });
 }
 
-/** Airflow's weight rules: a task's own weight, and with `downstream` that of everything after it, with `upstream` before it. */
+/**
+ * Airflow's weight rules: a task's own weight, plus those of all downstream tasks with `downstream`, or upstream tasks with
+ * `upstream`.
+ */
 export function weightOf(dag: SerializedDag, taskId: string): number {
   const task = taskOf(dag, taskId);
   if (task.weightRule === "absolute") return task.priorityWeight;

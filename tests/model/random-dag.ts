@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { TRIGGER_RULES, type TriggerRule } from "../../src/contracts/index.ts";
 import type { ModelOutcome } from "./world.ts";
 
-/** A DAG, its surroundings and a fate, as plain data: fast-check shrinks and prints it. */
+/** A DAG, its environment and a fate, as plain data, so that fast-check can shrink and print it. */
 export type Scenario = {
   tasks: readonly ScenarioTask[];
   runs: number;
@@ -12,9 +12,9 @@ export type Scenario = {
   pools: readonly [number, number];
   executorSlots: number;
   parallelism: number;
-  /** Decides over everything that happens in it. */
+  /** Seed of all events in the scenario. */
   fate: number;
-  /** How often somebody clears something. */
+  /** Number of clears. */
   clears: number;
 };
 
@@ -23,7 +23,7 @@ export type ScenarioTask = {
   upstream: readonly number[];
   rule: TriggerRule;
   retries: number;
-  /** Whether a retry waits for a time. */
+  /** Whether retries have a delay. */
   waits: boolean;
   priority: number;
   weightRule: "downstream" | "upstream" | "absolute";
@@ -36,7 +36,7 @@ export type ScenarioTask = {
   perDag: number | null;
   perRun: number | null;
   kind: "work" | "setup" | "teardown" | "counting teardown";
-  /** Elements of the list in the file that it is mapped over; null = it is not mapped. */
+  /** Number of elements of the literal list that it is mapped over; null = it is not mapped. */
   mappedOver: number | null;
 };
 
@@ -66,7 +66,7 @@ const task = (index: number, withPast: boolean): fc.Arbitrary<ScenarioTask> =>
     mappedOver: rarely<number | null>(fc.integer({ min: 1, max: 3 }), null),
   });
 
-/** At most `size` tasks in at most `runs` runs at once. */
+/** At most `size` tasks in at most `runs` concurrent runs. */
 export function scenarios({ size = 12, runs = 4 } = {}): fc.Arbitrary<Scenario> {
   return fc.tuple(fc.integer({ min: 1, max: size }), fc.boolean()).chain(([count, withPast]) =>
     fc.record({
@@ -83,7 +83,7 @@ export function scenarios({ size = 12, runs = 4 } = {}): fc.Arbitrary<Scenario> 
   );
 }
 
-/** The serialized form's fields of the scenario's DAG; retries that wait do so for `waitSec`. */
+/** The serialized fields of the scenario's DAG; delayed retries wait for `waitSec`. */
 export function dagFieldsOf(scenario: Scenario, dagId: string, waitSec: number) {
   return {
     dagId,
@@ -115,17 +115,17 @@ export function dagFieldsOf(scenario: Scenario, dagId: string, waitSec: number) 
   };
 }
 
-/** Setups, teardowns and empty tasks are left as they are. */
+/** Setups, teardowns and empty tasks are never mapped. */
 function isMapped(task: ScenarioTask): boolean {
   return task.mappedOver !== null && task.kind === "work" && !task.isEmpty;
 }
 
-/** Sorts as the numbers do, which is also an order in which they may run. */
+/** Its alphabetical order is that of the numbers, in which the tasks may also run. */
 function nameOf(index: number): string {
   return `t${String(index).padStart(2, "0")}`;
 }
 
-/** How the `attempt`-th attempt (pokes included) of an instance ends: always the same for the same fate. */
+/** How the `attempt`-th attempt (including pokes) of an instance ends: always the same for the same fate. */
 export function fateOf(fate: number, key: string, attempt: number): ModelOutcome {
   const roll = hash(`${fate}/${key}/${attempt}`) % 100;
   if (roll < 55) return "success";
@@ -133,7 +133,7 @@ export function fateOf(fate: number, key: string, attempt: number): ModelOutcome
   if (roll < 82) return "lost";
   if (roll < 87) return "fatal";
   if (roll < 94) return "skipped";
-  // A sensor comes to its end: else a history would have none.
+  // A sensor must end at some time, otherwise the history would not end.
   return attempt < 6 ? "rescheduled" : "success";
 }
 
@@ -153,7 +153,7 @@ export type Dice = {
   shuffle<T>(list: readonly T[]): T[];
 };
 
-/** mulberry32: the same seed, the same throws. */
+/** mulberry32: the same seed gives the same numbers. */
 export function createDice(seed: number): Dice {
   let state = seed >>> 0;
   const next = () => {

@@ -9,13 +9,13 @@ let database: TestDatabase;
 let processes: [TestDatabase, TestDatabase];
 beforeAll(async () => {
   database = await createSchedulerDatabase();
-  // Each scheduler keeps its connections over all scenarios.
+  // Each scheduler keeps its connections for all scenarios.
   const withOneStore = (store = database.open()): TestDatabase => ({ ...database, open: () => store });
   processes = [withOneStore(), withOneStore()];
 });
 afterAll(() => database.drop());
 
-/** BARAM_SEED repeats a run; BARAM_RUNS asks for a number of scenarios instead of a time. */
+/** BARAM_SEED repeats a run; BARAM_RUNS sets a number of scenarios instead of a time. */
 const SEED = Number(process.env.BARAM_SEED ?? Date.now() % 1_000_000_000);
 const RUNS = process.env.BARAM_RUNS === undefined ? null : Number(process.env.BARAM_RUNS);
 const TIME_MS = 22_000;
@@ -45,7 +45,7 @@ test("whatever happens in whatever order, two schedulers come to the model's sta
     total.passes += driven.passes;
     total.outcomes += driven.outcomes;
   });
-  // In batches, since an interrupted property would go on behind the tests that follow.
+  // In batches, since an interrupted property would continue during the following tests.
   const deadline = performance.now() + TIME_MS;
   console.log(`BARAM_SEED=${SEED}`);
   if (RUNS !== null) await fc.assert(property, { seed: SEED, numRuns: RUNS });

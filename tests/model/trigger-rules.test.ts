@@ -7,10 +7,10 @@ import { allowedVerdicts, type Upstream } from "./trigger-rules.ts";
 import type { State } from "./world.ts";
 
 const ENDS = ["success", "failed", "skipped", "upstream_failed", "removed"] as const;
-/** Not ended yet, in the ways that matter. */
+/** Ends, and the relevant states of instances that have not ended. */
 const MIXED: readonly State[] = [...ENDS, null, "running", "up_for_retry"];
 
-/** Every multiset of `size` states, with each way of marking its members as setups. */
+/** All multisets of `size` states, with all ways of marking their members as setups. */
 function* upstreams(states: readonly State[], size: number, from = 0): Generator<Upstream[]> {
   if (size === 0) return void (yield []);
   for (let index = from; index < states.length; index++) {
@@ -68,7 +68,7 @@ test.each(TRIGGER_RULES)("%s: a picture decides as the model does, built at the 
     const fresh = buildPicture(graph, [...facts, { taskId: "x", mapIndex: -1, state: null }], 0);
     const [change] = judge(fresh, () => false).changes;
     expect(shown, `${at}, built`).toContain(change?.to);
-    // The same ends as they arrive, one after the other: the verdict may come early, and is one of the same.
+    // The same ends, arriving one after the other: the decision may come early, and must be one of the allowed ones.
     const running = facts.map((fact) => ({ ...fact, state: "running" as const }));
     const moved = buildPicture(graph, [...running, { taskId: "x", mapIndex: -1, state: null }], 0);
     const { changes } = judge(moved, () => false);

@@ -1,16 +1,16 @@
 import type { TriggerRule } from "../../src/contracts/index.ts";
 import type { State } from "./world.ts";
 
-/** `wait` and `run`, or what the instance becomes without running. */
+/** `wait`, `run`, or the state that the instance gets without running. */
 export type ModelVerdict = "wait" | "run" | "skipped" | "upstream_failed";
 export type Upstream = { state: State; isSetup: boolean };
 
 /**
- * The trigger rules in the words of docs/dag-authoring.md, over the plain list of upstream instances. Several verdicts are
- * allowed where it depends on which upstream ended first: `all_success` after a failure and a skip.
+ * The trigger rules as in docs/dag-authoring.md, over the plain list of upstream instances. Several decisions are allowed if the
+ * result depends on which upstream ended first: `all_success` after a failure and a skip.
  */
 export function allowedVerdicts(rule: TriggerRule, upstream: readonly Upstream[]): ModelVerdict[] {
-  // What was removed can neither hold a task up nor let it go.
+  // Removed instances neither block a task nor let it run.
   const all = upstream.filter(({ state }) => state !== "removed");
   if (all.length === 0) return ["run"];
   const number = (...states: State[]) => all.filter(({ state }) => states.includes(state)).length;
@@ -54,7 +54,7 @@ export function allowedVerdicts(rule: TriggerRule, upstream: readonly Upstream[]
       if (failed > 0) return ["run"];
       return haveAllEnded ? ["skipped"] : ["wait"];
     case "one_done":
-      // A task that could not run because of what was before it has not been done.
+      // An upstream_failed task does not count as done.
       if (succeeded + number("failed") > 0) return ["run"];
       return haveAllEnded ? ["skipped"] : ["wait"];
     case "none_failed":

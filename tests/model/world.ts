@@ -1,37 +1,37 @@
 /**
- * What the reference model works on: DAGs as their authors wrote them, runs, and for each task instance the outcomes that
- * counted. Nothing here is kept up to date by anybody; every question is answered from the whole list, each time anew.
+ * The data of the reference model: DAGs as their authors wrote them, runs, and for each task instance the outcomes that counted.
+ * There is no derived state: every question is answered from the complete lists each time.
  */
 import type { DagRunState, SerializedDag, SerializedTask, TaskInstanceState } from "../../src/contracts/index.ts";
 
 export type State = TaskInstanceState | null;
 
-/** How a try ended: `fatal` is a failure that asks not to be retried, `lost` a worker that died. */
+/** How a try ended: `fatal` is a failure without retry, `lost` a worker that died. */
 export type ModelOutcome = "success" | "failed" | "fatal" | "lost" | "skipped" | "rescheduled";
 
 export type ModelRun = {
   readonly dagId: string;
   readonly runId: string;
-  /** Milliseconds; null = stands in no order with other runs. */
+  /** Milliseconds; null = not ordered relative to other runs. */
   readonly logicalDate: number | null;
   readonly runAfter: number;
 };
 
-/** One task instance. A task that is mapped over a list in the file has several from the start, with map indexes from 0 on. */
+/** One task instance. A task that is mapped over a literal list has several from the start, with map indexes from 0. */
 export type ModelInstance = {
   readonly dagId: string;
   readonly runId: string;
   readonly taskId: string;
   readonly mapIndex: number;
-  /** Since the last clear, in order. */
+  /** Outcomes since the last clear, in order. */
   outcomes: ModelOutcome[];
-  /** Tries before the last clear. */
+  /** Number of tries before the last clear. */
   triesBefore: number;
-  /** Tries beyond this number are not followed by another. */
+  /** A try with this number or a higher one is not retried. */
   maxTries: number;
-  /** Whether the time of the retry or the next poke has come. */
+  /** Whether the retry or the next poke is due. */
   isDue: boolean;
-  /** What was decided on it since the last clear: that stands, whatever happens to those it waited for. */
+  /** The decision since the last clear: it is final, whatever happens to the upstreams. */
   decided: "run" | "skipped" | "upstream_failed" | null;
 };
 
@@ -41,7 +41,7 @@ export type ModelWorld = {
   readonly instances: readonly ModelInstance[];
 };
 
-/** What a system shows of itself at one moment. */
+/** The state that a system shows at one moment. */
 export type SeenInstance = {
   dagId: string;
   runId: string;
@@ -69,7 +69,7 @@ export function createRunOf(world: { dags: ModelWorld["dags"] }, run: ModelRun):
   );
 }
 
-/** Extension to come: lengths that are known only when another task has ended, and mapped groups. */
+/** Not modelled yet: lengths that are known only when another task has ended, and mapped groups. */
 export function mapIndexesOf({ mapping }: SerializedTask): number[] {
   if (mapping === null) return [-1];
   const lengths = mapping.inputs.map(({ source }) => (source.type === "literal" ? source.length : Number.NaN));
@@ -88,12 +88,12 @@ export function taskOf(dag: SerializedDag, taskId: string): SerializedTask {
   return task;
 }
 
-/** The tasks directly after this one. */
+/** The direct downstream tasks. */
 export function childrenOf(dag: SerializedDag, taskId: string): SerializedTask[] {
   return dag.tasks.filter((task) => task.upstream.includes(taskId));
 }
 
-/** All tasks after this one, at any distance. */
+/** All downstream tasks, at any distance. */
 export function descendantsOf(dag: SerializedDag, taskId: string): Set<string> {
   const found = new Set<string>();
   const visit = (id: string) => {
@@ -106,7 +106,7 @@ export function descendantsOf(dag: SerializedDag, taskId: string): Set<string> {
   return found;
 }
 
-/** Tasks with every task after those it waits for. */
+/** The tasks in topological order. */
 export function inOrder(dag: SerializedDag): SerializedTask[] {
   const ordered: SerializedTask[] = [];
   while (ordered.length < dag.tasks.length) {

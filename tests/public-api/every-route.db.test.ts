@@ -18,7 +18,7 @@ const OPEN = [
   "GET /openapi.json",
 ];
 
-/** What is registered, not what is documented: middleware and the answer to unknown paths are registered for all methods. */
+/** The registered routes, not the documented ones: middleware and the answer to unknown paths are registered for all methods. */
 const routes = () => [
   ...new Set(api.app.routes.filter(({ method }) => method !== "ALL").map(({ method, path }) => `${method} ${path}`)),
 ];

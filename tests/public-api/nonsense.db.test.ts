@@ -1,4 +1,7 @@
-/** Nonsense in the query and in the body of each route, behind paths of things that are there: nothing refuses it earlier. */
+/**
+ * Invalid values in the query and the body of each route. The paths name existing items, so that nothing refuses the request
+ * earlier.
+ */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { beatWorker, saveImportError } from "../../src/store/index.ts";
@@ -29,7 +32,7 @@ let database: TestDatabase;
 let api: TestApi;
 let schemas: Record<string, Schema> = {};
 let operations: Operation[] = [];
-/** What stands in the paths. */
+/** The values of the path parameters. */
 const THERE: Record<string, string> = {
   dag_id: "d",
   dag_run_id: "r",
@@ -64,7 +67,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-/** What the paths name. */
+/** Creates the items that the paths name. */
 async function makeAll(): Promise<void> {
   const { store } = database;
   await saveDagFixture(store, {
@@ -128,7 +131,7 @@ function isStrict(schema: Schema): boolean {
 
 const resolve = (schema: Schema): Schema => (schema.$ref ? resolve(schemas[schema.$ref.split("/").at(-1) ?? ""] ?? {}) : schema);
 
-/** A body of the right shape, with all that may stand in it. */
+/** A valid body with all optional fields. */
 function example(given: Schema): unknown {
   const schema = resolve(given);
   const one = [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].find(({ type }) => type !== "null");
@@ -146,7 +149,10 @@ function example(given: Schema): unknown {
 }
 
 let turn = 0;
-/** Every so manieth, each time from another one on: each place sees some, and each nonsense many places. */
+/**
+ * Every nth element, with a different start each time: each place gets some of the invalid values, and each value is used in many
+ * places.
+ */
 function few<T>(all: readonly T[], nth = 6): T[] {
   turn++;
   return all.filter((_, at) => (at + turn) % nth === 0);

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { TEXT_EXTENSIONS } from "../../src/dag-files/bundle-dag-file.ts";
 
-// A project as an author has it: the package as it is published, what it depends on, and a compiler that is asked for the utmost.
+// An author's project: the published package, its dependencies, and a compiler with the strictest options.
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const TSCONFIG = {
@@ -86,7 +86,7 @@ beforeAll(() => {
 }, 120_000);
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-/** The complete TypeScript examples of the docs: those that begin with an import. */
+/** The complete TypeScript examples of the docs: those that start with an import. */
 function examplesOfDocs(): string[] {
   const pages = ["README.md", "docs/dag-authoring.md"].map((page) => readFileSync(join(root, page), "utf8"));
   const examples = pages.flatMap((page) => [...page.matchAll(/^```ts\n(import .*?)^```$/gms)].map(([, code]) => code ?? ""));

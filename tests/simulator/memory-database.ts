@@ -1,7 +1,7 @@
 /**
- * Tables in memory with PostgreSQL's READ COMMITTED as far as the scheduler leans on it: a statement sees what was committed
- * when it began and what its own transaction wrote; rows that are written are locked to the transaction's end; a statement
- * that meets a locked row waits and begins anew; SKIP LOCKED passes it by; a rollback leaves nothing.
+ * Tables in memory with those parts of PostgreSQL's READ COMMITTED that the scheduler relies on: a statement sees the data that
+ * was committed when it began, and the writes of its own transaction. Written rows are locked until the transaction ends. A
+ * statement that meets a locked row waits and starts again; SKIP LOCKED skips the row. A rollback undoes everything.
  */
 import type { TableName, Tables } from "./rows.ts";
 
@@ -11,7 +11,7 @@ export type RowChange = {
   [T in TableName]: { table: T; before: Tables[T] | null; after: Tables[T] | null };
 }[TableName];
 
-/** Thrown by a statement that must wait for another transaction; nothing of it has happened then. */
+/** Thrown by a statement that must wait for another transaction; it has had no effect then. */
 export class Blocked extends Error {
   readonly lock: string;
 
@@ -28,7 +28,7 @@ export type MemoryTx = {
   put<T extends TableName>(table: T, key: string | number, row: Tables[T] | null): void;
   /** Locks a row, or waits. */
   lock(lock: string): void;
-  /** Locks a row unless somebody else has it. */
+  /** Locks a row unless another transaction holds it. */
   tryLock(lock: string): boolean;
   nextNumber(): number;
 };
@@ -42,7 +42,7 @@ export type MemoryTransaction = {
 
 export type MemoryDatabase = {
   begin(): MemoryTransaction;
-  /** Whether a transaction that waits for this lock can go on. */
+  /** Whether a transaction that waits for this lock can continue. */
   isFree(lock: string): boolean;
   rows<T extends TableName>(table: T): Tables[T][];
 };

@@ -1,4 +1,4 @@
-/** Watches every commit of a history: what may not be is found when it happens, by the model and by what was reported. */
+/** Checks every commit of a history: invalid changes are found when they happen, by the model and by the reported outcomes. */
 import { isTerminal, type SerializedDag } from "../../src/contracts/index.ts";
 import { allowedDecisions } from "../model/expect-states.ts";
 import { brokenLimits, brokenRunLimits, type Limits } from "../model/limits.ts";
@@ -9,19 +9,21 @@ import { ACTIVE, type InstanceRow, type RunRow } from "./rows.ts";
 export type Referee = {
   readonly world: { dags: ReadonlyMap<string, SerializedDag>; runs: ModelRun[]; instances: ModelInstance[] };
   addRun(run: RunRow): void;
-  /** A worker is about to report this of the try that it was given. */
+  /** A worker is about to report this outcome of its try. */
   reports(worker: string, id: string, outcome: ModelOutcome): void;
-  /** Commits judged so far. */
+  /** Number of commits so far. */
   commits(): number;
-  /** `begunAt`: what `commits` said when the transaction began. What a clear has changed since then it may still have seen as it was. */
+  /**
+   * `begunAt`: the value of `commits` when the transaction began. The transaction may have seen the state before a later clear.
+   */
   commit(by: string, changes: readonly RowChange[], begunAt?: number): void;
 };
 
 type State = InstanceRow["state"];
 
 /**
- * Each state, and where one commit may leave it for; a clear may take any of them back to none, under a new id. What is scheduled may be
- * queued in the same commit.
+ * Each state, and the states that one commit may change it to. A clear may change any of them back to none, under a new id. A
+ * task may be scheduled and queued in the same commit.
  */
 const MOVES: ReadonlyMap<State, readonly State[]> = new Map<State, readonly State[]>([
   [null, ["scheduled", "queued", "skipped", "upstream_failed", "success"]],
@@ -44,7 +46,7 @@ export function createReferee(
   const rows = new Map<string, InstanceRow>();
   const runs = new Map<number, RunRow>();
   const reported = new Map<string, { id: string; outcome: ModelOutcome }>();
-  // Parallelism is looked at when something is queued: a scheduler that adopts may be over it, and then queues nothing.
+  // Parallelism is checked when an instance is queued: a scheduler that adopts tries may exceed it, and must not queue more then.
   const limits: Limits = { dags, pools, parallelism: Number.POSITIVE_INFINITY };
   const stateOf = (one: ModelInstance) => rows.get(keyOf(one))?.state ?? null;
   const clears: { key: string; at: number; from: State }[] = [];
@@ -80,8 +82,8 @@ export function createReferee(
   }
 
   /**
-   * A run's evaluation locks its own run only: where an earlier run's instance is cleared while it is under way, it is as if the clear came
-   * after it.
+   * A run's evaluation locks only its own run: if an instance of an earlier run is cleared meanwhile, the result is as if the
+   * clear came after it.
    */
   function decide(by: string, instance: ModelInstance, after: InstanceRow, begunAt: number): void {
     const run = world.runs.find((one) => one.runId === instance.runId);
@@ -100,7 +102,7 @@ export function createReferee(
     instance.decided = decided;
   }
 
-  /** The outcome that counts is the worker's if a worker wrote it, and it must be this try's; else the worker was lost. */
+  /** If a worker wrote the outcome, it must be the one that it reported for this try; otherwise the worker was lost. */
   function end(by: string, instance: ModelInstance, before: InstanceRow): void {
     const report = reported.get(by);
     if (by.startsWith("worker") && report?.id !== before.id)
@@ -125,9 +127,9 @@ export function createReferee(
     reports: (worker, id, outcome) => void reported.set(worker, { id, outcome }),
     commits: () => commits,
     commit(by, changes, begunAt = commits) {
-      /** Jobs of the schedulers that queue something in this commit. */
+      /** Jobs of the schedulers that queue instances in this commit. */
       const queueing = new Set<number | null>();
-      // All of a commit is visible together: take it over first, then judge.
+      // All changes of a commit become visible together: apply them first, then judge.
       for (const change of changes) {
         if (change.table === "instance" && change.after) rows.set(keyOf(change.after), change.after);
         if (change.table === "run" && change.after) runs.set(change.after.id, change.after);

@@ -1,4 +1,4 @@
-/** The simulator's tables: what the scheduler's statements read and write of the real ones, no more. */
+/** The simulator's tables: only the columns that the scheduler's statements use. */
 import type { DagRunState, TaskInstanceState } from "../../src/contracts/index.ts";
 
 export type RunRow = {
@@ -41,7 +41,7 @@ export type InstanceRow = {
   startedBy: string | null;
 };
 
-/** A line of the outbox; without a task it means the whole run. */
+/** A row of the outbox; without a task it refers to the whole run. */
 export type EventRow = { id: number; dagRunId: number; taskId: string | null; mapIndex: number; state: TaskInstanceState | null };
 export type JobRow = { id: number; state: "running" | "failed"; heartbeatAt: number };
 

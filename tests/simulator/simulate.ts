@@ -1,6 +1,6 @@
 /**
- * One history: several schedulers, workers that die, doze off and come back, people who clear tasks, and a clock of its own.
- * The schedulers are the real ones; only their database, their executors and their time are made here.
+ * One history: several schedulers; workers that die, pause and come back; people who clear tasks; and a simulated clock. The
+ * schedulers are the real ones; only their database, their executors and their time are simulated.
  */
 import type { Outcome, SerializedDag } from "../../src/contracts/index.ts";
 import { silentLogger, silentMetrics } from "../../src/platform/index.ts";
@@ -31,7 +31,7 @@ import { createVirtualExecutor, type VirtualExecutor } from "./virtual-executor.
 import { storeFor, type UnknownStatement } from "./virtual-store.ts";
 
 export type Faults = {
-  /** Percent of the moments at which each may happen. */
+  /** Probabilities in percent, for each moment at which the event may happen. */
   crash: number;
   freeze: number;
   lostCommitAnswer: number;
@@ -57,18 +57,18 @@ export const ALL_FAULTS: Faults = {
 
 export type History = { steps: number; outcomes: number; faults: Record<string, number>; lines: string[] };
 
-/** A history that did not keep what must hold, with everything that happened in it. */
+/** A history that broke an invariant, with all its events. */
 export class BrokenHistory extends Error {}
 
 const SCAN_NEVER_SEC = 1e9;
 const STEPS_MAX = 40_000;
-/** After so many steps faults cease, and everything must come to its end. */
+/** After this number of steps the faults stop, and all runs must end. */
 const STORMY_STEPS = 1_200;
 const REST_MS = 40_000;
 const FIRST_DAY = Date.UTC(2024, 0, 1);
 const DAY_MS = 86_400_000;
 
-/** Throws `BrokenHistory`, or `UnknownStatement` at once. */
+/** Throws `BrokenHistory`; an `UnknownStatement` is thrown immediately. */
 export async function simulate(
   scenario: Scenario,
   faults: Faults = ALL_FAULTS,
@@ -157,7 +157,7 @@ export async function simulate(
   if (wrong.length > 0) throw new BrokenHistory(`${wrong.join("\n")}\nin this history:\n  ${history.lines.join("\n  ")}`);
   return history;
 
-  /** Between steps: what strikes a whole process, or the world. */
+  /** Between steps: events that affect a whole process, or the data. */
   function befall(): void {
     const [one] = dice.shuffle(schedulers);
     if (!one) return;
@@ -187,13 +187,13 @@ export async function simulate(
     }
   }
 
-  /** Nothing is on its way, and nothing waits for a time. */
+  /** Whether nothing is in progress and nothing waits for a time. */
   function isAtRest(): boolean {
     const runs = database.rows("run");
     if (runs.every((run) => run.state === "success" || run.state === "failed")) return true;
     const moving: readonly InstanceRow["state"][] = [...ACTIVE, "scheduled", "up_for_retry", "up_for_reschedule"];
     const isMoving = database.rows("instance").some((one) => moving.includes(one.state));
-    // Every scheduler has looked many times since; one that stands still may hold what the others wait for.
+    // Every scheduler has made many passes since; a paused one may hold locks that the others wait for.
     return !isMoving && turns.now() > Math.max(movedAt, frozenUntil) + REST_MS;
   }
 
@@ -221,7 +221,7 @@ export async function simulate(
       maxRunsToEvaluate: 1 + dice.roll(4),
       maxInstancesPerQuery: 1 + dice.roll(16),
       createScheduledRuns: false,
-      // No safety scan: what only it would find is a fault.
+      // No safety scan: a change that only the scan would find is a fault.
       fullScanSec: SCAN_NEVER_SEC,
       queuedTimeoutSec: 60,
     };
@@ -256,7 +256,7 @@ export async function simulate(
     schedulers.push({ loop, timers, executor });
   }
 
-  /** Pictures that pass for new, whoever evaluated the run since. */
+  /** Stale pictures that count as new, whoever evaluated the run since. */
   function createStalePictures(): SchedulerResources["pictures"] {
     const pictures: SchedulerResources["pictures"] = new Map();
     const get = pictures.get.bind(pictures);
@@ -269,7 +269,7 @@ export async function simulate(
     return pictures;
   }
 
-  /** A workload on its way to a worker. */
+  /** Delivers a workload to a worker. */
   function handOver(executor: VirtualExecutor, id: string, tryNumber: number): void {
     if (happens("lostWorkload")) {
       executor.drop(id);
@@ -303,7 +303,7 @@ export async function simulate(
     if (outcome === "lost" || happens("workerDeath")) {
       return die("lost");
     }
-    // Dozes off, is declared dead, and comes back with its report.
+    // The worker pauses, is declared dead, and comes back with its report.
     if (happens("zombie")) await actor.turn(turns.now() + (30 + dice.roll(400)) * 1_000);
     const times = happens("doubledReport") ? 2 : 1;
     for (let time = 0; time < times; time++) {
@@ -313,7 +313,7 @@ export async function simulate(
     }
     executor.drop(id);
 
-    /** Its executor tells of it, or only sees that the slot is free. */
+    /** Its executor reports the loss, or only notices that the slot is free. */
     function die(kind: "lost" | "not_started"): void {
       note(`${actor.name} dies`);
       if (dice.chance(50)) executor.emit({ kind, id, reason: "killed" });
@@ -336,7 +336,7 @@ export async function simulate(
   }
 }
 
-/** A change of some state; what is only looked at again and again moves nothing. */
+/** A change of a state; changes that only repeated checks make do not count. */
 function isMove({ table, before, after }: RowChange): boolean {
   return (table === "instance" || table === "run") && before?.state !== after?.state;
 }

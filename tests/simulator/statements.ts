@@ -1,6 +1,6 @@
 /**
- * What each statement of the scheduler does, over the tables in memory, by the statement's name: the same guards, locks and
- * answers as the SQL beside it in src/store/queries. A statement that is not here ends the history with its name.
+ * The effect of each statement of the scheduler on the tables in memory, by the statement's name: the same guards, locks and
+ * results as the SQL in src/store/queries. A statement that is missing here ends the history with its name.
  */
 import type { TaskInstanceState } from "../../src/contracts/index.ts";
 import type { Candidate } from "../../src/store/index.ts";
@@ -13,16 +13,16 @@ export type Surroundings = {
   maxActiveTasks: number;
   /** -1 = no limit. */
   pools: ReadonlyMap<string, number>;
-  /** Harm done on purpose, to see that it is found. */
+  /** Harm that is caused on purpose, to test that it is found. */
   harm: Harm;
-  /** What each statement does, by its name. */
+  /** The implementation of each statement, by its name. */
   statements: Readonly<Record<string, StatementBody>>;
 };
 
 /**
- * `no-fence`: a try's end is written by task instead of by its id. `lost-event`: some ends leave no line in the outbox.
- * `no-dispatch-lock`: two may count and queue at once. `stale-picture`: schedulers go on with pictures that another's evaluation
- * has made wrong.
+ * `no-fence`: a try's end is written by task instead of by its id. `lost-event`: some ends write no row to the outbox.
+ * `no-dispatch-lock`: two schedulers may count and queue at the same time. `stale-picture`: schedulers continue with pictures
+ * that another's evaluation has made stale.
  */
 export type Harm = "none" | "no-fence" | "lost-event" | "no-dispatch-lock" | "stale-picture";
 
@@ -340,7 +340,7 @@ function finishTries(tx: MemoryTx, values: readonly unknown[], env: Surroundings
       ...row,
       id: goesOn ? nextId(tx, row) : row.id,
       state,
-      // Rounded, since what comes before reads the real clock.
+      // Rounded, since the delay was computed with the real clock.
       nextAttemptAt: delaySec === null ? null : env.now() + Math.round(delaySec) * 1_000,
       rescheduleCount: state === "up_for_reschedule" ? row.rescheduleCount + 1 : 0,
     });
@@ -440,7 +440,7 @@ function found(tx: MemoryTx, ids: unknown): InstanceRow[] {
   return tx.all("instance").filter((one) => list<string>(ids).includes(one.id));
 }
 
-/** Locked, as rows are that a statement goes on to write. */
+/** Locked, as rows that a statement then writes. */
 function byIds(tx: MemoryTx, ids: unknown): InstanceRow[] {
   const rows = found(tx, ids);
   for (const row of rows) tx.lock(`instance:${instanceKey(row)}`);
@@ -476,7 +476,7 @@ function nextId(tx: MemoryTx, row: InstanceRow): string {
   return `${row.id.slice(0, 24)}${hex(tx.nextNumber(), 12)}`;
 }
 
-/** A try's id: of the form that the fence and the retry's jitter want, and the same for the same history. */
+/** A try's id in the form that the fence and the retry's jitter need; the same for the same history. */
 export function idOf(instance: number, attempt: number): string {
   return `${hex(instance, 8)}-0000-0000-0000-${hex(attempt, 12)}`;
 }

@@ -1,16 +1,16 @@
 /**
- * Everything that runs at once in a history, as actors of which exactly one moves at a time: from one turn to the next. Who
- * is next is drawn; so a seed is a schedule, and a schedule can be run again.
+ * Everything that runs concurrently in a history, as actors of which exactly one moves at a time, from one turn to the next. The
+ * next actor is chosen at random; so a seed is a schedule that can be repeated.
  */
 import type { Dice } from "../model/random-dag.ts";
 
 export type Actor = {
   readonly name: string;
-  /** Waits for the actor's next turn; `until` = not before this time. An actor that was killed gets none. */
+  /** Waits for the actor's next turn; `until` = not before this time. A killed actor gets none. */
   turn(until?: number): Promise<void>;
   /** Waits until the lock is free. */
   waitForLock(lock: string): Promise<void>;
-  /** Called when it is killed: what its process held is given back. */
+  /** Called when the actor is killed: releases what its process held. */
   onDeath: Set<() => void>;
   readonly isDead: () => boolean;
 };
@@ -19,15 +19,15 @@ type Slot = { actor: Actor; resume: (() => void) | null; until: number; lock: st
 
 export type Turns = {
   now(): number;
-  /** Moves the clock; never back. */
+  /** Advances the clock, never back. */
   advance(ms: number): void;
   start(name: string, life: (actor: Actor) => Promise<void>): Actor;
   kill(actor: Actor): void;
-  /** Lets an actor stand still until then, whatever it waits for. */
+  /** Pauses an actor until then, whatever it waits for. */
   freeze(actor: Actor, until: number): void;
-  /** Ends the move that is under way, whatever its actor waits for. */
+  /** Ends the current move, whatever its actor waits for. */
   interrupt(): void;
-  /** One move of one actor. false = nobody can move, now or later. */
+  /** One move of one actor. false = no actor can move, now or later. */
   step(): Promise<boolean>;
 };
 
@@ -58,7 +58,7 @@ export function createTurns(dice: Dice, isFree: (lock: string) => boolean, fail:
           slot.resume = resolve;
           slot.until = until;
           slot.lock = lock;
-          // Whoever starts another goes on moving; only the mover's own turn ends its move.
+          // An actor that starts another one continues its move; only its own turn ends it.
           if (moving === actor) stopped();
         });
       const first = park(0, null);

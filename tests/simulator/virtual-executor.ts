@@ -2,7 +2,7 @@ import type { Executor, ExecutorEvent } from "../../src/executors/index.ts";
 
 export type VirtualExecutor = Executor & {
   emit(event: ExecutorEvent): void;
-  /** The try is over for the executor: its slot is free. */
+  /** The try has ended for the executor: its slot is free. */
   drop(id: string): void;
 };
 

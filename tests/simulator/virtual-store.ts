@@ -4,18 +4,21 @@ import type { Surroundings } from "./statements.ts";
 import type { Actor } from "./turns.ts";
 
 type Hooks = {
-  /** Commits of all so far. */
+  /** Number of commits of all actors so far. */
   commits(): number;
   commit(changes: RowChange[], begunAt: number): void;
   losesAnswer(): boolean;
-  /** Ends the history at once. */
+  /** Ends the history immediately. */
   fail(error: Error): void;
 };
 
-/** The simulator's own fault: no history tells anything then. */
+/** A fault of the simulator itself: such a history proves nothing. */
 export class UnknownStatement extends Error {}
 
-/** An actor's own view of the database. Each statement and each commit is a turn: before any of them others may move, or it may die. */
+/**
+ * An actor's view of the database. Each statement and each commit is a turn: before it, other actors may move, or this one may
+ * die.
+ */
 export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundings, hooks: Hooks): Store {
   async function send<R extends Row>(
     tx: MemoryTransaction,
@@ -30,7 +33,7 @@ export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundin
           `the simulator does not know the statement "${name}": give it a stand-in in tests/simulator/statements.ts`,
         ),
       );
-      // Never answered: the scheduler would take an error for one of the database's, and try again for ever.
+      // Never answered: the scheduler would treat an error as one of the database, and retry for ever.
       return new Promise<never>(() => {});
     }
     await actor.turn();
@@ -52,7 +55,7 @@ export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundin
       const giveBack = () => tx.rollback();
       actor.onDeath.add(giveBack);
       try {
-        // Statements that are not awaited are carried out in their order, and none is forgotten.
+        // Statements that are not awaited are executed in order, and none is dropped.
         let last: Promise<unknown> = Promise.resolve();
         const query: Store["query"] = (statement, values) => {
           const answer = last.then(() => send(tx, statement, values));
@@ -64,7 +67,7 @@ export function storeFor(actor: Actor, database: MemoryDatabase, env: Surroundin
         await last;
         await actor.turn();
         hooks.commit(tx.commit(), begunAt);
-        // The connection broke at COMMIT: nobody knows whether it stands, and it is done again.
+        // The connection broke during COMMIT: its result is unknown, and the transaction is repeated.
         if (!hooks.losesAnswer()) return result;
       } finally {
         tx.rollback();

@@ -1,4 +1,4 @@
-/** Real brokers of a test's own: Debian's redis-server and rabbitmq-server, on free ports of the loopback, in a folder of their own. */
+/** Real brokers for a test: Debian's redis-server and rabbitmq-server, on free loopback ports, each with its own folder. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -12,9 +12,9 @@ export type BrokerServer = {
   readonly url: string;
   readonly port: number;
   readonly password: string;
-  /** The authority of its certificate, where it speaks TLS. */
+  /** The certificate authority, if it uses TLS. */
   readonly ca: string | null;
-  /** Ends it, hard, with its data kept. */
+  /** Kills it; its data is kept. */
   kill(): Promise<void>;
   /** Starts it again on the same port. */
   restart(): Promise<void>;
@@ -32,7 +32,7 @@ export function startBroker(kind: BrokerServer["kind"], options: Options = {}): 
   return kind === "redis" ? startRedis(options) : startRabbitmq(options);
 }
 
-/** An ACL user may use keys and channels of the prefix `baram` only; the default user may do nothing. */
+/** An ACL user may only use keys and channels with the prefix `baram`; nobody can log in as the default user. */
 async function startRedis({ tls = false }: Options): Promise<BrokerServer> {
   const folder = mkdtempSync(join(tmpdir(), "baram-redis-"));
   const port = await freePort();
@@ -53,7 +53,8 @@ async function startRedis({ tls = false }: Options): Promise<BrokerServer> {
         ]
       : [`port ${port}`]),
     ...(certificate ? [`tls-ca-cert-file ${certificate.cert}`] : []),
-    // With its rights, though nobody can log in: Redis 7.0 reads its own AOF as this user, and skips what it may not do.
+    // The default user has all rights, though nobody can log in as it: Redis 7.0 reads its own AOF as this user, and skips
+    // commands that it may not run.
     "user default off ~* &* +@all",
     `user ${USER} on >${PASSWORD} ~baram:* &baram:* +@all`,
   ];
@@ -101,10 +102,10 @@ async function startRabbitmq({ tls = false }: Options): Promise<BrokerServer> {
     RABBITMQ_CONF_ENV_FILE: join(folder, "none"),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
     RABBITMQ_PID_FILE: join(folder, "pid"),
-    // Two cores are shared with everything else that a test runs.
+    // The tests share two cores.
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
   };
-  // The daemon that Erlang's nodes find each other by would outlive its node; ours is ended with it.
+  // The port mapper daemon of Erlang's nodes would outlive its node, so the test starts and ends its own.
   const epmd = spawn("epmd", ["-port", String(epmdPort), "-address", "127.0.0.1"], { stdio: "ignore", env });
   return serverOf({
     kind: "rabbitmq",
@@ -112,7 +113,7 @@ async function startRabbitmq({ tls = false }: Options): Promise<BrokerServer> {
     port,
     url: `${tls ? "amqps" : "amqp"}://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}`,
     ca: certificate && readFileSync(certificate.cert, "utf8"),
-    // Not Debian's wrapper, which changes the account. A group of its own, since the server has helpers.
+    // Not Debian's wrapper, which changes the account. In its own process group, since the server has helper processes.
     launch: async () => spawn("/usr/lib/rabbitmq/bin/rabbitmq-server", [], { stdio: "ignore", env, detached: true }),
     afterwards: () => void epmd.kill("SIGKILL"),
   });

@@ -1,4 +1,4 @@
-// Runs one role of the built package as a process of its own: node child-role.mjs scheduler
+// Runs one role of the built package as a separate process: node child-role.mjs scheduler
 const [, , role] = process.argv;
 const run = `run${role
   .split("-")

@@ -5,7 +5,7 @@ import type { Db } from "../../src/store/index.ts";
 
 type Given = { dagId: string; tasks?: readonly object[] } & Record<string, unknown>;
 
-/** A serialized DAG from what a test cares about: everything else has the contract's defaults. */
+/** A serialized DAG with the given fields; all others have the contract's defaults. */
 export function serializedDag({
   tasks = [{ taskId: "extract" }, { taskId: "load", upstream: ["extract"] }],
   ...given
@@ -18,7 +18,7 @@ export function serializedDag({
   });
 }
 
-/** Saves a DAG with a new version, as the dag-processor would, and returns the version's id. Unpaused unless said otherwise. */
+/** Saves a DAG with a new version, as the dag-processor does, and returns the version's id. Not paused by default. */
 export async function saveDagFixture(db: Db, given: Given, row: { isPaused?: boolean; filename?: string } = {}): Promise<string> {
   const dag = serializedDag(given);
   const data = JSON.stringify(dag);

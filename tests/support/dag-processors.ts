@@ -1,4 +1,4 @@
-/** DAG folders and real dag-processors on a database, as many as a test needs, each as in a process of its own. */
+/** DAG folders and real dag-processors on a database, as many as a test needs, each as in a separate process. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,18 +11,18 @@ import type { TestDatabase } from "./database.ts";
 
 export type ProcessorSettings = Partial<DagProcessorOptions> & {
   logger?: Logger;
-  /** What the test does to the store of this dag-processor. */
+  /** Wraps the store of this dag-processor. */
   wrap?: (store: DagFileStore) => DagFileStore;
 };
 
 export type ProcessorRig = {
   createFolder(): string;
-  /** On one bundle, `dags`, or on those that the settings name. */
+  /** For one bundle, `dags`, or for those of the settings. */
   createProcessor(folder: string, settings?: ProcessorSettings): DagProcessor;
   createStore(settings?: { staleDagThresholdSec?: number | undefined }): DagFileStore;
   /** `dagId@bundle:file` of the DAGs that are not stale. */
   active(): Promise<string[]>;
-  /** Message by `bundle:file`. */
+  /** Error messages by `bundle:file`. */
   errors(): Promise<Record<string, string>>;
   close(): Promise<void>;
 };
@@ -78,7 +78,7 @@ export function openProcessorRig(database: TestDatabase): ProcessorRig {
   };
 }
 
-/** As if written a minute ago, so that it counts as settled. */
+/** With a modification time one minute ago, so that it counts as settled. */
 export async function writeDagFile(folder: string, path: string, text: string): Promise<void> {
   await mkdir(dirname(join(folder, path)), { recursive: true });
   await writeFile(join(folder, path), text);

@@ -6,13 +6,13 @@ import { openStore, type ServerAddress, type Store } from "../../src/store/index
 export type TestDatabase = {
   store: Store;
   address: ServerAddress;
-  /** A further pool on the same database: a second process's view. */
+  /** Another pool on the same database: the view of a second process. */
   open(): Store;
   /** Closes every pool, fails if a connection was leaked, and drops the database. */
   drop(): Promise<void>;
 };
 
-/** A fresh, migrated database of the test file's own. */
+/** A new, migrated database for the test file. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const server = inject("postgres");
   const database = `test_${randomBytes(6).toString("hex")}`;
@@ -31,7 +31,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     open,
     async drop() {
       for (const store of stores) await store.close();
-      // A backend takes a moment to leave after its client has closed.
+      // A backend ends a moment after its client has disconnected.
       let open: { query: string }[] = [];
       for (let round = 0; round < 50; round++) {
         open = (await admin.query<{ query: string }>("select query from pg_stat_activity where datname = $1", [database])).rows;

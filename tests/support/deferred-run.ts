@@ -12,7 +12,7 @@ export type GivenDeferral = {
   priorityWeight?: number;
 };
 
-/** A running DAG run whose tasks t0, t1 … are all deferred, without workers. Returns the run's id. */
+/** Creates a running DAG run whose tasks t0, t1 … are all deferred, without workers. Returns the run's id. */
 export async function deferTasks(
   store: Store,
   dagId: string,

@@ -1,4 +1,4 @@
-/** A Docker daemon of the test's own: nothing of another daemon on this machine is touched, and nothing is fetched from a registry. */
+/** A Docker daemon for the test: it does not affect other daemons on this machine, and downloads nothing from a registry. */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ export type Dockerd = {
   readonly host: string;
   /** Runs the client against this daemon. */
   ask(...args: string[]): Promise<DockerAnswer>;
-  /** As `ask`, and rejects where it fails. Resolves with what it printed. */
+  /** Like `ask`, but rejects on failure. Resolves with the output. */
   docker(...args: string[]): Promise<string>;
   stop(): Promise<void>;
 };
@@ -36,7 +36,7 @@ export async function startDockerd(): Promise<Dockerd> {
   });
   const ask = (...args: string[]) =>
     new Promise<DockerAnswer>((resolve) => {
-      // The first builder: later ones need a plugin, and a network for their own image.
+      // The classic builder: the new one needs a plugin, and a network for its own image.
       const environment = { PATH: process.env.PATH ?? "", HOME: folder, DOCKER_HOST: host, DOCKER_BUILDKIT: "0" };
       execFile("docker", args, { env: environment, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
         resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
@@ -64,16 +64,16 @@ export async function startDockerd(): Promise<Dockerd> {
   };
 }
 
-/** What the image needs of a base, taken from this machine. */
+/** The commands that the image needs from its base, copied from this machine. */
 const COMMANDS = ["sh", "chmod", "chown", "env", "ln", "mkdir", "sleep", "tini"];
 
-/** Makes an image of a few files of this machine: a shell, what the Dockerfile calls, tini and Node.js. */
+/** Creates an image from a few files of this machine: a shell, the commands that the Dockerfile calls, tini and Node.js. */
 export async function importBase({ host }: Dockerd, tag: string): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), "baram-base-"));
   try {
     for (const name of COMMANDS) put(root, which(name), `/usr/bin/${name}`);
     put(root, process.execPath, "/usr/local/bin/node");
-    // A script's first line and a shell's habits want them here.
+    // Shebang lines and shells expect commands in this folder.
     spawnSync("ln", ["-s", "usr/bin", join(root, "bin")]);
     mkdirSync(join(root, "etc"));
     mkdirSync(join(root, "tmp"), { mode: 0o1777 });
@@ -99,7 +99,7 @@ function put(root: string, from: string, to: string): void {
   }
 }
 
-/** A daemon that ends leaves the mount of its network's name space. */
+/** A daemon that ends does not remove the mount of its network namespace. */
 function unmountBelow(folder: string): void {
   const mounted = readFileSync("/proc/self/mounts", "utf8")
     .split("\n")

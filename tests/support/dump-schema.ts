@@ -1,6 +1,6 @@
 import type { Db } from "../../src/store/index.ts";
 
-/** The schema as sorted text: tables with their columns, indexes and constraints, as PostgreSQL itself describes them. */
+/** The schema as sorted text: tables with their columns, indexes and constraints, as PostgreSQL describes them. */
 export async function dumpSchema(db: Db): Promise<string> {
   const lines = async (sql: string) => (await db.query<{ line: string }>(sql)).rows.map((row) => row.line);
   const columns = await lines(
@@ -17,7 +17,7 @@ export async function dumpSchema(db: Db): Promise<string> {
   const indexes = await lines(
     `select replace(indexdef, 'public.', '') as line from pg_indexes where schemaname = 'public' order by tablename collate "C", indexname collate "C"`,
   );
-  // Not-null constraints are rows of their own from PostgreSQL 18 on; the columns tell them already.
+  // From PostgreSQL 18 on, not-null constraints are separate rows; the columns already show them.
   const constraints = await lines(
     `select format('%s: %s %s', c.relname, k.conname, pg_get_constraintdef(k.oid)) as line from pg_constraint k join pg_class c on c.oid = k.conrelid
       where k.connamespace = 'public'::regnamespace and k.contype <> 'n' order by c.relname collate "C", k.conname collate "C"`,

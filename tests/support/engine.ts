@@ -1,4 +1,7 @@
-/** A whole engine in a test: a database of its own, the execution API on a free port, a scheduler, and real supervisor and runner processes. */
+/**
+ * A complete engine in a test: its own database, the execution API on a free port, a scheduler, and real supervisor and runner
+ * processes.
+ */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -32,28 +35,28 @@ export type Engine = {
   readonly home: string;
   readonly apiUrl: string;
   scheduler(): SchedulerPart;
-  /** A further triggerer, with options of its own; ended with the engine. */
+  /** Another triggerer with its own options; it ends with the engine. */
   startTriggerer(environment?: Record<string, string>, pause?: (point: PausePoint) => Promise<void>): Promise<TriggererPart>;
-  /** Writes DAG files into the folder and reads them. */
+  /** Writes DAG files into the folder and loads them. */
   load(files: Record<string, string>): Promise<void>;
   trigger(dagId: string, options?: { conf?: JsonObject; logicalDate?: Date; runId?: string }): Promise<string>;
   /** Waits until the run has ended. */
   finished(dagId: string, runId: string, timeoutMs?: number): Promise<DagRunState>;
   /** Task id → state; mapped instances as `id[0]`. */
   states(dagId: string, runId: string): Promise<Record<string, TaskInstanceState | null>>;
-  /** A try's log lines. */
+  /** The log lines of a try. */
   stop(): Promise<void>;
 };
 
 export type EngineOptions = {
   environment?: Record<string, string>;
   withScheduler?: boolean;
-  /** The examples are loaded too, as in standalone. */
+  /** Also loads the examples, as in standalone. */
   withExamples?: boolean;
   /** Default: a clone of the template database. */
   database?: TestDatabase;
   logger?: Logger;
-  /** Stands between workers and the execution API: a test holds, repeats or loses what passes. */
+  /** Middleware between workers and the execution API: a test can delay, repeat or drop requests. */
   wire?: MiddlewareHandler;
 };
 

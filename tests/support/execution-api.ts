@@ -10,18 +10,18 @@ import { createDagCache, createDagRun } from "../../src/scheduler/commands/index
 import { createCipher, type Store } from "../../src/store/index.ts";
 import { createLogReceiver } from "../../src/task-logs/index.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: what a test expects of an answer is its own business
+// biome-ignore lint/suspicious/noExplicitAny: each test expects other fields
 type JsonAnswer = any;
 export type ExecutionAnswer = { status: number; headers: Headers; json: JsonAnswer };
 export type TestTry = { id: string; dagId: string; runId: string; taskId: string; workload: string; token: string };
 
-/** Who runs the tries of a test, unless it says otherwise. */
+/** The default worker of a test's tries. */
 export const WORKER = { hostname: "host-1", unixname: "baram", pid: 100 };
 export const NOW = "2024-05-01T00:00:00Z";
 
 export type TestExecutionApi = ReturnType<typeof createTestExecutionApi>;
 
-/** The execution API over a test's database, asked without a port; `clock` may be moved ahead. */
+/** The execution API on a test's database, called without a port; `clock` can be moved forward. */
 export function createTestExecutionApi(store: Store, overrides: Partial<ExecutionApiOptions> = {}) {
   const logFolder = mkdtempSync(join(tmpdir(), "baram-logs-"));
   const ahead = { sec: 0 };
@@ -65,7 +65,7 @@ export function createTestExecutionApi(store: Store, overrides: Partial<Executio
     return { status: response.status, headers: response.headers, json: isJson && text !== "" ? JSON.parse(text) : null };
   }
 
-  /** A try in the queue, of a run of its own. */
+  /** Queues a try in a new run. */
   async function queued(dagId: string, taskId: string, given: { logicalDate?: Date; tryNumber?: number } = {}): Promise<TestTry> {
     const request = { dagId, runId: `r${++runs}`, logicalDate: given.logicalDate ?? null, triggeredBy: "test" as const };
     const { runId } = await createDagRun(store, resources.dags, options.defaultExecutor, request, new Date());

@@ -1,6 +1,9 @@
 import { type FileReads, fileReads } from "../../src/dag-files/file-reads.ts";
 
-/** Reads of the file system that fail with these errnos, by path (a RegExp's source): root, as which tests may run, is refused nothing. */
+/**
+ * File system reads that fail with these errnos, by path (the source of a RegExp). Tests may run as root, which is never denied
+ * access.
+ */
 export function failingReads(faults: Record<string, string>): FileReads {
   const refuse = (path: string) => {
     const errno = Object.entries(faults).find(([pattern]) => new RegExp(pattern).test(path))?.[1];

@@ -1,4 +1,4 @@
-/** Executors without workers: they take workloads as a real one would and report what the test tells them to. */
+/** Executors without workers: they accept workloads as a real one does and report the outcomes that the test sets. */
 import type { ExecuteTask, Outcome, Workload } from "../../src/contracts/index.ts";
 import type { Executor, ExecutorEvent } from "../../src/executors/index.ts";
 import { sleep } from "../../src/platform/index.ts";
@@ -14,13 +14,13 @@ export const FAILURE: Outcome = {
 };
 
 export type FakeExecutor = Executor & {
-  /** Every task workload that was handed over, in order. */
+  /** All task workloads that were handed over, in order. */
   readonly handed: ExecuteTask[];
-  /** Handed over and neither ended nor revoked. */
+  /** Handed over, and neither ended nor revoked. */
   readonly inHand: Set<string>;
   readonly revoked: string[];
   emit(event: ExecutorEvent): void;
-  /** Resolves when all that was handed over is reported. */
+  /** Resolves when all outcomes have been reported. */
   settled(): Promise<void>;
 };
 
@@ -28,16 +28,16 @@ export type FakeExecutorOptions = {
   name?: string;
   slots?: number;
   /**
-   * How a try ends: at once, later, or (null) never. "running" starts it first, as a worker does; the default is to end a
-   * queued try in one statement.
+   * The outcome of a try: immediately, later, or (null) never. "running" starts it first, as a worker does; the default is to end
+   * a queued try in one statement.
    */
   work?: (workload: ExecuteTask) => Outcome | null | Promise<Outcome | null>;
   startsFirst?: boolean;
-  /** A start or an end that fails is told again until it is taken, as a supervisor does. Default: it is dropped. */
+  /** A failed report of a start or an end is repeated until it is accepted, as a supervisor does. Default: it is dropped. */
   asksAgain?: boolean;
 };
 
-/** What a deferral keeps, as nobody's secret. */
+/** The stored form of a deferral, without encryption. */
 function sealed(ended: TryOutcome): TryOutcome {
   const { outcome } = ended;
   if (outcome.state !== "deferred") return ended;
@@ -67,7 +67,7 @@ export function createFakeExecutor(store: Store, dags: DagCache, options: FakeEx
   }
 
   async function flush(): Promise<void> {
-    // One turn of the loop gathers what ends together, as a supervisor's batcher does.
+    // Collects ends within one turn of the event loop, as a supervisor's batcher does.
     await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
       const batch = waiting.splice(0, 200).map(sealed);
@@ -106,7 +106,7 @@ export function createFakeExecutor(store: Store, dags: DagCache, options: FakeEx
         if (workload.type !== "ExecuteTask") continue;
         handed.push(workload);
         inHand.add(workload.ti.id);
-        // A database that a test took away is the scheduler's problem, not this fake's.
+        // If a test made the database unavailable, the scheduler must handle it, not this fake.
         const one = take(workload)
           .catch(() => {})
           .finally(() => open.delete(one));

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import type { ServerAddress } from "../../src/store/index.ts";
 
 /**
- * Stands before a test's PostgreSQL and can stand still: connections stay open and are accepted, and not a byte goes through,
- * as with a server whose machine or disk hangs.
+ * A proxy in front of a test's PostgreSQL that can be frozen: connections stay open and new ones are accepted, but no byte is
+ * transferred, as with a server whose machine or disk hangs.
  */
 export async function createFreezableServer(address: ServerAddress) {
   const folder = mkdtempSync(join(tmpdir(), "baram-freeze-"));
@@ -35,7 +35,7 @@ export async function createFreezableServer(address: ServerAddress) {
   await new Promise<void>((resolve) => server.listen(join(folder, `.s.PGSQL.${address.port}`), resolve));
   return {
     address: { ...address, host: folder },
-    /** Returns how many connections stand still. */
+    /** Returns the number of frozen connections. */
     freeze(): number {
       isFrozen = true;
       for (const socket of sockets) freezeOne(socket);

@@ -18,10 +18,10 @@ export const TEMPLATE_DATABASE = "baram_template";
 /** Builds dist (child processes run from it) and starts one PostgreSQL with a migrated template database for all tests. */
 export default async function setup(project: TestProject) {
   const root = fileURLToPath(new URL("../..", import.meta.url));
-  // Compiles only what is stale. Type errors are the type check's to report; the compiler emits all the same.
+  // Compiles only stale files. Type errors are reported by the type check; the compiler emits the files nevertheless.
   spawnSync(process.execPath, [join(root, "scripts", "ensure-installed.mjs")], { stdio: "ignore" });
   const home = mkdtempSync(join(tmpdir(), "baram-test-"));
-  // Durability is off here for speed; the fault tests start servers of their own with it on.
+  // Durability is off here for speed; the fault tests start their own servers with it.
   const settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"];
   const server = await startEmbeddedServer({ home, password: "test", logger: silentLogger, takeOver: true, settings });
   const admin = openStore({

@@ -1,6 +1,6 @@
 /**
- * A run of a grid of tasks on a PostgreSQL and processes of its own, for tests that break them. The tasks write what they
- * do to a file with appends that cannot tear; afterwards that file is checked against the task instances and their history.
+ * A run of a grid of tasks on its own PostgreSQL and processes, for tests that break them. The tasks record their steps in a file
+ * with appends that are never partial; afterwards the file is compared with the task instances and their history.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -43,7 +43,7 @@ export async function startGrid({ layers, width }: { layers: number; width: numb
     "grid.ts": `
 import { appendFileSync } from "node:fs";
 import { dag, task } from "baram";
-// Each task waits for three of the layer above it.
+// Each task waits for three tasks of the previous layer.
 dag({ dagId: "grid", schedule: null, maxActiveTasks: 64, defaultArgs: { retries: 20, retryDelay: { seconds: 0.1 } } }, () => {
   let above: any[] = [];
   for (let layer = 0; layer < ${layers}; layer++) {
@@ -80,7 +80,7 @@ dag({ dagId: "grid", schedule: null, maxActiveTasks: 64, defaultArgs: { retries:
     return child;
   }
 
-  /** Pids of this engine's processes of one kind, found by what their environment and command line say. */
+  /** Pids of this engine's processes of one kind, found by their environment and command line. */
   function pidsOf(kind: "runner" | "supervisor"): number[] {
     const entry = kind === "runner" ? "worker/runner/entry.js" : "main/local-supervisor.js";
     return readdirSync("/proc")
@@ -89,7 +89,7 @@ dag({ dagId: "grid", schedule: null, maxActiveTasks: 64, defaultArgs: { retries:
       .filter((pid) => {
         try {
           if (!readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(entry)) return false;
-          // Only our own: a descendant of a role that this test started.
+          // Only descendants of a role that this test started.
           for (let at = pid; at > 1; ) {
             if (roles.some((one) => one.pid === at)) return true;
             at = Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${at}/stat`, "utf8"))?.[1] ?? 0);
@@ -109,7 +109,7 @@ dag({ dagId: "grid", schedule: null, maxActiveTasks: 64, defaultArgs: { retries:
     return rows[0]?.n ?? 0;
   }
 
-  /** Waits until the run is between two shares of its tasks, so that a fault hits the middle of it. */
+  /** Waits until at least `count` tasks have ended, so that a fault hits the middle of the run. */
   async function untilDone(runId: string, count: number): Promise<void> {
     await expect.poll(() => doneCount(runId), { timeout: 60_000, interval: 10 }).toBeGreaterThanOrEqual(count);
   }
@@ -144,7 +144,7 @@ dag({ dagId: "grid", schedule: null, maxActiveTasks: 64, defaultArgs: { retries:
       const key = `${one.taskId}#${one.attempt}`;
       expect(one.state, key).toBe("success");
       expect(endOf.has(key), `${key} is a success that never ended`).toBe(true);
-      // The one that wrote is the one that was accepted.
+      // The try that wrote the XCom is the accepted one.
       expect(one.value, `the XCom of ${key}`).toBe(one.attempt);
       expect(
         history

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
 /**
- * SIGKILLs a process and blocks until it is dead, its pipes closed: nobody in this process has heard of it then, as in the moment
- * between a child's death and its `exit` event.
+ * Kills a process with SIGKILL and blocks until it is dead and its pipes are closed: no code in this process has been notified
+ * then, as in the moment between a child's death and its `exit` event.
  */
 export function killAndWait(pid: number): void {
   process.kill(pid, "SIGKILL");

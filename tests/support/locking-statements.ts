@@ -4,10 +4,13 @@ import ts from "typescript";
 
 const QUERIES = fileURLToPath(new URL("../../src/store/queries/", import.meta.url));
 
-/** `id`: the statement's name, or its file and function where the name is not a literal. `text` matches it as it is sent. */
+/** `id`: the statement's name, or its file and function if the name is not a literal. `text` matches the SQL that is sent. */
 export type LockingStatement = { id: string; text: RegExp };
 
-/** Every statement of the store that changes, deletes or locks rows of the table, found in the source: one that is new cannot be forgotten. */
+/**
+ * All statements of the store that change, delete or lock rows of the table, found in the source, so that a new one cannot be
+ * forgotten.
+ */
 export function locksOn(table: string): LockingStatement[] {
   const changes = new RegExp(`\\b(update|delete from) ${table}\\b`);
   const reads = new RegExp(`\\b(from|join) ${table}\\b`);

@@ -1,18 +1,18 @@
 import type { DagFileStore, ImportErrorFacts, KnownDagFile } from "../../src/dag-files/index.ts";
 
 /**
- * The contract of `DagFileStore` in memory, with what a test may look at. All dag-processors on it count as one: what several of them do to
- * one another is the database's to decide, and its tests'.
+ * An in-memory `DagFileStore` that tests can inspect. All dag-processors on it count as one; the database's own tests cover how
+ * several affect one another.
  */
 export function createMemoryStore() {
   const files = new Map<string, KnownDagFile & { waitsFor: string | null; claims: string[] }>();
   const dags = new Map<string, { file: string; hash: string; isStale: boolean }>();
   const errors = new Map<string, ImportErrorFacts>();
   const saves: string[] = [];
-  /** Files that the next scan is to plan anew. */
+  /** Files that the next scan must plan again. */
   const toPlan: string[] = [];
   const ownedBy = (file: string) => [...dags].filter(([, dag]) => dag.file === file);
-  /** The file that keeps the DAG from another. */
+  /** The file that keeps the DAG from being taken by another one. */
   const keeperOf = (dagId: string, file: string) => {
     const owner = dags.get(dagId)?.file;
     return owner !== undefined && owner !== file && files.get(owner)?.claims.includes(dagId) ? owner : null;

@@ -7,7 +7,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => moto?.stop());
 
-// AWS's own signature is not checked by moto, but its shape tells which service is meant.
+// moto does not verify AWS's signature, but its form determines the service.
 const headers = {
   authorization: "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0",
 };

@@ -1,4 +1,4 @@
-/** A real server that answers as AWS does, in a process of its own: moto, from PyPI. */
+/** A real server that answers as AWS does, in a separate process: moto, from PyPI. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -7,17 +7,17 @@ import { findPackageRoot } from "../../src/platform/index.ts";
 export type MotoServer = {
   /** For AWS_ENDPOINT_URL, e.g. http://127.0.0.1:41231. */
   readonly url: string;
-  /** What the SDK asks for; moto takes any. For the environment of a process, or of this one. */
+  /** The variables that the SDK needs; moto accepts any credentials. For a child process, or for this one. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Forgets all buckets, clusters, queues … */
+  /** Deletes all buckets, clusters, queues … */
   reset(): Promise<void>;
-  /** Stands still, connections open and unanswered, till `resume()`. */
+  /** Freezes the server, with open connections that get no answer, until `resume()`. */
   freeze(): void;
   resume(): void;
   stop(): Promise<void>;
 };
 
-/** `port`: default any free one; a given one lets a test stop the server and start it anew at the same place, empty. */
+/** `port`: default any free one; with a given port, a test can stop the server and start an empty one at the same address. */
 export async function startMotoServer({ port = 0 }: { port?: number } = {}): Promise<MotoServer> {
   const script = join(findPackageRoot(), "scripts", "ensure-moto.mjs");
   const ensured = spawnSync(process.execPath, [script], { encoding: "utf8" });
@@ -33,7 +33,7 @@ export async function startMotoServer({ port = 0 }: { port?: number } = {}): Pro
       AWS_REGION: "us-east-1",
       AWS_ACCESS_KEY_ID: "testing",
       AWS_SECRET_ACCESS_KEY: "testing",
-      // Else the SDK's chain may ask a machine's metadata service, which costs seconds where there is none.
+      // Otherwise the SDK may query a machine's metadata service, which takes seconds if there is none.
       AWS_EC2_METADATA_DISABLED: "true",
     },
     async reset() {
@@ -46,7 +46,7 @@ export async function startMotoServer({ port = 0 }: { port?: number } = {}): Pro
   };
 }
 
-/** Reads on after the address: a pipe nobody empties would stop the server once it is full. */
+/** Continues to read after the address: a full pipe that nobody reads would block the server. */
 function readAddress(child: ChildProcess): Promise<string> {
   let told = "";
   return new Promise((resolve, reject) => {

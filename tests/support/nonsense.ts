@@ -1,4 +1,4 @@
-/** Values that no route expects: of another type, out of bounds, and what PostgreSQL or JavaScript's own parsers stumble over. */
+/** Values that no route expects: of another type, out of range, and difficult for the parsers of PostgreSQL or JavaScript. */
 export const NONSENSE: readonly unknown[] = [
   null,
   "",
@@ -19,7 +19,7 @@ export const NONSENSE: readonly unknown[] = [
   "0000-01-01T00:00:00Z",
 ];
 
-/** As they stand in a query: what URLSearchParams makes of them, and bytes that are no UTF-8. */
+/** As in a query: the output of URLSearchParams, and bytes that are not UTF-8. */
 export const NONSENSE_IN_QUERY: readonly string[] = [
   ...new Set(
     NONSENSE.map((value) =>
@@ -30,7 +30,7 @@ export const NONSENSE_IN_QUERY: readonly string[] = [
   "%FF%FE",
 ];
 
-/** Bodies that are no object. */
+/** Bodies that are not objects. */
 export const NO_OBJECTS: readonly string[] = [
   "",
   "{",
@@ -43,7 +43,7 @@ export const NO_OBJECTS: readonly string[] = [
   `${"[".repeat(5_000)}`,
 ];
 
-/** The object with nonsense in one place, for each place at any depth and each nonsense. */
+/** The object with an invalid value in one place, for each place at any depth and each value. */
 export function* spoiled(body: unknown): Generator<unknown> {
   if (typeof body !== "object" || body === null) return;
   for (const [key, value] of Object.entries(body)) {

@@ -7,13 +7,13 @@ import type { TestDatabase } from "./database.ts";
 
 export type OwnServer = TestDatabase & {
   readonly server: EmbeddedServer;
-  /** Shuts the server down, does `work` while it is away, and starts it again. */
+  /** Shuts the server down, runs `work` while it is down, and starts it again. */
   awayWhile(work: () => Promise<void>): Promise<void>;
 };
 
 /**
- * A PostgreSQL of the test's own, with full durability, that it may kill; it is started again by its watchdog. `extra` are
- * further `name=value` settings.
+ * A PostgreSQL for the test, with full durability, that the test may kill; its watchdog starts it again. `extra` are additional
+ * `name=value` settings.
  */
 export async function startOwnServer(extra: readonly string[] = []): Promise<OwnServer> {
   const home = mkdtempSync(join(tmpdir(), "baram-server-"));
@@ -47,7 +47,7 @@ export async function startOwnServer(extra: readonly string[] = []): Promise<Own
     store,
     open,
     async drop() {
-      // As root the data stands outside of the home, where the server's account can reach it.
+      // If root runs the test, the data folder is outside of BARAM_HOME, where the server's account can access it.
       const { rows } = await store
         .query<{ data: string }>("select current_setting('data_directory') as data")
         .catch(() => ({ rows: [] }));

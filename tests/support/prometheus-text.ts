@@ -1,4 +1,4 @@
-/** Prometheus's text format read strictly: every line is a comment of a known kind or a sample of a metric declared before. */
+/** A strict parser of Prometheus's text format: every line is a comment of a known kind or a sample of a declared metric. */
 export type Sample = { name: string; labels: Record<string, string>; value: number };
 
 export function readPrometheusText(text: string): { samples: Sample[]; types: Map<string, string> } {

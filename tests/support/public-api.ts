@@ -9,13 +9,13 @@ import { createCipher, type Store } from "../../src/store/index.ts";
 import { createFolderLogStore } from "../../src/task-logs/index.ts";
 
 export type Asked = { status: number; headers: Headers; json: JsonAnswer; text: string };
-/** Answers are looked into freely by tests. */
-// biome-ignore lint/suspicious/noExplicitAny: what a test expects is its own business
+/** Untyped, so that tests can read any field of an answer. */
+// biome-ignore lint/suspicious/noExplicitAny: each test expects other fields
 export type JsonAnswer = any;
 
 export type TestApi = Awaited<ReturnType<typeof createTestApi>>;
 
-/** The public API over a test's database, asked without a port. `as` takes the role of who asks; null = no token. */
+/** The public API on a test's database, called without a port. `as` is the role of the client; null = no token. */
 export async function createTestApi(
   store: Store,
   overrides: { resources?: Partial<PublicApiResources>; options?: Partial<PublicApiOptions> } = {},

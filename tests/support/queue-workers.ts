@@ -1,4 +1,4 @@
-/** Queue workers in processes of their own, as `baram worker start` runs them. */
+/** Queue workers in separate processes, as `baram worker start` runs them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,11 +15,11 @@ export type QueueWorkerProcess = {
   signal(signal: NodeJS.Signals): void;
   /** Resolves with its exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>;
-  /** Ends it if it still runs. */
+  /** Ends it if it is still running. */
   dispose(): Promise<void>;
 };
 
-/** What the scheduler's side and the workers are both told, with intervals that suit a test. */
+/** Options of both the scheduler and the workers, with intervals for tests. */
 export function queueEnvironment(broker: BrokerServer, given: Record<string, string> = {}): Record<string, string> {
   return {
     BARAM__CORE__EXECUTOR: "QueueExecutor",
@@ -44,7 +44,7 @@ export async function startQueueWorker(given: {
   args?: string[];
 }): Promise<QueueWorkerProcess> {
   const { config, apiUrl, name, args = [] } = given;
-  // A home of its own: a worker shares no folder with the scheduler.
+  // A separate BARAM_HOME: a worker shares no folder with the scheduler.
   const home = mkdtempSync(join(tmpdir(), "baram-worker-"));
   const token = await createTokens(readJwtSecret(config)).sign("baram:worker", { subject: "worker" }, 3_600);
   const child = spawn(
@@ -81,7 +81,7 @@ export async function startQueueWorker(given: {
   return { name, pid: child.pid ?? 0, log: () => text, signal: (signal) => void child.kill(signal), ended, dispose };
 }
 
-/** Processes that the worker has started: its runners. */
+/** Child processes of the worker: its runners. */
 export function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
 }

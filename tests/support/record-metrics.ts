@@ -3,7 +3,7 @@ import type { Metrics } from "../../src/platform/index.ts";
 type Labels = Readonly<Record<string, string>>;
 export type Emitted = { kind: "count" | "time"; name: string; labels: Labels; value: number };
 
-/** Metrics that a test may look at: `emitted` in order, and each gauge as it was told last. */
+/** Metrics that a test can read: `emitted` in order, and the last value of each gauge. */
 export function recordMetrics() {
   const emitted: Emitted[] = [];
   const gauges = new Map<string, readonly { labels: Labels; value: number }[]>();

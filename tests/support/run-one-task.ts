@@ -5,7 +5,7 @@ import { type LogRecord, type RunnerCaller, type RunTaskInput, runTask } from ".
 type Handler<M extends RunnerMethod> = (params: RunnerCalls[M]["params"]) => RunnerCalls[M]["result"];
 type Handlers = { [M in RunnerMethod]?: Handler<M> };
 
-/** What a fake execution API holds, and may answer otherwise than by default. */
+/** The data of a fake execution API, and answers that differ from the default. */
 export type Platform = {
   /** XComs of this run by `task.key`. */
   xcoms?: Record<string, JsonValue>;
@@ -38,7 +38,7 @@ export const dagRunFacts: DagRunFacts = {
   triggeringUserName: null,
 };
 
-/** A caller that answers from memory and remembers what it was asked. */
+/** A caller that answers from memory and records its calls. */
 export function fakeCaller(platform: Platform = {}) {
   const asked: { method: RunnerMethod; params: unknown }[] = [];
   const handlers: { [M in RunnerMethod]: Handler<M> } = {
@@ -102,7 +102,7 @@ export async function runOneTask(definition: DagDefinition, options: RunOne = {}
   return { ...result, logs, asked };
 }
 
-/** A DAG of one body, for tests. */
+/** A DAG with this body, for tests. */
 export function define(body: () => void): DagDefinition {
   return dag({ dagId: "d", params: { name: "Ada", limit: 3, nested: { key: "v" } } }, body);
 }

@@ -33,25 +33,25 @@ export type RigOptions = FakeExecutorOptions & {
   noteInTryLog?: SchedulerResources["noteInTryLog"];
   clock?: Clock;
   metrics?: Metrics;
-  /** Executors beside the default one. */
+  /** Executors in addition to the default one. */
   further?: readonly FakeExecutorOptions[];
 };
 
-/** One scheduler with a pool, a cache and an executor of its own: another process's view. */
+/** One scheduler with its own connection pool, cache and executor: the view of a separate process. */
 export type Rig = {
   readonly store: Store;
   readonly resources: SchedulerResources;
   readonly options: SchedulerOptions;
   readonly executor: FakeExecutor;
-  /** One pass, under this rig's own job. */
+  /** One pass, with this rig's job. */
   pass(): Promise<PassReport>;
-  /** Passes until there is nothing more to do and all handed over is reported. */
+  /** Passes until there is nothing left to do and all outcomes have been reported. */
   drain(): Promise<void>;
-  /** The loop, under a job of its own. */
+  /** The loop, with its own job. */
   start(): Promise<Scheduler>;
 };
 
-/** Of a scheduler that a test drives. */
+/** Options of a scheduler that a test drives. */
 export const SCHEDULER_OPTIONS: Omit<SchedulerOptions, "jobId"> = {
   parallelism: 10_000,
   maxRunsToCreate: 10,
@@ -115,7 +115,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
   };
 }
 
-/** As if it were time to try again what is set aside. */
+/** Makes the next trial of items that are set aside due now. */
 export async function makeTrialsDue(rig: Rig): Promise<void> {
   await rig.store.query("update set_aside set try_at = now()");
   rig.resources.aside.tryAtMs = 0;
@@ -127,7 +127,7 @@ export async function createSchedulerDatabase(): Promise<TestDatabase> {
   return database;
 }
 
-/** A manual run; returns its id. */
+/** Creates a manual run; returns its id. */
 export async function trigger(db: Store, dagId: string, logicalDate: Date | null = null, now = new Date()): Promise<string> {
   const request = { dagId, logicalDate, triggeredBy: "test" as const };
   return (await createDagRun(db, createDagCache(), "LocalExecutor", request, now)).runId;
@@ -146,7 +146,7 @@ export async function statesOf(db: Store, runId: string): Promise<Record<string,
   return Object.fromEntries(rows.map((row) => [row.task, row.state]));
 }
 
-/** A door that a test holds shut: `entered` resolves when somebody waits before it. */
+/** A gate that is closed until the test opens it: `entered` resolves when somebody waits at it. */
 export function createGate(): { pass(): Promise<void>; entered: Promise<void>; open(): void } {
   let enter = () => {};
   let open = () => {};

@@ -3,7 +3,7 @@ import type { Reporter, TestModule } from "vitest/node";
 
 const SHOWN = 10;
 
-/** Prints the ten test files that took longest, so that a tier's time is known file by file. */
+/** Prints the ten slowest test files, to show which files take a tier's time. */
 export const slowestFiles: Reporter = {
   onTestRunEnd(modules) {
     const slowest = [...modules].sort((a, b) => secondsOf(b) - secondsOf(a)).slice(0, SHOWN);
@@ -14,7 +14,7 @@ export const slowestFiles: Reporter = {
   },
 };
 
-/** With its imports and hooks, as long as the file kept a worker. */
+/** Including its imports and hooks: the time for which the file occupied a worker. */
 function secondsOf(module: TestModule): number {
   const { duration, collectDuration, setupDuration, prepareDuration } = module.diagnostic();
   return (duration + collectDuration + setupDuration + prepareDuration) / 1_000;

@@ -1,4 +1,4 @@
-/** A real SMTP server in a process of its own; see smtp-server.py. */
+/** A real SMTP server in a separate process; see smtp-server.py. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,13 +7,13 @@ import { createInterface } from "node:readline";
 import { findPackageRoot } from "../../src/platform/index.ts";
 
 export type ReceivedMail = {
-  /** Of the envelope, as are the recipients. */
+  /** Envelope sender; the recipients are the envelope's too. */
   from: string;
   recipients: string[];
   headers: [name: string, value: string][];
   type: string;
   html: string | null;
-  /** Name, type, Content-ID and bytes in hex. */
+  /** Name, type, Content-ID and content in hex. */
   attachments: [string, string, string | null, string][];
   isTls: boolean;
   isAuthenticated: boolean;
@@ -23,22 +23,24 @@ export type SmtpServerOptions = {
   /** Default: any free one. */
   port?: number;
   login?: { user: string; password: string };
-  /** STARTTLS is offered and demanded, under a certificate that nobody signed. */
+  /** STARTTLS is offered and required, with a self-signed certificate. */
   tls?: boolean;
-  /** Takes connections and never says a word. */
+  /** Accepts connections and never sends anything. */
   hang?: boolean;
   /** Recipients that it answers with 550. */
   refuse?: string[];
-  /** So many mails are put off with 451 before one is taken. */
+  /** Number of emails that are refused temporarily with 451 before one is accepted. */
   deferData?: number;
 };
 
 export type SmtpServer = {
   readonly port: number;
   readonly mails: ReceivedMail[];
-  /** Resolves when so many mails have come in: the server tells its client first and us a moment later. */
+  /**
+   * Resolves when this number of emails has arrived: the server answers its client first, and reports to the test a moment later.
+   */
   received(count: number): Promise<ReceivedMail[]>;
-  /** Connections, counted by a server that hangs. */
+  /** Number of connections, for a server that hangs. */
   connected(): number;
   stop(): Promise<void>;
 };

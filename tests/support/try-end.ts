@@ -1,6 +1,6 @@
 import type { TryEnd } from "../../src/store/index.ts";
 
-/** The end of a try that leaves nothing behind but what is said here. */
+/** The end of a try with only the given fields set. */
 export function tryEnd(own: Pick<TryEnd, "id" | "state"> & Partial<TryEnd>): TryEnd {
   return {
     deferral: null,

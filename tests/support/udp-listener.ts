@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 
-/** A statsd of the test's own: real datagrams, their lines in order. */
+/** A statsd server for the test: real datagrams, their lines in order. */
 export async function listenUdp() {
   const socket = createSocket("udp4");
   const lines: string[] = [];

@@ -1,4 +1,7 @@
-/** `baram worker run` as an executor starts it: a process that knows the API's URL, the workload, and nothing of the engine's folders. */
+/**
+ * `baram worker run` as an executor starts it: a process that has the API's URL and the workload, but none of the engine's
+ * folders.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,13 +17,13 @@ export type EndedWorker = { code: number | null; stdout: string; stderr: string 
 export type WorkerProcess = {
   readonly child: ChildProcess;
   readonly ended: Promise<EndedWorker>;
-  /** What it has said so far. */
+  /** Its stderr so far. */
   stderr(): string;
 };
 
 export type WorkerOptions = { apiUrl: string; environment?: Record<string, string>; arguments?: string[] };
 
-/** Default: the workload in the environment, as a container gets it. */
+/** Default: the workload is in the environment, as in a container. */
 export function startWorker(workload: Workload | string, options: WorkerOptions): WorkerProcess {
   const text = typeof workload === "string" ? workload : JSON.stringify(workload);
   const given = options.arguments ?? ["--workload", "env"];
@@ -41,7 +44,7 @@ export function startWorker(workload: Workload | string, options: WorkerOptions)
   return { child, ended, stderr: () => stderr };
 }
 
-/** Queues a task of a run that no scheduler looks after, and makes its workload as a scheduler would. */
+/** Queues a task of a run that no scheduler processes, and creates its workload as a scheduler does. */
 export async function queueWorkload(
   { store, config }: { store: Store; config: Config },
   { dagId, runId, taskId }: { dagId: string; runId: string; taskId: string },

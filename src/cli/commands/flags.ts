@@ -4,14 +4,14 @@ import type { OutputFormat } from "../output/index.ts";
 export type { OutputFormat };
 export type OutputOptions = { output: OutputFormat };
 
-/** Written here, since the module that formats would cost every `--help` the YAML library. */
+/** Repeated here: importing the formatter would load the YAML library for every `--help`. */
 const FORMATS: readonly OutputFormat[] = ["table", "json", "yaml", "plain"];
 
 export function outputOption(): Option {
   return new Option("-o, --output <format>", "output format").choices(FORMATS).default("table");
 }
 
-/** `example`: what stands behind `baram `. */
+/** `example`: the command line after `baram `. */
 export function exampleOf(example: string): string {
   return `\nExample:\n  $ baram ${example}\n`;
 }

@@ -21,7 +21,7 @@ export async function showInfo(terminal: Terminal, version: string, { output }: 
   terminal.print(formatRecord(info, output));
 }
 
-/** Without login and password. */
+/** The database's URL without login and password. */
 function databaseOf(config: Config): string {
   if (config.database.url === null) return "embedded PostgreSQL";
   if (!URL.canParse(config.database.url)) return "[database] url";

@@ -6,13 +6,13 @@ import { createDagCache } from "../../scheduler/commands/index.ts";
 import { isSensitiveName, type Masker } from "../../task-logs/index.ts";
 import type { Session } from "../session.ts";
 
-/** The runner's calls that only read. */
+/** The runner's read-only calls. */
 export type ReadMethod = "getXcom" | "getXcomPage" | "getConnection" | "getVariable" | "getDagRunState" | "getTaskStates";
 export type Reader = <M extends ReadMethod>(method: M, params: RunnerCalls[M]["params"]) => Promise<RunnerCalls[M]["result"]>;
 
 /**
- * Answers as the execution API would, straight from the database. Connections and variables of the environment are answered
- * without opening it. What is secret in an answer is told to the masker.
+ * Answers like the execution API, directly from the database. Connections and variables of the environment are answered without
+ * opening the database. Secrets in answers are added to the masker.
  */
 export function createReader(session: () => Promise<Session>, masker: Masker): Reader {
   const secrets = environmentSecrets();
@@ -32,7 +32,7 @@ export function createReader(session: () => Promise<Session>, masker: Masker): R
     let answer = known as Answer;
     if (known === null) {
       const opened = await session().catch((error: unknown) => {
-        // A test before the first start: nothing is stored yet, and the DAG's defaults count.
+        // A test before the first start: nothing is stored yet, so the DAG's defaults apply.
         if (isStored(method) && error instanceof BaramError && error.code === "database_missing") return null;
         throw error;
       });
@@ -40,7 +40,7 @@ export function createReader(session: () => Promise<Session>, masker: Masker): R
       const { store, cipher } = opened;
       const silent = { logger: silentLogger, metrics: silentMetrics };
       const resources = { store, dags, tokens, cipher: cipher(), secrets, clock: systemClock, ...silent };
-      // No try's rights are needed to read, and nothing is written.
+      // Reading needs no rights of a try, and nothing is written.
       const limits = {
         xcomMaxBytes: 0,
         maxMapLength: 0,
@@ -57,7 +57,7 @@ export function createReader(session: () => Promise<Session>, masker: Masker): R
   };
 }
 
-/** What a DAG may ask for although nobody has stored it. */
+/** Items that a DAG may read although they do not exist. */
 function isStored(method: ReadMethod): boolean {
   return method === "getConnection" || method === "getVariable";
 }

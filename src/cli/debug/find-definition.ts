@@ -10,8 +10,8 @@ import { notFound, usageError } from "../errors.ts";
 import { loadDefinitions } from "./load-definitions.ts";
 
 /**
- * The DAG as its file defines it now. Without a file, the files that contain the id as text are tried: running every file of
- * a folder in this process only to look for an id could do anything.
+ * The DAG as its file defines it now. If no file is given, only files that contain the id as text are loaded: running every file
+ * of a folder in this process only to search for an id could have any side effect.
  */
 export async function findDefinition(
   dagId: string,
@@ -60,7 +60,7 @@ async function filesWith(text: string, folder: string): Promise<string[]> {
   return files.filter((_, index) => texts[index]?.includes(text));
 }
 
-/** What went wrong with which file; the bundler knows the line, an error of the file's own code its stack. */
+/** Adds the file to the error; the bundler reports the line, and an error of the file's own code has a stack. */
 function explain(error: unknown, file: string): Error {
   if (error instanceof DagFileError) {
     const { line, column, message } = error.error;

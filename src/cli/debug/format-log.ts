@@ -1,6 +1,6 @@
 import type { LogRecord } from "../../worker/runner/index.ts";
 
-/** One log record for a person: `12:00:00.000 INFO  extract: message {facts}`, with an error's stack on lines of its own. */
+/** Formats a log record for people: `12:00:00.000 INFO  extract: message {facts}`, with an error's stack on lines of its own. */
 export function formatRecordLine(taskId: string | null, { level, message, facts = {} }: LogRecord, at: Date): string {
   const { error, ...rest } = facts;
   const stack = stackOf(error);

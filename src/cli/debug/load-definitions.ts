@@ -9,8 +9,8 @@ import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
 const INLINE_MAP = /\n\/\/# sourceMappingURL=data:application\/json;base64,([A-Za-z0-9+/=]+)\s*$/;
 
 /**
- * Loads a DAG file in this very process, so that a debugger stops in its source. Throws `DagFileError`, and whatever the
- * file throws. `path` is relative to the folder; the module is written below `cacheDir`.
+ * Loads a DAG file in this process, so that a debugger stops in its source. Throws `DagFileError`, and any error that the file
+ * throws. `path` is relative to the folder; the module is written below `cacheDir`.
  */
 export async function loadDefinitions(folder: string, path: string, cacheDir: string): Promise<DagDefinition[]> {
   const root = await realpath(folder);
@@ -22,7 +22,7 @@ export async function loadDefinitions(folder: string, path: string, cacheDir: st
   return collectDags(() => import(pathToFileURL(modulePath).href));
 }
 
-/** The module lies elsewhere than the files it was made of: a debugger finds those only by their full address. */
+/** The module is in another folder than its source files: a debugger finds those only by absolute paths. */
 function withAbsoluteSources(code: string, root: string): string {
   const found = INLINE_MAP.exec(code);
   if (!found?.[1]) return code;

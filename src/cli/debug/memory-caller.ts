@@ -3,12 +3,12 @@ import type { LogSink, RunnerCaller } from "../../worker/runner/index.ts";
 import type { Reader } from "./database-caller.ts";
 
 export type DebugMemory = {
-  /** A caller for one task instance: what it writes stays in this process. */
+  /** A caller for one task instance; its writes stay in this process. */
   callerFor(instance: DebugInstance, log: LogSink): RunnerCaller;
   setXcom(instance: DebugInstance, key: string, value: JsonValue): void;
-  /** A new try starts without what the one before pushed. */
+  /** A new try starts without the XComs of the previous one. */
   forgetXcoms(instance: DebugInstance): void;
-  /** What a task's instances left under a key, in the order of their map indexes. */
+  /** The values of a task's instances under a key, in the order of their map indexes. */
   xcomsOf(taskId: string, key: string): JsonValue[];
 };
 
@@ -16,8 +16,8 @@ export type DebugInstance = { readonly taskId: string; readonly mapIndex: number
 type Answers = { [M in RunnerMethod]: (params: RunnerCalls[M]["params"]) => Promise<RunnerCalls[M]["result"]> };
 
 /**
- * The platform of one run that leaves no traces: its own XComs and the variables it sets are kept here, everything else is
- * read from the database. A DAG that it triggers is not run; the run's state is then `success`, so that nobody waits for it.
+ * The platform for one run that leaves no traces: the XComs and variables that it writes are stored here, everything else is read
+ * from the database. A DAG that it triggers is not run; such a run has the state `success`, so that no task waits for it.
  */
 export function createDebugMemory(run: { dagId: string; runId: string }, read: Reader): DebugMemory {
   /** Task id → map index → key → value. */
@@ -80,7 +80,7 @@ export function createDebugMemory(run: { dagId: string; runId: string }, read: R
       if (triggered.has(nameOf(params.dagId, params.runId))) return { state: "success" satisfies DagRunState };
       return read("getDagRunState", params);
     },
-    // A test's run stands in no schedule: it is the latest.
+    // A test's run belongs to no schedule: it is the latest.
     getNextRunAfter: async () => null,
     getTaskStates: (params) => read("getTaskStates", params),
     putRenderedFields: async () => null,

@@ -15,8 +15,8 @@ const READS: ReadonlySet<string> = new Set<ReadMethod>([
 ]);
 
 /**
- * Renders a task's template fields as its try would, without running it: the runner gets the task with nothing to do and no
- * callbacks. Throws `render_failed` with the runner's own message.
+ * Renders a task's template fields as its try would, without running the task: the runner gets a copy of the task without work
+ * and callbacks. Throws `render_failed` with the runner's message.
  */
 export async function renderFields(input: {
   definition: DagDefinition;
@@ -24,7 +24,7 @@ export async function renderFields(input: {
   dagRun: DagRunFacts;
   /** -1 = not mapped. */
   mapIndex?: number;
-  /** What a mapped instance needs of the results it is mapped over. */
+  /** The facts about the results over which a mapped instance is mapped. */
   map?: MapFacts | null;
   read: Reader;
 }): Promise<JsonObject> {
@@ -60,7 +60,7 @@ export async function renderFields(input: {
   throw new BaramError("render_failed", `Task "${taskId}" of DAG "${dagRun.dagId}" cannot be rendered: ${outcome.error.message}`);
 }
 
-/** No class of the SDK, so that the runner does not take it for a sensor and look. */
+/** The copy is not an instance of an SDK class, so that the runner does not treat it as a sensor and poke. */
 function withoutWork(node: TaskNode): TaskNode {
   const settings = {
     ...node.settings,

@@ -1,12 +1,12 @@
 /**
  * Runs a DAG in this process, one task at a time, by the scheduler's own rules (its picture of a run): trigger rules,
- * branches, retries and rescheduled sensors end as they would on the platform. A task here is
- * - waiting, while the picture holds it; left when `judge` says so, for ready or for an end without running;
- * - ready: its upstreams let it go; the first one in topological order runs next;
- * - later: a retry, a sensor's next look or what a trigger told, with the moment it is due; left for ready;
- * - deferred: its trigger runs here too, beside the other tasks; left for later;
- * - ended, for good.
- * Pools, limits and earlier runs (dependsOnPast) hold nobody back: there is only this one run.
+ * branches, retries and rescheduled sensors behave as on the platform. The states of a task here:
+ * - waiting: the picture holds it back; `judge` makes it ready, or ends it without running it;
+ * - ready: it may run; the first ready task in topological order runs next;
+ * - later: a retry, a sensor's next poke or the continuation after a trigger, with its due time; then it is ready;
+ * - deferred: its trigger runs in this process too, in parallel with other tasks; then it is later;
+ * - ended: final.
+ * Pools, limits and earlier runs (dependsOnPast) have no effect: there is only this run.
  */
 import { randomUUID } from "node:crypto";
 import type {
@@ -45,12 +45,12 @@ export type DebugRun = {
   dagRun: DagRunFacts;
   memory: DebugMemory;
   /** `taskId` null = the run itself. */
-  /** `taskId` has the map index behind it where the task is mapped: "load[3]". */
+  /** `taskId` null = the run itself. A mapped task has its map index appended: "load[3]". */
   log(taskId: string | null, record: LogRecord): void;
   signal: AbortSignal;
   /** false: a retry starts at once. */
   hasRetryDelay: boolean;
-  /** false: while a debugger is attached, a task may stand still for ever. */
+  /** false: while a debugger is attached, a task may pause without limit. */
   hasTimeouts: boolean;
   xcomMaxBytes: number;
   maxMapLength: number;
@@ -69,7 +69,7 @@ export type DebugResult = { state: Extract<DagRunState, "success" | "failed">; t
 
 type Standing = DebugTask & { facts: SerializedTask; looks: number; resume: Resume | null };
 type Due = DebugInstance & { state: "up_for_retry" | "up_for_reschedule"; atMs: number };
-/** A deferred task; resolves with its name when its trigger has told how it goes on. */
+/** A deferred task; resolves with its name when its trigger has ended. */
 type Wait = Promise<string>;
 
 export async function runDag(run: DebugRun): Promise<DebugResult> {
@@ -120,7 +120,7 @@ export async function runDag(run: DebugRun): Promise<DebugResult> {
     ready.delete(nameOf(standing));
     await runOne(run, standing, picture, (instance, state, due, wait) => {
       const isOwn = nameOf(instance) === nameOf(standing);
-      // A branch decides over what has not started, and over nothing else.
+      // A branch affects only tasks that have not started.
       if (!isOwn && (standings.get(nameOf(instance))?.state ?? null) !== null) return;
       if (!applyEvent(picture, { ...instance, state })) return;
       ready.delete(nameOf(instance));
@@ -139,7 +139,7 @@ export async function runDag(run: DebugRun): Promise<DebugResult> {
 
 const nameOf = ({ taskId, mapIndex }: DebugInstance) => (mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`);
 
-/** Expands mapped tasks by the results in memory. */
+/** Decides about all tasks; expands mapped tasks by the results in memory. */
 function judgeAll(picture: RunPicture, memory: DebugMemory): Change[] {
   const changes: Change[] = [];
   for (;;) {
@@ -149,7 +149,7 @@ function judgeAll(picture: RunPicture, memory: DebugMemory): Change[] {
   }
 }
 
-/** How many elements the results have; left out where there is none to map over. */
+/** The number of elements of the results; results that cannot be mapped over are left out. */
 function lengthsOf(picture: RunPicture, tasks: Iterable<number>, memory: DebugMemory): Map<string, number> {
   const lengths = new Map<string, number>();
   for (const task of tasks) {
@@ -161,7 +161,7 @@ function lengthsOf(picture: RunPicture, tasks: Iterable<number>, memory: DebugMe
   return lengths;
 }
 
-/** What an instance needs of the results it is mapped over; all of them, as they are in memory anyway. */
+/** The facts about the results over which an instance is mapped; complete, since they are in memory. */
 function mapFactsOf(picture: RunPicture, taskId: string, memory: DebugMemory): MapFacts | null {
   const mapped = picture.graph.mapped.get(picture.graph.indexOf.get(taskId) ?? -1);
   if (!mapped) return null;
@@ -190,7 +190,7 @@ function standingOf(facts: SerializedTask, mapIndex: number): Standing {
   };
 }
 
-/** Waits for the earliest task that is due later, or a trigger, and makes its task ready; false if there is none. */
+/** Waits for the earliest due task or a trigger, and makes its task ready; false if there is none. */
 async function wakeNext(
   picture: RunPicture,
   makeReady: (name: string) => void,
@@ -219,7 +219,7 @@ async function wakeNext(
 
 type Report = (instance: DebugInstance, state: TaskInstanceState, due?: Due, wait?: Wait) => void;
 
-/** One try, or one look of a rescheduled sensor. */
+/** One try, or one poke of a rescheduled sensor. */
 async function runOne(run: DebugRun, standing: Standing, picture: RunPicture, report: Report): Promise<void> {
   const { taskId, mapIndex, facts } = standing;
   const instance = { taskId, mapIndex };

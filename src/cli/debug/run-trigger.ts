@@ -16,7 +16,7 @@ import type { LogRecord, LogSink } from "../../worker/runner/index.ts";
 type Deferral = Extract<Outcome, { state: "deferred" }>;
 export type TriggerHere = { task: TriggerTask; call: TriggerCaller; log: LogSink; signal: AbortSignal; hasTimeouts: boolean };
 
-/** Runs a deferred task's trigger in this process, as a triggerer would; never rejects. What it tells is how the task goes on. */
+/** Runs a deferred task's trigger in this process, as a triggerer does; never rejects. The result is how the task continues. */
 export async function runTriggerHere(definition: DagDefinition, deferral: Deferral, here: TriggerHere): Promise<Resume> {
   const stop = new AbortController();
   const signal = AbortSignal.any([here.signal, stop.signal]);

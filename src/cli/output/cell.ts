@@ -3,7 +3,7 @@
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** A value on one line for people: null is empty, dates are ISO 8601, lists and objects are JSON. */
+/** A value on one line: null is empty, dates are ISO 8601, lists and objects are JSON. */
 export function cellText(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (value instanceof Date) return value.toISOString();
@@ -12,7 +12,7 @@ export function cellText(value: unknown): string {
   return text.replace(CONTROL, (letter) => SHORT[letter] ?? `\\x${letter.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
-/** Columns that a text takes in a terminal: letters of East Asian scripts and emoji take two. */
+/** The width of a text in terminal columns: letters of East Asian scripts and emoji take two. */
 export function cellWidth(text: string): number {
   let width = 0;
   for (const letter of text) width += isWide(letter.codePointAt(0) ?? 0) ? 2 : /\p{Mn}|\u200d/u.test(letter) ? 0 : 1;

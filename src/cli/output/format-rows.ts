@@ -3,10 +3,12 @@ import { cellText, cellWidth } from "./cell.ts";
 
 export type OutputFormat = "table" | "json" | "yaml" | "plain";
 
-/** One thing as snake_case keys; the keys' order is the columns' order. */
+/** One item with snake_case keys; the order of the keys is the order of the columns. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Rows as text without a final line break. `columns` head a table without rows; json and yaml carry every key of a row. */
+/**
+ * Formats rows without a final line break. `columns` are the header of an empty table; json and yaml contain all keys of a row.
+ */
 export function formatRows(rows: readonly Row[], columns: readonly string[], format: OutputFormat): string {
   switch (format) {
     case "json":
@@ -20,7 +22,7 @@ export function formatRows(rows: readonly Row[], columns: readonly string[], for
   }
 }
 
-/** One thing: a table of its properties, or one object. */
+/** Formats one item: a table of its properties, or one object. */
 export function formatRecord(record: Row, format: OutputFormat): string {
   if (format === "json") return JSON.stringify(record, null, 2);
   if (format === "yaml") return toYaml(plainData(record)).trimEnd();
@@ -28,7 +30,7 @@ export function formatRecord(record: Row, format: OutputFormat): string {
   return formatRows(rows, ["property_name", "property_value"], format);
 }
 
-// YAML would write a Date as a timestamp of its own kind; all formats shall carry the same text.
+// YAML would write a Date as its own timestamp type; all formats must contain the same text.
 function plainData(data: unknown): unknown {
   return JSON.parse(JSON.stringify(data));
 }

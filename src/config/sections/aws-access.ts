@@ -1,6 +1,6 @@
 import type { OptionSpec } from "../option-spec.ts";
 
-/** How an executor in AWS finds its keys and its region. */
+/** The options from which an executor in AWS gets its keys and its region. */
 export const AWS_ACCESS = {
   conn_id: {
     kind: "string",

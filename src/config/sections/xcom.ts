@@ -6,7 +6,7 @@ export const XCOM = {
     default: 1_048_576,
     unit: "bytes",
     min: 64,
-    // A result and its parts by `multipleOutputs` travel in one message, which may have four times as much.
+    // A result and its parts by `multipleOutputs` are sent in one message, which may have four times this size.
     max: 16_777_216,
     about: "Maximum size of an XCom, as JSON; a larger one fails the task.",
   },

@@ -1,13 +1,14 @@
 /**
- * The bounds of every number, duration and instant that comes from outside: from a DAG file, a try, a request, an option, a flag.
- * Stated here only, and without zod, which the start of every command would pay for. Inside them all arithmetic of ours holds: int4 columns, PostgreSQL's interval and timestamptz, JavaScript's Date.
+ * The bounds of all numbers, durations and instants from outside: from a DAG file, a try, a request, an option, a flag. Defined
+ * only here, and without zod, whose import would slow down the start of every command. Within them, no arithmetic overflows an
+ * int4 column, PostgreSQL's interval and timestamptz, or JavaScript's Date.
  */
 
-/** PostgreSQL's integer, the type of every count that is stored. */
+/** PostgreSQL's integer, the type of all stored counts. */
 export const INT4_MAX = 2_147_483_647;
 export const INT4_MIN = -2_147_483_648;
 
-/** Retries, limits, weights. Half of an int4, so that what is added to one (the tries so far, a sum of two) still fits. */
+/** Retries, limits, weights. Half of an int4, so that a sum of two still fits (the tries so far are added to retries). */
 export const COUNT_MAX = 1_000_000_000;
 
 /** Characters of a text of a DAG or task: names, descriptions, documentation. */
@@ -20,15 +21,15 @@ export const POOL_NAME_MAX = 256;
 export const POOL_SLOTS_MAX = 1_000_000;
 
 /**
- * 100 years of 365.25 days. An interval of PostgreSQL holds 290,000 years, but what counts is the sum: now or the latest instant, plus
- * several durations, stays far below the 275,760 years of a Date and the 294,276 of a timestamptz.
+ * 100 years of 365.25 days. A PostgreSQL interval can hold far more, but sums count: now or the latest instant plus several
+ * durations must stay far below the year 275,760 of a Date and 294,276 of a timestamptz.
  */
 export const DURATION_MAX_SEC = 36_525 * 86_400;
 export const DURATION_MAX_TEXT = "100 years (36525 days)";
 
 /**
- * 1900 to 9999. Years below 100 mean the twentieth century to JavaScript's `Date.UTC`, and time zones before 1900 are sun time of a town;
- * ISO 8601 has four digits. "9999-12-31" is how people write "for ever".
+ * 1900 to 9999. JavaScript's `Date.UTC` reads years below 100 as the twentieth century, and time zones before 1900 have local
+ * mean time. ISO 8601 years have four digits, and people write "9999-12-31" for "for ever".
  */
 export const INSTANT_MIN_MS = Date.UTC(1900, 0, 1);
 export const INSTANT_MAX_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);

@@ -1,5 +1,5 @@
-// The process that DAG files are evaluated in. It has no token, no database and a clean environment; it answers on file
-// descriptor 3 and is killed by its parent whenever a file takes too long or too much.
+// The process in which DAG files are evaluated. It has no token, no database connection and a clean environment. It answers on
+// file descriptor 3, and its parent kills it if a file takes too much time or memory.
 
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
@@ -13,28 +13,28 @@ import { type ChildMessage, type EvaluateRequest, evaluateRequestSchema, type Th
 import { explainMissingExport } from "./missing-export.ts";
 
 const ANSWER_FD = 3;
-/** One is shown; a module shared by many files may leave most of what it has. */
+/** Only one is shown; a module that many files share may have many unused ones. */
 const LOOSE_ENDS_MAX = 1_000;
 let evaluating: { id: number; fail: (thrown: unknown) => void } | null = null;
 
-// The file shares the descriptor, so whatever arrives at the other end may be forged: it is bounded by the wire and checked there.
+// The file's code can write to the descriptor too, so the receiver must limit and validate all messages.
 const wire = openWire<unknown, ChildMessage>(new Socket({ fd: ANSWER_FD, readable: true, writable: true }), {
   message: (message) => void evaluate(evaluateRequestSchema.parse(message)),
-  // The parent has gone: nobody wants the answer.
+  // The parent has ended: nobody needs the answer.
   close: endNow,
 });
 
-// Whatever a file starts and does not await fails while it, and not the next one, is evaluated.
+// Work that a file starts and does not await must fail while that file is evaluated, not the next one.
 process.on("uncaughtException", (error) => evaluating?.fail(error));
 process.on("unhandledRejection", (reason) => evaluating?.fail(reason));
 
-// Runs inside the call of process.exit, so the stack still names the line of the DAG file that called it.
+// Runs inside the call of process.exit, so the stack contains the line of the DAG file that called it.
 process.on("exit", (code) => {
   const stack = new Error("process.exit").stack ?? null;
   try {
     writeSync(ANSWER_FD, encodeFrame({ type: "exiting", id: evaluating?.id ?? null, code, stack } satisfies ChildMessage));
   } catch {
-    // The pipe is full or gone; the parent sees the exit code.
+    // The pipe is full or closed; the parent sees the exit code.
   }
 });
 
@@ -70,12 +70,12 @@ function load({ id, modulePath, defaults, seeds, now }: EvaluateRequest): Promis
     setDagDefaults(defaults);
     collectDags(() => import(pathToFileURL(modulePath).href))
       .then((dags) => ({ dags: dags.map(serializeChecked), plans: planAll(dags, seeds, now), looseEnds: listLooseEnds(dags) }))
-      // One turn of the event loop, so that a rejection nobody handles is reported for this file.
+      // One turn of the event loop, so that an unhandled rejection is reported for this file.
       .then((loaded) => setImmediate(() => resolve(loaded)), reject);
   });
 }
 
-/** The parent checks it too, and does not know the line. */
+/** The parent validates it too, but does not know the line. */
 function serializeChecked(dag: DagDefinition): ReturnType<typeof serializeDag> {
   const serialized = serializeDag(dag);
   const problem = validateTimetable(serialized.timetable);
@@ -85,7 +85,7 @@ function serializeChecked(dag: DagDefinition): ReturnType<typeof serializeDag> {
   throw Object.assign(error, { stack: [`${error.name}: ${error.message}`, ...frames].join("\n") });
 }
 
-/** Of the file and the modules it imports alike; the parent knows which is which. */
+/** Those of the file and of the modules it imports; the parent distinguishes them. */
 function listLooseEnds([dag]: readonly DagDefinition[]): LooseEnds {
   const looseEnds = dag === undefined ? [] : looseEndsOf(dag);
   return looseEnds.slice(0, LOOSE_ENDS_MAX).map(({ message, madeAt }) => ({ message, stack: madeAt?.stack ?? "" }));

@@ -1,5 +1,5 @@
-// What a DAG file can leave behind that would change how the next one evaluates in the same process. A child in which any
-// of it is found is not used again.
+// Changes that a DAG file can leave in the process and that would affect the evaluation of the next file. A child with such a
+// change is not used again.
 
 import childProcess from "node:child_process";
 import fs from "node:fs";
@@ -40,7 +40,7 @@ const WATCHED: readonly (readonly [name: string, target: object])[] = [
   ["child_process", childProcess],
 ];
 
-/** Remembers the state of the process; the returned function names what differs from it now. */
+/** Records the state of the process; the returned function names the differences since then. */
 export function watchLeaks(): () => string[] {
   const before = WATCHED.map(([, target]) => snapshot(target));
   const environment = JSON.stringify(process.env);
@@ -57,7 +57,7 @@ export function watchLeaks(): () => string[] {
   };
 }
 
-/** Keys with their values; accessors by their getter, which is not called. */
+/** Keys with their values; for accessors the getter, which is not called. */
 function snapshot(target: object): Map<PropertyKey, unknown> {
   return new Map(
     Reflect.ownKeys(target).map((key) => {

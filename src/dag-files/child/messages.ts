@@ -2,8 +2,8 @@ import { z } from "zod";
 import { dagDefaultsSchema, planSeedSchema } from "../../contracts/index.ts";
 
 /**
- * Parent → child: evaluate the module at this path, with the installation's defaults, and plan its custom timetables from
- * `now` (epoch ms) on; `seeds` are the newest automatic runs by dagId.
+ * Parent → child: evaluate the module at this path with the installation's defaults, and plan its custom timetables from `now`
+ * (epoch ms) on. `seeds` are the newest automatic runs by dagId.
  */
 export const evaluateRequestSchema = z.object({
   id: z.int(),
@@ -16,8 +16,10 @@ export type EvaluateRequest = z.infer<typeof evaluateRequestSchema>;
 
 const thrownSchema = z.object({ name: z.string(), message: z.string(), stack: z.string().nullable() });
 
-/** Child → parent. `leaks` names what the file left behind in the process, `looseEnds`
- * what it made for a DAG and used in none; `dags` and `plans` (by dagId) are checked by the parent. */
+/**
+ * Child → parent. `leaks` names changes that the file left in the process; `looseEnds` names objects that it created for a DAG
+ * and used in none. The parent validates `dags` and `plans` (by dagId).
+ */
 export const childMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
   z.object({
@@ -29,7 +31,7 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     looseEnds: z.array(z.object({ message: z.string(), stack: z.string() })),
   }),
   z.object({ type: z.literal("threw"), id: z.int(), error: thrownSchema }),
-  /** `process.exit` was called: sent on the way out, with the stack of the caller. */
+  /** `process.exit` was called: sent while the process exits, with the stack of the caller. */
   z.object({ type: z.literal("exiting"), id: z.int().nullable(), code: z.int(), stack: z.string().nullable() }),
 ]);
 export type ChildMessage = z.infer<typeof childMessageSchema>;

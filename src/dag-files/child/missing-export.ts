@@ -5,15 +5,16 @@ import { findSimilar } from "../../platform/index.ts";
 const MISSING = /^The requested module '(baram(?:\/[\w/-]+)?)' does not provide an export named '(\w+)'$/;
 
 /**
- * What to say of an import that Baram does not have: where the name is, or what was probably meant, and a stack with the line of
- * the import; null = another error. `modulePath`: the module that imports, since it decides which installation "baram" is.
+ * Explains an import of a name that Baram does not export: the entry point that exports it, or a similar name, and a stack with
+ * the line of the import; null = another error. `modulePath`: the importing module, which determines the installation to which
+ * "baram" resolves.
  */
 export async function explainMissingExport(error: Error, modulePath: string): Promise<{ message: string; stack: string } | null> {
   const [, specifier, name] = MISSING.exec(error.message) ?? [];
   if (specifier === undefined || name === undefined) return null;
   const require = createRequire(modulePath);
   const { exports }: { exports: object } = require("baram/package.json");
-  // The entry of the Lambda function is not for DAG files, and would start to work.
+  // The entry point of the Lambda function is not for DAG files; importing it would start it.
   const subpaths = Object.keys(exports).filter((subpath) => subpath === "." || /^\.\/(operators|providers\/)/.test(subpath));
   const known: { name: string; specifier: string }[] = [];
   for (const subpath of subpaths) {
@@ -31,7 +32,10 @@ export async function explainMissingExport(error: Error, modulePath: string): Pr
   return { message, stack: `${error.name}: ${message}${findImport(error.stack ?? "", modulePath)}` };
 }
 
-/** Such an error comes before anything runs, so it has no frames: Node puts the module's line, its text and a caret in front. */
+/**
+ * Such an error is thrown before any code runs, so it has no frames: Node puts the module's line, its text and a caret before the
+ * message.
+ */
 function findImport(stack: string, modulePath: string): string {
   const [, line, indent = ""] = /^\S+:(\d+)\n.*\n(\s*)\^/.exec(stack) ?? [];
   if (line === undefined) return "";

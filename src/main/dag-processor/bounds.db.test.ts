@@ -1,4 +1,5 @@
-// What a DAG file may say goes all the way: definition, contract form, database, scheduler. What cannot be saved says so.
+// Values at the bounds of a DAG file pass through all stages: definition, contract form, database, scheduler. A value that cannot
+// be saved gives an error.
 
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -54,7 +55,7 @@ async function save(options: DagOptions, taskOptions: Partial<TaskOptions> = {},
   });
 }
 
-/** The ends of a range far more often than its middle. */
+/** The ends of a range much more often than its middle. */
 const within = (min: number, max: number) => fc.oneof(fc.constantFrom(min, min + 1, max - 1, max), fc.integer({ min, max }));
 const count = within(1, COUNT_MAX);
 const duration = fc.oneof(
@@ -62,7 +63,7 @@ const duration = fc.oneof(
   fc.double({ min: 0.001, max: DURATION_MAX_SEC, noNaN: true }).map((seconds) => ({ seconds })),
 );
 const instant = fc.oneof(
-  // A data interval of the longest duration reaches back a hundred years, and must not begin before 1900.
+  // A data interval of the maximum duration starts a hundred years earlier, and must not start before 1900.
   fc.constantFrom("2001-01-01", "2010-05-05T05:00:00+09:00", "9999-12-31T23:59:59.999Z"),
   fc.date({ min: new Date("2001-01-01"), max: new Date("9999-12-31"), noInvalidDate: true }),
 );
@@ -115,7 +116,7 @@ const OUTCOMES: Outcome[] = [
 ];
 
 test("every number and duration that a DAG may have is saved, scheduled, run, retried and cleared without a refusal", async () => {
-  // Room for all of them at once: what their slots add up to is more than an integer holds.
+  // Enough slots for all of them at once: the sum of their slots exceeds an integer.
   await setPool(database.store, { pool: "wide", slots: -1, description: null, includeDeferred: true });
   const given = fc.sample(fc.tuple(dagOptions, taskOptions), { numRuns: 80, seed: 1_204 });
   const errors: string[] = [];
@@ -138,9 +139,9 @@ test("every number and duration that a DAG may have is saved, scheduled, run, re
       where r.run_type = 'manual' group by 1 order by 1`,
   );
   expect(errors).toEqual([]);
-  // Of each way to end at least one has come so far.
+  // At least one task has reached each of these states.
   expect(rows.map(({ state }) => state)).toEqual(expect.arrayContaining(["deferred", "success", "up_for_reschedule"]));
-  // Which of the two depends on how many retries it drew, and how long it waits for them.
+  // One of these two: it depends on its number of retries and their delay.
   expect(rows.some(({ state }) => state === "up_for_retry" || state === "failed")).toBe(true);
   const runs = await database.store.query<{ dagId: string; runId: string }>(
     `select dag_id as "dagId", run_id as "runId" from dag_run`,
@@ -185,7 +186,7 @@ test("slots that add up to more than an integer holds stop no scheduler and no l
   await save({ dagId: "d", maxActiveTasks: 100 }, { pool: "wide", poolSlots: POOL_SLOTS_MAX });
   const runIds = [];
   for (let run = 0; run < 4; run++) runIds.push(await trigger(database.store, "d"));
-  // As rows of before the bound were.
+  // As in rows from before the bound existed.
   await database.store.query("update task_instance set pool_slots = 2000000000, state = 'deferred' where run_id = any($1)", [
     runIds.slice(0, 2),
   ]);

@@ -1,4 +1,4 @@
-// Dag-processors of two versions of Baram side by side, as in a rolling upgrade.
+// Dag-processors of two versions of Baram at the same time, as in a rolling upgrade.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { dagFileText, openProcessorRig, type ProcessorRig, writeDagFile } from "../../../tests/support/dag-processors.ts";
@@ -23,12 +23,12 @@ afterEach(async () => {
   await database.drop();
 });
 
-/** Whose saves are written down, if they write. */
+/** Its saves are recorded if they write something. */
 function createVersion(version: string, logger: Logger = silentLogger): DagProcessor {
   const wrap = (store: DagFileStore): DagFileStore => ({
     ...store,
     async saveDags(save) {
-      // As a bundler of another version would make it.
+      // The output of another version's bundler.
       const code = `${save.module.code}\n// made by ${version}`;
       const outcome = await store.saveDags({ ...save, module: { ...save.module, code, hash: `${save.module.hash} ${version}` } });
       if (outcome.type === "saved") written.push(`${version} ${save.relativePath}`);
@@ -50,7 +50,7 @@ test("side by side, each edit is saved by the newer build, before or after the o
   await writeDagFile(folder, "a.ts", dagFileText(["x"]));
   const [older, newer] = [createVersion("1.9.0"), createVersion("1.10.0")];
   await older.processOnce();
-  // After the upgrade, each file once.
+  // After the upgrade, each file is saved once.
   await newer.processOnce();
   for (let scan = 0; scan < 3; scan++)
     for (const processor of [older, newer]) expect((await processor.processOnce()).processed).toBe(0);
@@ -62,7 +62,7 @@ test("side by side, each edit is saved by the newer build, before or after the o
   for (const processor of [older, newer, older, newer]) await processor.processOnce();
   expect(written.splice(0)).toEqual(["1.9.0 a.ts", "1.10.0 a.ts"]);
   expect(await versions()).toBe(5);
-  // A start of either is no reason to save.
+  // A start of either version saves nothing.
   await createVersion("1.9.0").processOnce();
   await createVersion("1.10.0").processOnce();
   expect(written).toEqual([]);

@@ -1,4 +1,4 @@
-// The dag-processor with its real store and real evaluation children, and a scheduler beside it.
+// The dag-processor with its real store and real evaluation children, together with a scheduler.
 
 import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -69,7 +69,7 @@ class Tides extends Timetable {
 export default dag({ dagId: "tides", schedule: new Tides(), ${options} }, () => { new EmptyOperator({ taskId: "t" }); });
 `,
   );
-  // Written a minute ago, so that it counts as settled.
+  // With a modification time one minute ago, so that it counts as settled.
   const aMinuteAgo = new Date(Date.now() - 60_000);
   await utimes(join(folder, "tides.ts"), aMinuteAgo, aMinuteAgo);
 }
@@ -116,7 +116,7 @@ test("a plan that is half used up is made anew from the last run on, without a n
   await processor.processOnce();
   expect(await processor.processOnce()).toMatchObject({ processed: 0 });
   const [first] = await findPlannedRuns(database.store, "tides", null);
-  // As if some six hundred runs had been created.
+  // As if about six hundred runs had been created.
   await database.store.query(
     `insert into dag_run (dag_id, run_id, logical_date, data_interval_start, data_interval_end, run_after, run_type, state)
      select dag_id, 'r', logical_date, data_interval_start, data_interval_end, run_after, 'scheduled', 'success'

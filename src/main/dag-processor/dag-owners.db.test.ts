@@ -1,4 +1,4 @@
-// Two files with one dagId: the database says who owns the DAG, whichever dag-processor asks, and when.
+// Two files with the same dagId: the database decides who owns the DAG, whichever dag-processor saves first.
 
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { createSchedulerDatabase } from "../../../tests/support/scheduler-rig.ts
 import { buildOf, type DagBundle, type DagFileStore, type SaveOutcome } from "../../dag-files/index.ts";
 import { hashDag } from "../../serialized/index.ts";
 
-// Some of these start ten evaluation children one after another.
+// Some tests start ten evaluation children one after another.
 vi.setConfig({ testTimeout: 60_000 });
 
 let database: TestDatabase;
@@ -68,7 +68,7 @@ test("a file that waits gets the DAG with the next scan when another dag-process
   for (let scan = 0; scan < 2; scan++) await copier.processOnce();
   expect(await rig.errors()).toEqual({ "copies:copy.ts": isTaken("x", "copy.ts (bundle copies)") });
   expect(await copier.processOnce()).toMatchObject({ processed: 0 });
-  // Its dag-processor restarts: that frees nothing.
+  // A restart of the owner's dag-processor does not release the DAG.
   await owner.stop();
   await copier.processOnce();
   expect(await rig.active()).toEqual(["x@dags:prod.ts", "y@dags:prod.ts"]);
@@ -114,7 +114,7 @@ test("of two dag-processors on a folder, none takes a renamed file for a copy, w
   const [one, two] = [rig.createProcessor(folder), rig.createProcessor(folder)];
   for (const processor of [one, two]) await processor.processOnce();
   await rename(join(folder, "a.ts"), join(folder, "b.ts"));
-  // The other one has not looked yet: for all that is known, a.ts is still there.
+  // The other dag-processor has not scanned yet: a.ts may still exist.
   await one.processOnce();
   expect([await rig.active(), await rig.errors()]).toEqual([["x@dags:a.ts"], {}]);
   await two.processOnce();
@@ -186,7 +186,7 @@ test("of files saved at the same moment one owns the DAG, also where they were t
   const winners = new Set<string>();
   for (let round = 0; round < 15; round++) {
     const shared = [`s${round}`, `t${round}`];
-    // Each half of the rounds, with files that were saved before and with new ones.
+    // Half of the rounds with files that were saved before, half with new ones.
     if (round % 2 === 0) await Promise.all(stores.map((store, at) => save(store, paths[at] ?? "", [`own${at}`])));
     else await query("delete from dag_file");
     const outcomes = await Promise.all(stores.map((store, at) => save(store, paths[at] ?? "", [`own${at}`, ...shared])));

@@ -49,23 +49,29 @@ import { type ConfiguredExecutor, resolveExecutor, spellExecutor } from "../exec
 
 export type SqlDagFileStoreOptions = {
   pausedAtCreation: boolean;
-  /** Bundles whose DAGs start active whatever the option says: the examples. */
+  /** Bundles whose new DAGs are active whatever the option is: the examples. */
   activeBundles: readonly string[];
   executors: readonly ConfiguredExecutor[];
-  /** Why the named executor cannot run a task, as far as that is known beforehand, or null. */
+  /** The reason why the named executor cannot run a task, if it is known in advance, or null. */
   faultForExecutor(name: string, task: SerializedTask): string | null;
-  /** How long no dag-processor has had a file before its DAGs are stale, unless one saw it go. Default 50. */
+  /** How long no dag-processor has had a file before its DAGs become stale, unless one saw its deletion. Default 50. */
   staleDagThresholdSec?: number;
-  /** Longest time between two scans; a dag-processor that is silent for longer, and for the threshold, counts as dead. Default 30. */
+  /**
+   * Maximum time between two scans. A dag-processor that is silent for longer than this plus the threshold counts as dead.
+   * Default 30.
+   */
   refreshIntervalSec?: number;
 };
 
-/** Somebody made a row of the same DAG meanwhile: seen the next time, so a second time is for a third one. */
+/**
+ * Another process may create a row of the same DAG in between; the next attempt sees it. So every further attempt needs another
+ * such race.
+ */
 const RACES_MAX = 5;
 
 const compress = promisify(gzip);
 
-/** One dag-processor's results in PostgreSQL; each method is one transaction. */
+/** Stores the results of one dag-processor in PostgreSQL; each method is one transaction. */
 export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOptions): DagFileStore {
   const processorId = randomUUID();
   const thresholdSec = options.staleDagThresholdSec ?? 50;
@@ -108,7 +114,7 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
           const outcome = await saveOnce(store, save, code, options);
           if (outcome.type !== "raced") return outcome;
           if (race === RACES_MAX)
-            throw new Error(`DAG "${outcome.dagId}" was made anew by others ${race} times while it was being saved`);
+            throw new Error(`DAG "${outcome.dagId}" was created by other processes ${race} times while it was being saved`);
         }
       } catch (error) {
         throw unsaved(error, save) ?? error;
@@ -127,9 +133,9 @@ export function createSqlDagFileStore(store: Store, options: SqlDagFileStoreOpti
 
 type Attempt = SaveOutcome | { type: "raced"; dagId: string };
 
-/** Rolls back where it saved nothing, or not all. */
+/** Rolls back if it saved nothing, or only a part. */
 async function saveOnce(store: Store, save: SaveDags, code: Buffer, options: SqlDagFileStoreOptions): Promise<Attempt> {
-  const undo = new Error("what was written is not to stay");
+  const undo = new Error("rolled back on purpose");
   let attempt: Attempt = { type: "left" };
   await store
     .transaction(async (tx) => {
@@ -142,10 +148,10 @@ async function saveOnce(store: Store, save: SaveDags, code: Buffer, options: Sql
   return attempt;
 }
 
-/** The file's row is locked first, then those of its DAGs. */
+/** Locks the file's row first, then the rows of its DAGs. */
 async function writeDags(tx: Db, save: SaveDags, code: Buffer, options: SqlDagFileStoreOptions): Promise<Attempt> {
   const { bundleName, relativePath, takeFrom } = save;
-  // In the order of their ids: two dag-processors that save the same DAGs lock them alike.
+  // In the order of their ids, so that two dag-processors that save the same DAGs cannot deadlock.
   const dags = [...save.dags].sort((a, b) => (a.dag.dagId < b.dag.dagId ? -1 : 1));
   const dagIds = dags.map(({ dag }) => dag.dagId);
   await saveModule(tx, { ...save.module, code });
@@ -186,7 +192,7 @@ async function writeDags(tx: Db, save: SaveDags, code: Buffer, options: SqlDagFi
 }
 
 /**
- * If the file's content is at fault, an import error, since the file would fail each time. null = the database or Baram is at
+ * An import error if the file's content is at fault, since the file would fail each time. null = the database or Baram is at
  * fault.
  */
 function unsaved(error: unknown, { relativePath, dags }: SaveDags): BaramError | null {
@@ -197,15 +203,18 @@ function unsaved(error: unknown, { relativePath, dags }: SaveDags): BaramError |
   return isPoisoned(error) ? new BaramError("dag_unsaved", `${what}: ${error.message}`, {}, error) : null;
 }
 
-/** PostgreSQL's text cannot hold the character, but the file's failure must be shown. */
+/** PostgreSQL's text cannot contain the character, but the file's error must be shown. */
 function withoutNul(text: string): string {
   return text.replaceAll("\0", "\\0");
 }
 
-/** As an id; with the longest of ids and half of a workload for executorConfig, the rest of it has room. */
+/**
+ * As long as an id. With ids of the maximum length and half of a workload for executorConfig, the rest of the workload still
+ * fits.
+ */
 const QUEUE_MAX_BYTES = 250;
 
-/** Why the first task that its executor cannot run cannot be run, or null. Replaces executors' short names by full ones. */
+/** The reason why the first task with an executor fault cannot run, or null. Replaces short names of executors by full ones. */
 function findExecutorFault(
   dags: readonly SerializedDag[],
   { executors: configured, faultForExecutor }: Pick<SqlDagFileStoreOptions, "executors" | "faultForExecutor">,
@@ -231,7 +240,7 @@ function findExecutorFault(
 
 const HOUR_MS = 3_600_000;
 
-/** Planned again when half of the plan is used up, by the clock or, in a catch-up, by the latest run. */
+/** Planned again when half of the plan is used up, by the clock or, during a catch-up, by the latest run. */
 async function replacePlan(tx: Db, dag: SerializedDag, plan: TimetablePlan, now: Date): Promise<void> {
   const middle = plan.runs[Math.floor(plan.runs.length / 2)];
   await savePlan(tx, dag.dagId, {
@@ -240,7 +249,7 @@ async function replacePlan(tx: Db, dag: SerializedDag, plan: TimetablePlan, now:
       manualIntervalStart: manualInterval && new Date(manualInterval[0]),
       manualIntervalEnd: manualInterval && new Date(manualInterval[1]),
     })),
-    // A timetable that has ended may yield runs again later; Airflow asks it at every parse.
+    // A timetable that has ended may return runs again later; Airflow calls it at every parse.
     refreshAt: plan.hasEnded || !middle ? new Date(now.getTime() + HOUR_MS) : new Date(middle.runAfter),
     byClock: plan.hasEnded || !dag.catchup,
   });
@@ -278,7 +287,7 @@ function hashSchedule(dag: SerializedDag): string {
   return createHash("sha256").update(canonicalJson({ timetable, startDate, endDate, catchup, timezone, tasks })).digest("hex");
 }
 
-/** Pools that every installation has. */
+/** Creates the pool that every installation has. */
 export async function ensureDefaultPool(db: Db, slots: number): Promise<void> {
   await ensurePool(db, "default_pool", slots, "The pool of tasks that name none");
 }

@@ -1,4 +1,4 @@
-// When a DAG is stale and when it comes back: dag-processors with their real store, several of them on folders that differ.
+// When DAGs become stale and active again: dag-processors with their real store, some of them on different folders.
 
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { buildOf } from "../../dag-files/index.ts";
 import { type Logger, silentLogger } from "../../platform/index.ts";
 import { removeDag } from "../../scheduler/commands/index.ts";
 
-// Some of these start ten evaluation children one after another.
+// Some tests start ten evaluation children one after another.
 vi.setConfig({ testTimeout: 60_000 });
 
 let database: TestDatabase;
@@ -27,9 +27,9 @@ afterEach(async () => {
 });
 
 const query = (text: string) => database.store.query(text);
-/** As if that long had passed. */
+/** As if this time had passed. */
 const pass = (sec: number) => query(`update dag_file set missing_since = missing_since - make_interval(secs => ${sec})`);
-/** As if every dag-processor had been killed, and that been noticed. */
+/** As if all dag-processors had been killed, and their listings had expired. */
 const killAll = () => query("update dag_file_listing set valid_until = now() - interval '1 s'");
 
 test("a deleted DAG comes back with the next scan, without its past, and its file's other DAGs stay as they are", async () => {
@@ -51,7 +51,7 @@ test("a deleted DAG comes back with the next scan, without its past, and its fil
   ]);
   expect(await processor.processOnce()).toMatchObject({ processed: 0 });
   await removeDag(database.store, "y");
-  // One that starts after it was deleted.
+  // A dag-processor that starts after the deletion.
   await rig.createProcessor(folder).processOnce();
   expect(await rig.active()).toEqual(["x@dags:a.ts", "y@dags:a.ts"]);
 });
@@ -113,7 +113,7 @@ test("a dag-processor on an empty folder takes nothing from one that lives; when
   await full.processOnce();
   for (let scan = 0; scan < 3; scan++) await empty.processOnce();
   expect(await rig.active()).toEqual(["x@dags:a.ts"]);
-  // Killed, or stopped: what it found counts no more.
+  // Killed or stopped: its listing is no longer valid.
   await killAll();
   await empty.processOnce();
   expect(await rig.active()).toEqual([]);

@@ -7,24 +7,24 @@ import { readLines } from "./line-reader.ts";
 export type BashOptions = {
   /** Run by `bash -c`. Templated. */
   bashCommand: string;
-  /** The command's environment. Without it, the runner's. Templated. */
+  /** The command's environment. Default: the runner's. Templated. */
   env?: Record<string, string>;
   /** Add `env` to the runner's environment instead of replacing it. Default false. */
   appendEnv?: boolean;
   /** Working folder. Default: the runner's. Templated. */
   cwd?: string;
-  /** Exit codes that skip the task; null = none. Default 99. */
+  /** Exit codes with which the task is skipped; null = none. Default 99. */
   skipOnExitCode?: number | readonly number[] | null;
 };
 
 const KEPT_LINES = 20;
 
 /**
- * Runs a command in bash. Its output goes to the log, its last line becomes the XCom. Exit code 0 = success, 99 = skipped,
- * anything else fails the task. When the task is stopped, the command and all it started are ended: SIGTERM, after
+ * Runs a command in bash. Its output goes to the log, and its last line becomes the XCom. Exit code 0 = success, 99 = skipped,
+ * other codes fail the task. If the task is stopped, the command and all processes that it started get SIGTERM, and after
  * three seconds SIGKILL.
  *
- * Values from outside (`params`, `conf`) become part of the command; pass them in `env` and write `"$NAME"` to keep them data.
+ * Templated values (`params`, `conf`) become part of the command. To keep them data, pass them in `env` and write `"$NAME"`.
  */
 export class BashOperator extends BaseOperator<BashOptions, string, "bashCommand" | "env" | "cwd"> {
   static override readonly templateFields: readonly string[] = ["bashCommand", "env", "cwd"];
@@ -37,7 +37,7 @@ export class BashOperator extends BaseOperator<BashOptions, string, "bashCommand
     const { bashCommand, cwd } = this.options;
     if (typeof bashCommand !== "string") throw new TypeError("bashCommand must be a string");
     if (ctx.signal.aborted) throw ctx.signal.reason;
-    // A process group of its own, so that what the command starts can be ended with it.
+    // A process group of its own, so that the command's child processes can be ended with it.
     const child = spawn("bash", ["-c", bashCommand], {
       cwd,
       env: this.environment(),
@@ -79,7 +79,7 @@ export class BashOperator extends BaseOperator<BashOptions, string, "bashCommand
 
   private environment(): NodeJS.ProcessEnv {
     const { env, appendEnv = false } = this.options;
-    // The runner's own environment is already clean of the platform's settings and secrets.
+    // The platform's settings and secrets are already removed from the runner's environment.
     if (env === undefined) return process.env;
     return appendEnv ? { ...process.env, ...env } : { ...env };
   }

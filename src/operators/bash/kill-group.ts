@@ -2,7 +2,10 @@ import type { ChildProcess } from "node:child_process";
 
 const KILL_AFTER_MS = 3_000;
 
-/** Ends a detached child and all of its process group when `signal` aborts: SIGTERM, later SIGKILL. Returns how to stop watching. */
+/**
+ * Ends a detached child and its process group when `signal` aborts: SIGTERM, later SIGKILL. Returns a function that stops
+ * watching.
+ */
 export function killGroupOnAbort(child: ChildProcess, signal: AbortSignal): () => void {
   let timer: NodeJS.Timeout | undefined;
   const onAbort = () => {
@@ -14,7 +17,7 @@ export function killGroupOnAbort(child: ChildProcess, signal: AbortSignal): () =
   return () => {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
-    // The command has ended, but what it left in the background has not.
+    // The command has ended, but its background processes have not.
     if (signal.aborted) killGroup(child, "SIGKILL");
   };
 }
@@ -24,6 +27,6 @@ function killGroup(child: ChildProcess, signalName: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signalName);
   } catch {
-    // ESRCH: all of the group has ended.
+    // ESRCH: all processes of the group have ended.
   }
 }

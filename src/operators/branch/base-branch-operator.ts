@@ -2,8 +2,8 @@ import { BaseOperator, type TaskContext } from "../../sdk/index.ts";
 import { type BranchChoice, followBranch } from "./follow-branch.ts";
 
 /**
- * The base of operators that choose which of the tasks directly after them go on. The others are skipped, save those that
- * a chosen one leads to.
+ * Base class of operators that choose which of the direct downstream tasks run. The others are skipped, except those that are
+ * also downstream of a chosen one.
  */
 export abstract class BaseBranchOperator<O extends object = object, T extends keyof O = never> extends BaseOperator<
   O,

@@ -6,7 +6,7 @@ import { followBranch } from "./follow-branch.ts";
 
 export type BranchOptions = { choose: (ctx: TaskContext) => BranchChoice | Promise<BranchChoice> };
 
-/** Chooses the way on with a function of the context: `new BranchOperator({ taskId: "b", choose: (ctx) => "left" })`. */
+/** Chooses the branch with a function of the context: `new BranchOperator({ taskId: "b", choose: (ctx) => "left" })`. */
 export class BranchOperator extends BaseBranchOperator<BranchOptions> {
   static override readonly optionNames: readonly string[] = Object.keys({ choose: true } satisfies Record<
     keyof BranchOptions,
@@ -29,7 +29,7 @@ class BranchFunctionOperator<A extends readonly unknown[]> extends FunctionOpera
 }
 
 /**
- * As `task()`, for a function that returns the id or ids of the tasks or groups directly after it that shall go on.
+ * Like `task()`, for a function that returns the ids of the direct downstream tasks or groups that run.
  *
  *     const pick = branch({ taskId: "pick" }, (_ctx, rows: number) => (rows > 0 ? "load" : "stop"));
  */

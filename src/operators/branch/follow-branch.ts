@@ -1,11 +1,11 @@
 import type { TaskContext } from "../../sdk/index.ts";
 
-/** Ids of the tasks or task groups to go on with; none skips all. */
+/** Ids of the tasks or task groups that run; none = all are skipped. */
 export type BranchChoice = string | readonly string[] | null;
 
 /**
- * Skips the direct downstream tasks that a branch did not choose and that no chosen one leads to, as Airflow does.
- * @throws Error when the choice is not a task or group directly downstream.
+ * Skips the direct downstream tasks that are neither chosen nor downstream of a chosen task, as Airflow does.
+ * @throws Error if the choice is not a task or group directly downstream.
  */
 export function followBranch(ctx: TaskContext, choice: BranchChoice): void {
   const direct = ctx.task.downstream;
@@ -21,7 +21,7 @@ export function followBranch(ctx: TaskContext, choice: BranchChoice): void {
   }
   const followed = direct.filter((taskId) => reachable.has(taskId));
   const skipped = direct.filter((taskId) => !reachable.has(taskId));
-  ctx.logger.info(`going on with ${followed.join(", ") || "no task"}`, { followed, skipped });
+  ctx.logger.info(`continuing with ${followed.join(", ") || "no task"}`, { followed, skipped });
   ctx.skipTasks(skipped, followed);
 }
 

@@ -1,6 +1,6 @@
 import { BaseOperator } from "../../sdk/index.ts";
 
-/** Does nothing: a point to gather edges at. Without callbacks no worker is used for it. */
+/** Does nothing; useful to join edges. Without callbacks it needs no worker. */
 export class EmptyOperator extends BaseOperator<object, undefined> {
   static override readonly optionNames: readonly string[] = [];
   override readonly doesNothing = true;

@@ -12,29 +12,29 @@ type TaskStates = Awaited<ReturnType<TaskContext["dags"]["taskStates"]>>;
 
 export type ExternalTaskOptions = {
   externalDagId: string;
-  /** One task, several, or a group; none = the run itself. */
+  /** One task, several tasks, or a group; none = the run itself. */
   externalTaskId?: string;
   externalTaskIds?: string[];
   externalTaskGroupId?: string;
-  /** The run to look at, by id: the way to wait for a manual run. Templated. Without it, by logical date. */
+  /** Id of the run to wait for; needed for a manual run. Templated. Default: the run is found by its logical date. */
   externalRunId?: string;
-  /** The other run's logical date is this much before this run's. */
+  /** The other run's logical date is earlier than this run's by this duration. */
   executionDelta?: DurationInput;
-  /** The logical date or dates to look at, from this run's. Not together with `executionDelta`. */
+  /** Computes the logical dates of the other runs from this run's. Cannot be combined with `executionDelta`. */
   executionDateFn?: (logicalDate: Date, ctx: TaskContext) => Date | Date[];
-  /** Default success. All must be in one of these. */
+  /** States in which all of them must be. Default: success. */
   allowedStates?: ExternalState[];
-  /** This task is skipped as soon as one is in one of these. */
+  /** This task is skipped as soon as one of them is in one of these states. */
   skippedStates?: ExternalState[];
-  /** This task fails as soon as one is in one of these. Default: failed, and upstream_failed for tasks. */
+  /** This task fails as soon as one of them is in one of these states. Default: failed, and upstream_failed for tasks. */
   failedStates?: ExternalState[];
-  /** Fail when the DAG or a task does not exist. Default false: wait for it. */
+  /** Fail if the DAG or a task does not exist. Default false: wait until it does. */
   checkExistence?: boolean;
 };
 
 type Rendered = "externalDagId" | "externalTaskId" | "externalTaskIds" | "externalTaskGroupId" | "externalRunId";
 
-/** Waits for a run of another DAG, or for tasks or a group of it. */
+/** Waits for a run of another DAG, or for tasks or a group in it. */
 export class ExternalTaskSensor extends BaseSensor<ExternalTaskOptions, undefined, Rendered> {
   static override readonly templateFields: readonly string[] = [
     "externalDagId",

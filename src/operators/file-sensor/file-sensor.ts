@@ -3,13 +3,13 @@ import { findFile } from "../../platform/index.ts";
 import { BaseSensor, FileTrigger, type PokeResult, type TaskContext } from "../../sdk/index.ts";
 
 export type FileSensorOptions = {
-  /** A file or folder, or a glob (`*`, `?`, `**`). A folder counts once there is a file in it. Templated. */
+  /** A file or folder, or a glob (`*`, `?`, `**`). A folder matches once it contains a file. Templated. */
   path: string;
-  /** Look for files in a folder's folders, too. Default false. */
+  /** Also search the subfolders of a folder. Default false. */
   recursive?: boolean;
 };
 
-/** Waits for a file on the worker's own file system, in mode "deferrable" on the triggerer's; returns the path that was found. */
+/** Waits for a file in the worker's own file system, or the triggerer's in mode "deferrable". Returns the path that was found. */
 export class FileSensor extends BaseSensor<FileSensorOptions, string, "path"> {
   static override readonly templateFields: readonly string[] = ["path"];
   static override readonly optionNames: readonly string[] = Object.keys({ recursive: true } satisfies Record<
@@ -21,7 +21,7 @@ export class FileSensor extends BaseSensor<FileSensorOptions, string, "path"> {
     const { path, recursive = false } = this.options;
     const found = await findFile(path, recursive);
     if (found === undefined) {
-      ctx.logger.info(`${path} is not there yet`);
+      ctx.logger.info(`${path} does not exist yet`);
       return { done: false };
     }
     ctx.logger.info(`found ${found}`);

@@ -10,7 +10,7 @@ const definition = define(() => {
   chain(new LatestOnlyOperator({ taskId: "latest" }), [a, new EmptyOperator({ taskId: "b" })]);
   a.before(new EmptyOperator({ taskId: "c" }));
 });
-// The fake's clock stands at 2024-01-31T00:00:02Z.
+// The fake clock is fixed at 2024-01-31T00:00:02Z.
 const run = (runType: "scheduled" | "backfill" | "manual", runAfter: string | null) =>
   runOneTask(definition, {
     taskId: "latest",

@@ -3,12 +3,14 @@ import { BaseOperator } from "../../sdk/index.ts";
 import { createFactory, FunctionOperator, type MustTravel } from "../../sdk/runtime.ts";
 
 type ShortCircuitReach = {
-  /** true (default) = all tasks downstream are skipped; false = the direct ones, and trigger rules decide on the rest. */
+  /**
+   * true (default) = all downstream tasks are skipped; false = only the direct ones, and the trigger rules decide about the rest.
+   */
   ignoreDownstreamTriggerRules?: boolean;
 };
 export type ShortCircuitOptions = ShortCircuitReach & { condition: (ctx: TaskContext) => unknown };
 
-/** Goes on if `condition` gives a truthy value, and skips what is downstream otherwise. Teardowns are never skipped. */
+/** Skips the downstream tasks unless `condition` returns a truthy value. Teardowns are never skipped. */
 export class ShortCircuitOperator extends BaseOperator<ShortCircuitOptions, unknown> {
   static override readonly optionNames: readonly string[] = Object.keys({
     condition: true,
@@ -35,7 +37,7 @@ class ShortCircuitFunctionOperator<A extends readonly unknown[], R> extends Func
   }
 }
 
-/** As `task()`, for a function whose result decides whether the tasks after it run. */
+/** Like `task()`, for a function whose result decides whether the downstream tasks run. */
 export function shortCircuit<A extends readonly unknown[], R, V extends object = JsonObject>(
   options: TaskOptions & ShortCircuitReach,
   fn: ((ctx: TaskContext<V>, ...args: A) => R | Promise<R>) & MustTravel<R>,
@@ -45,12 +47,12 @@ export function shortCircuit<A extends readonly unknown[], R, V extends object =
 
 function cutShort(ctx: TaskContext, condition: unknown, ignoreRules: boolean): void {
   if (condition) {
-    ctx.logger.info("the condition holds: going on");
+    ctx.logger.info("the condition holds: continuing");
     return;
   }
   const reached = ignoreRules ? allDownstream(ctx) : ctx.task.downstream;
   const skipped = reached.filter((taskId) => !ctx.dag.task(taskId)?.isTeardown);
-  ctx.logger.info("the condition does not hold: skipping what is downstream", { skipped });
+  ctx.logger.info("the condition does not hold: skipping the downstream tasks", { skipped });
   ctx.skipTasks(skipped);
 }
 

@@ -1,7 +1,7 @@
 import { BaseSensor, DateTimeTrigger, type DurationInput, FailError, type TaskContext } from "../../sdk/index.ts";
 import { durationToSeconds } from "../../sdk/runtime.ts";
 
-/** Waits until an instant: an ISO 8601 text with a zone. Templated. */
+/** Waits until an instant, given as an ISO 8601 text with an offset. Templated. */
 export class TimeSensor extends BaseSensor<{ until: string }, undefined, "until"> {
   static override readonly templateFields: readonly string[] = ["until"];
   static override readonly optionNames: readonly string[] = [];
@@ -17,13 +17,13 @@ export class TimeSensor extends BaseSensor<{ until: string }, undefined, "until"
     return ctx.now().getTime() >= untilMs;
   }
 
-  /** The look before it has refused an instant that is none. */
+  /** The first poke has already refused an invalid instant. */
   override createTrigger(): DateTimeTrigger {
     return new DateTimeTrigger({ moment: this.options.until });
   }
 }
 
-/** Waits until some time after the end of the run's data interval, or after `runAfter` where the run has none. */
+/** Waits until some time after the end of the run's data interval, or after its `runAfter` if it has none. */
 export class TimeDeltaSensor extends BaseSensor<{ delta: DurationInput }, undefined> {
   static override readonly optionNames: readonly string[] = ["delta"];
   async poke(ctx: TaskContext): Promise<boolean> {

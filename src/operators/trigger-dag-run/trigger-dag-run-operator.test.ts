@@ -49,6 +49,6 @@ describe("TriggerDagRunOperator", () => {
     const failing = await trigger(waiting, { getDagRunState: () => ({ state: "failed" }) });
     expect(failureOf(failing.outcome).error.message).toContain("ended as failed");
     const gone = await trigger(waiting, { getDagRunState: () => null });
-    expect(failureOf(gone.outcome).error.message).toContain("is gone");
+    expect(failureOf(gone.outcome).error.message).toContain("was deleted");
   });
 });

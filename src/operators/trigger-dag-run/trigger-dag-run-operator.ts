@@ -3,30 +3,30 @@ import { BaseOperator, type DurationInput, FailError, type JsonObject, SkipError
 type RunState = "queued" | "running" | "success" | "failed";
 
 export type TriggerDagRunOptions = {
-  /** The DAG to start. Templated, as are the run id, the logical date and the conf. */
+  /** The DAG to trigger. Templated, as are the run id, the logical date and the conf. */
   triggerDagId: string;
   triggerRunId?: string;
-  /** ISO 8601; without an offset it is local time of that DAG's zone. Left out: now. null: the run has none. */
+  /** ISO 8601; without an offset it is local time in that DAG's time zone. Omitted: now. null: the run has no logical date. */
   logicalDate?: string | null;
   conf?: JsonObject;
   note?: string;
-  /** If such a run is there already, clear it and run it again. */
+  /** If such a run exists, clear it and run it again. */
   resetDagRun?: boolean;
-  /** If such a run is there already, skip instead of failing. */
+  /** If such a run exists, skip the task instead of failing it. */
   skipWhenAlreadyExists?: boolean;
-  /** Wait until the run ends. */
+  /** Wait until the triggered run ends. */
   waitForCompletion?: boolean;
   /** Default "1m". */
   pokeInterval?: DurationInput;
-  /** States of the run that end the wait well. Default success. */
+  /** States of the run that end the wait successfully. Default: success. */
   allowedStates?: readonly RunState[];
-  /** States that fail this task. Default failed. */
+  /** States of the run that fail this task. Default: failed. */
   failedStates?: readonly RunState[];
 };
 
 type Rendered = "triggerDagId" | "triggerRunId" | "logicalDate" | "conf" | "note";
 
-/** Starts a run of another DAG, and waits for it if asked to. Returns the run's id. */
+/** Triggers a run of another DAG, and waits for it if requested. Returns the run's id. */
 export class TriggerDagRunOperator extends BaseOperator<TriggerDagRunOptions, string, Rendered> {
   static override readonly templateFields: readonly string[] = ["triggerDagId", "triggerRunId", "logicalDate", "conf", "note"];
   static override readonly optionNames: readonly string[] = Object.keys({
@@ -59,7 +59,7 @@ export class TriggerDagRunOperator extends BaseOperator<TriggerDagRunOptions, st
     const { allowedStates = ["success"], failedStates = ["failed"], pokeInterval = "1m" } = this.options;
     for (;;) {
       const state = await ctx.dags.runState(dagId, runId);
-      if (state === null) throw new FailError(`run ${runId} of DAG ${dagId} is gone while it was waited for`);
+      if (state === null) throw new FailError(`run ${runId} of DAG ${dagId} was deleted while the task waited for it`);
       if (failedStates.includes(state)) throw new FailError(`run ${runId} of DAG ${dagId} ended as ${state}`);
       if (allowedStates.includes(state)) return;
       ctx.logger.debug(`run ${runId} of DAG ${dagId} is ${state}`);

@@ -2,15 +2,15 @@
  * All metrics: name, kind, unit, labels and one sentence. docs/metrics.md is generated from this table, and only metrics of this table
  * can be emitted. The names are Airflow's, so that dashboards for Airflow also work with Baram.
  *
- * `dotted` is how statsd without tags spells a labelled series, as Airflow's older names do. Label values are ids, names and
- * states, never a value of a user's.
+ * `dotted` is the name of a labelled series in statsd without tags, as in Airflow's older names. Label values are ids, names and
+ * states, never values of users.
  */
 export type MetricSpec = {
   readonly kind: "counter" | "gauge" | "timer";
   readonly unit: string;
   readonly labels: readonly string[];
   readonly dotted?: string;
-  /** Which roles emit it. */
+  /** The roles that emit it. */
   readonly roles: readonly MetricRole[];
   readonly about: string;
 };
@@ -21,7 +21,7 @@ const TASK = ["dag_id", "task_id"] as const;
 const SCHEDULER = ["scheduler"] as const;
 const PROCESSOR = ["dag-processor"] as const;
 const TRIGGERER = ["triggerer"] as const;
-/** Where tries end: as workers report, and as the scheduler finds them lost. */
+/** The roles that end tries: the API server for reports of workers, the scheduler for tries that it finds lost. */
 const BOTH = ["api-server", "scheduler"] as const;
 const EVERY_ROLE = ["scheduler", "api-server", "dag-processor", "triggerer"] as const;
 
@@ -213,7 +213,7 @@ type NamesOf<K extends MetricSpec["kind"]> = { [N in MetricName]: Table[N]["kind
 export type CounterName = NamesOf<"counter">;
 export type GaugeName = NamesOf<"gauge">;
 export type TimerName = NamesOf<"timer">;
-/** A value for each label of the metric, and no other. */
+/** A value for each label of the metric, and no others. */
 export type LabelsOf<N extends MetricName> = { readonly [L in Table[N]["labels"][number]]: string };
 
 function counter<const L extends readonly string[]>(
@@ -236,7 +236,7 @@ function gauge<const L extends readonly string[]>(
   return { kind: "gauge", unit, labels, roles, about, dotted } as const;
 }
 
-/** Seconds here and in Prometheus, milliseconds in statsd, as its protocol has it. */
+/** Seconds here and in Prometheus; milliseconds in statsd, as its protocol requires. */
 function timer<const L extends readonly string[]>(labels: L, roles: readonly MetricRole[], about: string, dotted?: string) {
   return { kind: "timer", unit: "s", labels, roles, about, dotted } as const;
 }

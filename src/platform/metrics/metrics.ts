@@ -1,11 +1,11 @@
 import type { CounterName, GaugeName, LabelsOf, MetricName, TimerName } from "./metric-table.ts";
 
-/** All of a gauge's series at one moment: a series that is no longer among them is gone. */
+/** All series of a gauge at one moment: a series that is missing here no longer exists. */
 export type Reading<N extends MetricName> = { readonly labels: LabelsOf<N>; readonly value: number };
 
 /**
- * Where parts say what they count and measure. Nothing here throws, waits or fails: a metric is never a reason for work to
- * stop. Only what stands in the table of metrics can be named.
+ * The interface through which parts emit metrics. Nothing here throws, waits or fails: a metric must never stop other work. Only
+ * metrics of the metric table can be named.
  */
 export type Metrics = {
   count<N extends CounterName>(name: N, labels: LabelsOf<N>, by?: number): void;
@@ -16,7 +16,7 @@ export type Metrics = {
 
 export const silentMetrics: Metrics = { count() {}, gauge() {}, time() {} };
 
-/** Seconds since `startMs` of `performance.now()`, for `time`. */
+/** Seconds since `startMs` (from `performance.now()`), for `time`. */
 export function secondsSince(startMs: number): number {
   return (performance.now() - startMs) / 1_000;
 }

@@ -1,4 +1,4 @@
-// What an author imports from "baram/providers/slack".
+// The API that authors import from "baram/providers/slack".
 export { SlackWebhookNotifier } from "./slack-webhook-notifier.ts";
 export { SlackWebhookOperator } from "./slack-webhook-operator.ts";
 export type { SlackMessage, SlackWebhookOptions } from "./webhook.ts";

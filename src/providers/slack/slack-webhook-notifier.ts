@@ -9,7 +9,7 @@ import {
   webhookOf,
 } from "./webhook.ts";
 
-/** Posts to a Slack channel from a callback, by an incoming webhook. */
+/** Posts to a Slack channel from a callback, with an incoming webhook. */
 export class SlackWebhookNotifier extends BaseNotifier<SlackWebhookOptions> {
   static override readonly templateFields: readonly string[] = SLACK_TEMPLATE_FIELDS;
   static override readonly optionNames: readonly string[] = SLACK_OPTION_NAMES;

@@ -10,7 +10,7 @@ import {
   webhookOf,
 } from "./webhook.ts";
 
-/** Posts to a Slack channel as a task, by an incoming webhook. */
+/** Posts to a Slack channel from a task, with an incoming webhook. */
 export class SlackWebhookOperator extends BaseOperator<SlackWebhookOptions, void, keyof SlackMessage> {
   static override readonly templateFields: readonly string[] = SLACK_TEMPLATE_FIELDS;
   static override readonly optionNames: readonly string[] = SLACK_OPTION_NAMES;

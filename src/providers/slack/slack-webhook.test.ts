@@ -16,7 +16,7 @@ afterEach(() => {
   server?.close();
 });
 
-/** A webhook that gives the answers in turn, the last one for ever; returns the connection to it. */
+/** A webhook that returns these answers in turn, and then repeats the last one. Returns the connection to it. */
 async function startSlack(...answers: ((response: ServerResponse, request: IncomingMessage) => void)[]): Promise<Connection> {
   requests = [];
   const made = createServer(async (request, response) => {
@@ -119,7 +119,7 @@ describe("SlackWebhookOperator", () => {
     expect(failureOf((await post(connection, { text: "" })).outcome).error.message).toContain("needs text");
     const broken = slackConnection({ host: "not a host", password: "secret-path" });
     const { error } = failureOf((await post(broken)).outcome);
-    expect(error.message).toContain('connection "slack_default" makes no');
+    expect(error.message).toContain('connection "slack_default" does not give an http');
     expect(JSON.stringify(error)).not.toContain("secret-path");
     expect(requests).toEqual([]);
   });

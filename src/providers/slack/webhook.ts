@@ -3,12 +3,12 @@ import { BaramError, sleep, timeoutSignal, toError } from "../../platform/index.
 import type { DurationInput } from "../../sdk/index.ts";
 import { durationToSeconds } from "../../sdk/runtime.ts";
 
-/** A message as Slack's incoming webhooks take it. At least one of text, blocks and attachments. */
+/** A message for Slack's incoming webhooks. Needs at least one of text, blocks and attachments. */
 export type SlackMessage = {
   text?: string;
   blocks?: readonly JsonObject[];
   attachments?: readonly JsonObject[];
-  /** Legacy webhooks only: others post to the channel they were made for. */
+  /** For legacy webhooks only: others always post to the channel for which they were created. */
   channel?: string;
   username?: string;
   iconEmoji?: string;
@@ -17,15 +17,15 @@ export type SlackMessage = {
 export type SlackWebhookOptions = SlackMessage & {
   /** Connection of type slackwebhook. Default "slack_default". */
   slackWebhookConnId?: string;
-  /** The whole webhook URL instead of a connection. It is a secret: whoever has it can post. */
+  /** The complete webhook URL instead of a connection. It is a secret: everyone who has it can post. */
   webhookUrl?: string;
-  /** For one request. Default "30s". */
+  /** Timeout of one request. Default "30s". */
   timeout?: DurationInput;
-  /** Requests in all, the further ones after 429, 5xx and failed connections. Default 4. */
+  /** Maximum number of requests. Repeated after 429, 5xx and failed connections. Default 4. */
   maxAttempts?: number;
 };
 
-/** The options that are rendered; the URL is not among them, since rendered fields are shown. */
+/** The options that are rendered. The URL is not one of them, since rendered fields are shown. */
 export const SLACK_TEMPLATE_FIELDS: readonly string[] = ["text", "blocks", "attachments", "channel", "username", "iconEmoji"];
 export const SLACK_OPTION_NAMES: readonly string[] = Object.keys({
   slackWebhookConnId: true,
@@ -40,9 +40,9 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
 
 /**
- * Posts a message. Slack's 429 and 5xx and connections that fail are tried again, after `Retry-After` where the answer has
- * it; a request that timed out is not, since it may have been posted.
- * @throws BaramError slack_failed, slack_invalid: name status and remedy, and never the URL's secret part.
+ * Posts a message. After 429, 5xx and failed connections it is sent again, after the time in `Retry-After` if the answer has it.
+ * It is not sent again after a timeout, since it may have been posted.
+ * @throws BaramError slack_failed, slack_invalid: names the status and the remedy, but never the secret part of the URL.
  */
 export async function postToSlack(url: URL, options: SlackWebhookOptions, signal: AbortSignal): Promise<void> {
   const { maxAttempts = 4, timeout = "30s" } = options;
@@ -76,7 +76,7 @@ async function postOnce(url: URL, body: string, timeoutSec: number, signal: Abor
       method: "POST",
       headers: { "content-type": "application/json; charset=utf-8" },
       body,
-      // A redirect would carry the message to who knows where.
+      // A redirect could send the message to an unknown server.
       redirect: "manual",
       signal: AbortSignal.any([timeout, signal]),
     });
@@ -87,25 +87,24 @@ async function postOnce(url: URL, body: string, timeoutSec: number, signal: Abor
     const message = `Slack's webhook at ${url.host} answered ${status}${said === "" ? "" : ` (${said})`}: ${remedyFor(status)}`;
     return failed(message, { isTransient, status, retryAfterMs: readRetryAfter(response.headers.get("retry-after")) });
   } catch (thrown) {
-    if (signal.aborted)
-      return failed("the message to Slack was given up, since the task was told to stop", { isTransient: false });
+    if (signal.aborted) return failed("the message to Slack was not sent, since the task is stopping", { isTransient: false });
     if (timeout.aborted) {
-      const message = `Slack's webhook at ${url.host} did not answer within ${timeoutSec} s: raise timeout, or see whether the message is there`;
+      const message = `Slack's webhook at ${url.host} did not answer within ${timeoutSec} s: raise timeout, or check whether the message was posted`;
       return failed(message, { isTransient: false });
     }
     const cause = toError(thrown).cause;
     const why = toError(cause ?? thrown).message;
-    const message = `Slack's webhook at ${url.host} cannot be reached: ${why}. Check the host and this worker's way to the network`;
+    const message = `Slack's webhook at ${url.host} cannot be reached: ${why}. Check the host and this worker's network access`;
     return failed(message, { isTransient: true });
   }
 }
 
 function remedyFor(status: number): string {
-  if (status === 400) return "the message is not as Slack wants it; check text, blocks and attachments";
+  if (status === 400) return "Slack does not accept the format of the message; check text, blocks and attachments";
   if (status === 403 || status === 404 || status === 410)
     return "the webhook is not valid any more, or may not post there; make a new one and put it into the connection";
   if (status === 429) return "too many messages; send fewer, or raise maxAttempts";
-  if (status >= 500) return "Slack has a fault; raise maxAttempts, or try later";
+  if (status >= 500) return "Slack has an internal error; raise maxAttempts, or try later";
   if (status >= 300 && status < 400) return "it wants to redirect, which is not followed; check the URL";
   return "see Slack's documentation of incoming webhooks";
 }
@@ -124,8 +123,8 @@ function payloadOf({ text, blocks, attachments, channel, username, iconEmoji }: 
 }
 
 /**
- * The URL of a connection as Airflow keeps it: host (default hooks.slack.com/services) and the secret path as password; or
- * the whole URL as password.
+ * The webhook URL of a connection in Airflow's format: the host (default hooks.slack.com/services), with the secret path as the
+ * password; or the whole URL as the password.
  * @throws BaramError slack_invalid
  */
 export function webhookOf(connection: Connection): URL {
@@ -145,13 +144,13 @@ export function webhookOf(connection: Connection): URL {
 
 export function parseWebhook(text: string, where: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
-  // Never with the text itself: it is the secret.
+  // The message must not contain the text itself: it is the secret.
   if (url === null || !/^https?:$/.test(url.protocol))
-    throw new BaramError("slack_invalid", `${where} makes no http or https URL.`);
+    throw new BaramError("slack_invalid", `${where} does not give an http or https URL.`);
   return url;
 }
 
-/** What the server says may quote what it was sent to. */
+/** The server's error message may quote the request's URL. */
 function withoutSecret(text: string, { pathname, search }: URL): string {
   const parts = [pathname + search, pathname, ...pathname.split("/").filter((part) => part.length >= 5 && part !== "services")];
   return parts.filter((part) => part.length > 1).reduce((shown, part) => shown.replaceAll(part, "***"), text);

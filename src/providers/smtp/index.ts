@@ -1,2 +1,2 @@
-// What an author imports from "baram/providers/smtp".
+// The API that authors import from "baram/providers/smtp".
 export { SmtpNotifier, type SmtpNotifierOptions } from "./smtp-notifier.ts";

@@ -1,13 +1,13 @@
 import { escapeHtml, MAIL_TEMPLATE_FIELDS, type MailOptions, SMTP_CONNECTION, sendByConnection } from "../../mail/index.ts";
 import { BaseNotifier, type NotifierContext } from "../../sdk/index.ts";
 
-/** As for EmailOperator; subject and HTML have a default that tells what happened. */
+/** As in EmailOperator; the defaults of subject and HTML describe what happened. */
 export type SmtpNotifierOptions = Omit<MailOptions, "subject" | "htmlContent"> &
   Partial<Pick<MailOptions, "subject" | "htmlContent">>;
 
 /**
- * Sends a mail from a callback, by the task's own worker. For mail about failures that must not be lost when the worker
- * dies, use the task option `email`.
+ * Sends an email from a callback, on the task's own worker. If the worker dies, the email is lost; to avoid that for failures,
+ * use the task option `email`.
  */
 export class SmtpNotifier extends BaseNotifier<SmtpNotifierOptions> {
   static override readonly templateFields: readonly string[] = MAIL_TEMPLATE_FIELDS;
@@ -20,7 +20,7 @@ export class SmtpNotifier extends BaseNotifier<SmtpNotifierOptions> {
     const connection = await ctx.connection(this.options.connId ?? SMTP_CONNECTION);
     const { subject = defaultSubject(ctx), htmlContent = defaultHtml(ctx) } = this.options;
     const { rejected } = await sendByConnection(connection, { ...this.options, subject, htmlContent }, ctx.signal);
-    if (rejected.length > 0) ctx.logger.warn(`the server took the mail, but not for ${rejected.join(", ")}`);
+    if (rejected.length > 0) ctx.logger.warn(`the server accepted the mail, but not for ${rejected.join(", ")}`);
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Clock } from "../../platform/index.ts";
 
-/** Failed logins per user and address. In memory: each process counts for itself, which is enough to make guessing slow. */
+/** Failed logins per user name and address. In memory: each process counts for itself, which is enough to make guessing slow. */
 export type Attempts = {
-  /** Seconds to wait, 0 = go on. */
+  /** Seconds to wait; 0 = a login may be tried now. */
   waitSec(key: string): number;
   failed(key: string): void;
   succeeded(key: string): void;
@@ -10,7 +10,7 @@ export type Attempts = {
 
 const WINDOW_MS = 60_000;
 const FAILURES_MAX = 5;
-/** Keys are chosen by whoever asks, so their number is bounded; the oldest are let go. */
+/** Clients choose the keys, so the number of keys is limited; the oldest are dropped. */
 const KEYS_MAX = 10_000;
 
 export function createAttempts(clock: Clock): Attempts {

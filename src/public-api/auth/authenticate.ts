@@ -5,7 +5,7 @@ import { isRole, type User } from "./roles.ts";
 
 export type ApiEnv = { Variables: { user: User } };
 
-/** All that may be asked without a token. Whatever is not in this list, unknown paths included, needs one. */
+/** The paths that need no token. Every other path needs one, unknown paths included. */
 const OPEN_PATHS: readonly string[] = ["/api/v2/version", "/api/v2/monitor/health"];
 
 export function authenticate(tokens: Tokens): MiddlewareHandler<ApiEnv> {

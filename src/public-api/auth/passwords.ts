@@ -1,11 +1,11 @@
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 
-/** Cost of one guess: about 60 ms and 32 MB, which OWASP gives as a minimum for scrypt with r = 8 and p = 3. */
+/** Cost of one guess: about 60 ms and 32 MB. OWASP's minimum for scrypt with r = 8 and p = 3. */
 const COST = { N: 2 ** 15, r: 8, p: 3, maxmem: 64 * 1024 * 1024 };
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 
-/** `scrypt$N$r$p$salt$key`: the cost stands with the hash, so it can be raised later without breaking old ones. */
+/** `scrypt$N$r$p$salt$key`: the cost is stored with the hash, so it can be raised later without breaking old hashes. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
   const key = await derive(password, salt, COST.N, COST.r, COST.p);
@@ -22,7 +22,7 @@ export async function isPassword(password: string, stored: string): Promise<bool
 
 let decoy: Promise<string> | null = null;
 
-/** The same work as for a user that exists, so that the time of an answer does not tell whether one does. */
+/** Does the same work as for an existing user, so that the response time does not reveal whether the user exists. */
 export async function checkNobody(password: string): Promise<false> {
   decoy ??= hashPassword(randomBytes(16).toString("hex"));
   await isPassword(password, await decoy);

@@ -1,6 +1,7 @@
 /**
- * Who may do what, as in Airflow's SimpleAuthManager. viewer reads DAGs, runs, logs and pools. user also triggers, clears,
- * marks, pauses and deletes them. op also changes pools, and reads and writes connections and variables. admin may do all.
+ * The roles and their rights, as in Airflow's SimpleAuthManager. viewer reads DAGs, runs, logs and pools. user also triggers,
+ * clears, marks, pauses and deletes them. op also changes pools, and reads and writes connections and variables. admin may do
+ * everything.
  */
 export const ROLES = ["viewer", "user", "op", "admin"] as const;
 export type Role = (typeof ROLES)[number];

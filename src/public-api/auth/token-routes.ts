@@ -8,11 +8,11 @@ import { createAttempts } from "./attempts.ts";
 import { checkLogin } from "./users.ts";
 
 const credentials = z.strictObject({ username: z.string().min(1).max(150), password: z.string().min(1).max(1_000) });
-/** Clients of an OAuth2 password form send more fields than these two. */
+/** Not strict: clients of an OAuth2 password form send more fields than these two. */
 const formCredentials = z.object(credentials.shape);
 const answer = z.object({ access_token: z.string() });
 
-/** POST /auth/token and /auth/token/cli: the second one's tokens live as long as a terminal session should. */
+/** POST /auth/token and /auth/token/cli. They differ in the lifetime of the token. */
 export function tokenRoutes(api: Api): void {
   const { resources, options } = api;
   const attempts = createAttempts(resources.clock);
@@ -40,12 +40,13 @@ export function tokenRoutes(api: Api): void {
     });
     api.app.post(path, async (c) => {
       const { username, password } = await readCredentials(c);
-      // Tried again and again, a name or an address is slowed down; one without the other is not shut out.
+      // Failures are limited per pair of user name and address. Other addresses can still log in as this user, and other users
+      // from this address.
       const key = `${username}\n${addressOf(c)}`;
       const retryAfterSec = attempts.waitSec(key);
       if (retryAfterSec > 0)
         throw refusal("attempts_too_many", `Too many failed logins. Try again in ${retryAfterSec} s.`, { retryAfterSec });
-      // Counted before the password is looked at: guesses sent all at once must not pass together.
+      // Counted before the password is checked, so that parallel guesses do not pass the limit together.
       attempts.failed(key);
       const user = await checkLogin(resources.store, username, password);
       if (!user) throw refusal("credentials_wrong", "The user name or the password is wrong.");
@@ -67,7 +68,7 @@ async function readCredentials(c: Context): Promise<z.infer<typeof credentials>>
   return parse(formCredentials, form, "body");
 }
 
-/** The socket's own address; headers such as X-Forwarded-For are anybody's word. */
+/** The socket's own address: any client can forge headers such as X-Forwarded-For. */
 function addressOf(c: Context): string {
   const env = c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined;
   return env?.incoming?.socket?.remoteAddress ?? "";

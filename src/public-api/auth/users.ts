@@ -24,13 +24,13 @@ export async function createUser(db: Db, user: { username: string; password: str
     throw new BaramError("user_exists", `There is a user "${user.username}" already.`, { username: user.username });
 }
 
-/** Makes the user `admin` unless there is one; returns whether it did. Several processes may start at once. */
+/** Creates the user `admin` if it does not exist; returns whether it did. Several processes may start at once. */
 export async function ensureAdmin(db: Db, password: string): Promise<boolean> {
   if (await findUser(db, "admin")) return false;
   return addUser(db, { username: "admin", passwordHash: await hashPassword(password), role: "admin" });
 }
 
-/** null = no such user, or another password: the caller cannot tell which, neither by answer nor by time. */
+/** null = no such user, or a wrong password. Neither the answer nor the response time tells the two cases apart. */
 export async function checkLogin(db: Db, username: string, password: string): Promise<User | null> {
   const user = await findUser(db, username);
   const ok = user ? await isPassword(password, user.passwordHash) : await checkNobody(password);

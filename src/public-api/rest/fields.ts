@@ -1,9 +1,9 @@
-/** The pieces that requests and answers are made of. Importing the OpenAPI package gives zod its `.openapi()`. */
+/** The schemas that requests and answers are composed of. Importing the OpenAPI package adds `.openapi()` to zod. */
 import { z } from "@hono/zod-openapi";
 import { INT4_MAX, idSchema, jsonObjectSchema, jsonValueSchema, NOTE_MAX, runIdSchema } from "../../contracts/index.ts";
 import { readInstant } from "../../timetables/index.ts";
 
-// ---- in a path or query, where everything is text
+// ---- in a path or query, where every value is a string
 
 export const integer = (min: number, max: number) =>
   z
@@ -31,7 +31,8 @@ export const many = <T extends z.ZodType>(item: T) =>
 
 export const text = z.string().max(1_000);
 
-// Any JSON. The document's generator cannot follow the contracts' schemas, which contain themselves; it is told the type.
+// Any JSON. The contracts' schemas are recursive, which the document's generator does not support, so the type is given
+// explicitly.
 export const optionalJsonObject = z
   .unknown()
   .pipe(jsonObjectSchema)
@@ -43,13 +44,16 @@ export const jsonValue = z
   .pipe(jsonValueSchema)
   .openapi({ type: ["object", "array", "string", "number", "boolean", "null"] });
 
-/** ISO 8601 and what else `readInstant` takes; without an offset it is UTC. */
+/** ISO 8601 and the other formats of `readInstant`; UTC if it has no offset. */
 export const instant = z
   .string()
   .transform((given, context) => readAs(given, context) ?? z.NEVER)
   .openapi({ type: "string", format: "date-time" });
 
-/** As `instant`, but left as text: without an offset it is local time of a DAG's zone, which a command finds out. */
+/**
+ * Validated as `instant`, but kept as text: without an offset it is local time of the DAG's time zone, which only the command
+ * knows.
+ */
 export const zonedInstant = z
   .string()
   .superRefine((given, context) => void readAs(given, context))
@@ -61,7 +65,7 @@ function readAs(given: string, context: z.RefinementCtx): Date | null {
   return read;
 }
 
-/** In a body. Said twice for the document: a type that is given outright is not widened by `nullable`. */
+/** In a body. Nullable is stated twice: `nullable()` does not change a type that is given explicitly to the document. */
 export const optionalInstant = zonedInstant
   .nullable()
   .optional()
@@ -106,7 +110,7 @@ export function readNumbers<K extends string>(query: { [N in `${K}_${Operator}`]
 // ---- ids
 
 export const mapIndexField = integer(-1, INT4_MAX);
-/** `~` stands for all. */
+/** `~` means all. */
 const orAll = <T extends z.ZodType>(id: T) => z.union([z.literal("~"), id]);
 
 export const dagPath = z.object({ dag_id: idSchema });
@@ -116,18 +120,18 @@ export const runOrAllPath = z.object({ dag_id: orAll(idSchema), dag_run_id: orAl
 export const taskPath = z.object({ dag_id: idSchema, dag_run_id: runIdSchema, task_id: idSchema });
 export const taskOrAllPath = z.object({ dag_id: orAll(idSchema), dag_run_id: orAll(runIdSchema), task_id: orAll(idSchema) });
 
-/** null = every one. */
+/** null = all. */
 export const orNull = (id: string): string | null => (id === "~" ? null : id);
 export const orNone = (id: string): string[] | undefined => (id === "~" ? undefined : [id]);
 
-/** Fields of Airflow's bodies for what is not there; its clients send them as null. */
+/** Fields of Airflow's bodies that Baram does not support; Airflow's clients send them as null. */
 export const absent = z.null().optional();
 
 // ---- in answers
 
 export const when = z.string().openapi({ format: "date-time" });
 export const count = z.int();
-/** Of a run or task instance, as in Airflow. */
+/** A note of a run or task instance, limited as in Airflow. */
 export const note = z.string().max(NOTE_MAX, `a note has at most ${NOTE_MAX} characters`).nullable();
 
 export function iso(date: Date): string {

@@ -6,7 +6,7 @@ import { integer, many, text } from "./fields.ts";
 
 const ORDER_KEYS_MAX = 10;
 
-/** A larger limit is cut to the maximum, as in Airflow; a negative one is refused. */
+/** A larger limit is reduced to the maximum, as in Airflow; a negative one is refused. */
 export const pageFields = {
   limit: integer(0, Number.MAX_SAFE_INTEGER).optional(),
   offset: integer(0, Number.MAX_SAFE_INTEGER).optional(),
@@ -15,7 +15,7 @@ export const orderField = { order_by: many(text) };
 
 export type PageQuery = { limit?: number; offset?: number; order_by?: string[] };
 
-/** `-key` = descending. Only keys of the list's own table are known: 400 for any other. */
+/** `-key` = descending. Keys that are not in `keys` are refused with 400. */
 export function readPageQuery<K extends string>(
   query: PageQuery,
   options: PublicApiOptions,
@@ -41,7 +41,7 @@ export function readPageQuery<K extends string>(
 const maskField = z.object({ update_mask: many(text) });
 export const updateMask = maskField.shape;
 
-/** The fields of `body` that the mask names; without a mask, those that were sent. Unknown names in the mask: 400. */
+/** The fields of `body` that the mask names; without a mask, all fields of the body. Unknown names in the mask: 400. */
 export function masked<T extends object>(body: T, mask: readonly string[] | undefined, known: readonly string[]): Partial<T> {
   const names = mask?.flatMap((text) => text.split(",")).filter((text) => text !== "") ?? [];
   const unknown = names.find((name) => !known.includes(name));

@@ -1,6 +1,6 @@
 import { type Db, isValueFault, type VersionFacts, versionFacts } from "../../store/index.ts";
 
-/** What lists show of DAG versions. They never change, so each is asked for once; the oldest unused are let go. */
+/** Facts about DAG versions for lists. They never change, so each is queried once; the least recently used are dropped. */
 export type VersionFactsCache = {
   get(db: Db, versionIds: readonly (string | null)[]): Promise<ReadonlyMap<string, VersionFacts>>;
 };

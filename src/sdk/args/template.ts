@@ -4,7 +4,7 @@ import type { XComArg } from "./xcom-arg.ts";
 
 declare const rendersTo: unique symbol;
 
-/** What `template()` returns. */
+/** The return value of `template()`. */
 export class Template<T> {
   declare readonly [rendersTo]: T;
   readonly source: string;
@@ -13,24 +13,24 @@ export class Template<T> {
     this.source = source;
   }
 
-  /** So a template may stand inside a longer one. */
+  /** The template's source, so that a template can be embedded in a longer one. */
   toString(): string {
     return this.source;
   }
 }
 
 /**
- * A template for a value that is not a string: `template<number>("{{ params.limit }}")`. A lone `{{ expression }}` gives the
- * expression's own value; any other text is parsed as JSON where it is JSON, and stays a string otherwise. `T` is the
- * author's word; nothing checks it at run time.
+ * A template for a value that is not a string: `template<number>("{{ params.limit }}")`. A single `{{ expression }}` has the
+ * expression's own value. Any other text is parsed as JSON if it is JSON, and is a string otherwise. `T` is declared by the
+ * author and not checked at run time.
  */
 export function template<T>(source: string): Template<T> {
   return new Template<T>(source);
 }
 
 /**
- * A value as it may be written in a DAG file where a task takes a `T`: the value itself (a string may hold a template), a
- * task's result, a `template<T>()`, or an object or array of such.
+ * The forms in which a DAG file may give a task a value of type `T`: the value itself (a string may contain a template), a task's
+ * result, a `template<T>()`, or an object or array of these.
  */
 export type Arg<T> = T | XComArg<T> | Template<T> | NestedArg<T>;
 
@@ -42,7 +42,9 @@ type NestedArg<T> = T extends (...args: never[]) => unknown
       : { [K in keyof T]: Arg<T[K]> }
     : never;
 
-/** Inside a value that may be any JSON; spelled out, since mapping over the recursive JSON type would never end. */
+/**
+ * The elements of a value that may be any JSON. Written out, since a mapped type over the recursive JSON type would never end.
+ */
 type LooseArg =
   | string
   | number
@@ -53,5 +55,5 @@ type LooseArg =
   | readonly LooseArg[]
   | { readonly [key: string]: LooseArg };
 
-/** As `Arg`, for an operator's template fields, which may be a function of the context too. */
+/** Like `Arg`, for an operator's template fields, which may also be a function of the context. */
 export type Templated<T> = Arg<T> | ((ctx: TaskContext) => T | Promise<T>);

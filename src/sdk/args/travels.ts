@@ -1,6 +1,9 @@
 import type { JsonValue } from "../../contracts/index.ts";
 
-/** `T` without what JSON does not carry: functions, and so instances of classes that have methods (Date, Map, Buffer), bigint, symbol. */
+/**
+ * `T` without the types that JSON cannot represent: functions (and so instances of classes with methods, such as Date, Map and
+ * Buffer), bigint, symbol.
+ */
 type Travels<T> = T extends JsonValue
   ? T
   : T extends bigint | symbol | ((...args: never[]) => unknown)
@@ -10,8 +13,8 @@ type Travels<T> = T extends JsonValue
       : T;
 
 /**
- * Intersected with a parameter's type it refuses, before anything runs, a function whose result `R` cannot travel to other tasks;
- * else it changes nothing.
+ * Intersected with a parameter's type, it makes the compiler reject a function whose result `R` cannot be passed to other tasks.
+ * For other functions it changes nothing.
  */
 export type MustTravel<R> = [R] extends [JsonValue | Travels<R>]
   ? unknown

@@ -1,14 +1,14 @@
 import { Template } from "./template.ts";
 import { XComArg } from "./xcom-arg.ts";
 
-/** A plain object, as opposed to an instance of a class, which is never looked into. */
+/** A plain object. Instances of classes are not searched. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype;
 }
 
-/** Every XComArg in a value, through nested arrays and plain objects. */
+/** All XComArgs in a value, including those in nested arrays and plain objects. */
 export function collectXComArgs(value: unknown, found: XComArg<unknown>[] = []): XComArg<unknown>[] {
   if (value instanceof XComArg) found.push(value);
   else if (Array.isArray(value)) for (const element of value) collectXComArgs(element, found);
@@ -16,7 +16,10 @@ export function collectXComArgs(value: unknown, found: XComArg<unknown>[] = []):
   return found;
 }
 
-/** A copy in which XComArgs and templates are replaced; arrays and plain objects are copied, all else stays itself. */
+/**
+ * A copy in which XComArgs and templates are replaced. Arrays and plain objects are copied; all other values are kept as they
+ * are.
+ */
 export function replacePlaceholders(
   value: unknown,
   replace: (placeholder: XComArg<unknown> | Template<unknown>) => unknown,

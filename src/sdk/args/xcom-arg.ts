@@ -8,13 +8,13 @@ export const RETURN_VALUE_KEY = "return_value";
 
 declare const resolvesTo: unique symbol;
 
-/** A list in a DAG file: written there, or a task's result. */
+/** A list in a DAG file: a literal list or a task's result. */
 export type ListArg<T> = readonly T[] | XComArg<readonly T[]>;
 
 /**
- * The value that a task will return (or push under another key), to be passed to other tasks: where it is passed, an edge
- * follows. A task that pushed nothing, or was skipped, gives null; a mapped task gives the list of what its instances
- * returned, in the order of their map indexes, without those that returned nothing.
+ * The value that a task will return (or push under another key). Passing it to another task creates an edge. It is null if the
+ * task pushed nothing or was skipped. For a mapped task it is the list of its instances' results in the order of their map
+ * indexes, without those that returned nothing.
  */
 export class XComArg<R> extends TaskLink {
   declare readonly [resolvesTo]: R;
@@ -31,15 +31,15 @@ export class XComArg<R> extends TaskLink {
     return this.endpoint.id;
   }
 
-  /** What the same task pushes under another key, e.g. one of its `multipleOutputs`. */
+  /** The value that the same task pushes under another key, for example one of its `multipleOutputs`. */
   at<T = unknown>(key: string): XComArg<T> {
     checkId("XCom key", key);
     return new XComArg<T>(this.endpoint, key);
   }
 
   /**
-   * The list with `fn` applied to each element, where the elements are used: in the process of the task that gets them.
-   * An element for which `fn` returns undefined or throws a SkipError is left out; a task mapped over it is skipped there.
+   * The list with `fn` applied to each element. `fn` runs in the process of the task that uses the list. An element for which
+   * `fn` returns undefined or throws a SkipError is left out; a task instance mapped over it is skipped.
    */
   map<E, U>(this: XComArg<readonly E[]>, fn: (element: E) => U): XComArg<Exclude<Awaited<U>, undefined>[]>;
   map<V, U>(
@@ -56,22 +56,22 @@ export class XComArg<R> extends TaskLink {
     return new DerivedArg<never>({ kind: "map", sources: [this], fn: fn as (element: unknown) => unknown });
   }
 
-  /** This list followed by others. */
+  /** This list followed by the others. */
   concat<E, T>(this: XComArg<readonly E[]>, ...others: ListArg<T>[]): XComArg<(E | T)[]> {
     return concat<E | T>(this, ...others);
   }
 
-  /** The task results that this is made of. */
+  /** The task results that this value is derived from. */
   references(): readonly XComArg<unknown>[] {
     return [this];
   }
 
-  /** Those of them that are needed whole where this is passed as an argument. */
+  /** The results that must be loaded completely if this value is passed as an argument. */
   inputs(): readonly XComArg<unknown>[] {
     return [this];
   }
 
-  /** For display: the template that pulls the same value. */
+  /** The template that pulls the same value, for display. */
   describe(): string {
     return `{{ ti.xcom_pull(task_ids='${this.taskId}', key='${this.key}') }}`;
   }
@@ -79,11 +79,11 @@ export class XComArg<R> extends TaskLink {
 
 export type Derivation =
   | { readonly kind: "map"; readonly sources: readonly [XComArg<unknown>]; readonly fn: (element: unknown) => unknown }
-  /** `fill`: stands for what shorter lists lack; undefined = as long as the shortest. */
+  /** `fill` replaces missing elements of the shorter lists; undefined = the result is as long as the shortest list. */
   | { readonly kind: "zip"; readonly sources: readonly MapInput[]; readonly fill: unknown }
   | { readonly kind: "concat"; readonly sources: readonly MapInput[] };
 
-/** A list made of results: by `map`, `zip` or `concat`. */
+/** A list derived from results by `map`, `zip` or `concat`. */
 export class DerivedArg<R> extends XComArg<R> {
   readonly derivation: Derivation;
 
@@ -126,7 +126,7 @@ export class DerivedArg<R> extends XComArg<R> {
 }
 
 /**
- * One element of what a mapped group is mapped over: what the group's body is given. It has a value of its own in each
+ * One element of the list that a mapped group is mapped over; passed to the group's body. It has a different value in each
  * instance of the group's tasks.
  */
 export class MapElement<R> extends XComArg<R> {
@@ -166,8 +166,8 @@ export class MapElement<R> extends XComArg<R> {
 }
 
 /**
- * Lists side by side, element by element: `zip(ids, names)` has elements `[id, name]`, and as many as the shortest list; with
- * `fillValue`, as many as the longest.
+ * Combines lists element by element: `zip(ids, names)` has elements `[id, name]` and is as long as the shortest list; with
+ * `fillValue`, as long as the longest.
  */
 export function zip<T extends readonly ListArg<unknown>[], F = never>(
   ...args: [...T] | [...T, { fillValue: F }]
@@ -179,7 +179,7 @@ export function zip<T extends readonly ListArg<unknown>[], F = never>(
   return new DerivedArg({ kind: "zip", sources, fill });
 }
 
-/** Lists one after another, as one. */
+/** Concatenates lists. */
 export function concat<T>(...lists: ListArg<T>[]): XComArg<T[]> {
   return new DerivedArg<T[]>({ kind: "concat", sources: checkLists("concat", lists) });
 }

@@ -1,7 +1,7 @@
 import type { Connection, DagRunState, DagRunType, JsonObject, JsonValue, RunnerCalls } from "../../contracts/index.ts";
 import type { DurationInput } from "../values/duration.ts";
 
-/** Writes to the try's log; `facts` stand beside the message. */
+/** Writes to the try's log; `facts` are logged as fields of the record. */
 export type TaskLogger = {
   debug(message: string, facts?: Record<string, unknown>): void;
   info(message: string, facts?: Record<string, unknown>): void;
@@ -9,19 +9,19 @@ export type TaskLogger = {
   error(message: string, facts?: Record<string, unknown>): void;
 };
 
-/** The DAG run that a task belongs to. */
+/** The DAG run of a task. */
 export type RunFacts = {
   readonly dagId: string;
   readonly runId: string;
   readonly runType: DagRunType;
-  /** Null for runs that stand for no point of a schedule, such as most manual ones. */
+  /** null for runs without a scheduled date, such as most manual runs. */
   readonly logicalDate: Date | null;
   readonly dataIntervalStart: Date | null;
   readonly dataIntervalEnd: Date | null;
   readonly runAfter: Date;
   readonly startDate: Date | null;
   readonly conf: JsonObject;
-  /** How often the run was cleared. */
+  /** Number of times that the run was cleared. */
   readonly clearNumber: number;
   readonly note: string | null;
   readonly triggeringUserName: string | null;
@@ -44,7 +44,7 @@ export type DagFacts = {
   readonly tags: readonly string[];
   readonly taskIds: readonly string[];
   task(taskId: string): TaskFacts | undefined;
-  /** The ids of the tasks that a group's upstream tasks point at, or undefined when there is no such group. */
+  /** Ids of the tasks at which edges to the group end, or undefined if there is no such group. */
   groupRoots(groupId: string): readonly string[] | undefined;
 };
 
@@ -54,29 +54,29 @@ export type XComPullOptions = {
   /** Default: this DAG, this run. */
   dagId?: string;
   runId?: string;
-  /** Default: of a mapped task all, as a list; of one in the same mapped group the own index; -1 of any other. */
+  /** Default: all of a mapped task, as a list; the own index of a task in the same mapped group; -1 of any other task. */
   mapIndex?: number;
-  /** Look at earlier runs of the DAG too. Default false. */
+  /** Also search earlier runs of the DAG. Default false. */
   includePriorDates?: boolean;
 };
 
 export type XComAccess = {
-  /** The value that a task pushed, or null when there is none. A list of ids gives a list of values. */
+  /** The value that a task pushed, or null if there is none. A list of task ids gives a list of values. */
   pull<T = JsonValue>(taskId: string, options?: XComPullOptions): Promise<T | null>;
   pull<T = JsonValue>(taskIds: readonly string[], options?: XComPullOptions): Promise<(T | null)[]>;
-  /** Stores a value under a key of this task instance at once. Rejects values that are not JSON or too large. */
+  /** Stores a value under a key of this task instance immediately. Rejects values that are not JSON or too large. */
   push(key: string, value: unknown): Promise<void>;
 };
 
 export type TaskInstanceFacts = {
-  /** The try's own id; every try has another. */
+  /** Unique for each try. */
   readonly id: string;
   readonly dagId: string;
   readonly taskId: string;
   readonly runId: string;
   /** -1 = the task is not mapped. */
   readonly mapIndex: number;
-  /** Counts from 1. */
+  /** Starts at 1. */
   readonly tryNumber: number;
   readonly maxTries: number;
   /** First start of this try. */
@@ -88,100 +88,99 @@ export type TaskInstanceFacts = {
 export type TriggerDagRunRequest = {
   dagId: string;
   runId?: string | null;
-  /** Without an offset it is local time of that DAG's zone. Left out: now. null: the run has none. */
+  /** Without an offset: local time in that DAG's time zone. Omitted: now. null: the run has no logical date. */
   logicalDate?: Date | string | null;
   conf?: JsonObject;
-  /** Clear the run that stands in the way instead of answering `created: false`. */
+  /** Clear an existing run with the same id or logical date instead of returning `created: false`. */
   resetDagRun?: boolean;
   note?: string | null;
 };
 
-/** Other DAGs, as a task may see and start them. */
+/** Access to other DAGs and their runs. */
 export type DagsAccess = {
   trigger(request: TriggerDagRunRequest): Promise<RunnerCalls["triggerDagRun"]["result"]>;
   /** Null when there is no such run. */
   runState(dagId: string, runId: string): Promise<DagRunState | null>;
-  /** When the schedule makes the run after this one due; null when there will be none, or no such run. */
+  /** When the next scheduled run after this one is due; null if there will be none, or if there is no such run. */
   nextRunAfter(dagId: string, runId: string): Promise<Date | null>;
   taskStates(request: RunnerCalls["getTaskStates"]["params"]): Promise<RunnerCalls["getTaskStates"]["result"]>;
 };
 
 export type VariableOptions<D> = {
-  /** Given back when there is no such variable; without it a missing variable is an error. */
+  /** Returned if the variable does not exist; without a default, a missing variable is an error. */
   default?: D;
   /** Parse the value as JSON. */
   json?: boolean;
 };
 
-/** What tasks and callbacks alike can reach. */
+/** Context that tasks and callbacks have in common. */
 export type PlatformContext<V extends object = JsonObject> = {
   readonly run: RunFacts;
   readonly dag: DagFacts;
   readonly conf: JsonObject;
-  /** The DAG's params with the run's conf laid over them. */
+  /** The DAG's params, overridden by the run's conf. */
   readonly params: V;
   readonly logger: TaskLogger;
   readonly signal: AbortSignal;
   readonly logicalDate: Date | null;
   readonly dataIntervalStart: Date | null;
   readonly dataIntervalEnd: Date | null;
-  /** The logical date as "2024-01-31" and "2024-01-31T00:00:00+00:00" in UTC; null where the run has none. */
+  /** The logical date as "2024-01-31" and "2024-01-31T00:00:00+00:00" in UTC; null if the run has none. */
   readonly ds: string | null;
   readonly ts: string | null;
-  /** @throws when there is no connection of that id. */
+  /** @throws if there is no connection with that id. */
   connection(connId: string): Promise<Connection>;
   variable(key: string): Promise<string>;
   variable<T = JsonValue>(key: string, options: VariableOptions<T> & { json: true }): Promise<T>;
   variable<D>(key: string, options: VariableOptions<D>): Promise<string | D>;
-  /** Strings are stored as they are, anything else as JSON. */
+  /** Strings are stored as they are, other values as JSON. */
   setVariable(key: string, value: JsonValue, description?: string): Promise<void>;
   deleteVariable(key: string): Promise<void>;
 };
 
-/** What a task that was deferred goes on with. */
+/** Passed to a task that continues after a deferral. */
 export type Resumed = {
-  /** What the trigger told. */
+  /** The payload of the trigger's event. */
   readonly event: JsonValue;
-  /** What the task gave to `defer()`. */
+  /** The `kwargs` that the task passed to `defer()`. */
   readonly kwargs: JsonObject;
 };
 
 /**
- * What a running task is given. `V`: its params, where the author says which there are: with `const params = { path: "in.csv" }` and
- * `dag({ params, … })`, a task's `ctx: TaskContext<ParamValues<typeof params>>` has `ctx.params.path` as a string, and no other.
+ * The context of a running task. `V` is the type of its params: with `const params = { path: "in.csv" }` and `dag({ params, …
+ * })`, a task's `ctx: TaskContext<ParamValues<typeof params>>` has `ctx.params.path` as a string, and no other params.
  */
 export type TaskContext<V extends object = JsonObject> = PlatformContext<V> & {
-  /** Set when the try goes on after a deferral; null on its first turn. */
+  /** Set if the try continues after a deferral; null in its first execution. */
   readonly resumed: Resumed | null;
   readonly ti: TaskInstanceFacts;
   readonly task: TaskFacts;
   readonly xcom: XComAccess;
   readonly dags: DagsAccess;
   now(): Date;
-  /** Waits; rejects as soon as `signal` aborts. */
+  /** Rejects as soon as `signal` aborts. */
   sleep(duration: DurationInput): Promise<void>;
   /**
-   * Marks downstream tasks to be skipped once this task succeeded. The decision is kept as an XCom, so that tasks cleared
-   * later are skipped again.
-   * `followed`: of a branch, the direct downstream tasks that go on.
+   * Marks downstream tasks to be skipped once this task has succeeded. The decision is stored as an XCom, so that tasks that are
+   * cleared later are skipped again. `followed`: for a branch, the direct downstream tasks that are not skipped.
    */
   skipTasks(taskIds: readonly string[], followed?: readonly string[]): void;
 };
 
-/** What `onExecute`, `onSuccess`, `onFailure`, `onRetry` and `onSkipped` are given. */
+/** The context of `onExecute`, `onSuccess`, `onFailure`, `onRetry` and `onSkipped`. */
 export type TaskCallbackContext = PlatformContext & {
   readonly ti: TaskInstanceFacts;
   readonly task: TaskFacts;
   readonly xcom: XComAccess;
-  /** What the task threw; undefined for onExecute and onSuccess. */
+  /** The error that the task threw; undefined for onExecute and onSuccess. */
   readonly error: Error | undefined;
-  /** Why the callback runs, in words. */
+  /** Why the callback runs, as text. */
   readonly reason: string;
 };
 
-/** What a DAG's `onSuccess` and `onFailure` are given, after its run ended. */
+/** The context of a DAG's `onSuccess` and `onFailure`, which run after the DAG run has ended. */
 export type DagCallbackContext = PlatformContext & { readonly reason: string };
 
-/** A callback as a function; wherever one may be given, a notifier may be, too. */
+/** A callback as a function. A notifier is allowed in all places where a callback is. */
 export type TaskCallback = (ctx: TaskCallbackContext) => unknown;
 export type DagCallback = (ctx: DagCallbackContext) => unknown;

@@ -2,12 +2,12 @@ import { checkOptionNames } from "../options/check-option-names.ts";
 import { declaredOptions } from "../options/declared-options.ts";
 import type { DagCallbackContext, TaskCallbackContext } from "./context.ts";
 
-/** What a notifier is given: of a task's callback, or of a DAG's, which has no `ti`, `task`, `xcom` and `error`. */
+/** The context of a notifier. In a DAG's callback it has no `ti`, `task`, `xcom` and `error`. */
 export type NotifierContext = DagCallbackContext & Partial<Pick<TaskCallbackContext, "ti" | "task" | "xcom" | "error">>;
 
 /**
- * A message to somebody, usable wherever a callback is. `O` = its options as `notify` sees them, rendered. One notifier may
- * serve many tasks and tries: keep nothing in it but options.
+ * Sends a message; usable as a callback. `O` = its options as `notify` reads them, rendered. One notifier may serve many tasks and
+ * tries: store only options in it.
  *
  *     class Page extends BaseNotifier<{ text: string }> {
  *       static override readonly templateFields = ["text"];
@@ -15,13 +15,13 @@ export type NotifierContext = DagCallbackContext & Partial<Pick<TaskCallbackCont
  *     }
  *     task({ taskId: "load", onFailure: [new Page({ text: "{{ ti.task_id }} failed: {{ exception }}" }), (ctx) => undo(ctx)] }, …);
  *
- * What `notify` throws is written to the log and changes no outcome; callbacks after it run all the same.
+ * An error that `notify` throws is logged and changes no outcome; later callbacks still run.
  */
 export abstract class BaseNotifier<O extends object = object> {
   /** Names of the options that are rendered before `notify`. */
   static readonly templateFields: readonly string[] = [];
 
-  /** Names of the options beside those of `templateFields`, as of `BaseOperator`. */
+  /** Names of the options that are not in `templateFields`, as in `BaseOperator`. */
   static readonly optionNames: readonly string[] | undefined = undefined;
 
   readonly name: string;

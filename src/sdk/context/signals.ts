@@ -1,6 +1,6 @@
 import { BaramError } from "../../platform/index.ts";
 
-/** Thrown by a task to end as skipped; tasks after it follow their trigger rules. */
+/** Thrown by a task to end as skipped; its downstream tasks follow their trigger rules. */
 export class SkipError extends BaramError {
   constructor(message = "the task skipped itself", cause?: unknown) {
     super("TASK_SKIPPED", message, {}, cause);
@@ -8,7 +8,7 @@ export class SkipError extends BaramError {
   }
 }
 
-/** Thrown by a task to fail at once, however many retries are left. */
+/** Thrown by a task to fail immediately, without further retries. */
 export class FailError extends BaramError {
   constructor(message = "the task failed itself", cause?: unknown) {
     super("TASK_FAILED", message, {}, cause);

@@ -2,8 +2,8 @@ import { DagDefinitionError } from "../definition-error.ts";
 import type { Upstreams } from "../graph/types.ts";
 
 /**
- * Refuses a graph with a cycle, naming the whole cycle in the direction in which the tasks would run. Iterative, since a
- * chain of 10,000 tasks would overflow the stack.
+ * Refuses a graph with a cycle. The error names the whole cycle in execution order. Iterative, since recursion over a chain of
+ * 10,000 tasks would overflow the stack.
  * @throws DagDefinitionError DAG_CYCLE
  */
 export function checkAcyclic(dagId: string, upstreams: Upstreams): void {
@@ -37,7 +37,8 @@ function upstreamsOf(upstreams: Upstreams, taskId: string): Iterator<string, und
   return (upstreams.get(taskId) ?? new Set<string>()).values() as Iterator<string, undefined>;
 }
 
-// The walk went against the edges, so the path is turned round; it starts at the smallest id, to read the same every time.
+// The search walked against the edges, so the path is reversed. It starts at the smallest id, so that the message is always the
+// same.
 function cycleError(dagId: string, against: string[]): DagDefinitionError {
   const along = against.reverse();
   const smallest = [...along].sort()[0] ?? "";

@@ -3,8 +3,9 @@ import { DagDefinitionError } from "../definition-error.ts";
 import type { DagDraft, Upstreams } from "../graph/types.ts";
 
 /**
- * Refuses what Airflow refuses (`validate_setup_teardown`): a task that is setup and teardown, `onFailureFailDagrun` of
- * what is no teardown, and after a setup a task with another trigger rule than all_success: it could run without the setup.
+ * Applies Airflow's rules (`validate_setup_teardown`). Refused are a task that is both setup and teardown, `onFailureFailDagrun`
+ * on a task that is no teardown, and a trigger rule other than all_success on a task after a setup, since the task could then run
+ * without the setup.
  * @throws DagDefinitionError SETUP_TEARDOWN_INVALID
  */
 export function checkSetupTeardown(draft: DagDraft, upstreams: Upstreams): void {
@@ -14,13 +15,13 @@ export function checkSetupTeardown(draft: DagDraft, upstreams: Upstreams): void 
     };
     if (settings.isSetup && settings.isTeardown) refuse("is both a setup and a teardown: make it one of them");
     if (settings.onFailureFailDagrun && !settings.isTeardown) {
-      refuse("has onFailureFailDagrun, which only a teardown has: leave it out, or make the task a teardown");
+      refuse("has onFailureFailDagrun, which is only for teardowns: leave it out, or make the task a teardown");
     }
     if (settings.isTeardown || settings.triggerRule === "all_success") continue;
     const setup = [...(upstreams.get(taskId) ?? [])].find((id) => draft.nodes.get(id)?.settings.isSetup);
     if (setup !== undefined) {
       refuse(
-        `comes after the setup "${setup}" with the trigger rule ${settings.triggerRule}: what needs a setup must have all_success`,
+        `comes after the setup "${setup}" with the trigger rule ${settings.triggerRule}: tasks after a setup must have all_success`,
       );
     }
   }
@@ -29,7 +30,7 @@ export function checkSetupTeardown(draft: DagDraft, upstreams: Upstreams): void 
 const FAIL_FAST_RULES: readonly TriggerRule[] = ["all_success", "all_done_setup_success"];
 
 /**
- * With `failFast` a failure ends the run, so a rule that waits for failures could never hold; Airflow refuses it, too.
+ * With `failFast` a failure ends the run, so a rule that waits for failures could never be met. Airflow refuses it too.
  * @throws DagDefinitionError DAG_INVALID_OPTION
  */
 export function checkFailFastRules(draft: DagDraft): void {

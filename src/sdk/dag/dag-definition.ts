@@ -4,10 +4,10 @@ import type { BaseNotifier } from "../context/notifier.ts";
 import type { DraftGroup, TaskNode, Upstreams } from "../graph/types.ts";
 import type { Timetable } from "../schedule/timetable.ts";
 
-/** A DAG as its file defines it: complete, checked, and with the code of its tasks. What `dag()` returns. */
+/** A complete, validated DAG with the code of its tasks, as its file defines it. `dag()` returns it. */
 export class DagDefinition {
   readonly facts: DagDefinitionFacts;
-  /** Its stack names the line of the `dag()` call, for faults that are found later. */
+  /** Its stack names the line of the `dag()` call, for errors that are found later. */
   readonly definedAt = new Error("defined here");
 
   constructor(facts: DagDefinitionFacts) {
@@ -32,7 +32,7 @@ export type DagDefinitionFacts = {
   readonly tags: readonly string[];
   readonly timezone: string;
   readonly timetable: SerializedTimetable;
-  /** The object that a timetable of type `custom` stands for. */
+  /** The object of a timetable of type `custom`. */
   readonly customTimetable: Timetable | null;
   readonly scheduleSummary: string | null;
   readonly startDate: string | null;
@@ -52,6 +52,6 @@ export type DagDefinitionFacts = {
   readonly nodes: ReadonlyMap<string, TaskNode>;
   readonly groups: ReadonlyMap<string, DraftGroup>;
   readonly upstreams: Upstreams;
-  /** Group id → ids of its tasks without upstream inside the group. */
+  /** Group id → ids of its tasks that have no upstream inside the group. */
   readonly groupRoots: ReadonlyMap<string, readonly string[]>;
 };

@@ -13,13 +13,13 @@ export type ParamOptions = {
   description?: string;
 };
 
-/** Words of JSON schema that Airflow's `Param` takes beside the default. */
+/** Keywords of JSON schema that Airflow's `Param` accepts as arguments beside the default. */
 const SCHEMA_WORDS = [
   ...["type", "enum", "const", "format", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
   ...["minLength", "maxLength", "items", "minItems", "maxItems", "uniqueItems", "properties", "required", "title", "examples"],
 ];
 
-/** What `param()` returns. */
+/** The return value of `param()`. */
 export class Param<V extends JsonValue = JsonValue> {
   readonly value: V | undefined;
   readonly options: ParamOptions;
@@ -33,10 +33,13 @@ export class Param<V extends JsonValue = JsonValue> {
 /** A DAG's params: name → default value, or `param(default, { schema, description })`. */
 export type ParamsInput = { readonly [name: string]: JsonValue | Param };
 
-/** The type of a literal's values in general: a run's conf may have others. */
+/** The general type of a literal: a run's conf may contain other values. */
 type Widened<V> = V extends string ? string : V extends number ? number : V extends boolean ? boolean : V;
 
-/** What `ctx.params` holds of params that were written as a constant, `ParamValues<typeof params>`; as an argument of `TaskContext`. */
+/**
+ * The type of `ctx.params` for params defined as a constant, `ParamValues<typeof params>`; for use as an argument of
+ * `TaskContext`.
+ */
 export type ParamValues<P extends ParamsInput> = {
   readonly [K in keyof P]: Widened<P[K] extends Param<infer V> ? V : P[K]>;
 };
@@ -48,7 +51,7 @@ export function param<V extends JsonValue>(defaultValue: V | undefined, options:
   return new Param<V>(defaultValue, options);
 }
 
-/** @throws DagDefinitionError INVALID_PARAM: a default that is not JSON or does not fit its schema, or a bad schema. */
+/** @throws DagDefinitionError INVALID_PARAM: a default that is not JSON or does not match its schema, or an invalid schema. */
 export function resolveParams(dagId: string, input: ParamsInput): Record<string, SerializedParam> {
   const resolved: Record<string, SerializedParam> = {};
   for (const name of Object.keys(input).sort()) {
@@ -60,8 +63,8 @@ export function resolveParams(dagId: string, input: ParamsInput): Record<string,
 }
 
 /**
- * As Airflow: nobody gives a value to the runs that a schedule creates.
- * @throws DagDefinitionError INVALID_PARAM for a param that must be given, of a DAG with a schedule.
+ * As in Airflow: scheduled runs have no conf, so every param needs a default.
+ * @throws DagDefinitionError INVALID_PARAM for a required param of a DAG with a schedule.
  */
 export function checkScheduledParams(where: string, params: Readonly<Record<string, SerializedParam>>, schedule: string): void {
   const required = Object.keys(params).filter((name) => params[name]?.value === undefined);
@@ -69,7 +72,7 @@ export function checkScheduledParams(where: string, params: Readonly<Record<stri
   const named = required.map((name) => `"${name}"`).join(", ");
   throw new DagDefinitionError(
     "INVALID_PARAM",
-    `${where} has the schedule ${schedule}, but no default for ${required.length === 1 ? "its param" : "its params"} ${named}: nobody gives values to scheduled runs. Give ${required.length === 1 ? "it a default" : "them defaults"}, or leave the schedule out`,
+    `${where} has the schedule ${schedule}, but no default for ${required.length === 1 ? "its param" : "its params"} ${named}: scheduled runs have no conf. Give ${required.length === 1 ? "it a default" : "them defaults"}, or leave the schedule out`,
     { required },
   );
 }
@@ -103,7 +106,8 @@ function checkSchema(where: string, schema: JsonObject, value: JsonValue | undef
   );
 }
 
-// Loaded on first use, synchronously: most DAG files have no schema, and the library costs 30 ms of each child's start.
+// Loaded on first use, synchronously: most DAG files have no schema, and loading the library takes 30 ms at the start of each
+// child process.
 function createValidator(): Ajv2020 {
   const require = createRequire(import.meta.url);
   const { Ajv2020: Validator } = require("ajv/dist/2020.js") as { Ajv2020: typeof Ajv2020 };

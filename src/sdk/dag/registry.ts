@@ -3,12 +3,13 @@ import type { LooseEnd } from "../graph/types.ts";
 import type { TriggerClass } from "../trigger/trigger.ts";
 import type { DagDefinition } from "./dag-definition.ts";
 
-// `dag()` has no parameter to hand its result to, so a file's load is one ambient collection; loads wait for each other.
+// Collects what `dag()` defines while a file loads. Ambient, since authors need not export their DAGs; so only one file loads at
+// a time.
 type Collection = { dags: Map<string, DagDefinition>; triggers: Map<string, TriggerClass>; looseEnds: LooseEnd[] };
 let collecting: Collection | undefined;
 let lastLoad: Promise<unknown> = Promise.resolve();
 
-/** @throws DagDefinitionError DAG_DUPLICATE_ID: two DAGs of one id in the file that loads. */
+/** @throws DagDefinitionError DAG_DUPLICATE_ID: two DAGs in the loading file have the same id. */
 export function registerDag(dag: DagDefinition): void {
   if (collecting === undefined) return;
   if (collecting.dags.has(dag.dagId)) {
@@ -19,7 +20,7 @@ export function registerDag(dag: DagDefinition): void {
   collecting.dags.set(dag.dagId, dag);
 }
 
-/** @throws DagDefinitionError TRIGGER_INVALID: two trigger classes of one name in the file that loads. */
+/** @throws DagDefinitionError TRIGGER_INVALID: two trigger classes in the loading file have the same name. */
 export function noteTrigger(name: string, trigger: TriggerClass): void {
   if (collecting === undefined) return;
   if ((collecting.triggers.get(name) ?? trigger) !== trigger) {
@@ -30,7 +31,10 @@ export function noteTrigger(name: string, trigger: TriggerClass): void {
 
 const looseEndOf = new WeakMap<object, LooseEnd>();
 
-/** What the file that loads made outside of its DAGs' bodies, to be used in them, or exported as `value` for other files. */
+/**
+ * Registers a loose end that the loading file created outside of its DAGs' bodies. `value` may still be used in one of them, or
+ * exported for other files.
+ */
 export function noteLooseEnd(looseEnd: LooseEnd, value: object): void {
   collecting?.looseEnds.push(looseEnd);
   looseEndOf.set(value, looseEnd);
@@ -45,7 +49,7 @@ function useExports(module: unknown): void {
 
 const looseEndsOfDag = new WeakMap<DagDefinition, readonly LooseEnd[]>();
 
-/** What the DAG's own module and those it imports made and never used, in no DAG. */
+/** Loose ends of the DAG's own module and its imports that no DAG uses. */
 export function looseEndsOf(dag: DagDefinition): readonly LooseEnd[] {
   return (looseEndsOfDag.get(dag) ?? []).filter(({ madeAt }) => madeAt !== null);
 }
@@ -58,8 +62,8 @@ export function triggersOf(dag: DagDefinition): ReadonlyMap<string, TriggerClass
 }
 
 /**
- * The DAGs that `dag()` defines while `load` runs, in that order. Concurrent calls run one after another. A module that
- * was imported before is not evaluated again, so it defines nothing the second time: keep what the first call returned.
+ * Runs `load` and returns the DAGs that `dag()` defines meanwhile, in order. Concurrent calls run one after another. A module
+ * that was imported before is not evaluated again and defines nothing the second time: keep the first call's result.
  */
 export function collectDags(load: () => Promise<unknown>): Promise<DagDefinition[]> {
   const result = lastLoad.then(async () => {

@@ -10,8 +10,8 @@ type GroupEnd = { kind: "group"; id: string };
 type End = TaskEnd | GroupEnd;
 
 /**
- * All edges of a draft between tasks: data edges from XComArgs, then explicit ones, edges of groups spread over the tasks
- * that come first or last inside.
+ * All edges between the tasks of a draft: data edges from XComArgs, then explicit edges. An edge of a group is expanded to the
+ * group's first or last tasks.
  * @throws DagDefinitionError TASK_OF_ANOTHER_DAG, TASK_UNKNOWN_UPSTREAM, TASK_UPSTREAM_OF_ITSELF, INVALID_CHAIN
  */
 export function resolveEdges(draft: DagDraft): Upstreams {
@@ -46,8 +46,9 @@ export function resolveEdges(draft: DagDraft): Upstreams {
     depth: groupPath(draft, scope.groupId).length,
     join: () => joinScope(draft, upstreams, scope, connect),
   }));
-  // Edges between tasks, then the deepest first: an edge inside a group decides which of its tasks come first, and so where an
-  // edge to the group goes. A teardown's scope comes after the edges beside it, which decide what is first and last in it.
+  // Edges between tasks first, then the deepest ones: an edge inside a group decides which of its tasks are first, and so where
+  // an edge to the group ends. A teardown's scope is joined after the edges of the same depth, which decide its first and last
+  // tasks.
   for (const { join } of [...edges, ...scopes].sort((left, right) => right.depth - left.depth)) join();
   return upstreams;
 }
@@ -73,13 +74,13 @@ function joinScope(
   for (const taskId of members) if (!notLast.has(taskId)) connect(taskId, teardownId);
 }
 
-/** The results in a task's options, as they are written there. */
+/** The XComArgs in a task's template fields. */
 export function templatedXComArgs(node: { options: object; templateFields: readonly string[] }) {
   const options = node.options as Record<string, unknown>;
   return node.templateFields.flatMap((field) => collectXComArgs(options[field]));
 }
 
-/** An element of a mapped group has no value outside of it. */
+/** An element of a mapped group has no value outside of the group. */
 function checkElements(
   draft: DagDraft,
   node: { taskId: string; taskGroupId: string | null; options: object; templateFields: readonly string[] },
@@ -94,13 +95,13 @@ function checkElements(
   }
 }
 
-/** The tasks inside a group, at any depth, that have no upstream inside it. */
+/** The tasks inside a group, at any depth, without an upstream inside it. */
 export function firstOfGroup(draft: DagDraft, upstreams: Upstreams, groupId: string): string[] {
   const members = membersOf(draft, groupId);
   return [...members].filter((taskId) => ![...(upstreams.get(taskId) ?? [])].some((id) => members.has(id)));
 }
 
-// As in Airflow, what follows a group does not wait for its teardowns; nor for a setup that only a teardown follows.
+// As in Airflow, tasks after a group do not wait for its teardowns, nor for a setup that only teardowns follow.
 function lastOfGroup(draft: DagDraft, upstreams: Upstreams, groupId: string): string[] {
   const members = [...membersOf(draft, groupId)];
   const isBefore = (taskId: string, others: readonly string[]) => others.some((other) => upstreams.get(other)?.has(taskId));
@@ -126,7 +127,7 @@ function resolveEnd(draft: DagDraft, endpoint: Endpoint, otherEnd: string): End 
     if (endpoint.draft === draft) return { kind: endpoint.kind, id };
     throw new DagDefinitionError(
       "TASK_OF_ANOTHER_DAG",
-      `DAG "${draft.dagId}": "${otherEnd}" is linked with "${id}" of DAG "${endpoint.draft.dagId}": a DAG's tasks depend on each other only; wait for another DAG with ExternalTaskSensor`,
+      `DAG "${draft.dagId}": "${otherEnd}" is linked with "${id}" of DAG "${endpoint.draft.dagId}": tasks can depend only on tasks of the same DAG; wait for another DAG with ExternalTaskSensor`,
       { dagId: draft.dagId, id },
     );
   }
@@ -144,7 +145,7 @@ function nameOf(endpoint: Endpoint): string {
   return endpoint.id;
 }
 
-/** How many groups hold both ends; an end that is a group counts its parents. */
+/** Number of groups that contain both ends; for an end that is a group, its parents count. */
 function commonDepth(draft: DagDraft, from: End, to: End): number {
   const left = pathOfEnd(draft, from);
   const right = pathOfEnd(draft, to);
@@ -170,7 +171,7 @@ function pathOfEnd(draft: DagDraft, end: End): string[] {
   return groupPath(draft, parent ?? null);
 }
 
-/** Ids of the groups around something, outermost first. */
+/** Ids of the surrounding groups, outermost first. */
 function groupPath(draft: DagDraft, groupId: string | null): string[] {
   const path: string[] = [];
   for (let id: string | null = groupId; id !== null; id = draft.groups.get(id)?.parentGroupId ?? null) path.unshift(id);

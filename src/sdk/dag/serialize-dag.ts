@@ -14,8 +14,8 @@ import type { DagDefinition } from "./dag-definition.ts";
 import { templatedXComArgs } from "./resolve-edges.ts";
 
 /**
- * The contract form of a DAG, with every default filled and every list sorted: the same file gives the same bytes. Cron
- * expressions are checked by the dag-processor, with the parser that will schedule them.
+ * The contract form of a DAG, with all defaults filled in and all lists sorted: the same file gives the same bytes. The
+ * dag-processor validates cron expressions, with the parser that schedules them.
  */
 export function serializeDag(dag: DagDefinition): SerializedDag {
   const { nodes, groups, upstreams, groupRoots: _roots, customTimetable: _timetable, callbacks, ...facts } = dag.facts;
@@ -48,7 +48,7 @@ function serializeTask(node: TaskNode, upstream: ReadonlySet<string>): Serialize
     taskId: node.taskId,
     operator: node.operatorName,
     kind: node.kind,
-    // Only these callbacks need a run of their own: a task that does nothing neither fails nor retries.
+    // An empty task needs a process only for these callbacks: it never fails or retries, so the others are never called.
     isEmpty: node.doesNothing && !has("onExecute") && !has("onSuccess") && !has("onSkipped"),
     upstream: [...upstream].sort(),
     inputs: inputsOf(node),
@@ -85,7 +85,7 @@ function fieldsForDisplay(node: TaskNode): JsonObject {
   return fields;
 }
 
-/** By code units: a collation would make the order depend on the machine. */
+/** By code units: the order of a collation would depend on the machine. */
 function compare(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -91,7 +91,7 @@ describe("setups and teardowns", () => {
   it.each<[string, () => void, string]>([
     ["both at once", () => empty("t", { isSetup: true, isTeardown: true }), "both a setup and a teardown"],
     ["a teardown made a setup", () => empty("t").asTeardown().asSetup(), "both a setup and a teardown"],
-    ["onFailureFailDagrun alone", () => empty("t", { onFailureFailDagrun: true }), "which only a teardown has"],
+    ["onFailureFailDagrun alone", () => empty("t", { onFailureFailDagrun: true }), "which is only for teardowns"],
     [
       "another rule after a setup",
       () =>

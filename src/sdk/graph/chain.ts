@@ -2,15 +2,15 @@ import { DagDefinitionError } from "../definition-error.ts";
 import { addEdge, type Link, toLinks } from "./linkable.ts";
 
 /**
- * Runs tasks one after another: `chain(a, b, c)`. A list beside a single task fans out or in; two lists side by side must
- * be equally long and are joined pair by pair, as in Airflow.
+ * Makes tasks run one after another: `chain(a, b, c)`. A list next to a single task fans out or in. Two adjacent lists must be
+ * equally long and are linked pairwise, as in Airflow.
  * @throws DagDefinitionError INVALID_CHAIN
  */
 export function chain(...steps: readonly (Link | readonly Link[])[]): void {
   for (let index = 1; index < steps.length; index += 1) joinSteps(steps[index - 1] ?? [], steps[index] ?? [], index);
 }
 
-/** Every task of `from` runs before every task of `to`. */
+/** Makes every task of `from` run before every task of `to`. */
 export function crossDownstream(from: readonly Link[], to: readonly Link[]): void {
   const targets = toLinks("crossDownstream()", to);
   for (const source of toLinks("crossDownstream()", from)) for (const target of targets) addEdge(source, target);

@@ -2,19 +2,19 @@ import { DagDefinitionError, showValue } from "../definition-error.ts";
 import { requireScope } from "./scope.ts";
 import type { Endpoint } from "./types.ts";
 
-/** What an edge may join: an operator, a task's result, a task group, or the full id of a task or group of this DAG. */
+/** An end of an edge: an operator, a task's result, a task group, or the full id of a task or group of this DAG. */
 export type Link = Linkable | string;
 
-/** Anything with a place in a DAG's graph. */
+/** A node of a DAG's graph, or a value derived from nodes. */
 export abstract class Linkable {
   abstract readonly endpoint: Endpoint;
 
-  /** What edges really join where this is linked: itself, or the results that it is made of. */
+  /** The nodes at which an edge to or from this object ends: itself, or the results that it is derived from. */
   links(): readonly Linkable[] {
     return [this];
   }
 
-  /** Refuses: it has no value while the DAG is defined, so a text or a comparison could only be wrong. */
+  /** Throws: the object has no value while the DAG is defined, so using it as text or in a comparison is always a mistake. */
   toString(): string {
     throw notText(this.endpoint, "a text");
   }
@@ -27,20 +27,20 @@ export abstract class Linkable {
     throw notText(this.endpoint, "JSON");
   }
 
-  /** This runs before `next`; returns `next`, so that calls chain: `a.before(b).before(c)`. */
+  /** Makes this run before `next`; returns `next`, so that calls can be chained: `a.before(b).before(c)`. */
   before<T extends Link | readonly Link[]>(next: T): T {
     for (const link of toLinks("before()", next)) for (const own of this.links()) addEdge(own, link);
     return next;
   }
 
-  /** This runs after `previous`; returns `previous`. */
+  /** Makes this run after `previous`; returns `previous`. */
   after<T extends Link | readonly Link[]>(previous: T): T {
     for (const link of toLinks("after()", previous)) for (const own of this.links()) addEdge(link, own);
     return previous;
   }
 }
 
-/** One link or a list, as a checked list. */
+/** One link or a list of links, as a validated list. */
 export function toLinks(where: string, given: Link | readonly Link[]): readonly Link[] {
   const list: readonly unknown[] = Array.isArray(given) ? given : [given];
   for (const link of list) {
@@ -67,7 +67,7 @@ function notText({ kind, id }: Endpoint, what: string): DagDefinitionError {
       : "pass what its tasks return";
   return new DagDefinitionError(
     "RESULT_AS_TEXT",
-    `${kind === "task" ? `task "${id}" or its result` : `task group "${id}"`} is made part of ${what} where the DAG is defined, but has no value until it has run: ${remedy}`,
+    `${kind === "task" ? `task "${id}" or its result` : `task group "${id}"`} is converted to ${what} where the DAG is defined, but has no value until it has run: ${remedy}`,
     { id },
   );
 }

@@ -34,7 +34,7 @@ describe("what would be missing from the DAG is refused:", () => {
     const { code, message: told, stack } = refused(() => inDag(make));
     expect(code).toBe("NEVER_CALLED");
     expect(told).toContain(`DAG "d": ${message}`);
-    // The first frame is where it was made, not where dag() noticed.
+    // The first frame is the line that created it, not the dag() call that detected it.
     expect(stack?.split("\n").find((line) => line.includes("    at "))).toMatch(/loose-ends\.test\.ts/);
   });
 
@@ -83,7 +83,7 @@ it("what the file makes outside of its DAGs is told when it has loaded, but for 
   }
 });
 
-describe("a result that is made part of a text is refused where that happens:", () => {
+describe("a result that is converted to a text is refused where that happens:", () => {
   const consume = noop("c");
   it.each<[what: string, use: (a: XComArg<number>) => unknown]>([
     ["in a template literal", (a) => consume(`value ${a}`)],
@@ -95,7 +95,7 @@ describe("a result that is made part of a text is refused where that happens:", 
   ])("%s", (_what, use) => {
     const error = refused(() => inDag(() => use(task({ taskId: "a" }, () => 1)())));
     expect(error.code).toBe("RESULT_AS_TEXT");
-    expect(error.message).toMatch(/task "a" or its result is made part of (a text|JSON)/);
+    expect(error.message).toMatch(/task "a" or its result is converted to (a text|JSON)/);
     expect(error.message).toContain("{{ ti.xcom_pull(task_ids='a') }}");
   });
 

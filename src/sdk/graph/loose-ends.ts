@@ -4,8 +4,8 @@ import { currentDraft } from "./scope.ts";
 import type { DagDraft, LooseEnd } from "./types.ts";
 
 /**
- * Notes `value`, which must be used to take effect: that sets `madeAt` to null. `maker`: the author's call, whose line a message
- * names.
+ * Registers `value` as unused; using it sets `madeAt` to null. `maker`: the function that the author called, so that the message
+ * names the line of that call.
  */
 export function addLooseEnd(value: object, message: string, maker: (...args: never[]) => unknown): LooseEnd {
   const madeAt = { stack: "" };
@@ -18,9 +18,9 @@ export function addLooseEnd(value: object, message: string, maker: (...args: nev
 }
 
 /**
- * Refuses what the DAG's body made and left. What was made outside of it may belong to a module that serves several files, and is
- * looked at when the file has loaded.
- * @throws DagDefinitionError NEVER_CALLED, with the place where it was made
+ * Refuses loose ends that the DAG's body created and did not use. Those created outside of it may belong to a module that several
+ * files share, and are checked after the file has loaded.
+ * @throws DagDefinitionError NEVER_CALLED, with the place where it was created
  */
 export function checkLooseEnds({ dagId, looseEnds }: DagDraft): void {
   const left = looseEnds.find(({ madeAt }) => madeAt !== null);

@@ -3,10 +3,10 @@ import { type CommonTaskOptions, mergeOptions } from "../options/task-options.ts
 import { checkId } from "../values/check-id.ts";
 import type { DagDraft, DraftGroup } from "./types.ts";
 
-/** The DAG whose body runs, and the task groups open in it, innermost last. */
+/** The DAG whose body is running, and its open task groups, innermost last. */
 type Scope = { readonly draft: DagDraft; readonly openGroups: DraftGroup[] };
 
-// Ambient on purpose: an author's `new BashOperator(…)` names no DAG. Bodies are synchronous, so there is one at a time.
+// Ambient on purpose: an author's `new BashOperator(…)` names no DAG. Bodies are synchronous, so only one runs at a time.
 let current: Scope | undefined;
 
 export function runInDag(draft: DagDraft, body: () => unknown): unknown {
@@ -34,7 +34,7 @@ export function runInGroup<R>(group: DraftGroup, body: () => R): R {
   }
 }
 
-/** The DAG whose body runs, if one does. */
+/** The DAG whose body is running, or undefined. */
 export function currentDraft(): DagDraft | undefined {
   return current?.draft;
 }
@@ -52,7 +52,7 @@ export function innermostGroup(scope: Scope): DraftGroup | undefined {
   return scope.openGroups.at(-1);
 }
 
-/** An id with the prefix of the open groups: "group.task". */
+/** The id with the prefix of the open groups: "group.task". */
 export function qualifyId(scope: Scope, what: string, id: string): string {
   checkId(what, id);
   const qualified = `${innermostGroup(scope)?.prefix ?? ""}${id}`;
@@ -60,7 +60,7 @@ export function qualifyId(scope: Scope, what: string, id: string): string {
   return qualified;
 }
 
-/** The DAG's defaultArgs, under those of its open groups from the outside in. */
+/** The DAG's defaultArgs, overridden by those of its open groups from the outermost to the innermost. */
 export function scopeDefaults(scope: Scope): CommonTaskOptions {
   return mergeOptions(scope.draft.defaultArgs, ...scope.openGroups.map((group) => group.defaultArgs));
 }

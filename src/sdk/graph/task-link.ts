@@ -5,9 +5,9 @@ import { innermostGroup, requireScope } from "./scope.ts";
 import type { Endpoint, TaskNode } from "./types.ts";
 
 export type TeardownOptions = {
-  /** Made setups, and put before this teardown: what they set up, it takes down. */
+  /** The tasks that set up what this teardown takes down. They become setups and are placed upstream of the teardown. */
   setups?: TaskLink | readonly TaskLink[];
-  /** Its failure fails the DAG run. Default false. */
+  /** A failure of the teardown fails the DAG run. Default false. */
   onFailureFailDagrun?: boolean;
 };
 
@@ -22,8 +22,8 @@ export abstract class TaskLink extends Linkable {
   }
 
   /**
-   * Makes this task a teardown, as Airflow's `as_teardown`: it runs once all before it ended and one of its setups
-   * succeeded, and its failure does not fail the run unless asked for. Returns the task.
+   * Makes this task a teardown, like Airflow's `as_teardown`: it runs after all upstream tasks have ended if one of its setups
+   * succeeded. Its failure does not fail the run unless `onFailureFailDagrun` is set. Returns the task.
    */
   asTeardown(options: TeardownOptions = {}): this {
     checkOptionNames("asTeardown()", options, { names: ["setups", "onFailureFailDagrun"] });
@@ -40,8 +40,8 @@ export abstract class TaskLink extends Linkable {
   }
 
   /**
-   * Runs `body`, and puts the tasks that it creates between this teardown and its setups: the first of them come after the
-   * setups, the last of them before the teardown. Scopes nest. Returns what `body` returns.
+   * Runs `body`, and places the tasks that it creates between this teardown and its setups: the first ones after the setups, the
+   * last ones before the teardown. Scopes can be nested. Returns the result of `body`.
    *
    *     const cluster = create().asSetup();
    *     destroy(cluster).asTeardown({ setups: cluster }).around(() => chain(load(), check()));

@@ -2,11 +2,11 @@ import type { DagDefinition } from "../dag/dag-definition.ts";
 import type { Mapping } from "../graph/types.ts";
 import { mappedResults } from "./mapping.ts";
 
-/** What a DAG's definition says about mapping, looked up by task. */
+/** Facts about the mappings of a DAG, by task. */
 export type MappingFacts = {
-  /** What the task, or the group around it, is mapped over; null = it has one instance. */
+  /** The mapping of the task or of the group around it; null = the task has one instance. */
   mappingOf(taskId: string): { readonly mapping: Mapping; readonly groupId: string | null } | null;
-  /** Whether both are in the same mapped group: then each instance sees the other's instance of its own index. */
+  /** Whether both tasks are in the same mapped group. Each instance then reads the other task's instance with its own index. */
   areTogether(left: string, right: string): boolean;
   /** Whether a task or group is mapped over the task's result. */
   isMappedOver(taskId: string): boolean;
@@ -14,7 +14,7 @@ export type MappingFacts = {
 
 const known = new WeakMap<DagDefinition, MappingFacts>();
 
-// Kept per DAG: a warm runner runs thousands of tries of one DAG.
+// Cached per DAG: a warm runner runs thousands of tries of one DAG.
 export function mappingFactsOf(dag: DagDefinition): MappingFacts {
   const facts = known.get(dag) ?? findFacts(dag);
   known.set(dag, facts);

@@ -6,7 +6,7 @@ import { DagDefinitionError, showValue } from "../definition-error.ts";
 import type { DagDraft, DraftGroup, MapInput, Mapping } from "../graph/types.ts";
 import { findJsonFault } from "../values/json-fault.ts";
 
-/** Stands in the options of a mapped task for what differs between its instances. */
+/** Placeholder in the options of a mapped task for the value that differs between its instances. */
 export class MappedValue extends XComArg<never> {
   readonly input: MapInput;
 
@@ -30,7 +30,7 @@ export class MappedValue extends XComArg<never> {
 }
 
 /**
- * Refuses what cannot be mapped over.
+ * Refuses invalid mappings.
  * @throws DagDefinitionError MAPPING_INVALID, MAPPING_NESTED, TASK_ARGUMENT_NOT_JSON
  */
 export function checkMapping(where: string, mapping: Mapping, groups: readonly DraftGroup[]): void {
@@ -67,7 +67,7 @@ function checkInput(where: string, value: unknown, kind: Mapping["kind"]): void 
   );
 }
 
-/** A template field may be a function of the context; it is called when its instance is rendered. */
+/** A template field may be a function of the context; it is called when its instance is rendered, so it need not be JSON. */
 function withoutFunctions(value: unknown): unknown {
   if (typeof value === "function") return null;
   if (Array.isArray(value)) return value.map(withoutFunctions);
@@ -83,17 +83,17 @@ function checkResult(where: string, arg: XComArg<unknown>): void {
   } else if (arg.key !== RETURN_VALUE_KEY) {
     throw invalid(
       where,
-      `cannot be what task "${arg.taskId}" pushes under the key "${arg.key}": only what a task returns can be mapped over`,
+      `cannot be the XCom "${arg.key}" of task "${arg.taskId}": only a task's returned value can be mapped over`,
     );
   }
 }
 
-/** The results whose tasks must have ended before the mapping's length is known. */
+/** The results whose tasks must have ended before the number of elements is known. */
 export function mappedResults(mapping: Mapping): XComArg<unknown>[] {
   return mapping.inputs.flatMap(({ value }) => (value instanceof XComArg ? [...value.references()] : []));
 }
 
-/** The results that stand inside the elements of literal lists. */
+/** The results inside the elements of literal lists. */
 export function resultsInElements(mapping: Mapping): XComArg<unknown>[] {
   return mapping.inputs.flatMap(({ value }) => (value instanceof XComArg ? [] : collectXComArgs(value)));
 }
@@ -117,12 +117,12 @@ function toSource(value: MapInput): MapSource {
   }
 }
 
-/** `value` of a literal is as written and still to be rendered; of a result it is data. */
+/** The `value` of a literal is as written in the DAG file and must still be rendered; that of a result is data. */
 export type BoundElement = { isLiteral: boolean; value: unknown };
 
 /**
- * The element of an input at a place; `elementOf` knows the elements of results.
- * @throws SkipError where `map` made nothing of it.
+ * The element of an input at a place. `elementOf` returns the elements of results.
+ * @throws SkipError if the function given to `map` returned undefined for it.
  */
 export async function readElement(
   input: MapInput,
@@ -167,7 +167,7 @@ async function applyMap(fn: (element: unknown) => unknown, element: unknown): Pr
   return made;
 }
 
-/** A whole derived list, as an argument of a task gets it; what `map` makes nothing of is left out. */
+/** A complete derived list, for an argument of a task; elements for which `map` gave nothing are left out. */
 export async function readDerived(
   arg: DerivedArg<unknown>,
   resolve: (arg: XComArg<unknown>) => Promise<unknown>,

@@ -8,10 +8,10 @@ import type { Endpoint, MapInput, TaskMapping, TaskNode } from "../graph/types.t
 import { TASK_OPTION_NAMES } from "../options/task-options.ts";
 import { checkMapping, MappedValue } from "./mapping.ts";
 
-/** An operator as mapping needs it: made from options, with a place for what it is mapped over. */
+/** The parts of an operator that mapping needs: created from options, with a field for its mapping. */
 export type MappableNode = TaskNode & { mapping: TaskMapping | null; readonly endpoint: Endpoint & { kind: "task" } };
 
-/** A mapped operator: linked as one task; its `output` is the list of what its instances return. */
+/** A mapped operator: linked like a single task; its `output` is the list of its instances' results. */
 export class MappedOperator<R> extends Linkable {
   override readonly endpoint: Endpoint & { kind: "task" };
   readonly output: XComArg<R[]>;
@@ -27,7 +27,7 @@ export class MappedOperator<R> extends Linkable {
   }
 }
 
-/** `BaseOperator.partial` without its types; `checkOptions` refuses names that the operator does not have. */
+/** Untyped implementation of `BaseOperator.partial`; `checkOptions` refuses names that the operator does not have. */
 export function createPartialOperator(
   create: new (options: object) => MappableNode,
   fixed: { taskId: string },
@@ -73,12 +73,12 @@ export function createPartialOperator(
   return partial;
 }
 
-/** Values by the names of the inputs that they are of. */
+/** Values keyed by the names of their inputs. */
 export function named(inputs: TaskMapping["inputs"], values: readonly unknown[]): Record<string, unknown> {
   return Object.fromEntries(inputs.map(({ name }, at) => [name, values[at]]));
 }
 
-/** @throws DagDefinitionError MAPPING_INVALID for an option that is given already or holds for all instances. */
+/** @throws DagDefinitionError MAPPING_INVALID for an option that is already given or applies to all instances. */
 export function checkNames(where: string, fixed: object, given: unknown, isOfTask = true): void {
   if (!isPlainObject(given)) {
     throw new DagDefinitionError("MAPPING_INVALID", `${where}: an element of expandKwargs() must be an object`);
@@ -90,7 +90,7 @@ export function checkNames(where: string, fixed: object, given: unknown, isOfTas
     if (isOfTask && TASK_OPTION_NAMES.includes(name)) {
       throw new DagDefinitionError(
         "MAPPING_INVALID",
-        `${where}: ${name} holds for all instances and cannot be mapped: give it to partial()`,
+        `${where}: ${name} applies to all instances and cannot be mapped: give it to partial()`,
       );
     }
   }

@@ -5,12 +5,12 @@ import type { DagDraft, MapInput, TaskMapping } from "../graph/types.ts";
 import { MappedValue } from "./mapping.ts";
 import { checkNames, named } from "./partial-operator.ts";
 
-/** Adds the task; `args` makes what stands for its arguments in the DAG file. */
+/** Adds the mapped task. `args` creates the placeholders for its arguments. */
 export type AddMapped = (mapping: TaskMapping, args: (draft: DagDraft, taskId: string) => unknown[]) => XComArg<unknown>;
 
 /**
- * `expand` and `expandKwargs` of a task function, without their types. Lists are for arguments by position; a lone object of
- * lists is for arguments by name, which cannot be taken for the other: a list for a position is never a plain object.
+ * Untyped implementation of `expand` and `expandKwargs` of a task function. Lists are arguments by position; a single object of
+ * lists is arguments by name. The two cannot be confused: a list for a position is never a plain object.
  */
 export function createPartialTask(fixed: readonly unknown[], add: AddMapped) {
   return {

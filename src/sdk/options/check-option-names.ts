@@ -1,25 +1,25 @@
 import { findSimilar } from "../../platform/index.ts";
 import { DagDefinitionError, showValue } from "../definition-error.ts";
 
-/** What something takes, and where names belong that people write there by mistake. */
+/** The names of valid options, and hints for names that people write in the wrong place. */
 export type KnownOptions = {
   readonly names: readonly string[];
-  /** Names from elsewhere, such as Airflow's, in lower case without `_`: the name here. */
+  /** Names from other tools, such as Airflow's, in lower case without `_`, mapped to the name in Baram. */
   readonly renamed?: Readonly<Record<string, string>>;
   readonly elsewhere?: readonly { readonly names: readonly string[]; readonly hint: (name: string) => string }[];
-  /** Others may be known to a class that does not say which: only what is clearly a known name misspelled is refused. */
+  /** true = a class may have further options that it does not declare, so only clear misspellings of a known name are refused. */
   readonly isOpen?: boolean;
 };
 
-/** Of what takes no more options than this, a message names all. */
+/** Up to this number of options, an error message lists all valid ones. */
 const LISTED_MAX = 12;
-/** One edit in seven letters: `retires` is meant to be `retries`, while `owners` may well be an option beside `owner`. */
+/** One edit in seven letters: `retires` is a misspelled `retries`, while `owners` may be a separate option beside `owner`. */
 const CLEAR_SIMILARITY = 0.84;
 
 /**
- * Refuses options that nothing would ever read; one that is undefined counts as not given.
- * @param where names what has the options, e.g. `DAG "sales"`.
- * @throws DagDefinitionError UNKNOWN_OPTION, naming each of them and what was probably meant.
+ * Refuses options that nothing reads. An option that is undefined counts as not given.
+ * @param where names the owner of the options, e.g. `DAG "sales"`.
+ * @throws DagDefinitionError UNKNOWN_OPTION, naming each of them and the most similar valid name.
  */
 export function checkOptionNames(where: string, given: object, known: KnownOptions): void {
   const options: unknown = given;
@@ -46,7 +46,7 @@ export function checkOptionNames(where: string, given: object, known: KnownOptio
   );
 }
 
-/** What a message calls the owner of options before its id is checked: `DAG "sales"`, or `dag()` where it has none. */
+/** Names the owner of options in a message, before its id is validated: `DAG "sales"`, or `dag()` if it has no id. */
 export function placeOf(unnamed: string, kind: string, id: unknown): string {
   return typeof id === "string" ? `${kind} "${id}"` : unnamed;
 }

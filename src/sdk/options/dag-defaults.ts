@@ -1,14 +1,14 @@
 import { DAG_DEFAULTS, type DagDefaults } from "../../contracts/index.ts";
 
-// Ambient like the DAG whose body runs: an author's `cron()` cannot be handed the installation's options.
+// Ambient, like the DAG whose body is running: the installation's options cannot be passed to an author's `cron()`.
 let current: DagDefaults = DAG_DEFAULTS;
 
-/** What this installation fills in where the DAG file says nothing. */
+/** The installation's defaults for options that a DAG file does not set. */
 export function dagDefaults(): DagDefaults {
   return current;
 }
 
-/** For the whole process, which reads DAG files for one installation; without it Baram's own defaults hold. */
+/** Applies to the whole process, which reads DAG files for one installation. If it is not called, Baram's own defaults apply. */
 export function setDagDefaults(defaults: DagDefaults): void {
   current = defaults;
 }

@@ -12,9 +12,9 @@ export type DagOptions = {
   schedule?: ScheduleInput;
   startDate?: InstantInput;
   endDate?: InstantInput;
-  /** IANA zone of the schedule and of instants written without one. Default: the installation's, "UTC" unless set. */
+  /** IANA zone of the schedule and of instants without an offset. Default: the installation's, "UTC" unless set. */
   timezone?: string;
-  /** Run the schedule's past points, too. Default: the installation's, false unless set. */
+  /** Also run the past dates of the schedule. Default: the installation's, false unless set. */
   catchup?: boolean;
   displayName?: string;
   description?: string;
@@ -23,16 +23,19 @@ export type DagOptions = {
   tags?: readonly string[];
   /** Default: the installation's, 16 unless set; 1 for @continuous. */
   maxActiveRuns?: number;
-  /** In each run of the DAG, as in Airflow 3. Default: the installation's, 16 unless set. */
+  /** Per run of the DAG, as in Airflow 3. Default: the installation's, 16 unless set. */
   maxActiveTasks?: number;
-  /** Pause the DAG after so many failed runs in a row; 0 = never. Default: the installation's, 0 unless set. */
+  /** Pause the DAG after this number of failed runs in a row; 0 = never. Default: the installation's, 0 unless set. */
   maxConsecutiveFailedDagRuns?: number;
   dagrunTimeout?: DurationInput;
-  /** As soon as a task fails for good, what runs is failed and the rest skipped, save teardowns. Needs all_success everywhere. */
+  /**
+   * As soon as a task fails without further retries, running tasks fail and the others are skipped, except teardowns. All tasks
+   * must have the trigger rule all_success.
+   */
   failFast?: boolean;
   isPausedUponCreation?: boolean;
   params?: ParamsInput;
-  /** Options for every task that does not set them itself. */
+  /** Options for all tasks that do not set them themselves. */
   defaultArgs?: CommonTaskOptions;
   /** Default executor of the tasks. */
   executor?: string;

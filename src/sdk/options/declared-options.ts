@@ -1,9 +1,9 @@
-/** A class that says by statics which options it has: an operator or a notifier. */
+/** A class with static fields that declare its options: an operator or a notifier. */
 export type OptionClass = { readonly templateFields: readonly string[]; readonly optionNames: readonly string[] | undefined };
 
 /**
- * What a class and its base classes declare as their own options. `isOpen`: one of them, below the root, says nothing about
- * those beside its template fields.
+ * The options that a class and its base classes declare. `isOpen`: one of these classes, apart from the root, has no
+ * `optionNames` and may have undeclared options.
  */
 export function declaredOptions(given: OptionClass): { names: string[]; isOpen: boolean } {
   const names = new Set<string>();
@@ -17,7 +17,7 @@ export function declaredOptions(given: OptionClass): { names: string[]; isOpen: 
   return { names: [...names], isOpen };
 }
 
-/** The root, BaseOperator or BaseNotifier, declares `optionNames` as undefined and extends nothing that has them. */
+/** The root, BaseOperator or BaseNotifier, declares `optionNames` as undefined, and no base class of it has them. */
 function isBelowRoot(at: Partial<OptionClass>): boolean {
   return "optionNames" in Object.getPrototypeOf(at);
 }

@@ -23,7 +23,7 @@ import {
 } from "../index.ts";
 import { declaredOptions } from "./declared-options.ts";
 
-// What a JavaScript author could write: the types refuse it.
+// Casts values that a JavaScript author could pass and TypeScript rejects.
 const untyped = <T>(value: object) => value as T;
 const inDag = (body: () => unknown, options: object = {}) => dag({ dagId: "d", ...options } as DagOptions, () => void body());
 

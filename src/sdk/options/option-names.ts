@@ -4,7 +4,7 @@ import { declaredOptions, type OptionClass } from "./declared-options.ts";
 import { SENSOR_OPTION_NAMES } from "./sensor-options.ts";
 import { COMMON_TASK_OPTION_NAMES, type CommonTaskOptions, TASK_OPTION_NAMES } from "./task-options.ts";
 
-// Airflow's names where more differs than `snake_case`.
+// Airflow's names that differ from Baram's in more than `snake_case`.
 const RENAMED_OF_DAGS: Readonly<Record<string, string>> = {
   scheduleinterval: "schedule",
   timetable: "schedule",
@@ -27,7 +27,7 @@ const RENAMED_OF_TASKS: Readonly<Record<string, string>> = {
   deferrable: "mode",
 };
 
-/** Not Airflow's, and a class of the author's may have such an option itself. */
+/** Likely mistakes that are not Airflow's names. A class may have an option with such a name itself. */
 const GUESSED_OF_TASKS: Readonly<Record<string, string>> = { retry: "retries", doc: "docMd" };
 
 const OF_DAGS = {
@@ -47,8 +47,8 @@ export function checkDagOptionNames(where: string, options: DagOptions): void {
 }
 
 /**
- * Only the options that every task has take effect as defaults, so others are refused. Airflow hands an operator's own option
- * to the tasks that take it, and ignores the rest without a word, misspelled ones too.
+ * Only the options of every task can have defaults here, so others are refused. Airflow passes an operator's own option to the
+ * tasks that accept it, and silently ignores the rest, including misspelled ones.
  * @throws DagDefinitionError UNKNOWN_OPTION
  */
 export function checkDefaultArgs(where: string, given: CommonTaskOptions | undefined): void {
@@ -77,14 +77,14 @@ function knownTaskOptions(operator: OptionClass): KnownOptions {
 }
 
 /**
- * Refuses options that neither every task has nor the operator's class declares.
+ * Refuses options that are neither options of every task nor declared by the operator's class.
  * @throws DagDefinitionError UNKNOWN_OPTION
  */
 export function checkTaskOptionNames(where: string, options: object, operator: OptionClass): void {
   checkOptionNames(where, options, knownTaskOptions(operator));
 }
 
-/** As `checkTaskOptionNames`, for what a function task is made from: its function and arguments are not given as options. */
+/** Like `checkTaskOptionNames`, for a function task, whose function and arguments are not given as options. */
 export function checkFactoryOptionNames(where: string, options: object, operator: OptionClass): void {
   const known = knownTaskOptions(operator);
   checkOptionNames(where, options, { ...known, names: known.names.filter((name) => name !== "fn" && name !== "args") });

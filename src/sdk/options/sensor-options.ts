@@ -2,19 +2,19 @@ import type { DurationInput } from "../values/duration.ts";
 
 export type SensorOptions = {
   /**
-   * "poke" (default) keeps the worker's slot between looks, "reschedule" frees it, "deferrable" leaves the looking to the
-   * triggerer; the sensor must have a `createTrigger` for it.
+   * "poke" (default) keeps the worker slot between pokes, "reschedule" frees it. "deferrable" leaves the waiting to the
+   * triggerer; the sensor must have a `createTrigger`.
    */
   mode?: "poke" | "reschedule" | "deferrable";
-  /** Time between two looks. Default "1m". */
+  /** Time between two pokes. Default "1m". */
   pokeInterval?: DurationInput;
-  /** Counted from the try's first start. Default "7d". A sensor that times out is not retried. */
+  /** Measured from the first start of the try. Default "7d". A sensor that times out is not retried. */
   timeout?: DurationInput;
-  /** Skip the task instead of failing it when it times out or throws a FailError. */
+  /** Skip the task instead of failing it if it times out or throws a FailError. */
   softFail?: boolean;
-  /** Double the interval with each look. */
+  /** Double the interval after each poke. */
   exponentialBackoff?: boolean;
-  /** The longest interval under backoff. */
+  /** Maximum interval with exponential backoff. */
   maxWait?: DurationInput;
 };
 

@@ -4,58 +4,61 @@ import type { BaseNotifier } from "../context/notifier.ts";
 import type { DurationInput } from "../values/duration.ts";
 import type { InstantInput } from "../values/instant.ts";
 
-/** The options every task takes beside its id; also what `defaultArgs` of a DAG or a group may set. */
+/** Options of every task, apart from its id. `defaultArgs` of a DAG or group can set them too. */
 export type CommonTaskOptions = {
   displayName?: string;
   /** Markdown. */
   docMd?: string;
   owner?: string;
-  /** Default "all_success". Of a teardown it is always "all_done_setup_success". */
+  /** Default "all_success". A teardown always has "all_done_setup_success". */
   triggerRule?: TriggerRule;
   /** Default 0. */
   retries?: number;
   /** Default "5m". */
   retryDelay?: DurationInput;
-  /** The factor by which the delay grows with each try; true = 2. Default: a constant delay. */
+  /** Factor by which the delay grows with each try; true = 2. Default: a constant delay. */
   retryExponentialBackoff?: boolean | number;
   maxRetryDelay?: DurationInput;
-  /** The task is failed, and may be retried, when one execution takes longer. */
+  /** If one execution takes longer, the try fails and may be retried. */
   executionTimeout?: DurationInput;
   priorityWeight?: number;
   weightRule?: WeightRule;
   pool?: string;
   poolSlots?: number;
   queue?: string;
-  /** Name or alias of a configured executor. Default: the DAG's, else the deployment's first. */
+  /** Name or alias of a configured executor. Default: the DAG's executor, or the first one of the deployment. */
   executor?: string;
   executorConfig?: JsonObject;
   dependsOnPast?: boolean;
   /** Implies `dependsOnPast`. */
   waitForDownstream?: boolean;
   ignoreFirstDependsOnPast?: boolean;
-  /** With `dependsOnPast`: wait for the run before even to be skipped. */
+  /** With `dependsOnPast`: wait for the previous run also before the task is skipped. */
   waitForPastDependsBeforeSkipping?: boolean;
   maxActiveTisPerDag?: number;
   maxActiveTisPerDagrun?: number;
-  /** Deferred instances count in `maxActiveTisPerDag` and `maxActiveTisPerDagrun`, too. Default false. */
+  /** Deferred instances also count towards `maxActiveTisPerDag` and `maxActiveTisPerDagrun`. Default false. */
   maxActiveTisIncludeDeferred?: boolean;
   isSetup?: boolean;
   isTeardown?: boolean;
-  /** Of a teardown: its failure fails the DAG run. */
+  /** For a teardown: its failure fails the DAG run. */
   onFailureFailDagrun?: boolean;
   startDate?: InstantInput;
   endDate?: InstantInput;
-  /** false = the returned value is not kept. Default true. */
+  /** false = the returned value is not stored. Default true. */
   doXcomPush?: boolean;
-  /** Push each property of the returned object as an XCom of its own, too. */
+  /** Also push each property of the returned object as an XCom of its own. */
   multipleOutputs?: boolean;
-  /** Of a mapped task: a template, rendered when an instance has run, of the name to show for it instead of its number. */
+  /**
+   * For a mapped task: a template of the name that is shown for an instance instead of its map index. Rendered after the instance
+   * has run.
+   */
   mapIndexTemplate?: string;
-  /** Who is written to when a try fails: a list, or a text with commas or semicolons between the addresses. */
+  /** Recipients of emails about failed tries: a list, or a text with addresses separated by commas or semicolons. */
   email?: string | readonly string[];
-  /** Write when the last try has failed. Default: `[email] default_email_on_failure`, true. */
+  /** Send an email when the last try has failed. Default: `[email] default_email_on_failure`, true. */
   emailOnFailure?: boolean;
-  /** Write when a try failed and another follows. Default: `[email] default_email_on_retry`, true. */
+  /** Send an email when a try has failed and will be retried. Default: `[email] default_email_on_retry`, true. */
   emailOnRetry?: boolean;
   onExecute?: CallbackInput<TaskCallback>;
   onSuccess?: CallbackInput<TaskCallback>;
@@ -64,11 +67,11 @@ export type CommonTaskOptions = {
   onSkipped?: CallbackInput<TaskCallback>;
 };
 
-/** A callback or a notifier, or several of them, which run in order. */
+/** A callback, a notifier, or a list of them, which run in order. */
 export type CallbackInput<C> = C | BaseNotifier | readonly (C | BaseNotifier)[];
 
 export type TaskOptions = CommonTaskOptions & {
-  /** Letters, digits, `_`, `.`, `-`; 1 to 250, its groups' prefix included. */
+  /** Letters, digits, `_`, `.`, `-`; 1 to 250, including the prefix of its groups. */
   taskId: string;
 };
 
@@ -114,10 +117,10 @@ const COMMON: Record<keyof CommonTaskOptions, true> = {
   onSkipped: true,
 };
 export const COMMON_TASK_OPTION_NAMES: readonly string[] = Object.keys(COMMON);
-/** Options that every task has: they hold for all instances of a mapped one. */
+/** Options of every task: they apply to all instances of a mapped task. */
 export const TASK_OPTION_NAMES: readonly string[] = ["taskId", ...COMMON_TASK_OPTION_NAMES];
 
-/** Option sets laid over each other, the last one wins; an option set to `undefined` counts as not given. */
+/** Merges sets of options; the last set wins. An option set to `undefined` counts as not given. */
 export function mergeOptions<T extends object>(...sets: readonly (T | undefined)[]): T {
   const merged: Record<string, unknown> = {};
   for (const set of sets) {

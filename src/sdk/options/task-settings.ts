@@ -22,7 +22,7 @@ import type { CallbackInput, CommonTaskOptions } from "./task-options.ts";
 
 export type TaskCallbackName = "onExecute" | "onSuccess" | "onFailure" | "onRetry" | "onSkipped";
 
-/** A task's options checked and in the contract's units, defaults filled. */
+/** A task's options, validated, in the contract's units and with defaults. */
 export type TaskSettings = Pick<
   SerializedTask,
   | "displayName"
@@ -135,13 +135,13 @@ export function resolveTaskSettings(where: string, options: CommonTaskOptions, t
   };
 }
 
-/** As in Airflow, a teardown's trigger rule is not the author's to choose; one of `defaultArgs` is simply not for it. */
+/** As in Airflow, authors cannot set a teardown's trigger rule. A rule in `defaultArgs` does not apply to teardowns. */
 export function checkTeardownRule(where: string, own: Pick<CommonTaskOptions, "isTeardown" | "triggerRule">): void {
   if (!own.isTeardown || own.triggerRule === undefined || own.triggerRule === "all_done_setup_success") return;
   throw invalid(where, "triggerRule", own.triggerRule, "a teardown always has all_done_setup_success: leave it out");
 }
 
-/** One callback or notifier or several, as a list. */
+/** One callback or notifier, or several, as a list. */
 export function checkCallbacks<C extends TaskCallback | DagCallback>(
   where: string,
   name: string,
@@ -150,7 +150,7 @@ export function checkCallbacks<C extends TaskCallback | DagCallback>(
   const list: readonly unknown[] = given === undefined ? [] : Array.isArray(given) ? given : [given];
   for (const one of list) {
     const isClass = typeof one === "function" && one.prototype instanceof BaseNotifier;
-    if (isClass) throw invalid(where, name, one.name, "a notifier must be made: write new and its options");
+    if (isClass) throw invalid(where, name, one.name, "a class is no notifier: create one with new");
     if (typeof one !== "function" && !(one instanceof BaseNotifier))
       throw invalid(where, name, one, "it must be a function or a notifier, or an array of them");
   }

@@ -10,15 +10,15 @@ import type { DagDefinition } from "../dag/dag-definition.ts";
 import { DagDefinitionError, showValue } from "../definition-error.ts";
 import type { LastTimetableRun, Timetable, TimetableRestriction, TimetableRun } from "./timetable.ts";
 
-/** Steps from the last run towards now, where the past is passed over: half a year of hourly runs, a week of minutely ones. */
+/** Limit of calls from the last run to now if past runs are skipped: about a year of hourly runs, a week of runs every minute. */
 const STEPS_MAX = 10_000;
-/** A slow class is asked until here; what it said until then is its plan, and it is asked again when that runs low. */
+/** Time limit for a slow class. The runs that it returned until then are the plan; it is called again when few are left. */
 const BUDGET_MS = 2_000;
 
 /**
- * Asks a DAG's own timetable for its next runs: from the last run on with catchup; else the last two that are due, and those
- * to come. Instants are epoch milliseconds. A class that never returns is ended with its process.
- * @throws DagDefinitionError INVALID_SCHEDULE when an answer cannot be used; whatever the class throws.
+ * Calls a DAG's own timetable for its next runs: with catchup, from the last run on; otherwise the last two runs that are due and
+ * the future ones. Instants are epoch milliseconds. A class that never returns is ended with its process.
+ * @throws DagDefinitionError INVALID_SCHEDULE if a returned value cannot be used, and whatever the class throws.
  */
 export function planTimetable(
   dag: DagDefinition,
@@ -29,7 +29,7 @@ export function planTimetable(
 ): TimetablePlan {
   const restriction = restrictionFor(dag);
   const { catchup } = dag.facts;
-  // As numbers, since the class could change the Dates it is given.
+  // As numbers, since the class could change the Dates that it receives.
   const earliest = restriction.earliest?.getTime() ?? Number.NEGATIVE_INFINITY;
   const latest = restriction.latest?.getTime() ?? Number.POSITIVE_INFINITY;
   const startedMs = elapsedMs();
@@ -63,7 +63,7 @@ function startOf(seed: PlanSeed | null, catchup: boolean): PlannedRun | null {
   return start && { ...start, manualInterval: null };
 }
 
-/** Of the DAG and its tasks, as the scheduler takes them. */
+/** Computed from the dates of the DAG and its tasks, as in the scheduler. */
 function restrictionFor({ facts }: DagDefinition): TimetableRestriction {
   const tasks = [...facts.nodes.values()].map((node) => node.settings);
   const read = (iso: string | null) => (iso === null ? [] : [Date.parse(iso)]);
@@ -94,7 +94,7 @@ function readRun(where: string, answer: unknown, last: PlannedRun | null): Plann
   const isDate = answer instanceof Date;
   if (!isDate && (typeof answer !== "object" || answer instanceof Promise)) {
     const what = answer instanceof Promise ? "a Promise: it must not be async" : showValue(answer);
-    throw refuse(`${where} answered ${what}; it must be a Date, { dataIntervalStart, dataIntervalEnd } or null`);
+    throw refuse(`${where} returned ${what}; it must be a Date, { dataIntervalStart, dataIntervalEnd } or null`);
   }
   const given: Partial<TimetableRun> = isDate ? { dataIntervalStart: answer, dataIntervalEnd: answer } : (answer ?? {});
   const dataInterval = readInterval(where, given);
@@ -118,7 +118,7 @@ function manualIntervalOf(dag: DagDefinition, timetable: Timetable, run: Planned
   const where = `DAG "${dag.dagId}": inferManualDataInterval() of ${timetable.constructor.name}`;
   const answer: unknown = timetable.inferManualDataInterval(new Date(run.runAfter));
   if (typeof answer !== "object" || answer === null) {
-    throw refuse(`${where} answered ${showValue(answer)}; it must be { dataIntervalStart, dataIntervalEnd }`);
+    throw refuse(`${where} returned ${showValue(answer)}; it must be { dataIntervalStart, dataIntervalEnd }`);
   }
   return readInterval(where, answer);
 }
@@ -127,7 +127,7 @@ function readInterval(where: string, given: Partial<TimetableRun>): [number, num
   const start = readDate(where, "dataIntervalStart", given.dataIntervalStart);
   const end = readDate(where, "dataIntervalEnd", given.dataIntervalEnd);
   if (start > end) {
-    throw refuse(`${where} answered an interval that ends (${new Date(end).toISOString()}) before it starts`);
+    throw refuse(`${where} returned an interval that ends (${new Date(end).toISOString()}) before it starts`);
   }
   return [start, end];
 }
@@ -136,7 +136,7 @@ function readDate(where: string, name: string, value: unknown): number {
   const instant = value instanceof Date ? value.getTime() : Number.NaN;
   if (isInstantInBounds(instant)) return instant;
   const shown = value instanceof Date ? (Number.isNaN(instant) ? "an invalid Date" : value.toISOString()) : showValue(value);
-  throw refuse(`${where} answered ${name} = ${shown}; it must be a Date: ${INSTANT_RULE}`);
+  throw refuse(`${where} returned ${name} = ${shown}; it must be a Date: ${INSTANT_RULE}`);
 }
 
 function refuse(message: string): DagDefinitionError {

@@ -96,7 +96,7 @@ test("what the file leaves open comes from the installation's defaults; what it 
 const HOUR = 3_600_000;
 const START = Date.parse("2026-01-01T00:00:00Z");
 
-/** Every hour, from the start date on. */
+/** Runs every hour from the start date on. */
 class Hourly extends Timetable {
   override readonly description = "on the hour";
   asked = 0;
@@ -196,8 +196,8 @@ test("a slow class is asked for two seconds; what it said until then is the plan
 const WRONG: [what: string, answer: unknown, message: string][] = [
   ["goes back", new Date(START - HOUR), "went back"],
   ["stands still", new Date(START + HOUR), "went back"],
-  ["is no date", 17, "answered 17"],
-  ["is undefined", undefined, "answered undefined"],
+  ["is no date", 17, "returned 17"],
+  ["is undefined", undefined, "returned undefined"],
   ["is an invalid date", new Date(Number.NaN), "an invalid Date"],
   ["is a date nobody can store", new Date(8.64e15), "years 1900 to 9999"],
   ["is a promise", Promise.resolve(null), "must not be async"],

@@ -17,7 +17,7 @@ const CRON_PRESETS = {
 } as const;
 export type SchedulePreset = keyof typeof CRON_PRESETS | "@once" | "@continuous";
 
-/** What `cron()`, `crons()`, `delta()` and `events()` return. */
+/** The return value of `cron()`, `crons()`, `delta()` and `events()`. */
 export class Schedule {
   readonly summary: string;
   readonly resolve: (dagTimezone: string) => SerializedTimetable;
@@ -30,18 +30,18 @@ export class Schedule {
 
 /**
  * When a DAG runs: `null` = only when triggered; a preset; a cron expression in the DAG's time zone; a duration object or
- * `delta("30m")`; `cron(expression, …)` for a zone of its own or for data intervals; `crons([…])` for several; `events([…])`
- * for a list of instants; an object of a class of your own that extends `Timetable`.
+ * `delta("30m")`; `cron(expression, …)` for another time zone or for data intervals; `crons([…])` for several cron expressions;
+ * `events([…])` for a list of instants; an object of your own class that extends `Timetable`.
  */
 export type ScheduleInput = null | SchedulePreset | (string & {}) | DurationParts | Schedule | Timetable;
 
-/** What schedules without data intervals take besides. */
+/** Further options of schedules without data intervals. */
 export type TriggerOptions = {
-  /** Gives each run a data interval of this length that ends when the run is due. Default: none. */
+  /** Gives each run a data interval of this length, which ends when the run is due. Default: none. */
   interval?: DurationInput;
   /**
-   * Whether a new DAG without a start date runs for the instant just past, too: true, false, or the longest time since it.
-   * Default: a tenth of the period, and five minutes at least.
+   * Whether a new DAG without a start date also runs for the most recent past date: true, false, or the maximum age of that date.
+   * Default: a tenth of the period, but at least five minutes.
    */
   runImmediately?: boolean | DurationInput;
 };
@@ -52,13 +52,13 @@ export type CronOptions = TriggerOptions & {
   /** IANA zone; default: the DAG's. */
   timezone?: string;
   /**
-   * true = a run covers the interval that ends when it starts (Airflow's CronDataIntervalTimetable). Default: false, unless
-   * the installation says otherwise.
+   * true = a run covers the interval that ends when it starts (Airflow's CronDataIntervalTimetable). Default: false, unless the
+   * installation sets it.
    */
   intervals?: boolean;
 };
 
-/** A cron schedule: 5 fields (minute, hour, day of month, month, day of week). Its syntax is checked when the file is processed. */
+/** A cron schedule with 5 fields (minute, hour, day of month, month, day of week). The dag-processor validates its syntax. */
 export function cron(expression: string, options: CronOptions = {}): Schedule {
   checkOptionNames("cron()", options, { names: [...TRIGGER_NAMES, "timezone", "intervals"] });
   const { timezone } = options;
@@ -71,7 +71,10 @@ export function cron(expression: string, options: CronOptions = {}): Schedule {
   });
 }
 
-/** Several cron schedules as one: runs at each instant that one of them names, once. `crons(["0 6 * * *", "0 18 * * 5"])` */
+/**
+ * Combines several cron schedules: one run at each instant that at least one of them matches. `crons(["0 6 * * *", "0 18 * *
+ * 5"])`
+ */
 export function crons(expressions: readonly string[], options: Omit<CronOptions, "intervals"> = {}): Schedule {
   checkOptionNames("crons()", options, { names: [...TRIGGER_NAMES, "timezone"] });
   const { timezone } = options;
@@ -88,7 +91,7 @@ export function crons(expressions: readonly string[], options: Omit<CronOptions,
   });
 }
 
-/** Runs at a fixed distance, e.g. `delta("30m")`; `intervals` and `interval` as for `cron()`. */
+/** Runs with a fixed distance, e.g. `delta("30m")`; `intervals` and `interval` as in `cron()`. */
 export function delta(every: DurationInput, options: { intervals?: boolean; interval?: DurationInput } = {}): Schedule {
   checkOptionNames("delta()", options, { names: ["intervals", "interval"] });
   const seconds = durationToSeconds("delta()", every);
@@ -102,13 +105,13 @@ export function delta(every: DurationInput, options: { intervals?: boolean; inte
 }
 
 export type EventsOptions = {
-  /** A run triggered by hand gets the newest event as its data interval, or the first one. Default false. */
+  /** A manual run gets the newest past event as its data interval, or the first event if none is past. Default false. */
   restrictToEvents?: boolean;
-  /** Shown instead of the count of the events. */
+  /** Shown instead of the number of events. */
   description?: string;
 };
 
-/** Runs at each of these instants, in their order in time, each once; those without a zone are in the DAG's. */
+/** Runs once at each of these instants, in chronological order. Instants without an offset are in the DAG's time zone. */
 export function events(dates: readonly InstantInput[], options: EventsOptions = {}): Schedule {
   const given: unknown = dates;
   if (!Array.isArray(given)) throw invalid(dates, "events() takes a list of instants");
@@ -127,8 +130,8 @@ export function events(dates: readonly InstantInput[], options: EventsOptions = 
 
 /**
  * The contract form of a schedule and its summary for display.
- * @throws DagDefinitionError INVALID_SCHEDULE. Cron expressions pass unchecked here: the dag-processor checks them with the
- * timetables' own parser, so that what is accepted is exactly what will be scheduled.
+ * @throws DagDefinitionError INVALID_SCHEDULE. Cron expressions are not validated here: the dag-processor does so with the
+ * timetables' own parser, so that exactly those that can be scheduled are accepted.
  */
 export function resolveSchedule(
   input: ScheduleInput | undefined,
@@ -169,7 +172,7 @@ function cronTimetable(expression: string, timezone: string, intervals: boolean)
   return { type: "cron" as const, expression, timezone, intervals };
 }
 
-/** Only what is given, so that schedules without them keep the form, and the hash, they always had. */
+/** Contains only the fields that are given, so that the form and the hash of schedules without them do not change. */
 function triggerFields(where: string, options: TriggerOptions & { intervals?: boolean }) {
   const { interval, runImmediately } = options;
   const intervals = checkFlag(where, "intervals", options.intervals);

@@ -20,20 +20,23 @@ import { findJsonFault } from "../values/json-fault.ts";
 import { BaseOperator } from "./operator.ts";
 import { BaseSensor, type PokeResult } from "./sensor.ts";
 
-/** A function's arguments after `ctx`, as they may be written in a DAG's body. */
+/** A function's arguments after `ctx`, in the forms that a DAG's body may use. */
 export type TaskArgs<A extends readonly unknown[]> = { [K in keyof A]: Arg<A[K]> };
 
-/** A task function: called in a DAG's body it adds a task. Called again, it adds `<taskId>__1`, `__2` and so on. */
+/** A task function: each call in a DAG's body adds a task. Repeated calls add `<taskId>__1`, `__2` and so on. */
 export type TaskFactory<A extends readonly unknown[], R, O extends object = TaskOptions> = {
   (...args: TaskArgs<A>): XComArg<R>;
   /**
-   * Maps the task: an instance for each element of a list, or of the cross product of several. A list for each argument,
-   * `add.expand([1, 2], numbers)`, or for a function that takes its arguments by name, an object of lists.
+   * Maps the task: one instance for each element of a list, or of the cross product of several lists. The parameters are one list
+   * for each argument, `add.expand([1, 2], numbers)`, or an object of lists if the function takes its arguments by name.
    */
   expand(...inputs: ExpandArgs<A>): XComArg<R[]>;
-  /** Maps the task over objects, each the arguments of one instance; of a function that takes its arguments by name. */
+  /**
+   * Maps the task over a list of objects, each with the arguments of one instance; for a function that takes its arguments by
+   * name.
+   */
   expandKwargs(list: [NamedArgs<A>] extends [never] ? never : KwargsList<NamedArgs<A>>): XComArg<R[]>;
-  /** Arguments that all instances share: the first ones, or some by name. */
+  /** Fixes arguments for all instances: the first ones, or some by name. */
   partial: PartialOf<A, R>;
   /** The same function with other options, e.g. `extract.override({ taskId: "extract_de" })("de")`. */
   override(options: Partial<O>): TaskFactory<A, R, O>;
@@ -42,7 +45,7 @@ export type TaskFactory<A extends readonly unknown[], R, O extends object = Task
 
 export type FunctionOptions<A extends readonly unknown[], F> = { fn: (ctx: TaskContext, ...args: A) => F; args: A };
 
-/** A task whose work is a function of the DAG file; its arguments are its one template field. */
+/** A task that runs a function of the DAG file. Its arguments are its only template field. */
 export class FunctionOperator<A extends readonly unknown[], R> extends BaseOperator<
   FunctionOptions<A, R | Promise<R>>,
   R,
@@ -73,8 +76,8 @@ export class FunctionSensor<A extends readonly unknown[], R> extends BaseSensor<
 }
 
 /**
- * A typed factory of tasks from a function. `ctx` comes first, then the arguments, which must be JSON or the results of
- * other tasks. What it returns becomes its XCom. Types of arguments must be written, also where one has a default: `n: number = 3`.
+ * Returns a typed factory of tasks from a function. `ctx` comes first, then the arguments, which must be JSON or results of other
+ * tasks. Its result becomes the task's XCom. Declare the types of arguments, even with a default: `n: number = 3`.
  *
  *     const extract = task({ taskId: "extract", retries: 2 }, async (ctx, path: string) => readRows(path));
  *     extract("{{ params.input }}");
@@ -86,7 +89,7 @@ export function task<A extends readonly unknown[], R, V extends object = JsonObj
   return createFactory("task", options, fn, FunctionOperator, task);
 }
 
-/** As `task`, for a function that is asked again and again until it answers true or `{ done: true, value }`. */
+/** Like `task`, for a function that is called repeatedly until it returns true or `{ done: true, value }`. */
 export function sensor<A extends readonly unknown[], R = undefined, V extends object = JsonObject>(
   options: TaskOptions & SensorOptions,
   fn: ((ctx: TaskContext<V>, ...args: A) => PokeResult<R> | Promise<PokeResult<R>>) & MustTravel<R>,
@@ -110,8 +113,8 @@ export type TypedFactories<V extends object> = {
 type FunctionClass = OptionClass & { new (options: never): { readonly output: XComArg<unknown>; mapping: TaskMapping | null } };
 
 /**
- * The common half of `task`, `sensor`, `branch` and `shortCircuit`: each makes an operator from options, fn and args. `maker`: the
- * function that the author called.
+ * Shared implementation of `task`, `sensor`, `branch` and `shortCircuit`: `createOperator` creates an operator from options, fn
+ * and args. `maker`: the function that the author called.
  */
 export function createFactory<A extends readonly unknown[], R, O extends TaskOptions>(
   name: string,
@@ -159,12 +162,9 @@ export function createFactory<A extends readonly unknown[], R, O extends TaskOpt
     partial,
     override,
     taskId: options.taskId,
-    // As a function it would become its own source in a text.
+    // Otherwise the function's source would become part of the text.
     toString: () => {
-      throw new DagDefinitionError(
-        "RESULT_AS_TEXT",
-        `${where} is made part of a text: call it, and pass its result as an argument`,
-      );
+      throw new DagDefinitionError("RESULT_AS_TEXT", `${where} is used as text: call it, and pass its result as an argument`);
     },
   });
 }

@@ -15,21 +15,21 @@ import { checkTaskOptionNames } from "../options/option-names.ts";
 import { mergeOptions, type TaskOptions } from "../options/task-options.ts";
 import { checkTeardownRule, resolveTaskSettings, type TaskSettings } from "../options/task-settings.ts";
 
-/** What an operator's constructor takes: the common options, `O`, and for the fields `T` of it templated values. */
+/** The parameter of an operator's constructor: the common options and `O`, with templated values allowed for the fields `T`. */
 export type OperatorOptions<O extends object, T extends keyof O = never> = TaskOptions &
   Omit<O, T> & { [K in keyof Pick<O, T>]: Templated<O[K]> };
 
 /**
- * The base of every operator. `O` = its own options as `execute` sees them, rendered; `R` = what it returns; `T` = the
- * options among `O` that may be given as a task's result, a `template()` or a function of the context. A string option is
- * rendered when `templateFields` names it.
+ * The base class of all operators. `O` = its own options as `execute` reads them, rendered; `R` = its result; `T` = the options of
+ * `O` that may be given as a task's result, a `template()` or a function of the context. A string option is rendered if
+ * `templateFields` contains it.
  *
  *     class Greet extends BaseOperator<{ name: string }, string, "name"> {
  *       static override readonly templateFields = ["name"];
  *       async execute(ctx: TaskContext) { return `hello ${this.options.name}`; }
  *     }
  *
- * Options are not rendered in the constructor; read them in `execute` only.
+ * Options are not rendered yet in the constructor; read them in `execute` only.
  */
 export abstract class BaseOperator<O extends object = object, R = unknown, T extends keyof O = never>
   extends TaskLink
@@ -39,8 +39,8 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
   static readonly templateFields: readonly string[] = [];
 
   /**
-   * Names of the options beside those of `templateFields`; what a base class declares need not be repeated. A class that has
-   * this list takes no other options. Without it, only what is clearly a known name misspelled is refused.
+   * Names of the options that are not in `templateFields`; names that a base class declares need not be repeated. A class with
+   * this list accepts no other options. Without it, only clear misspellings of a known name are refused.
    */
   static readonly optionNames: readonly string[] | undefined = undefined;
 
@@ -52,13 +52,13 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
   readonly doesNothing: boolean = false;
   readonly settings: TaskSettings;
   readonly options: O & TaskOptions;
-  /** Set by `expand()` and `expandKwargs()`, once, right after the operator is made. */
+  /** Set once by `expand()` and `expandKwargs()`, right after the operator is created. */
   mapping: TaskMapping | null = null;
-  /** As the static of the same name, for a class that decides per instance. */
+  /** Like the static field of the same name, for a class that decides per instance. */
   readonly templateFields: readonly string[];
   override readonly endpoint: Endpoint & { kind: "task" };
 
-  /** @throws DagDefinitionError when created outside of a DAG's body, or with a bad id or option. */
+  /** @throws DagDefinitionError if created outside of a DAG's body, or with an invalid id or option. */
   constructor(options: OperatorOptions<O, T>) {
     super();
     const name = new.target.name;
@@ -72,13 +72,13 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
     const where = `task "${this.taskId}" of DAG "${scope.draft.dagId}"`;
     checkTeardownRule(where, options);
     this.settings = resolveTaskSettings(where, mergeOptions(scopeDefaults(scope), options), scope.draft.timezone);
-    // Templated values are replaced by rendered ones (`withOptions`) before anything reads them as `O`.
+    // Templated values are replaced by rendered ones (`withOptions`) before they are read as `O`.
     this.options = options as unknown as O & TaskOptions;
     this.templateFields = new.target.templateFields;
     register(scope.draft, this);
   }
 
-  /** The task's work. What it returns becomes its XCom `return_value`; undefined becomes none. */
+  /** The task's work. The result becomes its XCom `return_value`; undefined creates no XCom. */
   abstract execute(ctx: TaskContext): Promise<R>;
 
   /** This task's result, to be passed to other tasks. */
@@ -99,7 +99,7 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
   }
 
   /**
-   * This operator with options that all its instances share, to be mapped over others:
+   * This operator with options that all instances share, to be mapped over others:
    *
    *     BashOperator.partial({ taskId: "count", cwd: "/data" }).expand({ bashCommand: ["wc -l a.csv", "wc -l b.csv"] });
    */
@@ -109,7 +109,7 @@ export abstract class BaseOperator<O extends object = object, R = unknown, T ext
     ) => I,
     options: P & { [N in Exclude<keyof P, keyof C>]: never },
   ): PartialOperator<C, keyof P, I extends { readonly output: XComArg<infer V> } ? V : never> {
-    // biome-ignore lint/complexity/noThisInStatic: the subclass that it is called on is what shall be made
+    // biome-ignore lint/complexity/noThisInStatic: creates an instance of the subclass on which it is called
     const operator = this as unknown as OptionClass & (new (options: object) => MappableNode);
     const check = (given: object) =>
       checkTaskOptionNames(placeOf(operator.name, operator.name, options?.taskId), given, operator);
@@ -125,8 +125,8 @@ function register(draft: DagDraft, node: TaskNode): void {
 }
 
 /**
- * Refuses a task's result or a `template()` in an option that is never rendered: it would reach the operator as an object.
- * Run at the end of the DAG's body, since subclasses may set `templateFields` after the base constructor.
+ * Refuses a task's result or a `template()` in an option that is not rendered: the operator would receive it as an object. Called
+ * at the end of the DAG's body, since subclasses may set `templateFields` after the base constructor.
  * @throws DagDefinitionError FIELD_NOT_TEMPLATED
  */
 export function checkUntemplatedFields(node: TaskNode): void {

@@ -7,7 +7,7 @@ import type { Trigger } from "../trigger/trigger.ts";
 import { type DurationInput, durationToSeconds } from "../values/duration.ts";
 import { BaseOperator, type OperatorOptions } from "./operator.ts";
 
-/** What `poke` answers: whether the wait is over, and if so, optionally, the task's result. */
+/** The result of `poke`: whether the wait is over and, optionally, the task's result. */
 export type PokeResult<R> = boolean | { done: boolean; value?: R | undefined };
 
 export type SensorTiming = {
@@ -20,7 +20,7 @@ export type SensorTiming = {
 };
 
 /**
- * The base of every sensor: a task that waits until `poke` says that it is over. `O`, `R` and `T` as for `BaseOperator`.
+ * The base class of all sensors: a task that waits until `poke` reports that the wait is over. `O`, `R` and `T` as in `BaseOperator`.
  *
  *     class Arrived extends BaseSensor<{ path: string }, void, "path"> {
  *       static override readonly templateFields = ["path"];
@@ -52,15 +52,15 @@ export abstract class BaseSensor<O extends object = object, R = unknown, T exten
 
   abstract poke(ctx: TaskContext): Promise<PokeResult<R>>;
 
-  /** For mode "deferrable": what waits in the sensor's place after a first look. A method, not a field. */
+  /** For mode "deferrable": returns the trigger that waits in the sensor's place after a first poke. A method, not a field. */
   createTrigger?(ctx: TaskContext): Trigger<object> | Promise<Trigger<object>>;
 
-  /** For mode "deferrable": what the trigger's event means. By default the wait is over; not done = wait again. */
+  /** For mode "deferrable": interprets the trigger's event. By default the wait is over; not done = wait again. */
   async executeComplete(_ctx: TaskContext, _event: JsonValue): Promise<PokeResult<R>> {
     return true;
   }
 
-  /** Not for sensors: the runner calls `poke` by the sensor's mode. */
+  /** Not used for sensors: the runner calls `poke` according to the sensor's mode. */
   async execute(_ctx: TaskContext): Promise<R | undefined> {
     throw new Error(`sensor ${this.taskId}: execute() was called; a sensor is driven through poke()`);
   }

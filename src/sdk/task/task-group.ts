@@ -15,17 +15,20 @@ import type { CommonTaskOptions } from "../options/task-options.ts";
 
 export type TaskGroupOptions = {
   groupId: string;
-  /** false = tasks inside keep their ids as written. Default true: "group.task". */
+  /** false = the tasks inside keep their ids unchanged. Default true: "group.task". */
   prefixGroupId?: boolean;
   tooltip?: string;
-  /** Laid over the DAG's defaultArgs for the tasks inside. */
+  /** Override the DAG's defaultArgs for the tasks inside. */
   defaultArgs?: CommonTaskOptions;
 };
 
-/** Tasks drawn and linked as one: an edge to it reaches the tasks inside that come first, one from it leaves the last. */
+/**
+ * Tasks that are shown and linked as one: an edge to the group leads to its first tasks, an edge from it starts at its last
+ * tasks.
+ */
 export class TaskGroup<R = unknown> extends Linkable {
   override readonly endpoint: Endpoint & { kind: "group" };
-  /** What the group's body returned, e.g. the XComArg of its last task. */
+  /** The result of the group's body, e.g. the XComArg of its last task. */
   readonly result: R;
 
   constructor(endpoint: Endpoint & { kind: "group" }, result: R) {
@@ -39,20 +42,20 @@ export class TaskGroup<R = unknown> extends Linkable {
   }
 }
 
-/** What a mapped group's body returns, seen from outside: of each result, the list of what its instances returned. */
+/** The result of a mapped group's body as seen from outside the group: for each XComArg, the list of its instances' results. */
 export type Collected<R> =
   R extends XComArg<infer V> ? XComArg<V[]> : R extends Linkable ? R : R extends object ? { [K in keyof R]: Collected<R[K]> } : R;
 
-/** A group that is mapped over lists: its body is given one element of each, as results that its tasks can be passed. */
+/** A group that is mapped over lists: its body gets one element of each list, as an XComArg that can be passed to its tasks. */
 export type TaskGroupFactory<A extends readonly unknown[], R> = {
   expand(...inputs: { [K in keyof A]: MapArg<A[K]> }): TaskGroup<Collected<R>>;
 };
 
 /**
- * Opens a task group, runs `body` in it, and returns the group. Groups nest.
+ * Opens a task group, runs `body` in it, and returns the group. Groups can be nested.
  *
- * A body with parameters makes a group to be mapped: `expand` takes a list for each of them, several as a cross product.
- * Its tasks have an instance for each element, and wait for the instances of their own index in the group.
+ * A body with parameters defines a mapped group: `expand` takes a list for each parameter; several lists give a cross product.
+ * Its tasks have one instance for each element, and wait for the instances with their own index in the group.
  *
  *     taskGroup("per_file", (path: XComArg<string>) => load(clean(path))).expand(listFiles());
  */

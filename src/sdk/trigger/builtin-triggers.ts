@@ -4,13 +4,14 @@ import { checkOptionNames } from "../options/check-option-names.ts";
 import { type DurationInput, durationToSeconds } from "../values/duration.ts";
 import { Trigger } from "./trigger.ts";
 
-// What the triggerer runs itself. Here are only the names and options; `src/triggerer/builtin` does the work.
+// Triggers that the triggerer implements itself. This file has only their names and options; the work is done in
+// `src/triggerer/builtin`.
 
-/** Fires at an instant; the event is the instant. */
+/** Fires at an instant. The event is the instant. */
 export class DateTimeTrigger extends Trigger<{ moment: string }> {
   static readonly classpath = BuiltinTrigger.DateTime;
 
-  /** `moment`: a Date, or an ISO 8601 text with a zone. */
+  /** `moment`: a Date, or an ISO 8601 text with an offset. */
   constructor(options: { moment: Date | string }) {
     checkOptionNames("DateTimeTrigger", options, { names: ["moment"] });
     const { moment } = options;
@@ -27,7 +28,7 @@ export class DateTimeTrigger extends Trigger<{ moment: string }> {
   }
 }
 
-/** Fires some time after it was made. */
+/** Fires after a period that starts when the trigger is created. */
 export class TimeDeltaTrigger extends DateTimeTrigger {
   constructor(options: { delta: DurationInput }) {
     checkOptionNames("TimeDeltaTrigger", options, { names: ["delta"] });
@@ -38,11 +39,11 @@ export class TimeDeltaTrigger extends DateTimeTrigger {
 type Polled = { pollInterval?: DurationInput };
 
 function polledSec(trigger: string, pollInterval: DurationInput | undefined, fallback: DurationInput): number {
-  // Not below 0.1 s: one trigger must not keep the triggerer busy.
+  // At least 0.1 s, so that one trigger cannot keep the triggerer busy.
   return Math.max(0.1, durationToSeconds(`${trigger}: pollInterval`, pollInterval ?? fallback));
 }
 
-/** Fires when a file is there; looks at the triggerer's own file system. The event is `{ path }`. */
+/** Fires when a file exists in the triggerer's own file system. The event is `{ path }`. */
 export class FileTrigger extends Trigger<object> {
   static readonly classpath = BuiltinTrigger.File;
 
@@ -59,7 +60,7 @@ export type ExternalTaskTriggerOptions = Polled & {
   runIds?: readonly string[];
   /** ISO 8601 instants. */
   logicalDates?: readonly string[];
-  /** None, and no group = the run itself. */
+  /** Neither tasks nor a group = the run itself. */
   taskIds?: readonly string[];
   taskGroupId?: string;
   allowedStates?: readonly ExternalState[];
@@ -79,7 +80,9 @@ const EXTERNAL_TASK_NAMES = Object.keys({
   failedStates: true,
 } satisfies Record<keyof ExternalTaskTriggerOptions, true>);
 
-/** Fires when runs, tasks or a group of another DAG have come to an end. The event is `{ kind: "done" | "skipped" | "failed", reason }`. */
+/**
+ * Fires when runs, tasks or a group of another DAG have ended. The event is `{ kind: "done" | "skipped" | "failed", reason }`.
+ */
 export class ExternalTaskTrigger extends Trigger<object> {
   static readonly classpath = BuiltinTrigger.ExternalTask;
 
@@ -94,20 +97,25 @@ export class ExternalTaskTrigger extends Trigger<object> {
 }
 
 export type HttpTriggerOptions = Polled & {
-  /** An absolute URL, or with `connId` a path below the connection's host. */
+  /** An absolute URL or, with `connId`, a path below the connection's host. */
   url: string;
-  /** A connection whose host, port, login, password and extra `headers` are used. They never leave the triggerer's memory. */
+  /**
+   * A connection, whose host, port, login, password and extra `headers` are used. They are kept only in the triggerer's memory.
+   */
   connId?: string;
   method?: string;
   headers?: Readonly<Record<string, string>>;
   body?: string;
-  /** Answers with another status are waited over. Default: any of 200 to 299. */
+  /** With any other status the trigger keeps waiting. Default: any of 200 to 299. */
   expectedStatuses?: readonly number[];
-  /** Answers that fail the trigger at once. */
+  /** Statuses that fail the trigger immediately. */
   failedStatuses?: readonly number[];
-  /** A place in the JSON answer, "status.phase" or "items.0.id", and what must stand there. Default: anything but null and false. */
+  /**
+   * A path in the JSON answer, "status.phase" or "items.0.id", and the values expected there. Default: any value but null and
+   * false.
+   */
   json?: { path: string; oneOf?: readonly JsonValue[]; failedWhen?: readonly JsonValue[] };
-  /** How long one request may take. Default "30s". */
+  /** Timeout of one request. Default "30s". */
   requestTimeout?: DurationInput;
 };
 
@@ -124,7 +132,10 @@ const HTTP_NAMES = Object.keys({
   requestTimeout: true,
 } satisfies Record<keyof HttpTriggerOptions, true>);
 
-/** Fires when a URL answers as expected. The event is `{ status, body }`, `body` being JSON where the answer is, else at most 64 KB of text. */
+/**
+ * Fires when a URL answers as expected. The event is `{ status, body }`. `body` is the answer's JSON or, if it is not JSON, at
+ * most 64 KB of its text.
+ */
 export class HttpTrigger extends Trigger<object> {
   static readonly classpath = BuiltinTrigger.Http;
 

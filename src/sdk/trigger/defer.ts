@@ -4,20 +4,20 @@ import type { DurationInput } from "../values/duration.ts";
 import type { Trigger } from "./trigger.ts";
 
 export type DeferOptions = {
-  /** What waits in the task's place: a built-in trigger, or a registered one of the DAG file. */
+  /** The trigger that waits in the task's place: a built-in trigger, or one that the DAG file registers. */
   trigger: Trigger<object>;
   /**
-   * The operator's method that goes on: `method(ctx, event, kwargs)`. Default "executeComplete". A function task has none: the
-   * function is called again, with `ctx.resumed` set.
+   * The operator's method that is called after the wait: `method(ctx, event, kwargs)`. Default "executeComplete". A function task
+   * has none: its function is called again, with `ctx.resumed` set.
    */
   method?: string;
-  /** JSON that the task wants back when it goes on; encrypted at rest. */
+  /** JSON that is passed to the task when it continues; encrypted at rest. */
   kwargs?: JsonObject;
-  /** Longest wait. Then the try fails, and is retried while retries are left. */
+  /** Maximum waiting time. After it the try fails, and is retried if retries are left. */
   timeout?: DurationInput;
 };
 
-/** How a task says that it waits; the runner takes it for no failure. Let it pass where you catch errors. */
+/** Thrown by a task to defer itself; the runner does not treat it as a failure. Rethrow it if you catch errors. */
 export class TaskDeferred extends Error {
   readonly options: DeferOptions;
 
@@ -29,8 +29,8 @@ export class TaskDeferred extends Error {
 }
 
 /**
- * Gives the worker back and waits for a trigger; nothing after it is run. When the trigger fires, the try goes on, on any
- * worker, with a fresh process: what shall be kept goes into `kwargs` or an XCom.
+ * Frees the worker slot and waits for a trigger; code after it does not run. When the trigger fires, the try continues on any
+ * worker, in a new process: pass values that it still needs in `kwargs` or an XCom.
  *
  *     async execute(ctx: TaskContext): Promise<string> {
  *       const id = await start(this.options.job);

@@ -6,8 +6,8 @@ import { BaseTrigger, type Trigger, type TriggerClass } from "./trigger.ts";
 const names = new WeakMap<object, string>();
 
 /**
- * Makes a trigger of this DAG file known under a name, so that the triggerer finds it in the file's module. Call it while
- * the file loads, beside the class.
+ * Registers a trigger of this DAG file under a name, so that the triggerer finds it in the file's module. Call it while the file
+ * loads, next to the class.
  * @throws DagDefinitionError TRIGGER_INVALID
  */
 export function registerTrigger(name: string, trigger: TriggerClass): void {
@@ -27,7 +27,7 @@ export function registerTrigger(name: string, trigger: TriggerClass): void {
   noteTrigger(name, trigger);
 }
 
-/** The name by which the triggerer will know the trigger, or undefined when its class was never registered. */
+/** The name under which the triggerer finds the trigger, or undefined if its class was never registered. */
 export function classpathOf(trigger: Trigger<object>): string | undefined {
   const made: object = trigger.constructor;
   if ("classpath" in made && typeof made.classpath === "string" && !(trigger instanceof BaseTrigger)) return made.classpath;

@@ -4,7 +4,7 @@ import { DagDefinitionError } from "../definition-error.ts";
 import type { DurationInput } from "../values/duration.ts";
 import { findJsonFault } from "../values/json-fault.ts";
 
-/** What a trigger waits with. `K` = its options, which travel as JSON and are encrypted at rest. */
+/** A trigger's class and options. `K` = the options, which are passed to the triggerer as JSON and encrypted at rest. */
 export abstract class Trigger<K extends object = JsonObject> {
   readonly options: K;
 
@@ -14,24 +14,24 @@ export abstract class Trigger<K extends object = JsonObject> {
     if (fault !== undefined) {
       throw new DagDefinitionError(
         "TRIGGER_OPTIONS_NOT_JSON",
-        `trigger ${new.target.name}: its options${fault.path} are ${fault.fault}. They travel to the triggerer as JSON`,
+        `trigger ${new.target.name}: its options${fault.path} are ${fault.fault}. They are passed to the triggerer as JSON`,
       );
     }
     this.options = options;
   }
 }
 
-/** What `run` of a trigger is given. It runs in the triggerer's process for user code, beside many others. */
+/** The context of a trigger's `run`. It runs in the triggerer's process for user code, together with many others. */
 export type TriggerContext = {
   readonly task: TriggerTask;
   /** Writes to the log of the task's try. */
   readonly logger: TaskLogger;
-  /** Aborts when nobody waits any more, or another triggerer takes over. */
+  /** Aborts when the task no longer waits, or another triggerer takes over. */
   readonly signal: AbortSignal;
   now(): Date;
-  /** Waits; rejects as soon as `signal` aborts. */
+  /** Rejects as soon as `signal` aborts. */
   sleep(duration: DurationInput): Promise<void>;
-  /** @throws when there is no connection of that id. */
+  /** @throws if there is no connection with that id. */
   connection(connId: string): Promise<Connection>;
   variable(key: string): Promise<string>;
   variable<T = JsonValue>(key: string, options: VariableOptions<T> & { json: true }): Promise<T>;
@@ -39,7 +39,7 @@ export type TriggerContext = {
   readonly dags: Pick<DagsAccess, "taskStates">;
 };
 
-/** What a trigger has to tell: the task goes on with `payload`. */
+/** The event of a trigger: the task continues with `payload`. */
 export class TriggerEvent {
   readonly payload: JsonValue;
 
@@ -48,7 +48,7 @@ export class TriggerEvent {
   }
 }
 
-/** Ends the task as it is, without another turn on a worker. */
+/** Ends the task as successful without running it again on a worker. */
 export class TaskSuccessEvent extends TriggerEvent {
   readonly xcoms: Readonly<Record<string, JsonValue>>;
 
@@ -59,7 +59,7 @@ export class TaskSuccessEvent extends TriggerEvent {
   }
 }
 
-/** Fails the task as it is, without a retry and without another turn on a worker. */
+/** Fails the task without a retry and without running it again on a worker. */
 export class TaskFailedEvent extends TriggerEvent {
   readonly reason: string;
 
@@ -69,7 +69,7 @@ export class TaskFailedEvent extends TriggerEvent {
   }
 }
 
-/** Skips the task as it is, without another turn on a worker. */
+/** Skips the task without running it again on a worker. */
 export class TaskSkippedEvent extends TriggerEvent {
   readonly reason: string;
 
@@ -80,8 +80,8 @@ export class TaskSkippedEvent extends TriggerEvent {
 }
 
 /**
- * The base of a trigger of your own. It runs in the triggerer, with many others in one event loop: it must never block it.
- * The first event counts. A trigger may be started anew, here or elsewhere, at any moment; so it must not act, only wait.
+ * The base class of your own triggers. It runs in the triggerer, with many others in one event loop: it must never block it. Only
+ * the first event counts. A trigger may be restarted at any time, here or in another triggerer; so it must only wait, not act.
  *
  *     class RowTrigger extends BaseTrigger<{ table: string }> {
  *       async *run(ctx: TriggerContext) {
@@ -94,9 +94,9 @@ export class TaskSkippedEvent extends TriggerEvent {
 export abstract class BaseTrigger<K extends object = JsonObject> extends Trigger<K> {
   abstract run(ctx: TriggerContext): AsyncIterable<TriggerEvent> | Promise<TriggerEvent>;
 
-  /** Called once when `run` has ended, however it did; has 5 s. */
+  /** Called once after `run` has ended for any reason; has 5 s. */
   async cleanup(): Promise<void> {}
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a class of any options can be registered; each defers with its own
+// biome-ignore lint/suspicious/noExplicitAny: a class with any options can be registered; each defers with its own
 export type TriggerClass = new (options: any) => BaseTrigger<any>;

@@ -12,19 +12,19 @@ const UNIT_OF_SUFFIX = {
   ms: "milliseconds",
 } as const;
 
-/** `{ hours: 1, minutes: 30 }`; parts add up and may be fractions. */
+/** `{ hours: 1, minutes: 30 }`; the parts are added and may be fractions. */
 export type DurationParts = { readonly [unit in keyof typeof UNIT_SECONDS]?: number };
 
 /**
- * A length of time: `"5m"`, `"1h30m"`, `"90s"`, `"500ms"`, `"2d"`, `"1w"`, or an object such as `{ minutes: 5 }`. A bare
- * number is refused, since nobody can see whether it means seconds or milliseconds.
+ * A duration: `"5m"`, `"1h30m"`, `"90s"`, `"500ms"`, `"2d"`, `"1w"`, or an object such as `{ minutes: 5 }`. A bare number is
+ * refused, since it does not show whether it means seconds or milliseconds.
  */
 export type DurationInput = string | DurationParts;
 
 const REMEDY = 'write a string such as "5m", "1h30m" or "90s", or an object such as { minutes: 5 }';
 
 /**
- * Seconds of a duration, 100 years at most.
+ * A duration in seconds, 100 years at most.
  * @throws DagDefinitionError INVALID_DURATION, naming `option`.
  */
 export function durationToSeconds(option: string, input: DurationInput): number {

@@ -6,7 +6,7 @@ import { DagDefinitionError, showValue } from "../definition-error.ts";
 export type InstantInput = string | Date;
 
 /**
- * An instant as ISO 8601 in UTC. A text without zone is local time in `timezone`; one that a DST change skips moves
+ * An instant as ISO 8601 in UTC. A text without an offset is local time in `timezone`; a time that a DST change skips is moved
  * forward by the length of the gap.
  * @throws DagDefinitionError INVALID_INSTANT, naming `option`.
  */

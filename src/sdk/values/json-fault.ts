@@ -1,12 +1,14 @@
-/** Where a value stops being JSON, and why: `path` is "" for the value itself, else such as ".rows[3].amount". */
+/**
+ * The first place where a value is not JSON, and why: `path` is "" for the value itself, otherwise for example ".rows[3].amount".
+ */
 export type JsonFault = { path: string; fault: string };
 
 const MAX_DEPTH = 500;
-/** Half of a surrogate pair: not writable as UTF-8, and refused by PostgreSQL's jsonb. */
+/** Half of a surrogate pair: cannot be encoded as UTF-8, and PostgreSQL's jsonb refuses it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * The first place at which a value cannot travel as JSON without loss, or undefined. A property that is `undefined` is
+ * The first place where a value cannot be represented as JSON without loss, or undefined. A property that is `undefined` is
  * allowed (JSON leaves it out); an array element is not (JSON would make it null).
  */
 export function findJsonFault(value: unknown): JsonFault | undefined {

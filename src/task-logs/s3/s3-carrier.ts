@@ -2,24 +2,24 @@ import { open } from "node:fs/promises";
 import type { LogCarrier } from "../log-shipper.ts";
 import type { S3Place } from "./s3-place.ts";
 
-/** The first puts come soon, since the first lines are the ones people wait for; later ones cost the same and tell less. */
+/** The first puts follow quickly, since people wait for the first lines; later ones cost the same and bring less. */
 const INTERVAL_MS_MIN = 2_000;
 const INTERVAL_MS_MAX = 60_000;
 const INTERVAL_GROWTH = 1.25;
-/** On average no more than this is sent for one log. */
+/** Average limit of the bytes sent for one log. */
 const BYTES_PER_SEC_MAX = 512 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * Keeps a log as one object, put anew as it grows, since S3 cannot append. `mayGoOn`: another worker may have begun this log (the try was
- * deferred or put off); then what is there stays in front.
+ * Stores a log as one object, which is replaced as the log grows, since S3 cannot append. `mayGoOn`: another worker may have
+ * started this log (the try was deferred or rescheduled); then the existing content stays at the front.
  */
 export function createS3Carrier(place: S3Place, path: string, mayGoOn: boolean): LogCarrier {
   let head: Buffer | null = mayGoOn ? null : Buffer.alloc(0);
   let puts = 0;
   let storedBytes = 0;
 
-  /** What is there, unless this machine's file has it too. */
+  /** The existing content of the object, unless this machine's file starts with it. */
   async function findHead(file: string): Promise<Buffer> {
     const sizeBytes = await place.size(path);
     const there = sizeBytes === null ? null : await place.read(path, 0, sizeBytes);

@@ -56,7 +56,7 @@ const ship = (mayGoOn = false, onFault: (error: Error) => void = () => {}) =>
   createLogShipper({
     file: join(folder, PATH),
     carrier: createS3Carrier(place, PATH, mayGoOn),
-    // A test may add to the file at any time.
+    // Unknown, since a test may append to the file at any time.
     written: () => ({ sizeBytes: null, tail: Buffer.alloc(0) }),
     onFault,
   });
@@ -135,7 +135,7 @@ test("the reader takes the longer of two copies, joins what differs, and pages t
   const lines = Array.from({ length: 50 }, (_, n) => line(`line ${n}`));
   write(lines.slice(0, 20).join(""));
   await ship().end(1_000);
-  // The local copy runs ahead.
+  // The local copy is ahead of the remote one.
   write(lines.slice(20).join(""));
   const eventsOf = async (maxBytes: number) => {
     const events: string[] = [];
@@ -148,11 +148,11 @@ test("the reader takes the longer of two copies, joins what differs, and pages t
   };
   const all = lines.map((_, n) => `line ${n}`);
   expect(await eventsOf(100_000)).toEqual(all);
-  // The worker's machine is gone, and its log is at S3 alone.
+  // The worker's machine no longer exists, and its log is only in S3.
   await ship().end(1_000);
   rmSync(join(folder, PATH));
   expect(await eventsOf(300)).toEqual(all);
-  // The scheduler wrote here why it ended the try.
+  // The scheduler logged here why it ended the try.
   write(line("the scheduler ended this try"));
   expect(await eventsOf(300)).toEqual([...all, "the scheduler ended this try"]);
 });

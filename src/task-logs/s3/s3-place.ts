@@ -2,31 +2,34 @@ import type { GetObjectCommandOutput, S3Client } from "@aws-sdk/client-s3";
 import { type Connection, readAwsConnection } from "../../contracts/index.ts";
 import { BaramError, timeoutSignal } from "../../platform/index.ts";
 
-/** A folder in S3, and the server it is at; `endpointUrl` null = AWS's own. */
+/** A folder in S3 and its server; `endpointUrl` null = AWS. */
 export type S3Folder = { bucket: string; prefix: string; endpointUrl: string | null };
 
-/** The objects below a folder in S3. All of it rejects where S3 does not answer, or refuses. */
+/** The objects below a folder in S3. All methods reject if S3 does not answer or refuses the request. */
 export type S3Place = {
   /** In bytes; null = there is no such object. */
   size(path: string): Promise<number | null>;
-  /** From `start` up to `end`, exclusive; null = there is no such object. */
+  /** The bytes from `start` up to `end`, exclusive; null = there is no such object. */
   read(path: string, start: number, end: number): Promise<Buffer | null>;
   put(path: string, body: AsyncIterable<Buffer>, sizeBytes: number): Promise<void>;
 };
 
-/** How long S3 may let one request wait before it counts as away, and how slowly it may take what is sent. */
+/** Timeout for S3's answer to a request, and the slowest rate at which it may receive data. */
 const ANSWER_MS = 20_000;
 const SLOWEST_BYTES_PER_SEC = 512 * 1024;
-/** A client is made anew after this long, so that a changed connection comes to be used. */
+/** The client is created again after this time, so that changes of the connection take effect. */
 const CLIENT_MAX_AGE_MS = 10 * 60_000;
 
-/** Splits `s3://bucket/prefix`; null = it is no such URL. */
+/** Splits `s3://bucket/prefix`; null = the URL has another form. */
 export function parseS3Url(url: string): { bucket: string; prefix: string } | null {
   const [, bucket, prefix] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(url) ?? [];
   return bucket === undefined ? null : { bucket, prefix: (prefix ?? "").replace(/^\/+|\/+$/g, "") };
 }
 
-/** `connect`: the connection whose keys are used, asked now and then; null = the SDK's own chain (environment, role of the machine …). */
+/**
+ * `connect`: returns the connection with the keys; called again from time to time. null = the SDK's default chain (environment,
+ * role of the machine …).
+ */
 export function createS3Place(folder: S3Folder, connect: (() => Promise<Connection>) | null): S3Place {
   const { bucket, prefix } = folder;
   let made: { at: number; client: Promise<S3Client> } | null = null;
@@ -45,7 +48,7 @@ export function createS3Place(folder: S3Folder, connect: (() => Promise<Connecti
     try {
       return await work(await made.client, sdk);
     } catch (error) {
-      // Keys may have been replaced meanwhile.
+      // The keys may have been replaced in the meantime.
       if (statusOf(error) === 403) made = null;
       throw error;
     }
@@ -97,13 +100,13 @@ async function makeClient(
   const endpoint = named?.endpoint ?? endpointUrl ?? undefined;
   return new Client({
     ...(named?.region ? { region: named.region } : {}),
-    // A server that is not AWS's has no host name for each bucket.
+    // A server other than AWS has no host name for each bucket.
     ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
     ...(named?.credentials ? { credentials: named.credentials } : {}),
-    // It would tell of a failed put on this process's console, beside the error itself.
+    // The SDK would print a failed put on the console, in addition to the error itself.
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     followRegionRedirects: true,
-    // Whoever ships or reads asks again of their own accord; a body that is a stream cannot be sent twice anyway.
+    // Shippers and readers retry on their own; and a streamed body cannot be sent twice.
     maxAttempts: 1,
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
@@ -123,7 +126,7 @@ async function orNull<T>(ask: () => Promise<T>): Promise<T | null> {
     return await ask();
   } catch (error) {
     const { name } = error as Error;
-    // A missing bucket is no missing log.
+    // A missing bucket is an error, not a missing log.
     if (name === "NoSuchKey" || (name === "NotFound" && statusOf(error) === 404)) return null;
     throw error;
   }

@@ -1,4 +1,4 @@
-/** The checker finds each kind of broken history, and nothing in a whole one. */
+/** The checker finds each kind of broken history, and no fault in a correct one. */
 import { expect, test } from "vitest";
 import type { DagSpec, Expectation, History, TraceLine, Transition } from "./history.ts";
 import { ALL_INVARIANTS, checkHistory, type Invariant } from "./index.ts";
@@ -31,7 +31,7 @@ const A1 = "aaaaaaaa-0000-4000-8000-000000000001";
 const A2 = "aaaaaaaa-0000-4000-8000-000000000002";
 const B1 = "bbbbbbbb-0000-4000-8000-000000000001";
 
-/** A run of two tasks, the first of which fails once: as the system leaves it behind. */
+/** The history of a run of two tasks, the first of which fails once. */
 function wholeHistory(): Mutable {
   let seq = 0;
   const step = (
@@ -148,14 +148,14 @@ function brokenBy(spoil: (history: Mutable) => unknown, expect: Partial<Expectat
     .map((one) => one.invariant);
 }
 
-/** The nth transition into a state of a task. */
+/** The nth transition of a task into a state. */
 function into(history: Mutable, taskId: string, to: string, nth = 0): Transition {
   const found = history.transitions.filter((one) => one.taskId === taskId && one.to === to)[nth];
   if (!found) throw new Error(`no transition of ${taskId} to ${to}`);
   return found;
 }
 
-/** Puts a transition in after another, with the sequence numbers in order. */
+/** Inserts a transition before another one, and keeps the sequence numbers in order. */
 function insertAfter(history: Mutable, before: Transition, change: Partial<Transition>): void {
   const at = history.transitions.indexOf(before);
   history.transitions.splice(at + 1, 0, { ...before, oldId: before.newId, from: before.to, ...change, seq: before.seq + 0.5 });

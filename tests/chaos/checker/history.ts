@@ -1,20 +1,20 @@
 /**
- * What happened, as the checker reads it: the transitions that the recorder's triggers wrote, the rows at the end, what the
- * tasks themselves noted in the trace file, and what the API acknowledged. Times are milliseconds since the epoch by the
+ * The history of a run as the checker reads it: the transitions that the recorder's triggers wrote, the rows at the end, the
+ * tasks' own entries in the trace file, and the calls that the API acknowledged. Times are milliseconds since the epoch by the
  * database's clock; `monotonicMs` is the machine's monotonic clock, the same for all its processes.
  */
 export type Transition = {
   seq: number;
   atMs: number;
-  /** Of the transaction, so that what became visible together can be told. */
+  /** Id of the transaction: its transitions became visible together. */
   txid: string;
   run: string;
   /** run/task[mapIndex] */
   instance: string;
   taskId: string;
-  /** Null for the insert. */
+  /** null for the insert. */
   oldId: string | null;
-  /** Null for the delete. */
+  /** null for the delete. */
   newId: string | null;
   from: string | null;
   to: string | null;
@@ -69,11 +69,11 @@ export type TraceLine = {
   wallMs: number;
   monotonicMs: number;
 };
-/** A DAG's callback that the platform owes after a run's end. */
+/** A DAG's callback that the platform must run after the end of a run. */
 export type OwedCallback = { run: string; state: string };
-/** One item of a supervisor's call and the answer it got. */
+/** One item of a supervisor's call and its answer. */
 export type Acknowledged = { op: "start" | "finish"; tryId: string; outcome: string | null; status: number; atMs: number };
-/** A look at pg_stat_activity. */
+/** A sample of pg_stat_activity. */
 export type Sample = { atMs: number; connections: number; idleInTransactionSec: number };
 
 export type TaskSpec = {
@@ -81,30 +81,33 @@ export type TaskSpec = {
   upstream: readonly string[];
   triggerRule?: "all_success" | "all_done";
   retries: number;
-  /** Tries 1 to this one fail on purpose. */
+  /** Tries up to this number fail on purpose. */
   failTries: number;
   durationMs: number;
-  /** Tries 1 to this one ignore their signal and write on for a minute: only their executionTimeout, and the grace after it, end them. */
+  /**
+   * Tries up to this number ignore their signal and write for a minute: only their executionTimeout and the grace period end
+   * them.
+   */
   deafTries?: number;
   executionTimeout?: { readonly seconds: number };
-  /** What its tries leave behind goes on writing: a timer in its process, or a process that it detached. */
+  /** Leftover of each try that goes on writing: a timer in its process, or a process that it detached. */
   leaves?: "timer" | "process";
-  /** The task first waits so long for a trigger. */
+  /** The task first waits this long for a trigger. */
   deferMs?: number;
   pool?: string;
   poolSlots?: number;
   maxActiveTisPerDag?: number;
   maxActiveTisPerDagrun?: number;
-  /** Of a task that others are mapped over: how long its list is. */
+  /** For a task over whose result others are mapped: the length of its list. */
   mapLength?: number;
-  /** Mapped over what this task returned. */
+  /** Id of the task over whose result it is mapped. */
   mappedOver?: string;
   /** Waits for a trigger before it ends. */
   defers?: boolean;
 };
 export type DagSpec = {
   dagId: string;
-  /** onSuccess and onFailure of the DAG note in the trace that they ran. */
+  /** onSuccess and onFailure of the DAG write an entry to the trace. */
   callbacks?: boolean;
   /** Cron expression, or null. */
   schedule: string | null;
@@ -124,14 +127,14 @@ export type History = {
   runs: readonly RunRow[];
   xcoms: readonly XcomRow[];
   trace: readonly TraceLine[];
-  /** The database's clock less the machine's monotonic one, in milliseconds: places the trace among the transitions. */
+  /** The database's clock minus the machine's monotonic one, in milliseconds; used to order the trace and the transitions. */
   clockOffsetMs: number;
   owedCallbacks: readonly OwedCallback[];
-  /** dag/run, a line for each time that a DAG's callback ran. */
+  /** dag/run, an entry for each call of a DAG's callback. */
   callbacksRun: readonly string[];
-  /** Answers of the execution API as the proxy saw them, whether they reached the supervisor or not. */
+  /** Answers of the execution API as the proxy saw them, whether or not they reached the supervisor. */
   acknowledged: readonly Acknowledged[];
-  /** dag/run ids that the public API said were created. */
+  /** dag/run ids whose creation the public API acknowledged. */
   acknowledgedRuns: readonly string[];
   samples: readonly Sample[];
   /** By instance and try number, `run/task[-1]#1`; only tries whose log exists. */
@@ -140,24 +143,24 @@ export type History = {
   serverLog: string;
 };
 
-/** What the workload and the fault allow. */
+/** Limits and deviations that the workload and the fault allow. */
 export type Expectation = {
   dags: readonly DagSpec[];
-  /** Tries that one scheduler keeps queued or running at most. */
+  /** Maximum number of tries that one scheduler keeps queued or running. */
   parallelism: number;
   /** When the last fault ended. */
   faultsEndedMs: number;
-  /** How long after that the last run may end. */
+  /** Maximum time from then to the end of the last run. */
   recoverySec: number;
-  /** Reasons, beside the workload's own failures, for which a try may be lost. */
+  /** Reasons, besides the workload's own failures, for which a try may be lost. */
   lossReasons: readonly RegExp[];
-  /** Somebody cleared or marked instances: terminal states may be left, and instances end otherwise than their DAG says. */
+  /** Instances were cleared or marked: they may leave terminal states, and end otherwise than their DAG specifies. */
   isSteered: boolean;
-  /** Connections that the system under test may hold. */
+  /** Maximum number of connections of the system under test. */
   maxConnections: number;
-  /** Logical dates between the first and the last run of a scheduled DAG, in milliseconds; null = not looked at. */
+  /** Distance of logical dates between the first and the last run of a scheduled DAG, in milliseconds; null = not checked. */
   intervalMs: number | null;
-  /** DAGs that the fault is none of: their runs before `faultFromMs` are compared with those created after it. */
+  /** DAGs that the fault does not concern: their runs before `faultFromMs` are compared with those created after it. */
   bystanders?: { readonly dagIds: readonly string[]; readonly faultFromMs: number };
 };
 

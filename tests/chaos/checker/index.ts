@@ -1,6 +1,6 @@
 /**
- * The offline checker: reads what a run of the system left behind and says which of the invariants of docs/chaos.md it broke.
- * Knows nothing of how the faults were made or where the tasks ran.
+ * The offline checker: reads the data that a run of the system left behind and reports which invariants of docs/chaos.md it
+ * broke. It does not know how the faults were made or where the tasks ran.
  */
 import type { Expectation, History } from "./history.ts";
 import { checkIsolation } from "./isolation.ts";
@@ -29,9 +29,9 @@ export const ALL_INVARIANTS = Object.keys(CHECKS) as Invariant[];
 
 export type Verdict = { invariant: Invariant; faults: string[] };
 
-/** Checks all invariants, whichever a fault is named for: a fault may break another one than was thought of. */
+/** Checks all invariants, not only those that a fault names: a fault may break an unexpected one. */
 export function checkHistory(history: History, expect: Expectation, except: readonly Invariant[] = []): Verdict[] {
-  // Without a DAG to compare, nothing is said of I9.
+  // Without a bystander DAG to compare, I9 cannot be checked.
   const isLookedAt = (one: Invariant) => !except.includes(one) && (one !== "I9" || expect.bystanders !== undefined);
   return ALL_INVARIANTS.filter(isLookedAt).map((invariant) => ({
     invariant,

@@ -4,7 +4,7 @@ import { checkIsolation } from "./isolation.ts";
 
 const FAULT_FROM_MS = 100_000;
 
-/** Runs of DAG `d`: when each was created, and how long it took; null = it never ended. */
+/** Runs of DAG `d`: their creation times and durations; null = the run never ended. */
 function historyOf(...runs: [createdMs: number, tookMs: number | null][]): History {
   const runTransitions = runs.flatMap(([atMs, tookMs], at): RunTransition[] => {
     const step = (stepMs: number, from: string | null, to: string) => ({

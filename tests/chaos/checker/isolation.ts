@@ -1,15 +1,15 @@
-/** I9: what is wrong with one DAG is paid for by that DAG alone. */
+/** I9: a fault of one DAG affects only that DAG. */
 import type { Expectation, History } from "./history.ts";
 
 const FACTOR = 2;
-/** What a machine with too much to do takes from anybody: a run this short says nothing about the DAGs beside it. */
+/** Delays of this length happen on an overloaded machine: for such short runs the comparison says nothing. */
 const FLOOR_MS = 500;
-/** A single run may be unlucky; it may not stand still. */
+/** Maximum duration of a single run: it may be slow, but must not stand still. */
 const STANDSTILL_MS = 5_000;
 
 /**
- * I9: runs of the bystanders that were created under the fault took no more than twice as long, from their creation to their
- * end, as those that had ended before it; by the median, since one run may be unlucky.
+ * I9: the bystanders' runs that were created during the fault took at most twice as long, from creation to end, as those that had
+ * ended before it; by the median, since a single run may be slow by chance.
  */
 export function checkIsolation(history: History, { bystanders }: Pick<Expectation, "bystanders">): string[] {
   if (!bystanders) return [];
@@ -30,7 +30,7 @@ export function checkIsolation(history: History, { bystanders }: Pick<Expectatio
   });
 }
 
-/** Milliseconds from creation to end; a run that was open when the fault began belongs to neither side. */
+/** Milliseconds from creation to end. A run that was open when the fault began is in neither group. */
 function durations(history: History, dagId: string, faultFromMs: number): { before: number[]; under: number[] } {
   const created = new Map<string, number>();
   const ended = new Map<string, number>();

@@ -1,9 +1,9 @@
-/** I5 and I13: limits at every instant, and what the database server saw. */
+/** I5 and I13: limits at every instant, and the observations of the database server. */
 import { ACTIVE, type Expectation, type History } from "./history.ts";
 
 /**
- * I5: whoever enters an active state finds room in its pool, its run, its task and its scheduler, at that very instant; at
- * the end nothing is held. What is there already may be above a limit that was lowered, or was adopted: it only may not grow.
+ * I5: whenever an instance enters an active state, its pool, its run, its task and its scheduler have room at that instant, and
+ * at the end nothing holds a slot. A count may exceed a limit that was lowered, or after an adoption, but it must not grow then.
  */
 export function checkLimits(history: History, expect: Pick<Expectation, "dags" | "parallelism">): string[] {
   const faults: string[] = [];
@@ -100,10 +100,10 @@ function createCounter() {
   };
 }
 
-/** The server ends what stands idle for 5 s; a second for the look that finds it. */
+/** The server ends sessions that are idle in a transaction for 5 s, plus a second for the sampling interval. */
 const IDLE_IN_TRANSACTION_SEC = 6;
 
-/** I13: no transaction was left idle, connections stayed within the budget, and no deadlock reached the server's log. */
+/** I13: no transaction was left idle, connections stayed within their limit, and the server logged no deadlock. */
 export function checkServer(history: History, { maxConnections }: Pick<Expectation, "maxConnections">): string[] {
   const faults: string[] = [];
   const idle = Math.max(0, ...history.samples.map((sample) => sample.idleInTransactionSec));

@@ -20,7 +20,7 @@ const INSTANCE = `dag_id || '/' || run_id || '/' || task_id || '[' || map_index 
 
 export type Observed = Pick<History, "acknowledged" | "acknowledgedRuns" | "samples" | "serverLog">;
 
-/** Reads everything that the checker looks at, from a database with the recorder in it. */
+/** Reads all data of the checker from a database with the recorder in it. */
 export async function readHistory(
   db: Db,
   files: { trace: string; logFolder: string | null },
@@ -72,7 +72,7 @@ export async function readHistory(
   };
 }
 
-/** Off by half of a round trip at most; of some, the quickest counts. */
+/** Each measurement is off by at most half of its round trip; the quickest of several is used. */
 async function measureClockOffset(db: Db): Promise<number> {
   let best = { tookMs: Number.POSITIVE_INFINITY, offsetMs: 0 };
   const monotonicMs = () => Number(process.hrtime.bigint()) / 1e6;
@@ -85,12 +85,12 @@ async function measureClockOffset(db: Db): Promise<number> {
   return best.offsetMs;
 }
 
-/** Beside the tasks' trace. */
+/** A file next to the tasks' trace. */
 export function callbackTraceOf(trace: string): string {
   return `${trace}.callbacks`;
 }
 
-/** A torn last line (its process was killed while it wrote) would be a lie of the rig's: it throws. */
+/** A partial last line (of a process that was killed while it wrote) would be a fault of the rig: it throws. */
 function readLines<T>(path: string): T[] {
   if (!existsSync(path)) return [];
   return readFileSync(path, "utf8")

@@ -1,8 +1,8 @@
-/** I3, I6, I7, I10, I11, I12: what may be said of whole runs. */
+/** I3, I6, I7, I10, I11, I12: invariants of whole runs. */
 import { type DagSpec, type Expectation, groupBy, type History, instanceKey, type TaskSpec, TERMINAL } from "./history.ts";
 import { endsByTry } from "./tries.ts";
 
-/** I3: every run and every instance has come to its end, and to the one that its DAG says; what is owed after it was done. */
+/** I3: every run and every instance has ended, in the state that its DAG specifies, and all callbacks were run. */
 export function checkEnds(history: History, expect: Pick<Expectation, "dags" | "isSteered">): string[] {
   const faults: string[] = [];
   for (const run of history.runs)
@@ -14,7 +14,7 @@ export function checkEnds(history: History, expect: Pick<Expectation, "dags" | "
     if (!expect.isSteered && end !== undefined && one.state !== end)
       faults.push(`${one.instance} is ${one.state}, and by its DAG it is ${end}`);
   }
-  // At least once: a scheduler that dies may have its callback run again by another.
+  // At least once: if a scheduler dies, another one may run its callback again.
   for (const { run, state } of history.owedCallbacks) {
     if (state !== "success") faults.push(`the callback that is owed for ${run} is ${state}`);
     if (!history.callbacksRun.includes(run)) faults.push(`the callback that is owed for ${run} never ran`);
@@ -22,7 +22,7 @@ export function checkEnds(history: History, expect: Pick<Expectation, "dags" | "
   return faults;
 }
 
-/** How each task of a DAG ends when nothing but its own failures happens to it. */
+/** How each task of a DAG ends if only its own failures happen. */
 export function expectedStates(dag: DagSpec): Map<string, string> {
   const ends = new Map<string, string>();
   const byId = new Map(dag.tasks.map((task) => [task.taskId, task]));
@@ -41,7 +41,7 @@ export function expectedStates(dag: DagSpec): Map<string, string> {
   return ends;
 }
 
-/** I6: one run per (DAG, logical date), and none left out between the first and the last. */
+/** I6: one run per (DAG, logical date), and no date skipped between the first and the last. */
 export function checkRuns(history: History, { intervalMs }: Pick<Expectation, "intervalMs">): string[] {
   const faults: string[] = [];
   const scheduled = history.runs.filter((run) => run.logicalDateMs !== null && run.runType === "scheduled");
@@ -58,12 +58,12 @@ export function checkRuns(history: History, { intervalMs }: Pick<Expectation, "i
   return faults;
 }
 
-/** I7: nothing starts before its trigger rule holds, by the database's account and by the tasks' own. */
+/** I7: no task starts before its trigger rule holds, according to the database and to the tasks' trace. */
 export function checkTriggerRules(history: History, expect: Pick<Expectation, "dags" | "isSteered">): string[] {
   const faults: string[] = [];
   const dags = new Map(expect.dags.map((dag) => [dag.dagId, new Map(dag.tasks.map((task) => [task.taskId, task]))]));
   const state = new Map<string, string | null>();
-  /** Of a mapped task, the states of its instances; the row that stood for it before has become the first of them. */
+  /** For a mapped task, the states of its instances; the row that represented it before the expansion is the first of them. */
   const statesOf = (run: string, taskId: string): (string | null)[] => {
     const isMapped = dags.get(run.split("/")[0] ?? "")?.get(taskId)?.mappedOver !== undefined;
     const mapped = isMapped ? [...state].filter(([key]) => key.startsWith(`${run}/${taskId}[`) && !key.endsWith("[-1]")) : [];
@@ -107,7 +107,7 @@ export function checkRecovery(history: History, expect: Pick<Expectation, "fault
     : [];
 }
 
-/** I11: the accepted try's XCom and log are whole, and no log holds lines of another try. */
+/** I11: the accepted try's XCom and log are complete, and no log contains lines of another try. */
 export function checkOutputs(history: History, { isSteered }: Pick<Expectation, "isSteered">): string[] {
   const faults: string[] = [];
   const ends = new Set(history.trace.filter((line) => line.what === "end").map((line) => line.tryId));
@@ -115,7 +115,7 @@ export function checkOutputs(history: History, { isSteered }: Pick<Expectation, 
   for (const one of history.instances) {
     if (one.state !== "success") continue;
     const value = xcoms.get(one.instance) as { tryId?: string } | undefined;
-    // Marked by hand, before its try ran or while it did: the outputs are an earlier try's, or there are none.
+    // Marked by hand, before or while its try ran: the outputs are those of an earlier try, or there are none.
     if (isSteered && value?.tryId !== one.id) continue;
     if (!ends.has(one.id)) faults.push(`${one.instance} is a success whose try ${one.id} never came to its end`);
     if (value?.tryId !== one.id) faults.push(`the XCom of ${one.instance} is not its accepted try's: ${JSON.stringify(value)}`);
@@ -141,8 +141,8 @@ const OUTCOMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * I12: a start, an end or a run that the API acknowledged is in the database. An end that is told when somebody has given the try that
- * very end by hand, whatever it had before, counts as told already.
+ * I12: every start, end and run that the API acknowledged is in the database. If somebody has already set a try to the reported
+ * end state by hand, the report counts as repeated, whatever the state was before.
  */
 export function checkAcknowledged(history: History, { isSteered }: Pick<Expectation, "isSteered">): string[] {
   const faults: string[] = [];

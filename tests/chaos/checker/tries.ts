@@ -1,10 +1,10 @@
-/** I1, I2, I4, I8: what may be said of one try, from the transitions, the history and the trace. */
+/** I1, I2, I4, I8: invariants of single tries, from the transitions, the history and the trace. */
 import { type Expectation, groupBy, type History, TERMINAL } from "./history.ts";
 
-/** How far the two clocks that are compared may be apart. */
+/** Maximum difference of the two clocks that are compared. */
 const CLOCKS_APART_MS = 5;
 
-/** I1: a try holds its lease once, only a try that holds it starts, and it does nothing any more once its end was accepted. */
+/** I1: a try holds its lease once, only a try that holds it starts, and it does nothing after its end was accepted. */
 export function checkLeases(history: History): string[] {
   const faults = writesAfterEnd(history);
   const leases = new Map<string, number>();
@@ -24,8 +24,8 @@ export function checkLeases(history: History): string[] {
 }
 
 /**
- * A task that goes on after its end is a second writer beside its successors, whatever it is: one that ignores its signal, a timer that
- * it left, a process that it started. Only ends that the try itself told: one that is cleared or marked hears of it later.
+ * A writer that goes on after the try's end is a second writer next to its successors: a try that ignores its signal, a timer or
+ * a process that it left. Only ends that the try itself reported: a cleared or marked try learns of it later.
  */
 function writesAfterEnd(history: History): string[] {
   const faults: string[] = [];
@@ -58,10 +58,10 @@ const LEGAL: Readonly<Record<string, readonly string[]>> = {
   up_for_reschedule: ["scheduled"],
   deferred: ["scheduled", "queued", "failed", "up_for_retry"],
 };
-/** Transitions after which the old try must not be able to write. */
+/** Transitions after which the old try must be unable to write. */
 const FENCED = new Set(["queued>scheduled", "running>up_for_retry", "running>up_for_reschedule", "queued>up_for_retry"]);
 
-/** I2: only legal transitions, and each leaves the state that the one before it reached. */
+/** I2: only legal transitions, and each starts at the state in which the previous one ended. */
 export function checkTransitions(history: History, { isSteered }: Pick<Expectation, "isSteered">): string[] {
   const faults: string[] = [];
   for (const [instance, list] of groupBy(history.transitions, (one) => one.instance)) {
@@ -86,7 +86,10 @@ export function checkTransitions(history: History, { isSteered }: Pick<Expectati
 const ON_PURPOSE = /^Error: on purpose/;
 const OVERDUE = /^TaskTimeoutError/;
 
-/** I4: as many tries as the DAG's own failures and the recorded losses make, never more than allowed, none unaccounted for. */
+/**
+ * I4: there are as many tries as the DAG's own failures and the recorded losses require, never more than allowed, and each is
+ * accounted for.
+ */
 export function checkAttempts(history: History, expect: Pick<Expectation, "dags" | "lossReasons" | "isSteered">): string[] {
   const faults: string[] = [];
   const past = groupBy(history.pastTries, (one) => one.instance);
@@ -102,7 +105,7 @@ export function checkAttempts(history: History, expect: Pick<Expectation, "dags"
     for (const old of before) {
       const reason = old.reason ?? "";
       if (spec && ON_PURPOSE.test(reason) && old.tryNumber <= spec.failTries) continue;
-      // A machine with too much to do may keep even one that would stop from its turn.
+      // On an overloaded machine even a try that would stop may not get CPU time to do so.
       if (OVERDUE.test(reason) && (spec?.deafTries ?? 0) > 0) continue;
       if (expect.isSteered && reason === "cleared") continue;
       if (!expect.lossReasons.some((allowed) => allowed.test(reason)))
@@ -119,7 +122,10 @@ export function checkAttempts(history: History, expect: Pick<Expectation, "dags"
   return faults;
 }
 
-/** I8: an end that was refused changed nothing, the same end told twice gets the same answer, and the accepted try wrote the XCom. */
+/**
+ * I8: an end that was refused changed nothing, an end that was reported twice got the same answer, and the accepted try wrote the
+ * XCom.
+ */
 export function checkStaleWrites(history: History, { isSteered }: Pick<Expectation, "isSteered">): string[] {
   const faults: string[] = [];
   const ends = endsByTry(history);
@@ -143,14 +149,14 @@ export function checkStaleWrites(history: History, { isSteered }: Pick<Expectati
     if (xcom.key !== "return_value" || typeof value?.tryId !== "string") continue;
     const owner = history.instances.find((one) => one.instance === xcom.instance);
     if (owner?.state !== "success" || owner.id === value.tryId) continue;
-    // Cleared after its success and marked by hand: the XCom of that success stays until the next try starts.
+    // Cleared after its success and then marked by hand: the XCom of that success stays until the next try starts.
     if (!(isSteered && ends.get(value.tryId) === "success"))
       faults.push(`the XCom of ${xcom.instance} was written by try ${value.tryId}, and the accepted one is ${owner.id}`);
   }
   return faults;
 }
 
-/** Try id → the state that its end left it in. */
+/** Try id → the state in which it ended. */
 export function endsByTry(history: History): Map<string, string> {
   const ends = new Map<string, string>();
   for (const one of history.transitions)
@@ -158,7 +164,7 @@ export function endsByTry(history: History): Map<string, string> {
   return ends;
 }
 
-/** What is known of a try, for whoever has to find out why it broke a rule: seconds before its end. */
+/** The recorded events of a try, for the analysis of a broken invariant: in seconds before its end. */
 function tell(history: History, tryId: string): string {
   const steps = history.transitions.filter((one) => one.oldId === tryId || one.newId === tryId);
   const lines = history.trace.filter((line) => line.tryId === tryId);

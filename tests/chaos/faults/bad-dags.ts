@@ -1,4 +1,4 @@
-/** DAGs that are wrong: in their file, in the database, or not the same any more while their runs go on. */
+/** Invalid DAGs: in their file, in the database, or changed while their runs go on. */
 
 import type { PausePoint } from "../../../src/scheduler/index.ts";
 import { removeDag } from "../../../src/scheduler/index.ts";
@@ -39,7 +39,7 @@ export const badDagFaults: readonly Fault[] = [
           for (const name of bad) if (!errors.has(name)) wrong.push(`${name} has no error`);
           for (const [name, message] of errors) if (!bad.includes(name)) wrong.push(`${name} has an error: ${message}`);
           if (!folder.isAlive()) wrong.push("the dag-processor died");
-          // What is well goes on being read.
+          // Valid files are still loaded.
           await folder.write("after.ts", wellFile("after"));
           await folder.untilDag("after", 20_000);
           return {
@@ -65,7 +65,7 @@ export const badDagFaults: readonly Fault[] = [
         const { store } = rigs.database;
         const rounds = isShort ? 8 : 30;
         await playCalm(rigs, [await rigs.rig()], rounds);
-        // Of each DAG a try runs, others stand scheduled, a run is queued and a date is due.
+        // Each DAG has a running try, scheduled tasks, a queued run and a date that is due.
         const gate = createGate();
         const working = await rigs.rig({ slots: dags.length, before: () => gate.pass() });
         for (const { dagId } of dags) await rigs.trigger(dagId);
@@ -95,7 +95,7 @@ export const badDagFaults: readonly Fault[] = [
         const faultFromMs = Date.now();
         gate.open();
         await working.executor.settled();
-        // As after a restart: nothing is remembered of what was readable.
+        // As after a restart: the scheduler remembers no DAG that was readable before.
         const settings = { fullScanSec: 1 };
         const after = [await rigs.rig({ settings }), await rigs.rig({ settings })];
         await playCalm(rigs, after, rounds);
@@ -137,7 +137,7 @@ export const badDagFaults: readonly Fault[] = [
                 "select task_id as task, state from task_instance where run_id = $1 order by task_id",
                 [runId],
               );
-              // The run goes on with the version that it began with.
+              // The run continues with the version with which it started.
               const got = rows.map((row) => `${row.task} ${row.state}`).join();
               if (got !== "a success,b success,c success") wrong.push(`${name}: the run ended as ${got}`);
               const next = await rigs.trigger("changing");
@@ -152,7 +152,7 @@ export const badDagFaults: readonly Fault[] = [
                 .join();
               if (names !== wanted) wrong.push(`${name}: a new run has ${names}, not ${wanted}`);
               else fired++;
-              // It ends too, as its own version says; the checker's spec is the first version's.
+              // The run ends as its own version specifies; the checker's spec is the first version's.
               await rigs.untilDone(all);
               await rigs.database.store.query("delete from dag_run where run_id = $1", [next]);
               await rigs.database.store.query("delete from chaos.transition where run_id = $1", [next]);
@@ -220,7 +220,7 @@ const CHANGES: readonly { name: string; tasks: readonly { taskId: string; upstre
 
 const DELETION_POINTS: readonly PausePoint[] = ["after-due-dags", "after-claim", "after-candidates", "after-queue-commit"];
 
-/** Deletes a DAG whose run a scheduler has in hand at that moment. False: the scheduler never came there with it. */
+/** Deletes a DAG while a scheduler processes one of its runs. false: the scheduler never reached that point with it. */
 async function deleteAt(rigs: Rigs, dagId: string, point: PausePoint): Promise<boolean> {
   const { store } = rigs.database;
   const gate = createGate();
@@ -232,7 +232,7 @@ async function deleteAt(rigs: Rigs, dagId: string, point: PausePoint): Promise<b
   const passing = held.pass().catch((error: Error) => rigs.caught.push(error.message));
   await gate.entered;
   const deleting = remove(rigs, dagId);
-  // Where the scheduler holds the rows, the deletion waits for it; elsewhere it is through by now.
+  // If the scheduler holds the rows, the deletion waits for it; otherwise it has finished by now.
   await Promise.race([deleting, new Promise((resolve) => setTimeout(resolve, 50))]);
   gate.open();
   await passing;
@@ -242,7 +242,7 @@ async function deleteAt(rigs: Rigs, dagId: string, point: PausePoint): Promise<b
   return wasThere;
 }
 
-/** As a person would who is told that tasks still run: again, until it is gone. */
+/** Repeats the request while it is refused because tasks still run, as a person would. */
 async function remove(rigs: Rigs, dagId: string): Promise<boolean> {
   for (let attempt = 0; attempt < 500; attempt++) {
     try {

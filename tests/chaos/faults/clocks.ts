@@ -1,4 +1,4 @@
-/** Clocks that are wrong, and tokens that are shorter than what they are for. */
+/** Wrong clocks, and tokens that expire before their purpose is fulfilled. */
 import { fileURLToPath } from "node:url";
 import { sleep } from "../../../src/platform/index.ts";
 import { type Fault, underLoad } from "../fault.ts";
@@ -7,10 +7,10 @@ import { chainOf, failing, fanOut } from "../workload.ts";
 
 const PRELOAD = fileURLToPath(new URL("../shift-clock.mjs", import.meta.url));
 const MINUTE_MS = 60_000;
-/** The least that the option takes. */
+/** The minimum of the option. */
 const TOKEN_SEC = 5;
 
-/** Of each scheduler and of the workers below it. */
+/** For each scheduler and for its workers. */
 const SHIFTS = [
   { own: 10 * MINUTE_MS, workers: 0 },
   { own: -10 * MINUTE_MS, workers: 60 * MINUTE_MS },
@@ -59,7 +59,7 @@ export const clockFaults: readonly Fault[] = [
           },
         },
         async ({ system, fire }) => {
-          // Long enough for two minutes to begin: a date that one clock skips would be missing between them.
+          // Long enough for the start of two minutes: if one clock skipped a date, it would be missing between them.
           const until = Date.now() + 2 * MINUTE_MS + 5_000;
           while (Date.now() < until) await sleep(500);
           wrong.push(...(await runsOutOfTime(system)));
@@ -92,13 +92,13 @@ export const clockFaults: readonly Fault[] = [
           system: {
             environment: {
               BARAM__EXECUTION_API__JWT_EXPIRATION_TIME: String(TOKEN_SEC),
-              // The tries that run meanwhile are not to be declared dead.
+              // Tries that run meanwhile must not be declared lost.
               BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT: "20",
             },
           },
         },
         async ({ system, fire, goesOn, wait }) => {
-          // Stopped while they have workloads that they have not started.
+          // Stopped while they have workloads that have not started.
           while ((await queuedCount(system)) === 0) await sleep(5);
           const pids = system.pidsOf("supervisor");
           for (const pid of pids) process.kill(pid, "SIGSTOP");
@@ -113,7 +113,7 @@ export const clockFaults: readonly Fault[] = [
   },
 ];
 
-/** Runs that were created before their interval was over, by the database's clock. */
+/** Runs that were created before the end of their interval, by the database's clock. */
 async function runsOutOfTime(system: System): Promise<string[]> {
   const { rows } = await system.store.query<{ run: string; early: number }>(
     `select dag_id || '/' || run_id as run, extract(epoch from data_interval_end - created_at)::float8 as early
@@ -130,13 +130,13 @@ async function runsOutOfTime(system: System): Promise<string[]> {
   ];
 }
 
-/** No further runs from here on, so that the runs come to an end. */
+/** No further runs from here on, so that the existing ones can end. */
 async function pause(system: System): Promise<void> {
   await system.store.query("update dag set next_dagrun_create_after = null where next_dagrun_create_after is not null");
 }
 
 async function shiftedProcesses(system: System): Promise<number> {
-  // The trace is written by the workers' wall clocks; their monotonic ones are right.
+  // The trace uses the workers' wall clocks, which are shifted; their monotonic clocks are right.
   const { trace } = await system.history();
   const offsets = trace.map((line) => line.wallMs - line.monotonicMs);
   return Math.max(...offsets) - Math.min(...offsets) > 30 * MINUTE_MS ? 1 : 0;

@@ -1,4 +1,4 @@
-/** PostgreSQL is restarted, killed, starved, and its sessions are cut. */
+/** PostgreSQL is restarted, killed or exhausted, and its sessions are terminated. */
 import pg from "pg";
 import { sleep } from "../../../src/platform/index.ts";
 import type { Store } from "../../../src/store/index.ts";
@@ -69,7 +69,8 @@ export const databaseFaults: readonly Fault[] = [
           size: 250,
           faultSec: 20,
           system: { postgresSettings: ["max_connections=60"] },
-          // An API server without a connection cannot hear heartbeats, while a scheduler that kept its own can tell the silence.
+          // An API server without a connection cannot receive heartbeats, while a scheduler that kept its connection notices the
+          // silence.
           expect: { lossReasons: WORKER_LOST, maxConnections: 60 },
         },
         async ({ system, fire, goesOn, wait }) => {
@@ -131,7 +132,7 @@ async function answers(store: Store): Promise<boolean> {
   );
 }
 
-/** Takes all connections that there are, the API servers' own with them, and looks at what health says. */
+/** Takes all available connections, including those of the API servers, and checks the health endpoint. */
 async function starve(system: System): Promise<{ refused: number; unhealthy: boolean }> {
   const held: pg.Client[] = [];
   let refused = 0;
@@ -154,7 +155,7 @@ async function starve(system: System): Promise<{ refused: number; unhealthy: boo
     if (!holder) return { refused: 0, unhealthy: true };
     const ofApi = "backend_type = 'client backend' and application_name = 'baram api-server'";
     for (let turn = 0; turn < 50; turn++) {
-      // Who is cut off asks again after a moment; whoever is faster then has the place.
+      // A terminated client reconnects after a moment; whichever client is faster gets the free connection.
       await holder.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${ofApi}`);
       await Promise.all([grab(), grab()]);
       const isCutOff = async () => (await holder.query(`select 1 from pg_stat_activity where ${ofApi}`)).rowCount === 0;
@@ -162,7 +163,7 @@ async function starve(system: System): Promise<{ refused: number; unhealthy: boo
       const health = await system.ask("GET", "/api/v2/monitor/health");
       const told = health?.json as { metadatabase?: { status?: string } } | undefined;
       const unhealthy = told?.metadatabase?.status === "unhealthy";
-      // Another role may have left a place in between, and the API server found it: then it was right.
+      // Another role may have freed a connection in between, and the API server got it: then its answer was right.
       if (unhealthy || (await isCutOff())) return { refused, unhealthy };
     }
     return { refused: 0, unhealthy: true };
@@ -171,7 +172,7 @@ async function starve(system: System): Promise<{ refused: number; unhealthy: boo
   }
 }
 
-/** One person at the API: whatever is asked is answered, and never with 5xx. */
+/** A user of the API: every request is answered, and never with 5xx. */
 async function steer({ system, fire, goesOn }: Blows, failures: string[]): Promise<void> {
   const { random } = system;
   while (await goesOn()) {

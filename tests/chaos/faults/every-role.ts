@@ -1,4 +1,4 @@
-/** Roles of every kind that die at random, while tasks wait for triggers. */
+/** Roles of all kinds die at random, while tasks wait for triggers. */
 import { type Fault, pickRole, underLoad } from "../fault.ts";
 import { mixedLoad, type Workload, waiting } from "../workload.ts";
 
@@ -15,7 +15,7 @@ export const everyRoleFaults: readonly Fault[] = [
       const load = mixedLoad(random, isShort ? 40 : 200);
       const workload: Workload = { ...load, dags: [...load.dags, waiting("waiting", isShort ? 12 : 60, random)] };
       const killed = new Set<string>();
-      // One of each of these first, however short the load is: two kinds at least must die.
+      // One of each of these first, however short the load is: at least two kinds must die.
       const first = random
         .pick([
           ["scheduler", "triggerer"],
@@ -36,12 +36,12 @@ export const everyRoleFaults: readonly Fault[] = [
           role.end("SIGKILL");
           killed.add(name);
           await role.ended;
-          // The others are alone with the work for a while.
+          // The remaining processes do the work alone for a while.
           await wait(300, 1_000);
           system.startRole(name, name === "api-server" ? { port: role.port ?? 0 } : {});
           await wait(700, 2_500);
         }
-        // Not a proof of all roles unless one of most kinds died.
+        // Counts as an injection only if at least two kinds of roles died.
         if (killed.size >= 2) fire(killed.size);
       });
     },

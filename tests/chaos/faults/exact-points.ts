@@ -1,4 +1,4 @@
-/** Faults that must hit one exact point: on schedulers in this process, held or broken there. */
+/** Faults at one exact point: on schedulers in this process, which are paused or broken there. */
 import { sleep } from "../../../src/platform/index.ts";
 import { createDagCache, finishByOutcome, markRun } from "../../../src/scheduler/index.ts";
 import { adoptOrphans, failSilentTries } from "../../../src/scheduler/recover.ts";
@@ -34,7 +34,7 @@ export const exactPointFaults: readonly Fault[] = [
           if (rows.length > 0) fired++;
           await rigs.silence(dying);
           await adoptOrphans(heir.resources, heir.options);
-          // The dead one may wake up in the middle of the other's work.
+          // The scheduler that counts as dead may wake up in the middle of the other's work.
           const wakes = sleep(random.between(0, 20)).then(() => gate.open());
           await rigs.untilDone([heir]);
           await wakes;
@@ -58,11 +58,11 @@ export const exactPointFaults: readonly Fault[] = [
           const tasks = [{ taskId: "a" }, { taskId: "b", upstream: ["a"] }];
           await saveScheduled(rigs.database.store, { dagId: "minutely", expression: "* * * * *", startDate: start, tasks });
           const heir = await rigs.rig();
-          // From begin to commit, and the pass's first statement after it.
+          // From begin to commit, and the first statement of the pass after it.
           const statements = await countCreation(heir);
           let fired = 0;
           for (let n = 1; n <= statements; n++) {
-            // Without a place: what it queued before would wait for adoption, which is another fault's matter.
+            // Without slots: tries that it queued before would wait for adoption, which another fault tests.
             const dying = await rigs.rig({ slots: 0 });
             const failing = failStatements(dying.store);
             failing.arm(n, "lost", true);
@@ -98,7 +98,7 @@ export const exactPointFaults: readonly Fault[] = [
         const meet = async () => {
           inside++;
           if (inside > 1) fired++;
-          // Long enough for another to come to its own point, if the locks let it.
+          // Long enough for another scheduler to reach its own point, if the locks allow it.
           for (let turn = 0; turn < random.between(1, 20); turn++) await new Promise((resolve) => setImmediate(resolve));
           inside--;
         };
@@ -155,7 +155,7 @@ export const exactPointFaults: readonly Fault[] = [
             await finishRuns(rigs);
           }
           if (successes + losses !== 50 * (isShort ? 3 : 20)) lies.push(`${successes} successes and ${losses} losses`);
-          // A race that one side always wins would show nothing.
+          // A race that the same side always wins would prove nothing.
           return {
             fired: Math.min(successes, losses),
             note: `${successes} successes, ${losses} losses`,
@@ -261,7 +261,7 @@ function silentTries(count: number): Workload {
   return { pools: [], dags: [{ dagId: "silent", schedule: null, maxActiveTasks: 1_000, maxActiveRuns: 16, tasks }] };
 }
 
-/** A run whose tasks all run; their ids. */
+/** A run whose tasks are all running; returns their ids. */
 async function startAll(rigs: Rigs, owner: Rig): Promise<string[]> {
   const runId = await rigs.trigger("silent");
   await owner.drain();
@@ -272,7 +272,7 @@ async function startAll(rigs: Rigs, owner: Rig): Promise<string[]> {
   return rows.map((row) => row.id);
 }
 
-/** Makes an end of what is open, as a person would. */
+/** Ends open instances by hand, as a person would. */
 async function finishRuns(rigs: Rigs): Promise<void> {
   const { rows } = await rigs.database.store.query<{ run: string }>("select run_id as run from dag_run where state = 'running'");
   for (const { run } of rows) await markRun(rigs.database.store, createDagCache(), "silent", run, "success", { user: "ada" });
@@ -285,7 +285,7 @@ async function countCreation(rig: Rig): Promise<number> {
   return rig.store.statementCount() - before;
 }
 
-/** Waits until the server has noticed that the dead scheduler's connections are gone. */
+/** Waits until the server has noticed that the dead scheduler's connections are closed. */
 async function untilNoticed(rigs: Rigs): Promise<void> {
   const open = "select 1 from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'";
   for (let turn = 0; turn < 200 && (await rigs.database.store.query(open)).rows.length > 0; turn++) await sleep(5);

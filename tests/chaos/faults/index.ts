@@ -12,7 +12,7 @@ import { scheduleFaults } from "./schedules.ts";
 import { stormFaults } from "./storms.ts";
 import { wireFaults } from "./wire.ts";
 
-/** Every fault of the suite. A new one is a row in a file of this folder, and that file a line here. */
+/** All faults of the suite. A new fault is a row in a file of this folder; a new file is a line here. */
 export const FAULTS: readonly Fault[] = [
   ...processFaults,
   ...wireFaults,

@@ -1,4 +1,4 @@
-/** Limits and retries at their edges: pools that change under their tasks, and failures of every kind. */
+/** Limits and retries at their edges: pools that change while their tasks run, and failures of all kinds. */
 import { failSilentTries } from "../../../src/scheduler/recover.ts";
 import { deletePool, fireTriggers, listDagWarnings, setPool } from "../../../src/store/index.ts";
 import type { Rig } from "../../support/scheduler-rig.ts";
@@ -39,7 +39,7 @@ export const limitFaults: readonly Fault[] = [
         for (let round = 0; round < (isShort ? 4 : 30); round++) {
           await rigs.trigger("pooled");
           await pass();
-          // Shrunk while tasks of it run: they go on, and nobody enters.
+          // Shrunk while its tasks run: they continue, and no other task enters.
           if ((await active(rigs)) > 0) fired++;
           await set(0);
           for (const rig of all) await rig.executor.settled();
@@ -56,7 +56,7 @@ export const limitFaults: readonly Fault[] = [
           await rigs.untilDone(all);
         }
         fired += await playDeferred(rigs, all, wrong);
-        // More slots than there are: waits, and says why, and keeps nobody else from running.
+        // More slots than the pool has: the task waits with a reported reason, and blocks no other task.
         await rigs.trigger("too_wide");
         await store.query("insert into dag_pool (dag_id, pool, pool_slots) values ('too_wide', 'edge', 9)");
         for (let turn = 0; turn < 5; turn++) {
@@ -105,7 +105,7 @@ export const limitFaults: readonly Fault[] = [
           const { store } = rigs.database;
           const wrong: string[] = [];
           let fired = 0;
-          // 1e9 s, times 1e300 with each try: no number of seconds, and no date.
+          // 1e9 s, multiplied by 1e300 with each try: neither a valid number of seconds nor a date.
           await store.query(
             `update serialized_dag set data = jsonb_set(jsonb_set(data::jsonb, '{tasks,0,retryDelaySec}', '1000000000'), '{tasks,0,retryExponentialBackoff}', '1e300')::json where dag_id = 'overflow'`,
           );
@@ -158,7 +158,7 @@ export const limitFaults: readonly Fault[] = [
           for (const message of rigs.caught) wrong.push(`a pass failed: ${message}`);
           return { fired, note: `${many + 1} tries of one task`, faults: [{ invariant: "I4" as const, faults: wrong }] };
         },
-        // `silent` ends as failed although its spec says nothing of that: its worker is dead each time.
+        // `silent` ends as failed although its spec does not say so: its worker dies each time.
         { lossReasons: [/^WorkerLostError/], isSteered: true },
       );
     },
@@ -173,7 +173,7 @@ function dagOf(dagId: string, tasks: TaskSpec[]): DagSpec {
   return { dagId, schedule: null, maxActiveTasks: 64, maxActiveRuns: 16, tasks };
 }
 
-/** Deferred tasks keep their slots where the pool counts them: two at a time, each until its trigger fires. */
+/** Deferred tasks keep their slots if the pool counts them: two at a time, each until its trigger fires. */
 async function playDeferred(rigs: Rigs, all: readonly Rig[], wrong: string[]): Promise<number> {
   const { store } = rigs.database;
   await setPool(store, { pool: "counted", slots: 2, description: null, includeDeferred: true });

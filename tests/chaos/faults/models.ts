@@ -1,4 +1,4 @@
-/** Faults that are drawn and judged elsewhere: the reference model and the simulator (ADR 0022), for longer than `npm test` does. */
+/** Runs of the reference model and the simulator (ADR 0022), longer than in `npm test`. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -30,7 +30,7 @@ type Report = {
   testResults: { assertionResults: { status: string; fullName: string; failureMessages: string[] }[] }[];
 };
 
-/** Their tests, with scenarios from this seed; each that passes has shown what it draws and that it finds harm. */
+/** Runs their tests with scenarios from this seed; the tests themselves check the scenarios and that harm is found. */
 async function runTests(files: readonly string[], seed: number, runs: number): Promise<FaultReport> {
   const root = findPackageRoot();
   const folder = mkdtempSync(join(tmpdir(), "baram-chaos-model-"));
@@ -41,7 +41,7 @@ async function runTests(files: readonly string[], seed: number, runs: number): P
     await new Promise<void>((resolve) => {
       const args = [vitest, "run", "--project", "systems", "--reporter=json", `--outputFile=${report}`, ...files];
       const env = { PATH, HOME, TMPDIR, BARAM_SEED: String(seed), BARAM_RUNS: String(runs) };
-      // Its exit code says no more than its report.
+      // The report contains more than the exit code.
       execFile(process.execPath, args, { cwd: root, env, maxBuffer: 64e6 }, () => resolve());
     });
     const { numPassedTests, testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;

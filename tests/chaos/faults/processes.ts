@@ -1,12 +1,12 @@
-/** Processes that are killed, stopped or asked to end. */
+/** Processes are killed, stopped or asked to end. */
 import { sleep } from "../../../src/platform/index.ts";
 import { type Blows, type Fault, pickRole, SHORT_TRY_LEASE, underLoad, WORKER_LOST } from "../fault.ts";
 import type { Role, System } from "../system.ts";
 import { fanOut } from "../workload.ts";
 
-/** Beyond both leases: 3 s of a scheduler's, 4 s of a try's. */
+/** Longer than both leases: 3 s of a scheduler, 4 s of a try. */
 const PAUSE_MS = 7_000;
-/** A drain: 2 s for what runs, 1 s for what does not stop, and the reports. */
+/** Maximum time of a drain: 2 s for running tasks, 1 s for those that do not stop, and the reports. */
 const DRAIN_BOUND_SEC = 20;
 
 export const processFaults: readonly Fault[] = [
@@ -126,7 +126,7 @@ export const processFaults: readonly Fault[] = [
 
 async function drainOne({ system, fire, wait }: Blows): Promise<string[]> {
   const name = system.random.pick(["scheduler", "scheduler", "api-server", "dag-processor"] as const);
-  // One that still boots has nothing to drain, and no ear for the signal yet.
+  // A process that is still starting has nothing to drain, and no signal handler yet.
   const { rows } = await system.store.query<{ pid: number }>("select pid from job where state = 'running'");
   const ready = system.roles(name).filter((one) => rows.some(({ pid }) => pid === one.pid));
   if (ready.length === 0) return wait(200, 200).then(() => []);
@@ -169,7 +169,7 @@ async function lostCount(system: System): Promise<number> {
   return rows[0]?.n ?? 0;
 }
 
-/** Stops a scheduler when its connection stands in an open transaction; null = in a hundred attempts it never did. */
+/** Stops a scheduler while its connection is in an open transaction; null = it was not in a hundred attempts. */
 async function pauseInTransaction(system: System): Promise<Role | null> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const role = pickRole(system, "scheduler");

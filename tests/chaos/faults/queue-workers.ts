@@ -1,4 +1,4 @@
-/** Tasks that wait in a broker for workers of their own, while workers and brokers are taken away. */
+/** Tasks wait in a broker for separate workers, while workers and brokers are stopped or killed. */
 import { sleep } from "../../../src/platform/index.ts";
 import { type BrokerServer, startBroker } from "../../support/brokers.ts";
 import { childrenOf, type QueueWorkerProcess, queueEnvironment, startQueueWorker } from "../../support/queue-workers.ts";
@@ -7,9 +7,9 @@ import { type Fault, type FaultContext, type FaultReport, SHORT_TRY_LEASE, under
 import type { System } from "../system.ts";
 import { fanOut } from "../workload.ts";
 
-/** Beyond the lease of a message (2 s, and as long again until it is looked for) and that of a try (4 s). */
+/** Longer than the lease of a message (2 s, and the same again until the check) and that of a try (4 s). */
 const PAUSE_MS = 7_000;
-/** A busy machine finds a silent try later than its lease ends. */
+/** On a busy machine a silent try is found later than its lease ends. */
 const PAUSE_MAX_MS = 25_000;
 const LEASE_ENV = { BARAM__QUEUE__LEASE_SEC: "2", BARAM__WORKERS__MAX_FAILED_HEARTBEATS: "16" };
 
@@ -79,18 +79,18 @@ async function breakQueue(context: FaultContext, kind: BrokerServer["kind"]): Pr
   return { ...report, note: `${report.note}; ${made.kill} killed, ${made.pause} paused, ${made.restart} restarts of ${kind}` };
 }
 
-/** Few tasks that last as long as many. */
+/** Makes the tasks longer, so that few of them take as long as many. */
 function slow(dag: DagSpec, random: FaultContext["random"]): DagSpec {
   return { ...dag, tasks: dag.tasks.map((task) => ({ ...task, durationMs: random.between(300, 900) })) };
 }
 
-/** A worker that runs a try now; null = none does. */
+/** A worker that is running a try; null = there is none. */
 async function busyOne({ store }: System, workers: readonly QueueWorkerProcess[]): Promise<QueueWorkerProcess | null> {
   const { rows } = await store.query<{ pid: number }>("select distinct pid from task_instance where state = 'running'");
   return workers.find((one) => rows.some(({ pid }) => pid === one.pid)) ?? null;
 }
 
-/** Stops a worker and its runners while it has tries, until these were given away; whether they were. */
+/** Stops a worker with its runners while it has tries, until these were given to another worker. Returns whether they were. */
 async function pauseOne({ store }: System, worker: QueueWorkerProcess): Promise<boolean> {
   const lost = async () => {
     const sql = "select count(*)::int as n from task_instance_history where reason like 'WorkerLostError%' and pid = $1";
@@ -103,7 +103,7 @@ async function pauseOne({ store }: System, worker: QueueWorkerProcess): Promise<
       try {
         process.kill(pid, signal);
       } catch {
-        // A runner may have ended just now.
+        // A runner may have just ended.
       }
     }
   };

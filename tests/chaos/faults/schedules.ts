@@ -1,4 +1,4 @@
-/** Dates: clocks that change, crons that are wrong, and far too many that are due at once. */
+/** Dates: clock changes, invalid cron expressions, and far too many due dates at once. */
 import type { ExecuteTask } from "../../../src/contracts/index.ts";
 import { silentLogger, sleep } from "../../../src/platform/index.ts";
 import type { Rig } from "../../support/scheduler-rig.ts";
@@ -13,7 +13,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** When clocks go forward and back; Lord Howe's by 30 minutes. */
+/** Instants at which clocks go forward and back; Lord Howe's by 30 minutes. */
 const CHANGES: readonly { zone: string; at: string }[] = [
   { zone: "America/New_York", at: "2025-03-09T07:00Z" },
   { zone: "America/New_York", at: "2025-11-02T06:00Z" },
@@ -24,7 +24,7 @@ const CHANGES: readonly { zone: string; at: string }[] = [
   { zone: "Australia/Lord_Howe", at: "2025-04-05T15:00Z" },
   { zone: "Australia/Lord_Howe", at: "2025-10-04T15:30Z" },
 ];
-/** Around the change, rhythms for some hours and times of day for some days. */
+/** Schedules around the change: open hour fields for some hours, and times of day for some days. */
 const SCHEDULES = [
   { expression: "30 2 * * *", aroundMs: 60 * HOUR_MS },
   { expression: "0 7,9 * * *", aroundMs: 60 * HOUR_MS },
@@ -112,7 +112,7 @@ export const scheduleFaults: readonly Fault[] = [
         } finally {
           await folder.close();
         }
-        // One that an older version let in.
+        // Stored by an older version, which accepted it.
         const startDate = new Date("2025-01-01T00:00Z");
         await saveScheduled(store, { dagId: "let_in", expression: "0 0 1 * *", startDate, tasks: [] });
         await store.query(
@@ -159,8 +159,8 @@ export const scheduleFaults: readonly Fault[] = [
           });
         await store.query("update dag set is_paused = true where dag_id like 'storm%'");
         const cap = 10;
-        // 100 runs at most, for a pool of 128: where a pool is full the oldest run goes first, as in Airflow, and that is a year old.
-        // Tasks that take their time: with none, the schedulers here would be busy with nothing but ends.
+        // 100 runs at most, for a pool of 128: in a full pool the oldest run goes first, as in Airflow, and that run is a year
+        // old. The tasks take some time; otherwise the schedulers would only be busy with their ends.
         const before = ({ ti }: ExecuteTask) => (ti.dagId === CALM ? Promise.resolve() : sleep(200));
         const logger = { ...silentLogger, error: (facts: object) => void rigs.caught.push(JSON.stringify(facts)) };
         const given = { settings: { maxRunsToCreate: cap }, before, logger };
@@ -302,7 +302,7 @@ function stormDag(dagId: string) {
   return { dagId, schedule: null, maxActiveTasks: 16, maxActiveRuns: 2, tasks: [task] };
 }
 
-/** Passes of all schedulers at once, until no date is due any more. */
+/** Passes of all schedulers at the same time, until no date is due. */
 async function untilCreated(rigs: Rigs, all: readonly Rig[], but: string[] = []): Promise<void> {
   const open = "select 1 from dag where next_dagrun_create_after <= now() and dag_id <> all($1) limit 1";
   const deadline = Date.now() + 60_000;
@@ -311,7 +311,7 @@ async function untilCreated(rigs: Rigs, all: readonly Rig[], but: string[] = [])
     await Promise.all(all.map((rig) => rig.pass().catch((error: Error) => rigs.caught.push(error.message))));
     await Promise.all(all.map((rig) => rig.executor.settled()));
   }
-  // A pass creates last: what it created begins with the next.
+  // A pass creates runs last, so new runs start in the next pass.
   for (const rig of all) await rig.drain();
 }
 
@@ -334,7 +334,7 @@ async function runsOf(rigs: Rigs): Promise<Map<string, Made[]>> {
 
 const tell = (instants: readonly number[]) => `[${instants.map((at) => new Date(at).toISOString().slice(0, 16)).join(", ")}]`;
 
-/** Runs that one transaction created, where they are more than a pass may create. */
+/** Runs that one transaction created, if they are more than a pass may create. */
 async function createdAtOnce(rigs: Rigs, cap: number): Promise<string[]> {
   const { rows } = await rigs.database.store.query<{ n: number }>(
     "select count(*)::int as n from dag_run where run_type = 'scheduled' group by created_at having count(*) > $1",

@@ -1,4 +1,4 @@
-/** Far too much of something: cleared, waiting, held back, or fanned out. */
+/** Far too much of something: cleared, waiting, held back or fanned out. */
 
 import { decide } from "../../../src/scheduler/decide.ts";
 import { clearRuns, createDagCache } from "../../../src/scheduler/index.ts";
@@ -115,7 +115,7 @@ export const stormFaults: readonly Fault[] = [
           for (const { dagId } of dags.slice(0, -1)) for (let run = 0; run < runs; run++) await rigs.trigger(dagId);
           const setting = await rigs.rig({ slots: 0, settings: { maxRunsToEvaluate: 200 } });
           for (let turn = 0; turn < 3; turn++) await setting.pass();
-          // `held` waits for its first task, which never ends here; of the other limits what may run does.
+          // `held` waits for its first task, which never ends here; the tasks that its other limits allow run.
           await store.query("update task_instance set state = null where dag_id = 'held' and state = 'scheduled'");
           await store.query("delete from task_event");
           const holding = await rigs.rig({ work: () => null });
@@ -214,7 +214,7 @@ export const stormFaults: readonly Fault[] = [
   },
 ];
 
-/** A list, a task for each of its items, and one after them. */
+/** A list, a task for each of its elements, and one after them. */
 function mapped(dagId: string, list: Partial<TaskSpec>): DagSpec {
   const plain = { retries: 0, failTries: 0, durationMs: 0 };
   const tasks: TaskSpec[] = [
@@ -225,7 +225,7 @@ function mapped(dagId: string, list: Partial<TaskSpec>): DagSpec {
   return { dagId, schedule: null, maxActiveTasks: 16, maxActiveRuns: 16, tasks };
 }
 
-/** One task, and `width` after it. */
+/** One task, and `width` tasks after it. */
 function wide(dagId: string, width: number, limits: Partial<DagSpec>, each: Partial<TaskSpec> = {}): DagSpec {
   const plain = (taskId: string, upstream: string[], more: Partial<TaskSpec>): TaskSpec => ({
     taskId,
@@ -239,7 +239,7 @@ function wide(dagId: string, width: number, limits: Partial<DagSpec>, each: Part
   return { dagId, schedule: null, maxActiveTasks: 64, maxActiveRuns: 16, ...limits, tasks: [plain("first", [], {}), ...tasks] };
 }
 
-/** Passes until a run of the DAG has ended. */
+/** Number of passes until a run of the DAG has ended. */
 async function passesOf(rigs: Rigs, all: readonly Awaited<ReturnType<Rigs["rig"]>>[], dagId: string): Promise<number> {
   const runId = await rigs.trigger(dagId);
   for (let passes = 1; passes < 2_000; passes++) {

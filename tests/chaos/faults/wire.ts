@@ -1,4 +1,4 @@
-/** What a network does to the calls of workers and people. */
+/** Network faults for the calls of workers and users. */
 import type { Fault } from "../fault.ts";
 import { SHORT_TRY_LEASE, underLoad, WORKER_LOST } from "../fault.ts";
 import type { Call } from "../proxy.ts";
@@ -108,7 +108,7 @@ export const wireFaults: readonly Fault[] = [
         calls = system.proxy.calls();
         tries = (await system.history()).acknowledged.length;
       });
-      // A start and an end each: with heartbeats, modules and repetitions well below three calls per try.
+      // A start and an end each: with heartbeats, modules and repetitions, this is well below three calls per try.
       const storm = calls > tries * 3 + 200 ? [`${calls} calls for ${tries} starts and ends: the repetitions storm`] : [];
       return { ...report, verdicts: [...report.verdicts, { invariant: "I3", faults: storm }] };
     },

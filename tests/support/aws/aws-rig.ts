@@ -1,6 +1,7 @@
 /**
- * AWS in a test: moto answers, and a proxy in front of it makes what is started really run, and does to requests what a test asks for.
- * Everything is on this machine's loopback and ends with `stop()`. Product code reaches it by AWS_ENDPOINT_URL, through the SDK.
+ * AWS for a test: moto answers, and a proxy in front of it really runs the started tasks and functions, and applies faults that a
+ * test requests. Everything is on this machine's loopback and ends with `stop()`. Product code reaches it through the SDK by
+ * AWS_ENDPOINT_URL.
  */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,14 +15,14 @@ import { createLambdaFunctions, type LambdaFunctions, type RigFunction } from ".
 
 export type AwsRig = {
   readonly url: string;
-  /** For processes, and by `use()` for this one. */
+  /** For child processes; `use()` sets it for this process. */
   readonly environment: Readonly<Record<string, string>>;
   readonly faults: Faults;
   readonly ecs: EcsTasks;
   readonly lambda: LambdaFunctions;
-  /** Requests of each action so far, those of moto too. */
+  /** Number of requests of each action so far, including those to moto. */
   requests(action: string): number;
-  /** The access key and region that the last request of this action was signed with, e.g. `AKIA…@eu-west-1`. */
+  /** The access key and region that signed the last request of this action, e.g. `AKIA…@eu-west-1`. */
   signerOf(action: string): string | undefined;
   createCluster(name: string): Promise<void>;
   /** A task definition whose one container runs this command. */
@@ -33,7 +34,7 @@ export type AwsRig = {
   createQueue(name: string): Promise<string>;
   sendMessage(queueUrl: string, body: string): Promise<void>;
   countMessages(queueUrl: string): Promise<number>;
-  /** `deadLetterQueueUrl`: where events go that it gave up. */
+  /** `deadLetterQueueUrl`: receives events that were given up. */
   createFunction(one: Partial<RigFunction> & { name: string; handler: string; deadLetterQueueUrl?: string }): Promise<void>;
   stop(): Promise<void>;
 };
@@ -133,7 +134,7 @@ export async function startAwsRig(): Promise<AwsRig> {
     }
   }
 
-  /** Waits here and not in moto, which would go on waiting, and take messages, for a client that has gone. */
+  /** Waits here, not in moto, which would continue to wait, and take messages, for a client that has disconnected. */
   async function receiveMessage(request: http.IncomingMessage, body: Buffer): Promise<Answer> {
     const asked = JSON.parse(body.toString("utf8")) as { QueueUrl: string; WaitTimeSeconds?: number };
     const deadline = Date.now() + (asked.WaitTimeSeconds ?? 0) * 1_000;
@@ -171,7 +172,7 @@ export async function startAwsRig(): Promise<AwsRig> {
     if (clusters.length === 0) throw new RigRefusal("ClusterNotFoundException", "Cluster not found.");
   }
 
-  /** JSON protocol; an error's body is returned as it is. */
+  /** JSON protocol; the body of an error is returned unchanged. */
   async function askMoto(target: string, body: object): Promise<unknown> {
     const response = await fetch(moto.url, {
       method: "POST",
@@ -273,7 +274,7 @@ async function read(request: http.IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Queue URLs are told with the proxy's address and known to moto by their path. */
+/** Queue URLs contain the proxy's address; moto identifies queues by their path. */
 async function forward(moto: MotoServer, request: http.IncomingMessage, body: Buffer): Promise<Answer> {
   const headers = Object.fromEntries(
     Object.entries(request.headers).filter(
@@ -317,7 +318,7 @@ function signatureFor(service: string): string {
   return `AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=0`;
 }
 
-/** So that GetFunction knows it; what it runs is the rig's. */
+/** So that GetFunction finds it; the rig runs the function. */
 async function defineInMoto(moto: MotoServer, one: RigFunction): Promise<void> {
   const role = new URLSearchParams({
     Action: "CreateRole",
@@ -339,7 +340,7 @@ async function defineInMoto(moto: MotoServer, one: RigFunction): Promise<void> {
       Role: `arn:aws:iam::${ACCOUNT}:role/function`,
       Handler: "index.handler",
       Timeout: Math.max(1, Math.round(one.timeoutMs / 1_000)),
-      // An empty archive: the code is the rig's.
+      // An empty archive: the rig has the code.
       Code: { ZipFile: Buffer.from(`PK\x05\x06${"\0".repeat(18)}`, "latin1").toString("base64") },
     }),
   });

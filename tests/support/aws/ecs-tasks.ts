@@ -1,6 +1,7 @@
 /**
- * ECS tasks that really run: each is a child process with the container's command and environment, which goes PENDING → RUNNING →
- * STOPPED with its exit code. Clusters and task definitions are moto's; tasks are ours, with clientToken's idempotency as AWS has it.
+ * ECS tasks that really run: each is a child process with the container's command and environment, and goes PENDING → RUNNING →
+ * STOPPED with its exit code. Clusters and task definitions are moto's; tasks are the rig's, with the idempotency of clientToken
+ * as in AWS.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -33,7 +34,7 @@ export type RigTask = {
   stoppedReason: string | null;
   exitCode: number | null;
   containerReason: string | null;
-  /** What the container wrote. */
+  /** Output of the container. */
   output: string;
   child: ChildProcess | null;
   /** Resolves when it is STOPPED. */
@@ -51,18 +52,18 @@ export class RigRefusal extends Error {
 }
 
 export type EcsTasks = {
-  /** Every task ever started, in order. */
+  /** All tasks that were ever started, in order. */
   readonly tasks: RigTask[];
   /** Between PENDING and RUNNING. */
   startDelayMs: number;
   /** Between SIGTERM and SIGKILL. */
   stopTimeoutMs: number;
-  /** The next `count` tasks die before their container runs, for this reason. */
+  /** The next `count` tasks fail before their container runs, with this reason. */
   dieAtStart(count: number, reason: string): void;
   run(request: RunTaskRequest, containers: Container[]): RigTask;
   find(arn: string): RigTask | undefined;
   stop(task: RigTask, stopCode: string, reason: string): void;
-  /** SIGTERM, and the stop code that AWS gives. */
+  /** SIGTERM, with the stop code of AWS. */
   interruptSpot(task: RigTask): void;
   /** kill -9 of the container. */
   kill(task: RigTask): void;
@@ -124,7 +125,7 @@ export function createEcsTasks(options: { environment: () => Record<string, stri
       task.stopCode = stopCode;
       task.stoppedReason = reason;
       if (task.child) terminate(task.child, self.stopTimeoutMs);
-      // One that is PENDING stops without having run.
+      // A PENDING task stops without having run.
       else if (task.lastStatus === "PENDING") end(task);
     },
     interruptSpot: (task) => self.stop(task, "SpotInterruption", "Your Spot Task was interrupted."),
@@ -226,7 +227,7 @@ export function createEcsTasks(options: { environment: () => Record<string, stri
       task.exitCode = code ?? (signal === "SIGKILL" ? 137 : 143);
       task.stopCode ??= "EssentialContainerExited";
       task.stoppedReason ??= "Essential container in task exited";
-      // As with a container, nothing in it outlives its first process.
+      // As in a container, no process outlives the first one.
       killMarked(mark);
       end(task);
     });
@@ -243,7 +244,7 @@ export function createEcsTasks(options: { environment: () => Record<string, stri
 }
 
 function markOf(task: RigTask): ProcessMark {
-  // No name of Baram's own: those are taken out of runners' environment, and runners must be found too.
+  // Not a BARAM_ name: those are removed from the environment of runners, which must be found too.
   return { name: "RIG_ECS_TASK", value: task.arn };
 }
 

@@ -1,4 +1,4 @@
-/** What the rig does to requests on purpose, and how often it did: a test whose fault never fired proves nothing. */
+/** Faults that the rig injects into requests, and how often it did: a test whose fault never fired proves nothing. */
 
 export type AwsError = { status: number; type: string; message: string };
 
@@ -16,20 +16,20 @@ export const denied = (action: string): AwsError => ({
 });
 
 export type Fault =
-  /** Answered with an error; nothing is done. */
+  /** Answered with an error, without being executed. */
   | { kind: "error"; error: AwsError }
-  /** Done, and then the connection is cut instead of an answer. */
+  /** Executed, and then the connection is closed without an answer. */
   | { kind: "cut" }
-  /** Answered with this body; nothing is done. */
+  /** Answered with this body, without being executed. */
   | { kind: "answer"; body: object }
-  /** Done, and the answer is held back until the gate opens. */
+  /** Executed, and the answer is delayed until the gate opens. */
   | { kind: "hold"; gate: { pass(): Promise<void> } }
-  /** A message that is taken and lost, or sent twice. */
+  /** A message that is accepted and lost, or sent twice. */
   | { kind: "lose" }
   | { kind: "double" };
 
 export type Faults = {
-  /** The next `times` requests of an action, e.g. "RunTask", meet the fault. */
+  /** The next `times` requests of an action, e.g. "RunTask", get the fault. */
   next(action: string, fault: Fault, times?: number): void;
   take(action: string): Fault | null;
   /** How often faults of this action fired. */

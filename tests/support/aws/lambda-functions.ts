@@ -1,7 +1,7 @@
 /**
- * Lambda functions that really run: an invocation of type Event is answered with 202, and then given to an environment, a process that
- * has loaded the handler and serves one event after another. One that fails or times out is given the event again, twice by
- * default, and then it goes to the dead-letter queue, as AWS does it.
+ * Lambda functions that really run: an invocation of type Event is answered with 202, and then passed to an environment, a
+ * process that has loaded the handler and processes one event after another. If an event fails or times out, it is repeated,
+ * twice by default, and then sent to the dead-letter queue, as in AWS.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -16,7 +16,7 @@ export type RigFunction = {
   retries: number;
   retryDelayMs: number;
   environment: Record<string, string>;
-  /** Told when an event is given up. */
+  /** Called when an event is given up. */
   onDead(event: unknown, error: string, requestId: string): Promise<void>;
 };
 export type Invocation = {
@@ -31,12 +31,12 @@ export type Invocation = {
 
 export type LambdaFunctions = {
   readonly invocations: Invocation[];
-  /** Before an event is given to an environment. */
+  /** Delay before an event is passed to an environment. */
   startDelayMs: number;
   define(one: RigFunction): void;
   find(nameOrArn: string): RigFunction | undefined;
   invoke(one: RigFunction, event: unknown): Invocation;
-  /** AWS may deliver an event more than once, also while the first delivery runs. */
+  /** AWS may deliver an event more than once, even while the first delivery is running. */
   deliverAgain(invocation: Invocation): void;
   /** kill -9 of the environment that runs it. */
   kill(invocation: Invocation): void;

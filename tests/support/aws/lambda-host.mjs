@@ -1,4 +1,4 @@
-// The process of one Lambda environment: loads a handler once and gives it one event after another, with Lambda's context.
+// The process of one Lambda environment: loads a handler once and passes it one event after another, with Lambda's context.
 import { pathToFileURL } from "node:url";
 
 const [, , modulePath, functionName] = process.argv;

@@ -1,4 +1,4 @@
-// Stands in for baram/lambda where no API stands behind an executor: does as the task's executorConfig says.
+// Replaces baram/lambda in tests of an executor without an API: behaves as the task's executorConfig specifies.
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 
 export async function handler(event, context) {

@@ -3,7 +3,7 @@ import type { ExecuteTask, JsonObject } from "../../../src/contracts/index.ts";
 
 let count = 0;
 
-/** A workload of a try of its own, for executors that nobody's database stands behind. */
+/** A workload of a new try, for executors without a database. */
 export function makeWorkload(own: Partial<ExecuteTask["ti"]> & { token?: string } = {}): ExecuteTask {
   const { token = "a-token", ...ti } = own;
   return {
@@ -33,7 +33,7 @@ export function withVariables(variables: Record<string, string>): JsonObject {
   return { overrides: { containerOverrides: [{ name: "baram", environment }] } };
 }
 
-/** Events of an executor as they come, asked for until `done` says so. */
+/** Polls `look` until it returns a value, for example an event of an executor. */
 export async function until<T>(look: () => T | null | undefined | false, what: string, timeoutMs = 10_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {

@@ -5,7 +5,7 @@ import { exampleOf, type OutputOptions, outputOption, wholeNumber } from "../fla
 import type { CreateOptions } from "./create.ts";
 import type { ListOptions } from "./list.ts";
 
-/** Written here: the store's module would cost every `--help` the database's packages. */
+/** Repeated here: importing the store would load the database's packages for every `--help`. */
 const REPROCESS_BEHAVIORS = ["none", "completed", "failed"];
 
 const CHANGES = {

@@ -10,7 +10,7 @@ export type OptionValue = {
 
 const HIDDEN = "***";
 
-/** Every option in the table's order, secrets hidden. */
+/** All options in the order of the table, with hidden secrets. */
 export function optionValues(config: Config): OptionValue[] {
   return Object.entries(OPTIONS).flatMap(([section, options]) =>
     Object.entries<OptionSpec>(options).map(([option, spec]) => {

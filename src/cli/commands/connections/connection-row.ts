@@ -35,7 +35,7 @@ export function connectionRow(connection: Connection, source: "database" | "envi
   };
 }
 
-/** At every depth: what stands under a sensitive name is hidden whole. */
+/** At every depth: the whole value of a sensitive name is hidden. */
 function hideSensitive(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(hideSensitive);
   if (typeof value !== "object" || value === null) return value;

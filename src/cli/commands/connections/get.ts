@@ -7,7 +7,7 @@ import { shown } from "../../shown.ts";
 import type { Terminal } from "../../terminal.ts";
 import { connectionRow, type ShowOptions } from "./connection-row.ts";
 
-/** Looks where a task would: in the environment first, then in the database. */
+/** Searches as a task does: in the environment first, then in the database. */
 export async function getOne(terminal: Terminal, connId: string, { showSecrets, output }: ShowOptions): Promise<void> {
   const fromEnvironment = environmentSecrets().connection(connId);
   const found = fromEnvironment ?? (await withStore(terminal, ({ store, cipher }) => findConnection(store, cipher(), connId)));

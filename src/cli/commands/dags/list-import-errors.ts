@@ -5,7 +5,7 @@ import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 
-/** Ends with exit code 1 if there are errors, as in Airflow, so that a pipeline can check its DAG files. */
+/** Exits with code 1 if there are errors, as in Airflow, so that a CI pipeline can check its DAG files. */
 export function listErrors(terminal: Terminal, { output }: OutputOptions): Promise<void> {
   return withStore(terminal, async ({ store }) => {
     const rows = (await allImportErrors(store)).map((one) => ({

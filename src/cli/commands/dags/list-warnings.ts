@@ -7,7 +7,7 @@ import type { OutputOptions } from "../flags.ts";
 
 const SHOWN_MAX = 10_000;
 
-/** What lets tasks of DAGs that did load wait: pools and executors that are missing, pools that are too small. */
+/** Reasons why tasks of loaded DAGs wait: missing pools and executors, and pools that are too small. */
 export function listWarnings(terminal: Terminal, { output }: OutputOptions): Promise<void> {
   return withStore(terminal, async ({ store, config }) => {
     const page = { limit: SHOWN_MAX, offset: 0, order: [] };

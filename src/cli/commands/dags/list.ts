@@ -7,7 +7,7 @@ import type { OutputOptions } from "../flags.ts";
 export type ListOptions = OutputOptions & { stale: boolean };
 
 const COLUMNS = ["dag_id", "fileloc", "owners", "is_paused", "schedule", "bundle_name"];
-/** A person's command shows all; more DAGs than this no installation has. */
+/** The command shows all DAGs; no installation has more than this. */
 const EVERY = 1_000_000;
 
 export function listAll(terminal: Terminal, { stale, output }: ListOptions): Promise<void> {

@@ -5,7 +5,7 @@ import { requireDag } from "../../find-things.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 
-/** Logical dates on stdout, one a line; what a person must know besides on stderr. */
+/** Prints logical dates on stdout, one per line, and remarks on stderr. */
 export function showNext(terminal: Terminal, dagId: string, { numExecutions }: { numExecutions: number }): Promise<void> {
   return withStore(terminal, async ({ store, config }) => {
     const { dag, isPaused, isStale } = await requireDag(store, dagId);
@@ -26,7 +26,7 @@ export function showNext(terminal: Terminal, dagId: string, { numExecutions }: {
   });
 }
 
-/** Why the schedule will create no run, whatever its dates say. */
+/** Reasons why the schedule creates no run, whatever its dates are. */
 function whatPrevents(dag: SerializedDag, isStale: boolean, useJobSchedule: boolean): string | null {
   const { dagId } = dag;
   if (dag.timetable.type === "null") return `DAG "${dagId}" has no schedule: it runs only when it is triggered.`;

@@ -6,7 +6,7 @@ import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 
-/** Changes all of them or, if one is unknown, none. */
+/** Changes all of them, or none if one is unknown. */
 export function setPausedOf(
   terminal: Terminal,
   given: readonly string[],

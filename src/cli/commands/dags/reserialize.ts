@@ -6,11 +6,11 @@ import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 
-/** Ends with exit code 1 if a file could not be loaded. */
+/** Exits with code 1 if a file could not be loaded. */
 export function reserialize(terminal: Terminal, { output }: OutputOptions): Promise<void> {
   return withStore(terminal, async ({ store, config, logger, isEmbedded }) => {
     requireDagsFolder(config);
-    // The examples are part of a standalone installation, which is what an embedded database means.
+    // The examples belong to a standalone installation, which is one with an embedded database.
     const processor = createConfiguredDagProcessor(config, store, logger, { withExamples: isEmbedded });
     try {
       const { files, failed } = await processor.processOnce({ force: true });

@@ -36,7 +36,7 @@ export async function testDag(terminal: Terminal, dagId: string, date: string | 
   const conf = readConf(options.conf);
   if (date !== undefined) requireInstant(date, DATE);
   process.setSourceMapsEnabled(true);
-  // What a DAG file prints is its log, and stdout is for the states.
+  // Output of a DAG file belongs to the log; stdout is for the states.
   globalThis.console = new Console(process.stderr, process.stderr);
   const cacheDir = await mkdtemp(join(tmpdir(), "baram-test-"));
   const session = createLazySession(terminal, config);
@@ -107,7 +107,7 @@ function runFacts(dag: SerializedDag, logicalDate: Date, conf: DagRunFacts["conf
   };
 }
 
-/** The DAG's own onSuccess or onFailure. */
+/** Runs the DAG's own onSuccess or onFailure. */
 async function callBack(
   { definition, dagRun, memory, log, signal }: DebugRun & { definition: DagDefinition },
   { state }: DebugResult,

@@ -15,7 +15,7 @@ import type { OutputOptions } from "../flags.ts";
 export type TriggerOptions = OutputOptions & {
   conf?: string;
   runId?: string;
-  /** false: --no-logical-date. */
+  /** false for --no-logical-date. */
   logicalDate?: string | false;
   execDate?: string;
   note?: string;

@@ -26,7 +26,7 @@ export type ClearOptions = OutputOptions & {
   yes: boolean;
 };
 
-/** Shows what is concerned before it asks; clears all of it or nothing. */
+/** Lists the affected task instances before it asks; clears all of them or none. */
 export function clearTasks(terminal: Terminal, dagId: string, options: ClearOptions): Promise<void> {
   if (options.onlyFailed && options.onlyRunning)
     throw usageError("--only-failed and --only-running exclude each other: give one.");
@@ -85,7 +85,7 @@ function pickRuns(zone: string, { runId, startDate, endDate, past, future }: Cle
   return { kind: "one", runId, past, future };
 }
 
-/** Ids as they are first: `load` means the task "load" and not "unload" too. */
+/** A list of exact ids is tried first, so that `load` selects only the task "load", not "unload" too. */
 function pickTasks(dag: SerializedDag, text: string): string[] {
   // As a regular expression it would mean every task.
   if (text.trim() === "") throw usageError("--task-regex is empty: name tasks, or leave it out for all of them.");

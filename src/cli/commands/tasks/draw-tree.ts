@@ -4,15 +4,15 @@ import { downstreamOf } from "../../../serialized/index.ts";
 type Tree = { tasks: readonly Pick<SerializedTask, "taskId" | "upstream" | "operator">[] };
 
 /**
- * Tasks indented below what they come after. A task below several others is drawn whole under the first only and marked
- * `(…)` under the others: drawn out each time, a few dozen diamonds in a row would be millions of lines.
+ * Draws tasks indented below their upstream tasks. A task with several upstreams is drawn completely under the first one only,
+ * and marked `(…)` under the others: otherwise a few dozen consecutive diamonds would give millions of lines.
  */
 export function drawTree(dag: Tree): string {
   const downstream = downstreamOf(dag);
   const operators = new Map(dag.tasks.map((task) => [task.taskId, task.operator]));
   const drawn = new Set<string>();
   const lines: string[] = [];
-  // A stack of our own: a chain may be longer than the call stack.
+  // An explicit stack: a chain may be longer than the call stack.
   const open = dag.tasks
     .filter((task) => task.upstream.length === 0)
     .map((task) => ({ taskId: task.taskId, depth: 0 }))

@@ -30,7 +30,7 @@ const unpack = promisify(gunzip);
 type Which = { dagId: string; taskId: string; run: string };
 export type RenderOptions = OutputOptions & { mapIndex: number };
 
-/** The fields of the last try as it had them; for a task that has not run yet they are rendered now, by the run's own version. */
+/** The fields as rendered in the last try. If the task has not run yet, they are rendered now with the run's version. */
 export function renderTask(
   terminal: Terminal,
   { dagId, taskId, run: text }: Which,

@@ -18,7 +18,7 @@ export async function getOne(terminal: Terminal, key: string, options: GetOption
   else terminal.print(options.json ? indented(key, variable.value) : variable.value);
 }
 
-/** The environment first, as for a task; then no database is needed. */
+/** Searches the environment first, as for a task; a variable found there needs no database. */
 async function findAnywhere(terminal: Terminal, key: string) {
   const value = environmentSecrets().variable(key);
   if (value !== null) return { key, value, description: null };

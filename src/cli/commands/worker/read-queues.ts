@@ -2,7 +2,7 @@ import { queueNameSchema } from "../../../contracts/index.ts";
 import { usageError } from "../../errors.ts";
 import { shown } from "../../shown.ts";
 
-/** Names separated by commas. Throws `usage_invalid`. */
+/** Parses names separated by commas. Throws `usage_invalid`. */
 export function readQueues(text: string): string[] {
   const queues = [...new Set(text.split(",").map((name) => name.trim()))].filter((name) => name !== "");
   if (queues.length === 0) throw usageError("Name at least one queue. Separate several queues with commas.");

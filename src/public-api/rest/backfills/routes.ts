@@ -136,7 +136,7 @@ function toRequest(body: z.infer<typeof backfillBody>, userName: string): Backfi
   };
 }
 
-/** Here, as in Airflow, a conf that does not fit the params is a fault of the body: 422 with its place. */
+/** As in Airflow, a conf that does not match the params is a fault in the body of this request: 422 with its location. */
 async function withConfFaults<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

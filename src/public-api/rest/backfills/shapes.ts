@@ -35,7 +35,7 @@ export const dryRunListShape = z
   .object({ backfills: z.array(dryRunShape), total_entries: count })
   .openapi("DryRunBackfillCollectionResponse");
 
-/** null in `run_on_latest_version` is Airflow's default for backfills: true. */
+/** null in `run_on_latest_version` means Airflow's default for backfills: true. */
 export const backfillBody = z
   .strictObject({
     dag_id: idSchema,

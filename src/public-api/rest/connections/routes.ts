@@ -97,7 +97,7 @@ export function connectionRoutes(api: Api): void {
           `The body's connection_id "${body.connection_id}" is not the path's; a connection is not renamed.`,
         );
       const change = masked(body, query.update_mask, Object.keys(connectionBody.shape));
-      // Read and write under one lock: two changes at once must not lose one's field.
+      // Read and written under one lock, so that two concurrent changes do not overwrite each other's fields.
       const changed = await store.transaction(async (tx) => {
         await lockConnection(tx, connId);
         const old = await findConnection(tx, cipher, connId);

@@ -16,7 +16,7 @@ import { absent } from "../fields.ts";
 
 export const HIDDEN = "***";
 
-/** `password`, and what sounds like a secret in `extra`, is written only: an answer has *** where there is one. */
+/** `password` and the sensitive keys of `extra` are write-only: answers show *** in their place. */
 export const connectionShape = z
   .object({
     connection_id: z.string(),
@@ -79,7 +79,7 @@ function hideSecrets(value: JsonValue): JsonValue {
   );
 }
 
-/** `old`: what a field that was not sent stays as, and what a *** that was sent back stands for. */
+/** `old` supplies the fields that the body does not contain, and the value of a field that the client sends back as ***. */
 export function fromBody(connId: string, body: Partial<ConnectionBody>, old: Connection | null): Connection {
   const kept = <T>(given: T | undefined, before: T | null | undefined): T | null =>
     given === undefined ? (before ?? null) : given;

@@ -96,7 +96,7 @@ test("runs are listed by filters and in the order asked for", async () => {
   const ids = async (query: string) =>
     ((await list(query)).json.dag_runs as { dag_run_id: string }[]).map((run) => run.dag_run_id);
   expect(await ids("logical_date_gte=2024-01-31T00:00:00Z")).toEqual(["first"]);
-  // As a client sends it that does not escape the plus sign.
+  // A client that does not escape the plus sign sends this.
   expect(await ids("logical_date_lte=2024-01-31T01:00:00+01:00")).toEqual(["first"]);
   expect(await ids("logical_date_gt=2024-01-31")).toEqual([]);
   expect(await ids("run_id_pattern=FIR_T")).toEqual(["first"]);
@@ -172,7 +172,7 @@ test("logical_date is now when it is left out, and none when it is null; several
     return new Date(json.logical_date).getTime();
   });
   expect(new Set(dates).size).toBe(20);
-  // The API's clock is the test's own: no date is later than now, or long ago.
+  // The logical dates come from the API's clock, but none is later than now or much earlier.
   expect(Math.min(...dates)).toBeGreaterThan(before - 2_000);
   expect(Math.max(...dates)).toBeLessThanOrEqual(Date.now());
 });

@@ -32,7 +32,10 @@ export const dagRunShape = z
   .openapi("DAGRunResponse");
 export type DagRunAnswer = z.infer<typeof dagRunShape>;
 
-/** `total_entries` is exact up to `total_entries_limit`; above it, it may be an estimate, which is never too small for whoever reads on page by page. */
+/**
+ * `total_entries` is exact up to `total_entries_limit`. Above that it may be an estimate, which is never so small that a client
+ * that reads page by page stops too early.
+ */
 export const dagRunListShape = z
   .object({ dag_runs: z.array(dagRunShape), total_entries: count, total_entries_limit: count })
   .openapi("DAGRunCollectionResponse");

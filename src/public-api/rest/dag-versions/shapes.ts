@@ -42,7 +42,7 @@ export function toDagVersion(row: DagVersionRow): DagVersionAnswer {
   };
 }
 
-/** From a row that carries its version along; null = it has none. */
+/** The DAG version of a row that was joined with it; null = the row has none. */
 export function versionOf(row: {
   dagId: string;
   dagDisplayName: string;

@@ -161,7 +161,7 @@ test("a page of a thousand DAGs needs no statement per DAG and comes at once", a
   const start = performance.now();
   const { json } = await api.get("/api/v2/dags?limit=5000&dag_id_prefix_pattern=many_");
   expect(json.total_entries).toBe(1_000);
-  // Cut to the maximum, silently.
+  // The limit is silently reduced to the maximum.
   expect(json.dags).toHaveLength(100);
   expect(store.statementCount() - before).toBeLessThanOrEqual(3);
   expect(performance.now() - start).toBeLessThan(1_000);

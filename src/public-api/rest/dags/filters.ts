@@ -3,7 +3,7 @@ import { DAG_RUN_STATES, idSchema } from "../../../contracts/index.ts";
 import type { DagFilter } from "../../../store/index.ts";
 import { flag, many, text } from "../fields.ts";
 
-/** What a bulk change may name its DAGs by. */
+/** The filters of a bulk change. */
 export const dagChoice = {
   tags: many(text),
   tags_match_mode: z.enum(["any", "all"]).optional(),
@@ -32,7 +32,7 @@ const filterSchema = z.object(dagFilters);
 export function readDagChoice(query: z.infer<typeof choiceSchema>): DagFilter {
   return {
     paused: query.paused,
-    // Airflow's default: DAGs whose file is gone are not listed.
+    // Airflow's default: stale DAGs, whose file no longer exists, are not listed.
     excludeStale: query.exclude_stale ?? true,
     tags: query.tags,
     tagsMatchAll: query.tags_match_mode === "all",

@@ -120,7 +120,7 @@ export function dagRoutes(api: Api): void {
       const { is_paused: isPaused } = masked(body, query.update_mask, ["is_paused"]);
       const { rows, total } = await listDags(resources.store, readDagChoice(query), page);
       const named = query.dag_id_pattern !== undefined || query.dag_id_prefix_pattern !== undefined;
-      // Without a pattern nothing is meant, as in Airflow: an empty filter must not stop every DAG there is.
+      // As in Airflow, a request without a pattern changes nothing: an empty filter must not pause every DAG.
       if (!named || isPaused === undefined) return { dags: [], total_entries: 0 };
       const dagIds = await setPaused(resources.store, readDagChoice(query), isPaused);
       audit.extra = { is_paused: isPaused, dag_ids: dagIds };

@@ -69,8 +69,6 @@ export const dagDetailsShape = dagShape
   })
   .openapi("DAGDetailsResponse");
 
-/** Schedules that follow the calendar or a fixed length: the ones of which past runs can be told. */
-
 export function toDag(row: DagRow, facts: VersionFacts | undefined): DagAnswer {
   const displayName = row.displayName ?? row.dagId;
   return {
@@ -103,7 +101,7 @@ export function toDag(row: DagRow, facts: VersionFacts | undefined): DagAnswer {
     next_dagrun_data_interval_end: isoOrNull(row.nextDagrunDataIntervalEnd),
     next_dagrun_run_after: isoOrNull(row.nextDagrunCreateAfter),
     owners: row.owners,
-    // Opaque to clients; names the file without a path of this machine.
+    // Opaque to clients; identifies the file without revealing a path of this machine.
     file_token: Buffer.from(JSON.stringify([row.bundleName, row.filename])).toString("base64url"),
   };
 }
@@ -138,7 +136,7 @@ export function toDagDetails(
   };
 }
 
-/** As Airflow shows them: value, schema and description of each; a required one has the value null. */
+/** In Airflow's format: value, schema and description of each param; the value of a required param is null. */
 export function paramsOf(dag: SerializedDag): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(dag.params).map(([name, param]) => [

@@ -13,7 +13,7 @@ const importErrorShape = z
     filename: z.string(),
     bundle_name: z.string().nullable(),
     stack_trace: z.string(),
-    /** Beyond Airflow's: what went wrong and where, for those who need not read a stack trace. */
+    /** Not in Airflow: what went wrong and where, for readers who do not need the stack trace. */
     kind: z.string(),
     file: z.string(),
     line: z.int().nullable(),
@@ -80,7 +80,7 @@ function toImportError(row: ImportErrorRow): z.infer<typeof importErrorShape> {
     timestamp: iso(row.timestamp),
     filename: row.filename,
     bundle_name: row.bundleName,
-    // Airflow's clients show this text alone, so it says everything.
+    // Airflow's clients show only this field, so it contains everything.
     stack_trace: [`${place}: ${row.message}`, row.stacktrace].filter((text) => text !== "").join("\n"),
     kind: row.kind,
     file: row.file,

@@ -1,12 +1,12 @@
 import { type Logger, sleep } from "../../../platform/index.ts";
 import { type JobRow, latestJobs, type Store } from "../../../store/index.ts";
 
-/** A load balancer asks every few seconds and gives up soon; a database that needs longer than this is not well. */
+/** A load balancer asks every few seconds and has a short timeout; a database that takes longer than this counts as unhealthy. */
 const ANSWER_WITHIN_MS = 2_000;
 
 /**
- * Asks the database for the roles' jobs, or answers null: the database cannot be reached, or did not answer in time. While a
- * question hangs no other one is sent, so that health checks do not use up the connections of a database that stands still.
+ * Queries the roles' jobs. Returns null if the database cannot be reached or does not answer in time. While a query hangs, no
+ * other one is sent, so that health checks do not use up the connections to a database that hangs.
  */
 export function createHealthProbe(store: Store, logger: Logger, withinMs = ANSWER_WITHIN_MS): () => Promise<JobRow[] | null> {
   let asked: Promise<JobRow[] | null> | null = null;

@@ -5,7 +5,7 @@ import { type Api, endpoint } from "../../endpoint.ts";
 import { createHealthProbe } from "./health-probe.ts";
 
 const status = z.enum(["healthy", "unhealthy"]).nullable();
-/** Airflow's fields, and beside them how many jobs of the role live, and since when the eldest of them does. */
+/** Airflow's fields, and in addition the number of live jobs of the role and the start of the oldest one. */
 const life = { status, live: z.int(), since: z.string().nullable() };
 const health = z
   .object({
@@ -13,9 +13,9 @@ const health = z
     scheduler: z.object({
       ...life,
       latest_scheduler_heartbeat: z.string().nullable(),
-      /** Why none of them gets anything done. */
+      /** Why no scheduler makes progress. */
       reason: z.string().nullable(),
-      /** What they have set aside since they fail with it; see the DAG warnings. */
+      /** Number of items that the schedulers have set aside because they fail with them; see the DAG warnings. */
       set_aside: z.int(),
     }),
     triggerer: z.object({ ...life, latest_triggerer_heartbeat: z.string().nullable() }),
@@ -24,7 +24,7 @@ const health = z
   .openapi("HealthInfoResponse");
 const version = z.object({ version: z.string(), git_version: z.string().nullable() }).openapi("VersionInfo");
 
-/** Without a token, so that a load balancer and a client that looks for a server can ask. */
+/** Without a token, so that load balancers, and clients that look for a server, can ask. */
 export function monitorRoutes(api: Api): void {
   const probe = createHealthProbe(api.resources.store, api.resources.logger);
   endpoint(
@@ -34,7 +34,7 @@ export function monitorRoutes(api: Api): void {
     async ({ options }) => ({ version: options.version, git_version: null }),
   );
 
-  /** Always 200: whether one may go on without a scheduler is the caller's to judge, as in Airflow. */
+  /** Always 200, as in Airflow: the client decides whether a missing scheduler is a failure. */
   endpoint(
     api,
     "get /api/v2/monitor/health",

@@ -51,7 +51,7 @@ test("a pool that a task names, or an unfinished instance of an older version is
   const runId = await trigger(database.store, "user");
   expect(await remove()).toMatchObject({ status: 409, text: expect.stringContaining("is used by user.a.") });
 
-  // The next version leaves the pool; the run of the one before is still in it.
+  // The next version no longer uses the pool; the previous version's run still does.
   const moved = [{ taskId: "a" }, { taskId: "b" }];
   await saveDagFixture(database.store, { dagId: "user", tasks: moved });
   await saveDagPools(database.store, serializedDag({ dagId: "user", tasks: moved }));

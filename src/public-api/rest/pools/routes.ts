@@ -37,7 +37,7 @@ const poolBody = z
     include_deferred: z.boolean().default(false),
   })
   .openapi("PoolBody");
-/** `pool` repeats the name; a pool is not renamed, since task instances carry its name. */
+/** `pool` repeats the name. A pool cannot be renamed, since task instances refer to it by name. */
 const patchBody = z
   .strictObject({
     pool: nameField.nullable().optional(),
@@ -165,7 +165,7 @@ function toPool(pool: Pool): z.infer<typeof poolShape> {
     running_slots: pool.runningSlots,
     queued_slots: pool.queuedSlots,
     scheduled_slots: pool.scheduledSlots,
-    // -1 = no limit, and then as many are open.
+    // -1 = no limit; the number of open slots is then -1 too.
     open_slots: pool.slots === -1 ? -1 : pool.slots - occupied,
     deferred_slots: pool.deferredSlots,
     team_name: null,

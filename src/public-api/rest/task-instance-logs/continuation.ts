@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { refusal } from "../../refuse.ts";
 
 /**
- * Where to read on, as clients carry it back: an offset and which log it is of, so that a token of another log is refused.
- * It is no secret and no path: whoever forges one reads their own log from elsewhere.
+ * The continuation token: an offset and a fingerprint of the log, so that a token of another log is refused. It contains no
+ * secret and no path: a client that forges one only reads the same log from another offset.
  */
 export function writeContinuation(logPath: string, offset: number): string {
   return Buffer.from(`${offset}.${fingerprint(logPath)}`).toString("base64url");

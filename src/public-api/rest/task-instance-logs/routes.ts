@@ -14,9 +14,9 @@ const logShape = z
   .object({ content: z.array(line), continuation_token: z.string().nullable() })
   .openapi("TaskInstancesLogResponse");
 
-/** One fragment: what an answer holds in memory. */
+/** Size of a fragment: the part of a log that an answer holds in memory. */
 const FRAGMENT_BYTES = 1024 * 1024;
-/** `full_content` as one JSON document stops here; NDJSON streams it all. */
+/** Limit of a `full_content` answer as one JSON document; NDJSON has none. */
 const FULL_MAX_BYTES = 16 * FRAGMENT_BYTES;
 
 export function logRoutes(api: Api): void {
@@ -89,7 +89,7 @@ async function readSome(logs: LogStore, path: string, start: number, maxBytes: n
     lines.push(...page.lines);
     const isStuck = page.offset === offset;
     offset = page.offset;
-    // An unfinished last line does not move the offset: the rest comes with a later call.
+    // The offset stays before an unfinished last line: a later call returns that line.
     if (page.isEnd || isStuck || offset - start >= maxBytes) return { lines, offset, isEnd: page.isEnd || isStuck, found: true };
   }
 }
@@ -120,7 +120,7 @@ function streamOf(
   });
 }
 
-/** A line that was not ours to write has no time. */
+/** A line that is not a log record, for example a native library's output, has no timestamp. */
 function shown({ timestamp, ...rest }: LogLine): z.infer<typeof line> {
   return timestamp === "" ? rest : { timestamp, ...rest };
 }

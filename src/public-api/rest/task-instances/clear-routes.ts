@@ -10,7 +10,7 @@ import { clearRunBody, dagRunShape, toDagRun } from "../dag-runs/shapes.ts";
 import { dagPath, iso, note, optionalInstant, runPath } from "../fields.ts";
 import { instanceListShape, toInstances } from "./shapes.ts";
 
-/** A task id, or one with a map index. */
+/** A task id, or a task id and a map index. */
 const chosenTask = z.union([idSchema, z.tuple([idSchema, mapIndexSchema])]);
 
 const clearBody = z
@@ -129,7 +129,7 @@ export function clearRoutes(api: Api): void {
   );
 }
 
-/** A task named whole as well is meant whole. */
+/** If a task is named both with and without map indexes, all its instances are chosen. */
 function indexesOf(chosen: readonly z.infer<typeof chosenTask>[]) {
   const whole = new Set(chosen.filter((one) => typeof one === "string"));
   return chosen.flatMap((one) => (typeof one === "string" || whole.has(one[0]) ? [] : { taskId: one[0], mapIndex: one[1] }));

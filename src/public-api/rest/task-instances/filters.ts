@@ -22,7 +22,7 @@ export const instanceQuery = z.object({
   ...patterns,
   task_id: many(idSchema),
   task_group_id: text.optional(),
-  /** "none" = not looked at yet. */
+  /** "none" = no state yet. */
   state: many(z.enum([...TASK_INSTANCE_STATES, "none", "no_status"])),
   pool: many(text),
   queue: many(text),

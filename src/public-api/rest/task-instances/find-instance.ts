@@ -2,7 +2,7 @@ import { type Db, findInstances, type InstanceKey, type InstanceRow, pickInstanc
 import { noSuchInstance, refusal } from "../../refuse.ts";
 import { mustFindRun } from "../dag-runs/routes.ts";
 
-/** Throws `dag_not_found`, `dag_run_not_found`, `task_instance_not_found`, whichever is the first that is missing. */
+/** Throws `dag_not_found`, `dag_run_not_found` or `task_instance_not_found`, whichever is missing first. */
 export async function mustFindInstance(
   db: Db,
   path: { dag_id: string; dag_run_id: string; task_id: string },
@@ -21,7 +21,7 @@ export async function mustFindInstance(
   throw noSuchInstance(path.dag_id, path.dag_run_id, path.task_id, mapIndex);
 }
 
-/** All instances of a task, or the one of a map index. Throws as `mustFindInstance`. */
+/** All instances of a task, or the one with that map index. Throws as `mustFindInstance`. */
 export async function mustFindInstances(
   db: Db,
   path: { dag_id: string; dag_run_id: string; task_id: string },

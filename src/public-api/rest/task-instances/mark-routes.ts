@@ -82,7 +82,7 @@ export function markRoutes(api: Api): void {
 
 const MASKABLE = ["new_state", "note", "include_upstream", "include_downstream", "include_past", "include_future"];
 
-/** Airflow's clients name the field by its column. */
+/** Airflow's clients name the field by its column, `state`. */
 function maskNames(name: string): string[] {
   return name.split(",").map((one) => (one === "state" ? "new_state" : one));
 }

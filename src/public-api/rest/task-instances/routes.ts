@@ -35,7 +35,7 @@ export function taskInstanceRoutes(api: Api): void {
       const { dag_id: dagId, dag_run_id: runId } = params;
       const filter = { ...readInstanceFilter(query), dagIds: orNone(dagId), runIds: orNone(runId) };
       if (dagId !== "~" && runId !== "~") {
-        // By the run's key the primary key serves; by the two names a large table would be searched.
+        // By the run's key, so that the primary key's index is used; the ids of DAG and run would need a search in a large table.
         const run = await mustFindRun(store, dagId, runId);
         Object.assign(filter, { dagRunId: run.id, dagIds: undefined, runIds: undefined });
       } else if (dagId !== "~" && !(await findDag(store, dagId))) throw noSuchDag(dagId);
@@ -139,7 +139,7 @@ export function taskInstanceRoutes(api: Api): void {
     },
   );
 
-  // The same by map index in the path. After the routes above: their second part is a word, this one's a number.
+  // The same routes with the map index in the path. After the routes above, which have a word in its place.
   endpoint(
     api,
     `get ${base}/{task_id}/{map_index}`,

@@ -45,7 +45,7 @@ const triggerShape = z
   .object({
     id: z.int(),
     classpath: z.string(),
-    /** Encrypted at rest, and shown to nobody: they may hold secrets. */
+    /** Encrypted at rest, and never shown: they may contain secrets. */
     kwargs: z.string(),
     created_date: when,
     queue: z.string().nullable(),
@@ -67,7 +67,10 @@ export const instanceShape = tryShape
   .openapi("TaskInstanceResponse");
 export type InstanceAnswer = z.infer<typeof instanceShape>;
 
-/** `total_entries` is exact up to `total_entries_limit`; above it, it may be an estimate, which is never too small for whoever reads on page by page. */
+/**
+ * `total_entries` is exact up to `total_entries_limit`. Above that it may be an estimate, which is never so small that a client
+ * that reads page by page stops too early.
+ */
 export const instanceListShape = z
   .object({ task_instances: z.array(instanceShape), total_entries: count, total_entries_limit: count.optional() })
   .openapi("TaskInstanceCollectionResponse");
@@ -103,7 +106,7 @@ export function toTry(row: TryRow, facts: VersionFacts | undefined): z.infer<typ
   };
 }
 
-/** A page's rows with what their versions and their rendered fields add, each looked up once for the page. */
+/** Adds version facts and rendered fields to the rows of a page, with one look-up each for the whole page. */
 export async function toInstances(db: Db, facts: VersionFactsCache, rows: readonly InstanceRow[]): Promise<InstanceAnswer[]> {
   if (rows.length === 0) return [];
   const versions = await facts.get(

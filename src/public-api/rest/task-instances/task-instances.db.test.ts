@@ -26,7 +26,7 @@ afterAll(() => database.drop());
 
 const sql = (text: string, values: unknown[] = []) => database.store.query(text, values);
 const base = () => `/api/v2/dags/d/dagRuns/r${run}/taskInstances`;
-/** Each test has a run that failed: a succeeded on its first try, b failed, c could not run. */
+/** Each test has a failed run: a succeeded on its first try, b failed, c is upstream_failed. */
 beforeEach(async () => {
   run++;
   const logical_date = new Date(Date.UTC(2024, 0, run)).toISOString();

@@ -20,7 +20,7 @@ const HIDDEN = "***";
 const keyField = z.string().min(1).max(VARIABLE_KEY_MAX).refine(isReachable, REACHABLE_RULE);
 const variablePath = z.object({ variable_key: keyField });
 
-/** The value of a key that sounds like a secret (`…_password`, `api_key` …) is never answered. */
+/** The value of a key with a sensitive name (`…_password`, `api_key` …) is never shown. */
 const variableShape = z
   .object({
     key: z.string(),
@@ -117,7 +117,7 @@ export function variableRoutes(api: Api): void {
         throw refusal("not_supported", `The body's key "${body.key}" is not the path's "${key}"; a variable is not renamed.`);
       const change = masked(body, query.update_mask, ["key", "value", "description"]);
       const old = await mustFind(key);
-      // A client that sends back what it was shown must not store the mask.
+      // A client that sends back the masked value must not overwrite the stored one with it.
       const keeps = change.value === undefined || (change.value === HIDDEN && isSensitiveName(key));
       const value = keeps || change.value === undefined ? old.value : asText(change.value);
       const description = change.description === undefined ? old.description : change.description;
@@ -140,7 +140,7 @@ export function variableRoutes(api: Api): void {
   );
 }
 
-/** A variable is a text; anything else is stored as its JSON, as in Airflow. */
+/** A variable is a text. Other values are stored as JSON, as in Airflow. */
 function asText(value: JsonValue): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -38,7 +38,7 @@ const patchBody = z
   .strictObject({
     add_queues: queues.default([]),
     remove_queues: queues.default([]),
-    /** It cannot be taken back: the worker may have heard of it. */
+    /** Only true is accepted: the request cannot be withdrawn, since the worker may already have read it. */
     shutdown: z.literal(true).optional(),
   })
   .openapi("WorkerPatchBody");

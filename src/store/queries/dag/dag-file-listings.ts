@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Db } from "../../store.ts";
 import { IS_INTACT, IS_KEPT } from "./dag-ownership.ts";
 
-/** Whoever forgets files of a bundle looks, one after another, at what the others have found. */
+/** Serializes the forgetting of a bundle's files: each dag-processor then sees the listings of the others. */
 const FORGET_LOCK = 727_007;
 
 const renew = {
@@ -19,7 +19,10 @@ on conflict (processor_id, bundle_name) do update
 
 export type NewListing = { processorId: string; bundleName: string; validForSec: number };
 
-/** Keeps what a scan found; null: the scan could not look, and the listing before it stands, if there is one. An unchanged list is not sent. */
+/**
+ * Stores the result of a scan. null: the scan could not read the folder, and the previous listing remains valid, if there is one.
+ * An unchanged list is not sent.
+ */
 export async function keepListing(tx: Db, listing: NewListing, files: readonly string[] | null): Promise<void> {
   const key = [listing.processorId, listing.bundleName, listing.validForSec];
   const hash = files && createHash("sha256").update(JSON.stringify(files)).digest("hex");
@@ -27,7 +30,10 @@ export async function keepListing(tx: Db, listing: NewListing, files: readonly s
   await tx.query(replace, [...key, hash, files]);
 }
 
-/** Of dag-processors that were killed. Not at once: one that the database was away for comes back to its own. */
+/**
+ * Deletes the listings of killed dag-processors. Not immediately: one that only lost its database connection will use its listing
+ * again.
+ */
 export async function dropOldListings(db: Db): Promise<void> {
   await db.query("delete from dag_file_listing where valid_until < now() - interval '1 day'");
 }
@@ -36,18 +42,18 @@ export async function endListings(db: Db, processorId: string): Promise<void> {
   await db.query("delete from dag_file_listing where processor_id = $1", [processorId]);
 }
 
-/** Until the end of the transaction; what comes after it sees the listings of whoever had it before. */
+/** Until the end of the transaction; later transactions see the listings of those that held the lock before. */
 export async function lockForgetting(tx: Db, bundleName: string): Promise<void> {
   await tx.query("select pg_advisory_xact_lock($1, hashtext($2))", [FORGET_LOCK, bundleName]);
 }
 
-/** Bundles that no living dag-processor reads: what of `f` is left over from one that was taken out of the configuration, say. */
+/** Whether no living dag-processor reads the bundle of `f`, for example because it was removed from the configuration. */
 const IS_ABANDONED =
   "not exists (select 1 from dag_file_listing l where l.bundle_name = f.bundle_name and l.valid_until > now())";
 
 /**
- * $1 bundle. Since when no living dag-processor has a file, of the bundle or of one that nobody reads. A DAG's file counts also where there is no
- * row of it. `missing` tells whether there is any such file, so that an ordinary scan ends here.
+ * $1 bundle. Records since when no living dag-processor has had a file, of this bundle or of one that nobody reads. A DAG's file
+ * counts even if it has no row. `missing` tells whether there is any such file, so that an ordinary scan ends here.
  */
 const mark = {
   name: "mark-missing-dag-files",
@@ -75,7 +81,7 @@ export async function markMissingFiles(tx: Db, bundleName: string): Promise<numb
   return (await tx.query<{ missing: number }>(mark, [bundleName])).rows[0]?.missing ?? 0;
 }
 
-/** $1 bundle, $2 seconds, $3 files. In the order of paths: a file that is being saved holds its row, too, before those of its DAGs. */
+/** $1 bundle, $2 seconds, $3 files. In the order of paths. A save holds its file's row as well, before the rows of its DAGs. */
 const lockMissing = `
 select bundle_name as "bundleName", filename as "relativePath" from dag_file f
  where missing_since is not null and (bundle_name = $1 or ${IS_ABANDONED})
@@ -90,7 +96,7 @@ update dag set is_stale = true where dag_id in (select dag_id from theirs)`;
 export type DagFileKey = { bundleName: string; relativePath: string };
 
 /**
- * Forgets files that have been missing for that long, and of those that are missing the ones that were seen to go, with their errors; makes
+ * Forgets files that have been missing for that long, and missing files whose deletion was seen, with their errors, and makes
  * their DAGs stale. Call after `markMissingFiles`. Returns them.
  */
 export async function forgetMissingFiles(
@@ -119,7 +125,9 @@ select l.filename from (select unnest(files) as filename from dag_file_listing w
  order by l.filename`,
 };
 
-/** Files of the processor's listing that are not in the store as this build would have left them, or whose wait for a DAG is over. */
+/**
+ * Files of the processor's listing whose stored state is not as this build would have left it, or whose wait for a DAG is over.
+ */
 export async function findFilesToLoad(
   db: Db,
   processorId: string,

@@ -1,6 +1,6 @@
 /**
- * Of a row of dag_file, `f`: everything that its latest load left is still there. A file that failed has its import error; one that did not
- * has its DAGs, active and its own. Whatever was deleted, made stale or taken over, by whomever, shows here.
+ * For a row `f` of dag_file: the results of its latest load are still complete. A file that failed has its import error; other
+ * files have their DAGs, active and owned by them. This detects everything that was deleted, made stale or taken over.
  */
 export const IS_INTACT = `
 (case when f.has_failed
@@ -11,9 +11,10 @@ export const IS_INTACT = `
  end)`;
 
 /**
- * Of a row of dag, `dag`: its owner, the file that it names, keeps it. The file's last good version defines the DAG, as far as it was loaded
- * since it is there; and a living dag-processor has the file. Where none has it, an active DAG is kept, too, as long as one that was not stopped had
- * it, as after an outage of the database, or none that reads the bundle misses it.
+ * For a row `dag` of dag: its owner, the file that it names, keeps it. The file's last good version defines the DAG, unless the
+ * file has not been loaded since its row exists; and a living dag-processor has the file. If none has it, an active DAG is kept
+ * too, as long as a dag-processor that was not stopped had it (as after an outage of the database), or as long as no
+ * dag-processor that reads the bundle misses it.
  */
 export const IS_KEPT = `
 (not exists (select 1 from dag_file f where f.bundle_name = dag.bundle_name and f.filename = dag.filename and f.inputs <> '{}'

@@ -1,6 +1,6 @@
 import type { Db } from "../../store.ts";
 
-/** Locks the DAG's row until the transaction ends; false = there is none. */
+/** Locks the DAG's row until the transaction ends; false = there is no such DAG. */
 export async function lockDag(tx: Db, dagId: string): Promise<boolean> {
   return (await tx.query({ name: "lock-dag", text: "select 1 from dag where dag_id = $1 for update" }, [dagId])).rowCount === 1;
 }

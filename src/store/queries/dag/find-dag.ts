@@ -28,7 +28,7 @@ const version = {
            from dag_version v join serialized_dag s on s.dag_version_id = v.id where v.id = $1`,
 };
 
-/** `data` is as stored: check it before use. */
+/** `data` is as stored: validate it before use. */
 export async function findVersion(db: Db, versionId: string): Promise<VersionRow | null> {
   return (await db.query<VersionRow>(version, [versionId])).rows[0] ?? null;
 }

@@ -28,14 +28,14 @@ export type SavedFile = {
   inputsHash: string;
   inputs: readonly string[];
   build: readonly number[];
-  /** Also over what a newer build saved. */
+  /** Also overwrites the result of a newer build. */
   isForced: boolean;
-  /** null: the load failed, and what the last good one left stays. */
+  /** null: the load failed, and the results of the last good one are kept. */
   good: { moduleHash: string; source: string; dagIds: readonly string[] } | null;
   waitsFor: readonly string[];
 };
 
-/** $10 false: what a newer build saved from the same inputs stays, as long as it is all there. */
+/** $10 false: the result of a newer build for the same inputs is kept if it is complete. */
 const save = `
 insert into dag_file as f (bundle_name, filename, inputs_hash, inputs, build, has_failed, module_hash, source, dag_ids, waits_for)
 values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9::text[], '{}'), $11)
@@ -46,8 +46,8 @@ on conflict (bundle_name, filename) do update
   where $10 or not (f.build > excluded.build and f.inputs_hash = excluded.inputs_hash and f.inputs_hash <> '' and ${IS_INTACT})`;
 
 /**
- * Records how the file was last read, and keeps others from saving it until the transaction ends. false: a newer build has saved the
- * same inputs, and nothing was written.
+ * Records how the file was last read, and locks it against other saves until the transaction ends. false: a newer build has saved
+ * the same inputs, and nothing was written.
  */
 export async function saveDagFile(tx: Db, file: SavedFile): Promise<boolean> {
   const { good } = file;

@@ -106,7 +106,7 @@ export async function findDagRow(db: Db, dagId: string): Promise<DagRow | null> 
   return (await send<DagRow>(db, sql`select ${columns} from dag d where d.dag_id = ${dagId}`))[0] ?? null;
 }
 
-/** Pauses or unpauses; null filter fields mean any DAG. Returns the ids of the DAGs that the filter meant. */
+/** Pauses or unpauses; null filter fields match every DAG. Returns the ids of the DAGs that match the filter. */
 export async function setPaused(db: Db, filter: DagFilter, isPaused: boolean): Promise<string[]> {
   const where = allOf(dagConditions(filter));
   // In id order, so that two such statements cannot deadlock.

@@ -41,8 +41,8 @@ export async function findVersionRow(db: Db, versionId: string): Promise<DagVers
 export type DagSourceRow = { versionNumber: number; moduleHash: string; source: string | null };
 
 /**
- * The newest version, or the one with that number. `source` is the file's text as long as the file's last good read is that
- * very version; older ones have only their module.
+ * The newest version, or the one with that number. `source` is the file's text if the file's last good load is exactly that
+ * version; older versions have only their module.
  */
 export async function findDagSource(db: Db, dagId: string, versionNumber: number | null): Promise<DagSourceRow | null> {
   const { rows } = await db.query<DagSourceRow>(

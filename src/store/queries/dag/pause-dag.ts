@@ -6,7 +6,7 @@ const streak = {
            from (select state from dag_run where dag_id = $1 and state in ('success', 'failed') order by end_date desc nulls last, id desc limit $2) latest`,
 };
 
-/** How many of the DAG's last `limit` ended runs failed. */
+/** Number of failed runs among the DAG's last `limit` ended runs. */
 export async function failedStreak(tx: Db, dagId: string, limit: number): Promise<number> {
   return (await tx.query<{ failed: number }>(streak, [dagId, limit])).rows[0]?.failed ?? 0;
 }
@@ -22,7 +22,7 @@ export async function lockStreak(tx: Db, dagId: string): Promise<void> {
   await tx.query(streakLock, [STREAK_LOCK, dagId]);
 }
 
-/** Returns whether it was not paused before. */
+/** Returns false if it was already paused. */
 export async function pauseDag(db: Db, dagId: string): Promise<boolean> {
   return (await db.query("update dag set is_paused = true where dag_id = $1 and not is_paused", [dagId])).rowCount === 1;
 }

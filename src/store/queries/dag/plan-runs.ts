@@ -11,7 +11,7 @@ const plan = `
 insert into timetable_plan (dag_id, refresh_at, by_clock) values ($1, $2, $3)
 on conflict (dag_id) do update set refresh_at = excluded.refresh_at, by_clock = excluded.by_clock`;
 
-/** Replaces the planned runs of the DAG's custom timetable. Call after saveDag, whose lock keeps other writers away. */
+/** Replaces the planned runs of the DAG's custom timetable. Call after saveDag, whose lock excludes other writers. */
 export async function savePlan(
   tx: Db,
   dagId: string,
@@ -31,7 +31,7 @@ export async function savePlan(
   await tx.query(plan, [dagId, saved.refreshAt, saved.byClock]);
 }
 
-/** For a DAG whose timetable is no longer a custom one. */
+/** For a DAG that no longer has a custom timetable. */
 export async function dropPlan(tx: Db, dagId: string): Promise<void> {
   await tx.query("delete from planned_run where dag_id = $1", [dagId]);
   await tx.query("delete from timetable_plan where dag_id = $1", [dagId]);
@@ -39,13 +39,13 @@ export async function dropPlan(tx: Db, dagId: string): Promise<void> {
 
 const columns = `logical_date as "logicalDate", data_interval_start as "dataIntervalStart", data_interval_end as "dataIntervalEnd", run_after as "runAfter"`;
 
-/** $1 = DAG, $2 = logical date to start behind, null = all. */
+/** $1 = DAG, $2 = logical date after which the list starts, null = all. */
 const list = {
   name: "find-planned-runs",
   text: `select ${columns} from planned_run where dag_id = $1 and ($2::timestamptz is null or logical_date > $2) order by logical_date`,
 };
 
-/** Ascending; as many as the plan holds, some thousand at most. */
+/** Ascending; the whole plan, some thousand runs at most. */
 export async function findPlannedRuns(db: Db, dagId: string, after: Date | null): Promise<PlannedRunRow[]> {
   return (await db.query<PlannedRunRow>(list, [dagId, after])).rows;
 }
@@ -58,7 +58,7 @@ const dueBy = {
            from planned_run where dag_id = $1 and run_after <= $2 order by logical_date desc limit 1`,
 };
 
-/** The newest planned run that is due at a moment, and the data interval of a run triggered by hand then. */
+/** The newest planned run that is due at a given moment, and the data interval of a run triggered manually then. */
 export async function plannedRunDueBy(
   db: Db,
   dagId: string,
@@ -80,7 +80,7 @@ export async function findFilesToPlan(
   return (await db.query<{ bundleName: string; relativePath: string }>(toPlan, [bundleNames])).rows;
 }
 
-/** $1 = bundle, $2 = file. The last but one due run: planning from it yields the last one again. */
+/** $1 = bundle, $2 = file. The last but one due run: planning from it returns the last one again. */
 const passed = `
 select d.dag_id as "dagId", p.* from timetable_plan t join dag d on d.dag_id = t.dag_id
   cross join lateral (select ${columns} from planned_run r where r.dag_id = d.dag_id and r.run_after <= now()
@@ -95,7 +95,7 @@ select d.dag_id as "dagId", l.* from dag d
 
 export type PlanSeedRow = PlannedRunRow & { dagId: string };
 
-/** Where the plans of a file's custom timetables begin: the DAGs' newest automatic runs, and the planned ones that passed. */
+/** Where the plans of a file's custom timetables start: the DAGs' newest automatic runs, and the planned runs in the past. */
 export async function findPlanSeeds(
   db: Db,
   bundleName: string,

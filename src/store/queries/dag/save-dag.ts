@@ -14,8 +14,8 @@ export async function saveModule(db: Db, module: { hash: string; code: Buffer; e
 type File = { bundleName: string; relativePath: string };
 
 /**
- * Locks the rows of these DAGs and of those that the file owns, in the order of their ids, and returns the ids that have one. A statement of its
- * own: whether an owner keeps its DAG is to be seen by a snapshot made after it.
+ * Locks the rows of these DAGs and of those that the file owns, in the order of their ids, and returns the ids that have a row. A
+ * separate statement, since the check whether an owner keeps its DAG needs a snapshot taken after the locks.
  */
 export async function lockDagsToSave(tx: Db, file: File, dagIds: readonly string[]): Promise<Set<string>> {
   const { rows } = await tx.query<{ dagId: string }>(
@@ -30,12 +30,14 @@ export type SavedDag = File & {
   timetableSummary: string;
   scheduleHash: string;
   isPaused: boolean;
-  /** Its row was there and is locked. */
+  /** The row existed and is locked. */
   isLocked: boolean;
   takeFrom: readonly File[];
 };
 
-/** $15 the row was locked before; $16 and $17 bundles and paths of files that it may be taken from though they keep it. */
+/**
+ * $15 the row was locked before; $16 and $17 bundles and paths of files from which the DAG may be taken although they keep it.
+ */
 const save = `
 insert into dag (dag_id, display_name, description, bundle_name, filename, tags, owners, is_paused, timetable_summary, timetable_type,
     max_active_runs, max_active_tasks, max_consecutive_failed_dag_runs, schedule_hash)
@@ -54,8 +56,8 @@ returning (select o.schedule_hash from dag o where o.dag_id = $1) as "oldSchedul
 export type DagBefore = { oldScheduleHash: string | null; wasStale: boolean | null; oldTimetableType: string | null };
 
 /**
- * Creates or updates the DAG's row, which stays locked until the transaction ends. `isPaused` counts only for a new DAG. null: another file owns
- * the DAG and keeps it; or, where the row was not locked, somebody has just made it.
+ * Creates or updates the DAG's row, which stays locked until the transaction ends. `isPaused` applies only to a new DAG. null:
+ * another file owns the DAG and keeps it, or, if the row was not locked, another process has just created it.
  */
 export async function saveDag(tx: Db, saved: SavedDag): Promise<DagBefore | null> {
   const { dag } = saved;
@@ -90,7 +92,7 @@ export async function findOwner(db: Db, dagId: string): Promise<File | null> {
   return rows[0] ?? null;
 }
 
-/** $1 DAG, $2 pools, $3 the most slots that one task asks of each. Only what changed is written. */
+/** $1 DAG, $2 pools, $3 the largest number of slots that one task needs in each pool. Only changes are written. */
 const pools = {
   name: "save-dag-pools",
   text: `
@@ -101,7 +103,7 @@ on conflict (dag_id, pool) do update set pool_slots = excluded.pool_slots, updat
   where dag_pool.pool_slots <> excluded.pool_slots`,
 };
 
-/** Keeps which pools the DAG names, for its warnings. Call after saveDag. */
+/** Stores which pools the DAG names, for its warnings. Call after saveDag. */
 export async function saveDagPools(tx: Db, dag: SerializedDag): Promise<void> {
   const most = new Map<string, number>();
   for (const { pool, poolSlots } of dag.tasks) most.set(pool, Math.max(poolSlots, most.get(pool) ?? 0));
@@ -120,12 +122,15 @@ made as (
 )
 update dag set current_version_id = made.id from made where dag.dag_id = $1 returning made.id`;
 
-/** Makes a new version current unless the current one is the same pair of hashes. Call after saveDag. Returns whether it did. */
+/**
+ * Makes a new version the current one unless the current one has the same pair of hashes. Call after saveDag. Returns whether it
+ * did.
+ */
 export async function saveVersion(tx: Db, saved: { dag: SerializedDag; dagHash: string; moduleHash: string }): Promise<boolean> {
   return (await tx.query(version, [saved.dag.dagId, saved.dagHash, saved.moduleHash, JSON.stringify(saved.dag)])).rowCount === 1;
 }
 
-/** Makes stale whatever else this file defined, and returns it. Call after `lockDagsToSave`. */
+/** Makes all other DAGs of this file stale, and returns them. Call after `lockDagsToSave`. */
 export async function staleOthers(tx: Db, file: File, dagIds: readonly string[]): Promise<string[]> {
   const { rows } = await tx.query<{ dagId: string }>(
     `update dag set is_stale = true where bundle_name = $1 and filename = $2 and dag_id <> all($3) and not is_stale returning dag_id as "dagId"`,
@@ -137,8 +142,8 @@ export async function staleOthers(tx: Db, file: File, dagIds: readonly string[])
 export type LastScheduledRun = { logicalDate: Date; dataIntervalStart: Date; dataIntervalEnd: Date; runAfter: Date };
 
 /**
- * The newest run that the schedule created. A backfill's own runs do not move the schedule on; one of the schedule's that a
- * backfill processed again has kept its run id.
+ * The newest run that the schedule created. A backfill's own runs do not advance the schedule; a scheduled run that a backfill
+ * processed again has kept its run id.
  */
 export async function lastScheduledRun(tx: Db, dagId: string): Promise<LastScheduledRun | null> {
   const { rows } = await tx.query<LastScheduledRun>(

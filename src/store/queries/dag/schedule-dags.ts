@@ -8,7 +8,7 @@ export type DueDag = {
   dataIntervalStart: Date;
   dataIntervalEnd: Date;
   createAfter: Date;
-  /** By the database's clock, so that what is due does not depend on which scheduler asks. */
+  /** By the database's clock, so that all schedulers agree on what is due. */
   now: Date;
 };
 
@@ -57,7 +57,7 @@ export async function lockDueDags(tx: Db, limit: number): Promise<DueDag[]> {
   return locked.filter((dag) => hasRoom.has(dag.dagId));
 }
 
-/** The DAG, if it has a run to be created now; locked, as by `lockDueDags`. */
+/** The DAG, if it has a run to be created now; locked as by `lockDueDags`. */
 export async function lockDueDag(tx: Db, dagId: string): Promise<DueDag[]> {
   const locked = (await tx.query<DueDag>(dueOne, [1, dagId])).rows;
   if (locked.length === 0) return [];

@@ -1,7 +1,10 @@
 import type { JsonObject } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 
-/** What lists show of a DAG version beside its row; never changes. Tasks are there only if they set one of the two. */
+/**
+ * Facts of a DAG version for lists, in addition to its row; they never change. Tasks are included only if they set one of the
+ * two.
+ */
 export type VersionFacts = {
   versionId: string;
   scheduleSummary: string | null;
