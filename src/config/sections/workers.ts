@@ -6,7 +6,8 @@ export const WORKERS = {
     default: 10,
     unit: "s",
     min: 0,
-    about: "How long running tasks can continue after their worker is asked to stop; then they are stopped and retried.",
+    about:
+      "How long running tasks can continue after their worker is asked to stop; then they are stopped, and retried if they have retries left.",
   },
   token: {
     kind: "string",

@@ -33,6 +33,10 @@ describe("templates", () => {
   it.each([
     ["{{ ds }} {{ ds_nodash }} {{ ts }} {{ ts_nodash }}", "2024-01-31 20240131 2024-01-31T00:00:00+00:00 20240131T000000"],
     ["{{ logical_date }} {{ data_interval_start.strftime('%d/%m/%Y %H:%M') }}", "2024-01-31T00:00:00+00:00 30/01/2024 00:00"],
+    [
+      "{{ logical_date.subtract(hours=9).in_timezone('Asia/Seoul') | ds }} {{ logical_date.subtract(hours=9) | ds }}",
+      "2024-01-31 2024-01-30",
+    ],
     ["{{ data_interval_end.add(days=1).in_timezone('Asia/Seoul').isoformat() }}", "2024-02-01T09:00:00+09:00"],
     [
       "{{ (logical_date | ds) }} {{ macros.ds_add(ds, 1) }} {{ macros.ds_format(ds, '%Y-%m-%d', '%d %B') }}",
