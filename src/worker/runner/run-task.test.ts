@@ -68,6 +68,18 @@ describe("runTask", () => {
     expect(outcomeSchema.safeParse(outcome).success).toBe(true);
   });
 
+  it("ends also if no context can be made for its callbacks: whoever waits for their end is not left waiting", async () => {
+    const onFailure = vi.fn();
+    const { outcome, runCallbacks, logs } = await runOneTask(
+      defineTask(() => 1, { onFailure }),
+      { dagRun: { logicalDate: "infinity" } },
+    );
+    expect(outcome).toMatchObject({ state: "failed", error: { message: "Invalid time value" } });
+    await runCallbacks();
+    expect(onFailure).not.toHaveBeenCalled();
+    expect(logs.at(-1)).toMatchObject({ level: "error", message: expect.stringContaining("onFailure is not called") });
+  });
+
   it("keeps the causes of an error in its stack", async () => {
     const { outcome } = await runOneTask(
       defineTask(() => {

@@ -111,8 +111,19 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
     outcome,
     async runCallbacks() {
       const name = callbackOf(outcome, input.context.shouldRetry);
-      const callbackCtx = ctx ?? createTaskContext({ ...input, node }).ctx;
-      if (name !== null) await callBack(name, node, callbackCtx, ending.error, reasonOf(outcome), input);
+      if (name === null) return;
+      let callbackCtx = ctx;
+      try {
+        callbackCtx ??= createTaskContext({ ...input, node }).ctx;
+      } catch (error) {
+        // What failed the try before its first line. A rejection here would leave the supervisor waiting for the end of the callbacks.
+        input.log({
+          level: "error",
+          message: `${name} is not called: the task's context cannot be made: ${toError(error).message}`,
+        });
+        return;
+      }
+      await callBack(name, node, callbackCtx, ending.error, reasonOf(outcome), input);
     },
   };
 }
