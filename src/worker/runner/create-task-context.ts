@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { type JsonValue, type Outcome, SKIP_DECISION_KEY, type SkipDecisionRecord } from "../../contracts/index.ts";
 import { sleep } from "../../platform/index.ts";
 import type { DagDefinition, TaskContext } from "../../sdk/index.ts";
@@ -36,10 +37,15 @@ export function createTaskContext(input: {
   const taskFacts = platformPart.dag.task(node.taskId);
   if (taskFacts === undefined) throw new Error(`DAG ${dag.dagId} has no task ${node.taskId}`);
   const read = createXComReader({ dag, taskId: node.taskId, mapIndex: ti.mapIndex }, context, caller);
-  const pull = ((taskIds, options) =>
-    typeof taskIds === "string"
-      ? read(taskIds, options)
-      : Promise.all(taskIds.map((taskId: string) => read(taskId, options)))) as TaskContext["xcom"]["pull"];
+  const pull = (async (taskIds, options) => {
+    if (typeof taskIds === "string") return read(taskIds, options);
+    if (Array.isArray(taskIds) && taskIds.every((one) => typeof one === "string"))
+      return Promise.all(taskIds.map((taskId: string) => read(taskId, options)));
+    const got = inspect(taskIds, { depth: 1, breakLength: Number.POSITIVE_INFINITY }).slice(0, 200);
+    throw new TypeError(
+      `xcom.pull takes a task id or a list of task ids, and then options, as in pull("extract", { key: "rows" }); it got ${got}`,
+    );
+  }) as TaskContext["xcom"]["pull"];
   const push = async (key: string, value: unknown) => {
     if (key === "") throw new Error("an XCom's key must not be empty");
     await caller.call("setXcom", { key, value: toXComValue(`XCom "${key}"`, value, context.xcomMaxBytes) });

@@ -222,6 +222,19 @@ describe("runTask", () => {
     expect(asked).toContainEqual({ method: "setXcom", params: { key: "rows", value: [1] } });
   });
 
+  it.each([[{ taskIds: "a" }], [undefined], [["a", 1]]])("xcom.pull says what it takes, and what it got: %j", async (wrong) => {
+    const definition = defineTask((ctx) => ctx.xcom.pull(wrong as unknown as string));
+    const { outcome } = await runOneTask(definition);
+    expect(outcome).toMatchObject({
+      state: "failed",
+      error: {
+        message: expect.stringMatching(
+          /^xcom\.pull takes a task id or a list .* it got (\{ taskIds: 'a' \}|undefined|\[ 'a', 1 \])$/,
+        ),
+      },
+    });
+  });
+
   it("never fails for what it logs", async () => {
     const cyclic: Record<string, unknown> = { n: 1 };
     cyclic.self = cyclic;

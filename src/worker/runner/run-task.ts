@@ -106,7 +106,10 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
   showTimer?.cancel();
   let outcome: Outcome = { ...ending.outcome, ...shown() };
   if (elements !== null && ctx !== undefined) outcome = await renderMapIndex(outcome, node, ctx, rendered, input.caller);
-  logEnding(outcome, input.log);
+  if (input.signal.aborted && ending.error === input.signal.reason)
+    // The task ended because it was asked to: no fault of its own, and the place is Baram's.
+    input.log({ level: "info", message: `the task stopped: ${toError(ending.error).message}` });
+  else logEnding(outcome, input.log);
   return {
     outcome,
     async runCallbacks() {
