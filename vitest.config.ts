@@ -43,6 +43,8 @@ export default defineConfig({
           isolate: false,
           include: ["tests/**/*.test.ts"],
           exclude: [SYSTEMS],
+          // Many of them start twenty processes one after another, which a busy machine takes long for.
+          testTimeout: 60_000,
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },

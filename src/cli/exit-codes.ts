@@ -5,7 +5,7 @@
  * | ---- | ------- |
  * | 0 | done |
  * | 1 | failed: the message on stderr says why |
- * | 2 | wrong usage: an unknown command or option, an invalid value, a missing `--yes` without a terminal |
+ * | 2 | wrong usage: an unknown command or option, a value that is invalid or out of its bounds, a missing `--yes` without a terminal |
  * | 3 | not found: a DAG, run, backfill, task, connection, variable, pool or option |
  * | 4 | conflict with the current state: a run or connection that exists, a pool or DAG in use, another backfill |
  * | 130 | stopped by Ctrl-C, or by an answer other than yes |
@@ -34,6 +34,9 @@ export function exitCodeOf(errorCode: string | undefined): ExitCode {
     errorCode === "workload_invalid" ||
     errorCode === "api_url_missing" ||
     errorCode === "instant_invalid" ||
+    errorCode === "instant_out_of_bounds" ||
+    errorCode === "too_many_runs" ||
+    errorCode === "note_too_long" ||
     errorCode === "run_id_refused" ||
     errorCode === "logical_date_in_future"
   )

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
+import { refuseAirflowCommand } from "./airflow-commands.ts";
 import { ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { createProgram } from "./program.ts";
 
@@ -15,6 +16,8 @@ const { program, terminal } = createProgram();
 
 async function run(): Promise<number> {
   try {
+    const refusal = refuseAirflowCommand(process.argv.slice(2));
+    if (refusal !== null) throw (await import("./errors.ts")).usageError(refusal);
     await program.parseAsync();
     return Number(process.exitCode ?? ExitCode.Ok);
   } catch (thrown) {

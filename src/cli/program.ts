@@ -12,6 +12,7 @@ import { addRoleCommands } from "./commands/roles/role-commands.ts";
 import { addTasksCommands } from "./commands/tasks/tasks-commands.ts";
 import { addVariablesCommands } from "./commands/variables/variables-commands.ts";
 import { addWorkerCommands } from "./commands/worker/worker-commands.ts";
+import { addHelpCommands } from "./help-command.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 
 /**
@@ -50,6 +51,7 @@ export function createProgram(): { program: Command; terminal: Terminal } {
     .addOption(outputOption())
     .addHelpText("after", exampleOf("info -o json"))
     .action(async (options: OutputOptions) => (await import("./commands/info.ts")).showInfo(terminal, packageVersion(), options));
+  addHelpCommands(program);
   return { program, terminal };
 }
 

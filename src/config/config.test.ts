@@ -8,6 +8,7 @@ import { findPackageRoot } from "../platform/index.ts";
 import { environmentForUserCode, environmentSecrets, loadConfig, OPTIONS, readEncryptionKey, readJwtSecret } from "./index.ts";
 import { variableFor } from "./load.ts";
 import type { OptionSpec } from "./option-spec.ts";
+import { renamedTargets } from "./renamed-options.ts";
 
 let home: string;
 beforeEach(() => {
@@ -79,6 +80,27 @@ test("a misspelt name or word is told with the one that was meant", () => {
   toml("");
   expect(() => load({ BARAM__CORE__PARALELISM: "3" })).toThrow("Did you mean BARAM__CORE__PARALLELISM?");
   expect(() => load({ BARAM__NOWHERE__NOTHING: "3" })).toThrow(/of Baram\. Remove it, or see/);
+});
+
+test("an option that Airflow calls otherwise is told with Baram's name, and never with the section that it stands in", () => {
+  for (const [text, message] of [
+    ["[core]\nsql_alchemy_conn = 'x'", "[core] sql_alchemy_conn"],
+    ["[core]\ndag_concurrency = 16", "Did you mean [core] max_active_tasks_per_dag?"],
+    ["[database]\nsql_alchemy_conn = 'x'", "Did you mean [database] url?"],
+    ["[webserver]\nexpose_config = true\nweb_server_port = 8080", "[webserver] web_server_port in"],
+    ["[webserver]\nweb_server_port = 8080", "Did you mean [api] port?"],
+    ["[core]\nno_such_thing_at_all = 1", "is not an option of Baram. Remove it,"],
+  ] as const) {
+    toml(text);
+    expect(() => load(), text).toThrow(message);
+  }
+  toml("[scheduler]\nmin_file_process_interval = 30");
+  expect(load().meaningless).toHaveLength(1);
+  expect(() => load({ BARAM__DATABASE__SQL_ALCHEMY_CONN: "x" })).toThrow("Did you mean BARAM__DATABASE__URL?");
+  for (const target of renamedTargets()) {
+    const [, section = "", name = ""] = /^\[(.+)\] (.+)$/.exec(target) ?? [];
+    expect(Object.keys((OPTIONS as Record<string, object>)[section] ?? {}), target).toContain(name);
+  }
 });
 
 test("an option that only Airflow has is taken, does nothing, and is told with the reason", () => {

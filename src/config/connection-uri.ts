@@ -76,7 +76,7 @@ function fromJson(connId: string, text: string): Connection {
     schema: text_("schema"),
     login: text_("login"),
     password: text_("password"),
-    port: values.port === undefined || values.port === null ? null : portOf(connId, Number(values.port)),
+    port: values.port === undefined || values.port === null ? null : portOf(connId, values.port),
     extra: objectOf(connId, typeof extra === "string" ? extra : JSON.stringify(extra), "its extra"),
   };
 }
@@ -91,9 +91,10 @@ function objectOf(connId: string, text: string, what: string): JsonObject {
   throw invalid(connId, `${what} is not a JSON object`);
 }
 
-function portOf(connId: string, port: number): number {
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw invalid(connId, `port ${port} is not between 1 and 65535`);
-  return port;
+function portOf(connId: string, given: unknown): number {
+  const port = typeof given === "number" || (typeof given === "string" && /^\d+$/.test(given)) ? Number(given) : Number.NaN;
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  throw invalid(connId, `port ${JSON.stringify(given)?.slice(0, 60)} is not a whole number from 1 to 65535`);
 }
 
 function decode(connId: string, part: string | undefined): string | null {

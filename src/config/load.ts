@@ -6,6 +6,7 @@ import { BaramError, findSimilar } from "../platform/index.ts";
 import { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
 import type { OptionSpec } from "./option-spec.ts";
 import { type ConfigValues, OPTIONS } from "./options.ts";
+import { renamedOption } from "./renamed-options.ts";
 
 export type OptionSource = "default" | "file" | "environment";
 export type Config = ConfigValues & {
@@ -100,7 +101,11 @@ function sortOutNames(
   const found: MeaninglessOption[] = [];
   const whyNot = new Map(
     Object.entries(MEANINGLESS_OPTIONS).flatMap(([section, names]) =>
-      Object.entries(names).map(([name, why]) => [variableFor(section, name), why]),
+      Object.entries(names).flatMap(([name, why]) => {
+        // Airflow 2 had the options of the dag-processor in [scheduler] and [core].
+        const sections = section === "dag_processor" ? [section, "scheduler", "core"] : [section];
+        return sections.map((one) => [variableFor(one, name), why] as const);
+      }),
     ),
   );
   const judge = (variable: string, where: string, near: string | undefined) => {
@@ -113,7 +118,11 @@ function sortOutNames(
     Object.entries(OPTIONS).flatMap(([section, names]) => Object.keys(names).map((name) => variableFor(section, name))),
   );
   for (const [section, names] of Object.entries(file)) {
-    if (!Object.hasOwn(OPTIONS, section)) throw unknownOption(`[${section}] in ${path}`, nearSection(section));
+    if (!Object.hasOwn(OPTIONS, section)) {
+      const first = Object.keys(Object(names)).find((name) => renamedOption(section, name) !== undefined);
+      if (first === undefined) throw unknownOption(`[${section}] in ${path}`, nearSection(section));
+      throw unknownOption(`[${section}] ${first} in ${path}`, renamedOption(section, first));
+    }
     if (typeof names !== "object" || names === null || Array.isArray(names))
       throw new BaramError(
         "config_invalid",
@@ -127,7 +136,7 @@ function sortOutNames(
     }
   }
   for (const variable of Object.keys(environment)) {
-    if (variable.startsWith("BARAM__")) judge(variable, variable, findSimilar(variable, known));
+    if (variable.startsWith("BARAM__")) judge(variable, variable, nearVariable(variable, known));
   }
   return found;
 }
@@ -146,13 +155,25 @@ export function nearSection(section: string): string | undefined {
   return near === undefined ? undefined : `[${near}]`;
 }
 
-/** An option of the section with a similar name, or one with the same name in another section. */
+function nearVariable(variable: string, known: ReadonlySet<string>): string | undefined {
+  const [, section = "", ...rest] = variable.toLowerCase().split("__");
+  const renamed = renamedOption(section, rest.join("__"));
+  if (renamed === undefined) return findSimilar(variable, known);
+  const [, newSection = "", name = ""] = /^\[(.+)\] (.+)$/.exec(renamed) ?? [];
+  return variableFor(newSection, name);
+}
+
+/** An option with the same meaning, one of the section with a similar name, or one with the same name in another section. */
 export function nearOption(section: string, name: string): string | undefined {
+  const renamed = renamedOption(section, name);
+  if (renamed !== undefined) return renamed;
   const table: Readonly<Record<string, object>> = OPTIONS;
   const near = findSimilar(name, Object.keys(table[section] ?? {}));
   if (near !== undefined) return `[${section}] ${near}`;
   const elsewhere = Object.keys(table).find((other) => Object.hasOwn(table[other] ?? {}, name));
-  return elsewhere === undefined ? nearSection(section) : `[${elsewhere}] ${name}`;
+  if (elsewhere !== undefined) return `[${elsewhere}] ${name}`;
+  // The section exists, so its name was not the mistake.
+  return Object.hasOwn(table, section) ? undefined : nearSection(section);
 }
 
 /** The scheme of a URL is not secret, and often the mistake. */

@@ -52,11 +52,12 @@ export type BatchAnswer = z.infer<typeof batchAnswerSchema>;
 export const heartbeatRequestSchema = z.object({ tries: z.array(z.object({ id: z.uuid(), token: z.string() })).max(10_000) });
 /**
  * `running`: with a new token if the old one is about to expire. `lost`: the worker must stop these tries; their writes are
- * rejected.
+ * rejected. `reasons`: why they were stopped, by id, if a reason is stored.
  */
 export const heartbeatAnswerSchema = z.object({
   running: z.array(z.object({ id: z.string(), token: z.string().optional() })),
   lost: z.array(z.string()),
+  reasons: z.record(z.string(), z.string()).optional(),
 });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
 

@@ -183,7 +183,8 @@ export type RunnerCalls = {
       resetDagRun: boolean;
       note: string | null;
     };
-    result: { runId: string; created: boolean };
+    /** `isPaused`: the DAG is paused, so the run waits until it is unpaused. */
+    result: { runId: string; created: boolean; isPaused?: boolean };
   };
   getDagRunState: { params: { dagId: string; runId: string }; result: { state: DagRunState } | null };
   /** When the next scheduled run after this one is due; `runAfter` null = never. Null = there is no such run. */

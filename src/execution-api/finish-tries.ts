@@ -5,6 +5,7 @@ import { limitOutcome } from "./limit-outcome.ts";
 import type { ReadFinish } from "./read-batch.ts";
 import { Refusal, staleTry } from "./refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+import { withStopReason } from "./stale-try.ts";
 import { OVERDUE_SEC } from "./tokens.ts";
 
 /** `failed`: the try failed instead of ending as reported, and why. */
@@ -59,7 +60,10 @@ export async function finishVerified(
           failed.map(({ id, outcome }) => ({ id, reason: reasonOf(outcome) })),
         )
       : new Set<string>();
-  for (const { id, outcome } of missing) answers.set(id, states.get(id) === outcome.state || told.has(id) ? {} : staleTry(id));
+  for (const { id, outcome } of missing) {
+    const isStored = states.get(id) === outcome.state || told.has(id);
+    answers.set(id, isStored ? {} : ((await withStopReason(store, staleTry(id))) as Refusal));
+  }
   return answers;
 }
 

@@ -83,6 +83,18 @@ test("runs are read, counted and found before a date", async () => {
   expect([none.status, none.json]).toEqual([200, null]);
 });
 
+test("a task that triggers a run is told that the DAG is paused", async () => {
+  const call = async (runId: string) => {
+    const params = { dagId: "d", runId, logicalDate: null, conf: {}, resetDagRun: false, note: null };
+    return (await send("POST", "/baram/call", { method: "triggerDagRun", params })).json;
+  };
+  expect(JSON.stringify(await call("p1"))).not.toContain("isPaused");
+  await database.store.query("update dag set is_paused = true where dag_id = 'd'");
+  expect(JSON.stringify(await call("p2"))).toContain('"isPaused":true');
+  expect(JSON.stringify(await call("p2"))).toContain('"isPaused":true');
+  await database.store.query("update dag set is_paused = false where dag_id = 'd'");
+});
+
 test("a run is triggered once, and cleared when that is asked for", async () => {
   const body = { conf: { limit: 5 }, logical_date: "2024-02-01T00:00:00Z", run_after: "2024-02-02T00:00:00Z", note: "n" };
   expect((await send("POST", "/dag-runs/d/mine", body)).status).toBe(204);

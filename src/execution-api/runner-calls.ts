@@ -16,6 +16,7 @@ import {
   type RunnerMethod,
   runIdSchema,
   storableTextSchema,
+  VARIABLE_KEY_MAX,
 } from "../contracts/index.ts";
 import { nextRunAfter } from "../scheduler/commands/index.ts";
 import {
@@ -109,7 +110,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
     },
   },
   setVariable: {
-    params: z.object({ key: newKeySchema, value: z.string(), description: z.string().nullable() }),
+    params: z.object({ key: newKeySchema.max(VARIABLE_KEY_MAX), value: z.string(), description: z.string().nullable() }),
     async answer({ resources }, variable) {
       await setVariable(resources.store, resources.cipher, variable);
       return null;
@@ -131,7 +132,7 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
       resetDagRun: z.boolean(),
       note: z.string().nullable(),
     }),
-    answer: ({ resources, options }, params) => triggerDagRun(resources, options, params),
+    answer: ({ resources, options, tryId }, params) => triggerDagRun(resources, options, params, tryId),
   },
   getDagRunState: {
     params: z.object({ dagId: idSchema, runId: runIdSchema }),

@@ -24,7 +24,7 @@ const failed = { state: "failed" as const, retryable: true, error: { name: "E", 
 const STALE_BY: Record<string, (one: TestTry) => Promise<unknown>> = {
   "a retry": (one) => api.finish(one, failed),
   "a reschedule": (one) => api.finish(one, { state: "up_for_reschedule", rescheduleDate: NOW }),
-  "a clear": (one) => clearRun(database.store, "d", one.runId),
+  "a clear": (one) => clearRun(database.store, "d", one.runId, { user: "ada" }),
   "a mark by hand": (one) => database.store.query("update task_instance set state = 'skipped' where id = $1", [one.id]),
   "the deletion of its run": (one) => database.store.query("delete from dag_run where run_id = $1", [one.runId]),
 };
@@ -72,8 +72,26 @@ test.each(Object.keys(STALE_BY))("after %s every write is refused with 409 and c
   });
   expect([409, 404]).toContain(beat.status);
   const beats = await api.ask("POST", "/baram/heartbeat", { body: { tries: [{ id: one.id, token: one.token }] } });
-  expect(beats.json).toEqual({ running: [], lost: [one.id] });
+  expect(beats.json).toMatchObject({ running: [], lost: [one.id] });
   expect(await everything(one.runId)).toEqual(before);
+});
+
+test("who ended a try is told to its worker in every answer, and to nobody else", async () => {
+  const one = await api.running("d", "a");
+  await clearRun(database.store, "d", one.runId, { dagId: "other", runId: "its run", taskId: "again" });
+  const why = 'cleared by task "again" of run "its run" of DAG "other"';
+  const beat = (token: string) => api.ask("POST", "/baram/heartbeat", { body: { tries: [{ id: one.id, token }] } });
+  expect((await beat(one.token)).json).toEqual({ running: [], lost: [one.id], reasons: { [one.id]: why } });
+  const stranger = await api.running("d", "a");
+  expect((await beat(stranger.token)).json).toEqual({ running: [], lost: [one.id] });
+  const message = `Try ${one.id} is not running any more: ${why}. Nothing was written; stop it.`;
+  const finish = await api.finish(one, { state: "success", xcoms: [], skipTasks: [] });
+  expect(finish.json.items[0]).toMatchObject({ ok: false, message });
+  const call = { method: "setXcom", params: { key: "k", value: 1 } };
+  const called = await api.ask("POST", "/baram/call", { token: one.token, body: call });
+  expect(called.json.detail.message).toBe(message);
+  const write = await WRITES["xcom post"]?.(one);
+  expect(write?.json?.detail).toMatchObject({ message });
 });
 
 test("a heartbeat of a try that was retried or cleared is told that it does not run", async () => {

@@ -25,6 +25,7 @@ test("an unknown name, an alias that is none, and a name that would mean two exe
     expect.objectContaining({ code, message: expect.stringContaining(message) as string });
   expect(() => configured("LocalExecutor,MoonExecutor")).toThrow(refused("executor_unknown", '"MoonExecutor"'));
   expect(() => configured("toString")).toThrow(refused("executor_unknown", '"toString"'));
+  expect(() => configured("CeleryExecutor")).toThrow(refused("executor_unknown", "QueueExecutor, see docs/executors/queue.md"));
   for (const alias of ["", "1st", "a b", "x".repeat(65)])
     expect(() => configured(`${alias}:LocalExecutor`), alias).toThrow(refused("executor_alias_invalid", `"${alias}"`));
   for (const list of [

@@ -25,6 +25,14 @@ export type ConfiguredExecutor = {
   alias: string | null;
 };
 
+/** Executors of Airflow. */
+const INSTEAD_OF_EXECUTORS: ReadonlyMap<string, string> = new Map([
+  ["CeleryExecutor", "; the one with a broker and workers is QueueExecutor, see docs/executors/queue.md"],
+  ["AwsEcsExecutor", "; here its name is EcsExecutor"],
+  ["AwsLambdaExecutor", "; here its name is LambdaExecutor"],
+  ["KubernetesExecutor", "; an executor for Kubernetes is not available yet"],
+]);
+
 /** The executors in [core] executor, the default first. Throws `executor_unknown` and `executor_twice`. */
 export function configuredExecutors(config: Pick<Config, "core">): ConfiguredExecutor[] {
   const executors = config.core.executor
@@ -37,7 +45,7 @@ export function configuredExecutors(config: Pick<Config, "core">): ConfiguredExe
       const name = part.slice(colon + 1).trim();
       if (!Object.hasOwn(EXECUTOR_KINDS, name)) {
         const known = Object.keys(EXECUTOR_KINDS).join(", ");
-        const hint = didYouMean(name, Object.keys(EXECUTOR_KINDS));
+        const hint = INSTEAD_OF_EXECUTORS.get(name) ?? didYouMean(name, Object.keys(EXECUTOR_KINDS));
         throw new BaramError("executor_unknown", `[core] executor names "${name}", which is none of ${known}${hint || "."}`, {
           name,
         });

@@ -8,11 +8,18 @@ export function parse<T>(schema: z.ZodType<T>, value: unknown, place: "path" | "
   if (checked.success) return checked.data;
   const faults = checked.error.issues.slice(0, 20).map((issue) => ({
     loc: [place, ...issue.path.map((step) => (typeof step === "symbol" ? String(step) : step))],
-    msg: issue.message,
+    msg: issue.message + knownKeys(schema, issue),
     type: issue.code,
   }));
   const first = faults[0];
   throw refusal("request_invalid", `${first?.loc.join(".")}: ${first?.msg}`, { faults });
+}
+
+/** The valid keys of the body, for a message about an unknown key: `execution_date` is now `logical_date`, for example. */
+function knownKeys(schema: z.ZodType, issue: { code?: string; path: readonly unknown[] }): string {
+  if (issue.code !== "unrecognized_keys" || issue.path.length > 0) return "";
+  const shape = "shape" in schema ? Object.keys(schema.shape as object) : [];
+  return shape.length === 0 ? "" : `; the keys are ${shape.join(", ")}`;
 }
 
 /** Throws `body_malformed`. A body without a content type is read as JSON too. */

@@ -137,7 +137,7 @@ test("a DAG at its limit starts a backfill's runs, and one whose backfill is at 
   await create();
   await rig.pass();
   expect(await running()).toEqual([{ type: "manual" }, { type: "backfill" }, { type: "backfill" }]);
-  await markRun(database.store, createDagCache(), "d", rig.executor.handed[0]?.ti.runId ?? "", "success");
+  await markRun(database.store, createDagCache(), "d", rig.executor.handed[0]?.ti.runId ?? "", "success", { user: "ada" });
   for (let at = 0; at < 2; at++) await trigger(database.store, "d");
   await rig.pass();
   expect(await running()).toEqual([{ type: "backfill" }, { type: "backfill" }, { type: "manual" }]);
@@ -150,16 +150,16 @@ test("a paused backfill starts nothing; what runs goes on, and unpaused it goes 
   const rig = await createRig(database, { work: () => (hold ? null : SUCCESS) });
   await rig.pass();
   expect(await statesOf()).toEqual(["running", "running", "queued", "queued", "queued", "queued"]);
-  await changeBackfill(database.store, id, "pause");
-  await changeBackfill(database.store, id, "pause");
+  await changeBackfill(database.store, id, "pause", { user: "ada" });
+  await changeBackfill(database.store, id, "pause", { user: "ada" });
   for (const [at, runId] of rig.executor.handed.map(({ ti }) => ti.runId).entries())
-    await markRun(database.store, createDagCache(), "d", runId, at === 0 ? "success" : "failed");
+    await markRun(database.store, createDagCache(), "d", runId, at === 0 ? "success" : "failed", { user: "ada" });
   hold = false;
   await rig.drain();
   expect(await statesOf()).toEqual(["success", "failed", "queued", "queued", "queued", "queued"]);
   await checkBackfills(rig.resources, rig.options);
   expect(await isCompleted(id)).toBe(false);
-  await changeBackfill(database.store, id, "unpause");
+  await changeBackfill(database.store, id, "unpause", { user: "ada" });
   await rig.drain();
   expect(await statesOf()).toEqual(["success", "failed", "success", "success", "success", "success"]);
   expect(await isCompleted(id)).toBe(true);
@@ -190,15 +190,20 @@ test("cancelled in the middle, the runs that run end on their own, the others fa
     },
   });
   await rig.pass();
-  await changeBackfill(database.store, id, "cancel");
+  await changeBackfill(database.store, id, "cancel", { user: "ada" });
   finish();
   await rig.drain();
   await rig.executor.settled();
   await rig.drain();
   expect(await statesOf()).toEqual(["success", "success", "failed", "failed", "failed", "failed"]);
+  const { rows: notes } = await database.store.query("select distinct note, state from dag_run order by state");
+  expect(notes).toEqual([
+    { note: `Failed: its backfill ${id} was cancelled by "ada".`, state: "failed" },
+    { note: null, state: "success" },
+  ]);
   expect(rig.executor.handed).toHaveLength(2);
   // A completed backfill starts nothing: cleared, its run counts as one of the DAG's.
-  await clearRun(database.store, "d", "backfill__2025-01-04T00:00:00+00:00");
+  await clearRun(database.store, "d", "backfill__2025-01-04T00:00:00+00:00", { user: "ada" });
   await rig.drain();
   expect(await statesOf()).toEqual(["success", "success", "success", "failed", "failed", "failed"]);
 });
@@ -349,7 +354,7 @@ test("a last run that ends by hand, and one cleared in the moment of completion,
   const id = await create({ toDate: day(1) });
   const rig = await createRig(database, { work: () => null });
   await rig.pass();
-  await markRun(database.store, createDagCache(), "d", "backfill__2025-01-02T00:00:00+00:00", "success");
+  await markRun(database.store, createDagCache(), "d", "backfill__2025-01-02T00:00:00+00:00", "success", { user: "ada" });
   expect(await isCompleted(id)).toBe(false);
   await checkBackfills(rig.resources, rig.options);
   expect(await isCompleted(id)).toBe(true);
@@ -388,7 +393,7 @@ test("a backfill of one run at a time: its failed run that is cleared goes befor
   await rig.drain();
   expect(await statesOf()).toEqual(["failed", "running", "queued"]);
   fails = false;
-  await clearRun(database.store, "d", (await firstRunId()) ?? "");
+  await clearRun(database.store, "d", (await firstRunId()) ?? "", { user: "ada" });
   await rig.drain();
   expect(await statesOf()).toEqual(["success", "success", "success"]);
   expect(await isCompleted(id)).toBe(true);

@@ -51,6 +51,7 @@ test(`${RUNS * TASKS} task instances of ${RUNS} runs cleared at once: at no mome
   })();
   const request = { dagId: "d", taskIds: null, directions: { upstream: false, downstream: false }, states: null };
   const cleared = await clearRuns(database.store, createDagCache(), {
+    by: { user: "ada" },
     ...request,
     runs: { kind: "range", from: null, to: null },
     resetRuns: true,

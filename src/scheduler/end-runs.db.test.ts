@@ -3,6 +3,7 @@ import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
 import { FAILURE, SUCCESS } from "../../tests/support/fake-executor.ts";
 import { createGate, createRig, createSchedulerDatabase, type Rig, trigger } from "../../tests/support/scheduler-rig.ts";
+import { findRun } from "../store/index.ts";
 import { finishByOutcome } from "./index.ts";
 
 let database: TestDatabase;
@@ -33,6 +34,23 @@ test("so many failed runs in a row pause the DAG; a success in between starts th
   expect(await isPaused()).toBe(true);
   const { rows } = await database.store.query("select owner, extra from log where event = 'paused'");
   expect(rows).toEqual([{ owner: "scheduler", extra: { reason: "2 runs failed in a row" } }]);
+});
+
+test("a run whose tasks can never run is failed, and its note names the tasks", async () => {
+  await saveDagFixture(database.store, { dagId: "d", tasks: ["a", "b", "c", "d"].map((taskId) => ({ taskId })) });
+  const rig = await createRig(database, { work: () => null });
+  const runId = await trigger(database.store, "d");
+  // A circle, which no DAG file can have: each task waits for the next, and the last for the first.
+  await database.store.query(
+    `update serialized_dag set data = jsonb_set(data::jsonb, '{tasks}', (
+       select jsonb_agg(jsonb_set(t, '{upstream}', jsonb_build_array(data::jsonb -> 'tasks' -> (at::int % 4) ->> 'taskId')) order by at)
+         from jsonb_array_elements(data::jsonb -> 'tasks') with ordinality as one(t, at)))::json`,
+  );
+  await rig.drain();
+  expect(await findRun(database.store, "d", runId)).toMatchObject({
+    state: "failed",
+    note: "Failed: deadlock. These tasks wait for each other or for something that cannot happen, and none can run: a, b, c and 1 more.",
+  });
 });
 
 test("two runs that fail at once in two schedulers pause the DAG together, with one line", async () => {

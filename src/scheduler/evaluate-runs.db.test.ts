@@ -90,7 +90,7 @@ test("a picture that another scheduler's evaluation or a clear made stale is not
   await end(runId, "b");
   await first.drain();
   expect(await statesOf(database.store, runId)).toEqual({ a: "success", b: "success", c: "queued" });
-  await clearRun(database.store, "d", runId, { taskIds: ["a", "b", "c"] });
+  await clearRun(database.store, "d", runId, { user: "ada" }, { taskIds: ["a", "b", "c"] });
   await second.drain();
   expect(await statesOf(database.store, runId)).toEqual({ a: "queued", b: null, c: null });
 });
@@ -181,7 +181,7 @@ test("a run that cannot start yet while a retry of it is due does not keep the s
   await makeDue();
   const second = await trigger(database.store, "d");
   // Queued anew by hand while its task waits for a retry; the other run has its place.
-  await markRun(database.store, createDagCache(), "d", first, "queued");
+  await markRun(database.store, createDagCache(), "d", first, "queued", { user: "ada" });
   await database.store.query("update dag_run set queued_at = now(), run_after = now() where run_id = $1", [first]);
   await rig.pass();
   expect(await runState(database.store, "d", second)).toBe("running");

@@ -1,7 +1,8 @@
-import { type DagRunState, NOTE_MAX } from "../contracts/index.ts";
+import { type DagRunState, isTerminal } from "../contracts/index.ts";
 import { type Metrics, secondsSince } from "../platform/index.ts";
 import {
   type AsideKey,
+  addRunNote,
   applyChanges,
   type ClaimedRun,
   claimRuns,
@@ -19,13 +20,13 @@ import {
   type Only,
   recordEvaluations,
   type StateChange,
-  setRunNote,
   skipUnfinished,
   type TaskExpansion,
   wakeLaterRuns,
 } from "../store/index.ts";
 import { isPoisoned, readableGraph } from "./commands/dag-cache.ts";
 import { logPathOf } from "./commands/log-path.ts";
+import { runTimedOut } from "./commands/stop-reason.ts";
 import {
   applyEvent,
   buildPicture,
@@ -120,6 +121,7 @@ export async function evaluateRuns(
       evaluations.push({ id: run.id, state, rescan: held.size > 0 });
       const isIdle = state === null && held.size > 0 && hasNothingOnItsWay(picture);
       const isInQueue = isIdle && (await letEarlierRunGoFirst(tx, run, graph.dag.catchup));
+      if (verdict === "deadlocked") await addRunNote(tx, run.id, deadlockNote(picture));
       if (state === "success" || state === "failed")
         ends.push({ run, state, reason: verdict === "deadlocked" ? "all_tasks_deadlocked" : null, graph });
       if (graph.needsPast.size > 0 && run.logicalDate) await wakeLaterRuns(tx, run.dagId, run.logicalDate);
@@ -220,15 +222,25 @@ async function wakeThoseThatWait(tx: Db, { dags }: SchedulerResources, run: Clai
  */
 async function stopTimedOut(tx: Db, run: ClaimedRun): Promise<{ logPath: string; message: string }[]> {
   const { dagId, runId, timeoutSec } = run;
-  const skipped = await skipUnfinished(tx, run.id);
+  const skipped = await skipUnfinished(tx, run.id, runTimedOut(timeoutSec));
   const reason = `Failed after its dagrunTimeout of ${timeoutSec} s; task instances that had not ended, and were skipped: ${skipped.length}.`;
-  const note = [run.note, reason].filter((text) => text !== null).join("\n");
-  // A note written by a user is not truncated for it; the audit log has the line in any case.
-  if (note.length <= NOTE_MAX) await setRunNote(tx, run.id, note);
+  await addRunNote(tx, run.id, reason);
   await logEvent(tx, { event: "timed_out", dagId, runId, owner: "scheduler", extra: { timeoutSec, skipped: skipped.length } });
-  const message = `the scheduler ended this try: its DAG run took longer than its dagrunTimeout of ${timeoutSec} s`;
+  const message = `the scheduler ended this try: ${runTimedOut(timeoutSec)}`;
   return skipped.filter(({ hasBegun }) => hasBegun).map((one) => ({ logPath: logPathOf(one), message }));
 }
+
+/** The note of a run that is failed because none of its tasks can ever run. */
+function deadlockNote({ graph, instances }: RunPicture): string {
+  const waiting = graph.tasks.flatMap(({ taskId }, at) =>
+    [...(instances[at]?.values() ?? [])].some(({ state }) => !isTerminal(state)) ? [taskId] : [],
+  );
+  const more = waiting.length > NAMED_MAX ? ` and ${waiting.length - NAMED_MAX} more` : "";
+  return `Failed: deadlock. These tasks wait for each other or for something that cannot happen, and none can run: ${waiting.slice(0, NAMED_MAX).join(", ")}${more}.`;
+}
+
+/** So many task ids of any length fit into a note. */
+const NAMED_MAX = 3;
 
 /** There is no log of a try that could say why. */
 async function noteReason(tx: Db, run: ClaimedRun, picture: RunPicture, { task, to, reason }: Change): Promise<void> {

@@ -3,7 +3,7 @@ import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
 import { FAILURE, SUCCESS } from "../../tests/support/fake-executor.ts";
 import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
-import { beatTries, startTries } from "../store/index.ts";
+import { beatTries, findRun, findStopReasons, startTries } from "../store/index.ts";
 import { finishByOutcome } from "./index.ts";
 import { failSilentTries } from "./recover.ts";
 
@@ -63,6 +63,10 @@ test("the first final failure fails what runs and skips the rest at once; the te
   expect(await runState(database.store, "d", runId)).toBe("failed");
   const { rows } = await database.store.query("select task_id as task, extra from log where event = 'fail_fast'");
   expect(rows).toEqual([{ task: "first", extra: { failed: "first", stopped: 3 } }]);
+  const why = 'its DAG has failFast, and task "first" failed';
+  expect((await findStopReasons(database.store, [runs])).get(runs)).toBe(why);
+  const run = await findRun(database.store, "d", runId);
+  expect(run?.note).toBe(`Stopped: ${why}; task instances that had not ended: 3.`);
 });
 
 test("a failure that is retried stops nothing, nor does a teardown's", async () => {

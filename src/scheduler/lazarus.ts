@@ -10,6 +10,7 @@
 
 import { toError } from "../platform/index.ts";
 import {
+  addRunNote,
   type Db,
   endRun,
   findPictureRows,
@@ -20,7 +21,6 @@ import {
   lockLifelessRuns,
   logEvent,
   reviveRun,
-  setRunNote,
   skipUnfinished,
 } from "../store/index.ts";
 import { isPoisoned, readableGraph } from "./commands/dag-cache.ts";
@@ -114,9 +114,9 @@ async function findCause(tx: Db, { dags }: SchedulerResources, run: LifelessRun)
 
 async function failRun(tx: Db, { dags }: SchedulerResources, run: LifelessRun, cause: string): Promise<void> {
   const reason = `Failed by Lazarus after ${run.attempts} attempts to put the run back on its way: ${cause}.`;
-  await skipUnfinished(tx, run.id);
+  await skipUnfinished(tx, run.id, `its DAG run came to a halt: ${cause}`);
   await endRun(tx, run.id, "failed");
-  await setRunNote(tx, run.id, [run.note, reason].filter((text) => text !== null).join("\n"));
+  await addRunNote(tx, run.id, reason);
   await logEvent(tx, {
     event: "lazarus_gave_up",
     dagId: run.dagId,

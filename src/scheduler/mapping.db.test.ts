@@ -54,6 +54,7 @@ async function states(runId: string): Promise<Record<string, TaskInstanceState |
 
 const clear = (runId: string, tasks: readonly (string | { taskId: string; mapIndex: number })[], downstream = false) =>
   clearRuns(database.store, createDagCache(), {
+    by: { user: "ada" },
     dagId: "d",
     runs: { kind: "one", runId, past: false, future: false },
     taskIds: tasks.map((one) => (typeof one === "string" ? one : one.taskId)),
@@ -298,7 +299,7 @@ test("a run moved to a version that maps other tasks gets their instances, and l
   await database.store.transaction(async (tx) => {
     const run = await lockRun(tx, "d", runId);
     if (!run) throw new Error("no run");
-    await clearInstances(tx, run.id, null, null);
+    await clearInstances(tx, run.id, null, null, "cleared");
     await repinToVersion(tx, { dags: createDagCache(), defaultExecutor: "LocalExecutor" }, run);
     await tx.query("update dag_run set created_dag_version_id = $2 where id = $1", [run.id, versionId]);
     await restartRun(tx, run.id, true);

@@ -36,6 +36,7 @@ const pushes = (outcome: Outcome, key: string, value: JsonValue): Outcome =>
 const rigOf = (work: (workload: ExecuteTask) => Outcome | null): Promise<Rig> => createRig(database, { work });
 const clear = (runId: string, taskId: string, mapIndex?: number) =>
   clearRuns(database.store, createDagCache(), {
+    by: { user: "ada" },
     dagId: "d",
     runs: { kind: "one", runId, past: false, future: false },
     taskIds: [taskId],

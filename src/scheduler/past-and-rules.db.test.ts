@@ -65,7 +65,7 @@ test("dependsOnPast: after a failure the next run's task goes on waiting, until 
   expect(await runState(database.store, "d", first)).toBe("failed");
   expect(await statesOf(database.store, second)).toEqual({ a: null });
   expect(await runState(database.store, "d", second), "held is not deadlocked").toBe("running");
-  await clearRun(database.store, "d", first);
+  await clearRun(database.store, "d", first, { user: "ada" });
   await rig.drain();
   await end(first, "a");
   await rig.drain();
@@ -95,7 +95,7 @@ test("maxActiveRuns 1: a failed run that is cleared goes before the one that wai
   await end(one, "a", FAILURE);
   await rig.drain();
   expect(await runStates(runs)).toEqual(["failed", "running", "queued"]);
-  await clearRun(database.store, "d", one);
+  await clearRun(database.store, "d", one, { user: "ada" });
   await rig.drain();
   expect(await runStates(runs)).toEqual(["running", "queued", "queued"]);
   expect(await statesOf(database.store, one)).toEqual({ a: "queued", free: "success" });
@@ -104,7 +104,7 @@ test("maxActiveRuns 1: a failed run that is cleared goes before the one that wai
   await end(one, "a", FAILURE);
   await rig.drain();
   expect(await runStates(runs)).toEqual(["failed", "running", "queued"]);
-  await clearRun(database.store, "d", one);
+  await clearRun(database.store, "d", one, { user: "ada" });
   await rig.drain();
   for (const run of runs) {
     await end(run, "a");
@@ -146,7 +146,7 @@ test("waitForDownstream and several cleared runs: they go in the order of their 
   expect(await runStates([first, second, third, last])).toEqual(["success", "failed", "success", "running"]);
   await end(last, "a");
   await rig.drain();
-  for (const run of [third, second, first]) await clearRun(database.store, "d", run);
+  for (const run of [third, second, first]) await clearRun(database.store, "d", run, { user: "ada" });
   await rig.drain();
   expect(await runStates([first, second, third, last]), "what is at work keeps its place").toEqual([
     "queued",
@@ -181,7 +181,7 @@ test("a run by hand that comes before the waiting one by its date goes first too
   await database.store.query("update dag_run set next_scan_at = now() where state = 'running'");
   await rig.drain();
   expect(await runStates([first, second, third])).toEqual(["failed", "running", "queued"]);
-  await clearRun(database.store, "d", first);
+  await clearRun(database.store, "d", first, { user: "ada" });
   for (const run of [first, second, third]) {
     await rig.drain();
     await end(run, "a");
@@ -203,7 +203,7 @@ test("two schedulers that hold two waiting runs give one place away for one clea
   await end(one, "a", FAILURE);
   await setUp.drain();
   expect(await runStates(runs)).toEqual(["failed", "running", "running"]);
-  await clearRun(database.store, "d", one);
+  await clearRun(database.store, "d", one, { user: "ada" });
   await database.store.query("delete from task_event");
   const wake = (run: string) =>
     database.store.query("insert into task_event (dag_run_id) select id from dag_run where run_id = $1", [run]);

@@ -67,6 +67,7 @@ async function waitingForLock(): Promise<boolean> {
 
 const mark = (runId: string, taskId: string) =>
   markInstances(database.store, createDagCache(), {
+    by: { user: "ada" },
     dagId: "d",
     runs: { kind: "one", runId, past: false, future: false },
     taskId,
@@ -75,7 +76,7 @@ const mark = (runId: string, taskId: string) =>
     state: "success",
     dryRun: false,
   });
-const clear = (runId: string) => clearRun(database.store, "d", runId);
+const clear = (runId: string) => clearRun(database.store, "d", runId, { user: "ada" });
 
 /** How often each task was handed over, by try id. */
 function handedOf(rig: Rig): Record<string, number> {
@@ -158,7 +159,7 @@ for (const point of ["after-claim", "after-candidates", "after-queue-commit"] as
       async () => {
         runId = await trigger(database.store, "d");
       },
-      () => markRun(database.store, createDagCache(), "d", runId, "failed"),
+      () => markRun(database.store, createDagCache(), "d", runId, "failed", { user: "ada" }),
     );
     await rig.drain();
     expect(await runState(database.store, "d", runId)).toBe("failed");
@@ -185,7 +186,7 @@ test("a run marked failed while its tasks are candidates stays failed, and none 
       // Scheduled by one that has no place: the held pass has nothing of the run to claim, and holds no lock of it.
       await (await createRig(database, { slots: 0 })).pass();
     },
-    () => markRun(database.store, createDagCache(), "d", runId, "failed"),
+    () => markRun(database.store, createDagCache(), "d", runId, "failed", { user: "ada" }),
   );
   await rig.drain();
   expect(await runState(database.store, "d", runId)).toBe("failed");
@@ -287,7 +288,7 @@ test("a clear and a try's end at the same moment: one of them wins whole", async
     const guard = { leaving: ["queued"] as const, silentForSec: null };
     const [ended, cleared] = await Promise.all([
       finishByOutcome(database.store, createDagCache(), [{ id, outcome }], guard),
-      clearRun(database.store, "one", runId),
+      clearRun(database.store, "one", runId, { user: "ada" }),
     ]);
     expect(cleared).toMatchObject([{ taskId: "t", previousState: ended.length === 1 ? "success" : "queued" }]);
     const { rows } = await database.store.query<{ id: string; state: string | null; pushed: number }>(
@@ -306,7 +307,7 @@ test("two clears of a run at once clear each task once, and the run goes through
   const rig = await createRig(database, { startsFirst: true });
   const runId = await trigger(database.store, "one");
   await rig.drain();
-  const cleared = await Promise.all([1, 2, 3].map(() => clearRun(database.store, "one", runId)));
+  const cleared = await Promise.all([1, 2, 3].map(() => clearRun(database.store, "one", runId, { user: "ada" })));
   expect(cleared.map(([one]) => one?.previousState)).toEqual(expect.arrayContaining(["success", null, null]));
   await rig.drain();
   expect(await runState(database.store, "one", runId)).toBe("success");

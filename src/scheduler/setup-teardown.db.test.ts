@@ -82,6 +82,7 @@ test("clearing work clears its setup and teardown too, and they run in their ord
   const { rig, runId } = await play(TASKS, {});
   const before = rig.executor.handed.length;
   const touched = await clearRuns(database.store, createDagCache(), {
+    by: { user: "ada" },
     dagId: "d",
     runs: { kind: "one", runId, past: false, future: false },
     taskIds: ["work"],
@@ -102,7 +103,7 @@ test("a run marked failed while it runs: its work is stopped, its teardown runs,
   const { rig, runId, states } = await play(tasks, { work: null });
   expect(states).toMatchObject({ up: "success", work: "running", down: null });
   const { rows } = await database.store.query<{ id: string }>("select id from task_instance where task_id = 'work'");
-  await markRun(database.store, createDagCache(), "d", runId, "failed");
+  await markRun(database.store, createDagCache(), "d", runId, "failed", { user: "ada" });
   expect(await beatTries(database.store, [rows[0]?.id ?? ""]), "its worker learns of it").toEqual([]);
   expect(await runState(database.store, "d", runId)).toBe("running");
   for (let pass = 0; pass < 4; pass++) {
@@ -127,16 +128,16 @@ test("a run marked failed ends as failed although its leaves were only skipped; 
   await rig.pass();
   await expect.poll(async () => (await statesOf(database.store, runId)).up).toBe("success");
   // Nothing runs now: all there is to do is skip.
-  await markRun(database.store, createDagCache(), "d", runId, "failed");
+  await markRun(database.store, createDagCache(), "d", runId, "failed", { user: "ada" });
   expect(await statesOf(database.store, runId)).toEqual({ up: "success", work: "skipped", after: "skipped", down: null });
   await rig.pass();
   expect(await statesOf(database.store, runId)).toMatchObject({ down: "queued" });
-  await markRun(database.store, createDagCache(), "d", runId, "success");
+  await markRun(database.store, createDagCache(), "d", runId, "success", { user: "ada" });
   expect(await runState(database.store, "d", runId), "marked anew, the teardown still runs").toBe("running");
   await saveDagFixture(database.store, { dagId: "plain", tasks: [{ taskId: "t" }] });
   const plain = await trigger(database.store, "plain");
   await rig.pass();
-  await markRun(database.store, createDagCache(), "plain", plain, "failed");
+  await markRun(database.store, createDagCache(), "plain", plain, "failed", { user: "ada" });
   expect(await runState(database.store, "plain", plain)).toBe("failed");
 });
 

@@ -47,7 +47,7 @@ test.each<[string, SkipDecisionRecord]>([
   const before = { pick: "success", left: "success", right: "skipped", join: "success" };
   expect(await states()).toEqual(before);
   const handed = rig.executor.handed.length;
-  await clearRun(database.store, "d", runId, { taskIds: ["right", "join"] });
+  await clearRun(database.store, "d", runId, { user: "ada" }, { taskIds: ["right", "join"] });
   await rig.drain();
   expect(await states()).toEqual(before);
   expect(rig.executor.handed.slice(handed).map(({ ti }) => ti.taskId)).toEqual(["join"]);
@@ -55,7 +55,7 @@ test.each<[string, SkipDecisionRecord]>([
 
 test("the decision holds for a scheduler that never saw the run", async () => {
   const { runId, states } = await play(deciding(["right"], { followed: ["left"] }));
-  await clearRun(database.store, "d", runId, { taskIds: ["right", "left"] });
+  await clearRun(database.store, "d", runId, { user: "ada" }, { taskIds: ["right", "left"] });
   const other = await createRig(database, { startsFirst: true });
   await other.drain();
   expect(await states()).toMatchObject({ left: "success", right: "skipped" });
@@ -64,11 +64,11 @@ test("the decision holds for a scheduler that never saw the run", async () => {
 test("a branch that is cleared too decides anew, and its old decision counts no more", async () => {
   const { rig, runId, taken, states } = await play(deciding(["right"], { followed: ["left"] }));
   taken.outcome = deciding(["left"], { followed: ["right"] });
-  await clearRun(database.store, "d", runId);
+  await clearRun(database.store, "d", runId, { user: "ada" });
   await rig.drain();
   expect(await states()).toEqual({ pick: "success", left: "skipped", right: "success", join: "success" });
   taken.outcome = SUCCESS;
-  await clearRun(database.store, "d", runId);
+  await clearRun(database.store, "d", runId, { user: "ada" });
   await rig.drain();
   expect(await states()).toEqual({ pick: "success", left: "success", right: "success", join: "success" });
 });
@@ -79,7 +79,7 @@ test("what a task pushed under that key in another form decides nothing", async 
     skipTasks: [],
     xcoms: [{ key: SKIP_DECISION_KEY, value: { followed: "left" } }],
   });
-  await clearRun(database.store, "d", runId, { taskIds: ["right"] });
+  await clearRun(database.store, "d", runId, { user: "ada" }, { taskIds: ["right"] });
   await rig.drain();
   expect(await states()).toMatchObject({ right: "success" });
 });

@@ -118,6 +118,7 @@ test("a run that is cleared onto the DAG's current version gets and loses tasks 
   }));
   await save({ tasks: [...tasks, { taskId: "not_yet", startDate: "2025-01-02T00:00:00+00:00" }] });
   await clearRuns(database.store, createDagCache(), {
+    by: { user: "ada" },
     dagId: "d",
     runs: { kind: "one", runId, past: false, future: false },
     taskIds: null,

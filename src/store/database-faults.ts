@@ -57,8 +57,16 @@ export function unavailable(cause: unknown, target: Target): BaramError {
 function remedyOf(error: unknown, reason: string, { user, database }: Target): string {
   const url = "[database] url (BARAM__DATABASE__URL)";
   if (sqlState(error) === "3D000") return `Make it, with \`createdb ${database}\`, or correct the name in ${url}.`;
-  if (/role .* does not exist/.test(reason)) return `Make it, with \`createuser ${user}\`, or correct the user in ${url}.`;
   if (sqlState(error) === "28P01") return `Correct user and password in ${url}.`;
+  // The file's name stands in the text in any language of the server's.
   if (/pg_hba/.test(reason)) return "Allow this machine, user and database in the server's pg_hba.conf.";
+  if (/not permitted to log in/.test(reason))
+    return `Allow it, with \`alter role ${user} login\`, or correct the user in ${url}.`;
+  if (isRoleFault(error)) return `Make it, with \`createuser ${user}\`, or correct the user in ${url}.`;
   return `Allow it on the server, or correct ${url}.`;
+}
+
+/** Where PostgreSQL looks up the role of a login; its text may be in another language. */
+function isRoleFault(error: unknown): boolean {
+  return (error as { routine?: string }).routine === "InitializeSessionUserId";
 }

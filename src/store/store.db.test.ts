@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { failStatements } from "../../tests/chaos/fail-statements.ts";
@@ -305,6 +306,38 @@ test.each([
   const error = await store.query("select 1").catch((fault: Error) => fault);
   expect(error).toMatchObject({ code: "database_unavailable", message: expect.stringMatching(message) });
   await store.close();
+});
+
+test("a role that the server does not have, or that may not log in, is said with what makes it so", async () => {
+  const admin = database.store;
+  const { rows } = await admin.query<{ file: string }>("select setting as file from pg_settings where name = 'hba_file'");
+  const file = rows[0]?.file ?? "";
+  const before = readFileSync(file, "utf8");
+  await admin.query("create role no_login_here nologin");
+  // With a password the server does not tell a role that is missing from one whose password is wrong.
+  writeFileSync(file, `local all ghost_here,no_login_here trust\n${before}`);
+  try {
+    await admin.query("select pg_reload_conf()");
+    const failure = async (user: string) => {
+      const address = { ...database.address, user };
+      const store = openStore({ address, poolSize: 1, retryWindowMs: 0, applicationName: "test", logger: silentLogger });
+      const error = await store.query("select 1").catch((fault: Error) => fault);
+      await store.close();
+      return (error as Error).message;
+    };
+    await expect
+      .poll(() => failure("ghost_here"))
+      .toContain(
+        'role "ghost_here" does not exist. Make it, with `createuser ghost_here`, or correct the user in [database] url (BARAM__DATABASE__URL).',
+      );
+    expect(await failure("no_login_here")).toContain(
+      "Allow it, with `alter role no_login_here login`, or correct the user in [database] url (BARAM__DATABASE__URL).",
+    );
+  } finally {
+    writeFileSync(file, before);
+    await admin.query("drop role no_login_here");
+    await admin.query("select pg_reload_conf()");
+  }
 });
 
 test("a URL that cannot be read, or that names a file that cannot, is refused without its text", () => {

@@ -117,7 +117,7 @@ test("a trigger whose task was cleared is cancelled", async () => {
   const runId = await deferTasks(store, "cleared", [later, later], cipher.encrypt);
   const { triggerer } = await start({ BARAM__TRIGGERER__JOB_HEARTBEAT_SEC: "60" });
   await expect.poll(() => triggerer.running(), { timeout: 5_000 }).toBe(2);
-  await clearInstances(store, (await findRun(store, "cleared", runId))?.id ?? 0, ["t0"], null);
+  await clearInstances(store, (await findRun(store, "cleared", runId))?.id ?? 0, ["t0"], null, "cleared");
   await expect.poll(() => triggerer.running(), { timeout: 3_000 }).toBe(1);
 }, 30_000);
 

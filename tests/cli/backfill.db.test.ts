@@ -74,17 +74,17 @@ it("what cannot be is refused with the exit code of its kind", async () => {
   const [unknown, manual, reversed, date, conf, listed, changed, behavior, note] = await Promise.all([
     cli.fails(3, ...of("nope")),
     cli.fails(1, ...of("manual")),
-    cli.fails(1, ...of("daily", "2026-02-01")),
+    cli.fails(2, ...of("daily", "2026-02-01")),
     cli.fails(2, ...of("daily", "yesterday")),
     cli.fails(2, ...of("daily"), "--dag-run-conf", "[1]"),
     cli.fails(3, "backfill", "list", "--dag-id", "nope"),
     cli.fails(3, "backfill", "pause", "999"),
     cli.fails(2, ...of("daily"), "--reprocess-behavior", "all"),
-    cli.fails(1, "dags", "trigger", "manual", "--note", "x".repeat(1_001)),
+    cli.fails(2, "dags", "trigger", "manual", "--note", "x".repeat(1_001)),
   ]);
   expect(unknown).toContain('no DAG "nope"');
   expect(manual).toContain("no points in time");
-  expect(reversed).toContain("after to_date");
+  expect(reversed).toBe("--from-date 2026-02-01T00:00:00.000Z is after --to-date 2026-01-03T23:59:59.999Z. Swap them.");
   expect(date).toContain('--from-date is "yesterday"');
   expect(conf).toContain("--dag-run-conf must be a JSON object");
   expect(listed).toContain('no DAG "nope"');

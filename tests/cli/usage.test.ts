@@ -33,6 +33,29 @@ describe("the command line", () => {
     expect((await cli.run("dags")).code).toBe(2);
   });
 
+  it("answers a command of Airflow that Baram lacks with what to do instead", async () => {
+    expect(await cli.fails(2, "tasks", "test", "d", "t", "2026-01-01")).toContain("baram dags test DAG_ID");
+    expect(await cli.fails(2, "--verbose", "webserver")).toContain("baram api-server");
+    const { INSTEAD_OF_COMMANDS } = await import("../../src/cli/airflow-commands.ts");
+    const { createProgram } = await import("../../src/cli/program.ts");
+    const { program } = createProgram();
+    for (const [name, instead] of Object.entries(INSTEAD_OF_COMMANDS)) {
+      const [group, command] = name.split(" ");
+      const found = program.commands.find((one) => one.name() === group);
+      expect(command === undefined ? found : found?.commands.find((one) => one.name() === command), name).toBeUndefined();
+      // What is offered instead exists.
+      for (const [, group = "", command = ""] of instead.matchAll(/baram ([a-z][a-z-]*) ?([a-z-]*)/g)) {
+        const offered = program.commands.find((one) => one.name() === group);
+        expect(offered, `${name}: ${group}`).toBeDefined();
+        if (offered && offered.commands.length > 0 && command !== "")
+          expect(
+            offered.commands.map((one) => one.name()),
+            `${name}: ${group}`,
+          ).toContain(command);
+      }
+    }
+  });
+
   it("has an example in the help of every command", async () => {
     const { createProgram } = await import("../../src/cli/program.ts");
     const leaves = (command: ReturnType<typeof createProgram>["program"]): (typeof command)[] =>
@@ -49,9 +72,14 @@ describe("the command line", () => {
 
   it.each([
     ["data", ["config", "list"], 1],
+    ["data as JSON", ["config", "list", "-o", "json"], 1],
+    ["data as YAML", ["config", "list", "-o", "yaml"], 1],
     ["a remark", ["version"], 1],
+    ["the version", ["--version"], 1],
     ["help", ["--help"], 1],
     ["the help of a group", ["dags", "--help"], 1],
+    ["the help of a command", ["dags", "trigger", "--help"], 1],
+    ["help that was asked for by name", ["help", "dags"], 1],
     ["nothing, for wrong usage", ["dags", "lst"], 2],
   ])("says in one line that a full disk took %s, and fails", async (_, command, expected) => {
     const full = openSync("/dev/full", "w");
@@ -83,14 +111,30 @@ describe("the command line", () => {
     expect(code).toBe(3);
   });
 
-  it("ends quietly when its reader goes away", async () => {
-    const child = spawn(process.execPath, [MAIN, "config", "list"], { env: { BARAM_HOME: cli.folder } });
-    child.stdout.destroy();
-    let stderr = "";
-    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
-    const [code] = await once(child, "close");
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  it.each([
+    [["config", "list"], 1],
+    [["--help"], 1],
+    [["nope"], 2],
+    [["help", "nope"], 2],
+  ])("fails without a word when nothing can be written at all: %j", async (command, expected) => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [MAIN, ...command], { env: { BARAM_HOME: cli.folder }, stdio: ["ignore", full, full] });
+    const [code, signal] = await once(child, "close");
+    closeSync(full);
+    expect({ code, signal }).toEqual({ code: expected, signal: null });
   });
+
+  it.each([[["config", "list"]], [["config", "list", "-o", "json"]], [["--help"]], [["help", "dags"]]])(
+    "ends quietly when its reader goes away: %j",
+    async (command) => {
+      const child = spawn(process.execPath, [MAIN, ...command], { env: { BARAM_HOME: cli.folder } });
+      child.stdout.destroy();
+      let stderr = "";
+      child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
+      const [code] = await once(child, "close");
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    },
+  );
 });
 
 describe("config", () => {

@@ -220,7 +220,7 @@ test("an unwritable or impossible BARAM_HOME, a bad option and an unknown one ar
       { BARAM__CORE__PARALELISM: "8" },
       /BARAM__CORE__PARALELISM is not an option of Baram\. Did you mean BARAM__CORE__PARALLELISM\?/,
     ],
-    [{ BARAM__DATABASE__URL: "mysql://root:pw@db/x" }, /is "mysql:\/\/…" \(hidden\), but must be the URL of a PostgreSQL/],
+    [{ BARAM__DATABASE__URL: "mysql://root:pw@db/x" }, /is "mysql:\/\/…" \(hidden\), but must be a PostgreSQL URL/],
     [{ BARAM__CORE__EXECUTOR: "MoonExecutor" }, /MoonExecutor/],
     [{ BARAM__CORE__EXECUTOR: "LocalExecuter" }, /did you mean "LocalExecutor"\?/],
   ] as const) {

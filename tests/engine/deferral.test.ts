@@ -244,7 +244,7 @@ export default dag({ dagId: "crowd", schedule: null, maxActiveTasks: 4 }, () => 
   await engine.store.query("insert into slot_pool (pool, slots) values ('crowd', 1)");
   const runId = await engine.trigger("crowd");
   await expect.poll(triggerCount, { timeout: 20_000 }).toBe(21);
-  await clearRun(engine.store, "crowd", runId, { taskIds: ["cleared"] });
+  await clearRun(engine.store, "crowd", runId, { user: "ada" }, { taskIds: ["cleared"] });
   await expect.poll(() => stateOf(runId, "cleared"), { timeout: 10_000 }).toBe("success");
   await expect.poll(() => readFileSync(trace, "utf8"), { timeout: 5_000 }).toBe("stopped");
   writeFileSync(join(engine.home, "go"), "");

@@ -297,7 +297,7 @@ export default dag({ dagId: "past", schedule: null, startDate: "2026-01-01" }, (
 
 test("clearing a finished run runs it again, with its history kept", async () => {
   const { runId } = await run("retry");
-  const cleared = await clearRun(engine.store, "retry", runId);
+  const cleared = await clearRun(engine.store, "retry", runId, { user: "ada" });
   expect(cleared.map((one) => one.taskId)).toEqual(["flaky"]);
   expect(await engine.finished("retry", runId)).toBe("success");
   const { rows } = await engine.store.query<{ try_number: number }>(

@@ -86,7 +86,7 @@ test("fail-fast stops the work that runs in another process, and the teardown st
 test("a run marked failed: its running task is stopped, its teardown runs", async () => {
   const runId = await start("marked");
   await expect.poll(() => stepsOf("marked"), { timeout: 15_000 }).toContain("hang");
-  await markRun(engine.store, createDagCache(), "marked", runId, "failed");
+  await markRun(engine.store, createDagCache(), "marked", runId, "failed", { user: "ada" });
   expect(await engine.finished("marked", runId)).toBe("failed");
   expect(await engine.states("marked", runId)).toEqual({ up: "success", hang: "failed", down: "success" });
   await expect.poll(() => stepsOf("marked"), { timeout: 15_000 }).toContain("hang stopped");

@@ -273,7 +273,7 @@ test("an executor that is taken out of the configuration: what names it waits an
   await expect
     .poll(states, { timeout: 10_000 })
     .toEqual({ unnamed: "success", by_alias: "scheduled", by_short_form: "scheduled", by_name: "scheduled" });
-  await expect.poll(() => warnings.join("\n"), { timeout: 5_000 }).toContain("name them in [core] executor again");
+  await expect.poll(() => warnings.join("\n"), { timeout: 5_000 }).toContain("name these in [core] executor again");
   expect(warnings.filter((line) => line.includes("SequentialExecutor"))).toHaveLength(1);
   const fewer = await createTestApi(engine.store, { resources: { executors: ["LocalExecutor"] } });
   expect((await fewer.get("/api/v2/dagWarnings?dag_id=named")).json).toMatchObject({

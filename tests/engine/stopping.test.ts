@@ -122,6 +122,16 @@ async function expectGone(pid: number): Promise<void> {
   await until(() => !isAlive(pid), "the process is gone");
 }
 
+/** The first try's log says who ended it. */
+async function expectTold(dagId: string, run: string, message: string): Promise<void> {
+  const events = () =>
+    logOf(dagId, run, 1)
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => String(JSON.parse(line).event));
+  await until(() => events().some((event) => event.includes(message)), `the log says: ${message}`);
+}
+
 /** The first try wrote nothing after its successor had started, and had a different process. */
 function expectApart(run: string): void {
   const last = firstTry(run).at(-1);
@@ -179,6 +189,7 @@ describe.concurrent("a task that ignores its signal", () => {
   test("and is cleared, is gone before its successor begins", async () => {
     const { run, pid } = await begun("cleared");
     await clearRuns(engine.store, createDagCache(), {
+      by: { user: "ada" },
       dagId: "cleared",
       runs: { kind: "one", runId: run, past: false, future: false },
       taskIds: ["deaf"],
@@ -191,11 +202,13 @@ describe.concurrent("a task that ignores its signal", () => {
     expect(await engine.finished("cleared", run)).toBe("success");
     expectApart(run);
     await expectGone(pid);
+    await expectTold("cleared", run, 'no longer assigned to this worker: cleared by "ada"; its process is stopped');
   });
 
   test("and is marked, is gone within a heartbeat and the grace", async () => {
     const { run, pid } = await begun("marked");
     await markInstances(engine.store, createDagCache(), {
+      by: { user: "ada" },
       dagId: "marked",
       runs: { kind: "one", runId: run, past: false, future: false },
       taskId: "deaf",
@@ -206,18 +219,29 @@ describe.concurrent("a task that ignores its signal", () => {
     });
     expect(await engine.finished("marked", run)).toBe("success");
     await expectGone(pid);
+    await expectTold("marked", run, 'no longer assigned to this worker: marked success by "ada"; its process is stopped');
   });
 
   test("and whose run is over its dagrunTimeout, is gone within a heartbeat and the grace", async () => {
     const { run, pid } = await begun("late_run");
     expect(await engine.finished("late_run", run)).toBe("failed");
     await expectGone(pid);
+    await expectTold(
+      "late_run",
+      run,
+      "no longer assigned to this worker: its DAG run took longer than its dagrunTimeout of 5 s; its process is stopped",
+    );
   });
 
   test("and whose run failed fast, is gone within a heartbeat and the grace", async () => {
     const { run, pid } = await begun("failing_fast");
     expect(await engine.finished("failing_fast", run)).toBe("failed");
     await expectGone(pid);
+    await expectTold(
+      "failing_fast",
+      run,
+      'no longer assigned to this worker: its DAG has failFast, and task "fails" failed; its process is stopped',
+    );
   });
 });
 

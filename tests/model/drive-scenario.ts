@@ -162,6 +162,7 @@ export async function driveScenario(
     // A pass may have run since the last comparison. What it scheduled stays scheduled, although its upstream is cleared now.
     noteDecisionsMade(world, (await lookAt(store, dagId)).seen);
     const touched = await clearRuns(store, createDagCache(), {
+      by: { user: "ada" },
       dagId,
       runs: { kind: "one", runId: run.runId, past: false, future: false },
       taskIds: [task.taskId],

@@ -330,7 +330,7 @@ export async function simulate(
     await open(actor).transaction(async (tx) => {
       const facts = await lockRun(tx, "d", `r${run}`);
       if (!facts) return;
-      await clearInstances(tx, facts.id, taskIds, null);
+      await clearInstances(tx, facts.id, taskIds, null, "cleared");
       await restartRun(tx, facts.id, facts.state === "success" || facts.state === "failed");
     });
   }

@@ -224,7 +224,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
       }),
   "tries-by-ids": (tx, [ids], env) => found(tx, ids).map((row) => tryFacts(row, env)),
   "finish-tries": (tx, values, env) => finishTries(tx, values, env),
-  "finish-tries-retries": (tx, values, env) => finishTries(tx, values, env),
+  "finish-tries-going-on": (tx, values, env) => finishTries(tx, values, env),
 
   "silent-tries": (tx, [sec], env) =>
     tx

@@ -35,3 +35,15 @@ export const INSTANT_RULE = "an instant must be of the years 1900 to 9999 in UTC
 export function isInstantInBounds(ms: number): boolean {
   return ms >= INSTANT_MIN_MS && ms <= INSTANT_MAX_MS;
 }
+
+// Texts that people write, in characters. The same for the API and the command line: what one of them takes, the other can name and show.
+export const CONNECTION_ID_MAX = 200;
+export const CONNECTION_TYPE_MAX = 500;
+/** Host, login, password, schema and description of a connection. */
+export const CONNECTION_TEXT_MAX = 10_000;
+export const CONNECTION_EXTRA_MAX = 100_000;
+export const VARIABLE_KEY_MAX = 250;
+/** Of variables and pools. */
+export const DESCRIPTION_MAX = 5_000;
+/** A run's conf as JSON, in bytes: what a request to the API may have as a whole. */
+export const CONF_MAX_BYTES = 1_048_576;

@@ -15,13 +15,14 @@ import {
 } from "../../contracts/index.ts";
 import { limitBody } from "../../platform/index.ts";
 import { callbackLogPathOf } from "../../scheduler/commands/index.ts";
-import { beatTries, endCallback, findModule } from "../../store/index.ts";
+import { beatTries, endCallback, findModule, findStopReasons } from "../../store/index.ts";
 import { beginCallback } from "../begin-callback.ts";
 import { finishBatch } from "../finish-tries.ts";
 import { readBatch } from "../read-batch.ts";
 import { readBody } from "../read-request.ts";
 import { Refusal } from "../refusal.ts";
 import { answerCall, isRunnerMethod } from "../runner-calls.ts";
+import { withStopReason } from "../stale-try.ts";
 import { startBatch } from "../start-tries.ts";
 import { takePieces } from "../take-pieces.ts";
 import { readBearer, renewToken } from "../tokens.ts";
@@ -104,14 +105,23 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps): void {
         answer.running.push(token === null ? { id } : { id, token });
       }
     }
-    return c.json(answer);
+    // Only for tries whose token is valid: a stranger must not learn the reason.
+    const reasons = await findStopReasons(
+      store,
+      answer.lost.filter((id) => valid.has(id)),
+    );
+    return c.json(reasons.size === 0 ? answer : { ...answer, reasons: Object.fromEntries(reasons) });
   });
 
   app.post("/baram/call", async (c) => {
     const { subject: tryId } = await tokens.verify("baram:task", readBearer(c));
     const { method, params } = await readBody(c, callRequestSchema);
     if (!isRunnerMethod(method)) throw new Refusal(422, "method_unknown", `There is no call "${method}".`, { method });
-    return c.json({ result: await answerCall({ tryId, resources, options }, method, params) });
+    try {
+      return c.json({ result: await answerCall({ tryId, resources, options }, method, params) });
+    } catch (error) {
+      throw await withStopReason(store, error);
+    }
   });
 
   app.post("/baram/callbacks/:id/start", async (c) => {

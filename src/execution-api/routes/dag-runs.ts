@@ -4,6 +4,7 @@ import { clearRun } from "../../scheduler/commands/index.ts";
 import { countRuns, findPreviousRun, findRun } from "../../store/index.ts";
 import { check, instantSchema, many, readJson, readQuery } from "../read-request.ts";
 import { notFound, Refusal } from "../refusal.ts";
+import { actorOf } from "../stale-try.ts";
 import { triggerDagRun } from "../trigger-dag-run.ts";
 import { type AddRoute, ANY_TRY, type Asked } from "./route.ts";
 import { dagRunShape } from "./shapes.ts";
@@ -40,10 +41,10 @@ export function addDagRunRoutes(add: AddRoute): void {
 
   add("GET", "/dag-runs/:dag/:run/state", ANY_TRY, async (asked) => asked.c.json({ state: (await runOf(asked)).state }));
 
-  add("POST", "/dag-runs/:dag/:run", ANY_TRY, async ({ c, resources, options }) => {
+  add("POST", "/dag-runs/:dag/:run", ANY_TRY, async ({ c, resources, options, tryId }) => {
     const { dag, run } = check(pathSchema, c.req.param(), "path");
     const body = check(triggerSchema, await readJson(c), "body");
-    const { runId, created } = await triggerDagRun(resources, options, {
+    const request = {
       dagId: dag,
       runId: run,
       logicalDate: body.logical_date?.toISOString() ?? null,
@@ -51,7 +52,8 @@ export function addDagRunRoutes(add: AddRoute): void {
       conf: body.conf ?? {},
       resetDagRun: body.reset_dag_run,
       note: body.note ?? null,
-    });
+    };
+    const { runId, created } = await triggerDagRun(resources, options, request, tryId);
     if (!created && !body.reset_dag_run) {
       throw new Refusal(
         409,
@@ -63,9 +65,9 @@ export function addDagRunRoutes(add: AddRoute): void {
     return c.body(null, 204);
   });
 
-  add("POST", "/dag-runs/:dag/:run/clear", ANY_TRY, async ({ c, resources }) => {
+  add("POST", "/dag-runs/:dag/:run/clear", ANY_TRY, async ({ c, resources, tryId }) => {
     const { dag, run } = check(pathSchema, c.req.param(), "path");
-    await clearRun(resources.store, dag, run);
+    await clearRun(resources.store, dag, run, await actorOf(resources.store, tryId));
     return c.body(null, 204);
   });
 }

@@ -7,6 +7,7 @@ import type { TokenClaims } from "../../platform/index.ts";
 import { findTryState } from "../../store/index.ts";
 import { Refusal, TRY_NOT_RUNNING } from "../refusal.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "../resources.ts";
+import { withStopReason } from "../stale-try.ts";
 import { OVERDUE_SEC, readBearer } from "../tokens.ts";
 
 export type Deps = { readonly resources: ExecutionApiResources; readonly options: ExecutionApiOptions };
@@ -54,5 +55,8 @@ export function routesOf(app: Hono, deps: Deps): AddRoute {
 async function inAirflowsWords(error: unknown, { store }: ExecutionApiResources, tryId: string): Promise<unknown> {
   if (!(error instanceof Refusal) || error.code !== TRY_NOT_RUNNING) return error;
   const found = await findTryState(store, tryId);
-  return new Refusal(409, "invalid_state", error.message, { previous_state: found?.state ?? null });
+  const told = await withStopReason(store, error);
+  return new Refusal(409, "invalid_state", (told instanceof Refusal ? told : error).message, {
+    previous_state: found?.state ?? null,
+  });
 }

@@ -149,7 +149,7 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
     }
   }
 
-  /** A task whose queue no worker serves waits without limit; the log should say so. */
+  /** A task whose queue no worker serves fails only after its queued timeouts; the log says why long before. */
   async function warnOfUnserved(from: Broker): Promise<void> {
     const used = new Set([...inHand.values()].map(({ queue }) => queue));
     for (const queue of unserved.keys()) if (!used.has(queue)) unserved.delete(queue);

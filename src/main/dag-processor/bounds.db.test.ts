@@ -145,7 +145,7 @@ test("every number and duration that a DAG may have is saved, scheduled, run, re
   const runs = await database.store.query<{ dagId: string; runId: string }>(
     `select dag_id as "dagId", run_id as "runId" from dag_run`,
   );
-  for (const { dagId, runId } of runs.rows) await clearRun(database.store, dagId, runId);
+  for (const { dagId, runId } of runs.rows) await clearRun(database.store, dagId, runId, { user: "ada" });
   await rig.pass();
   expect(errors).toEqual([]);
 }, 120_000);

@@ -59,4 +59,13 @@ describe("ExternalTaskSensor", () => {
     expect((await wait({}, absent)).outcome.state).toBe("up_for_reschedule");
     expect(failureOf((await wait({ checkExistence: true }, absent)).outcome).error.message).toBe("there is no DAG other");
   });
+
+  it("says in its log which run it looks for, and that a DAG or a task does not exist", async () => {
+    const told = async (options: Partial<ExternalTaskOptions>, answer: Answer) =>
+      JSON.stringify((await wait(options, answer)).logs);
+    expect(await told({}, none)).toContain("logical date 2024-01-31T00:00:00.000Z; if the other DAG has other dates");
+    expect(await told({ externalRunId: "r9" }, none)).toContain("there is no such run yet (run id r9)");
+    expect(await told({}, { ...none, dagExists: false })).toContain("because there is no such DAG");
+    expect(await told({ externalTaskId: "a" }, { ...answerOf("running"), missingTaskIds: ["a"] })).toContain("has no task a");
+  });
 });

@@ -8,6 +8,8 @@ import {
 import { BaseSensor, type DurationInput, ExternalTaskTrigger, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
 import { durationToSeconds } from "../../sdk/runtime.ts";
 
+type TaskStates = Awaited<ReturnType<TaskContext["dags"]["taskStates"]>>;
+
 export type ExternalTaskOptions = {
   externalDagId: string;
   /** One task, several tasks, or a group; none = the run itself. */
@@ -60,7 +62,27 @@ export class ExternalTaskSensor extends BaseSensor<ExternalTaskOptions, undefine
       looksAtTasks: taskIds !== null || externalTaskGroupId !== null,
       runs: answer.runs,
     };
-    return this.conclude(ctx, judgeExternal(view, this.options));
+    const verdict = judgeExternal(view, this.options);
+    if (verdict.kind !== "waiting") return this.conclude(ctx, verdict);
+    return this.conclude(ctx, { ...verdict, reason: this.waitingFor(verdict.reason, answer, logicalDates, runIds) });
+  }
+
+  /** A wait that cannot end is mostly one for a run that nobody creates: the log names what was looked for. */
+  private waitingFor(
+    reason: string,
+    answer: TaskStates,
+    dates: readonly string[] | null,
+    runIds: readonly string[] | null,
+  ): string {
+    if (!answer.dagExists) return `${reason}, because there is no such DAG`;
+    if (answer.runs.length < (dates?.length ?? 1)) {
+      if (dates === null) return `${reason} (run id ${runIds?.join(", ")})`;
+      const found = new Set(answer.runs.map((run) => run.logicalDate && new Date(run.logicalDate).toISOString()));
+      const missing = dates.filter((date) => !found.has(date));
+      return `${reason} (logical date ${missing.join(", ")}; if the other DAG has other dates, set executionDelta, executionDateFn or externalRunId)`;
+    }
+    if (answer.missingTaskIds.length > 0) return `${reason}, because the DAG has no task ${answer.missingTaskIds.join(", ")}`;
+    return reason;
   }
 
   override createTrigger(ctx: TaskContext): ExternalTaskTrigger {

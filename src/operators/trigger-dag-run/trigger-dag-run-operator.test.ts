@@ -33,6 +33,12 @@ describe("TriggerDagRunOperator", () => {
     expect((await trigger({ resetDagRun: true }, exists)).outcome.state).toBe("success");
   });
 
+  it("warns that the run of a paused DAG waits", async () => {
+    const { logs } = await trigger({}, { triggerDagRun: () => ({ runId: "r", created: true, isPaused: true }) });
+    expect(JSON.stringify(logs)).toContain("DAG other is paused: run r waits until it is unpaused");
+    expect(JSON.stringify((await trigger()).logs)).not.toContain("paused");
+  });
+
   it("waits until the run is in an allowed state, and fails for a failed one", async () => {
     const states = ["queued", "running", "success"] as const;
     let look = 0;

@@ -40,13 +40,16 @@ export class TriggerDagRunOperator extends BaseOperator<TriggerDagRunOptions, st
 
   async execute(ctx: TaskContext): Promise<string> {
     const { triggerDagId: dagId, triggerRunId, logicalDate, conf, note, resetDagRun = false } = this.options;
-    const { runId, created } = await ctx.dags.trigger({ dagId, runId: triggerRunId, logicalDate, conf, note, resetDagRun });
+    const request = { dagId, runId: triggerRunId, logicalDate, conf, note, resetDagRun };
+    const { runId, created, isPaused } = await ctx.dags.trigger(request);
     if (!created && !resetDagRun) {
       const message = `DAG ${dagId} has the run ${runId} already`;
       if (this.options.skipWhenAlreadyExists) throw new SkipError(message);
       throw new FailError(`${message}: give another triggerRunId or logicalDate, or set resetDagRun or skipWhenAlreadyExists`);
     }
     ctx.logger.info(`triggered run ${runId} of DAG ${dagId}`);
+    if (isPaused)
+      ctx.logger.warn(`DAG ${dagId} is paused: run ${runId} waits until it is unpaused ("baram dags unpause ${dagId}")`);
     await ctx.xcom.push("trigger_run_id", runId);
     if (this.options.waitForCompletion) await this.waitFor(ctx, dagId, runId);
     return runId;

@@ -24,7 +24,11 @@ test("a note comes with the trigger, is changed by a patch, stays over clears wi
   expect((await patch(RUN, { note: "second" })).json.note).toBe("second");
   expect((await patch(TASK, { note: "of the task" })).json.task_instances[0].note).toBe("of the task");
   expect(await noteOf(RUN)).toBe("second");
-  expect((await patch(RUN, { state: "failed" })).json).toMatchObject({ state: "failed", note: "second" });
+  expect((await patch(RUN, { state: "failed" })).json).toMatchObject({
+    state: "failed",
+    note: 'second\nRun marked failed by "a-user".',
+  });
+  await patch(RUN, { note: "second" });
 
   await clear({ dry_run: false, only_failed: false });
   await api.ask("POST", `${RUN}/clear`, { body: { dry_run: false } });
@@ -34,6 +38,20 @@ test("a note comes with the trigger, is changed by a patch, stays over clears wi
 
   expect((await patch(RUN, { note: null })).json.note).toBeNull();
   expect((await patch(TASK, { note: null })).json.task_instances[0].note).toBeNull();
+});
+
+test("a run that is marked says by whom in its note, once, where that has room; a note given with the mark stands as it is", async () => {
+  await api.ask("POST", "/api/v2/dags/d/dagRuns", { body: { dag_run_id: "marked" } });
+  const run = "/api/v2/dags/d/dagRuns/marked";
+  for (let time = 0; time < 2; time++)
+    expect((await patch(run, { state: "failed" })).json.note, `time ${time}`).toBe('Run marked failed by "a-user".');
+  expect((await api.ask("PATCH", run, { body: { state: "success" }, as: "admin" })).json.note).toBe(
+    'Run marked failed by "a-user".\nRun marked success by "a-admin".',
+  );
+  expect((await patch(run, { state: "failed", note: "bad input" })).json.note).toBe("bad input");
+  const full = "x".repeat(1_000);
+  await patch(run, { note: full });
+  expect((await patch(run, { state: "success" })).json).toMatchObject({ state: "success", note: full });
 });
 
 test("a clear may say why: of task instances on those it clears, of a run on the run; a dry run notes nothing", async () => {

@@ -15,3 +15,10 @@ it("names the values that a param may have, and the property that it may not", (
   const many = dagWith({ enum: Array.from({ length: 30 }, (_, at) => at) });
   expect(() => checkConf(many, { region: "x" })).toThrow("17, 18, 19, …");
 });
+
+it("refuses what the database would store and could not read again, for every way in", () => {
+  const dag = dagWith({});
+  expect(() => checkConf(dag, { region: "eu", more: ["a\u0000b"] })).toThrow("it holds the character U+0000");
+  expect(() => checkConf(dag, { region: "eu", more: "\ud800" })).toThrow("it holds half of a surrogate pair");
+  checkConf(dag, { region: "eu", more: "\\u0000 \ud83d\ude00" });
+});

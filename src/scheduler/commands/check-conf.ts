@@ -1,16 +1,17 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import type { JsonObject, SerializedDag } from "../../contracts/index.ts";
+import { type JsonObject, jsonTextFault, type SerializedDag } from "../../contracts/index.ts";
 import { BaramError, describeSchemaError } from "../../platform/index.ts";
 
 const compiled = new WeakMap<object, ValidateFunction>();
 
 /**
  * Checks a run's conf, merged over the params' defaults, against the params' schemas. Throws `conf_invalid` naming every param that
- * does not fit. Keys that are no params are allowed, as in Airflow.
+ * does not fit, or text that PostgreSQL cannot store. Keys that are no params are allowed, as in Airflow.
  */
 export function checkConf(dag: SerializedDag, conf: JsonObject): void {
-  const faults: string[] = [];
+  const unstorable = jsonTextFault(JSON.stringify(conf));
+  const faults = unstorable === null ? [] : [`it holds ${unstorable}`];
   for (const [name, param] of Object.entries(dag.params)) {
     const given = Object.hasOwn(conf, name);
     const value = given ? conf[name] : param.value;

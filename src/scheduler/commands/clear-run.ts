@@ -1,6 +1,7 @@
 import type { TaskInstanceState } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { type ClearedInstance, clearInstances, lockRun, restartRun, type Store } from "../../store/index.ts";
+import { type Actor, clearedBy } from "./stop-reason.ts";
 
 export type ClearOptions = {
   /** null = every task of the run. */
@@ -16,12 +17,13 @@ export async function clearRun(
   store: Store,
   dagId: string,
   runId: string,
+  by: Actor,
   options: ClearOptions = {},
 ): Promise<ClearedInstance[]> {
   return store.transaction(async (tx) => {
     const run = await lockRun(tx, dagId, runId);
     if (!run) throw new BaramError("dag_run_not_found", `DAG "${dagId}" has no run "${runId}".`, { dagId, runId });
-    const cleared = await clearInstances(tx, run.id, options.taskIds ?? null, options.states ?? null);
+    const cleared = await clearInstances(tx, run.id, options.taskIds ?? null, options.states ?? null, clearedBy(by));
     const hasEnded = run.state === "success" || run.state === "failed";
     if (cleared.length > 0) await restartRun(tx, run.id, hasEnded && options.resetRun !== false);
     return cleared;

@@ -15,9 +15,11 @@ import {
 import { pinnedTasks } from "./create-dag-run.ts";
 import type { DagCache } from "./dag-cache.ts";
 import { lockPickedRuns, type RunPick } from "./pick-runs.ts";
+import { type Actor, clearedBy } from "./stop-reason.ts";
 
 export type ClearRequest = {
   dagId: string;
+  by: Actor;
   runs: RunPick;
   /** null = every task. */
   taskIds: readonly string[] | null;
@@ -48,10 +50,15 @@ export type Touched = { dagRunId: number; taskId: string; mapIndex: number };
 export async function clearRuns(store: Store, cache: DagCache, request: ClearRequest): Promise<Touched[]> {
   return store.transaction(async (tx) => {
     const touched: Touched[] = [];
+    const unknown = new Set(request.taskIds ?? []);
+    let runCount = 0;
     const latest = request.onLatestVersion ? ((await findDag(tx, request.dagId))?.versionId ?? null) : null;
     for (const run of await lockPickedRuns(tx, request.dagId, request.runs)) {
+      runCount += 1;
       const { taskIds, only } = await targetsOf(tx, cache, latest ?? run.versionId, request);
       const picked = await pickInstances(tx, [run.id], taskIds, request.states, only);
+      if (unknown.size > 0) await removeKnown(tx, cache, unknown, [run.versionId, latest]);
+      for (const { taskId } of picked) unknown.delete(taskId);
       const running = picked.find((one) => one.state === "running" || one.state === "queued" || one.state === "restarting");
       if (request.preventRunning && running) {
         throw new BaramError(
@@ -62,7 +69,7 @@ export async function clearRuns(store: Store, cache: DagCache, request: ClearReq
       }
       touched.push(...picked.map(({ dagRunId, taskId, mapIndex }) => ({ dagRunId, taskId, mapIndex })));
       if (request.dryRun || picked.length === 0) continue;
-      await clearInstances(tx, run.id, taskIds, request.states, only);
+      await clearInstances(tx, run.id, taskIds, request.states, clearedBy(request.by), only);
       if (request.onLatestVersion && latest !== null && latest !== run.versionId) {
         const { graph } = await cache.get(tx, latest);
         await repinRun(tx, run.id, latest, pinnedTasks(graph, request.onLatestVersion.defaultExecutor, run.logicalDate));
@@ -71,8 +78,25 @@ export async function clearRuns(store: Store, cache: DagCache, request: ClearReq
       const hasEnded = run.state === "success" || run.state === "failed";
       await restartRun(tx, run.id, hasEnded && request.resetRuns);
     }
+    // A misspelt id must not look like a task that has nothing to clear.
+    if (runCount > 0 && unknown.size > 0) {
+      const names = [...unknown].map((taskId) => `"${taskId}"`).join(", ");
+      throw new BaramError(
+        "task_not_found",
+        `No run of DAG "${request.dagId}" that was to be cleared has a task ${names}. Nothing was cleared. See "baram tasks list ${request.dagId}".`,
+        { dagId: request.dagId, taskIds: [...unknown] },
+      );
+    }
     return touched;
   });
+}
+
+async function removeKnown(tx: Db, cache: DagCache, taskIds: Set<string>, versionIds: readonly (string | null)[]): Promise<void> {
+  for (const versionId of versionIds) {
+    if (versionId === null) continue;
+    const { graph } = await cache.get(tx, versionId);
+    for (const taskId of taskIds) if (graph.indexOf.has(taskId)) taskIds.delete(taskId);
+  }
 }
 
 type Targets = { taskIds: readonly string[] | null; only: readonly NamedIndex[] };

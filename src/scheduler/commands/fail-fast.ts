@@ -1,5 +1,15 @@
-import { type Db, type FinishedTry, type FinishGuard, finishTries, lockRun, logEvent, stopRemaining } from "../../store/index.ts";
+import {
+  addRunNote,
+  type Db,
+  type FinishedTry,
+  type FinishGuard,
+  finishTries,
+  lockRun,
+  logEvent,
+  stopRemaining,
+} from "../../store/index.ts";
 import type { Failure } from "./owe-alerts.ts";
+import { failedFast } from "./stop-reason.ts";
 
 /**
  * Whether this end of a try stops its run: the DAG has `failFast`, and no retry follows. A teardown whose failure does not fail the
@@ -19,11 +29,13 @@ export async function finishAndStopRun(tx: Db, { graph, fact, end }: Failure, gu
   const finished = await finishTries(tx, [end], guard);
   if (finished.length === 0) return finished;
   const teardowns = graph.tasks.filter((task) => task.isTeardown).map((task) => task.taskId);
-  const stopped = await stopRemaining(tx, fact.dagRunId, teardowns, ["running", "restarting"]);
-  const { dagId, runId } = fact;
+  const { dagId, runId, taskId, mapIndex } = fact;
+  const why = failedFast(taskId, mapIndex);
+  const stopped = await stopRemaining(tx, fact.dagRunId, teardowns, ["running", "restarting"], why);
   if (stopped.length > 0) {
-    const extra = { failed: fact.taskId, stopped: stopped.length };
-    await logEvent(tx, { event: "fail_fast", owner: "scheduler", dagId, runId, taskId: fact.taskId, extra });
+    const extra = { failed: taskId, stopped: stopped.length };
+    await logEvent(tx, { event: "fail_fast", owner: "scheduler", dagId, runId, taskId, extra });
+    await addRunNote(tx, fact.dagRunId, `Stopped: ${why}; task instances that had not ended: ${stopped.length}.`);
   }
   return finished;
 }

@@ -16,4 +16,5 @@ export { markRun } from "./mark-run.ts";
 export { nextRunAfter } from "./next-run-after.ts";
 export type { RunPick } from "./pick-runs.ts";
 export { removePool } from "./remove-pool.ts";
+export type { Actor } from "./stop-reason.ts";
 export { placeOf, tellCreated, tellFinished } from "./tell-work.ts";

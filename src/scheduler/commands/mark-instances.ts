@@ -13,9 +13,11 @@ import {
 import type { Touched } from "./clear-runs.ts";
 import type { DagCache } from "./dag-cache.ts";
 import { lockPickedRuns, type RunPick } from "./pick-runs.ts";
+import { type Actor, clearedByMark, markedBy } from "./stop-reason.ts";
 
 export type MarkRequest = {
   dagId: string;
+  by: Actor;
   runs: RunPick;
   taskId: string;
   /** null = every map index of the task. */
@@ -44,10 +46,11 @@ async function markInRun(tx: Db, cache: DagCache, run: RunFacts, request: MarkRe
   const { graph } = await cache.get(tx, run.versionId ?? "");
   const related = relatedTasks(graph.dag, request.taskId, request.directions);
   const filter = { taskIds: [request.taskId], mapIndex: request.mapIndex };
+  const why = markedBy(request.by, request.state);
   const mark = async (): Promise<Touched[]> => {
-    const marked = await setStates(tx, run.id, request.state, { ...filter, states: null });
+    const marked = await setStates(tx, run.id, request.state, { ...filter, states: null }, why);
     if (related.length > 0)
-      marked.push(...(await setStates(tx, run.id, request.state, { taskIds: related, mapIndex: null, states: null })));
+      marked.push(...(await setStates(tx, run.id, request.state, { taskIds: related, mapIndex: null, states: null }, why)));
     return marked.map(({ taskId, mapIndex }) => ({ dagRunId: run.id, taskId, mapIndex }));
   };
   if (request.dryRun) return tryOut(tx, mark);
@@ -56,7 +59,8 @@ async function markInRun(tx: Db, cache: DagCache, run: RunFacts, request: MarkRe
   if (changed.length === 0) return changed;
   const after = relatedTasks(graph.dag, request.taskId, { upstream: false, downstream: true });
   const stuck = after.filter((taskId) => !related.includes(taskId));
-  const cleared = stuck.length === 0 ? [] : await clearInstances(tx, run.id, stuck, ["failed", "upstream_failed"]);
+  const whyCleared = clearedByMark(request.by, request.taskId, request.state);
+  const cleared = stuck.length === 0 ? [] : await clearInstances(tx, run.id, stuck, ["failed", "upstream_failed"], whyCleared);
   if (cleared.length > 0) await restartRun(tx, run.id, run.state === "success" || run.state === "failed");
   return changed;
 }

@@ -1,5 +1,6 @@
 import { BaramError } from "../../platform/index.ts";
 import {
+  addRunNote,
   type Db,
   endRun,
   endRunAfterTeardowns,
@@ -12,11 +13,13 @@ import {
   stopRemaining,
 } from "../../store/index.ts";
 import { type DagCache, readableGraph } from "./dag-cache.ts";
+import { type Actor, markedBy, runMarkedBy } from "./stop-reason.ts";
 
 /**
  * Sets a run's state by hand, as Airflow does. success: every task instance becomes a success. failed: what runs fails, what has
  * not ended is skipped. In both cases the teardowns of a running run still run, since what was set up exists, and the run ends
- * after them. queued: the run is evaluated again with its task instances as they are. Throws `dag_run_not_found`.
+ * after them; its note says who marked it. queued: the run is evaluated again with its task instances as they are.
+ * Throws `dag_run_not_found`.
  */
 export async function markRun(
   store: Store,
@@ -24,6 +27,7 @@ export async function markRun(
   dagId: string,
   runId: string,
   state: "success" | "failed" | "queued",
+  by: Actor,
 ): Promise<RunFacts> {
   return store.transaction(async (tx) => {
     const run = await lockRun(tx, dagId, runId);
@@ -33,13 +37,15 @@ export async function markRun(
       return run;
     }
     const teardowns = run.state === "running" ? await teardownsOf(tx, cache, run) : [];
+    const why = runMarkedBy(by, state);
     if (state === "failed") {
-      await stopRemaining(tx, run.id, teardowns, ["running", "restarting", "deferred", "up_for_reschedule"]);
+      await stopRemaining(tx, run.id, teardowns, ["running", "restarting", "deferred", "up_for_reschedule"], why);
     } else {
-      await setStates(tx, run.id, "success", { taskIds: null, exceptTaskIds: teardowns, mapIndex: null, states: null });
+      await setStates(tx, run.id, "success", { taskIds: null, exceptTaskIds: teardowns, mapIndex: null, states: null }, why);
     }
     if (teardowns.length > 0 && (await hasUnfinished(tx, run.id))) await endRunAfterTeardowns(tx, run.id, state);
     else await endRun(tx, run.id, state);
+    await addRunNote(tx, run.id, `Run ${markedBy(by, state)}.`);
     return run;
   });
 }

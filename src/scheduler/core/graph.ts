@@ -6,7 +6,7 @@ import {
   type SerializedTask,
 } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
-import { setupsOf } from "../../serialized/index.ts";
+import { setupsOf, topologicalOrder } from "../../serialized/index.ts";
 
 /** A task that is mapped, by itself or by its group: what it is mapped over, and the tasks whose results it needs. */
 export type MappedTask = {
@@ -25,6 +25,8 @@ export type Graph = {
   readonly indexOf: ReadonlyMap<string, number>;
   readonly upstream: readonly (readonly number[])[];
   readonly downstream: readonly (readonly number[])[];
+  /** By task, the length of the longest path to it. */
+  readonly levels: readonly number[];
   /**
    * Tasks whose end decides the run's state: the leaves, teardowns left out unless they ask to count. With failFast all that
    * count, since what follows a failure is skipped there.
@@ -91,6 +93,7 @@ export function buildGraph(dag: SerializedDag): Graph {
     indexOf,
     upstream,
     downstream,
+    levels: levelsOf(dag, indexOf),
     deciding: new Set(deciding),
     indirectSetups,
     indirectWork,
@@ -152,4 +155,14 @@ export function areTogether(graph: Graph, left: number, right: number): boolean 
 export function lengthFromStart(graph: Graph, task: number): number | null {
   const mapped = graph.mapped.get(task);
   return mapped && mapped.sources.length === 0 ? mappingLength(mapped.mapping, () => null) : null;
+}
+
+function levelsOf(dag: SerializedDag, indexOf: ReadonlyMap<string, number>): number[] {
+  const levels = dag.tasks.map(() => 0);
+  const levelOf = (id: string) => levels[indexOf.get(id) ?? -1] ?? 0;
+  for (const id of topologicalOrder(dag)) {
+    const index = indexOf.get(id) ?? -1;
+    for (const up of dag.tasks[index]?.upstream ?? []) levels[index] = Math.max(levels[index] ?? 0, levelOf(up) + 1);
+  }
+  return levels;
 }

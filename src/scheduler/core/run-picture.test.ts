@@ -123,6 +123,35 @@ test("event by event, the picture decides what a look at the whole run would dec
   );
 });
 
+test("a task whose upstream tasks are skipped and fail in one round is upstream_failed, whichever event came first", () => {
+  // t5 waits for t2, which is skipped, and for t4, which is upstream_failed one step later.
+  const graph = buildGraph(
+    dagOf([
+      { upstream: [], rule: "all_success", isEmpty: false },
+      { upstream: [], rule: "all_success", isEmpty: false },
+      { upstream: [0], rule: "all_success", isEmpty: false },
+      { upstream: [1], rule: "all_success", isEmpty: false },
+      { upstream: [3], rule: "all_success", isEmpty: false },
+      { upstream: [2, 4], rule: "all_success", isEmpty: false },
+    ]),
+  );
+  const events = [
+    { taskId: "t0", mapIndex: -1, state: "skipped" },
+    { taskId: "t1", mapIndex: -1, state: "failed" },
+  ] as const;
+  for (const inOrder of [events, [...events].reverse()]) {
+    const picture = freshPicture(graph);
+    judge(picture, () => false);
+    for (const event of inOrder) applyEvent(picture, event);
+    judge(picture, () => false);
+    expect([2, 4, 5].map((index) => picture.instances[index]?.get(-1)?.state)).toEqual([
+      "skipped",
+      "upstream_failed",
+      "upstream_failed",
+    ]);
+  }
+});
+
 test("an event given twice, or out of date, changes no count", () => {
   const graph = buildGraph(
     dagOf([

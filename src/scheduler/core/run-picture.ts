@@ -81,17 +81,19 @@ export function applyEvent(picture: RunPicture, event: InstanceFacts): boolean {
 export function judge(picture: RunPicture, isHeld: (task: number) => boolean): Decisions {
   const decisions: Decisions = { expansions: [], changes: [] };
   const putOff = new Set<number>();
-  for (let next = first(picture.dirty); next !== undefined; next = first(picture.dirty)) {
-    const [number, indexes] = next;
-    picture.dirty.delete(number);
-    const task = picture.graph.tasks[number];
-    if (!task) continue;
-    for (const instance of upForJudgement(picture, number, task, indexes)) {
-      const outcome = judgeInstance(picture, task, instance, decisions.expansions, isHeld);
-      if (outcome === "put off") putOff.add(number);
-      if (typeof outcome === "string") continue;
-      decisions.changes.push({ task: number, mapIndex: instance.mapIndex, from: null, ...outcome });
-      move(picture, instance, outcome.to);
+  for (let numbers = nextToJudge(picture); numbers.length > 0; numbers = nextToJudge(picture)) {
+    for (const number of numbers) {
+      const indexes = picture.dirty.get(number) ?? null;
+      picture.dirty.delete(number);
+      const task = picture.graph.tasks[number];
+      if (!task) continue;
+      for (const instance of upForJudgement(picture, number, task, indexes)) {
+        const outcome = judgeInstance(picture, task, instance, decisions.expansions, isHeld);
+        if (outcome === "put off") putOff.add(number);
+        if (typeof outcome === "string") continue;
+        decisions.changes.push({ task: number, mapIndex: instance.mapIndex, from: null, ...outcome });
+        move(picture, instance, outcome.to);
+      }
     }
   }
   for (const task of putOff) forgetJudgement(picture, task);
@@ -232,7 +234,19 @@ export function hasNothingOnItsWay({ instances }: RunPicture): boolean {
   return true;
 }
 
-function first<K, V>(map: ReadonlyMap<K, V>): [K, V] | undefined {
-  for (const entry of map) return entry;
-  return undefined;
+/**
+ * Upstream tasks first. A task is thus judged when all decisions of this round that concern its upstream tasks are made: whether it is
+ * skipped or upstream_failed does not depend on the order in which events arrived.
+ */
+function nextToJudge({ dirty, graph }: RunPicture): number[] {
+  let lowest = Number.POSITIVE_INFINITY;
+  let numbers: number[] = [];
+  for (const number of dirty.keys()) {
+    const level = graph.levels[number] ?? 0;
+    if (level > lowest) continue;
+    if (level < lowest) numbers = [];
+    lowest = level;
+    numbers.push(number);
+  }
+  return numbers;
 }

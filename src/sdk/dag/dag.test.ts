@@ -14,6 +14,16 @@ const serializedTask = (definition: DagDefinition, taskId: string) => {
 const upstreamOf = (definition: DagDefinition, taskId: string) => serializedTask(definition, taskId).upstream;
 
 describe("dag()", () => {
+  it("gives its body the same task and sensor that there are to import, typed with its params", () => {
+    const definition = dag({ dagId: "typed", params: { limit: 5 } }, (typed) => {
+      expect(typed.task).toBe(task);
+      const read = typed.task({ taskId: "read" }, (ctx) => ctx.params.limit + 1);
+      const wait = typed.sensor({ taskId: "wait" }, (ctx, n: number) => n > ctx.params.limit);
+      wait(read());
+    });
+    expect(upstreamOf(definition, "wait")).toEqual(["read"]);
+  });
+
   it("gives the contract form with every default filled", () => {
     const definition = dag({ dagId: "sales", schedule: "0 0 * * *", startDate: "2024-01-01", tags: ["b", "a"] }, () => {
       const extract = task({ taskId: "extract" }, async (_ctx, path: string) => [path]);

@@ -12,22 +12,30 @@ import { mergeOptions } from "../options/task-options.ts";
 import { checkCallbacks, checkInteger, checkText } from "../options/task-settings.ts";
 import { resolveSchedule } from "../schedule/schedule.ts";
 import { Timetable } from "../schedule/timetable.ts";
+import { sensor, type TypedFactories, task } from "../task/function-task.ts";
 import { checkId } from "../values/check-id.ts";
 import { type DurationInput, durationToSeconds } from "../values/duration.ts";
 import { checkTimezone, type InstantInput, instantToIso } from "../values/instant.ts";
 import { checkAcyclic } from "./check-cycle.ts";
 import { checkFailFastRules, checkSetupTeardown } from "./check-setup-teardown.ts";
 import { DagDefinition } from "./dag-definition.ts";
-import { checkScheduledParams, resolveParams } from "./params.ts";
+import { checkScheduledParams, type ParamsInput, type ParamValues, resolveParams } from "./params.ts";
 import { registerDag } from "./registry.ts";
 import { firstOfGroup, resolveEdges } from "./resolve-edges.ts";
 
 /**
  * Defines a DAG: runs `body` immediately and collects the tasks, groups and edges that it creates. All DAGs that are defined
- * while a file of the DAG folder loads are found, exported or not.
+ * while a file of the DAG folder loads are found, exported or not. The body receives `task` and `sensor`, typed with the DAG's params.
+ *
+ *     dag({ dagId: "report", params: { limit: 5 } }, ({ task }) => {
+ *       task({ taskId: "read" }, (ctx) => ctx.params.limit + 1)(); // ctx.params.limt would be an error
+ *     });
  * @throws DagDefinitionError
  */
-export function dag(options: DagOptions, body: () => void): DagDefinition {
+export function dag<P extends ParamsInput = ParamsInput>(
+  options: DagOptions & { params?: P },
+  body: (typed: TypedFactories<ParamValues<P>>) => void,
+): DagDefinition {
   checkDagOptionNames(placeOf("dag()", "DAG", options?.dagId), options);
   checkId("dagId", options.dagId);
   const timezone = options.timezone ?? dagDefaults().timezone;
@@ -37,7 +45,10 @@ export function dag(options: DagOptions, body: () => void): DagDefinition {
   const facts = resolveDagOptions(where, options, timezone);
   if (facts.timetable.type !== "null") checkScheduledParams(where, facts.params, facts.scheduleSummary ?? facts.timetable.type);
   if (typeof body !== "function") throw invalid(where, "the body", body, "the second argument of dag() must be a function");
-  checkSynchronous(where, runInDag(draft, body));
+  checkSynchronous(
+    where,
+    runInDag(draft, () => body({ task, sensor })),
+  );
   checkLooseEnds(draft);
   const upstreams = resolveEdges(draft);
   checkAcyclic(draft.dagId, upstreams);

@@ -97,6 +97,18 @@ export function sensor<A extends readonly unknown[], R = undefined, V extends ob
   return createFactory("sensor", options, fn, FunctionSensor, sensor);
 }
 
+/** `task` and `sensor` for one DAG. `V` is the type of its params, so that `ctx.params` of a function without annotations has exactly these. */
+export type TypedFactories<V extends object> = {
+  task<A extends readonly unknown[], R>(
+    options: TaskOptions,
+    fn: ((ctx: TaskContext<V>, ...args: A) => R | Promise<R>) & MustTravel<R>,
+  ): TaskFactory<A, R>;
+  sensor<A extends readonly unknown[], R = undefined>(
+    options: TaskOptions & SensorOptions,
+    fn: ((ctx: TaskContext<V>, ...args: A) => PokeResult<R> | Promise<PokeResult<R>>) & MustTravel<R>,
+  ): TaskFactory<A, R, TaskOptions & SensorOptions>;
+};
+
 /** A class of operators that run a function. */
 type FunctionClass = OptionClass & { new (options: never): { readonly output: XComArg<unknown>; mapping: TaskMapping | null } };
 

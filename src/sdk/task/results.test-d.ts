@@ -63,6 +63,10 @@ describe("a task's arguments", () => {
     add("x", "y");
     // @ts-expect-error path has no default
     add();
+    // Where the default alone says it, TypeScript asks the parameter's context and not the default: the docs say to write the type.
+    task({ taskId: "t" }, (_ctx, n = 3) => {
+      expectTypeOf(n).toEqualTypeOf<unknown>();
+    });
   });
 });
 
@@ -83,6 +87,38 @@ describe("params that are written as a constant", () => {
       // @ts-expect-error of another type
       task({ taskId: "t" }, (ctx: Ctx): number => ctx.params.path);
       sensor({ taskId: "t" }, (ctx: Ctx) => ctx.params.limit > 3);
+    });
+  });
+
+  it("are known to tasks made by what the DAG's body is given, without annotations", () => {
+    const literal = { path: "in.csv", limit: param(5, { schema: { type: "integer" } }), day: param<string>(undefined) };
+    dag({ dagId: "d", params: literal }, ({ task }) => {
+      expectTypeOf(task({ taskId: "t" }, (ctx) => ctx.params.limit)()).toEqualTypeOf<XComArg<number>>();
+    });
+    dag({ dagId: "d", params: { path: "in.csv", limit: 5, day: param<string>(undefined) } }, ({ task, sensor }) => {
+      const read = task({ taskId: "t" }, (ctx, prefix: string) => {
+        expectTypeOf(ctx.params.path).toEqualTypeOf<string>();
+        expectTypeOf(ctx.params.day).toEqualTypeOf<string>();
+        expectTypeOf(ctx.ti.tryNumber).toEqualTypeOf<number>();
+        return prefix.length + ctx.params.limit;
+      });
+      expectTypeOf(read("a")).toEqualTypeOf<XComArg<number>>();
+      // @ts-expect-error a number is no text
+      read(3);
+      // @ts-expect-error there is no such param
+      task({ taskId: "t" }, (ctx) => ctx.params.typo);
+      // @ts-expect-error there is no such param
+      sensor({ taskId: "t" }, (ctx) => ctx.params.typo === 1);
+      // @ts-expect-error of another type
+      task({ taskId: "t" }, (ctx): number => ctx.params.path);
+      // @ts-expect-error a Date cannot travel
+      task({ taskId: "t" }, () => new Date());
+    });
+  });
+
+  it("are anything for a DAG that writes none", () => {
+    dag({ dagId: "d" }, ({ task }) => {
+      task({ taskId: "t" }, (ctx) => ctx.params.anything ?? null);
     });
   });
 });

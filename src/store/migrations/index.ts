@@ -15,6 +15,7 @@ import { setAside } from "./000014-set-aside.ts";
 import { instanceCount } from "./000015-instance-count.ts";
 import { readIndexes } from "./000016-read-indexes.ts";
 import { dagFileListing } from "./000017-dag-file-listing.ts";
+import { stopReason } from "./000018-stop-reason.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
@@ -36,4 +37,5 @@ export const MIGRATIONS: readonly Migration[] = [
   instanceCount,
   readIndexes,
   dagFileListing,
+  stopReason,
 ];

@@ -75,6 +75,7 @@ export * from "./task-instance/count-by-state.ts";
 export * from "./task-instance/count-deferred.ts";
 export * from "./task-instance/expand-tasks.ts";
 export * from "./task-instance/find-picture-rows.ts";
+export * from "./task-instance/find-stop-reasons.ts";
 export * from "./task-instance/find-told-failures.ts";
 export * from "./task-instance/find-tries.ts";
 export * from "./task-instance/find-tries-of.ts";

@@ -9,7 +9,7 @@ import {
   type TaskDeferred,
   type TaskNode,
 } from "../../sdk/runtime.ts";
-import { TriggerFailureError, TriggerTimeoutError } from "./task-failure.ts";
+import { TaskTimeoutError, TriggerFailureError, TriggerTimeoutError } from "./task-failure.ts";
 
 type DeferredOutcome = Extract<Outcome, { state: "deferred" }>;
 
@@ -61,15 +61,23 @@ function findMethod(node: TaskNode, name: string): Method | undefined {
   return typeof found === "function" ? (found as Method) : undefined;
 }
 
-/** The error of a try whose trigger failed or timed out. */
-export function failureOfResume({ failure }: Resume): Error | null {
+/** The execution timeout of a try, and how much of it is used up. */
+export type ExecutionTime = { limitSec: number | null; usedSec: number };
+
+/**
+ * The error of a try whose trigger failed or timed out. The scheduler ends a wait at the deferral's timeout or at the end of the
+ * execution timeout, whichever is earlier, and says only that it did: which one it was decides about the error and the retry.
+ */
+export function failureOfResume({ failure }: Resume, { limitSec, usedSec }: ExecutionTime): Error | null {
   if (failure === null) return null;
-  return failure.kind === "timeout" ? new TriggerTimeoutError(failure.message) : new TriggerFailureError(failure.message);
+  if (failure.kind !== "timeout") return new TriggerFailureError(failure.message);
+  if (limitSec !== null && usedSec >= limitSec) return new TaskTimeoutError(limitSec);
+  return new TriggerTimeoutError(failure.message);
 }
 
 /** Resumes a deferred task in the method that it named. */
-export async function resumeTask(node: TaskNode, ctx: TaskContext, resume: Resume): Promise<unknown> {
-  const failure = failureOfResume(resume);
+export async function resumeTask(node: TaskNode, ctx: TaskContext, resume: Resume, time: ExecutionTime): Promise<unknown> {
+  const failure = failureOfResume(resume, time);
   if (failure !== null) throw failure;
   if (resume.method === "execute") return node.execute(ctx);
   const method = findMethod(node, resume.method);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { define, failureOf, returnValue, runOneTask } from "../../../tests/support/run-one-task.ts";
 import { sensor } from "../../operators/index.ts";
-import { FailError, type SensorOptions } from "../../sdk/index.ts";
+import { BaseSensor, DateTimeTrigger, FailError, type SensorOptions } from "../../sdk/index.ts";
 
 const startMs = Date.parse("2024-01-31T00:00:02Z");
 const defineSensor = (options: SensorOptions, poke: () => boolean | { done: boolean; value?: string }) =>
@@ -66,5 +66,45 @@ describe("a sensor", () => {
     expect((await runOneTask(defineSensor(soft, throwing(new Error("x"))))).outcome.state).toBe("failed");
     const hanging = define(() => void sensor({ taskId: "wait", ...soft }, () => new Promise<boolean>(() => {}))());
     expect((await runOneTask(hanging, { context: { executionTimeoutSec: 0.01 } })).outcome.state).toBe("skipped");
+  });
+
+  describe("whose wait for its trigger was ended", () => {
+    class Waiting extends BaseSensor<object> {
+      async poke() {
+        return false;
+      }
+      override createTrigger() {
+        return new DateTimeTrigger({ moment: "2030-01-01T00:00:00Z" });
+      }
+    }
+    const ended = (options: SensorOptions, executionTimeoutSec: number | null) =>
+      runOneTask(
+        define(() => void new Waiting({ taskId: "wait", mode: "deferrable", ...options })),
+        {
+          context: {
+            executionTimeoutSec,
+            resume: { method: "execute", kwargs: {}, event: null, failure: { kind: "timeout", message: "late" } },
+          },
+        },
+      );
+
+    it("by its executionTimeout, can be retried and names that limit", async () => {
+      expect(failureOf((await ended({ timeout: "1h" }, 5)).outcome)).toMatchObject({
+        retryable: true,
+        error: { name: "TaskTimeoutError", message: "the task took longer than its executionTimeout of 5 s" },
+      });
+      expect((await ended({ timeout: "1h", softFail: true }, 5)).outcome).toMatchObject({
+        state: "skipped",
+        reason: expect.stringContaining("executionTimeout of 5 s"),
+      });
+    });
+
+    it("by its own timeout, fails without retry", async () => {
+      for (const limitSec of [null, 7200])
+        expect(failureOf((await ended({ timeout: "1h" }, limitSec)).outcome)).toMatchObject({
+          retryable: false,
+          error: { name: "SensorTimeoutError" },
+        });
+    });
   });
 });

@@ -23,12 +23,18 @@ export type SensorTurn = { done: true; value: unknown } | { done: false; resched
 export async function runSensor(
   sensor: BaseSensor<object, unknown, never>,
   ctx: TaskContext,
-  facts: { startMs: number; rescheduleCount: number; resume: Resume | null; now: () => number },
+  facts: {
+    startMs: number;
+    rescheduleCount: number;
+    executionTimeoutSec: number | null;
+    resume: Resume | null;
+    now: () => number;
+  },
 ): Promise<SensorTurn> {
   const { timing } = sensor;
   try {
     if (facts.resume !== null) {
-      const answer = toAnswer(await takeEvent(sensor, ctx, facts.resume));
+      const answer = toAnswer(await takeEvent(sensor, ctx, facts.resume, facts.executionTimeoutSec));
       if (answer.done) return { done: true, value: answer.value };
     }
     for (let look = facts.rescheduleCount; ; look += 1) {
@@ -60,8 +66,11 @@ async function takeEvent(
   sensor: BaseSensor<object, unknown, never>,
   ctx: TaskContext,
   resume: Resume,
+  limitSec: number | null,
 ): Promise<PokeResult<unknown>> {
-  const failure = failureOfResume(resume);
+  // Both timeouts count from the try's first start, so the shorter one ended the wait, whatever this machine's clock says.
+  const usedSec = limitSec !== null && limitSec <= sensor.timing.timeoutSec ? limitSec : 0;
+  const failure = failureOfResume(resume, { limitSec, usedSec });
   // The trigger's timeout is the sensor's: another try could not succeed after it.
   if (failure instanceof TriggerTimeoutError) throw new SensorTimeoutError(sensor.timing.timeoutSec);
   if (failure !== null) throw failure;

@@ -118,11 +118,15 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
 }
 
 /** The execution time counts from the try's first start, over its deferrals; a try that resumes only to fail has no limit. */
-function timeoutOf({ context, now }: RunTaskInput): number | null {
+function timeoutOf({ context, now }: Pick<RunTaskInput, "context" | "now">): number | null {
   const { executionTimeoutSec, resume } = context;
   if (executionTimeoutSec === null || !resume) return executionTimeoutSec;
   if (resume.failure !== null) return null;
-  return Math.max(0.001, executionTimeoutSec - (now() - Date.parse(context.startDate)) / 1000);
+  return Math.max(0.001, executionTimeoutSec - usedSec({ context, now }));
+}
+
+function usedSec({ context, now }: Pick<RunTaskInput, "context" | "now">): number {
+  return (now() - Date.parse(context.startDate)) / 1000;
 }
 
 /** Reads the elements of a mapped instance; null for a task that has only one. */
@@ -132,13 +136,15 @@ function readerOf({ dag, taskId, ti, context }: RunTaskInput) {
 }
 
 async function execute(node: TaskNode, ctx: TaskContext, input: RunTaskInput): Promise<SensorTurn> {
-  const { resume = null } = input.context;
+  const { resume = null, executionTimeoutSec } = input.context;
+  const time = { limitSec: executionTimeoutSec, usedSec: usedSec(input) };
   if (!(node instanceof BaseSensor)) {
-    return { done: true, value: await (resume === null ? node.execute(ctx) : resumeTask(node, ctx, resume)) };
+    return { done: true, value: await (resume === null ? node.execute(ctx) : resumeTask(node, ctx, resume, time)) };
   }
   return runSensor(node, ctx, {
     startMs: Date.parse(input.context.startDate),
     rescheduleCount: input.context.taskRescheduleCount,
+    executionTimeoutSec,
     resume,
     now: input.now,
   });

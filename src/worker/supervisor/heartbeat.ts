@@ -1,5 +1,5 @@
 import type { HeartbeatAnswer } from "../../contracts/index.ts";
-import { type Logger, startInterval, toError } from "../../platform/index.ts";
+import { type Logger, sleep, startInterval, toError } from "../../platform/index.ts";
 import { type ApiClient, ApiRefusal } from "./api-client.ts";
 import type { Attempt } from "./attempt.ts";
 
@@ -10,10 +10,20 @@ export type HeartbeatOptions = {
   /** Failures in a row after which the running tries are stopped. */
   maxFailed: number;
   running(): Attempt[];
-  /** The API says that the try is no longer assigned to this worker. */
-  onLost(attempt: Attempt): void;
+  /** The API says that the try is no longer assigned to this worker. `why`: the reason that is stored, if there is one. */
+  onLost(attempt: Attempt, why: string | null): void;
   onUnreachable(attempt: Attempt, failed: number): void;
 };
+
+/** The reason is only for the log, so the try is not kept running for it any longer. */
+const ASK_WHY_MS = 2_000;
+
+/** Why a try is no longer assigned to this worker; null if no reason is stored, or the API does not answer in time. */
+export async function askWhyLost(client: ApiClient, { id, token }: Attempt): Promise<string | null> {
+  const asked = client.post<HeartbeatAnswer>("baram/heartbeat", { tries: [{ id, token }] }).catch(() => null);
+  const answer = await Promise.race([asked, sleep(ASK_WHY_MS).then(() => null)]);
+  return answer?.reasons?.[id] ?? null;
+}
 
 /** Reports all running tries in one call every `sec`, and stores renewed tokens from the answer. */
 export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
@@ -32,7 +42,8 @@ export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
         if (attempt && token) attempt.token = token;
       }
       // A try may have ended while the heartbeat was in flight.
-      for (const attempt of options.running()) if (answer.lost.includes(attempt.id)) options.onLost(attempt);
+      for (const attempt of options.running())
+        if (answer.lost.includes(attempt.id)) options.onLost(attempt, answer.reasons?.[attempt.id] ?? null);
     } catch (error) {
       // 503: the API is up but its database is not. No try can have been reassigned meanwhile, so the tasks go on.
       if (error instanceof ApiRefusal && error.status === 503) return;

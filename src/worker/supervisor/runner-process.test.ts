@@ -40,3 +40,13 @@ test("a runner that ends while it is written to ends nobody", async () => {
   await expect.poll(() => ends, { timeout: 10_000 }).toEqual(["ended with exit code 3"]);
   clearInterval(timer);
 });
+
+test.each([
+  ["process.exit(0)", "ended with exit code 0 (a task ends by returning, not by process.exit)"],
+  ["process.abort()", "was killed by SIGABRT (Node.js aborts when its heap is full"],
+])("the end by %s is told with its likely reason", async (code, told) => {
+  const entry = join(mkdtempSync(join(tmpdir(), "baram-runner-")), "entry.mjs");
+  writeFileSync(entry, `${code};`);
+  const { ends } = start(entry);
+  await expect.poll(() => ends, { timeout: 10_000 }).toEqual([expect.stringContaining(told)]);
+});

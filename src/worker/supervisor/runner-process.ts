@@ -122,9 +122,7 @@ export function startRunner(options: RunnerOptions): Runner {
   // `close`, not `exit`, so that the last lines of output have arrived. A forked child may hold the pipes open, hence the timer.
   child.once("exit", (code, signal) => {
     runner.state = "ended";
-    const how = signal
-      ? `was killed by ${signal}${signal === "SIGKILL" ? " (out of memory, or kill -9)" : ""}`
-      : `ended with exit code ${code}`;
+    const how = describeEnd(code, signal);
     setTimeout(() => end(how), 100).unref();
     child.once("close", () => end(how));
   });
@@ -157,4 +155,17 @@ export function startRunner(options: RunnerOptions): Runner {
     },
   });
   return runner;
+}
+
+const SIGNALS_MEAN: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
+  SIGKILL: "out of memory, or kill -9",
+  SIGABRT: "Node.js aborts when its heap is full: hold less in memory at once, or do the work in a program of its own",
+};
+
+/** How a runner's process ended by itself, with the likely reason of an end that its log does not explain. */
+function describeEnd(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal === null)
+    return `ended with exit code ${code}${code === 0 ? " (a task ends by returning, not by process.exit)" : ""}`;
+  const meaning = SIGNALS_MEAN[signal];
+  return `was killed by ${signal}${meaning === undefined ? "" : ` (${meaning})`}`;
 }

@@ -7,7 +7,7 @@ import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
 import { type Attempt, forwardCall, isFirstStart, maskOutcome, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
-import { startHeartbeat } from "./heartbeat.ts";
+import { askWhyLost, startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
 import type { SupervisorOptions } from "./options.ts";
 import { predecessorOf } from "./predecessor.ts";
@@ -120,7 +120,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       [...attempts.values()].filter(
         ({ state, workload }) => (state === "running" || state === "waiting") && workload.type === "ExecuteTask",
       ),
-    onLost: (attempt) => lose(attempt),
+    onLost: (attempt, why) => lose(attempt, why),
     onUnreachable(attempt, failed) {
       note(
         attempt,
@@ -147,18 +147,17 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   /** The scheduler hands out a successor only after the try before it has ended or was reassigned: no need to wait for a heartbeat to say so. */
   function giveUpPredecessor(workload: Workload): void {
     const attempt = predecessorOf(workload, attempts);
-    if (attempt?.state === "running" || attempt?.state === "waiting") lose(attempt);
+    if (attempt && isAtWork(attempt) && !attempt.isLost) void askWhyLost(client, attempt).then((why) => lose(attempt, why));
   }
 
-  function lose(attempt: Attempt): void {
-    if (!attempt.isLost)
-      note(
-        attempt,
-        "warn",
-        "the try is no longer assigned to this worker (cleared, marked, timed out or declared lost); its process is stopped",
-      );
+  const isAtWork = ({ state }: Attempt) => state === "running" || state === "waiting";
+
+  function lose(attempt: Attempt, why: string | null): void {
+    if (!isAtWork(attempt)) return;
+    const reason = why ?? "cleared, marked, timed out or declared lost";
+    if (!attempt.isLost) note(attempt, "warn", `the try is no longer assigned to this worker: ${reason}; its process is stopped`);
     attempt.isLost = true;
-    stop(attempt, "TryLostError", "the try is no longer assigned to this worker");
+    stop(attempt, "TryLostError", `the try is no longer assigned to this worker${why === null ? "" : `: ${why}`}`);
   }
 
   const countAhead = () => [...attempts.values()].reduce((sum, { runner }) => (runner ? sum : sum + 1), 0);

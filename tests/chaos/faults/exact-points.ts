@@ -275,7 +275,7 @@ async function startAll(rigs: Rigs, owner: Rig): Promise<string[]> {
 /** Ends open instances by hand, as a person would. */
 async function finishRuns(rigs: Rigs): Promise<void> {
   const { rows } = await rigs.database.store.query<{ run: string }>("select run_id as run from dag_run where state = 'running'");
-  for (const { run } of rows) await markRun(rigs.database.store, createDagCache(), "silent", run, "success");
+  for (const { run } of rows) await markRun(rigs.database.store, createDagCache(), "silent", run, "success", { user: "ada" });
 }
 
 async function countCreation(rig: Rig): Promise<number> {

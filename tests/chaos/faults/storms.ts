@@ -28,6 +28,7 @@ export const stormFaults: readonly Fault[] = [
           await rigs.untilDone(all, 120_000);
           const faultFromMs = Date.now();
           const touched = await clearRuns(rigs.database.store, createDagCache(), {
+            by: { user: "ada" },
             dagId: "cleared",
             runs: { kind: "range", from: null, to: null },
             taskIds: null,

@@ -2,7 +2,8 @@ import { executorNames } from "../../../main/executors.ts";
 import { systemUser } from "../../../platform/index.ts";
 import { createBackfill, createDagCache, tryBackfill } from "../../../scheduler/commands/index.ts";
 import { findBackfill, findDag, type ReprocessBehavior } from "../../../store/index.ts";
-import { readConf, requireInstant } from "../../find-things.ts";
+import { usageError } from "../../errors.ts";
+import { instantOf, readConf, requireDag, requireInstant } from "../../find-things.ts";
 import { formatRecord, formatRows } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
@@ -23,12 +24,18 @@ export type CreateOptions = OutputOptions & {
 
 export async function createOne(terminal: Terminal, options: CreateOptions): Promise<void> {
   const dagRunConf = options.dagRunConf === undefined ? null : readConf(options.dagRunConf, "--dag-run-conf");
+  const fromDate = requireInstant(options.fromDate, "--from-date");
+  const toDate = requireInstant(options.toDate, "--to-date");
   await withStore(terminal, async ({ store, config, audit }) => {
     const { dagId } = options;
+    const { timezone } = (await requireDag(store, dagId)).dag;
+    const from = instantOf(fromDate, "--from-date", timezone);
+    const to = instantOf(toDate, "--to-date", timezone, true);
+    if (from > to) throw usageError(`--from-date ${from.toISOString()} is after --to-date ${to.toISOString()}. Swap them.`);
     const request = {
       dagId,
-      fromDate: requireInstant(options.fromDate, "--from-date"),
-      toDate: requireInstant(options.toDate, "--to-date"),
+      fromDate,
+      toDate,
       dagRunConf,
       reprocessBehavior: options.reprocessBehavior,
       maxActiveRuns: options.maxActiveRuns,

@@ -1,9 +1,19 @@
 import { environmentSecrets, parseConnection } from "../../../config/index.ts";
-import { type Connection, ID_RULE, isValidId } from "../../../contracts/index.ts";
+import {
+  CONNECTION_EXTRA_MAX,
+  CONNECTION_ID_MAX,
+  CONNECTION_TEXT_MAX,
+  CONNECTION_TYPE_MAX,
+  type Connection,
+  ID_RULE,
+  isValidId,
+} from "../../../contracts/index.ts";
 import { BaramError } from "../../../platform/index.ts";
 import { addConnection } from "../../../store/index.ts";
 import { usageError } from "../../errors.ts";
+import { requireText } from "../../find-things.ts";
 import { withStore } from "../../session.ts";
+import { shown } from "../../shown.ts";
 import type { Terminal } from "../../terminal.ts";
 
 export type AddOptions = {
@@ -20,7 +30,8 @@ export type AddOptions = {
 };
 
 export async function addOne(terminal: Terminal, connId: string, options: AddOptions): Promise<void> {
-  if (!isValidId(connId)) throw usageError(`The connection id "${connId}" is invalid. It must be made of ${ID_RULE}.`);
+  requireText(connId, "The connection id", CONNECTION_ID_MAX, 1);
+  if (!isValidId(connId)) throw usageError(`The connection id ${shown(connId)} is invalid. It must be made of ${ID_RULE}.`);
   const connection = readConnection(connId, options);
   await withStore(terminal, async ({ store, cipher, audit }) => {
     if (!(await addConnection(store, cipher(), connection))) {
@@ -50,7 +61,17 @@ function readConnection(connId: string, options: AddOptions): Connection {
   if (connUri !== undefined && isJson) throw usageError("--conn-uri was given JSON: use --conn-json for it.");
   if (connJson !== undefined && !isJson) throw usageError("--conn-json must be a JSON object.");
   const connection = parseConnection(connId, text);
-  return { ...connection, description: connDescription ?? connection.description };
+  return bounded({ ...connection, description: connDescription ?? connection.description });
+}
+
+/** As the API holds them. */
+function bounded(connection: Connection): Connection {
+  const { description, host, schema, login, password } = connection;
+  requireText(connection.connType, "The connection's type", CONNECTION_TYPE_MAX, 1);
+  for (const [name, text] of Object.entries({ description, host, schema, login, password }))
+    if (text !== null) requireText(text, `The connection's ${name}`, CONNECTION_TEXT_MAX);
+  requireText(JSON.stringify(connection.extra), "The connection's extra", CONNECTION_EXTRA_MAX);
+  return connection;
 }
 
 function fieldsAsJson(connId: string, options: AddOptions): string {

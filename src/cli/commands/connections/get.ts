@@ -3,6 +3,7 @@ import { findConnection } from "../../../store/index.ts";
 import { notFound } from "../../errors.ts";
 import { formatRecord } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
+import { shown } from "../../shown.ts";
 import type { Terminal } from "../../terminal.ts";
 import { connectionRow, type ShowOptions } from "./connection-row.ts";
 
@@ -10,6 +11,6 @@ import { connectionRow, type ShowOptions } from "./connection-row.ts";
 export async function getOne(terminal: Terminal, connId: string, { showSecrets, output }: ShowOptions): Promise<void> {
   const fromEnvironment = environmentSecrets().connection(connId);
   const found = fromEnvironment ?? (await withStore(terminal, ({ store, cipher }) => findConnection(store, cipher(), connId)));
-  if (!found) throw notFound("connection", `There is no connection "${connId}". Add it with "baram connections add ${connId}".`);
+  if (!found) throw notFound("connection", `There is no connection ${shown(connId)}. Add it with "baram connections add".`);
   terminal.print(formatRecord(connectionRow(found, fromEnvironment ? "environment" : "database", showSecrets), output));
 }

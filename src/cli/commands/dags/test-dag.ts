@@ -11,7 +11,7 @@ import { checkConf } from "../../../scheduler/commands/index.ts";
 import { type DagDefinition, serializeDag, setDagDefaults } from "../../../sdk/runtime.ts";
 import { assertValidDag, parseSerializedDag } from "../../../serialized/index.ts";
 import { createMasker } from "../../../task-logs/index.ts";
-import { instantAt, manualRunInterval, runIdFor } from "../../../timetables/index.ts";
+import { manualRunInterval, runIdFor } from "../../../timetables/index.ts";
 import { type LogRecord, runCallback } from "../../../worker/runner/index.ts";
 import { createReader } from "../../debug/database-caller.ts";
 import { findDefinition } from "../../debug/find-definition.ts";
@@ -20,7 +20,7 @@ import { createDebugMemory } from "../../debug/memory-caller.ts";
 import { type DebugResult, type DebugRun, runDag } from "../../debug/run-dag.ts";
 import { interrupted } from "../../errors.ts";
 import { ExitCode } from "../../exit-codes.ts";
-import { readConf, requireInstant } from "../../find-things.ts";
+import { instantOf, readConf, requireInstant } from "../../find-things.ts";
 import { formatRows } from "../../output/index.ts";
 import { createLazySession } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
@@ -28,11 +28,13 @@ import type { OutputOptions } from "../flags.ts";
 
 export type TestOptions = OutputOptions & { conf?: string; file?: string; retryDelay: boolean };
 
+const DATE = "The logical date";
+
 /** Writes log lines to stderr and the final states to stdout; exits with code 1 if the run failed. */
 export async function testDag(terminal: Terminal, dagId: string, date: string | undefined, options: TestOptions): Promise<void> {
   const config = loadConfig();
   const conf = readConf(options.conf);
-  if (date !== undefined) requireInstant(date, "The logical date");
+  if (date !== undefined) requireInstant(date, DATE);
   process.setSourceMapsEnabled(true);
   // Output of a DAG file belongs to the log; stdout is for the states.
   globalThis.console = new Console(process.stderr, process.stderr);
@@ -48,7 +50,7 @@ export async function testDag(terminal: Terminal, dagId: string, date: string | 
     const dag = parseSerializedDag(serializeDag(definition));
     assertValidDag(dag);
     checkConf(dag, conf);
-    const dagRun = runFacts(dag, date === undefined ? new Date() : instantAt(date, dag.timezone), conf);
+    const dagRun = runFacts(dag, date === undefined ? new Date() : instantOf(date, DATE, dag.timezone), conf);
     const masker = createMasker();
     const log = (taskId: string | null, record: LogRecord) =>
       terminal.note(masker.mask(formatRecordLine(taskId, record, new Date())));

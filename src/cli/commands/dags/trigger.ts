@@ -1,13 +1,14 @@
-import { runIdSchema } from "../../../contracts/index.ts";
+import { NOTE_MAX, runIdSchema } from "../../../contracts/index.ts";
 import { executorNames } from "../../../main/executors.ts";
 import { runIdPattern } from "../../../main/run-id-pattern.ts";
 import { systemUser } from "../../../platform/index.ts";
 import { checkRunId, createDagCache, createDagRun } from "../../../scheduler/commands/index.ts";
 import { findDag, findRun } from "../../../store/index.ts";
 import { usageError } from "../../errors.ts";
-import { readConf, requireInstant } from "../../find-things.ts";
+import { readConf, requireInstant, requireText } from "../../find-things.ts";
 import { formatRecord } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
+import { shown } from "../../shown.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 
@@ -23,8 +24,11 @@ export type TriggerOptions = OutputOptions & {
 export async function triggerDag(terminal: Terminal, dagId: string, options: TriggerOptions): Promise<void> {
   const conf = readConf(options.conf);
   const checked = runIdSchema.optional().safeParse(options.runId);
-  if (!checked.success) throw usageError(`--run-id "${options.runId}" ${checked.error.issues[0]?.message ?? "is not a run id"}.`);
+  if (!checked.success)
+    throw usageError(`--run-id ${shown(options.runId ?? "")} ${checked.error.issues[0]?.message ?? "is not a run id"}.`);
+  if (options.note !== undefined) requireText(options.note, "--note", NOTE_MAX);
   const date = options.logicalDate ?? options.execDate;
+  const logicalDate = date === false ? null : date === undefined ? "now" : requireInstant(date, "--logical-date");
   await withStore(terminal, async ({ store, config, audit }) => {
     checkRunId(options.runId, runIdPattern(config));
     const created = await createDagRun(
@@ -34,7 +38,7 @@ export async function triggerDag(terminal: Terminal, dagId: string, options: Tri
       {
         dagId,
         runId: options.runId,
-        logicalDate: date === false ? null : date === undefined ? "now" : requireInstant(date, "--logical-date"),
+        logicalDate,
         conf,
         note: options.note ?? null,
         triggeredBy: "cli",
@@ -45,7 +49,7 @@ export async function triggerDag(terminal: Terminal, dagId: string, options: Tri
     );
     await audit({ event: "cli_dag_trigger", dagId, runId: created.runId });
     const run = await findRun(store, dagId, created.runId);
-    const shown = {
+    const row = {
       dag_id: dagId,
       dag_run_id: created.runId,
       state: run?.state ?? "queued",
@@ -59,7 +63,7 @@ export async function triggerDag(terminal: Terminal, dagId: string, options: Tri
       conf: run?.conf ?? conf,
       note: run?.note ?? null,
     };
-    terminal.print(formatRecord(shown, options.output));
+    terminal.print(formatRecord(row, options.output));
     if (run && run.runAfter > new Date()) terminal.note(`The run stays queued until ${run.runAfter.toISOString()}.`);
     if ((await findDag(store, dagId))?.isPaused)
       terminal.note(`DAG "${dagId}" is paused: the run waits until "baram dags unpause ${dagId}".`);

@@ -1,10 +1,10 @@
 import type { SerializedDag, TaskInstanceState } from "../../../contracts/index.ts";
 import { executorNames } from "../../../main/executors.ts";
+import { systemUser } from "../../../platform/index.ts";
 import { clearRuns, createDagCache, type RunPick } from "../../../scheduler/commands/index.ts";
 import { findInstances } from "../../../store/index.ts";
-import { endOfSpanAt, instantAt } from "../../../timetables/index.ts";
 import { notFound, usageError } from "../../errors.ts";
-import { requireDag, requireInstant } from "../../find-things.ts";
+import { instantOf, requireDag } from "../../find-things.ts";
 import { formatRows } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
@@ -35,6 +35,7 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
     const { dag } = await requireDag(store, dagId);
     const request = {
       dagId,
+      by: { user: systemUser() },
       runs: pickRuns(dag.timezone, options),
       taskIds: options.taskRegex === undefined ? null : pickTasks(dag, options.taskRegex),
       directions: { upstream: options.upstream, downstream: options.downstream },
@@ -43,6 +44,7 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
       preventRunning: false,
       onLatestVersion: options.runOnLatestVersion ? { defaultExecutor: executorNames(session.config)[0] ?? "" } : null,
     };
+    tellSpan(terminal, request.runs);
     const cache = createDagCache();
     const concerned = await clearRuns(store, cache, { ...request, dryRun: true });
     const rows = (await findInstances(store, concerned)).map((one) => ({
@@ -61,12 +63,22 @@ export function clearTasks(terminal: Terminal, dagId: string, options: ClearOpti
   });
 }
 
+/** What the dates were understood as, which their text alone does not say: a zone, a whole day. */
+function tellSpan(terminal: Terminal, runs: RunPick): void {
+  if (runs.kind !== "range" || (runs.from === null && runs.to === null)) return;
+  const from = runs.from === null ? "" : ` from ${runs.from.toISOString()}`;
+  const to = runs.to === null ? "" : ` to ${runs.to.toISOString()}`;
+  terminal.note(`Runs with a logical date${from}${to}:`);
+}
+
 function pickRuns(zone: string, { runId, startDate, endDate, past, future }: ClearOptions): RunPick {
   if ((past || future) && runId === undefined)
     throw usageError("--past and --future mean the runs before and after one: give --run-id.");
   if (runId === undefined) {
-    const from = startDate === undefined ? null : instantAt(requireInstant(startDate, "--start-date"), zone);
-    const to = endDate === undefined ? null : endOfSpanAt(requireInstant(endDate, "--end-date"), zone);
+    const from = startDate === undefined ? null : instantOf(startDate, "--start-date", zone);
+    const to = endDate === undefined ? null : instantOf(endDate, "--end-date", zone, true);
+    if (from && to && to < from)
+      throw usageError(`--end-date ${to.toISOString()} is before --start-date ${from.toISOString()}. Swap them.`);
     return { kind: "range", from, to };
   }
   if (startDate !== undefined || endDate !== undefined) throw usageError("--run-id and dates exclude each other: give one.");
@@ -75,6 +87,8 @@ function pickRuns(zone: string, { runId, startDate, endDate, past, future }: Cle
 
 /** A list of exact ids is tried first, so that `load` selects only the task "load", not "unload" too. */
 function pickTasks(dag: SerializedDag, text: string): string[] {
+  // As a regular expression it would mean every task.
+  if (text.trim() === "") throw usageError("--task-regex is empty: name tasks, or leave it out for all of them.");
   const taskIds = dag.tasks.map((task) => task.taskId);
   const named = text.split(",").map((part) => part.trim());
   if (named.every((name) => taskIds.includes(name))) return named;

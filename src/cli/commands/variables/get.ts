@@ -3,6 +3,7 @@ import { findVariable } from "../../../store/index.ts";
 import { notFound, usageError } from "../../errors.ts";
 import { formatRecord } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
+import { shown } from "../../shown.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputFormat } from "../flags.ts";
 
@@ -11,7 +12,7 @@ export type GetOptions = { default?: string; json: boolean; output?: OutputForma
 export async function getOne(terminal: Terminal, key: string, options: GetOptions): Promise<void> {
   const found = await findAnywhere(terminal, key);
   if (!found && options.default === undefined)
-    throw notFound("variable", `There is no variable "${key}". Set it with "baram variables set ${key} <value>".`);
+    throw notFound("variable", `There is no variable ${shown(key)}. Set it with "baram variables set <key> <value>".`);
   const variable = found ?? { key, value: options.default ?? "", description: null };
   if (options.output) terminal.print(formatRecord({ ...variable }, options.output));
   else terminal.print(options.json ? indented(key, variable.value) : variable.value);

@@ -20,9 +20,9 @@ const path = z.object({ backfill_id: integer(0, Number.MAX_SAFE_INTEGER) });
 const BY_ID = [{ key: "id" as const, descending: false }];
 
 const CHANGES: Record<BackfillChange, string> = {
-  pause: "Starts no further run of the backfill; what runs goes on",
+  pause: "Starts no further runs of the backfill; its running runs continue",
   unpause: "Starts runs of the backfill again",
-  cancel: "Ends the backfill: its queued runs fail, what runs goes on",
+  cancel: "Cancels the backfill: its queued runs fail, its running runs continue",
 };
 
 export function backfillRoutes(api: Api): void {
@@ -107,8 +107,8 @@ export function backfillRoutes(api: Api): void {
         params: path,
         answer: backfillShape,
       },
-      async ({ params, audit }) => {
-        audit.dagId = await changeBackfill(store, params.backfill_id, change);
+      async ({ params, user, audit }) => {
+        audit.dagId = await changeBackfill(store, params.backfill_id, change, { user: user.name });
         return toBackfill(await mustFindBackfill(store, params.backfill_id));
       },
     );

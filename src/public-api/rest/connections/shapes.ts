@@ -1,5 +1,15 @@
 import { z } from "@hono/zod-openapi";
-import { type Connection, isReachable, type JsonObject, type JsonValue, REACHABLE_RULE } from "../../../contracts/index.ts";
+import {
+  CONNECTION_EXTRA_MAX,
+  CONNECTION_ID_MAX,
+  CONNECTION_TEXT_MAX,
+  CONNECTION_TYPE_MAX,
+  type Connection,
+  isReachable,
+  type JsonObject,
+  type JsonValue,
+  REACHABLE_RULE,
+} from "../../../contracts/index.ts";
 import { isSensitiveName } from "../../../task-logs/index.ts";
 import { refusal } from "../../refuse.ts";
 import { absent } from "../fields.ts";
@@ -24,15 +34,15 @@ export const connectionShape = z
 
 export const connIdField = z
   .string()
-  .max(200)
+  .max(CONNECTION_ID_MAX)
   .regex(/^[\w.-]+$/, "must be made of letters, digits, '_', '.' and '-'")
   .refine(isReachable, REACHABLE_RULE);
-const optionalText = z.string().max(10_000).nullable().optional();
+const optionalText = z.string().max(CONNECTION_TEXT_MAX).nullable().optional();
 
 export const connectionBody = z
   .strictObject({
     connection_id: connIdField,
-    conn_type: z.string().min(1).max(500),
+    conn_type: z.string().min(1).max(CONNECTION_TYPE_MAX),
     description: optionalText,
     host: optionalText,
     login: optionalText,
@@ -40,7 +50,7 @@ export const connectionBody = z
     port: z.int().min(1).max(65_535).nullable().optional(),
     password: optionalText,
     /** A JSON object, encoded as a string. */
-    extra: z.string().max(100_000).nullable().optional(),
+    extra: z.string().max(CONNECTION_EXTRA_MAX).nullable().optional(),
     team_name: absent,
   })
   .openapi("ConnectionBody");

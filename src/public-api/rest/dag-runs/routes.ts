@@ -136,15 +136,16 @@ export function dagRunRoutes(api: Api): void {
       body: patchRunBody,
       answer: dagRunShape,
     },
-    async ({ params, query, body, audit, resources }) => {
+    async ({ params, query, body, user, audit, resources }) => {
       const { store } = resources;
       const { dag_id: dagId, dag_run_id: runId } = params;
       const change = masked(body, query.update_mask, ["state", "note"]);
       await mustFindRun(store, dagId, runId);
       if (change.state) {
         audit.extra = { state: change.state };
-        await markRun(store, resources.dags, dagId, runId, change.state);
+        await markRun(store, resources.dags, dagId, runId, change.state, { user: user.name });
       }
+      // A given note replaces the line that says who set the state. The audit log has that as well.
       if (change.note !== undefined) {
         const run = await findRun(store, dagId, runId);
         if (run) await setRunNote(store, run.id, change.note);

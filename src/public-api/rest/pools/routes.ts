@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { isReachable, poolSizeSchema, REACHABLE_RULE } from "../../../contracts/index.ts";
+import { DESCRIPTION_MAX, isReachable, poolSizeSchema, REACHABLE_RULE } from "../../../contracts/index.ts";
 import { removePool } from "../../../scheduler/commands/index.ts";
 import { addPool, changePool, findPool, findPools, listPoolNames, POOL_ORDER_KEYS, type Pool } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
@@ -27,7 +27,7 @@ const poolShape = z
     team_name: z.string().nullable(),
   })
   .openapi("PoolResponse");
-const description = z.string().max(5_000).nullable().optional();
+const description = z.string().max(DESCRIPTION_MAX).nullable().optional();
 const poolBody = z
   .strictObject({
     name: nameField,

@@ -64,6 +64,40 @@ test("NDJSON is streamed by Accept", async () => {
   ).toEqual(["one", "no JSON at all"]);
 });
 
+test("the log of a stopped try says who stopped it, also if no worker ran it", async () => {
+  const dag = "/api/v2/dags/d";
+  const tasks = ["queued", "deferred", "marked", "told"];
+  await saveDagFixture(database.store, { dagId: "d2", tasks: tasks.map((taskId) => ({ taskId })) });
+  await api.ask("POST", `${dag}2/dagRuns`, { body: { dag_run_id: "r" } });
+  await database.store.query(
+    "update task_instance set state = case task_id when 'told' then 'running' when 'marked' then 'running' else task_id end, try_number = 1 where dag_id = 'd2'",
+  );
+  const file = join(api.logFolder, "dag_id=d2/run_id=r/task_id=told/attempt=1.log");
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${logLine('no longer assigned to this worker: marked success by "a-user"; its process is stopped')}\n`);
+  const body = { dag_run_id: "r", dry_run: false, only_failed: false, task_ids: ["queued", "deferred"] };
+  await api.ask("POST", `${dag}2/clearTaskInstances`, { body, as: "user" });
+  for (const task of ["marked", "told"])
+    await api.ask("PATCH", `${dag}2/dagRuns/r/taskInstances/${task}`, { body: { new_state: "success" }, as: "user" });
+  const logOf = async (task: string) => (await api.get(`${dag}2/dagRuns/r/taskInstances/${task}/logs/1`)).json;
+  const saidOf = async (task: string) => (await logOf(task)).content.map((line: { event: string }) => line.event);
+  expect(await saidOf("queued")).toContain('The try was ended: cleared by "a-user".');
+  expect(await saidOf("deferred")).toContain('The try was ended: cleared by "a-user".');
+  expect(await saidOf("marked")).toContain('The try was ended: marked success by "a-user".');
+  expect(await saidOf("told"), "once is enough").toEqual([
+    'no longer assigned to this worker: marked success by "a-user"; its process is stopped',
+  ]);
+  expect((await logOf("marked")).continuation_token).toBeNull();
+  const headers = { accept: "application/x-ndjson" };
+  const streamed = await api.ask("GET", `${dag}2/dagRuns/r/taskInstances/marked/logs/1`, { headers });
+  expect(
+    streamed.text
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).event),
+  ).toEqual(['The try was ended: marked success by "a-user".']);
+});
+
 test("a large log comes in fragments, or whole when asked for", async () => {
   const lines = Array.from({ length: 30_000 }, (_, n) => logLine(`line ${n} ${"x".repeat(20)}`));
   write("done", `${lines.join("\n")}\n`);

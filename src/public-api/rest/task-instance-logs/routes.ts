@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { INT4_MAX, isTerminal } from "../../../contracts/index.ts";
 import { logPathOf } from "../../../scheduler/commands/index.ts";
-import { findTriesOf, type InstanceRow } from "../../../store/index.ts";
+import { findTriesOf, type InstanceRow, type TryRow } from "../../../store/index.ts";
 import type { LogLine, LogStore } from "../../../task-logs/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
@@ -37,25 +37,26 @@ export function logRoutes(api: Api): void {
       const { dag_id: dagId, dag_run_id: runId, task_id: taskId, try_number: tryNumber } = params;
       const mapIndex = query.map_index ?? -1;
       const instance = await mustFindInstance(store, params, mapIndex);
-      const goesOn = await isUnfinishedTry(instance, tryNumber);
+      const found = await mustFindTry(instance, tryNumber);
+      const goesOn = !isTerminal(found.state);
       const path = logPathOf({ dagId, runId, taskId, mapIndex, tryNumber });
       const start = readContinuation(path, query.token);
       if (/\bapplication\/x-ndjson\b/.test(c.req.header("accept") ?? "")) {
-        const stream = streamOf(logs, path, start, query.full_content ?? false);
+        const stream = streamOf(logs, path, start, query.full_content ?? false, (lines) => (goesOn ? [] : endOf(found, lines)));
         return c.body(stream, 200, { "content-type": "application/x-ndjson" });
       }
       const page = await readSome(logs, path, start, query.full_content ? FULL_MAX_BYTES : FRAGMENT_BYTES);
       const isDone = page.isEnd && !goesOn;
       const missing = { level: "warn", event: `There is no log of this try at ${logs.source}.` };
       return {
-        content: page.found ? page.lines.map(shown) : goesOn ? [] : [missing],
+        content: [...(page.found ? page.lines.map(shown) : goesOn ? [] : [missing]), ...(isDone ? endOf(found, page.lines) : [])],
         continuation_token: isDone ? null : writeContinuation(path, page.offset),
       };
     },
   );
 
-  /** Whether the try's log may still grow. Throws `try_not_found` if the task instance had no such try. */
-  async function isUnfinishedTry(instance: InstanceRow, tryNumber: number): Promise<boolean> {
+  /** Throws `try_not_found` if the task instance had no such try. */
+  async function mustFindTry(instance: InstanceRow, tryNumber: number): Promise<TryRow> {
     const { dagRunId, taskId, mapIndex, runId } = instance;
     const tries = await findTriesOf(store, dagRunId, taskId, mapIndex);
     const found = tries.findLast((one) => one.tryNumber === tryNumber);
@@ -65,8 +66,18 @@ export function logRoutes(api: Api): void {
         `Task "${taskId}" of run "${runId}" has no try ${tryNumber}${tries.length > 0 ? `; it has ${tries.length}` : ": it was not started yet"}.`,
       );
     }
-    return !isTerminal(found.state);
+    return found;
   }
+}
+
+/**
+ * The line that says who or what ended the try. A queued, deferred or rescheduled try has no worker that could write it, and a worker
+ * may be gone. Nothing is added if the worker or the scheduler has written the reason already.
+ */
+function endOf({ stopReason, endDate }: TryRow, lines: readonly LogLine[]): z.infer<typeof line>[] {
+  if (stopReason === null || lines.some(({ event }) => event.includes(stopReason))) return [];
+  const timestamp = endDate === null ? {} : { timestamp: endDate.toISOString() };
+  return [{ ...timestamp, level: "warn", logger: "baram", event: `The try was ended: ${stopReason}.` }];
 }
 
 async function readSome(logs: LogStore, path: string, start: number, maxBytes: number) {
@@ -84,17 +95,27 @@ async function readSome(logs: LogStore, path: string, start: number, maxBytes: n
 }
 
 /** Reads only as fast as the client does, so a log of any size needs the memory of one fragment. */
-function streamOf(logs: LogStore, path: string, start: number, whole: boolean): ReadableStream<Uint8Array> {
+function streamOf(
+  logs: LogStore,
+  path: string,
+  start: number,
+  whole: boolean,
+  endAfter: (last: readonly LogLine[]) => z.infer<typeof line>[],
+): ReadableStream<Uint8Array> {
   let offset = start;
   const encoder = new TextEncoder();
+  const encode = (some: readonly object[]) => encoder.encode(some.map((one) => `${JSON.stringify(one)}\n`).join(""));
   return new ReadableStream({
     async pull(controller) {
       const page = await logs.read(path, offset, FRAGMENT_BYTES);
       const lines = page.lines ?? [];
-      if (lines.length > 0) controller.enqueue(encoder.encode(lines.map((one) => `${JSON.stringify(shown(one))}\n`).join("")));
+      if (lines.length > 0) controller.enqueue(encode(lines.map(shown)));
       const isStuck = page.offset === offset;
       offset = page.offset;
-      if (page.isEnd || isStuck || !whole) controller.close();
+      if (!page.isEnd && !isStuck && whole) return;
+      const end = page.isEnd || isStuck ? endAfter(lines) : [];
+      if (end.length > 0) controller.enqueue(encode(end));
+      controller.close();
     },
   });
 }

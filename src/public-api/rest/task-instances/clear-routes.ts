@@ -68,12 +68,13 @@ export function clearRoutes(api: Api): void {
       body: clearBody,
       answer: instanceListShape,
     },
-    async ({ params, body, audit }) => {
+    async ({ params, body, user, audit }) => {
       const facts = await findDag(store, params.dag_id);
       if (!facts) throw noSuchDag(params.dag_id);
       const zone = facts.versionId === null ? "utc" : (await dags.get(store, facts.versionId)).graph.dag.timezone;
       const touched = await clearRuns(store, dags, {
         dagId: params.dag_id,
+        by: { user: user.name },
         runs: pickOf(body, zone),
         taskIds: body.task_ids?.map((chosen) => (typeof chosen === "string" ? chosen : chosen[0])) ?? null,
         only: indexesOf(body.task_ids ?? []),
@@ -104,11 +105,12 @@ export function clearRoutes(api: Api): void {
       body: clearRunBody,
       answer: z.union([instanceListShape, dagRunShape]),
     },
-    async ({ params, body, audit }) => {
+    async ({ params, body, user, audit }) => {
       const { dag_id: dagId, dag_run_id: runId } = params;
       await mustFindRun(store, dagId, runId);
       const touched = await clearRuns(store, dags, {
         dagId,
+        by: { user: user.name },
         runs: { kind: "one", runId, past: false, future: false },
         taskIds: null,
         directions: { upstream: false, downstream: false },

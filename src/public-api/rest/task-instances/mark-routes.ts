@@ -26,7 +26,7 @@ const mappedPath = taskPath.extend({ map_index: mapIndexField });
 
 type MarkCall = Pick<
   Call<z.infer<typeof taskPath>, z.infer<typeof query>, z.infer<typeof patchBody>>,
-  "params" | "query" | "body" | "audit"
+  "params" | "query" | "body" | "user" | "audit"
 >;
 
 /** Sets the state of task instances, or their note; `dry_run` only names those whose state would change. */
@@ -44,6 +44,7 @@ export function markRoutes(api: Api): void {
     if (change.new_state) {
       touched = await markInstances(store, dags, {
         dagId: params.dag_id,
+        by: { user: call.user.name },
         runs: { kind: "one", runId: params.dag_run_id, past: body.include_past, future: body.include_future },
         taskId: params.task_id,
         mapIndex,

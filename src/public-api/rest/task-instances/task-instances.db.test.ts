@@ -271,3 +271,23 @@ test("a deferred instance shows its trigger and who runs it, without what the tr
   const pool = { deferred_slots: 1, occupied_slots: 1, open_slots: 4 };
   expect((await api.ask("GET", "/api/v2/pools/own")).json).toMatchObject(pool);
 });
+
+test("a clear that names a task which no run has is refused, and clears nothing", async () => {
+  const refused = await clear({ dag_run_id: `r${run}`, dry_run: false, task_ids: ["b", "bb"] });
+  expect(refused).toMatchObject({
+    status: 404,
+    json: { detail: expect.stringContaining('has a task "bb". Nothing was cleared.') },
+  });
+  expect(await states()).toMatchObject({ a: "success", b: "failed" });
+  // A task that exists and has nothing to clear is no mistake.
+  expect(await clear({ dag_run_id: `r${run}`, dry_run: false, task_ids: ["a"] })).toMatchObject({
+    status: 200,
+    json: { total_entries: 0 },
+  });
+});
+
+test("a key that a body does not have is told with those that it has", async () => {
+  const { status, json } = await api.ask("POST", "/api/v2/dags/d/dagRuns", { body: { execution_date: "2024-01-01" } });
+  expect(status).toBe(422);
+  expect(json.detail[0].msg).toMatch(/"execution_date"; the keys are .*logical_date/);
+});

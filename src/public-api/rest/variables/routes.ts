@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { isReachable, type JsonValue, REACHABLE_RULE } from "../../../contracts/index.ts";
+import { DESCRIPTION_MAX, isReachable, type JsonValue, REACHABLE_RULE, VARIABLE_KEY_MAX } from "../../../contracts/index.ts";
 import {
   addVariable,
   deleteVariable,
@@ -17,7 +17,7 @@ import { masked, orderField, pageFields, readPageQuery, updateMask } from "../pa
 
 const tag = "Variables";
 const HIDDEN = "***";
-const keyField = z.string().min(1).max(250).refine(isReachable, REACHABLE_RULE);
+const keyField = z.string().min(1).max(VARIABLE_KEY_MAX).refine(isReachable, REACHABLE_RULE);
 const variablePath = z.object({ variable_key: keyField });
 
 /** The value of a key with a sensitive name (`…_password`, `api_key` …) is never shown. */
@@ -31,7 +31,12 @@ const variableShape = z
   })
   .openapi("VariableResponse");
 const variableBody = z
-  .strictObject({ key: keyField, value: jsonValue, team_name: absent, description: z.string().max(5_000).nullable().optional() })
+  .strictObject({
+    key: keyField,
+    value: jsonValue,
+    team_name: absent,
+    description: z.string().max(DESCRIPTION_MAX).nullable().optional(),
+  })
   .openapi("VariableBody");
 
 export function variableRoutes(api: Api): void {

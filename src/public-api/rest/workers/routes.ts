@@ -29,8 +29,8 @@ const workerShape = z
     active: z.int(),
     first_online: when,
     last_heartbeat: when,
-    wished_queues: z.array(z.string()).nullable(),
-    wished_shutdown: z.boolean(),
+    requested_queues: z.array(z.string()).nullable(),
+    requested_shutdown: z.boolean(),
   })
   .openapi("WorkerResponse");
 
@@ -119,7 +119,7 @@ function toWorker(worker: ListedWorker): z.infer<typeof workerShape> {
     active: worker.active,
     first_online: iso(worker.firstOnline),
     last_heartbeat: iso(worker.lastHeartbeat),
-    wished_queues: worker.requestedQueues,
-    wished_shutdown: worker.requestedShutdown,
+    requested_queues: worker.requestedQueues,
+    requested_shutdown: worker.requestedShutdown,
   };
 }

@@ -60,7 +60,7 @@ test("a worker's row comes with its first heartbeat, is lost when it is silent, 
 test("requested changes reach the worker with its next heartbeat, add up, and are dropped by a new process of the same name", async () => {
   const instance = randomUUID();
   await beat("w2", report(instance));
-  expect((await patch("w2", { add_queues: ["heavy", "default"] })).json.wished_queues).toEqual(["default", "heavy"]);
+  expect((await patch("w2", { add_queues: ["heavy", "default"] })).json.requested_queues).toEqual(["default", "heavy"]);
   await patch("w2", { add_queues: ["x"], remove_queues: ["default"] });
   expect((await beat("w2", report(instance))).json).toEqual({ isYours: true, queues: ["heavy", "x"], shutdown: false });
   await patch("w2", { shutdown: true });

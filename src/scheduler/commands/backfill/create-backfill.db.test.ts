@@ -227,7 +227,7 @@ test("of two backfills created at once there is one, and the other is refused un
   expect(refused).toMatchObject([{ code: "backfill_running" }]);
   const [made] = both.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   await expect(create({ fromDate: day(8), toDate: day(8) })).rejects.toMatchObject({ code: "backfill_running" });
-  await changeBackfill(database.store, made ?? 0, "cancel");
+  await changeBackfill(database.store, made ?? 0, "cancel", { user: "ada" });
   await create({ fromDate: day(8), toDate: day(8) });
 });
 
@@ -275,15 +275,19 @@ test("a cancelled backfill's queued runs fail, those that run go on, and nothing
   await saveDaily();
   const id = await create();
   await database.store.query("update dag_run set state = 'running' where logical_date = $1", [day(1)]);
-  await changeBackfill(database.store, id, "cancel");
+  await changeBackfill(database.store, id, "cancel", { user: "ada" });
   expect((await datesOf(id)).map((row) => row.state)).toEqual(["running", "failed", "failed", "failed", "failed"]);
   const { rows } = await database.store.query("select is_paused, completed_at is not null as done from backfill");
   expect(rows).toEqual([{ is_paused: true, done: true }]);
   for (const change of ["pause", "unpause", "cancel"] as const) {
-    await expect(changeBackfill(database.store, id, change)).rejects.toMatchObject({ code: "backfill_completed" });
-    await expect(changeBackfill(database.store, 999, change)).rejects.toMatchObject({ code: "backfill_not_found" });
+    await expect(changeBackfill(database.store, id, change, { user: "ada" })).rejects.toMatchObject({
+      code: "backfill_completed",
+    });
+    await expect(changeBackfill(database.store, 999, change, { user: "ada" })).rejects.toMatchObject({
+      code: "backfill_not_found",
+    });
   }
-  await markRun(database.store, createDagCache(), "d", "backfill__2025-06-02T00:00:00+00:00", "success");
+  await markRun(database.store, createDagCache(), "d", "backfill__2025-06-02T00:00:00+00:00", "success", { user: "ada" });
 });
 
 test("a run of an active backfill that is deleted is not made again, and a DAG is deleted with its backfills", async () => {

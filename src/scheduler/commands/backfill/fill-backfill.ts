@@ -122,7 +122,7 @@ async function runAgain(
 ): Promise<FilledDate> {
   const reason = reasonToLeave(run.state, backfill.reprocessBehavior);
   if (reason) return { ordinal, dagRunId: null, reason };
-  await clearInstances(tx, run.id, null, null);
+  await clearInstances(tx, run.id, null, null, `cleared by backfill ${backfill.id}`);
   const version = backfill.runOnLatestVersion ? await repinToVersion(tx, resources, run) : null;
   await joinBackfill(tx, { dagRunId: run.id, backfillId: backfill.id, ordinal, conf: backfill.dagRunConf, version });
   await restartRun(tx, run.id, true);

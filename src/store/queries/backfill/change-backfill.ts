@@ -1,4 +1,6 @@
+import { NOTE_MAX } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
+import { withLine } from "../dag-run/note-line.ts";
 
 const pause = {
   name: "pause-backfill",
@@ -14,14 +16,18 @@ export async function setBackfillPaused(tx: Db, id: number, isPaused: boolean): 
   await tx.query(pause, [id, isPaused]);
 }
 
-/** Increments `evaluation`, so that no scheduler uses its picture of a run that was cleared before. */
+/**
+ * $1 backfill, $2 a line for the runs' notes, $3 characters that a note may have. Increments `evaluation`, so that no scheduler uses
+ * its picture of a run that was cleared before.
+ */
 const failQueued = {
   name: "fail-queued-backfill-runs",
   text: `
 with queued as materialized (
   select id from dag_run where backfill_id = $1 and state = 'queued' order by id for no key update
 )
-update dag_run r set state = 'failed', evaluation = evaluation + 1, end_date = now(), next_scan_at = null, updated_at = now()
+update dag_run r set state = 'failed', evaluation = evaluation + 1, end_date = now(), next_scan_at = null, updated_at = now(),
+       note = ${withLine("r.note", "$2", "$3")}
   from queued where r.id = queued.id and r.state = 'queued'`,
 };
 const giveUp = {
@@ -39,10 +45,10 @@ update backfill set is_paused = true, completed_at = now(), updated_at = now(), 
 
 /**
  * Cancels the backfill; call under its lock. Its queued runs fail, its running runs go on, and dates not yet filled get no run.
- * Returns how many runs it failed.
+ * `why`: a line for the notes of the runs that fail. Returns how many runs it failed.
  */
-export async function cancelBackfillRuns(tx: Db, id: number): Promise<number> {
-  const { rowCount } = await tx.query(failQueued, [id]);
+export async function cancelBackfillRuns(tx: Db, id: number, why: string): Promise<number> {
+  const { rowCount } = await tx.query(failQueued, [id, why, NOTE_MAX]);
   await tx.query(giveUp, [id]);
   await tx.query(end, [id]);
   return rowCount;

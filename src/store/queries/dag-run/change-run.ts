@@ -1,6 +1,7 @@
-import type { DagRunState } from "../../../contracts/index.ts";
+import { type DagRunState, NOTE_MAX } from "../../../contracts/index.ts";
 import type { Db } from "../../store.ts";
 import { RUN_COLUMNS, type RunFacts } from "./find-run.ts";
+import { withLine } from "./note-line.ts";
 
 const setState = {
   name: "set-run-state",
@@ -44,6 +45,18 @@ export async function setRunNote(db: Db, dagRunId: number, note: string | null):
     dagRunId,
     note,
   ]);
+}
+
+/** $1 dag run, $2 a line, $3 characters that a note may have. */
+const addNote = {
+  name: "add-run-note",
+  text: `
+update dag_run set note = ${withLine("note", "$2", "$3")}, updated_at = now() where id = $1`,
+};
+
+/** Appends a line to the run's note if there is room: a note written by a user is not truncated for it. The same line is not repeated. */
+export async function addRunNote(tx: Db, dagRunId: number, line: string): Promise<void> {
+  await tx.query(addNote, [dagRunId, line, NOTE_MAX]);
 }
 
 /** With its task instances, their history and XComs. */

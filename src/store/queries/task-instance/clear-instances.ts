@@ -10,13 +10,16 @@ const ARCHIVED = {
   reason: "'cleared'",
   end_date: "coalesce(h.end_date, now())",
   duration: "h.duration",
+  // A try that had ended was not stopped by the clear.
+  stop_reason:
+    "case when h.state in ('success', 'failed', 'skipped', 'upstream_failed', 'removed') then h.stop_reason else $6::text end",
 };
 
 /**
  * $1 dag run, $2 task ids (null = all), $3 only these states (null = any), $4..$5 task ids and map indexes: of these tasks only
- * these indexes. Resets the state to null under a new id, and allows all retries again after the tries used; the ended try goes to
- * the history. A try that still runs is fenced off by the new id and stops at its next heartbeat. The note belongs to the instance
- * and stays.
+ * these indexes, $6 why. Resets the state to null under a new id, and allows all retries again after the tries used; the ended try
+ * goes to the history. A try that still runs is fenced off by the new id and stops at its next heartbeat. The note belongs to the
+ * instance and stays.
  */
 const statement = {
   name: "clear-instances",
@@ -46,16 +49,18 @@ export type NamedIndex = { taskId: string; mapIndex: number };
  * Call under the run's lock, and restart the run after. XComs, their length and rendered fields are deleted now, not when the
  * instance runs again: it may never run again (`upstream_failed`), and reads do not name a try. They are deleted by a separate
  * statement: a try may have ended while the first one waited for its lock, and only a later statement sees what it pushed.
+ * `why`: the `stop_reason` of tries that had not ended.
  */
 export async function clearInstances(
   tx: Db,
   dagRunId: number,
   taskIds: readonly string[] | null,
   states: readonly TaskInstanceState[] | null,
+  why: string,
   only: readonly NamedIndex[] = [],
 ): Promise<ClearedInstance[]> {
   const named = [only.map((one) => one.taskId), only.map((one) => one.mapIndex)];
-  const { rows } = await tx.query<ClearedInstance>(statement, [dagRunId, taskIds, states, ...named]);
+  const { rows } = await tx.query<ClearedInstance>(statement, [dagRunId, taskIds, states, ...named, why]);
   if (rows.length > 0)
     await forgetResults(
       tx,

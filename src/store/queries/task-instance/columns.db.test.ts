@@ -64,14 +64,14 @@ test("a clear sets each column as classified and no other, and the history has t
   await database.store.query(`update task_instance set ${set}, state = 'deferred', queued_by_job_id = $1`, [jobId]);
   const [before = {}] = await rowsOf("task_instance");
   expect(Object.entries(before).filter(([, value]) => value === null)).toEqual([]);
-  await clearInstances(database.store, dagRunId, null, null);
+  await clearInstances(database.store, dagRunId, null, null, "why");
   const [after = {}] = await rowsOf("task_instance");
   for (const [name, { cleared }] of columns)
     expect(after[name] === before[name] ? "kept" : "changed", name).toBe(cleared === null ? "kept" : "changed");
   const [history = {}] = await rowsOf("task_instance_history");
   for (const [name, { inHistory }] of columns)
-    if (inHistory && name !== "state") expect(history[name], name).toEqual(before[name]);
-  expect(history).toMatchObject({ state: "failed", reason: "cleared" });
+    if (inHistory && name !== "state" && name !== "stop_reason") expect(history[name], name).toEqual(before[name]);
+  expect(history).toMatchObject({ state: "failed", reason: "cleared", stop_reason: "why" });
 });
 
 test("every setting is written with a new instance, copied to those a mapped task expands to, and follows the run's version", async () => {

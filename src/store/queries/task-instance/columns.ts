@@ -54,6 +54,7 @@ const COLUMNS = {
   pid: { inHistory: true, cleared: "null", hiddenBecause: null },
   last_heartbeat_at: { inHistory: false, cleared: "null", hiddenBecause: "for recovery" },
   external_executor_id: { inHistory: false, cleared: null, hiddenBecause: "for adoption" },
+  stop_reason: { inHistory: true, cleared: "null", hiddenBecause: null },
   rendered_map_index: { inHistory: false, cleared: "null", hiddenBecause: null },
   // The instance, through all its tries.
   note: { inHistory: false, cleared: null, hiddenBecause: null },
@@ -116,8 +117,8 @@ export function settingValues(instances: readonly NewInstance[]): readonly unkno
   return settings.map(([, { of }]) => instances.map(of));
 }
 
-/** Where the history's copy differs from the row: SQL for its state, reason, end and duration. */
-type Archived = { state: string; reason: string; end_date: string; duration: string };
+/** Where the history's copy differs from the row: SQL for its state, reason, end, duration and, if the try is stopped by this, stop reason. */
+type Archived = { state: string; reason: string; end_date: string; duration: string; stop_reason?: string };
 
 /** Copies tries into the history out of `source`, which holds whole rows of task_instance. */
 export function archiveFrom(source: string, own: Archived): string {
@@ -158,6 +159,8 @@ export type OwnOfTry = {
   scheduledAt: Date | null;
   queuedAt: Date | null;
   versionId: string;
+  /** Who or what ended it; null if it ended by itself. */
+  stopReason: string | null;
 };
 const SHOWN_OF_TRY: Record<keyof OwnOfTry, ColumnName> = {
   dagRunId: "dag_run_id",
@@ -183,6 +186,7 @@ const SHOWN_OF_TRY: Record<keyof OwnOfTry, ColumnName> = {
   scheduledAt: "scheduled_dttm",
   queuedAt: "queued_dttm",
   versionId: "dag_version_id",
+  stopReason: "stop_reason",
 };
 
 /** What is shown of the instance beside its current try. */

@@ -101,7 +101,7 @@ test("whatever ends come together, each is recorded with all that it brings alon
       chosen.map((taskId) => `${taskId} ${ENDS[taskId]?.state}`).sort(),
     );
   }
-});
+}, 60_000);
 
 test("a try that is not in a state that may be left, or is heard of, is left as it is", async () => {
   await database.store.query("delete from dag_run");

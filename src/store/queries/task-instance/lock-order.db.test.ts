@@ -90,13 +90,13 @@ const CASES: Record<string, Case> = {
     },
   },
   "skip-tasks": { state: "scheduled", change: (tx) => skipTasks(tx, dagRunId, ["b", "a"]) },
-  "skip-unfinished": { state: "running", change: (tx) => skipUnfinished(tx, dagRunId) },
+  "skip-unfinished": { state: "running", change: (tx) => skipUnfinished(tx, dagRunId, "why") },
   "set-states": {
     state: "running",
-    change: (tx) => setStates(tx, dagRunId, "failed", { taskIds: null, mapIndex: null, states: null }),
+    change: (tx) => setStates(tx, dagRunId, "failed", { taskIds: null, mapIndex: null, states: null }, "why"),
   },
-  "stop-remaining": { state: "running", change: (tx) => stopRemaining(tx, dagRunId, [], ["running"]) },
-  "clear-instances": { state: "running", change: (tx) => clearInstances(tx, dagRunId, null, null) },
+  "stop-remaining": { state: "running", change: (tx) => stopRemaining(tx, dagRunId, [], ["running"], "why") },
+  "clear-instances": { state: "running", change: (tx) => clearInstances(tx, dagRunId, null, null, "why") },
   "task-instance/set-states.ts setInstanceNotes": {
     state: "running",
     change: (tx) => setInstanceNotes(tx, dagRunId, { taskIds: null, mapIndex: null }, "n"),

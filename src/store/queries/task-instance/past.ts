@@ -76,7 +76,7 @@ with held as materialized (
    order by id
    for no key update
 )
-update task_instance ti set state = 'skipped', end_date = now(), next_attempt_at = null, updated_at = now()
+update task_instance ti set state = 'skipped', end_date = now(), next_attempt_at = null, stop_reason = $2::text, updated_at = now()
   from held where ti.id = held.id
 returning ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id as "taskId", ti.map_index as "mapIndex", ti.try_number as "tryNumber",
           coalesce(held.state in ('running', 'restarting', 'deferred', 'up_for_retry', 'up_for_reschedule'), false) as "hasBegun"`,
@@ -92,7 +92,7 @@ export type SkippedInstance = {
   hasBegun: boolean;
 };
 
-/** Skips a run's unfinished instances; a try that still runs is refused at its next heartbeat and stops. */
-export async function skipUnfinished(tx: Db, dagRunId: number): Promise<SkippedInstance[]> {
-  return (await tx.query<SkippedInstance>(skip, [dagRunId])).rows;
+/** Skips a run's unfinished instances; a try that still runs is refused at its next heartbeat and stops. `why`: their `stop_reason`. */
+export async function skipUnfinished(tx: Db, dagRunId: number, why: string): Promise<SkippedInstance[]> {
+  return (await tx.query<SkippedInstance>(skip, [dagRunId, why])).rows;
 }

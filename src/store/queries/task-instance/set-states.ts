@@ -7,8 +7,8 @@ export type MarkedInstance = { taskId: string; mapIndex: number; previousState: 
 
 /**
  * $1 dag run, $2 task ids (null = all), $3 map index (null = all), $4 the new state, $5 only these states (null = any; "none"
- * stands for no state), $6 task ids that are left out. A running try is not waited for: its writes require the state running, so
- * they are refused from now on, and it stops at its next heartbeat.
+ * stands for no state), $6 task ids that are left out, $7 why. A running try is not waited for: its writes require the state
+ * running, so they are refused from now on, and it stops at its next heartbeat.
  */
 const statement = {
   name: "set-states",
@@ -23,7 +23,7 @@ with old as materialized (
   update task_instance ti
      set state = $4, start_date = coalesce(ti.start_date, now()), end_date = now(),
          duration = extract(epoch from now() - coalesce(ti.first_start_date, ti.start_date, now())),
-         next_attempt_at = null, reschedule_count = 0, updated_at = now()
+         next_attempt_at = null, reschedule_count = 0, stop_reason = $7::text, updated_at = now()
     from old where ti.dag_run_id = old.dag_run_id and ti.task_id = old.task_id and ti.map_index = old.map_index
   returning ti.dag_run_id, ti.task_id, ti.map_index
 ), events as (
@@ -40,8 +40,14 @@ export type MarkFilter = {
   exceptTaskIds?: readonly string[];
 };
 
-/** Call under the run's lock. Instances that are in the state already are left out. */
-export async function setStates(tx: Db, dagRunId: number, state: MarkedState, filter: MarkFilter): Promise<MarkedInstance[]> {
+/** Call under the run's lock. Instances that are in the state already are left out. `why`: see `stop_reason`. */
+export async function setStates(
+  tx: Db,
+  dagRunId: number,
+  state: MarkedState,
+  filter: MarkFilter,
+  why: string,
+): Promise<MarkedInstance[]> {
   return (
     await tx.query<MarkedInstance>(statement, [
       dagRunId,
@@ -50,6 +56,7 @@ export async function setStates(tx: Db, dagRunId: number, state: MarkedState, fi
       state,
       filter.states,
       filter.exceptTaskIds ?? [],
+      why,
     ])
   ).rows;
 }

@@ -151,9 +151,9 @@ describe("an event", () => {
 
   test("of a task that was cleared, marked, skipped or timed out with its run finds nobody; the trigger went with the state", async () => {
     const leave: Record<string, (run: number, dagId: string) => Promise<unknown>> = {
-      cleared: (run) => clearInstances(store, run, null, null),
-      marked: (run) => setStates(store, run, "failed", { taskIds: null, mapIndex: null, states: null }),
-      "skipped with its run": (run) => skipUnfinished(store, run),
+      cleared: (run) => clearInstances(store, run, null, null, "why"),
+      marked: (run) => setStates(store, run, "failed", { taskIds: null, mapIndex: null, states: null }, "why"),
+      "skipped with its run": (run) => skipUnfinished(store, run, "why"),
       deleted: (_run, dagId) => store.transaction((tx) => deleteDag(tx, dagId)),
     };
     for (const [how, act] of Object.entries(leave)) {
