@@ -26,7 +26,7 @@ export function logRoutes(api: Api): void {
     "get /api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/logs/{try_number}",
     {
       tag: "Task instances",
-      summary: "The log of a try. While continuation_token is not null there is, or may come, more",
+      summary: "The log of a try. While continuation_token is not null, there are or may be further lines",
       access: "viewer",
       params: taskPath.extend({ try_number: integer(0, INT4_MAX) }),
       query: z.object({ full_content: flag.optional(), map_index: mapIndexField.optional(), token: text.optional() }),
