@@ -5,9 +5,9 @@
  * | ---- | ------- |
  * | 0 | done |
  * | 1 | failed: the message on stderr says why |
- * | 2 | wrong usage: an unknown command or option, a value that cannot be read or is out of its bounds, a missing `--yes` without a terminal |
- * | 3 | what was named does not exist: a DAG, run, backfill, task, connection, variable, pool or option |
- * | 4 | conflict with what is there: a run or connection that exists, a pool or DAG in use, another backfill |
+ * | 2 | wrong usage: an unknown command or option, a value that is invalid or out of its bounds, a missing `--yes` without a terminal |
+ * | 3 | not found: a DAG, run, backfill, task, connection, variable, pool or option |
+ * | 4 | conflict with the current state: a run or connection that exists, a pool or DAG in use, another backfill |
  * | 130 | stopped by Ctrl-C, or by an answer other than yes |
  */
 export const ExitCode = { Ok: 0, Failure: 1, Usage: 2, NotFound: 3, Conflict: 4, Interrupted: 130 } as const;

@@ -64,8 +64,8 @@ export async function requireRun({ store }: Session, dagId: string, text: string
 const DAY_MS = 86_400_000;
 
 /**
- * A date or time as it was typed; whoever knows the DAG's zone reads it, and holds it to the bounds to the day. Throws `usage_invalid`,
- * naming the flag.
+ * Checks a date or time and returns its text, which is parsed when the DAG's time zone is known. The bounds are checked to the day
+ * here, and exactly then. Throws `usage_invalid`, naming the flag.
  */
 export function requireInstant(text: string, name: string): string {
   const ms = mustRead(text, name, "utc").getTime();
@@ -73,7 +73,7 @@ export function requireInstant(text: string, name: string): string {
   return text;
 }
 
-/** As `requireInstant`, read in a DAG's zone. `isEnd`: a date without time means that whole day. */
+/** Like `requireInstant`, but parsed in a DAG's time zone. `isEnd`: a date without a time includes the whole day. */
 export function instantOf(text: string, name: string, zone: string, isEnd = false): Date {
   const start = mustRead(text, name, zone);
   const instant = isEnd ? endOfSpanAt(text, zone) : start;
@@ -93,14 +93,14 @@ function outOfBounds(text: string, name: string) {
   return usageError(`${name} is ${shown(text)}, but ${INSTANT_RULE}.`);
 }
 
-/** Text of a person's, as the API would take it. Throws `usage_invalid`. `what`: "The description", or the flag. */
+/** Checks text from the command line with the API's limits. Throws `usage_invalid`. `what`: "The description", or the flag. */
 export function requireText(text: string, what: string, max: number, min = 0): string {
   if (text.length >= min && text.length <= max && !text.includes("\0")) return text;
   if (text.includes("\0")) throw usageError(`${what} holds the character U+0000, which cannot be stored.`);
   throw usageError(`${what} has ${text.length} characters, but must have ${min === 0 ? "at most" : `${min} to`} ${max}.`);
 }
 
-/** --conf, or the flag of another name. Throws `usage_invalid` for text that is no JSON object. */
+/** Parses --conf, or the flag with the given name. Throws `usage_invalid` for text that is not a JSON object. */
 export function readConf(text: string | undefined, flag = "--conf"): JsonObject {
   if (text === undefined) return {};
   const sizeBytes = Buffer.byteLength(text);

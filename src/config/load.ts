@@ -163,7 +163,7 @@ function nearVariable(variable: string, known: ReadonlySet<string>): string | un
   return variableFor(newSection, name);
 }
 
-/** The one with this meaning, one of the section with a name like it, or the same name in another section. */
+/** An option with the same meaning, one of the section with a similar name, or one with the same name in another section. */
 export function nearOption(section: string, name: string): string | undefined {
   const renamed = renamedOption(section, name);
   if (renamed !== undefined) return renamed;

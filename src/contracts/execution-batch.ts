@@ -50,7 +50,10 @@ export const batchAnswerSchema = z.object({
 export type BatchAnswer = z.infer<typeof batchAnswerSchema>;
 
 export const heartbeatRequestSchema = z.object({ tries: z.array(z.object({ id: z.uuid(), token: z.string() })).max(10_000) });
-/** `running`: with a fresh token where the old one ages. `lost`: these must stop; nothing they write counts any more. `reasons`: why they were stopped, by id, if a reason is stored. */
+/**
+ * `running`: with a new token if the old one is about to expire. `lost`: the worker must stop these tries; their writes are
+ * rejected. `reasons`: why they were stopped, by id, if a reason is stored.
+ */
 export const heartbeatAnswerSchema = z.object({
   running: z.array(z.object({ id: z.string(), token: z.string().optional() })),
   lost: z.array(z.string()),

@@ -85,7 +85,7 @@ function addDocument(app: OpenAPIHono<ApiEnv>, version: string): void {
   app.get("/openapi.json", (c) => {
     document ??= app.getOpenAPI31Document({
       openapi: "3.1.0",
-      info: { title: "Baram API", version, description: "Compatible with Apache Airflow's /api/v2 in what it has." },
+      info: { title: "Baram API", version, description: "A subset of Apache Airflow's /api/v2, and compatible with it." },
     });
     return c.json(document);
   });

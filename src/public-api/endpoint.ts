@@ -130,9 +130,9 @@ function document<P, Q, B, A>(api: Api, method: Method, path: string, spec: Spec
 type RouteResponses = Parameters<Api["app"]["openAPIRegistry"]["registerPath"]>[0]["responses"];
 
 const ERROR_NAMES: Record<number, string> = {
-  400: "Malformed, or not possible with these values",
-  401: "No token, or not a good one",
-  403: "The role is too low",
+  400: "Malformed, or impossible with these values",
+  401: "The token is missing or invalid",
+  403: "The user's role does not allow this",
   404: "Not found",
-  422: "A value has the wrong form; detail names each place",
+  422: "A value is invalid; detail names each location",
 };

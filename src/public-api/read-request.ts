@@ -16,14 +16,14 @@ export function parse<T>(schema: z.ZodType<T>, value: unknown, place: "path" | "
   throw refusal("request_invalid", `${first?.loc.join(".")}: ${first?.msg}`, { faults });
 }
 
-/** What an object at the top may have, when it was given something else: `execution_date` is now `logical_date`, for example. */
+/** The valid keys of the body, for a message about an unknown key: `execution_date` is now `logical_date`, for example. */
 function knownKeys(schema: z.ZodType, issue: { code?: string; path: readonly unknown[] }): string {
   if (issue.code !== "unrecognized_keys" || issue.path.length > 0) return "";
   const shape = "shape" in schema ? Object.keys(schema.shape as object) : [];
   return shape.length === 0 ? "" : `; the keys are ${shape.join(", ")}`;
 }
 
-/** Throws `body_malformed`, also for what no route could check or store. A body without a content type is taken for JSON too. */
+/** Throws `body_malformed`, also for text that no route can check or store. A body without a content type is read as JSON too. */
 export async function readJson(c: Context): Promise<unknown> {
   const text = await c.req.text();
   const value = parseText(text);

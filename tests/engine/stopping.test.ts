@@ -132,7 +132,7 @@ async function expectTold(dagId: string, run: string, message: string): Promise<
   await until(() => events().some((event) => event.includes(message)), `the log says: ${message}`);
 }
 
-/** The first try wrote nothing once its successor had begun, and had a process of its own. */
+/** The first try wrote nothing after its successor had started, and had a different process. */
 function expectApart(run: string): void {
   const last = firstTry(run).at(-1);
   const second = lines(run).find(({ attempt }) => attempt === 2);

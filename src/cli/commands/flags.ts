@@ -16,13 +16,13 @@ export function exampleOf(example: string): string {
   return `\nExample:\n  $ baram ${example}\n`;
 }
 
-/** A parser of names and addresses: an empty one is what a script passes on whose variable is not set, and would mean something else. */
+/** A parser for names and addresses. An empty one usually comes from a script with an unset variable, and would have another meaning. */
 export function nonEmpty(text: string): string {
   if (text.trim() === "") throw new InvalidArgumentError("It must not be empty: leave the option out for its default.");
   return text;
 }
 
-/** A parser of whole numbers from `min` to `max`. */
+/** A parser for whole numbers from `min` to `max`. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const number = Number(text);

@@ -99,7 +99,7 @@ export type TriggerDagRunRequest = {
 /** Access to other DAGs and their runs. */
 export type DagsAccess = {
   trigger(request: TriggerDagRunRequest): Promise<RunnerCalls["triggerDagRun"]["result"]>;
-  /** Null when there is no such run. */
+  /** null if there is no such run. */
   runState(dagId: string, runId: string): Promise<DagRunState | null>;
   /** When the next scheduled run after this one is due; null if there will be none, or if there is no such run. */
   nextRunAfter(dagId: string, runId: string): Promise<Date | null>;

@@ -25,8 +25,8 @@ import { registerDag } from "./registry.ts";
 import { firstOfGroup, resolveEdges } from "./resolve-edges.ts";
 
 /**
- * Defines a DAG: runs `body` at once, and collects the tasks, groups and edges that it creates. Every DAG defined while
- * a file of the DAG folder loads is found, exported or not. The body is given `task` and `sensor` again, typed with the DAG's params.
+ * Defines a DAG: runs `body` immediately and collects the tasks, groups and edges that it creates. All DAGs that are defined
+ * while a file of the DAG folder loads are found, exported or not. The body receives `task` and `sensor`, typed with the DAG's params.
  *
  *     dag({ dagId: "report", params: { limit: 5 } }, ({ task }) => {
  *       task({ taskId: "read" }, (ctx) => ctx.params.limit + 1)(); // ctx.params.limt would be an error

@@ -97,7 +97,7 @@ export function sensor<A extends readonly unknown[], R = undefined, V extends ob
   return createFactory("sensor", options, fn, FunctionSensor, sensor);
 }
 
-/** `task` and `sensor` for one DAG: `V` are the values of its params, so that `ctx.params` of a function without annotations has those and no other. */
+/** `task` and `sensor` for one DAG. `V` is the type of its params, so that `ctx.params` of a function without annotations has exactly these. */
 export type TypedFactories<V extends object> = {
   task<A extends readonly unknown[], R>(
     options: TaskOptions,
@@ -109,7 +109,7 @@ export type TypedFactories<V extends object> = {
   ): TaskFactory<A, R, TaskOptions & SensorOptions>;
 };
 
-/** An operator whose work is a function. */
+/** A class of operators that run a function. */
 type FunctionClass = OptionClass & { new (options: never): { readonly output: XComArg<unknown>; mapping: TaskMapping | null } };
 
 /**

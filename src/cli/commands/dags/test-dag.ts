@@ -30,7 +30,7 @@ export type TestOptions = OutputOptions & { conf?: string; file?: string; retryD
 
 const DATE = "The logical date";
 
-/** Log lines on stderr, the final states on stdout; exit code 1 if the run failed. */
+/** Writes log lines to stderr and the final states to stdout; exits with code 1 if the run failed. */
 export async function testDag(terminal: Terminal, dagId: string, date: string | undefined, options: TestOptions): Promise<void> {
   const config = loadConfig();
   const conf = readConf(options.conf);

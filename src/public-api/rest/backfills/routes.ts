@@ -21,7 +21,7 @@ const BY_ID = [{ key: "id" as const, descending: false }];
 
 const CHANGES: Record<BackfillChange, string> = {
   pause: "Starts no further runs of the backfill; its running runs continue",
-  unpause: "Starts runs of the backfill again",
+  unpause: "Unpauses a backfill: runs start again",
   cancel: "Cancels the backfill: its queued runs fail, its running runs continue",
 };
 
@@ -71,7 +71,7 @@ export function backfillRoutes(api: Api): void {
     "post /api/v2/backfills/dry_run",
     {
       tag,
-      summary: "Names the dates for which such a backfill would make a run or process one again",
+      summary: "Lists the dates for which such a backfill would create a run or repeat one",
       access: "user",
       body: backfillBody,
       answer: dryRunListShape,

@@ -60,7 +60,7 @@ export function connectionRoutes(api: Api): void {
     "post /api/v2/connections",
     {
       tag,
-      summary: "Makes a connection",
+      summary: "Creates a connection",
       access: "op",
       audit: "post_connection",
       body: connectionBody,
@@ -81,7 +81,7 @@ export function connectionRoutes(api: Api): void {
     "patch /api/v2/connections/{connection_id}",
     {
       tag,
-      summary: "Changes a connection; fields that are not sent stay",
+      summary: "Updates a connection; omitted fields do not change",
       access: "op",
       audit: "patch_connection",
       params: connectionPath,
@@ -113,7 +113,7 @@ export function connectionRoutes(api: Api): void {
   endpoint(
     api,
     "delete /api/v2/connections/{connection_id}",
-    { tag, summary: "Removes a connection", access: "op", audit: "delete_connection", params: connectionPath, answer: z.null() },
+    { tag, summary: "Deletes a connection", access: "op", audit: "delete_connection", params: connectionPath, answer: z.null() },
     async ({ params, c }) => {
       if (!(await deleteConnection(store, params.connection_id))) throw missing(params.connection_id);
       return noContent(c);

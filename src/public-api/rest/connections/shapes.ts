@@ -49,7 +49,7 @@ export const connectionBody = z
     schema: optionalText,
     port: z.int().min(1).max(65_535).nullable().optional(),
     password: optionalText,
-    /** A JSON object as a text. */
+    /** A JSON object, encoded as a string. */
     extra: z.string().max(CONNECTION_EXTRA_MAX).nullable().optional(),
     team_name: absent,
   })

@@ -159,7 +159,7 @@ export function dagRunRoutes(api: Api): void {
     "delete /api/v2/dags/{dag_id}/dagRuns/{dag_run_id}",
     {
       tag,
-      summary: "Removes a run that does not run",
+      summary: "Deletes a run that is not running",
       access: "user",
       audit: "delete_dag_run",
       params: runPath,

@@ -58,7 +58,7 @@ export function dagVersionRoutes(api: Api): void {
     "get /api/v2/dagSources/{dag_id}",
     {
       tag: "DAG sources",
-      summary: "The text of a DAG's file; of a version whose file has changed since, its module as it is run",
+      summary: "The source of a DAG's file; for a version whose file has changed since, its bundled module",
       access: "viewer",
       params: dagPath,
       query: z.object({ version_number: numberField.optional() }),

@@ -20,8 +20,7 @@ export function dagWarningRoutes(api: Api): void {
     "get /api/v2/dagWarnings",
     {
       tag: "DAG warnings",
-      summary:
-        "What keeps tasks of DAGs waiting although their files load: pools that do not exist or are too small, executors that are not configured",
+      summary: "Why tasks of loaded DAGs wait: pools that do not exist or are too small, executors that are not configured",
       access: "viewer",
       query: z.object({
         ...pageFields,

@@ -64,7 +64,7 @@ export function dagRoutes(api: Api): void {
   endpoint(
     api,
     "get /api/v2/dags/{dag_id}/details",
-    { tag, summary: "One DAG, with what its file says", access: "viewer", params: dagPath, answer: dagDetailsShape },
+    { tag, summary: "One DAG with all details from its file", access: "viewer", params: dagPath, answer: dagDetailsShape },
     async ({ params, resources }) => {
       const { row, answer } = await one(resources.store, params.dag_id);
       if (row.versionId === null) throw noSuchDag(params.dag_id);
@@ -108,7 +108,7 @@ export function dagRoutes(api: Api): void {
     "patch /api/v2/dags",
     {
       tag,
-      summary: "Pauses or unpauses all DAGs that the filter names; ~ as dag_id_pattern means all",
+      summary: "Pauses or unpauses all DAGs that match the filter; ~ as dag_id_pattern means all",
       access: "user",
       audit: "patch_dags",
       query: z.object({ ...pageFields, ...orderField, ...updateMask, ...dagChoice }),
@@ -134,7 +134,7 @@ export function dagRoutes(api: Api): void {
     "delete /api/v2/dags/{dag_id}",
     {
       tag,
-      summary: "Removes a DAG with its runs; it comes back if its file is still there",
+      summary: "Deletes a DAG with its runs; if its file still exists, the DAG is created again",
       access: "user",
       audit: "delete_dag",
       params: dagPath,

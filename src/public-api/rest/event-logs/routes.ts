@@ -46,7 +46,7 @@ export function eventLogRoutes(api: Api): void {
     "get /api/v2/eventLogs",
     {
       tag,
-      summary: "Who did what, and what the platform did by itself",
+      summary: "The audit log: actions of users and of the platform",
       access: "viewer",
       query: z.object({
         ...pageFields,
@@ -84,7 +84,7 @@ export function eventLogRoutes(api: Api): void {
     "get /api/v2/eventLogs/{event_log_id}",
     {
       tag,
-      summary: "One line of the audit log",
+      summary: "One entry of the audit log",
       access: "viewer",
       params: z.object({ event_log_id: integer(0, Number.MAX_SAFE_INTEGER) }),
       answer: eventShape,

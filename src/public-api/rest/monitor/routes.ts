@@ -38,7 +38,7 @@ export function monitorRoutes(api: Api): void {
   endpoint(
     api,
     "get /api/v2/monitor/health",
-    { tag: "Monitor", summary: "Whether each role lives", access: null, answer: health },
+    { tag: "Monitor", summary: "Health of the database and of each role", access: null, answer: health },
     async ({ options }) => {
       const jobs = await probe();
       const of = (type: JobType) => lifeOf(jobs ?? [], type, options.healthThresholdSec[type]);

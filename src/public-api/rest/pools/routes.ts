@@ -62,7 +62,7 @@ export function poolRoutes(api: Api): void {
     "get /api/v2/pools",
     {
       tag,
-      summary: "Pools and how full they are",
+      summary: "Pools and their usage",
       access: "viewer",
       query: z.object({
         ...pageFields,
@@ -93,7 +93,7 @@ export function poolRoutes(api: Api): void {
   endpoint(
     api,
     "post /api/v2/pools",
-    { tag, summary: "Makes a pool", access: "op", audit: "post_pool", body: poolBody, answer: poolShape, status: 201 },
+    { tag, summary: "Creates a pool", access: "op", audit: "post_pool", body: poolBody, answer: poolShape, status: 201 },
     async ({ body, audit }) => {
       audit.extra = { pool_name: body.name, slots: body.slots };
       const pool = {
@@ -113,7 +113,7 @@ export function poolRoutes(api: Api): void {
     "patch /api/v2/pools/{pool_name}",
     {
       tag,
-      summary: "Changes a pool",
+      summary: "Updates a pool",
       access: "op",
       audit: "patch_pool",
       params: poolPath,
@@ -141,7 +141,7 @@ export function poolRoutes(api: Api): void {
     "delete /api/v2/pools/{pool_name}",
     {
       tag,
-      summary: "Removes a pool that no task uses",
+      summary: "Deletes a pool that no task uses",
       access: "op",
       audit: "delete_pool",
       params: poolPath,

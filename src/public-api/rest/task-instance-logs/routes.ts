@@ -26,7 +26,7 @@ export function logRoutes(api: Api): void {
     "get /api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/logs/{try_number}",
     {
       tag: "Task instances",
-      summary: "The log of a try. While continuation_token is not null there is, or may come, more",
+      summary: "The log of a try. While continuation_token is not null, there are or may be further lines",
       access: "viewer",
       params: taskPath.extend({ try_number: integer(0, INT4_MAX) }),
       query: z.object({ full_content: flag.optional(), map_index: mapIndexField.optional(), token: text.optional() }),
@@ -55,7 +55,7 @@ export function logRoutes(api: Api): void {
     },
   );
 
-  /** Throws `try_not_found` for a number that was never reached. */
+  /** Throws `try_not_found` if the task instance had no such try. */
   async function mustFindTry(instance: InstanceRow, tryNumber: number): Promise<TryRow> {
     const { dagRunId, taskId, mapIndex, runId } = instance;
     const tries = await findTriesOf(store, dagRunId, taskId, mapIndex);
@@ -94,7 +94,7 @@ async function readSome(logs: LogStore, path: string, start: number, maxBytes: n
   }
 }
 
-/** Reads on only as fast as the client takes it, so a log of any size costs one fragment of memory. */
+/** Reads only as fast as the client does, so a log of any size needs the memory of one fragment. */
 function streamOf(
   logs: LogStore,
   path: string,

@@ -61,7 +61,7 @@ export function clearRoutes(api: Api): void {
     "post /api/v2/dags/{dag_id}/clearTaskInstances",
     {
       tag: "Task instances",
-      summary: "Clears task instances so that they run again; dry_run (the default) only names them",
+      summary: "Clears task instances so that they run again; dry_run (the default) only lists them",
       access: "user",
       audit: "post_clear_task_instances",
       params: dagPath,
@@ -98,7 +98,7 @@ export function clearRoutes(api: Api): void {
     "post /api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/clear",
     {
       tag: "DAG runs",
-      summary: "Clears a whole run; dry_run (the default) only names its task instances",
+      summary: "Clears a whole run; dry_run (the default) only lists its task instances",
       access: "user",
       audit: "clear_dag_run",
       params: runPath,

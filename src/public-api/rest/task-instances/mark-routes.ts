@@ -63,8 +63,8 @@ export function markRoutes(api: Api): void {
   }
 
   const shared = { tag, access: "user", audit: "patch_task_instance", body: patchBody, answer: instanceListShape } as const;
-  const summary = "Sets the state or the note of a task instance, with its neighbours where asked for";
-  const dry = "Names the task instances that such a change would concern";
+  const summary = "Sets the state or the note of a task instance and, if requested, the state of related ones";
+  const dry = "Lists the task instances that such a change would affect";
   endpoint(api, `patch ${base}`, { ...shared, summary, params: taskPath, query }, (call) => mark(call, false));
   endpoint(api, `patch ${base}/dry_run`, { ...shared, summary: dry, params: taskPath, query }, (call) => mark(call, true));
   const maskOnly = z.object(updateMask);

@@ -25,7 +25,7 @@ export function taskInstanceRoutes(api: Api): void {
     `get ${base}`,
     {
       tag,
-      summary: "Task instances of a run; ~ stands for all DAGs or all runs",
+      summary: "Task instances of a run; ~ means all DAGs or all runs",
       access: "viewer",
       params: runOrAllPath,
       query: instanceQuery,
@@ -113,7 +113,7 @@ export function taskInstanceRoutes(api: Api): void {
     `get ${base}/{task_id}/listMapped`,
     {
       tag,
-      summary: "The instances of a mapped task; none while it is not expanded",
+      summary: "The instances of a mapped task; empty until it is expanded",
       access: "viewer",
       params: taskPath,
       query: mappedQuery,

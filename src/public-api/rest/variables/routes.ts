@@ -82,7 +82,7 @@ export function variableRoutes(api: Api): void {
     "post /api/v2/variables",
     {
       tag,
-      summary: "Makes a variable",
+      summary: "Creates a variable",
       access: "op",
       audit: "post_variable",
       body: variableBody,
@@ -103,7 +103,7 @@ export function variableRoutes(api: Api): void {
     "patch /api/v2/variables/{variable_key}",
     {
       tag,
-      summary: "Changes a variable",
+      summary: "Updates a variable",
       access: "op",
       audit: "patch_variable",
       params: variablePath,
@@ -131,7 +131,7 @@ export function variableRoutes(api: Api): void {
   endpoint(
     api,
     "delete /api/v2/variables/{variable_key}",
-    { tag, summary: "Removes a variable", access: "op", audit: "delete_variable", params: variablePath, answer: z.null() },
+    { tag, summary: "Deletes a variable", access: "op", audit: "delete_variable", params: variablePath, answer: z.null() },
     async ({ params, c }) => {
       if (!(await deleteVariable(store, params.variable_key)))
         throw refusal("variable_not_found", `There is no variable "${params.variable_key}".`);

@@ -52,7 +52,7 @@ export function workerRoutes(api: Api): void {
     "get /api/v2/workers",
     {
       tag,
-      summary: "Queue workers, running, lost and ended",
+      summary: "Queue workers: running, lost and ended",
       access: "viewer",
       query: z.object({
         ...pageFields,
@@ -82,7 +82,7 @@ export function workerRoutes(api: Api): void {
     "patch /api/v2/workers/{worker_name}",
     {
       tag,
-      summary: "Asks a worker for other queues, or to end; it hears of it with its next heartbeat",
+      summary: "Asks a worker to change its queues or to shut down, with its next heartbeat",
       access: "op",
       audit: "patch_worker",
       params: workerPath,

@@ -65,7 +65,7 @@ export function xcomRoutes(api: Api): void {
     `get ${base}`,
     {
       tag,
-      summary: "XComs without their values; ~ stands for all DAGs, runs or tasks",
+      summary: "XComs without their values; ~ means all DAGs, runs or tasks",
       access: "viewer",
       params: taskOrAllPath,
       query: listQuery,
@@ -100,7 +100,7 @@ export function xcomRoutes(api: Api): void {
     `get ${base}/{xcom_key}`,
     {
       tag,
-      summary: "One XCom with its value: as JSON, or with stringify as a text of JSON",
+      summary: "One XCom with its value: as JSON or, with stringify, as a string with JSON",
       access: "viewer",
       params: taskPath.extend({ xcom_key: keyField }),
       query: z.object({ map_index: mapIndexField.optional(), stringify: flag.optional(), deserialize: flag.optional() }),
