@@ -78,7 +78,7 @@ describe("notifiers of a DAG", () => {
 
 describe("what may stand as a callback", () => {
   it.each([
-    [Tell, "write new"],
+    [Tell, "create one with new"],
     [{ notify() {} }, "a function or a notifier"],
     ["mail", "a function or a notifier"],
   ])("refuses %s", (onFailure, why) => {
