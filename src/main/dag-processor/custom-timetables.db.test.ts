@@ -136,7 +136,7 @@ const FAULTS: [what: string, body: string, message: string][] = [
   ["throws", 'throw new Error("no tide table");', "no tide table"],
   ["never returns", "for (;;) {}", "longer than 3 s"],
   ["goes back", "return new Date(0);", "went back"],
-  ["answers nonsense", 'return "soon";', 'answered "soon"'],
+  ["answers nonsense", 'return "soon";', 'returned "soon"'],
 ];
 test.each(FAULTS)(
   "a class that %s is an import error; what was planned before goes on, and so do other DAGs",

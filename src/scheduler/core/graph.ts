@@ -6,7 +6,7 @@ import {
   type SerializedTask,
 } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
-import { setupsOf, topologicalOrder } from "../../serialized/index.ts";
+import { setupsOf } from "../../serialized/index.ts";
 
 /** A task that is mapped, by itself or by its group: what it is mapped over, and the tasks whose results it needs. */
 export type MappedTask = {
@@ -93,7 +93,7 @@ export function buildGraph(dag: SerializedDag): Graph {
     indexOf,
     upstream,
     downstream,
-    levels: levelsOf(dag, indexOf),
+    levels: levelsOf(upstream, downstream),
     deciding: new Set(deciding),
     indirectSetups,
     indirectWork,
@@ -157,12 +157,16 @@ export function lengthFromStart(graph: Graph, task: number): number | null {
   return mapped && mapped.sources.length === 0 ? mappingLength(mapped.mapping, () => null) : null;
 }
 
-function levelsOf(dag: SerializedDag, indexOf: ReadonlyMap<string, number>): number[] {
-  const levels = dag.tasks.map(() => 0);
-  const levelOf = (id: string) => levels[indexOf.get(id) ?? -1] ?? 0;
-  for (const id of topologicalOrder(dag)) {
-    const index = indexOf.get(id) ?? -1;
-    for (const up of dag.tasks[index]?.upstream ?? []) levels[index] = Math.max(levels[index] ?? 0, levelOf(up) + 1);
-  }
+/** Kahn's algorithm. Tasks on a cycle, which only a damaged version has, stay unordered: their run is found to be deadlocked. */
+function levelsOf(upstream: readonly (readonly number[])[], downstream: readonly (readonly number[])[]): number[] {
+  const levels = upstream.map(() => 0);
+  const missing = upstream.map((parents) => parents.length);
+  const ready = missing.flatMap((count, index) => (count === 0 ? [index] : []));
+  for (const index of ready)
+    for (const child of downstream[index] ?? []) {
+      levels[child] = Math.max(levels[child] ?? 0, (levels[index] ?? 0) + 1);
+      missing[child] = (missing[child] ?? 0) - 1;
+      if (missing[child] === 0) ready.push(child);
+    }
   return levels;
 }
