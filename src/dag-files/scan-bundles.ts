@@ -130,7 +130,7 @@ export function createScanner(
     unreadableBefore.set(name, what);
     logger.warn(
       { bundle: name, path },
-      `the DAG folder: ${what}. Its DAGs stay as they are, and every scan tries to read it again`,
+      `the DAG folder ${what}. Its DAGs stay as they are, and every scan tries to read it again`,
     );
   }
 

@@ -137,7 +137,7 @@ export default dag({ dagId: "fails", schedule: null }, () => {
   await log("retried").toContain("the trigger failed: Error: no luck with 7");
   await log("retried").toContain("told: TriggerFailureError");
   await log("late").toContain("TriggerTimeoutError");
-  await log("overdue").toContain("TriggerTimeoutError");
+  await log("overdue").toContain("TaskTimeoutError: the task took longer than its executionTimeout of 0.5 s");
   await log("unregistered").toContain('call registerTrigger(\\"Unknown\\", Unknown)');
   await log("no_method").toContain('names the method \\"nothing\\"');
   expect(await triggerCount()).toBe(0);

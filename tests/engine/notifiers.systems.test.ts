@@ -135,7 +135,7 @@ test("SMTP servers that are gone or hang keep no task and no other callback wait
   const { runId, notes } = await run("deaf");
   await expect.poll(notes).toBe("Error: no rows\n");
   const log = join(engine.config.logging.base_log_folder, `dag_id=deaf/run_id=${runId}/task_id=t/attempt=1.log`);
-  await expect.poll(() => readFileSync(log, "utf8")).toMatch(/SmtpNotifier of onFailure failed.*127\.0\.0\.1:1 .*ECONNREFUSED/);
+  await expect.poll(() => readFileSync(log, "utf8")).toMatch(/SmtpNotifier of onFailure failed.*127\.0\.0\.1:1: .*ECONNREFUSED/);
   await expect.poll(() => hanging.connected()).toBeGreaterThan(0);
   const told = async () => (await engine.store.query<{ event: string }>("select event from log where owner = 'mailer'")).rows;
   await expect.poll(told, { timeout: 10_000 }).toEqual([{ event: "email delayed" }]);
