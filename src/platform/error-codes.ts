@@ -56,7 +56,7 @@ export const ERROR_CODES = {
   module_hash_mismatch: "The content of a module does not match its hash.",
   module_not_found: "There is no module with this hash.",
   module_package_missing: "A package that a module needs is not installed on the worker.",
-  serialized_dag_invalid: "A stored DAG does not match the schema.",
+  serialized_dag_invalid: "A stored DAG does not match the schema. Run `baram dags reserialize` to save it again.",
   timetable_invalid: "A schedule is invalid.",
   // missing items
   backfill_not_found: "There is no such backfill.",

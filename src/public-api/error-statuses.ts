@@ -43,6 +43,8 @@ export const ERROR_STATUSES = {
   worker_not_found: 404,
   xcom_not_found: 404,
   // conflicts with the current state
+  dag_invalid: 409,
+  serialized_dag_invalid: 409,
   backfill_completed: 409,
   backfill_running: 409,
   conf_invalid: 400,

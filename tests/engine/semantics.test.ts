@@ -218,7 +218,7 @@ import { appendFileSync } from "node:fs";
 import { dag, task } from "baram";
 const work = async (ctx: any) => {
   appendFileSync(${JSON.stringify(trace)}, JSON.stringify({ task: ctx.ti.taskId, at: "start" }) + "\\n");
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await new Promise((resolve) => setTimeout(resolve, 300));
   appendFileSync(${JSON.stringify(trace)}, JSON.stringify({ task: ctx.ti.taskId, at: "end" }) + "\\n");
 };
 export default dag({ dagId: "limits", schedule: null, maxActiveTasks: 5 }, () => {

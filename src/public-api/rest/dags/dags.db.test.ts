@@ -192,5 +192,12 @@ test("a version that cannot be read is shown without its facts, and hides none o
     ["spoiled_tasks", false],
     ["spoiled_text", false],
   ]);
+  for (const answer of [
+    await fresh.get("/api/v2/dags/spoiled_tasks/tasks"),
+    await fresh.ask("POST", "/api/v2/dags/spoiled_tasks/dagRuns", { body: { logical_date: null } }),
+  ]) {
+    expect(answer.status).toBe(409);
+    expect(answer.json.detail).toContain("serialized DAG (without a dagId) is invalid");
+  }
   await store.query("delete from dag where 'spoiled' = any(tags)");
 });
