@@ -139,8 +139,8 @@ export async function listInstances(db: Db, filter: InstanceFilter, asked: Page<
   const total = own.length === 0 ? countInstancesOf(db, ofRuns) : isByKey(filter, own) ? countByKey(db, filter, own) : undefined;
   const [date, ...further] = page.order;
   if (further.length === 0 && (date?.key === "start_date" || date?.key === "end_date")) {
-    const rows = await pageByDate(db, where, page, date);
-    return { rows, total: await (total ?? countAll(db, alone, allOf(where), page, rows.length)) };
+    const [rows, known] = await Promise.all([pageByDate(db, where, page, date), total]);
+    return { rows, total: known ?? (await countAll(db, alone, allOf(where), page, rows.length)) };
   }
   return readPage<InstanceRow, InstanceOrderKey>(db, {
     columns,
