@@ -1,11 +1,12 @@
-import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createMemoryStore } from "../../tests/support/memory-dag-file-store.ts";
-import { BaramError, silentLogger, silentMetrics, systemClock } from "../platform/index.ts";
-import { createDagProcessor, type DagProcessor, type DagProcessorOptions } from "./dag-processor.ts";
+import { writeDagFile } from "../../tests/support/dag-processors.ts";
+import { createMemoryProcessor, createMemoryStore, dagText } from "../../tests/support/memory-dag-file-store.ts";
+import { BaramError } from "../platform/index.ts";
+import type { DagProcessor, DagProcessorOptions } from "./dag-processor.ts";
 
 let folder: string;
 let memory: ReturnType<typeof createMemoryStore>;
@@ -21,34 +22,18 @@ afterEach(async () => {
 });
 
 function createProcessor(options: Partial<DagProcessorOptions> = {}): DagProcessor {
-  const processor = createDagProcessor(
-    { metrics: silentMetrics, store: memory.store, clock: systemClock, logger: silentLogger },
-    {
-      bundles: [{ name: "dags", path: folder }],
-      cacheDir: join(folder, ".cache"),
-      environment: { PATH: "/usr/local/bin:/usr/bin:/bin" },
-      ...options,
-    },
-  );
+  const processor = createMemoryProcessor(memory, folder, options);
   processors.push(processor);
   return processor;
 }
 
-/** With a modification time one minute ago, so that the file counts as settled. */
-async function write(path: string, text: string): Promise<void> {
-  await writeFile(join(folder, path), text);
-  const aMinuteAgo = new Date(Date.now() - 60_000);
-  await utimes(join(folder, path), aMinuteAgo, aMinuteAgo);
-}
+const write = (path: string, text: string) => writeDagFile(folder, path, text);
 
 /** For conditions that must come true at some time: how soon depends on the machine. */
 const PATIENT = { timeout: 15_000, interval: 10 };
 /** The maximum wait for a write to be complete; then the limits of starting a child, of loading a file, and of idle children. */
 const SETTLE_MS = 100;
 const BOUNDS_MS = [30_000, 10_000, 15_000];
-
-const dagText = (dagId: string, tag = "") =>
-  `import { dag } from "baram";\nexport default dag({ dagId: "${dagId}", schedule: null, tags: ["t${tag}"] }, () => {});\n`;
 
 test("loads what is new and changed, and leaves the rest alone, also after a restart", async () => {
   await write("a.ts", dagText("a"));

@@ -1,11 +1,12 @@
-import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { writeDagFile } from "../../tests/support/dag-processors.ts";
 import { failingReads } from "../../tests/support/failing-reads.ts";
-import { createMemoryStore } from "../../tests/support/memory-dag-file-store.ts";
-import { type Logger, silentLogger, silentMetrics, systemClock } from "../platform/index.ts";
-import { createDagProcessor, type DagProcessor, type DagProcessorOptions, type DagProcessorResources } from "./dag-processor.ts";
+import { createMemoryProcessor, createMemoryStore, dagText } from "../../tests/support/memory-dag-file-store.ts";
+import { type Logger, silentLogger } from "../platform/index.ts";
+import type { DagProcessor, DagProcessorOptions, DagProcessorResources } from "./dag-processor.ts";
 
 let folder: string;
 let memory: ReturnType<typeof createMemoryStore>;
@@ -24,28 +25,12 @@ function createProcessor(
   options: Partial<DagProcessorOptions> = {},
   resources: Partial<DagProcessorResources> = {},
 ): DagProcessor {
-  const processor = createDagProcessor(
-    { metrics: silentMetrics, store: memory.store, clock: systemClock, logger: silentLogger, ...resources },
-    {
-      bundles: [{ name: "dags", path: folder }],
-      cacheDir: join(folder, ".cache"),
-      environment: { PATH: "/usr/local/bin:/usr/bin:/bin" },
-      ...options,
-    },
-  );
+  const processor = createMemoryProcessor(memory, folder, options, resources);
   processors.push(processor);
   return processor;
 }
 
-/** With a modification time one minute ago, so that the file counts as settled. */
-async function write(path: string, text: string): Promise<void> {
-  await writeFile(join(folder, path), text);
-  const aMinuteAgo = new Date(Date.now() - 60_000);
-  await utimes(join(folder, path), aMinuteAgo, aMinuteAgo);
-}
-
-const dagText = (dagId: string, tag = "") =>
-  `import { dag } from "baram";\nexport default dag({ dagId: "${dagId}", schedule: null, tags: ["t${tag}"] }, () => {});\n`;
+const write = (path: string, text: string) => writeDagFile(folder, path, text);
 
 /** Records the warnings, one line each. */
 function recordWarnings() {

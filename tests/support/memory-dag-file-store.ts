@@ -1,4 +1,14 @@
-import type { DagFileStore, ImportErrorFacts, KnownDagFile } from "../../src/dag-files/index.ts";
+import { join } from "node:path";
+import {
+  createDagProcessor,
+  type DagFileStore,
+  type DagProcessor,
+  type DagProcessorOptions,
+  type DagProcessorResources,
+  type ImportErrorFacts,
+  type KnownDagFile,
+} from "../../src/dag-files/index.ts";
+import { silentLogger, silentMetrics, systemClock } from "../../src/platform/index.ts";
 
 /**
  * An in-memory `DagFileStore` that tests can inspect. All dag-processors on it count as one; the database's own tests cover how
@@ -71,3 +81,25 @@ export function createMemoryStore() {
       .sort();
   return { store, errors, saves, active, dags, toPlan };
 }
+
+/** A dag-processor for the DAG files of a folder, with its results in memory. */
+export function createMemoryProcessor(
+  { store }: ReturnType<typeof createMemoryStore>,
+  folder: string,
+  options: Partial<DagProcessorOptions> = {},
+  resources: Partial<DagProcessorResources> = {},
+): DagProcessor {
+  return createDagProcessor(
+    { metrics: silentMetrics, store, clock: systemClock, logger: silentLogger, ...resources },
+    {
+      bundles: [{ name: "dags", path: folder }],
+      cacheDir: join(folder, ".cache"),
+      environment: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+      ...options,
+    },
+  );
+}
+
+/** A DAG file with one DAG, which has no schedule. */
+export const dagText = (dagId: string, tag = "") =>
+  `import { dag } from "baram";\nexport default dag({ dagId: "${dagId}", schedule: null, tags: ["t${tag}"] }, () => {});\n`;
