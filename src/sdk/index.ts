@@ -50,7 +50,14 @@ export {
   type TriggerOptions,
 } from "./schedule/schedule.ts";
 export { type LastTimetableRun, Timetable, type TimetableRestriction, type TimetableRun } from "./schedule/timetable.ts";
-export { type TaskArgs, type TaskFactory, type TypedFactories, task } from "./task/function-task.ts";
+export {
+  type ArgsOf,
+  type AuthorFunction,
+  type TaskArgs,
+  type TaskFactory,
+  type TypedFactories,
+  task,
+} from "./task/function-task.ts";
 export { BaseOperator, type OperatorOptions } from "./task/operator.ts";
 export { BaseSensor, type PokeResult } from "./task/sensor.ts";
 export { type Collected, type TaskGroup, type TaskGroupFactory, type TaskGroupOptions, taskGroup } from "./task/task-group.ts";

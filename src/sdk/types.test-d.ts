@@ -205,7 +205,7 @@ describe("operators", () => {
     // @ts-expect-error a branch returns ids
     branch({ taskId: "pick" }, () => 3);
     expectTypeOf(shortCircuit({ taskId: "s" }, (_ctx, n: number) => n > 1)(2)).toEqualTypeOf<XComArg<boolean>>();
-    expectTypeOf(sensor<[], string>({ taskId: "w", mode: "reschedule" }, () => ({ done: true, value: "x" }))()).toEqualTypeOf<
+    expectTypeOf(sensor({ taskId: "w", mode: "reschedule" }, () => ({ done: true, value: "x" }))()).toEqualTypeOf<
       XComArg<string>
     >();
     // @ts-expect-error unknown mode

@@ -1,4 +1,4 @@
-import type { JsonObject, TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
+import type { ArgsOf, AuthorFunction, JsonObject, TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
 import { createFactory, FunctionOperator } from "../../sdk/runtime.ts";
 import { BaseBranchOperator } from "./base-branch-operator.ts";
 import type { BranchChoice } from "./follow-branch.ts";
@@ -33,9 +33,9 @@ class BranchFunctionOperator<A extends readonly unknown[]> extends FunctionOpera
  *
  *     const pick = branch({ taskId: "pick" }, (_ctx, rows: number) => (rows > 0 ? "load" : "stop"));
  */
-export function branch<A extends readonly unknown[], V extends object = JsonObject>(
+export function branch<F extends object, V extends object = JsonObject>(
   options: TaskOptions,
-  fn: (ctx: TaskContext<V>, ...args: A) => BranchChoice | Promise<BranchChoice>,
-): TaskFactory<A, BranchChoice> {
+  fn: AuthorFunction<F, V, BranchChoice>,
+): TaskFactory<ArgsOf<F>, BranchChoice> {
   return createFactory("branch", options, fn, BranchFunctionOperator, branch);
 }

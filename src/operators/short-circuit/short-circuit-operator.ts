@@ -1,4 +1,4 @@
-import type { JsonObject, TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
+import type { ArgsOf, AuthorFunction, JsonObject, TaskContext, TaskFactory, TaskOptions } from "../../sdk/index.ts";
 import { BaseOperator } from "../../sdk/index.ts";
 import { createFactory, FunctionOperator, type MustTravel } from "../../sdk/runtime.ts";
 
@@ -38,10 +38,10 @@ class ShortCircuitFunctionOperator<A extends readonly unknown[], R> extends Func
 }
 
 /** Like `task()`, for a function whose result decides whether the downstream tasks run. */
-export function shortCircuit<A extends readonly unknown[], R, V extends object = JsonObject>(
+export function shortCircuit<F extends object, R, V extends object = JsonObject>(
   options: TaskOptions & ShortCircuitReach,
-  fn: ((ctx: TaskContext<V>, ...args: A) => R | Promise<R>) & MustTravel<R>,
-): TaskFactory<A, R, TaskOptions & ShortCircuitReach> {
+  fn: AuthorFunction<F, V, R> & MustTravel<R>,
+): TaskFactory<ArgsOf<F>, R, TaskOptions & ShortCircuitReach> {
   return createFactory("shortCircuit", options, fn, ShortCircuitFunctionOperator, shortCircuit);
 }
 

@@ -23,6 +23,15 @@ import { BaseSensor, type PokeResult } from "./sensor.ts";
 /** A function's arguments after `ctx`, in the forms that a DAG's body may use. */
 export type TaskArgs<A extends readonly unknown[]> = { [K in keyof A]: Arg<A[K]> };
 
+/** The arguments after `ctx` of the function `F`. */
+export type ArgsOf<F> = F extends (ctx: never, ...args: infer A) => unknown ? A : never;
+
+/**
+ * A function `F` that an author passes: it is called with the context of params `V` and returns `R`. Its arguments are those of
+ * `F`. Here they are `never`, because TypeScript then takes the type of an argument without annotation from its default.
+ */
+export type AuthorFunction<F, V extends object, R> = F & ((ctx: TaskContext<V>, ...args: never[]) => R | Promise<R>);
+
 /** A task function: each call in a DAG's body adds a task. Repeated calls add `<taskId>__1`, `__2` and so on. */
 export type TaskFactory<A extends readonly unknown[], R, O extends object = TaskOptions> = {
   (...args: TaskArgs<A>): XComArg<R>;
@@ -77,36 +86,33 @@ export class FunctionSensor<A extends readonly unknown[], R> extends BaseSensor<
 
 /**
  * Returns a typed factory of tasks from a function. `ctx` comes first, then the arguments, which must be JSON or results of other
- * tasks. Its result becomes the task's XCom. Declare the types of arguments, even with a default: `n: number = 3`.
+ * tasks. Its result becomes the task's XCom. Declare the types of arguments that have no default.
  *
  *     const extract = task({ taskId: "extract", retries: 2 }, async (ctx, path: string) => readRows(path));
  *     extract("{{ params.input }}");
  */
-export function task<A extends readonly unknown[], R, V extends object = JsonObject>(
+export function task<F extends object, R, V extends object = JsonObject>(
   options: TaskOptions,
-  fn: ((ctx: TaskContext<V>, ...args: A) => R | Promise<R>) & MustTravel<R>,
-): TaskFactory<A, R> {
+  fn: AuthorFunction<F, V, R> & MustTravel<R>,
+): TaskFactory<ArgsOf<F>, R> {
   return createFactory("task", options, fn, FunctionOperator, task);
 }
 
 /** Like `task`, for a function that is called repeatedly until it returns true or `{ done: true, value }`. */
-export function sensor<A extends readonly unknown[], R = undefined, V extends object = JsonObject>(
+export function sensor<F extends object, R = undefined, V extends object = JsonObject>(
   options: TaskOptions & SensorOptions,
-  fn: ((ctx: TaskContext<V>, ...args: A) => PokeResult<R> | Promise<PokeResult<R>>) & MustTravel<R>,
-): TaskFactory<A, R, TaskOptions & SensorOptions> {
+  fn: AuthorFunction<F, V, PokeResult<R>> & MustTravel<R>,
+): TaskFactory<ArgsOf<F>, R, TaskOptions & SensorOptions> {
   return createFactory("sensor", options, fn, FunctionSensor, sensor);
 }
 
 /** `task` and `sensor` for one DAG. `V` is the type of its params, so that `ctx.params` of a function without annotations has exactly these. */
 export type TypedFactories<V extends object> = {
-  task<A extends readonly unknown[], R>(
-    options: TaskOptions,
-    fn: ((ctx: TaskContext<V>, ...args: A) => R | Promise<R>) & MustTravel<R>,
-  ): TaskFactory<A, R>;
-  sensor<A extends readonly unknown[], R = undefined>(
+  task<F extends object, R>(options: TaskOptions, fn: AuthorFunction<F, V, R> & MustTravel<R>): TaskFactory<ArgsOf<F>, R>;
+  sensor<F extends object, R = undefined>(
     options: TaskOptions & SensorOptions,
-    fn: ((ctx: TaskContext<V>, ...args: A) => PokeResult<R> | Promise<PokeResult<R>>) & MustTravel<R>,
-  ): TaskFactory<A, R, TaskOptions & SensorOptions>;
+    fn: AuthorFunction<F, V, PokeResult<R>> & MustTravel<R>,
+  ): TaskFactory<ArgsOf<F>, R, TaskOptions & SensorOptions>;
 };
 
 /** A class of operators that run a function. */

@@ -1,5 +1,5 @@
 import { describe, expectTypeOf, it } from "vitest";
-import { sensor, shortCircuit } from "../../operators/index.ts";
+import { branch, sensor, shortCircuit } from "../../operators/index.ts";
 import { dag, type JsonValue, type ParamValues, param, type TaskContext, task, type XComArg } from "../index.ts";
 
 describe("a task's result", () => {
@@ -63,10 +63,31 @@ describe("a task's arguments", () => {
     add("x", "y");
     // @ts-expect-error path has no default
     add();
-    // Where the default alone says it, TypeScript asks the parameter's context and not the default: the docs say to write the type.
-    task({ taskId: "t" }, (_ctx, n = 3) => {
-      expectTypeOf(n).toEqualTypeOf<unknown>();
+  });
+
+  it("take their types from their defaults", () => {
+    const add = task({ taskId: "t" }, async (ctx, path: string, n = 3, label = "x", list = [1], named = { deep: true }) => {
+      expectTypeOf(ctx.ti.tryNumber).toEqualTypeOf<number>();
+      expectTypeOf(n).toEqualTypeOf<number>();
+      expectTypeOf(label).toEqualTypeOf<string>();
+      expectTypeOf(list).toEqualTypeOf<number[]>();
+      expectTypeOf(named).toEqualTypeOf<{ deep: boolean }>();
+      return path.length + n;
     });
+    expectTypeOf(add("x")).toEqualTypeOf<XComArg<number>>();
+    add("x", add("y"), "z", [2], { deep: false });
+    add.expand(["x"]);
+    // @ts-expect-error a text is no number
+    add("x", "y");
+    sensor({ taskId: "t" }, (_ctx, n = 3) => n > 2)(4);
+    shortCircuit({ taskId: "t" }, (_ctx, n = 3) => n > 2)(4);
+    branch({ taskId: "t" }, (_ctx, n = 3) => (n > 2 ? "a" : "b"))(4);
+    dag({ dagId: "d" }, (d) => {
+      d.task({ taskId: "t" }, (_ctx, n = 3) => n + 1)(4);
+      d.sensor({ taskId: "t" }, (_ctx, n = 3) => n > 2)(4);
+    });
+    // @ts-expect-error without a type and a default, nothing says what it is
+    task({ taskId: "t" }, (_ctx, x) => x.length);
   });
 });
 

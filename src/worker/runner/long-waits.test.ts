@@ -42,7 +42,7 @@ test("a sensor that is to look every 50 days looks every 50 days", async () => {
   const from = Date.now();
   const definition = define(
     () =>
-      void sensor<[], string>({ taskId: "wait", pokeInterval: { days: 50 }, timeout: "200w" }, () => {
+      void sensor({ taskId: "wait", pokeInterval: { days: 50 }, timeout: "200w" }, () => {
         looks.push((Date.now() - from) / DAY_MS);
         return looks.length === 3 ? { done: true, value: "found" } : false;
       })(),

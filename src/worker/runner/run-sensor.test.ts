@@ -5,7 +5,7 @@ import { BaseSensor, DateTimeTrigger, FailError, type SensorOptions } from "../.
 
 const startMs = Date.parse("2024-01-31T00:00:02Z");
 const defineSensor = (options: SensorOptions, poke: () => boolean | { done: boolean; value?: string }) =>
-  define(() => void sensor<[], string>({ taskId: "wait", ...options }, poke)());
+  define(() => void sensor({ taskId: "wait", ...options }, poke)());
 
 describe("a sensor", () => {
   it("in poke mode looks until it is done, and returns the value", async () => {
