@@ -38,17 +38,20 @@ export const triggerTaskSchema = z.object({
 });
 export type TriggerTask = z.infer<typeof triggerTaskSchema>;
 
+/** The triggerer truncates it much further when it stores it. */
+const endTextSchema = z.string().max(1_000_000);
+
 /**
  * How a trigger ended. `event`: the task continues. `failed`: the task continues only to fail. `task`: the task ends in this
  * state without running on a worker again.
  */
 export const triggerEndSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("event"), payload: jsonValueSchema }),
-  z.object({ kind: z.literal("failed"), message: z.string() }),
+  z.object({ kind: z.literal("failed"), message: endTextSchema }),
   z.object({
     kind: z.literal("task"),
     state: z.enum(["success", "failed", "skipped"]),
-    reason: z.string(),
+    reason: endTextSchema,
     xcoms: z.array(z.object({ key: z.string().min(1).max(512), value: jsonValueSchema })),
   }),
 ]);

@@ -10,6 +10,7 @@ export * from "./execution-batch.ts";
 export * from "./external-verdict.ts";
 export * from "./ids.ts";
 export * from "./json.ts";
+export * from "./log-record.ts";
 export * from "./mapping.ts";
 export * from "./serialized-dag.ts";
 export * from "./skip-decision.ts";

@@ -19,9 +19,31 @@ export function isTooDeep(value: unknown, levels: number = JSON_DEPTH_MAX): bool
   return false;
 }
 
-/** The depth is checked first: the check of the rest would overflow the stack. */
-export const jsonValueSchema: z.ZodType<JsonValue> = z
-  .unknown()
-  .refine((value) => !isTooDeep(value), { error: JSON_DEPTH_RULE })
-  .pipe(z.json());
-export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(z.string(), jsonValueSchema);
+/**
+ * Checks a value that may come from anywhere. The depth is counted on the way, so it cannot overflow the stack. Zod's own schema of
+ * JSON takes 25 times as long (100,000 rows of an XCom: 160 ms), in the thread that serves everybody else.
+ */
+export const jsonValueSchema: z.ZodType<JsonValue> = z.unknown().superRefine((value, context) => {
+  const fault = jsonFault(value, JSON_DEPTH_MAX);
+  if (fault !== null) context.addIssue({ code: "custom", message: fault });
+}) as z.ZodType<JsonValue>;
+export const jsonObjectSchema: z.ZodType<JsonObject> = z.unknown().superRefine((value, context) => {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  const fault = isObject ? jsonFault(value, JSON_DEPTH_MAX) : "must be an object";
+  if (fault !== null) context.addIssue({ code: "custom", message: fault });
+}) as z.ZodType<JsonObject>;
+
+function jsonFault(value: unknown, levels: number): string | null {
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return null;
+  if (typeof value === "number") return Number.isFinite(value) ? null : "must be a finite number";
+  if (typeof value !== "object") return `must be JSON, not ${value === undefined ? "undefined" : `a ${typeof value}`}`;
+  if (levels === 0) return JSON_DEPTH_RULE;
+  const isPlain =
+    Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null;
+  if (!isPlain) return "must be JSON, not an instance of a class";
+  for (const inner of Array.isArray(value) ? value : Object.values(value)) {
+    const fault = jsonFault(inner, levels - 1);
+    if (fault !== null) return fault;
+  }
+  return null;
+}

@@ -151,6 +151,7 @@ export const ERROR_CODES = {
   // between processes
   answer_too_large: "An answer of the execution API is too large.",
   frame_malformed: "A message between processes is not valid JSON.",
+  message_invalid: "A message between processes does not match its schema: user code wrote to the descriptor of its process.",
   frame_too_long: "A message between processes is too long.",
   log_store_invalid: "The log store is configured incorrectly.",
   log_path_invalid: "A log path points outside the log folder.",

@@ -20,6 +20,18 @@ export function toError(thrown: unknown): Error {
   return new Error(typeof thrown === "string" ? thrown : `a value that is not an Error was thrown: ${describe(thrown)}`);
 }
 
+const ERROR_TEXT_MAX = 100_000;
+
+/** `name: message` of what was thrown. Never throws itself: an author's error may have any values there. */
+export function errorText(thrown: unknown): string {
+  const { name, message } = toError(thrown);
+  return `${plainText(name)}: ${plainText(message)}`.slice(0, ERROR_TEXT_MAX);
+}
+
+function plainText(value: unknown): string {
+  return typeof value === "string" ? value : describe(value);
+}
+
 function describe(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);

@@ -9,11 +9,23 @@
  * Frames, not lines: a length can be refused before its bytes are read into memory. A frame that is too long or is not
  * JSON closes the wire, since nothing after it can be trusted. Both ends have the same limit. A sender refuses a message above it, so
  * only that message fails and the wire stays open.
+ *
+ * User code can write to the descriptor of its process. The parent therefore checks every message with a schema, and closes the wire at
+ * the first one that does not match. A message whose handler throws closes it, too: the fault stays with the process that sent it.
  */
 import type { Readable, Writable } from "node:stream";
 import { BaramError, toError } from "./errors.ts";
 
 export const FRAME_MAX_BYTES = 64 * 1024 * 1024;
+const FAULT_MAX_CHARS = 500;
+
+export type WireEvents<In> = {
+  /** Checks a message, and returns what of it is used. Throws if it does not match. Absent: this end trusts the other one. */
+  check?(message: unknown): In;
+  message(message: In): void;
+  /** Called once, with the fault if there was one. */
+  close(fault: Error | null): void;
+};
 
 export type Wire<Out> = {
   /** Resolves when the message was passed to the operating system. Rejects like `encodeFrame`, or when the wire is closed. */
@@ -58,15 +70,28 @@ function stringify(message: unknown, maxBytes: number): string {
   }
 }
 
-/**
- * Sends messages of type Out over `socket` and calls `on.message` for each received one. `on.close` is called once, with the
- * error if there was one.
- */
-export function openWire<In, Out>(
-  socket: Readable & Writable,
-  on: { message(message: In): void; close(fault: Error | null): void },
-  maxBytes = FRAME_MAX_BYTES,
-): Wire<Out> {
+/** The part of a schema that is used here. */
+type Schema<T> = {
+  safeParse(
+    value: unknown,
+  ):
+    | { success: true; data: T }
+    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
+};
+
+/** `check` of a wire, by a schema. */
+export function checkBy<T>(schema: Schema<T>): (message: unknown) => T {
+  return (message) => {
+    const checked = schema.safeParse(message);
+    if (checked.success) return checked.data;
+    const [issue] = checked.error.issues;
+    const place = issue?.path.map(String).join(".") ?? "";
+    throw new Error(`${place === "" ? "" : `${place}: `}${issue?.message ?? "is wrong"}`.slice(0, FAULT_MAX_CHARS));
+  };
+}
+
+/** Sends messages of type Out over `socket` and calls `on.message` for each received one. */
+export function openWire<In, Out>(socket: Readable & Writable, on: WireEvents<In>, maxBytes = FRAME_MAX_BYTES): Wire<Out> {
   let pending: Buffer[] = [];
   let size = 0;
   let closed = false;
@@ -96,14 +121,21 @@ export function openWire<In, Out>(
       }
       if (size < 4 + length) return;
       const frame = take(4 + length).subarray(4);
-      let message: In;
+      let message: unknown;
       try {
-        message = JSON.parse(frame.toString("utf8")) as In;
+        message = JSON.parse(frame.toString("utf8"));
       } catch (error) {
         close(new BaramError("frame_malformed", "a frame is not JSON", { length }, error));
         return;
       }
-      on.message(message);
+      try {
+        on.message(on.check ? on.check(message) : (message as In));
+      } catch (error) {
+        close(
+          new BaramError("message_invalid", `a message does not match its schema: ${toError(error).message}`, { length }, error),
+        );
+        return;
+      }
     }
   });
   socket.on("error", (error) => close(error));

@@ -9,3 +9,4 @@ export { createS3Carrier } from "./s3/s3-carrier.ts";
 export { createS3Place, parseS3Url, type S3Folder, type S3Place } from "./s3/s3-place.ts";
 export { createThreadedFolderSink } from "./threaded-folder-sink.ts";
 export { createLogReceiver, type LogReceiver } from "./threaded-log-receiver.ts";
+export { userLine } from "./user-line.ts";

@@ -1,5 +1,5 @@
 /** The triggerer's dependencies. `src/main` implements the store with SQL, so that this room needs none. */
-import type { JsonObject, RunnerCalls, TriggerEnd, TriggerTask } from "../contracts/index.ts";
+import type { JsonObject, LogLevel, LogRecord, RunnerCalls, TriggerEnd, TriggerTask } from "../contracts/index.ts";
 import type { Clock, Logger, Metrics } from "../platform/index.ts";
 
 /** A trigger that this triggerer has claimed; `kwargs` decrypted. */
@@ -41,9 +41,11 @@ export type TriggererStore = {
   readonly call: TriggerCaller;
 };
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
 export type TriggerLog = {
-  write(level: LogLevel, message: string, facts?: JsonObject): void;
+  /** A line of the platform's own. */
+  write(level: LogLevel, message: string): void;
+  /** A line of the trigger. */
+  writeUser(record: LogRecord): void;
   /** Hides the text in all further lines. */
   hide(secret: string): void;
   mask(text: string): string;

@@ -11,11 +11,11 @@
  * is still alive, it drops them. An event that is sent twice has no effect the second time, since no task waits any more.
  */
 import { hostname } from "node:os";
-import { BUILTIN_TRIGGER_PREFIX, isBuiltinTrigger, type JsonObject, jsonTextFault, type TriggerEnd } from "../contracts/index.ts";
+import { BUILTIN_TRIGGER_PREFIX, isBuiltinTrigger, jsonTextFault, type TriggerEnd } from "../contracts/index.ts";
 import { isDatabaseAway, sleep, startTimer, toError } from "../platform/index.ts";
 import { answerCall } from "./answer-call.ts";
 import { runBuiltin } from "./builtin/index.ts";
-import type { ClaimedTrigger, EndedTrigger, LogLevel, TriggererOptions, TriggererResources, TriggerLog } from "./contract.ts";
+import type { ClaimedTrigger, EndedTrigger, TriggererOptions, TriggererResources, TriggerLog } from "./contract.ts";
 import { createEndBatcher } from "./end-batcher.ts";
 import { createChildPool } from "./host/child-pool.ts";
 import { createLoopWatch } from "./loop-watch.ts";
@@ -91,7 +91,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
     },
     {
       end: (id, end) => onEnd(id, end),
-      log: (id, level, message, facts) => running.get(id)?.log.write(level, message, facts as JsonObject),
+      log: (id, record) => running.get(id)?.log.writeUser(record),
       call: (id, method, params) => answerCall(store, running.get(id)?.log, method, params as never),
       blocked(blockedMs, ids) {
         metrics.count("triggers.blocked_main_thread", {});
@@ -241,7 +241,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
       signal: stop.signal,
       now: resources.clock.now,
       call: (method, params) => answerCall(store, log, method, params),
-      log: (level: LogLevel, message, facts) => log.write(level, message, facts),
+      log: (level, message) => log.write(level, message),
     });
     onEnd(trigger.id, end);
   }

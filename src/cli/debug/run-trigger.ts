@@ -1,7 +1,6 @@
 import {
   FAIL_METHOD,
   isBuiltinTrigger,
-  type JsonObject,
   type Outcome,
   type Resume,
   type TriggerEnd,
@@ -11,7 +10,7 @@ import { sleep, toError } from "../../platform/index.ts";
 import { type DagDefinition, triggersOf } from "../../sdk/runtime.ts";
 import { createTriggerContext, runUserTrigger } from "../../triggerer/child/index.ts";
 import { runBuiltin, type TriggerCaller } from "../../triggerer/index.ts";
-import type { LogRecord, LogSink } from "../../worker/runner/index.ts";
+import type { LogSink } from "../../worker/runner/index.ts";
 
 type Deferral = Extract<Outcome, { state: "deferred" }>;
 export type TriggerHere = { task: TriggerTask; call: TriggerCaller; log: LogSink; signal: AbortSignal; hasTimeouts: boolean };
@@ -39,8 +38,14 @@ async function runHere(
   here: TriggerHere,
 ): Promise<TriggerEnd> {
   const { task, call, signal } = here;
-  const log = (level: LogRecord["level"], message: string, facts?: JsonObject) => here.log({ level, message, facts });
-  if (isBuiltinTrigger(classpath)) return runBuiltin(classpath, triggerKwargs, { signal, now: Date.now, call, log });
+  const { log } = here;
+  if (isBuiltinTrigger(classpath))
+    return runBuiltin(classpath, triggerKwargs, {
+      signal,
+      now: Date.now,
+      call,
+      log: (level, message) => log({ level, message }),
+    });
   const trigger = triggersOf(definition).get(classpath);
   if (trigger === undefined) throw new Error(`the DAG file registers no trigger "${classpath}"`);
   const end = await runUserTrigger(new trigger(triggerKwargs), createTriggerContext({ task, signal, call, log }));

@@ -9,7 +9,7 @@ import { DagDefinitionError } from "../../sdk/index.ts";
 import { collectDags, type DagDefinition, looseEndsOf, planTimetable, serializeDag, setDagDefaults } from "../../sdk/runtime.ts";
 import { validateTimetable } from "../../timetables/index.ts";
 import { watchLeaks } from "./leaks.ts";
-import { type ChildMessage, type EvaluateRequest, evaluateRequestSchema, type Thrown } from "./messages.ts";
+import { type ChildMessage, type EvaluateRequest, evaluateRequestSchema, TEXT_MAX, type Thrown } from "./messages.ts";
 import { explainMissingExport } from "./missing-export.ts";
 
 const ANSWER_FD = 3;
@@ -104,13 +104,19 @@ function planAll(dags: readonly DagDefinition[], seeds: EvaluateRequest["seeds"]
 
 async function describeThrown(thrown: unknown, modulePath: string): Promise<Thrown> {
   const error = toError(thrown);
-  const missing = await explainMissingExport(error, modulePath);
-  if (missing !== null) return { name: String(error.name), ...missing };
-  return {
-    name: String(error.name),
-    message: String(error.message),
-    stack: typeof error.stack === "string" ? error.stack : null,
-  };
+  const missing = typeof error.message === "string" ? await explainMissingExport(error, modulePath) : null;
+  if (missing !== null) return { name: shownText(error.name), ...missing };
+  const { name, message, stack } = error;
+  return { name: shownText(name), message: shownText(message), stack: typeof stack === "string" ? shownText(stack) : null };
+}
+
+/** An author's error may have any values there. */
+function shownText(value: unknown): string {
+  try {
+    return String(value).slice(0, TEXT_MAX);
+  } catch {
+    return "a value that cannot be shown";
+  }
 }
 
 function send(message: ChildMessage): void {

@@ -14,7 +14,11 @@ export const evaluateRequestSchema = z.object({
 });
 export type EvaluateRequest = z.infer<typeof evaluateRequestSchema>;
 
-const thrownSchema = z.object({ name: z.string(), message: z.string(), stack: z.string().nullable() });
+/** The child truncates longer texts of an author's. */
+export const TEXT_MAX = 1_000_000;
+const textSchema = z.string().max(TEXT_MAX);
+
+const thrownSchema = z.object({ name: textSchema, message: textSchema, stack: textSchema.nullable() });
 
 /**
  * Child → parent. `leaks` names changes that the file left in the process; `looseEnds` names objects that it created for a DAG
@@ -27,12 +31,12 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     id: z.int(),
     dags: z.array(z.unknown()),
     plans: z.record(z.string(), z.unknown()),
-    leaks: z.array(z.string()),
-    looseEnds: z.array(z.object({ message: z.string(), stack: z.string() })),
+    leaks: z.array(textSchema),
+    looseEnds: z.array(z.object({ message: textSchema, stack: textSchema })),
   }),
   z.object({ type: z.literal("threw"), id: z.int(), error: thrownSchema }),
   /** `process.exit` was called: sent while the process exits, with the stack of the caller. */
-  z.object({ type: z.literal("exiting"), id: z.int().nullable(), code: z.int(), stack: z.string().nullable() }),
+  z.object({ type: z.literal("exiting"), id: z.int().nullable(), code: z.int(), stack: textSchema.nullable() }),
 ]);
 export type ChildMessage = z.infer<typeof childMessageSchema>;
 export type Thrown = z.infer<typeof thrownSchema>;

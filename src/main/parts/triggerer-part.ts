@@ -2,7 +2,7 @@ import { type Config, environmentForUserCode, environmentSecrets, readEncryption
 import { type Logger, systemClock } from "../../platform/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
-import { createFolderSink, createLogWriter, createMasker } from "../../task-logs/index.ts";
+import { createFolderSink, createLogWriter, createMasker, userLine } from "../../task-logs/index.ts";
 import { type PausePoint, startTriggerer, type Triggerer, type TriggerLog } from "../../triggerer/index.ts";
 import { distFile } from "../dist-file.ts";
 import { openHealthPort } from "../health/index.ts";
@@ -87,8 +87,8 @@ function openLog(config: Config, path: string, logger: Logger): TriggerLog {
     onFault: (error) => logger.warn({ path, error: error.message }, "a trigger's log cannot be written"),
   });
   return {
-    write: (level, event, facts = {}) =>
-      writer.write({ timestamp: new Date().toISOString(), level, event, logger: "baram.triggerer", ...facts }),
+    write: (level, event) => writer.write({ timestamp: new Date().toISOString(), level, event, logger: "baram.triggerer" }),
+    writeUser: (record) => writer.write(userLine("trigger", record)),
     hide: (secret) => masker.add(secret),
     mask: (text) => masker.mask(text),
     flush: () => writer.flush(),

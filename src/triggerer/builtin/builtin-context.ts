@@ -1,13 +1,13 @@
-import type { JsonObject } from "../../contracts/index.ts";
+import type { LogLevel } from "../../contracts/index.ts";
 import { sleep } from "../../platform/index.ts";
-import type { LogLevel, TriggerCaller } from "../contract.ts";
+import type { TriggerCaller } from "../contract.ts";
 
 /** The context of a built-in trigger. */
 export type BuiltinContext = {
   readonly signal: AbortSignal;
   now(): number;
   call: TriggerCaller;
-  log(level: LogLevel, message: string, facts?: JsonObject): void;
+  log(level: LogLevel, message: string): void;
 };
 
 /** Waits until `atMs` or an abort. Reads the clock again at the end, in case the machine slept or its clock was set. */

@@ -5,7 +5,8 @@
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { type BaramError, isUnsendable, openWire, toError } from "../../platform/index.ts";
+import { limitLogRecord } from "../../contracts/index.ts";
+import { type BaramError, errorText, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { collectDags, type TriggerClass, triggersOf } from "../../sdk/runtime.ts";
 import type { TriggerCaller } from "../contract.ts";
 import { createLoopWatch } from "../loop-watch.ts";
@@ -14,9 +15,6 @@ import { runUserTrigger } from "./run-user-trigger.ts";
 import { createTriggerContext } from "./trigger-context.ts";
 
 type Start = Extract<ToChild, { type: "start" }>;
-
-/** The length to which a message that is too long to be sent is truncated. */
-const LOG_MESSAGE_MAX = 1024 * 1024;
 
 const modules = new Map<string, Promise<ReadonlyMap<string, TriggerClass>>>();
 const running = new Map<number, AbortController>();
@@ -53,10 +51,6 @@ function send(message: FromChild): void {
 function sendInstead(message: FromChild, error: BaramError): void {
   if (message.type === "end")
     send({ type: "end", id: message.id, end: { kind: "failed", message: `its event is too large: ${error.message}` } });
-  if (message.type === "log") {
-    const text = `${message.message.slice(0, LOG_MESSAGE_MAX)} … [cut, its facts are left out: ${error.message}]`;
-    send({ type: "log", id: message.id, level: message.level, message: text });
-  }
   if (message.type === "call") onMessage({ type: "answer", call: message.call, ok: false, message: error.message });
 }
 
@@ -93,7 +87,7 @@ async function start({ id, modulePath, name, kwargs, task }: Start): Promise<voi
     task,
     signal: stop.signal,
     call,
-    log: (level, message, facts) => send({ type: "log", id, level, message, facts }),
+    log: (record) => send({ type: "log", id, ...record }),
   });
   try {
     const trigger = (await load(modulePath)).get(name);
@@ -101,8 +95,7 @@ async function start({ id, modulePath, name, kwargs, task }: Start): Promise<voi
     const end = await runUserTrigger(new trigger(kwargs), ctx);
     send(end === null ? { type: "stopped", id } : { type: "end", id, end });
   } catch (thrown) {
-    const error = toError(thrown);
-    send({ type: "end", id, end: { kind: "failed", message: `${error.name}: ${error.message}` } });
+    send({ type: "end", id, end: { kind: "failed", message: errorText(thrown) } });
   } finally {
     running.delete(id);
   }
@@ -120,5 +113,5 @@ function load(modulePath: string): Promise<ReadonlyMap<string, TriggerClass>> {
 }
 
 function logForAll(message: string): void {
-  for (const id of running.keys()) send({ type: "log", id, level: "error", message });
+  for (const id of running.keys()) send({ type: "log", id, ...limitLogRecord({ level: "error", message }) });
 }

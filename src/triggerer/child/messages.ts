@@ -1,5 +1,5 @@
-import type { JsonObject, TriggerEnd, TriggerTask } from "../../contracts/index.ts";
-import type { LogLevel, TriggerCalls, TriggerMethod } from "../contract.ts";
+import type { JsonObject, LogRecord, TriggerEnd, TriggerTask } from "../../contracts/index.ts";
+import type { TriggerCalls, TriggerMethod } from "../contract.ts";
 
 /** Triggerer → child. */
 export type ToChild =
@@ -11,7 +11,10 @@ export type ToChild =
   | { type: "answer"; call: number; ok: true; result: unknown }
   | { type: "answer"; call: number; ok: false; message: string };
 
-/** Child → triggerer. It shares its file descriptors with user code, so whatever arrives may be forged and is checked. */
+/**
+ * Child → triggerer. It shares its file descriptors with user code, so whatever arrives may be forged, and is checked by
+ * `fromChildSchema`.
+ */
 export type FromChild =
   | { type: "ready" }
   | { type: "pong" }
@@ -20,6 +23,6 @@ export type FromChild =
   | { type: "end"; id: number; end: TriggerEnd }
   /** Cancelled, and cleaned up. */
   | { type: "stopped"; id: number }
-  | { type: "log"; id: number; level: LogLevel; message: string; facts?: JsonObject }
+  | ({ type: "log"; id: number } & LogRecord)
   | { type: "blocked"; blockedMs: number }
   | { type: "call"; call: number; id: number; method: TriggerMethod; params: TriggerCalls[TriggerMethod]["params"] };

@@ -1,5 +1,5 @@
 import type { TriggerEnd } from "../../contracts/index.ts";
-import { sleep, toError } from "../../platform/index.ts";
+import { errorText, sleep } from "../../platform/index.ts";
 import {
   type BaseTrigger,
   TaskFailedEvent,
@@ -30,10 +30,10 @@ export async function runUserTrigger(
     const event = await Promise.race([firstEvent(trigger, ctx), aborted]);
     return event === null || signal.aborted ? null : endOf(event);
   } catch (error) {
-    return signal.aborted ? null : { kind: "failed", message: describe(error) };
+    return signal.aborted ? null : { kind: "failed", message: errorText(error) };
   } finally {
     await Promise.race([Promise.resolve(trigger.cleanup()), sleep(cleanupMs)]).catch((error: unknown) =>
-      ctx.logger.warn(`the trigger's cleanup failed: ${describe(error)}`),
+      ctx.logger.warn(`the trigger's cleanup failed: ${errorText(error)}`),
     );
   }
 }
@@ -45,7 +45,7 @@ async function firstEvent(trigger: BaseTrigger<object>, ctx: TriggerContext): Pr
   // A generator that waits in its `finally` must not delay the event or the abort.
   const leave = () =>
     void Promise.resolve(iterator.return?.()).catch((error: unknown) =>
-      ctx.logger.warn(`the trigger failed while it was left: ${describe(error)}`),
+      ctx.logger.warn(`the trigger failed while it was left: ${errorText(error)}`),
     );
   ctx.signal.addEventListener("abort", leave, { once: true });
   const { done, value } = await iterator.next();
@@ -71,9 +71,4 @@ function endOf(event: unknown): TriggerEnd {
 function checked(payload: unknown): TriggerEnd | null {
   const fault = findJsonFault(payload);
   return fault === undefined ? null : { kind: "failed", message: `the trigger's event${fault.path} is ${fault.fault}` };
-}
-
-function describe(thrown: unknown): string {
-  const error = toError(thrown);
-  return `${error.name}: ${error.message}`;
 }

@@ -1,21 +1,21 @@
 import { inspect } from "node:util";
-import type { JsonObject, TriggerTask } from "../../contracts/index.ts";
+import { type JsonObject, type LogLevel, type LogRecord, limitLogRecord, type TriggerTask } from "../../contracts/index.ts";
 import { sleep } from "../../platform/index.ts";
 import type { TriggerContext } from "../../sdk/index.ts";
 import { durationToSeconds, findJsonFault } from "../../sdk/runtime.ts";
-import type { LogLevel, TriggerCaller } from "../contract.ts";
+import type { TriggerCaller } from "../contract.ts";
 
 export type TriggerContextInput = {
   task: TriggerTask;
   signal: AbortSignal;
   call: TriggerCaller;
-  log(level: LogLevel, message: string, facts?: JsonObject): void;
+  log(record: LogRecord): void;
 };
 
 /** The context of a trigger of a DAG file. */
 export function createTriggerContext({ task, signal, call, log }: TriggerContextInput): TriggerContext {
   const write = (level: LogLevel) => (message: string, facts?: Record<string, unknown>) =>
-    log(level, String(message), facts === undefined ? undefined : toLoggable(facts));
+    log(limitLogRecord({ level, message: String(message), ...(facts === undefined ? {} : { facts: toLoggable(facts) }) }));
   const variable = async (key: string, options: { default?: unknown; json?: boolean } = {}): Promise<unknown> => {
     const found = await call("getVariable", { key });
     if (found !== null) return options.json ? parse(key, found.value) : found.value;

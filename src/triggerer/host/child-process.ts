@@ -7,9 +7,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
-import { type TriggerEnd, triggerEndSchema } from "../../contracts/index.ts";
+import type { ZodError } from "zod";
+import { type LogRecord, type TriggerEnd, triggerEndSchema } from "../../contracts/index.ts";
 import {
   BaramError,
+  checkBy,
   isUnsendable,
   killMarked,
   openWire,
@@ -19,12 +21,13 @@ import {
   startInterval,
   type Wire,
 } from "../../platform/index.ts";
-import type { FromChild, ToChild } from "../child/messages.ts";
-import type { ClaimedTrigger, LogLevel, TriggerMethod } from "../contract.ts";
+import type { ToChild } from "../child/messages.ts";
+import type { ClaimedTrigger, TriggerMethod } from "../contract.ts";
+import { fromChildSchema, type ReceivedFromChild } from "./from-child-schema.ts";
 
 export type ChildEvents = {
   end(id: number, end: TriggerEnd): void;
-  log(id: number, level: LogLevel, message: string, facts?: Record<string, unknown>): void;
+  log(id: number, record: LogRecord): void;
   call(id: number, method: TriggerMethod, params: unknown): Promise<unknown>;
   blocked(blockedMs: number, ids: readonly number[]): void;
   /** A module's code has run, without ending the process. */
@@ -110,7 +113,8 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
   child.once("error", (error) => end(`it could not be started: ${error.message}`));
   child.once("exit", (code, signal) => end(signal ? `it was killed by ${signal}` : `it ended with exit code ${code}`));
   if (child.pid !== undefined) {
-    wire = openWire<FromChild, ToChild>(child.stdio[3] as Duplex & Readable, {
+    wire = openWire<ReceivedFromChild, ToChild>(child.stdio[3] as Duplex & Readable, {
+      check: checkBy(fromChildSchema),
       message: onMessage,
       close(fault) {
         // An invalid frame. A reset connection means that the process is ending, as a closed one does.
@@ -121,7 +125,7 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
     });
   }
 
-  function onMessage(message: FromChild): void {
+  function onMessage(message: ReceivedFromChild): void {
     switch (message.type) {
       case "ready": {
         const held = waiting ?? [];
@@ -145,11 +149,14 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
       case "end": {
         if (!ids.delete(message.id)) return;
         const end = triggerEndSchema.safeParse(message.end);
-        on.end(message.id, end.success ? end.data : { kind: "failed", message: "its end cannot be read" });
+        on.end(
+          message.id,
+          end.success ? end.data : { kind: "failed", message: `its event cannot be taken: ${faultOf(end.error)}` },
+        );
         return;
       }
       case "log":
-        if (ids.has(message.id)) on.log(message.id, message.level, message.message, message.facts);
+        if (ids.has(message.id)) on.log(message.id, message);
         return;
       case "call":
         void answer(message);
@@ -157,7 +164,7 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
     }
   }
 
-  async function answer({ call, id, method, params }: Extract<FromChild, { type: "call" }>): Promise<void> {
+  async function answer({ call, id, method, params }: Extract<ReceivedFromChild, { type: "call" }>): Promise<void> {
     try {
       if (!ids.has(id)) throw new Error("this trigger was stopped");
       send({ type: "answer", call, ok: true, result: await on.call(id, method, params) });
@@ -179,4 +186,8 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
     },
     kill: () => kill("the triggerer ends"),
   };
+}
+
+function faultOf({ issues: [issue] }: ZodError): string {
+  return `${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "is wrong"}`;
 }

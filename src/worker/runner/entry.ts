@@ -4,10 +4,10 @@
  */
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
-import type { Outcome } from "../../contracts/index.ts";
+import { limitLogRecord, type Outcome, outcomeSchema } from "../../contracts/index.ts";
 import { BaramError, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
-import type { FromRunner, ToRunner } from "../wire/index.ts";
+import { type FromRunner, SPENT_REASON_MAX, type ToRunner } from "../wire/index.ts";
 import { authorStack } from "./author-stack.ts";
 import { createCaller } from "./caller.ts";
 import { watchPendingWork } from "./pending-work.ts";
@@ -17,9 +17,6 @@ import { runTask } from "./run-task.ts";
 import type { LogRecord } from "./runner-caller.ts";
 import { describeError } from "./task-failure.ts";
 import { type Uncaught, watchUncaught } from "./uncaught.ts";
-
-/** Prevents copying a message of a gigabyte into a frame; the supervisor truncates at its own, smaller limit. */
-const LOG_MESSAGE_MAX = 1024 * 1024;
 
 /** Reading it takes as long as a short task, so it is read again only after a while. */
 const MEMORY_FRESH_MS = 50;
@@ -48,7 +45,7 @@ let spent: string | null = null;
 let state: ProcessState | null = null;
 const uncaught = watchUncaught({
   onError: (_error, text) => log({ level: "error", message: text }),
-  onIdle: (text) => send({ type: "spent", reason: text }),
+  onIdle: (text) => send({ type: "spent", reason: shortReason(text) }),
 });
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 send({ type: "ready" });
@@ -61,18 +58,32 @@ function send(message: FromRunner): void {
       const text = `${message.method}: ${error.message}`;
       caller.answer({ type: "answer", call: message.call, ok: false, code: error.code, message: text });
     }
-    if (message.type === "log")
-      log({ level: message.level, message: `${message.message} … [its facts are left out: ${error.message}]` });
   });
+}
+
+/** As the supervisor accepts it. */
+function shortReason(text: string): string {
+  return text.slice(0, SPENT_REASON_MAX);
+}
+
+/** What the supervisor would not accept fails the try here, where the reason can still be said. */
+function toAcceptable(outcome: Outcome): Outcome {
+  const issue = outcomeSchema.safeParse(outcome).error?.issues[0];
+  if (issue === undefined) return outcome;
+  const message = `what the task reports cannot be taken: ${issue.path.map(String).join(".")}: ${issue.message}`.slice(0, 1_000);
+  log({ level: "error", message });
+  const error = { name: "OutcomeRefusedError", message, stack: null };
+  return { state: "failed", retryable: false, owesCallback: true, error, xcoms: [] };
 }
 
 type OutcomeMessage = Extract<FromRunner, { type: "outcome" }>;
 
 /** false = it cannot be sent: the try then fails with the reason, and the platform owes the callback. */
 async function tellOutcome(message: OutcomeMessage): Promise<boolean> {
+  const outcome = toAcceptable(message.outcome);
   try {
-    await wire.send(message);
-    return true;
+    await wire.send({ ...message, outcome });
+    return outcome === message.outcome;
   } catch (error) {
     if (!isUnsendable(error)) return exit(70);
     const text = `how the task ended (its result, XComs, rendered fields, error) is too large to be handed over: ${error.message}`;
@@ -83,12 +94,8 @@ async function tellOutcome(message: OutcomeMessage): Promise<boolean> {
   }
 }
 
-function log({ level, message, facts }: LogRecord): void {
-  const text =
-    message.length > LOG_MESSAGE_MAX
-      ? `${message.slice(0, LOG_MESSAGE_MAX)}… [message truncated: ${message.length - LOG_MESSAGE_MAX} more characters]`
-      : message;
-  send({ type: "log", level, message: text, ...(facts ? { facts: JSON.parse(JSON.stringify(facts)) } : {}) });
+function log(record: LogRecord): void {
+  send({ type: "log", ...limitLogRecord(record) });
 }
 
 async function onMessage(message: ToRunner): Promise<void> {
@@ -111,7 +118,8 @@ async function onMessage(message: ToRunner): Promise<void> {
   uncaught.end();
   restore();
   await Promise.all([handOver(process.stdout), handOver(process.stderr)]);
-  send({ type: "idle", rssBytes: measureMemory(), spent, spawnedSince: pending.takeSpawned() });
+  const reason = spent === null ? null : shortReason(spent);
+  send({ type: "idle", rssBytes: measureMemory(), spent: reason, spawnedSince: pending.takeSpawned() });
 }
 
 /** Restores what the try changed in its process, so that the next try is not affected. */
@@ -144,7 +152,7 @@ async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "ru
     dag = await loadDag(modulePath, ti.dagId);
   } catch (error) {
     const outcome: Outcome = { state: "failed", retryable: true, error: describeError(toError(error)), xcoms: [] };
-    send({ type: "outcome", outcome, endsProcess: false, spawnedSince: null });
+    send({ type: "outcome", outcome: toAcceptable(outcome), endsProcess: false, spawnedSince: null });
     return;
   }
   state ??= captureProcessState();
@@ -159,14 +167,15 @@ async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "ru
     log,
     signal: stopTask.signal,
     now: Date.now,
-    onStopping: (stopping) => send({ type: "stopping", ...stopping }),
+    onStopping: ({ outcome, limitSec }) => send({ type: "stopping", outcome: toAcceptable(outcome), limitSec }),
     uncaught: errors.thrown,
   });
   const left = errors.first() === null ? await pending.left() : null;
   const error = errors.first();
   if (error !== null) {
     // A plain Node process would have exited here: the state is unknown, and the task's work may still be running.
-    send({ type: "outcome", outcome: failedBy(error, result.outcome), endsProcess: true, spawnedSince: pending.takeSpawned() });
+    const outcome = toAcceptable(failedBy(error, result.outcome));
+    send({ type: "outcome", outcome, endsProcess: true, spawnedSince: pending.takeSpawned() });
     return;
   }
   if (left !== null) {

@@ -1,3 +1,4 @@
+import { toError } from "../../platform/index.ts";
 import { authorStack } from "./author-stack.ts";
 
 /** Uncaught errors: they would end a plain Node process, so they fail the current try. */
@@ -19,7 +20,7 @@ export function watchUncaught(sink: Sink): { begin(): Uncaught; end(): void } {
     process.on(event, (reason: unknown) => {
       // As in plain Node: an error for which the task has its own listener counts as handled.
       if (process.listenerCount(event) > 1) return;
-      const error = reason instanceof Error ? reason : new Error(String(reason));
+      const error = toError(reason);
       const text = `${what}: ${authorStack(error.stack ?? error.message)}`;
       if (current === null) return sink.onIdle(text);
       sink.onError(error, text);

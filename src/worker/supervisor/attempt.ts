@@ -9,7 +9,7 @@
  *   state: the API said that the try is no longer assigned to this worker. It is stopped, and its outcome is not reported. So is
  *   `stopping`: a running try that was asked to stop becomes reporting when its task has ended or its process is gone.
  */
-import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
+import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls } from "../../contracts/index.ts";
 import { sleep, type Timer, toError } from "../../platform/index.ts";
 import { isSensitiveName, type LogLine, type LogShipper, type LogWriter, type Masker } from "../../task-logs/index.ts";
 import type { ToRunner } from "../wire/index.ts";
@@ -50,6 +50,8 @@ export type Attempt = {
   /** Set once it is asked to stop. */
   stopping: Stopping | null;
   timers: Timer[];
+  /** Calls of its runner that are not answered yet. */
+  openCalls: number;
 };
 
 /**
@@ -82,7 +84,7 @@ export function platformFailure(name: string, message: string): Outcome {
 }
 
 /** Forwards a runner's call to the API with the try's token, and adds the secrets in the answer to the masker. */
-export async function forwardCall(client: ApiClient, attempt: Attempt, method: RunnerMethod, params: unknown): Promise<unknown> {
+export async function forwardCall(client: ApiClient, attempt: Attempt, method: string, params: unknown): Promise<unknown> {
   for (let tries = 0; ; tries++) {
     try {
       const { result } = await client.post<{ result: unknown }>("baram/call", { method, params }, attempt.token);

@@ -9,7 +9,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import {
-  type BaramError,
+  BaramError,
+  checkBy,
   createLineSplitter,
   isUnsendable,
   killMarked,
@@ -22,12 +23,12 @@ import {
   type Wire,
   watchChildren,
 } from "../../platform/index.ts";
-import type { FromRunner, ToRunner } from "../wire/index.ts";
+import { fromRunnerSchema, type ReceivedFromRunner, type ToRunner } from "../wire/index.ts";
 
 export type RunnerState = "booting" | "idle" | "busy" | "ended";
 export type RunnerEvents = {
   ready(): void;
-  message(message: Exclude<FromRunner, { type: "ready" }>): void;
+  message(message: Exclude<ReceivedFromRunner, { type: "ready" }>): void;
   /** A line the task wrote to its stdout or stderr. */
   output(line: string, stream: "stdout" | "stderr"): void;
   /** Called once, when the process and everything it started are gone. */
@@ -58,8 +59,8 @@ export type Runner = {
   send(message: ToRunner, onRefused?: (error: BaramError) => void): void;
   /** SIGTERM to the group; the runner turns it into an abort of the task. */
   terminate(): void;
-  /** SIGKILL to everything the runner ever started. */
-  kill(): void;
+  /** SIGKILL to everything the runner ever started. `why`: what is told as its end. */
+  kill(why?: string): void;
   /** Ends what a task left running behind it: its children, and what was started by them since that pid. */
   sweep(since?: number | null): void;
   /** All of the try's output has arrived: a last line without a line end counts too. */
@@ -78,6 +79,7 @@ export function startRunner(options: RunnerOptions): Runner {
   const { on } = options;
   const children = watchChildren(child.pid ?? 0);
   let endedBy: string | null = null;
+  let killedFor: string | null = null;
   let wire: Wire<ToRunner> | null = null;
   const outputs: LineSplitter[] = [];
 
@@ -99,7 +101,8 @@ export function startRunner(options: RunnerOptions): Runner {
       runner.spent ??= "it was asked to stop";
       signalGroup(runner.pid, "SIGTERM");
     },
-    kill() {
+    kill(why) {
+      killedFor ??= why ?? null;
       signalGroup(runner.pid, "SIGKILL");
       killMarked(mark);
     },
@@ -122,7 +125,7 @@ export function startRunner(options: RunnerOptions): Runner {
   // `close`, not `exit`, so that the last lines of output have arrived. A forked child may hold the pipes open, hence the timer.
   child.once("exit", (code, signal) => {
     runner.state = "ended";
-    const how = describeEnd(code, signal);
+    const how = killedFor ?? describeEnd(code, signal);
     setTimeout(() => end(how), 100).unref();
     child.once("close", () => end(how));
   });
@@ -141,7 +144,8 @@ export function startRunner(options: RunnerOptions): Runner {
       runner.spent ??= `its ${name} was closed`;
     });
   }
-  wire = openWire<FromRunner, ToRunner>(child.stdio[3] as Duplex & Readable, {
+  wire = openWire<ReceivedFromRunner, ToRunner>(child.stdio[3] as Duplex & Readable, {
+    check: checkBy(fromRunnerSchema),
     message(message) {
       if (message.type === "ready") {
         if (runner.state === "booting") runner.state = "idle";
@@ -150,7 +154,9 @@ export function startRunner(options: RunnerOptions): Runner {
     },
     close(fault) {
       // Without its wire a runner is useless, and after a protocol fault its messages cannot be trusted.
-      if (fault) runner.kill();
+      if (fault instanceof BaramError)
+        runner.kill(`was killed, since something in it wrote to the descriptor that belongs to Baram: ${fault.message}`);
+      else if (fault) runner.kill();
       else setTimeout(() => endedBy === null && runner.kill(), 1_000).unref();
     },
   });

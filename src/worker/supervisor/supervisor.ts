@@ -1,8 +1,8 @@
 import { hostname as hostnameOfMachine } from "node:os";
 import { type Outcome, type Workload, workloadId } from "../../contracts/index.ts";
 import { type Logger, sleep, startTimer, toError } from "../../platform/index.ts";
-import { createLogWriter, createMasker, createThreadedFolderSink } from "../../task-logs/index.ts";
-import type { FromRunner } from "../wire/index.ts";
+import { createLogWriter, createMasker, createThreadedFolderSink, userLine } from "../../task-logs/index.ts";
+import type { ReceivedFromRunner } from "../wire/index.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
 import { type Attempt, forwardCall, isFirstStart, maskOutcome, note, platformFailure } from "./attempt.ts";
@@ -54,6 +54,8 @@ export type Supervisor = {
 const START_AHEAD = 32;
 /** Time limit of callbacks, a task's own and owed ones; below the time after which one counts as lost. */
 const CALLBACK_LIMIT_MS = 300_000;
+/** A runner waits with further calls much earlier; what is above it was written to the wire by user code. */
+const OPEN_CALLS_MAX = 1_000;
 /** The minimum time for shipping logs at a shutdown, however little is left. */
 const MIN_SHIP_MS = 1_000;
 
@@ -207,6 +209,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       held: null,
       stopping: null,
       timers: [],
+      openCalls: 0,
     };
     attempts.set(attempt.id, attempt);
     try {
@@ -278,17 +281,11 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     void report(attempt, { state: "up_for_reschedule", rescheduleDate: new Date(0).toISOString() });
   }
 
-  function onMessage(runner: Runner, message: Exclude<FromRunner, { type: "ready" }>): void {
+  function onMessage(runner: Runner, message: Exclude<ReceivedFromRunner, { type: "ready" }>): void {
     const attempt = byRunner.get(runner);
     switch (message.type) {
       case "log":
-        attempt?.log.write({
-          timestamp: new Date().toISOString(),
-          level: message.level,
-          event: message.message,
-          logger: "task",
-          ...message.facts,
-        });
+        attempt?.log.write(userLine("task", message));
         return;
       case "call":
         if (!attempt) return;
@@ -322,6 +319,11 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
           pool.release(runner);
           return;
         }
+        if (attempt.workload.type === "ExecuteTask" && attempt.state === "running") {
+          // Only user code that writes to the wire leaves this out. The try would beat for ever, in no process.
+          runner.kill("said that it was free, and not how the task ended; it was replaced");
+          return;
+        }
         // Its output is in the pipes, and a pipe is read completely in one turn of the event loop: two turns later all output has
         // arrived.
         setImmediate(() => setImmediate(() => letGo(attempt)));
@@ -345,13 +347,24 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     limitCallbacks(attempt);
   }
 
-  function answerCall(attempt: Attempt, runner: Runner, { call, method, params }: Extract<FromRunner, { type: "call" }>): void {
+  function answerCall(
+    attempt: Attempt,
+    runner: Runner,
+    { call, method, params }: Extract<ReceivedFromRunner, { type: "call" }>,
+  ): void {
+    if (attempt.openCalls >= OPEN_CALLS_MAX) {
+      runner.kill(`was killed: it made more than ${OPEN_CALLS_MAX} calls without waiting for their answers`);
+      return;
+    }
+    attempt.openCalls++;
     const refuse = (code: string, message: string) => runner.send({ type: "answer", call, ok: false, code, message });
-    forwardCall(client, attempt, method, params).then(
-      (result) =>
-        runner.send({ type: "answer", call, ok: true, result }, (error) => refuse(error.code, `${method}: ${error.message}`)),
-      (error: Error) => refuse(error instanceof ApiRefusal ? error.code : "api_unreachable", error.message),
-    );
+    forwardCall(client, attempt, method, params)
+      .then(
+        (result) =>
+          runner.send({ type: "answer", call, ok: true, result }, (error) => refuse(error.code, `${method}: ${error.message}`)),
+        (error: Error) => refuse(error instanceof ApiRefusal ? error.code : "api_unreachable", error.message),
+      )
+      .finally(() => attempt.openCalls--);
   }
 
   function limitCallbacks(attempt: Attempt): void {

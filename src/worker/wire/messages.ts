@@ -1,4 +1,4 @@
-import type { CallbackRequest, JsonObject, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
+import type { CallbackRequest, LogRecord, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
 
 /** Facts of one try as its runner sees them; no token among them. */
 export type TryFacts = { id: string; dagId: string; runId: string; taskId: string; mapIndex: number; tryNumber: number };
@@ -13,10 +13,10 @@ export type ToRunner =
   /** The try must stop: its AbortSignal fires. `isLost`: its outcome will not be recorded, so no callback runs. */
   | { type: "cancel"; reason: string; isLost: boolean };
 
-/** Runner → supervisor. */
+/** Runner → supervisor. Checked there by `fromRunnerSchema`, since user code shares the descriptor. */
 export type FromRunner =
   | { type: "ready" }
-  | { type: "log"; level: LogLevel; message: string; facts?: JsonObject }
+  | ({ type: "log" } & LogRecord)
   | { [M in RunnerMethod]: { type: "call"; call: number; method: M; params: RunnerCalls[M]["params"] } }[RunnerMethod]
   /**
    * The task was asked to stop, by its executionTimeout or by a signal: the grace period begins. `outcome`: the try's outcome if
@@ -36,5 +36,3 @@ export type FromRunner =
   | { type: "idle"; rssBytes: number; spent: string | null; spawnedSince: number | null }
   /** Something failed while no try was running: the process must not get one. */
   | { type: "spent"; reason: string };
-
-export type LogLevel = "debug" | "info" | "warn" | "error";
