@@ -25,12 +25,12 @@ export function isTooDeep(value: unknown, levels: number = JSON_DEPTH_MAX): bool
  */
 export const jsonValueSchema: z.ZodType<JsonValue> = z.unknown().superRefine((value, context) => {
   const fault = jsonFault(value, JSON_DEPTH_MAX);
-  if (fault !== null) context.addIssue({ code: "custom", message: fault });
+  if (fault !== null) context.addIssue({ code: "custom", message: fault, continue: false });
 }) as z.ZodType<JsonValue>;
 export const jsonObjectSchema: z.ZodType<JsonObject> = z.unknown().superRefine((value, context) => {
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   const fault = isObject ? jsonFault(value, JSON_DEPTH_MAX) : "must be an object";
-  if (fault !== null) context.addIssue({ code: "custom", message: fault });
+  if (fault !== null) context.addIssue({ code: "custom", message: fault, continue: false });
 }) as z.ZodType<JsonObject>;
 
 function jsonFault(value: unknown, levels: number): string | null {
