@@ -5,9 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serializedDagSchema } from "../dist/contracts/index.js";
 import { createTokens, silentLogger, silentMetrics, systemClock } from "../dist/platform/index.js";
-import { createPublicApi } from "../dist/public-api/index.js";
+import { createKnownUsers, createPublicApi } from "../dist/public-api/index.js";
 import { createDagCache, createSchedulerMemory, pass } from "../dist/scheduler/index.js";
-import { createCipher, migrate, openStore, poolUsers, startEmbeddedServer, startJob } from "../dist/store/index.js";
+import {
+  addUser,
+  createCipher,
+  findUser,
+  migrate,
+  openStore,
+  poolUsers,
+  startEmbeddedServer,
+  startJob,
+} from "../dist/store/index.js";
 import { createFolderLogStore } from "../dist/task-logs/index.js";
 import { percentile, rowOf } from "./report.mjs";
 import { instantExecutor, SCHEDULER_OPTIONS } from "./scheduler-row.mjs";
@@ -118,6 +127,8 @@ async function createAsker(store, home) {
       store,
       dags: createDagCache(),
       tokens,
+      users: createKnownUsers(store, systemClock),
+      hashes: null,
       logs: createFolderLogStore(home),
       cipher: createCipher(Buffer.alloc(32)),
       clock: systemClock,
@@ -135,10 +146,13 @@ async function createAsker(store, home) {
       healthThresholdSec: aliveSec,
       allowedRunId: /^/,
       workerLostAfterSec: 30,
+      trustedProxies: null,
       version: "bench",
     },
   );
-  const token = await tokens.sign("baram:user", { subject: "bench", role: "admin" }, 3_600);
+  await addUser(store, { username: "bench", passwordHash: "none", role: "admin" });
+  const { tokenVersion: version } = await findUser(store, "bench");
+  const token = await tokens.sign("baram:user", { subject: "bench", version }, 3_600);
   return async (path) => {
     const response = await app.request(path, { headers: { authorization: `Bearer ${token}` } });
     const text = await response.text();

@@ -5,7 +5,6 @@
 const DEBUG = 'run the DAG in one process with "baram dags test DAG_ID"';
 const RUNS_WORK =
   'only the scheduler starts tasks: "baram tasks clear DAG_ID -t TASK_ID" runs one again, "baram dags trigger DAG_ID" runs all';
-const USERS = "the first start creates the user admin; commands to manage users are not available yet";
 const NO_COPY = "set the items one by one, or by REST";
 
 export const INSTEAD_OF_COMMANDS: Readonly<Record<string, string>> = {
@@ -33,8 +32,12 @@ export const INSTEAD_OF_COMMANDS: Readonly<Record<string, string>> = {
   "pools export": NO_COPY,
   "celery worker": 'use "baram worker", see docs/executors/queue.md',
   "celery flower": 'use "baram monitor"',
-  users: USERS,
-  roles: USERS,
+  "users reset-password": 'use "baram users set-password USERNAME"',
+  "users add-role": 'use "baram users set-role USERNAME --role ROLE": a user has one role',
+  "users remove-role": 'use "baram users set-role USERNAME --role ROLE": a user has one role',
+  "users import": 'create the users one by one with "baram users create"',
+  "users export": 'see "baram users list -o json"',
+  roles: 'the roles are viewer, user, op and admin: "baram users set-role USERNAME --role ROLE" gives one',
   webserver: 'use "baram api-server", or "baram standalone" for all roles',
   "cheat-sheet": 'see "baram --help"',
   plugins: "Baram has no plugins",

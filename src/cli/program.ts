@@ -10,6 +10,7 @@ import { addJobsCommands } from "./commands/jobs/jobs-commands.ts";
 import { addPoolsCommands } from "./commands/pools/pools-commands.ts";
 import { addRoleCommands } from "./commands/roles/role-commands.ts";
 import { addTasksCommands } from "./commands/tasks/tasks-commands.ts";
+import { addUsersCommands } from "./commands/users/users-commands.ts";
 import { addVariablesCommands } from "./commands/variables/variables-commands.ts";
 import { addWorkerCommands } from "./commands/worker/worker-commands.ts";
 import { addHelpCommands } from "./help-command.ts";
@@ -37,6 +38,7 @@ export function createProgram(): { program: Command; terminal: Terminal } {
   addConnectionsCommands(program, terminal);
   addVariablesCommands(program, terminal);
   addPoolsCommands(program, terminal);
+  addUsersCommands(program, terminal);
   addDbCommands(program, terminal);
   addConfigCommands(program, terminal);
   addJobsCommands(program, terminal);

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
 
 /** The input and output of a command: data on stdout only, messages on stderr. */
 export type Terminal = {
@@ -8,6 +9,8 @@ export type Terminal = {
   note(text: string): void;
   /** Returns on "y"; throws `usage_invalid` if there is no terminal to ask, `interrupted` on any other answer. */
   confirm(question: string, isAgreed: boolean): Promise<void>;
+  /** A line that is not shown while it is typed. Throws `usage_invalid` with `otherwise` if there is no terminal, and `interrupted`. */
+  askHidden(question: string, otherwise: string): Promise<string>;
   isVerbose(): boolean;
 };
 
@@ -29,6 +32,22 @@ export function createTerminal(isVerbose: () => boolean): Terminal {
       ask.close();
       if (answer === null || !/^y(es)?$/i.test(answer.trim()))
         throw interrupted("Nothing was changed, because the answer was not yes.");
+    },
+    async askHidden(question, otherwise) {
+      const { interrupted, usageError } = await import("./errors.ts");
+      if (!process.stdin.isTTY) throw usageError(otherwise);
+      process.stderr.write(question);
+      // readline repeats what is typed to its output.
+      const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+      const ask = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+      const stop = new AbortController();
+      ask.once("SIGINT", () => stop.abort());
+      ask.once("close", () => stop.abort());
+      const answer = await ask.question("", { signal: stop.signal }).catch(() => null);
+      ask.close();
+      process.stderr.write("\n");
+      if (answer === null) throw interrupted("Nothing was changed.");
+      return answer;
     },
   };
 }

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { Config } from "../config/index.ts";
 import { BaramError, createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { migrate } from "../store/index.ts";
-import { ensureFirstUser } from "./admin.ts";
+import { ensureFirstUser, type FirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
 import { prepareDagsFolder } from "./dags-folder.ts";
 import { runDemo } from "./demo.ts";
@@ -49,7 +49,7 @@ export async function runStandalone(config: Config): Promise<void> {
     parts.unshift(scheduler);
     parts.unshift(await startTriggererPart(config, store, logger, metrics));
     say(`Baram is up at ${api.url}`);
-    say(`  user      admin${admin.isNew ? `, password ${admin.password}` : ""}  (password in ${admin.passwordFile})`);
+    if (admin.passwordFile !== null) say(`  user      admin${shownPassword(admin)}  (password in ${admin.passwordFile})`);
     say(`  DAGs      ${dagsFolder}`);
     say(`  data      ${database.isEmbedded ? join(config.home, "postgres") : "the database at [database] url"}`);
     const processor = await startDagProcessorPart(config, store, logger, { withExamples: true }, metrics);
@@ -75,6 +75,12 @@ export async function runStandalone(config: Config): Promise<void> {
 async function stopAll(parts: readonly Part[], logger: Logger): Promise<void> {
   for (const part of parts)
     await part.stop().catch((error: Error) => logger.error({ error: error.message }, "a role did not stop cleanly"));
+}
+
+/** On a terminal only: other outputs are logs, which are kept and read by others. */
+function shownPassword({ isNew, passwordFile }: FirstUser): string {
+  if (!isNew || passwordFile === null || !process.stdout.isTTY) return "";
+  return `, password ${readFileSync(passwordFile, "utf8").trim()}`;
 }
 
 function say(line: string): void {

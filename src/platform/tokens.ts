@@ -9,7 +9,8 @@ import { BaramError } from "./errors.ts";
 export type TokenAudience = "baram:user" | "baram:workload" | "baram:task" | "baram:worker";
 export type TokenClaims = {
   subject: string;
-  role?: string;
+  /** Of a user: the version of its tokens. Another one in the user's row ends them. */
+  version?: string;
   /** For a running try or callback: the log that it may write, relative to the log folder. */
   logPath?: string;
 };
@@ -59,28 +60,28 @@ export function createTokens(secret: Uint8Array): Tokens {
     const payload = jwt.verify(token, key, { algorithms: [ALGORITHM], audience, clockTolerance: toleranceSec });
     if (typeof payload === "string" || payload.sub === undefined || payload.iat === undefined)
       throw new jwt.JsonWebTokenError("a claim is missing");
-    const role = typeof payload.role === "string" ? payload.role : undefined;
+    const version = typeof payload.ver === "string" ? payload.ver : undefined;
     const logPath = typeof payload.log === "string" ? payload.log : undefined;
-    const fresh: Verified = { audience, subject: payload.sub, role, logPath, expiresAt: payload.exp ?? null };
+    const fresh: Verified = { audience, subject: payload.sub, version, logPath, expiresAt: payload.exp ?? null };
     remember(token, fresh);
     return fresh;
   }
 
   return {
     async sign(audience, claims, ttlSec) {
-      const { subject, role, logPath } = claims;
+      const { subject, version, logPath } = claims;
       const iat = Math.floor(Date.now() / 1_000);
       const expiresAt = ttlSec === null ? null : iat + Math.floor(ttlSec);
       const payload = {
         sub: subject,
         aud: audience,
         iat,
-        ...(role === undefined ? {} : { role }),
+        ...(version === undefined ? {} : { ver: version }),
         ...(logPath === undefined ? {} : { log: logPath }),
         ...(expiresAt === null ? {} : { exp: expiresAt }),
       };
       const token = jwt.sign(payload, key, { algorithm: ALGORITHM });
-      remember(token, { audience, subject, role, logPath, expiresAt });
+      remember(token, { audience, subject, version, logPath, expiresAt });
       return token;
     },
     async verify(audience, token, toleranceSec = 0) {

@@ -12,7 +12,8 @@ export function answerError(error: Error, c: Context, logger: Logger): Response 
   if (error instanceof BaramError) {
     const status = statusOf(error.code);
     if (status === 401) c.header("WWW-Authenticate", 'Bearer realm="baram"');
-    if (status === 429) c.header("Retry-After", String(error.facts.retryAfterSec ?? 60));
+    const { retryAfterSec = status === 429 ? 60 : undefined } = error.facts;
+    if (typeof retryAfterSec === "number") c.header("Retry-After", String(retryAfterSec));
     // As in Airflow, 422 lists every fault with its location.
     if (error.code === "request_invalid") return c.json({ detail: error.facts.faults }, 422);
     if (status !== 500) return c.json({ detail: error.message }, status);

@@ -61,7 +61,7 @@ export function createPublicApi(resources: PublicApiResources, options: PublicAp
   const app = new OpenAPIHono<ApiEnv>();
   app.onError((error, c) => answerError(error, c, resources.logger));
   for (const path of ["/api/v2/*", "/auth/*", "/openapi.json"]) app.use(path, securityHeaders, limitOwnBody);
-  app.use("/api/v2/*", authenticate(resources.tokens));
+  app.use("/api/v2/*", authenticate(resources.tokens, resources.users));
 
   const api: Api = { app, resources, options, facts: createVersionFactsCache() };
   tokenRoutes(api);

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import type { JsonObject } from "../contracts/index.ts";
 import { logEvent } from "../store/index.ts";
-import { type ApiEnv, mayAct, type Role, type User } from "./auth/index.ts";
+import { type ApiEnv, mayAct, type Role, tokenMissing, type User } from "./auth/index.ts";
 import { parse, readJson, readQuery } from "./read-request.ts";
 import { refusal } from "./refuse.ts";
 import type { PublicApiOptions, PublicApiResources } from "./resources.ts";
@@ -63,7 +63,10 @@ export function endpoint<A, P = unknown, Q = unknown, B = unknown>(
   document(api, method, path, spec);
 
   api.app.on(method.toUpperCase(), path.replaceAll(/\{(.+?)\}/g, ":$1"), async (c) => {
-    const user = c.get("user") ?? NOBODY;
+    // Without the middleware that sets the user, a route with a role refuses everybody.
+    const known = c.get("user") as User | undefined;
+    if (spec.access !== null && !known) throw tokenMissing();
+    const user = known ?? NOBODY;
     if (spec.access !== null && !mayAct(user.role, spec.access)) {
       throw refusal(
         "role_too_low",

@@ -64,6 +64,7 @@ export const ERROR_STATUSES = {
   // temporarily unavailable
   database_timeout: 503,
   database_unavailable: 503,
+  login_busy: 503,
 } as const satisfies Record<string, number>;
 
 export type KnownCode = keyof typeof ERROR_STATUSES;

@@ -1,13 +1,18 @@
+import type { BlockList } from "node:net";
 import type { JobType } from "../contracts/index.ts";
 import type { Clock, Logger, Metrics, Tokens } from "../platform/index.ts";
 import type { DagCache } from "../scheduler/commands/index.ts";
 import type { Cipher, Store } from "../store/index.ts";
 import type { LogStore } from "../task-logs/index.ts";
+import type { HashPool, KnownUsers } from "./auth/index.ts";
 
 export type PublicApiResources = {
   readonly store: Store;
   readonly dags: DagCache;
   readonly tokens: Tokens;
+  readonly users: KnownUsers;
+  /** Hashes the passwords of logins. */
+  readonly hashes: HashPool;
   readonly logs: LogStore;
   /** Encrypts connections and variables at rest. */
   readonly cipher: Cipher;
@@ -37,5 +42,7 @@ export type PublicApiOptions = {
   readonly allowedRunId: RegExp;
   /** In seconds: a queue worker is lost if its last heartbeat is older. */
   readonly workerLostAfterSec: number;
+  /** Their X-Forwarded-For tells the address of a client; null = there are none. */
+  readonly trustedProxies: BlockList | null;
   readonly version: string;
 };

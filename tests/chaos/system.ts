@@ -22,6 +22,7 @@ import { ensureDefaultPool } from "../../src/main/index.ts";
 import { createTokens, findPackageRoot, killMarked, type ProcessMark, sleep } from "../../src/platform/index.ts";
 import { ensurePool, type Store } from "../../src/store/index.ts";
 import { type OwnServer, startOwnServer, urlOf } from "../support/own-server.ts";
+import { keepUser } from "../support/user-token.ts";
 import type { Sample } from "./checker/history.ts";
 import { checkHistory, type Expectation, type History, type Invariant, readHistory, type Verdict } from "./checker/index.ts";
 import { type ApiProxy, startProxy } from "./proxy.ts";
@@ -155,6 +156,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const config = loadConfig(environment);
   const tokens = createTokens(readJwtSecret(config));
   const { store } = own;
+  /** Of the user who asks. Read once: the database may be away later. */
+  let version: string | undefined;
 
   function startRole(
     name: RoleName,
@@ -209,8 +212,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   };
 
   async function ask(method: string, path: string, body?: unknown) {
-    const token = await tokens.sign("baram:user", { subject: "admin", role: "admin" }, 600);
     try {
+      version ??= await keepUser(store, { username: "chaos", role: "admin" });
+      const token = await tokens.sign("baram:user", { subject: "chaos", version }, 600);
       const answer = await fetch(`${proxy.url}${path}`, {
         method,
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json", connection: "close" },

@@ -13,9 +13,12 @@ export type Ended = { code: number | null; stdout: string; stderr: string };
 export type Cli = {
   /** A folder with a DAG folder `dags`, in which the commands run. */
   readonly folder: string;
+  readonly environment: Readonly<Record<string, string>>;
   writeDag(name: string, text: string): string;
   run(...args: string[]): Promise<Ended>;
   runWith(environment: Record<string, string>, ...args: string[]): Promise<Ended>;
+  /** With this text on stdin. */
+  runWithInput(input: string, ...args: string[]): Promise<Ended>;
   /** Runs a command that must succeed, with `-o json`, and parses its output. */
   json<T>(...args: string[]): Promise<T>;
   /** Runs a command that must fail with this exit code, one sentence on stderr and nothing on stdout; returns the sentence. */
@@ -37,25 +40,30 @@ export function createCli(address?: ServerAddress): Cli {
       ? { BARAM__DATABASE__URL: urlOf(address), BARAM__CORE__ENCRYPTION_KEY: Buffer.alloc(32, 7).toString("base64") }
       : {}),
   };
-  const runWith = (more: Record<string, string>, ...args: string[]) =>
+  const start = (more: Record<string, string>, input: string | null, args: readonly string[]) =>
     new Promise<Ended>((resolve, reject) => {
       const child = spawn(process.execPath, [MAIN, ...args], {
         cwd: folder,
         env: { ...environment, ...more },
-        stdio: ["ignore", "pipe", "pipe"],
+        stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
       });
+      child.stdin?.on("error", () => {});
+      child.stdin?.end(input);
       let stdout = "";
       let stderr = "";
-      child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString("utf8")));
-      child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
+      child.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString("utf8")));
+      child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
       child.once("error", reject);
       child.once("close", (code) => resolve({ code, stdout, stderr }));
     });
+  const runWith = (more: Record<string, string>, ...args: string[]) => start(more, null, args);
   const run = (...args: string[]) => runWith({}, ...args);
   return {
     folder,
+    environment,
     run,
     runWith,
+    runWithInput: (input, ...args) => start({}, input, args),
     writeDag(name, text) {
       const path = join(folder, "dags", name);
       mkdirSync(dirname(path), { recursive: true });

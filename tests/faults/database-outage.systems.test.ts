@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { readJwtSecret } from "../../src/config/index.ts";
 import { createTokens, sleep } from "../../src/platform/index.ts";
 import { type Grid, startGrid } from "../support/grid-run.ts";
+import { signUserToken } from "../support/user-token.ts";
 
 const LAYERS = 4;
 const WIDTH = 50;
@@ -69,7 +70,7 @@ function keepAsking(token: string): { stop(): Promise<number[]> } {
 
 async function runThrough(lengthMs: number, outage: () => Promise<void>): Promise<number[]> {
   const tokens = createTokens(readJwtSecret(grid.engine.config));
-  const asking = keepAsking(await tokens.sign("baram:user", { subject: "admin", role: "admin" }, 600));
+  const asking = keepAsking(await signUserToken(grid.engine.store, tokens, { username: "outage", role: "admin" }, 600));
   await grid.engine.load({
     "long.ts": `
 import { dag, task } from "baram";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { createTestApi, type TestApi } from "../support/public-api.ts";
+import { signUserToken } from "../support/user-token.ts";
 
 let database: TestDatabase;
 let api: TestApi;
@@ -44,14 +45,14 @@ test("every route but the open ones answers 401 with a challenge when there is n
 
 test("a token of a worker opens nothing", async () => {
   for (const audience of ["baram:workload", "baram:task"] as const) {
-    const token = await api.resources.tokens.sign(audience, { subject: "admin", role: "admin" }, 60);
+    const token = await api.resources.tokens.sign(audience, { subject: "admin" }, 60);
     const answer = await api.ask("GET", "/api/v2/dags", { as: null, headers: { authorization: `Bearer ${token}` } });
     expect(answer.status).toBe(401);
   }
 });
 
 test("an expired token is refused", async () => {
-  const token = await api.resources.tokens.sign("baram:user", { subject: "admin", role: "admin" }, -5);
+  const token = await signUserToken(database.store, api.resources.tokens, { username: "late", role: "admin" }, -5);
   const answer = await api.ask("GET", "/api/v2/dags", { as: null, headers: { authorization: `Bearer ${token}` } });
   expect(answer.status).toBe(401);
 });

@@ -48,7 +48,11 @@ export const DAG_PROCESSOR = {
     default: false,
     about: "Whether the dag-processor serves /health and /metrics on its own port.",
   },
-  dag_processor_health_check_server_host: { kind: "string", default: "0.0.0.0", about: "Address of this port." },
+  dag_processor_health_check_server_host: {
+    kind: "string",
+    default: "127.0.0.1",
+    about: "Address of this port; 0.0.0.0 = reachable from other machines.",
+  },
   dag_processor_health_check_server_port: {
     kind: "int",
     default: 8975,

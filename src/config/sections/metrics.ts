@@ -27,7 +27,8 @@ export const METRICS = {
     kind: "string",
     default: null,
     secret: true,
-    about: "Bearer token that is required for /metrics. Not set: no authentication.",
+    about:
+      "Bearer token for /metrics. The API server also accepts a user's token. Not set: only a user's token is accepted there, and health ports serve /metrics only if they listen on this machine alone.",
   },
   statsd_on: { kind: "bool", default: false, about: "Whether metrics are sent to statsd." },
   statsd_host: { kind: "string", default: "localhost", about: "Host of statsd." },

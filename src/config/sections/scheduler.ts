@@ -42,7 +42,11 @@ export const SCHEDULER = {
     default: false,
     about: "Whether the scheduler serves /health and /metrics on its own port.",
   },
-  scheduler_health_check_server_host: { kind: "string", default: "0.0.0.0", about: "Address of this port." },
+  scheduler_health_check_server_host: {
+    kind: "string",
+    default: "127.0.0.1",
+    about: "Address of this port; 0.0.0.0 = reachable from other machines.",
+  },
   scheduler_health_check_server_port: {
     kind: "int",
     default: 8974,

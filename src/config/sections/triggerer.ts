@@ -48,7 +48,11 @@ export const TRIGGERER = {
     default: false,
     about: "Whether the triggerer serves /health and /metrics on its own port.",
   },
-  triggerer_health_check_server_host: { kind: "string", default: "0.0.0.0", about: "Address of this port." },
+  triggerer_health_check_server_host: {
+    kind: "string",
+    default: "127.0.0.1",
+    about: "Address of this port; 0.0.0.0 = reachable from other machines.",
+  },
   triggerer_health_check_server_port: {
     kind: "int",
     default: 8976,

@@ -3,11 +3,12 @@
  * hangs. A role is unhealthy if its heartbeat could not be written for too long, or if a scheduler's passes have failed for as
  * long. Things that are set aside do not make it unhealthy: after a restart they would be set aside again.
  */
+import { isIPv4 } from "node:net";
 import { Hono } from "hono";
 import type { Config } from "../../config/index.ts";
 import type { Clock, Logger } from "../../platform/index.ts";
 import { type Listening, listen } from "../listen.ts";
-import { addMetricsRoute, type ProcessMetrics } from "../metrics/index.ts";
+import { addMetricsRoute, mayScrape, type ProcessMetrics } from "../metrics/index.ts";
 import type { Part, RoleLife } from "../parts/part.ts";
 
 /** Roles that may have a health port. The API server answers on its own port. */
@@ -47,8 +48,11 @@ export async function openHealthPort(
     };
     return c.json(answer, isHealthy ? 200 : 503);
   });
-  if (metrics.prometheus) addMetricsRoute(app, metrics.prometheus, config.metrics.prometheus_token);
   const { host, port, variable } = options;
+  const token = config.metrics.prometheus_token;
+  // Without a token, metrics stay on this machine.
+  const isOpen = token === null && isLoopback(host);
+  if (metrics.prometheus) addMetricsRoute(app, metrics.prometheus, isOpen ? async () => true : mayScrape(token));
   const listening: Listening = await listen(app, {
     host,
     port,
@@ -57,6 +61,10 @@ export async function openHealthPort(
   });
   logger.info({ url: listening.localUrl, role }, "the health port is open");
   return { url: listening.localUrl, stop: () => listening.close() };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
 function portOptions({ scheduler, dag_processor, triggerer }: Config, role: HealthRole): PortOptions {

@@ -1,2 +1,2 @@
 export { createMetrics, type ProcessMetrics, silentProcessMetrics } from "./create-metrics.ts";
-export { addMetricsRoute } from "./metrics-route.ts";
+export { addMetricsRoute, mayScrape } from "./metrics-route.ts";

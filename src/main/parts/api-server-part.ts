@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { type Config, environmentSecrets, readEncryptionKey } from "../../config/index.ts";
 import { createExecutionApi } from "../../execution-api/index.ts";
 import { type Logger, systemClock } from "../../platform/index.ts";
-import { createPublicApi } from "../../public-api/index.ts";
+import { createHashPool, createKnownUsers, createPublicApi } from "../../public-api/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
 import { createLogReceiver } from "../../task-logs/index.ts";
@@ -12,10 +12,11 @@ import { executorNames } from "../executors.ts";
 import { createConnectionFinder } from "../find-connection.ts";
 import { healthThresholds } from "../health/index.ts";
 import { listen } from "../listen.ts";
-import { addMetricsRoute, type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
+import { addMetricsRoute, mayScrape, type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
 import { createConfiguredLogStore } from "../remote-logs.ts";
 import { runIdPattern } from "../run-id-pattern.ts";
 import { tokensOf } from "../tokens.ts";
+import { trustedProxies } from "../trusted-proxies.ts";
 import { packageVersion } from "../version.ts";
 import { keepJob } from "./keep-job.ts";
 import { readMailerOptions, startMailerPart } from "./mailer-part.ts";
@@ -34,8 +35,11 @@ export async function startApiServerPart(
   const mailerOptions = readMailerOptions(config);
   const { metrics } = process;
   const allowedRunId = runIdPattern(config);
+  const proxies = trustedProxies(config);
   const dags = createDagCache();
   const tokens = tokensOf(config);
+  const users = createKnownUsers(store, systemClock);
+  const hashes = createHashPool({ entry: distFile("public-api/auth/hash-thread.js") });
   const cipher = createCipher(readEncryptionKey(config));
   const executors = executorNames(config);
   const defaultExecutor = executors[0] ?? "";
@@ -75,6 +79,8 @@ export async function startApiServerPart(
         store,
         dags,
         tokens,
+        users,
+        hashes,
         cipher,
         logs,
         clock: systemClock,
@@ -92,11 +98,12 @@ export async function startApiServerPart(
         allowedRunId,
         healthThresholdSec: healthThresholds(config),
         workerLostAfterSec: config.workers.lost_after_sec,
+        trustedProxies: proxies,
         version: packageVersion(),
       },
     ),
   );
-  if (process.prometheus) addMetricsRoute(app, process.prometheus, config.metrics.prometheus_token);
+  if (process.prometheus) addMetricsRoute(app, process.prometheus, mayScrape(config.metrics.prometheus_token, { tokens, users }));
   const { host, port } = config.api;
   const variables = { hostVariable: "BARAM__API__HOST", portVariable: "BARAM__API__PORT" };
   const listening = await listen(app, { host, port, ...variables });
@@ -110,6 +117,7 @@ export async function startApiServerPart(
       await job.stop();
       await listening.close();
       await receiver.close();
+      await hashes.close();
     },
   };
 }

@@ -16,6 +16,7 @@ import { instanceCount } from "./000015-instance-count.ts";
 import { readIndexes } from "./000016-read-indexes.ts";
 import { dagFileListing } from "./000017-dag-file-listing.ts";
 import { stopReason } from "./000018-stop-reason.ts";
+import { userTokenVersion } from "./000020-user-token-version.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
@@ -38,4 +39,5 @@ export const MIGRATIONS: readonly Migration[] = [
   readIndexes,
   dagFileListing,
   stopReason,
+  userTokenVersion,
 ];

@@ -11,16 +11,25 @@ export function addConnectionsCommands(program: Command, terminal: Terminal): vo
     .description("add a connection by URI, by JSON or by fields; password and extra are encrypted at rest")
     .argument("<conn-id>")
     .option("--conn-uri <uri>", "type://login:password@host:port/schema?extra=value, parts percent-encoded")
+    .option("--conn-uri-file <path>", "a file with such a URI, - for stdin")
     .option("--conn-json <json>", "a JSON object with conn_type, host, login, password, schema, port, extra, description")
+    .option("--conn-json-file <path>", "a file with such an object, - for stdin")
     .option("--conn-type <type>", "for example postgres, aws, http")
     .option("--conn-host <host>")
     .option("--conn-login <login>")
-    .option("--conn-password <password>")
+    .option("--conn-password <password>", "better --conn-password-file: others can see arguments")
+    .option("--conn-password-file <path>", "a file with the password, - for stdin")
     .option("--conn-schema <schema>")
     .option("--conn-port <port>", "1 to 65535", wholeNumber(1, 65_535))
     .option("--conn-extra <json>", "a JSON object with additional settings")
+    .option("--conn-extra-file <path>", "a file with such an object, - for stdin")
     .option("--conn-description <text>")
-    .addHelpText("after", exampleOf("connections add warehouse --conn-uri 'postgres://ada:secret@db.example.com:5432/sales'"))
+    .addHelpText(
+      "after",
+      exampleOf(
+        "connections add warehouse --conn-type postgres --conn-host db.example.com --conn-login ada --conn-password-file -",
+      ),
+    )
     .action(async (connId: string, options: AddOptions) => (await import("./add.ts")).addOne(terminal, connId, options));
   connections
     .command("get")

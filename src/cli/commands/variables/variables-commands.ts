@@ -11,11 +11,12 @@ export function addVariablesCommands(program: Command, terminal: Terminal): void
     .command("set")
     .description("create or overwrite a variable; it is encrypted at rest")
     .argument("<key>")
-    .argument("<value>")
+    .argument("[value]")
+    .option("--value-file <path>", "a file with the value, - for stdin; better for secrets: others can see arguments")
     .option("--description <text>", "description of the variable")
     .option("-j, --json", "reject a value that is not JSON", false)
     .addHelpText("after", exampleOf("variables set region eu-central-1 --description 'where we run'"))
-    .action(async (key: string, value: string, options: SetOptions) =>
+    .action(async (key: string, value: string | undefined, options: SetOptions) =>
       (await import("./set.ts")).setOne(terminal, key, value, options),
     );
   variables

@@ -1,14 +1,25 @@
 import type { Db } from "../../store.ts";
 
 export type UserRow = { username: string; passwordHash: string; role: string };
+/** `tokenVersion`: tokens of the user that carry another one are refused. */
+export type StoredUser = UserRow & { tokenVersion: string };
 
 const one = {
   name: "find-user",
-  text: `select username, password_hash as "passwordHash", role from app_user where username = $1`,
+  text: `select username, password_hash as "passwordHash", role, token_version as "tokenVersion" from app_user where username = $1`,
 };
 
-export async function findUser(db: Db, username: string): Promise<UserRow | null> {
-  return (await db.query<UserRow>(one, [username])).rows[0] ?? null;
+export async function findUser(db: Db, username: string): Promise<StoredUser | null> {
+  return (await db.query<StoredUser>(one, [username])).rows[0] ?? null;
+}
+
+export async function countUsers(db: Db): Promise<number> {
+  return (await db.query<{ users: number }>("select count(*)::int as users from app_user")).rows[0]?.users ?? 0;
+}
+
+export async function allUsers(db: Db): Promise<{ username: string; role: string; createdAt: Date }[]> {
+  const text = `select username, role, created_at as "createdAt" from app_user order by username`;
+  return (await db.query<{ username: string; role: string; createdAt: Date }>(text)).rows;
 }
 
 /** Returns false if the name is taken; nothing was written then. */
@@ -18,4 +29,25 @@ export async function addUser(db: Db, user: UserRow): Promise<boolean> {
     [user.username, user.passwordHash, user.role],
   );
   return rowCount === 1;
+}
+
+/** The users with this role, locked: who changes one of them must know that another one stays. In name order, against deadlocks. */
+export async function lockUsersOfRole(tx: Db, role: string): Promise<string[]> {
+  const text = "select username from app_user where role = $1 order by username for update";
+  return (await tx.query<{ username: string }>(text, [role])).rows.map(({ username }) => username);
+}
+
+/** Returns false if there is no such user, as the next two. */
+export async function setUserRole(db: Db, username: string, role: string): Promise<boolean> {
+  return (await db.query("update app_user set role = $2 where username = $1", [username, role])).rowCount === 1;
+}
+
+/** Ends the user's tokens, too. */
+export async function setUserPassword(db: Db, username: string, passwordHash: string): Promise<boolean> {
+  const text = "update app_user set password_hash = $2, token_version = gen_random_uuid() where username = $1";
+  return (await db.query(text, [username, passwordHash])).rowCount === 1;
+}
+
+export async function deleteUser(db: Db, username: string): Promise<boolean> {
+  return (await db.query("delete from app_user where username = $1", [username])).rowCount === 1;
 }
