@@ -1,5 +1,5 @@
 import type { JobType } from "../contracts/index.ts";
-import type { Clock, Logger, Metrics, Tokens } from "../platform/index.ts";
+import type { Clock, Logger, Metrics, NameRule, Tokens } from "../platform/index.ts";
 import type { DagCache } from "../scheduler/commands/index.ts";
 import type { Cipher, Store } from "../store/index.ts";
 import type { LogStore } from "../task-logs/index.ts";
@@ -37,5 +37,7 @@ export type PublicApiOptions = {
   readonly allowedRunId: RegExp;
   /** In seconds: a queue worker is lost if its last heartbeat is older. */
   readonly workerLostAfterSec: number;
+  /** Whose values are never shown. */
+  readonly isSensitiveName: NameRule;
   readonly version: string;
 };

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTokens, silentLogger, silentMetrics, systemClock } from "../../src/platform/index.ts";
+import { createNameRule, createTokens, silentLogger, silentMetrics, systemClock } from "../../src/platform/index.ts";
 import { createPublicApi, type PublicApiOptions, type PublicApiResources, type Role } from "../../src/public-api/index.ts";
 import { createDagCache } from "../../src/scheduler/commands/index.ts";
 import { createCipher, type Store } from "../../src/store/index.ts";
@@ -43,6 +43,7 @@ export async function createTestApi(
     healthThresholdSec: { SchedulerJob: 30, DagProcessorJob: 30, TriggererJob: 30, ApiServerJob: 30, WorkerJob: 30 },
     allowedRunId: /^/,
     workerLostAfterSec: 30,
+    isSensitiveName: createNameRule(),
     version: "0.0.0-test",
     ...overrides.options,
   };
