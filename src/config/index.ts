@@ -12,3 +12,4 @@ export { type Config, loadConfig, nearOption, nearSection, type OptionSource } f
 export { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
 export type { OptionSpec } from "./option-spec.ts";
 export { type ConfigValues, OPTIONS } from "./options.ts";
+export { sensitiveNames } from "./sensitive-names.ts";

@@ -45,7 +45,6 @@ export const MEANINGLESS_OPTIONS: Readonly<Record<string, Readonly<Record<string
     multi_team: "Baram has no teams",
     plugins_folder: "Baram has no plugins",
     security: "Baram has no Kerberos",
-    sensitive_var_conn_names: "the list of sensitive names is fixed",
     simple_auth_manager_all_admins: AUTH,
     simple_auth_manager_passwords_file: AUTH,
     simple_auth_manager_users: AUTH,

@@ -209,6 +209,10 @@ export type RunnerCalls = {
       }[];
     };
   };
+  /** Answered by the supervisor, which hides all texts and numbers in the value from then on. The API never sees it. */
+  maskSecret: { params: { value: z.infer<typeof jsonValueSchema> }; result: null };
   putRenderedFields: { params: { fields: z.infer<typeof jsonObjectSchema> }; result: null };
 };
 export type RunnerMethod = keyof RunnerCalls;
+/** The calls that the execution API answers. */
+export type ForwardedMethod = Exclude<RunnerMethod, "maskSecret">;

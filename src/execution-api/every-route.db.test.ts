@@ -3,7 +3,7 @@ import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
 import { createTestExecutionApi, type TestExecutionApi, type TestTry } from "../../tests/support/execution-api.ts";
 import { NO_OBJECTS, NONSENSE_IN_QUERY, spoiled } from "../../tests/support/nonsense.ts";
-import type { RunnerMethod } from "../contracts/index.ts";
+import type { ForwardedMethod } from "../contracts/index.ts";
 
 let database: TestDatabase;
 let api: TestExecutionApi;
@@ -79,7 +79,7 @@ test("health is open, and what Baram does not have is 404", async () => {
 
 const END = { end_date: "2024-05-01T00:00:00Z" };
 const XCOM = { dagId: "d", runId: "r", taskId: "a", key: "k", includePriorDates: false };
-const CALLS: Record<RunnerMethod, object> = {
+const CALLS: Record<ForwardedMethod, object> = {
   getXcom: { ...XCOM, mapIndex: -1 },
   getXcomPage: { ...XCOM, after: 1 },
   setXcom: { key: "k", value: { a: 1 } },

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import {
   type Connection,
+  type ForwardedMethod,
   idSchema,
   isReachable,
   jsonObjectSchema,
@@ -13,7 +14,6 @@ import {
   mapIndexSchema,
   REACHABLE_RULE,
   type RunnerCalls,
-  type RunnerMethod,
   runIdSchema,
   storableTextSchema,
   VARIABLE_KEY_MAX,
@@ -39,7 +39,7 @@ import { tasksOfGroup } from "./task-group.ts";
 import { triggerDagRun } from "./trigger-dag-run.ts";
 
 type Caller = { tryId: string; resources: CallResources; options: ExecutionApiOptions };
-type Call<M extends RunnerMethod> = {
+type Call<M extends ForwardedMethod> = {
   params: z.ZodType<RunnerCalls[M]["params"]>;
   answer(caller: Caller, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;
 };
@@ -50,7 +50,7 @@ const XCOM_PAGE_BYTES = 4 * 1024 * 1024;
 const keySchema = storableTextSchema(512).min(1);
 const newKeySchema = keySchema.refine(isReachable, REACHABLE_RULE);
 
-const CALLS: { [M in RunnerMethod]: Call<M> } = {
+const CALLS: { [M in ForwardedMethod]: Call<M> } = {
   getXcom: {
     params: z.object({
       dagId: idSchema,
@@ -173,12 +173,12 @@ const CALLS: { [M in RunnerMethod]: Call<M> } = {
   },
 };
 
-export function isRunnerMethod(method: string): method is RunnerMethod {
+export function isRunnerMethod(method: string): method is ForwardedMethod {
   return Object.hasOwn(CALLS, method);
 }
 
 /** Checks the parameters and answers. Throws a Refusal, or a BaramError from a command. */
-export async function answerCall<M extends RunnerMethod>(
+export async function answerCall<M extends ForwardedMethod>(
   caller: Caller,
   method: M,
   params: unknown,

@@ -1,6 +1,6 @@
 import type { Config } from "../config/index.ts";
-import type { Logger } from "../platform/index.ts";
-import { createFolderSink, createLogWriter, createMasker } from "../task-logs/index.ts";
+import { createMasker, type Logger } from "../platform/index.ts";
+import { createFolderSink, createLogWriter } from "../task-logs/index.ts";
 
 /** Adds the platform's own lines to tries' logs, in the folder that the API reads. Never rejects. */
 export function createTryLogNote(
@@ -8,11 +8,13 @@ export function createTryLogNote(
   logger: Logger,
 ): (logPath: string, message: string) => Promise<void> {
   const { max_line_bytes: maxLineBytes, max_file_bytes: maxFileBytes } = config.logging;
+  // The platform's lines hold no secrets: what they quote of a try was masked by its supervisor.
+  const masker = createMasker();
   const sink = createFolderSink(config.logging.base_log_folder);
   return async (path, message) => {
     try {
       const onFault = (error: Error) => logger.error({ path, error: error.message }, "a task's log cannot be written");
-      const writer = createLogWriter({ sink, path, maxLineBytes, maxFileBytes, masker: createMasker(), onFault });
+      const writer = createLogWriter({ sink, path, maxLineBytes, maxFileBytes, masker: () => masker, onFault });
       writer.write({ timestamp: new Date().toISOString(), level: "error", logger: "baram", event: message });
       await writer.flush();
     } catch (error) {

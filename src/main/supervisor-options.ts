@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Config, environmentForUserCode } from "../config/index.ts";
+import { type Config, environmentForUserCode, sensitiveNames } from "../config/index.ts";
 import type { SupervisorOptions } from "../worker/supervisor/index.ts";
 import { distFile } from "./dist-file.ts";
 import { readRemoteLogs } from "./remote-logs.ts";
@@ -40,6 +40,7 @@ export function supervisorOptions(config: Config, apiUrl: string, concurrency: n
     isLogFolderPrivate: false,
     logEndWindowSec: 3_600,
     maxLineBytes: config.logging.max_line_bytes,
+    sensitiveNames: sensitiveNames(config),
     maxFileBytes: config.logging.max_file_bytes,
     heartbeatSec: config.scheduler.task_instance_heartbeat_sec,
     maxFailedHeartbeats: config.workers.max_failed_heartbeats,

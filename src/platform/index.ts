@@ -8,6 +8,7 @@ export * from "./frames.ts";
 export * from "./limit-body.ts";
 export * from "./line-splitter.ts";
 export * from "./logger.ts";
+export * from "./masking/index.ts";
 export * from "./match-glob.ts";
 export * from "./metrics/index.ts";
 export * from "./module-cache.ts";

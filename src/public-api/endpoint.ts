@@ -2,6 +2,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { z } from "zod";
 import type { JsonObject } from "../contracts/index.ts";
+import { hideSecrets } from "../platform/index.ts";
 import { logEvent } from "../store/index.ts";
 import { type ApiEnv, mayAct, type Role, tokenMissing, type User } from "./auth/index.ts";
 import { parse, readJson, readQuery } from "./read-request.ts";
@@ -92,7 +93,7 @@ export function noContent(c: Context): Response {
 
 async function leaveLine(api: Api, event: string, user: User, path: Record<string, string>, note: AuditNote): Promise<void> {
   const { dag_id: dagId, dag_run_id, task_id: taskId, ...others } = path;
-  const extra = { ...others, ...note.extra };
+  const extra = hideSecrets({ ...others, ...note.extra }, api.options.isSensitiveName);
   await logEvent(api.resources.store, {
     event,
     owner: user.name,

@@ -1,6 +1,6 @@
 import type { BlockList } from "node:net";
 import type { JobType } from "../contracts/index.ts";
-import type { Clock, Logger, Metrics, Tokens } from "../platform/index.ts";
+import type { Clock, Logger, Metrics, NameRule, Tokens } from "../platform/index.ts";
 import type { DagCache } from "../scheduler/commands/index.ts";
 import type { Cipher, Store } from "../store/index.ts";
 import type { LogStore } from "../task-logs/index.ts";
@@ -44,5 +44,7 @@ export type PublicApiOptions = {
   readonly workerLostAfterSec: number;
   /** Their X-Forwarded-For tells the address of a client; null = there are none. */
   readonly trustedProxies: BlockList | null;
+  /** Whose values are never shown. */
+  readonly isSensitiveName: NameRule;
   readonly version: string;
 };

@@ -2,11 +2,10 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findPackageRoot } from "../platform/index.ts";
+import { createMasker, findPackageRoot } from "../platform/index.ts";
 import { createFolderLogStore } from "./log-reader.ts";
 import { createFolderSink } from "./log-sink.ts";
 import { createLogWriter, type LogLine, type LogWriterOptions } from "./log-writer.ts";
-import { createMasker } from "./masker.ts";
 import { createThreadedFolderSink } from "./threaded-folder-sink.ts";
 
 let folder: string;
@@ -24,7 +23,7 @@ const writer = (options: Partial<LogWriterOptions> = {}) => {
     path: PATH,
     maxLineBytes: 1_000,
     maxFileBytes: 100_000,
-    masker: createMasker(),
+    masker: () => createMasker(),
     onFault: (error) => faults.push(error),
     ...options,
   });
@@ -60,7 +59,7 @@ test("a long line is cut with a mark; a log at its limit ends with one mark and 
 test("secrets are masked in the event and in every fact, also where the mask breaks the JSON around it", async () => {
   const masker = createMasker();
   for (const secret of ["hunter22", 'quo"te\\d', '","event":"']) masker.add(secret);
-  const log = writer({ masker });
+  const log = writer({ masker: () => masker });
   log.write(line("it is hunter22", { nested: { list: ["hunter22"] }, error: 'say quo"te\\d' }));
   log.write(line('odd ","event":" odd'));
   await log.flush();

@@ -1,6 +1,5 @@
-import { truncateLine } from "../platform/index.ts";
+import { type Masker, truncateLine } from "../platform/index.ts";
 import type { LogSink } from "./log-sink.ts";
-import type { Masker } from "./masker.ts";
 
 export type LogLine = {
   timestamp: string;
@@ -31,7 +30,8 @@ export type LogWriterOptions = {
   path: string;
   maxLineBytes: number;
   maxFileBytes: number;
-  masker: Masker;
+  /** The masker of the process whose log this is; asked for each line, since a try may be given a process later. */
+  masker: () => Masker;
   /**
    * Called before the first text is written: whether this writer starts the log, see `AppendText`. Default: it appends to an
    * existing one.
@@ -129,7 +129,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
         droppedLines++;
         return;
       }
-      enqueue(maskLine({ ...line, event: truncateLine(line.event, options.maxLineBytes + MARK_BYTES) }, options.masker));
+      enqueue(maskLine(line, options.masker(), options.maxLineBytes + MARK_BYTES));
       if (writtenBytes > options.maxFileBytes) {
         isFull = true;
         enqueue({
@@ -157,14 +157,8 @@ function addTo(before: WrittenLog, text: string, sizeBytes: number): WrittenLog 
   return { sizeBytes, tail: tail.length <= TAIL_MAX_BYTES ? tail : Buffer.alloc(0) };
 }
 
-function maskLine(line: LogLine, masker: Masker): LogLine {
-  const { timestamp, level, ...rest } = line;
-  const text = JSON.stringify(rest);
-  const masked = masker.mask(text);
-  if (masked === text) return line;
-  try {
-    return { timestamp, level, ...(JSON.parse(masked) as { event: string }) };
-  } catch {
-    return { timestamp, level, event: masker.mask(line.event) };
-  }
+/** Each text is masked before it becomes JSON. A text that is truncated gets a mark, by which the masker knows that it was cut. */
+function maskLine(line: LogLine, masker: Masker, maxBytes: number): LogLine {
+  const { timestamp, level, event, ...rest } = line;
+  return { timestamp, level, event: masker.mask(truncateLine(event, maxBytes)), ...masker.redact(rest) };
 }

@@ -1,9 +1,7 @@
-import type { Connection } from "../contracts/index.ts";
-import { BaramError } from "../platform/index.ts";
-import { isSensitiveName } from "../task-logs/index.ts";
+import { BaramError, learnFromCall } from "../platform/index.ts";
 import { TRIGGER_METHODS, type TriggerCalls, type TriggererStore, type TriggerLog, type TriggerMethod } from "./contract.ts";
 
-/** Answers a trigger's call, and masks secrets of the answer in its log. Method and parameters may come from user code. */
+/** Answers a trigger's call; the masker learns the secrets in it. Method and parameters may come from user code. */
 export async function answerCall<M extends TriggerMethod>(
   store: TriggererStore,
   log: TriggerLog | undefined,
@@ -12,18 +10,16 @@ export async function answerCall<M extends TriggerMethod>(
 ): Promise<TriggerCalls[M]["result"]> {
   if (!TRIGGER_METHODS.includes(method))
     throw new BaramError("method_unknown", `a trigger asked for "${method}", which there is not`);
-  const answer = await store.call(method, params);
-  if (log !== undefined) hideSecrets(log, method, params, answer);
-  return answer;
+  learn(log, method, params, null);
+  if (method === "maskSecret") return null as TriggerCalls[M]["result"];
+  const answer = await store.call(method, params as never);
+  learn(log, method, params, answer);
+  return answer as TriggerCalls[M]["result"];
 }
 
-function hideSecrets(log: TriggerLog, method: TriggerMethod, params: object, answer: unknown): void {
-  if (method === "getConnection" && answer !== null) {
-    const { password, extra } = answer as Connection;
-    if (password) log.hide(password);
-    for (const [name, value] of Object.entries(extra)) if (typeof value === "string" && isSensitiveName(name)) log.hide(value);
-  }
-  if (method === "getVariable" && answer !== null && "key" in params && isSensitiveName(String(params.key))) {
-    log.hide((answer as { value: string }).value);
-  }
+function learn(log: TriggerLog | undefined, method: TriggerMethod, params: unknown, answer: unknown): void {
+  if (log === undefined) return;
+  learnFromCall(log.masker, method, params, answer);
+  const warning = log.masker.takeWarning();
+  if (warning !== null) log.write("warn", warning);
 }

@@ -1,6 +1,6 @@
 /** The triggerer's dependencies. `src/main` implements the store with SQL, so that this room needs none. */
 import type { JsonObject, LogLevel, LogRecord, RunnerCalls, TriggerEnd, TriggerTask } from "../contracts/index.ts";
-import type { Clock, Logger, Metrics } from "../platform/index.ts";
+import type { Clock, Logger, Masker, Metrics } from "../platform/index.ts";
 
 /** A trigger that this triggerer has claimed; `kwargs` decrypted. */
 export type ClaimedTrigger = {
@@ -38,7 +38,7 @@ export type TriggererStore = {
   listen(onNotify: (payload: string | null) => void): { close(): Promise<void> };
   /** Path of the module's file on this machine. */
   modulePath(hash: string): Promise<string>;
-  readonly call: TriggerCaller;
+  readonly call: StoreCaller;
 };
 
 export type TriggerLog = {
@@ -46,9 +46,8 @@ export type TriggerLog = {
   write(level: LogLevel, message: string): void;
   /** A line of the trigger. */
   writeUser(record: LogRecord): void;
-  /** Hides the text in all further lines. */
-  hide(secret: string): void;
-  mask(text: string): string;
+  /** One for all triggers of a triggerer: they share processes, and those keep what a trigger has read. */
+  readonly masker: Masker;
   flush(): Promise<void>;
 };
 
@@ -84,9 +83,14 @@ export type TriggererOptions = {
 };
 
 /** The calls that a trigger may make, whichever process it runs in. */
-export const TRIGGER_METHODS = ["getConnection", "getVariable", "getTaskStates"] as const;
+export const TRIGGER_METHODS = ["getConnection", "getVariable", "getTaskStates", "maskSecret"] as const;
 export type TriggerMethod = (typeof TRIGGER_METHODS)[number];
 export type TriggerCalls = Pick<RunnerCalls, TriggerMethod>;
+/** The calls that the store answers; `maskSecret` is for the triggerer itself. */
+export type StoreCaller = <M extends Exclude<TriggerMethod, "maskSecret">>(
+  method: M,
+  params: TriggerCalls[M]["params"],
+) => Promise<TriggerCalls[M]["result"]>;
 export type TriggerCaller = <M extends TriggerMethod>(
   method: M,
   params: TriggerCalls[M]["params"],

@@ -227,6 +227,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
     const entry: Entry = { trigger, log: resources.openLog(trigger.logPath), stop: new AbortController(), hasEnded: false };
     running.set(trigger.id, entry);
     watch.start();
+    entry.log.masker.addNamed("kwargs", trigger.kwargs);
     entry.log.write("info", `trigger ${trigger.classpath} (${trigger.id}) waits in triggerer ${jobId}`);
     const work = trigger.moduleHash === null ? runHere(entry) : runInChild(entry, trigger.moduleHash);
     work.catch((error: unknown) => {
@@ -347,7 +348,7 @@ function sentenceOf(end: EndedTrigger["end"]): string {
 }
 
 function limitEnd(end: TriggerEnd, log: TriggerLog): TriggerEnd {
-  const shown = (text: string) => log.mask(text.replaceAll("\0", "").slice(0, 2_000));
+  const shown = (text: string) => log.masker.mask(text).replaceAll("\0", "").slice(0, 2_000);
   if (end.kind === "failed") return { kind: "failed", message: shown(end.message) };
   const json = JSON.stringify(end);
   const sizeBytes = Buffer.byteLength(json);

@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { distFile } from "../../src/main/dist-file.ts";
-import { createTokens, silentLogger, silentMetrics, systemClock } from "../../src/platform/index.ts";
+import { createNameRule, createTokens, silentLogger, silentMetrics, systemClock } from "../../src/platform/index.ts";
 import {
   createHashPool,
   createKnownUsers,
@@ -55,6 +55,7 @@ export async function createTestApi(
     allowedRunId: /^/,
     workerLostAfterSec: 30,
     trustedProxies: null,
+    isSensitiveName: createNameRule(),
     version: "0.0.0-test",
     ...overrides.options,
   };

@@ -1,6 +1,8 @@
 import type { DagRunFacts, JsonValue, Outcome, RunContext, RunnerCalls, RunnerMethod } from "../../src/contracts/index.ts";
+import { createMasker } from "../../src/platform/index.ts";
 import { type DagDefinition, dag } from "../../src/sdk/index.ts";
 import { type LogRecord, type RunnerCaller, type RunTaskInput, runTask } from "../../src/worker/runner/index.ts";
+import { createLearningCaller } from "../../src/worker/runner/learning-caller.ts";
 
 type Handler<M extends RunnerMethod> = (params: RunnerCalls[M]["params"]) => RunnerCalls[M]["result"];
 type Handlers = { [M in RunnerMethod]?: Handler<M> };
@@ -60,6 +62,7 @@ export function fakeCaller(platform: Platform = {}) {
     getNextRunAfter: () => ({ runAfter: null }),
     getTaskStates: () => ({ dagExists: true, missingTaskIds: [], runs: [] }),
     putRenderedFields: () => null,
+    maskSecret: () => null,
     ...platform.handlers,
   };
   const caller: RunnerCaller = {
@@ -75,6 +78,7 @@ export function fakeCaller(platform: Platform = {}) {
 export async function runOneTask(definition: DagDefinition, options: RunOne = {}) {
   const { caller, asked } = fakeCaller(options);
   const logs: LogRecord[] = [];
+  const masker = createMasker();
   const result = await runTask({
     dag: definition,
     taskId: options.taskId ?? definition.taskIds[0] ?? "",
@@ -92,7 +96,8 @@ export async function runOneTask(definition: DagDefinition, options: RunOne = {}
       xcomMaxBytes: 1_000_000,
       ...options.context,
     },
-    caller,
+    caller: createLearningCaller(caller, masker),
+    masker,
     log: (record) => logs.push(record),
     signal: new AbortController().signal,
     now: () => Date.parse("2024-01-31T00:00:02Z"),

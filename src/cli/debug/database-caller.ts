@@ -1,9 +1,16 @@
 import { environmentSecrets } from "../../config/index.ts";
 import type { RunnerCalls } from "../../contracts/index.ts";
 import { answerCall } from "../../execution-api/index.ts";
-import { BaramError, createTokens, silentLogger, silentMetrics, systemClock } from "../../platform/index.ts";
+import {
+  BaramError,
+  createTokens,
+  learnFromCall,
+  type Masker,
+  silentLogger,
+  silentMetrics,
+  systemClock,
+} from "../../platform/index.ts";
 import { createDagCache } from "../../scheduler/commands/index.ts";
-import { isSensitiveName, type Masker } from "../../task-logs/index.ts";
 import type { Session } from "../session.ts";
 
 /** The runner's read-only calls. */
@@ -52,7 +59,7 @@ export function createReader(session: () => Promise<Session>, masker: Masker): R
       const options = { tokenTtlSec: 0, defaultExecutor: "", ...limits };
       answer = await answerCall({ tryId: "", resources, options }, method, params);
     }
-    rememberSecrets(masker, params, answer);
+    learnFromCall(masker, method, params, answer);
     return answer;
   };
 }
@@ -60,15 +67,4 @@ export function createReader(session: () => Promise<Session>, masker: Masker): R
 /** Items that a DAG may read although they do not exist. */
 function isStored(method: ReadMethod): boolean {
   return method === "getConnection" || method === "getVariable";
-}
-
-function rememberSecrets(masker: Masker, params: object, answer: unknown): void {
-  if (typeof answer !== "object" || answer === null) return;
-  if ("password" in answer && typeof answer.password === "string") masker.add(answer.password);
-  if ("extra" in answer && typeof answer.extra === "object" && answer.extra !== null) {
-    for (const [name, value] of Object.entries(answer.extra))
-      if (typeof value === "string" && isSensitiveName(name)) masker.add(value);
-  }
-  if ("key" in params && "value" in answer && typeof answer.value === "string" && isSensitiveName(String(params.key)))
-    masker.add(answer.value);
 }

@@ -1,4 +1,5 @@
 import type { DagRunState, JsonValue, RunnerCalls, RunnerMethod } from "../../contracts/index.ts";
+import { learnFromCall, type Masker } from "../../platform/index.ts";
 import type { LogSink, RunnerCaller } from "../../worker/runner/index.ts";
 import type { Reader } from "./database-caller.ts";
 
@@ -19,7 +20,7 @@ type Answers = { [M in RunnerMethod]: (params: RunnerCalls[M]["params"]) => Prom
  * The platform for one run that leaves no traces: the XComs and variables that it writes are stored here, everything else is read
  * from the database. A DAG that it triggers is not run; such a run has the state `success`, so that no task waits for it.
  */
-export function createDebugMemory(run: { dagId: string; runId: string }, read: Reader): DebugMemory {
+export function createDebugMemory(run: { dagId: string; runId: string }, read: Reader, masker: Masker): DebugMemory {
   /** Task id → map index → key → value. */
   const xcoms = new Map<string, Map<number, Map<string, JsonValue>>>();
   /** null = deleted. */
@@ -84,6 +85,7 @@ export function createDebugMemory(run: { dagId: string; runId: string }, read: R
     getNextRunAfter: async () => null,
     getTaskStates: (params) => read("getTaskStates", params),
     putRenderedFields: async () => null,
+    maskSecret: async () => null,
   });
 
   return {
@@ -92,7 +94,12 @@ export function createDebugMemory(run: { dagId: string; runId: string }, read: R
     forgetXcoms: ({ taskId, mapIndex }) => void xcoms.get(taskId)?.delete(mapIndex),
     callerFor(instance, log) {
       const answers = answersFor(instance, log);
-      return { call: (method, params) => answers[method](params) };
+      return {
+        call(method, params) {
+          learnFromCall(masker, method, params, null);
+          return answers[method](params);
+        },
+      };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { DagRunFacts, JsonObject, MapFacts } from "../../contracts/index.ts";
-import { BaramError } from "../../platform/index.ts";
+import { BaramError, type Masker } from "../../platform/index.ts";
 import { DagDefinition, type TaskNode } from "../../sdk/runtime.ts";
 import { type RunnerCaller, runTask } from "../../worker/runner/index.ts";
 import type { Reader, ReadMethod } from "./database-caller.ts";
@@ -27,8 +27,9 @@ export async function renderFields(input: {
   /** The facts about the results over which a mapped instance is mapped. */
   map?: MapFacts | null;
   read: Reader;
+  masker: Masker;
 }): Promise<JsonObject> {
-  const { definition, taskId, dagRun, read } = input;
+  const { definition, taskId, dagRun, read, masker } = input;
   const node = definition.facts.nodes.get(taskId);
   if (!node) throw new BaramError("task_not_found", `The code of this run defines no task "${taskId}".`);
   const nodes = new Map(definition.facts.nodes).set(taskId, withoutWork(node));
@@ -52,12 +53,14 @@ export async function renderFields(input: {
       xcomMaxBytes: Number.MAX_SAFE_INTEGER,
     },
     caller,
+    masker,
     log: () => {},
     signal: new AbortController().signal,
     now: Date.now,
   });
   if (outcome.state !== "failed") return outcome.renderedFields ?? {};
-  throw new BaramError("render_failed", `Task "${taskId}" of DAG "${dagRun.dagId}" cannot be rendered: ${outcome.error.message}`);
+  const why = masker.mask(outcome.error.message);
+  throw new BaramError("render_failed", `Task "${taskId}" of DAG "${dagRun.dagId}" cannot be rendered: ${why}`);
 }
 
 /** The copy is not an instance of an SDK class, so that the runner does not treat it as a sensor and poke. */

@@ -19,7 +19,7 @@ import type {
   SerializedTask,
   TaskInstanceState,
 } from "../../contracts/index.ts";
-import { sleep } from "../../platform/index.ts";
+import { type Masker, sleep } from "../../platform/index.ts";
 import {
   applyEvent,
   buildGraph,
@@ -44,6 +44,8 @@ export type DebugRun = {
   dag: SerializedDag;
   dagRun: DagRunFacts;
   memory: DebugMemory;
+  /** Knows the secrets that `memory` has answered. */
+  masker: Masker;
   /** `taskId` null = the run itself. */
   /** `taskId` null = the run itself. A mapped task has its map index appended: "load[3]". */
   log(taskId: string | null, record: LogRecord): void;
@@ -251,6 +253,7 @@ async function runOne(run: DebugRun, standing: Standing, picture: RunPicture, re
       xcomMaxBytes: run.xcomMaxBytes,
     },
     caller: memory.callerFor(instance, log),
+    masker: run.masker,
     log,
     signal: run.signal,
     now: Date.now,

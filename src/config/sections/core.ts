@@ -105,6 +105,12 @@ export const CORE = {
     min: 0,
     about: "Number of newest runs of each DAG whose rendered template fields are kept; 0 = all.",
   },
+  sensitive_var_conn_names: {
+    kind: "string",
+    default: null,
+    about:
+      "Parts of names, separated by commas: variables, keys of connection extras and other named values whose name contains one are hidden, in addition to Baram's own list. See docs/dag-authoring.md#secrets.",
+  },
   encryption_key: {
     kind: "string",
     default: null,

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
-import { type Config, environmentSecrets, readEncryptionKey } from "../../config/index.ts";
+import { type Config, environmentSecrets, readEncryptionKey, sensitiveNames } from "../../config/index.ts";
 import { createExecutionApi } from "../../execution-api/index.ts";
-import { type Logger, systemClock } from "../../platform/index.ts";
+import { createNameRule, type Logger, systemClock } from "../../platform/index.ts";
 import { createHashPool, createKnownUsers, createPublicApi } from "../../public-api/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
@@ -99,6 +99,7 @@ export async function startApiServerPart(
         healthThresholdSec: healthThresholds(config),
         workerLostAfterSec: config.workers.lost_after_sec,
         trustedProxies: proxies,
+        isSensitiveName: createNameRule(sensitiveNames(config)),
         version: packageVersion(),
       },
     ),

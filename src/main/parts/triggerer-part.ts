@@ -1,8 +1,14 @@
-import { type Config, environmentForUserCode, environmentSecrets, readEncryptionKey } from "../../config/index.ts";
-import { type Logger, systemClock } from "../../platform/index.ts";
+import {
+  type Config,
+  environmentForUserCode,
+  environmentSecrets,
+  readEncryptionKey,
+  sensitiveNames,
+} from "../../config/index.ts";
+import { createMasker, createNameRule, type Logger, type Masker, systemClock } from "../../platform/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
-import { createFolderSink, createLogWriter, createMasker, userLine } from "../../task-logs/index.ts";
+import { createFolderSink, createLogWriter, userLine } from "../../task-logs/index.ts";
 import { type PausePoint, startTriggerer, type Triggerer, type TriggerLog } from "../../triggerer/index.ts";
 import { distFile } from "../dist-file.ts";
 import { openHealthPort } from "../health/index.ts";
@@ -38,13 +44,14 @@ export async function startTriggererPart(
     },
     { cacheDir: moduleCacheFolder(config), resolveFrom: [config.core.dags_folder, process.cwd()] },
   );
+  const masker = createMasker(createNameRule(sensitiveNames(config)));
   const triggerer = await startTriggerer(
     {
       store: sqlStore,
       clock: systemClock,
       logger,
       metrics: metrics.metrics,
-      openLog: (path) => openLog(config, path, logger),
+      openLog: (path) => openLog(config, path, masker, logger),
       pause,
     },
     {
@@ -76,21 +83,19 @@ export async function startTriggererPart(
 }
 
 /** A trigger's lines go to the log of the try that waits for it. */
-function openLog(config: Config, path: string, logger: Logger): TriggerLog {
-  const masker = createMasker();
+function openLog(config: Config, path: string, masker: Masker, logger: Logger): TriggerLog {
   const writer = createLogWriter({
     sink: createFolderSink(config.logging.base_log_folder),
     path,
     maxLineBytes: config.logging.max_line_bytes,
     maxFileBytes: config.logging.max_file_bytes,
-    masker,
+    masker: () => masker,
     onFault: (error) => logger.warn({ path, error: error.message }, "a trigger's log cannot be written"),
   });
   return {
     write: (level, event) => writer.write({ timestamp: new Date().toISOString(), level, event, logger: "baram.triggerer" }),
     writeUser: (record) => writer.write(userLine("trigger", record)),
-    hide: (secret) => masker.add(secret),
-    mask: (text) => masker.mask(text),
+    masker,
     flush: () => writer.flush(),
   };
 }

@@ -136,6 +136,11 @@ export type PlatformContext<V extends object = JsonObject> = {
   /** Strings are stored as they are, other values as JSON. */
   setVariable(key: string, value: JsonValue, description?: string): Promise<void>;
   deleteVariable(key: string): Promise<void>;
+  /**
+   * Hides a secret that the task has from elsewhere, for example a token that it has requested: all texts and numbers in `value`, in
+   * logs, rendered fields, errors and labels, once this is awaited. Values below 5 characters are not hidden.
+   */
+  maskSecret(value: JsonValue): Promise<void>;
 };
 
 /** Passed to a task that continues after a deferral. */

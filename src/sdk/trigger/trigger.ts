@@ -37,6 +37,8 @@ export type TriggerContext = {
   variable<T = JsonValue>(key: string, options: VariableOptions<T> & { json: true }): Promise<T>;
   variable<D>(key: string, options: VariableOptions<D>): Promise<string | D>;
   readonly dags: Pick<DagsAccess, "taskStates">;
+  /** Hides a secret that the trigger has from elsewhere in its log from then on: all texts and numbers in `value`. */
+  maskSecret(value: JsonValue): Promise<void>;
 };
 
 /** The event of a trigger: the task continues with `payload`. */

@@ -37,6 +37,9 @@ export function createTriggerContext({ task, signal, call, log }: TriggerContext
       throw new Error(`there is no connection "${connId}": add it with "baram connections add ${connId}"`);
     },
     variable: variable as TriggerContext["variable"],
+    async maskSecret(value) {
+      await call("maskSecret", { value });
+    },
     dags: { taskStates: (request) => call("getTaskStates", request) },
   };
 }

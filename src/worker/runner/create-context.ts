@@ -24,6 +24,7 @@ export type PlatformPart = Pick<
   | "variable"
   | "setVariable"
   | "deleteVariable"
+  | "maskSecret"
 >;
 
 export type PlatformPartInput = {
@@ -61,6 +62,9 @@ export function createPlatformPart({ dag, dagRun, caller, log, signal }: Platfor
     },
     async deleteVariable(key) {
       await caller.call("deleteVariable", { key });
+    },
+    async maskSecret(value) {
+      await caller.call("maskSecret", { value });
     },
   };
 }

@@ -5,11 +5,12 @@
 import { Socket } from "node:net";
 import { pathToFileURL } from "node:url";
 import { limitLogRecord, type Outcome, outcomeSchema } from "../../contracts/index.ts";
-import { BaramError, isUnsendable, openWire, toError } from "../../platform/index.ts";
+import { BaramError, createMasker, createNameRule, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
 import { type FromRunner, SPENT_REASON_MAX, type ToRunner } from "../wire/index.ts";
 import { authorStack } from "./author-stack.ts";
 import { createCaller } from "./caller.ts";
+import { createLearningCaller } from "./learning-caller.ts";
 import { watchPendingWork } from "./pending-work.ts";
 import { captureProcessState, type ProcessState } from "./process-state.ts";
 import { runCallback } from "./run-callback.ts";
@@ -35,7 +36,13 @@ const wire = openWire<ToRunner, FromRunner>(new Socket({ fd: 3, readable: true, 
   // The supervisor is gone, so nothing that runs here is needed any more.
   close: () => exit(70),
 });
-const caller = createCaller((message) => send(message));
+const answers = createCaller((message) => send(message));
+/**
+ * Masks what this process cuts, or passes to notifiers. The supervisor has a masker of its own, through which everything goes that leaves
+ * here. Its arguments: parts of names that are sensitive, too.
+ */
+const masker = createMasker(createNameRule(process.argv.slice(2)));
+const caller = createLearningCaller(answers, masker);
 // The supervisor's request to stop. Without a handler the process would exit before the task could clean up.
 process.on("SIGTERM", () => stopTask.abort(new BaramError("task_stopped", "the task was asked to stop")));
 const pending = watchPendingWork();
@@ -56,7 +63,7 @@ function send(message: FromRunner): void {
     if (!isUnsendable(error)) return exit(70);
     if (message.type === "call") {
       const text = `${message.method}: ${error.message}`;
-      caller.answer({ type: "answer", call: message.call, ok: false, code: error.code, message: text });
+      answers.answer({ type: "answer", call: message.call, ok: false, code: error.code, message: text });
     }
   });
 }
@@ -101,7 +108,7 @@ function log(record: LogRecord): void {
 async function onMessage(message: ToRunner): Promise<void> {
   switch (message.type) {
     case "answer":
-      return caller.answer(message);
+      return answers.answer(message);
     case "cancel":
       isLost = message.isLost;
       return stopTask.abort(new BaramError("task_stopped", message.reason));
@@ -164,6 +171,7 @@ async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "ru
     ti,
     context,
     caller,
+    masker,
     log,
     signal: stopTask.signal,
     now: Date.now,
@@ -215,7 +223,7 @@ async function runOwedCallback({ modulePath, request }: Extract<ToRunner, { type
     state ??= captureProcessState();
     pending.begin();
     const errors = uncaught.begin();
-    await runCallback({ dag, request, caller, log, signal: stopTask.signal, now: Date.now });
+    await runCallback({ dag, request, caller, masker, log, signal: stopTask.signal, now: Date.now });
     spent ??= await leftByCallbacks(errors);
   } catch (error) {
     log({ level: "error", message: `the callback could not be run: ${authorStack(toError(error).stack ?? "")}` });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { dagRunFacts, define, fakeCaller, runOneTask } from "../../../tests/support/run-one-task.ts";
+import { createMasker } from "../../platform/index.ts";
 import { BaseNotifier, type DagCallbackContext, dag, type NotifierContext, task } from "../../sdk/index.ts";
 import { runCallback } from "./run-callback.ts";
 import type { LogRecord } from "./runner-caller.ts";
@@ -66,6 +67,7 @@ describe("notifiers of a DAG", () => {
       dag: definition,
       request: { kind: "dag", callback: "onFailure", dagRun: dagRunFacts, reason: "failed" },
       caller: fakeCaller().caller,
+      masker: createMasker(),
       log: (record) => logs.push(record),
       signal: new AbortController().signal,
       now: () => 0,

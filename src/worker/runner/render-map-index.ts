@@ -1,5 +1,5 @@
 import type { Outcome } from "../../contracts/index.ts";
-import { toError } from "../../platform/index.ts";
+import { type Masker, toError } from "../../platform/index.ts";
 import type { TaskContext } from "../../sdk/index.ts";
 import type { TaskNode } from "../../sdk/runtime.ts";
 import type { RunnerCaller } from "./runner-caller.ts";
@@ -18,13 +18,14 @@ export async function renderMapIndex(
   node: TaskNode,
   ctx: TaskContext,
   options: Readonly<Record<string, unknown>>,
-  caller: RunnerCaller,
+  { caller, masker }: { caller: RunnerCaller; masker: Masker },
 ): Promise<Outcome> {
   const { mapIndexTemplate } = node.settings;
   if (mapIndexTemplate === null || outcome.state === "up_for_reschedule" || outcome.state === "deferred") return outcome;
   try {
     const renderer = await createTemplateRenderer(ctx, caller, options);
-    const name = (await renderer.renderText(mapIndexTemplate)).replaceAll("\u0000", "").slice(0, LONGEST_NAME);
+    const text = masker.mask(await renderer.renderText(mapIndexTemplate));
+    const name = text.replaceAll("\u0000", "").slice(0, LONGEST_NAME);
     return { ...outcome, renderedMapIndex: name };
   } catch (thrown) {
     if (outcome.state !== "success") return outcome;

@@ -1,23 +1,27 @@
-import type { JsonObject } from "../../contracts/index.ts";
+import type { JsonObject, JsonValue } from "../../contracts/index.ts";
+import type { Masker } from "../../platform/index.ts";
 
 const DEFAULT_MAX_CHARACTERS = 4_096;
 
-/** Rendered values for display: each at most `maxCharacters` of JSON, longer ones cut to a marked text. */
+/**
+ * Rendered values for display, with secrets masked: each at most `maxCharacters` of JSON, longer ones cut to a marked text. They are masked
+ * as values, before they become JSON and before they are cut.
+ */
 export function toRenderedFields(
   templateFields: readonly string[],
   options: Record<string, unknown>,
+  masker: Masker,
   maxCharacters = DEFAULT_MAX_CHARACTERS,
 ): JsonObject {
   const shown: JsonObject = {};
   for (const field of templateFields) {
-    const value = options[field];
-    if (value === undefined) continue;
-    const text = typeof value === "string" ? value : writeJson(value);
-    if (text.length > maxCharacters) {
-      shown[field] = `${storable(text.slice(0, maxCharacters))}… (cut; ${text.length} characters)`;
-    } else {
-      shown[field] = typeof value === "string" ? storable(value) : JSON.parse(text, storableInside);
-    }
+    if (options[field] === undefined) continue;
+    const value = masker.redact({ [field]: plainValue(options[field]) })[field] as JsonValue;
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    shown[field] =
+      text.length > maxCharacters
+        ? `${storable(text.slice(0, maxCharacters))}… (cut; ${text.length} characters)`
+        : storableInside(value);
   }
   return shown;
 }
@@ -27,14 +31,17 @@ function storable(text: string): string {
   return text.replaceAll("\u0000", "\\u0000").replace(/\p{Surrogate}/gu, "\uFFFD");
 }
 
-function storableInside(_key: string, value: unknown): unknown {
-  return typeof value === "string" ? storable(value) : value;
+function storableInside(value: JsonValue): JsonValue {
+  if (typeof value === "string") return storable(value);
+  return JSON.parse(JSON.stringify(value), (_key, inner) => (typeof inner === "string" ? storable(inner) : inner));
 }
 
-function writeJson(value: unknown): string {
+/** The value as JSON has it. */
+function plainValue(value: unknown): JsonValue {
+  if (typeof value === "string") return value;
   try {
-    return JSON.stringify(value) ?? JSON.stringify(String(value));
+    return JSON.parse(JSON.stringify(value) ?? JSON.stringify(String(value)));
   } catch {
-    return JSON.stringify("(not JSON)");
+    return "(not JSON)";
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { dagRunFacts, fakeCaller } from "../../../tests/support/run-one-task.ts";
 import { type CallbackRequest, callbackRequestSchema } from "../../contracts/index.ts";
+import { createMasker } from "../../platform/index.ts";
 import { type DagDefinition, dag, task } from "../../sdk/index.ts";
 import { runCallback } from "./run-callback.ts";
 
@@ -9,6 +10,7 @@ const run = (definition: DagDefinition, request: CallbackRequest) =>
     dag: definition,
     request: callbackRequestSchema.parse(request),
     caller: fakeCaller().caller,
+    masker: createMasker(),
     log: () => {},
     signal: new AbortController().signal,
     now: () => 0,

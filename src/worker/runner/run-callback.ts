@@ -1,4 +1,5 @@
 import type { CallbackRequest } from "../../contracts/index.ts";
+import type { Masker } from "../../platform/index.ts";
 import type { DagDefinition } from "../../sdk/index.ts";
 import type { RunnerContext } from "../wire/index.ts";
 import { createPlatformPart } from "./create-context.ts";
@@ -10,6 +11,8 @@ export type RunCallbackInput = {
   dag: DagDefinition;
   request: CallbackRequest;
   caller: RunnerCaller;
+  /** Knows the secrets that `caller` has read. */
+  masker: Masker;
   log: LogSink;
   signal: AbortSignal;
   now: () => number;
@@ -20,10 +23,11 @@ export type RunCallbackInput = {
  * not report. Failures are logged and counted, never thrown; a task that the DAG no longer has runs none.
  */
 export async function runCallback(input: RunCallbackInput): Promise<{ ran: number; failed: number }> {
-  const { dag, request, caller, log, signal } = input;
+  const { dag, request, caller, masker, log, signal } = input;
+  const resources = { caller, masker, log };
   if (request.kind === "dag") {
     const ctx = { ...createPlatformPart({ dag, dagRun: request.dagRun, caller, log, signal }), reason: request.reason };
-    return runCallbacks(`DAG ${request.callback}`, dag.facts.callbacks[request.callback], ctx, caller, log);
+    return runCallbacks(`DAG ${request.callback}`, dag.facts.callbacks[request.callback], ctx, resources);
   }
   const node = dag.facts.nodes.get(request.ti.taskId);
   if (node === undefined) {
@@ -33,7 +37,7 @@ export async function runCallback(input: RunCallbackInput): Promise<{ ran: numbe
   const { ctx } = createTaskContext({ ...input, node, ti: request.ti, context: contextOf(request, input.now) });
   const error = request.callback === "onFailure" || request.callback === "onRetry" ? new Error(request.reason) : undefined;
   const callbackCtx = { ...ctx, error, reason: request.reason };
-  return runCallbacks(request.callback, node.settings.callbacks[request.callback], callbackCtx, caller, log);
+  return runCallbacks(request.callback, node.settings.callbacks[request.callback], callbackCtx, resources);
 }
 
 // A callback has no running try: it can read XComs, and the execution API refuses its writes.

@@ -1,5 +1,5 @@
 import type { Outcome } from "../../contracts/index.ts";
-import { startTimer, type Timer, toError } from "../../platform/index.ts";
+import { type Masker, startTimer, type Timer, toError } from "../../platform/index.ts";
 import { type DagDefinition, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
 import { BaseSensor, mappingFactsOf, type TaskCallbackName, TaskDeferred, type TaskNode } from "../../sdk/runtime.ts";
 import type { RunnerContext } from "../wire/index.ts";
@@ -22,6 +22,8 @@ export type RunTaskInput = {
   /** The answer to `run`. */
   context: RunnerContext;
   caller: RunnerCaller;
+  /** Knows the secrets that `caller` has read. */
+  masker: Masker;
   log: LogSink;
   /** Aborts when the supervisor stops the task, which then has the grace period to clean up. */
   signal: AbortSignal;
@@ -74,7 +76,7 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
     const source = { ctx: created.ctx, groupElements: elements ?? (async () => []) };
     const options = await renderOptions(node, given, source, input.caller);
     rendered = options;
-    renderedFields = toRenderedFields(node.templateFields, options, input.context.templatedFieldMaxLength);
+    renderedFields = toRenderedFields(node.templateFields, options, input.masker, input.context.templatedFieldMaxLength);
     showTimer = startTimer(input.showFieldsAfterMs ?? 2_000, () => showFields(input, shown().renderedFields ?? {}));
     await callBack("onExecute", node, created.ctx, undefined, "the task starts", input);
     const work = node.mapping === null ? node.withOptions(options) : node.forElement(options);
@@ -105,7 +107,7 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
   }).catch(endingBy);
   showTimer?.cancel();
   let outcome: Outcome = { ...ending.outcome, ...shown() };
-  if (elements !== null && ctx !== undefined) outcome = await renderMapIndex(outcome, node, ctx, rendered, input.caller);
+  if (elements !== null && ctx !== undefined) outcome = await renderMapIndex(outcome, node, ctx, rendered, input);
   if (input.signal.aborted && ending.error === input.signal.reason)
     // The task ended because it was asked to: no fault of its own, and the place is Baram's.
     input.log({ level: "info", message: `the task stopped: ${toError(ending.error).message}` });
@@ -216,10 +218,10 @@ async function callBack(
   ctx: TaskContext,
   error: Error | undefined,
   reason: string,
-  { caller, log }: RunTaskInput,
+  { caller, masker, log }: RunTaskInput,
 ): Promise<void> {
   const callbacks = node.settings.callbacks[name];
-  if (callbacks.length > 0) await runCallbacks(name, callbacks, { ...ctx, error, reason }, caller, log);
+  if (callbacks.length > 0) await runCallbacks(name, callbacks, { ...ctx, error, reason }, { caller, masker, log });
 }
 
 function showFields(input: RunTaskInput, fields: NonNullable<Outcome["renderedFields"]>): void {

@@ -9,9 +9,9 @@
  *   state: the API said that the try is no longer assigned to this worker. It is stopped, and its outcome is not reported. So is
  *   `stopping`: a running try that was asked to stop becomes reporting when its task has ended or its process is gone.
  */
-import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls } from "../../contracts/index.ts";
-import { sleep, type Timer, toError } from "../../platform/index.ts";
-import { isSensitiveName, type LogLine, type LogShipper, type LogWriter, type Masker } from "../../task-logs/index.ts";
+import type { ExecuteCallback, ExecuteTask, Outcome, RunContext } from "../../contracts/index.ts";
+import { createMasker, learnFromCall, type Masker, sleep, type Timer, toError } from "../../platform/index.ts";
+import type { LogLine, LogShipper, LogWriter } from "../../task-logs/index.ts";
 import type { ToRunner } from "../wire/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
 import type { Runner } from "./runner-process.ts";
@@ -37,7 +37,6 @@ export type Attempt = {
   runner: Runner | null;
   /** The message for its runner. */
   order: Exclude<ToRunner, { type: "answer" | "cancel" }> | null;
-  readonly masker: Masker;
   readonly log: LogWriter;
   /** Set once the API has started it, if logs are shipped. */
   shipper: LogShipper | null;
@@ -66,30 +65,58 @@ export function note(attempt: Attempt, level: LogLine["level"], event: string, f
   attempt.log.write({ timestamp: new Date().toISOString(), level, event, logger: "baram", ...facts });
 }
 
-/** The outcome with every secret that the try has read masked in what will be shown. XComs are data and stay unmasked. */
+/** A try without a process has read no secret. */
+const KNOWS_NOTHING = createMasker();
+
+/** The masker of the process that runs the try: its module may also hold what an earlier try has read. */
+export function maskerOf({ runner }: Pick<Attempt, "runner">): Masker {
+  return runner?.masker ?? KNOWS_NOTHING;
+}
+
+/** What a try is given may hold secrets by their names: the run's conf, and what the task kept over its deferral. */
+export function learnFromOrder(masker: Masker, order: NonNullable<Attempt["order"]>): void {
+  const { dagRun } = order.type === "run" ? order.context : order.request;
+  masker.addNamed("conf", dagRun.conf);
+  if (order.type !== "run" || !order.context.resume) return;
+  masker.addNamed("kwargs", order.context.resume.kwargs);
+  masker.addNamed("event", order.context.resume.event);
+}
+
+/** The longest label of a mapped instance; its runner cuts a longer one without a mark. */
+const LABEL_MAX = 250;
+
+/** The outcome with every secret masked in what will be shown. XComs are data for other tasks and stay unmasked. */
 export function maskOutcome(outcome: Outcome, masker: Masker): Outcome {
-  const fields =
-    outcome.renderedFields && (JSON.parse(masker.mask(JSON.stringify(outcome.renderedFields))) as typeof outcome.renderedFields);
-  const shown = fields ? { ...outcome, renderedFields: fields } : outcome;
-  if (shown.state !== "failed") return shown.state === "skipped" ? { ...shown, reason: masker.mask(shown.reason) } : shown;
-  const { error } = shown;
-  return {
-    ...shown,
-    error: { name: error.name, message: masker.mask(error.message), stack: error.stack && masker.mask(error.stack) },
-  };
+  const shown = { ...outcome };
+  if (shown.renderedFields) shown.renderedFields = masker.redact(shown.renderedFields);
+  if ("renderedMapIndex" in shown && shown.renderedMapIndex !== undefined) {
+    const label = shown.renderedMapIndex;
+    shown.renderedMapIndex = masker.mask(label, label.length >= LABEL_MAX).slice(0, LABEL_MAX);
+  }
+  if (shown.state === "skipped") shown.reason = masker.mask(shown.reason);
+  if (shown.state === "failed") {
+    const { name, message, stack } = shown.error;
+    shown.error = { name: masker.mask(name), message: masker.mask(message), stack: stack && masker.mask(stack) };
+  }
+  return shown;
 }
 
 export function platformFailure(name: string, message: string): Outcome {
   return { state: "failed", retryable: true, error: { name, message, stack: null }, xcoms: [] };
 }
 
-/** Forwards a runner's call to the API with the try's token, and adds the secrets in the answer to the masker. */
+/**
+ * Forwards a runner's call to the API with the try's token. Its masker learns the secrets in the call and in the answer, and masks what a
+ * call leaves for others to read.
+ */
 export async function forwardCall(client: ApiClient, attempt: Attempt, method: string, params: unknown): Promise<unknown> {
+  learn(attempt, method, params, null);
+  if (method === "maskSecret") return null;
+  const shown = maskParams(method, params, maskerOf(attempt));
   for (let tries = 0; ; tries++) {
     try {
-      const { result } = await client.post<{ result: unknown }>("baram/call", { method, params }, attempt.token);
-      if (method === "getConnection") rememberConnection(attempt.masker, result as RunnerCalls["getConnection"]["result"]);
-      if (method === "getVariable") rememberVariable(attempt.masker, params, result as RunnerCalls["getVariable"]["result"]);
+      const { result } = await client.post<{ result: unknown }>("baram/call", { method, params: shown }, attempt.token);
+      learn(attempt, method, params, result);
       return result;
     } catch (error) {
       // Reads and guarded writes: they can be retried safely, so they survive a restart of the API.
@@ -99,16 +126,22 @@ export async function forwardCall(client: ApiClient, attempt: Attempt, method: s
   }
 }
 
-function rememberConnection(masker: Masker, connection: RunnerCalls["getConnection"]["result"]): void {
-  if (!connection) return;
-  if (connection.password) masker.add(connection.password);
-  for (const [name, value] of Object.entries(connection.extra))
-    if (typeof value === "string" && isSensitiveName(name)) masker.add(value);
+function learn(attempt: Attempt, method: string, params: unknown, answer: unknown): void {
+  const masker = maskerOf(attempt);
+  learnFromCall(masker, method, params, answer);
+  const warning = masker.takeWarning();
+  if (warning !== null) note(attempt, "warn", warning);
 }
 
-function rememberVariable(masker: Masker, params: unknown, variable: RunnerCalls["getVariable"]["result"]): void {
-  const { key } = params as RunnerCalls["getVariable"]["params"];
-  if (variable && isSensitiveName(key)) masker.add(variable.value);
+/** Rendered fields, a run's note and a variable's description are for people; all other parameters are data. */
+function maskParams(method: string, params: unknown, masker: Masker): unknown {
+  if (typeof params !== "object" || params === null) return params;
+  const given = params as Record<string, unknown>;
+  const { fields, note: text, description } = given;
+  if (method === "putRenderedFields") return { ...given, fields: masker.redact(fields) };
+  if (method === "triggerDagRun" && typeof text === "string") return { ...given, note: masker.mask(text) };
+  if (method === "setVariable" && typeof description === "string") return { ...given, description: masker.mask(description) };
+  return params;
 }
 
 export function contextForRunner({ token: _token, ...context }: RunContext): Omit<RunContext, "token"> {

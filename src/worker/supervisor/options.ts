@@ -34,6 +34,8 @@ export type SupervisorOptions = {
   /** How long shipping a complete log is retried while the store is away; after that the rest is not shipped. */
   logEndWindowSec: number;
   maxLineBytes: number;
+  /** Parts of names that are sensitive in addition to Baram's own list. */
+  sensitiveNames: readonly string[];
   maxFileBytes: number;
   heartbeatSec: number;
   /** Heartbeats that may fail in a row before the running tries are stopped. */

@@ -6,6 +6,7 @@ export type RunnerPoolOptions = {
   entry: string;
   environment: Readonly<Record<string, string>>;
   maxLineBytes: number;
+  sensitiveNames: readonly string[];
   recycleAfterTries: number;
   recycleRssBytes: number;
   idleTimeoutMs: number;

@@ -12,10 +12,13 @@ import {
   BaramError,
   checkBy,
   createLineSplitter,
+  createMasker,
+  createNameRule,
   isUnsendable,
   killMarked,
   killMarkedUntilGone,
   type LineSplitter,
+  type Masker,
   openWire,
   ownPipes,
   type ProcessMark,
@@ -40,11 +43,15 @@ export type RunnerOptions = {
   entry: string;
   environment: Readonly<Record<string, string>>;
   maxLineBytes: number;
+  /** Parts of names that are sensitive in addition to Baram's own list. */
+  sensitiveNames: readonly string[];
   on: RunnerEvents;
 };
 
 export type Runner = {
   readonly pid: number;
+  /** Knows the secrets that tries in this process have read. It lives as long as the process, as its modules do. */
+  readonly masker: Masker;
   state: RunnerState;
   moduleHash: string | null;
   triesServed: number;
@@ -69,7 +76,7 @@ export type Runner = {
 
 export function startRunner(options: RunnerOptions): Runner {
   const mark: ProcessMark = { name: "BARAM_RUNNER_ID", value: randomUUID() };
-  const child: ChildProcess = spawn(process.execPath, ["--enable-source-maps", options.entry], {
+  const child: ChildProcess = spawn(process.execPath, ["--enable-source-maps", options.entry, ...options.sensitiveNames], {
     // Its own process group: a Ctrl-C at the terminal does not reach it, a kill reaches all of it.
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -85,6 +92,7 @@ export function startRunner(options: RunnerOptions): Runner {
 
   const runner: Runner = {
     pid: child.pid ?? 0,
+    masker: createMasker(createNameRule(options.sensitiveNames)),
     state: "booting",
     moduleHash: null,
     triesServed: 0,

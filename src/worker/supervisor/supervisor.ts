@@ -1,11 +1,20 @@
 import { hostname as hostnameOfMachine } from "node:os";
 import { type Outcome, type Workload, workloadId } from "../../contracts/index.ts";
 import { type Logger, sleep, startTimer, toError } from "../../platform/index.ts";
-import { createLogWriter, createMasker, createThreadedFolderSink, userLine } from "../../task-logs/index.ts";
+import { createLogWriter, createThreadedFolderSink, userLine } from "../../task-logs/index.ts";
 import type { ReceivedFromRunner } from "../wire/index.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
-import { type Attempt, forwardCall, isFirstStart, maskOutcome, note, platformFailure } from "./attempt.ts";
+import {
+  type Attempt,
+  forwardCall,
+  isFirstStart,
+  learnFromOrder,
+  maskerOf,
+  maskOutcome,
+  note,
+  platformFailure,
+} from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
 import { askWhyLost, startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
@@ -100,6 +109,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       entry: options.runnerEntry,
       environment: options.environment,
       maxLineBytes: options.maxLineBytes,
+      sensitiveNames: options.sensitiveNames,
       recycleAfterTries: options.recycleAfterTries,
       recycleRssBytes: options.recycleMemoryMb * 1024 * 1024,
       idleTimeoutMs: options.idleRunnerSec * 1_000,
@@ -183,13 +193,12 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   }
 
   async function start(workload: Workload, modulePath: string): Promise<void> {
-    const masker = createMasker();
     const log = createLogWriter({
       sink: logs,
       path: workload.logPath,
       maxLineBytes: options.maxLineBytes,
       maxFileBytes: options.maxFileBytes,
-      masker,
+      masker: () => maskerOf(attempt),
       isAnew: () => isFirstStart(attempt),
       onFault: (error) => logger.error({ path: workload.logPath, error: error.message }, "a task's log cannot be written"),
     });
@@ -199,7 +208,6 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       modulePath,
       runner: null,
       order: null,
-      masker,
       log,
       shipper: null,
       state: "starting",
@@ -234,6 +242,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     attempt.state = "running";
     attempt.startedAt = Date.now();
     if (!order) return;
+    learnFromOrder(runner.masker, order);
     runner.send(order, (error) => refuseOrder(attempt, error));
     if (order.type === "callback") {
       limitCallbacks(attempt);
@@ -443,7 +452,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       note(attempt, "warn", "this try is no longer assigned to this worker; its result was discarded");
     } else {
       const decided = outcomeOfStop(attempt, outcome, graceSec);
-      const masked = maskOutcome(decided, attempt.masker);
+      const masked = maskOutcome(decided, maskerOf(attempt));
       const shown = isGone && masked.state === "failed" ? { ...masked, owesCallback: true } : masked;
       if (shown.state === "failed" && decided !== outcome) note(attempt, "error", shown.error.message);
       else if (shown.state === "failed" && /^(RunnerDied)/.test(shown.error.name)) note(attempt, "error", shown.error.message);

@@ -1,5 +1,6 @@
+import { loadConfig, sensitiveNames } from "../../../config/index.ts";
 import type { Connection, JsonValue } from "../../../contracts/index.ts";
-import { isSensitiveName } from "../../../task-logs/index.ts";
+import { createNameRule, HIDDEN, hideInText, hideSecrets } from "../../../platform/index.ts";
 import type { OutputOptions } from "../flags.ts";
 
 export type ShowOptions = OutputOptions & { showSecrets: boolean };
@@ -17,29 +18,22 @@ export const CONNECTION_COLUMNS = [
   "source",
 ];
 
-const HIDDEN = "***";
+export type ConnectionRow = (connection: Connection, source: "database" | "environment") => Record<string, JsonValue>;
 
-export function connectionRow(connection: Connection, source: "database" | "environment", showSecrets: boolean) {
-  const { password, extra } = connection;
-  return {
+/** Secrets are hidden by the same rule as in the API and in logs. */
+export function createConnectionRow(showSecrets: boolean): ConnectionRow {
+  const rule = createNameRule(sensitiveNames(loadConfig()));
+  const shown = (text: string | null) => (showSecrets ? text : text && hideInText(text, rule));
+  return ({ password, extra, ...connection }, source) => ({
     conn_id: connection.connId,
     conn_type: connection.connType,
-    description: connection.description,
-    host: connection.host,
-    schema: connection.schema,
-    login: connection.login,
+    description: shown(connection.description),
+    host: shown(connection.host),
+    schema: shown(connection.schema),
+    login: shown(connection.login),
     password: password === null || showSecrets ? password : HIDDEN,
     port: connection.port,
-    extra_dejson: showSecrets ? extra : hideSensitive(extra),
+    extra_dejson: showSecrets ? extra : hideSecrets(extra, rule),
     source,
-  };
-}
-
-/** At every depth: the whole value of a sensitive name is hidden. */
-function hideSensitive(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(hideSensitive);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [name, isSensitiveName(name) ? HIDDEN : hideSensitive(inner)]),
-  );
+  });
 }

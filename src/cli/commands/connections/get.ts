@@ -5,12 +5,12 @@ import { formatRecord } from "../../output/index.ts";
 import { withStore } from "../../session.ts";
 import { shown } from "../../shown.ts";
 import type { Terminal } from "../../terminal.ts";
-import { connectionRow, type ShowOptions } from "./connection-row.ts";
+import { createConnectionRow, type ShowOptions } from "./connection-row.ts";
 
 /** Searches as a task does: in the environment first, then in the database. */
 export async function getOne(terminal: Terminal, connId: string, { showSecrets, output }: ShowOptions): Promise<void> {
   const fromEnvironment = environmentSecrets().connection(connId);
   const found = fromEnvironment ?? (await withStore(terminal, ({ store, cipher }) => findConnection(store, cipher(), connId)));
   if (!found) throw notFound("connection", `There is no connection ${shown(connId)}. Add it with "baram connections add".`);
-  terminal.print(formatRecord(connectionRow(found, fromEnvironment ? "environment" : "database", showSecrets), output));
+  terminal.print(formatRecord(createConnectionRow(showSecrets)(found, fromEnvironment ? "environment" : "database"), output));
 }

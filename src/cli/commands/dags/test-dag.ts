@@ -3,14 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { url as inspectorUrl } from "node:inspector";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadConfig } from "../../../config/index.ts";
+import { loadConfig, sensitiveNames } from "../../../config/index.ts";
 import type { DagRunFacts, SerializedDag } from "../../../contracts/index.ts";
 import { dagDefaultsOf } from "../../../main/dag-defaults.ts";
-import { BaramError, systemUser } from "../../../platform/index.ts";
+import { BaramError, createMasker, createNameRule, type Masker, systemUser } from "../../../platform/index.ts";
 import { checkConf } from "../../../scheduler/commands/index.ts";
 import { type DagDefinition, serializeDag, setDagDefaults } from "../../../sdk/runtime.ts";
 import { assertValidDag, parseSerializedDag } from "../../../serialized/index.ts";
-import { createMasker } from "../../../task-logs/index.ts";
 import { manualRunInterval, runIdFor } from "../../../timetables/index.ts";
 import { type LogRecord, runCallback } from "../../../worker/runner/index.ts";
 import { createReader } from "../../debug/database-caller.ts";
@@ -51,14 +50,16 @@ export async function testDag(terminal: Terminal, dagId: string, date: string | 
     assertValidDag(dag);
     checkConf(dag, conf);
     const dagRun = runFacts(dag, date === undefined ? new Date() : instantOf(date, DATE, dag.timezone), conf);
-    const masker = createMasker();
+    const masker = createMasker(createNameRule(sensitiveNames(config)));
+    masker.addNamed("conf", conf);
     const log = (taskId: string | null, record: LogRecord) =>
-      terminal.note(masker.mask(formatRecordLine(taskId, record, new Date())));
+      terminal.note(formatRecordLine(taskId, maskRecord(record, masker), new Date()));
     const run: DebugRun = {
       definition,
       dag,
       dagRun,
-      memory: createDebugMemory(dagRun, createReader(session.get, masker)),
+      memory: createDebugMemory(dagRun, createReader(session.get, masker), masker),
+      masker,
       log,
       signal: stop.signal,
       hasRetryDelay: options.retryDelay,
@@ -86,6 +87,11 @@ export async function testDag(terminal: Terminal, dagId: string, date: string | 
   }
 }
 
+/** Each text is masked before it becomes JSON. */
+function maskRecord({ level, message, facts }: LogRecord, masker: Masker): LogRecord {
+  return { level, message: masker.mask(message), ...(facts && { facts: masker.redact(facts) }) };
+}
+
 function runFacts(dag: SerializedDag, logicalDate: Date, conf: DagRunFacts["conf"]): DagRunFacts {
   const interval = manualRunInterval(dag.timetable, logicalDate);
   const now = new Date().toISOString();
@@ -109,7 +115,7 @@ function runFacts(dag: SerializedDag, logicalDate: Date, conf: DagRunFacts["conf
 
 /** Runs the DAG's own onSuccess or onFailure. */
 async function callBack(
-  { definition, dagRun, memory, log, signal }: DebugRun & { definition: DagDefinition },
+  { definition, dagRun, memory, masker, log, signal }: DebugRun & { definition: DagDefinition },
   { state }: DebugResult,
 ) {
   const sink = (record: LogRecord) => log(null, record);
@@ -122,6 +128,7 @@ async function callBack(
       reason: state === "success" ? "success" : "task_failure",
     },
     caller: memory.callerFor({ taskId: "", mapIndex: -1 }, sink),
+    masker,
     log: sink,
     signal,
     now: Date.now,

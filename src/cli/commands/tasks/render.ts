@@ -1,10 +1,11 @@
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import { sensitiveNames } from "../../../config/index.ts";
 import type { DagRunFacts, JsonObject } from "../../../contracts/index.ts";
 import { mapFactsOf } from "../../../execution-api/index.ts";
 import { moduleCacheFolder } from "../../../main/supervisor-options.ts";
-import { BaramError, materializeModule } from "../../../platform/index.ts";
+import { BaramError, createMasker, createNameRule, materializeModule } from "../../../platform/index.ts";
 import { createDagCache } from "../../../scheduler/commands/index.ts";
 import { collectDags, type DagDefinition } from "../../../sdk/runtime.ts";
 import {
@@ -15,7 +16,6 @@ import {
   type InstanceRow,
   type RunFacts,
 } from "../../../store/index.ts";
-import { createMasker } from "../../../task-logs/index.ts";
 import { createReader } from "../../debug/database-caller.ts";
 import { renderFields } from "../../debug/render-fields.ts";
 import { notFound } from "../../errors.ts";
@@ -55,16 +55,16 @@ async function renderNow(session: Session, run: RunFacts, instance: InstanceRow)
   const { taskId, mapIndex } = instance;
   const facts = await mapFactsOf(session.store, createDagCache(), [instance]);
   const definition = await loadVersion(session, run);
-  const masker = createMasker();
-  const fields = await renderFields({
+  const masker = createMasker(createNameRule(sensitiveNames(session.config)));
+  return renderFields({
     definition,
     taskId,
     mapIndex,
     map: facts.get(instance.id) ?? null,
     dagRun: factsOf(run),
     read: createReader(async () => session, masker),
+    masker,
   });
-  return JSON.parse(masker.mask(JSON.stringify(fields))) as JsonObject;
 }
 
 async function loadVersion({ store, config }: Session, run: RunFacts): Promise<DagDefinition> {

@@ -1,7 +1,7 @@
-import { environmentSecrets } from "../../../config/index.ts";
+import { environmentSecrets, loadConfig, sensitiveNames } from "../../../config/index.ts";
 import { DESCRIPTION_MAX, isReachable, jsonValueSchema, REACHABLE_RULE, VARIABLE_KEY_MAX } from "../../../contracts/index.ts";
+import { createNameRule } from "../../../platform/index.ts";
 import { setVariable } from "../../../store/index.ts";
-import { isSensitiveName } from "../../../task-logs/index.ts";
 import { usageError } from "../../errors.ts";
 import { requireText } from "../../find-things.ts";
 import { argumentWarning, readSecretFile } from "../../read-secret.ts";
@@ -25,7 +25,8 @@ export async function setOne(terminal: Terminal, key: string, given: string | un
     await audit({ event: "cli_variables_set", extra: { key } });
   });
   terminal.print(`Variable ${key} is set.`);
-  if (given !== undefined && isSensitiveName(key)) terminal.note(argumentWarning(`The value of "${key}"`, "--value-file"));
+  const isSensitive = createNameRule(sensitiveNames(loadConfig()));
+  if (given !== undefined && isSensitive(key)) terminal.note(argumentWarning(`The value of "${key}"`, "--value-file"));
   if (environmentSecrets().variable(key) !== null)
     terminal.note(`BARAM_VAR_${key.toUpperCase()} is set in this environment and overrides the stored value.`);
 }

@@ -20,6 +20,7 @@ const missing = (connId: string) => refusal("connection_not_found", `There is no
 
 export function connectionRoutes(api: Api): void {
   const { store, cipher } = api.resources;
+  const rule = api.options.isSensitiveName;
 
   endpoint(
     api,
@@ -40,7 +41,7 @@ export function connectionRoutes(api: Api): void {
       const page = readPageQuery(query, options, CONNECTION_ORDER_KEYS);
       const filter = { pattern: query.connection_id_pattern, prefix: query.connection_id_prefix_pattern };
       const { rows, total } = await listConnections(store, cipher, filter, page);
-      return { connections: rows.map(toConnection), total_entries: total };
+      return { connections: rows.map((row) => toConnection(row, rule)), total_entries: total };
     },
   );
 
@@ -51,7 +52,7 @@ export function connectionRoutes(api: Api): void {
     async ({ params }) => {
       const connection = await findConnection(store, cipher, params.connection_id);
       if (!connection) throw missing(params.connection_id);
-      return toConnection(connection);
+      return toConnection(connection, rule);
     },
   );
 
@@ -69,10 +70,10 @@ export function connectionRoutes(api: Api): void {
     },
     async ({ body, audit }) => {
       audit.extra = { connection_id: body.connection_id, conn_type: body.conn_type };
-      const connection = fromBody(body.connection_id, body, null);
+      const connection = fromBody(body.connection_id, body, null, rule);
       if (!(await addConnection(store, cipher, connection)))
         throw refusal("connection_exists", `There is a connection "${body.connection_id}" already. Change it with PATCH.`);
-      return toConnection(connection);
+      return toConnection(connection, rule);
     },
   );
 
@@ -102,11 +103,11 @@ export function connectionRoutes(api: Api): void {
         await lockConnection(tx, connId);
         const old = await findConnection(tx, cipher, connId);
         if (!old) throw missing(connId);
-        const next = fromBody(connId, change, old);
+        const next = fromBody(connId, change, old, rule);
         await replaceConnection(tx, cipher, next);
         return next;
       });
-      return toConnection(changed);
+      return toConnection(changed, rule);
     },
   );
 

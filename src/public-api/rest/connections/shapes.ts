@@ -7,16 +7,13 @@ import {
   type Connection,
   isReachable,
   type JsonObject,
-  type JsonValue,
   REACHABLE_RULE,
 } from "../../../contracts/index.ts";
-import { isSensitiveName } from "../../../task-logs/index.ts";
+import { HIDDEN, hideInText, hideSecrets, type NameRule, restoreHidden } from "../../../platform/index.ts";
 import { refusal } from "../../refuse.ts";
 import { absent } from "../fields.ts";
 
-export const HIDDEN = "***";
-
-/** `password` and the sensitive keys of `extra` are write-only: answers show *** in their place. */
+/** `password` and the secrets in the other fields are write-only: answers show *** in their place. */
 export const connectionShape = z
   .object({
     connection_id: z.string(),
@@ -56,33 +53,26 @@ export const connectionBody = z
   .openapi("ConnectionBody");
 export type ConnectionBody = z.infer<typeof connectionBody>;
 
-export function toConnection(connection: Connection): z.infer<typeof connectionShape> {
+export function toConnection(connection: Connection, rule: NameRule): z.infer<typeof connectionShape> {
+  const shown = (text: string | null) => text && hideInText(text, rule);
   return {
     connection_id: connection.connId,
     conn_type: connection.connType,
-    description: connection.description,
-    host: connection.host,
-    login: connection.login,
-    schema: connection.schema,
+    description: shown(connection.description),
+    host: shown(connection.host),
+    login: shown(connection.login),
+    schema: shown(connection.schema),
     port: connection.port,
     password: connection.password === null ? null : HIDDEN,
-    extra: Object.keys(connection.extra).length === 0 ? null : JSON.stringify(hideSecrets(connection.extra)),
+    extra: Object.keys(connection.extra).length === 0 ? null : JSON.stringify(hideSecrets(connection.extra, rule)),
     team_name: null,
   };
 }
 
-function hideSecrets(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(hideSecrets);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [key, isSensitiveName(key) && one !== null ? HIDDEN : hideSecrets(one)]),
-  );
-}
-
 /** `old` supplies the fields that the body does not contain, and the value of a field that the client sends back as ***. */
-export function fromBody(connId: string, body: Partial<ConnectionBody>, old: Connection | null): Connection {
-  const kept = <T>(given: T | undefined, before: T | null | undefined): T | null =>
-    given === undefined ? (before ?? null) : given;
+export function fromBody(connId: string, body: Partial<ConnectionBody>, old: Connection | null, rule: NameRule): Connection {
+  const kept = <T>(given: T | null | undefined, before: T | null | undefined): T | null =>
+    given === undefined ? (before ?? null) : (restoreHidden(given, before ?? undefined, false, rule) as T | null);
   return {
     connId,
     connType: body.conn_type ?? old?.connType ?? "",
@@ -92,11 +82,11 @@ export function fromBody(connId: string, body: Partial<ConnectionBody>, old: Con
     login: kept(body.login, old?.login),
     port: kept(body.port, old?.port),
     password: body.password === HIDDEN && old ? old.password : kept(body.password, old?.password),
-    extra: body.extra === undefined ? (old?.extra ?? {}) : readExtra(body.extra, old?.extra ?? {}),
+    extra: body.extra === undefined ? (old?.extra ?? {}) : readExtra(body.extra, old?.extra ?? {}, rule),
   };
 }
 
-function readExtra(text: string | null, old: JsonObject): JsonObject {
+function readExtra(text: string | null, old: JsonObject, rule: NameRule): JsonObject {
   if (text === null || text.trim() === "") return {};
   let value: unknown;
   try {
@@ -108,20 +98,5 @@ function readExtra(text: string | null, old: JsonObject): JsonObject {
     const faults = [{ loc: ["body", "extra"], msg: "must be a JSON object as a text", type: "invalid_format" }];
     throw refusal("request_invalid", "body.extra: must be a JSON object as a text", { faults });
   }
-  return unhide(value as JsonObject, old);
-}
-
-function unhide(value: JsonObject, old: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => {
-      const before = old[key];
-      if (one === HIDDEN && before !== undefined) return [key, before];
-      const bothObjects = isObject(one) && before !== undefined && isObject(before);
-      return [key, bothObjects ? unhide(one, before) : one];
-    }),
-  );
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return restoreHidden(value, old, false, rule) as JsonObject;
 }

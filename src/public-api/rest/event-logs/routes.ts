@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { INT4_MAX } from "../../../contracts/index.ts";
+import { hideSecrets, type NameRule } from "../../../platform/index.ts";
 import {
   EVENT_FILTER_KEYS,
   EVENT_ORDER_KEYS,
@@ -75,7 +76,7 @@ export function eventLogRoutes(api: Api): void {
         after: query.after,
       };
       const { rows, total } = await listEvents(resources.store, filter, readPageQuery(query, options, EVENT_ORDER_KEYS));
-      return { event_logs: rows.map(toEvent), total_entries: total };
+      return { event_logs: rows.map((row) => toEvent(row, options.isSensitiveName)), total_entries: total };
     },
   );
 
@@ -89,15 +90,15 @@ export function eventLogRoutes(api: Api): void {
       params: z.object({ event_log_id: integer(0, Number.MAX_SAFE_INTEGER) }),
       answer: eventShape,
     },
-    async ({ params, resources }) => {
+    async ({ params, resources, options }) => {
       const row = await findEvent(resources.store, params.event_log_id);
       if (!row) throw refusal("event_log_not_found", `There is no event log ${params.event_log_id}.`);
-      return toEvent(row);
+      return toEvent(row, options.isSensitiveName);
     },
   );
 }
 
-function toEvent(row: EventRow): z.infer<typeof eventShape> {
+function toEvent(row: EventRow, rule: NameRule): z.infer<typeof eventShape> {
   return {
     event_log_id: row.id,
     when: iso(row.when),
@@ -109,7 +110,7 @@ function toEvent(row: EventRow): z.infer<typeof eventShape> {
     event: row.event,
     logical_date: isoOrNull(row.logicalDate),
     owner: row.owner,
-    extra: row.extra === null ? null : JSON.stringify(row.extra),
+    extra: row.extra === null ? null : JSON.stringify(hideSecrets(row.extra, rule)),
     dag_display_name: row.dagDisplayName,
     task_display_name: row.taskId,
   };

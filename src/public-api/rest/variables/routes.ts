@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { DESCRIPTION_MAX, isReachable, type JsonValue, REACHABLE_RULE, VARIABLE_KEY_MAX } from "../../../contracts/index.ts";
+import { HIDDEN, hideInText, restoreHidden } from "../../../platform/index.ts";
 import {
   addVariable,
   deleteVariable,
@@ -9,18 +10,16 @@ import {
   VARIABLE_ORDER_KEYS,
   type Variable,
 } from "../../../store/index.ts";
-import { isSensitiveName } from "../../../task-logs/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
 import { absent, count, jsonValue, text } from "../fields.ts";
 import { masked, orderField, pageFields, readPageQuery, updateMask } from "../paging.ts";
 
 const tag = "Variables";
-const HIDDEN = "***";
 const keyField = z.string().min(1).max(VARIABLE_KEY_MAX).refine(isReachable, REACHABLE_RULE);
 const variablePath = z.object({ variable_key: keyField });
 
-/** The value of a key with a sensitive name (`…_password`, `api_key` …) is never shown. */
+/** The value of a key with a sensitive name (`…_password`, `api_key` …) is never shown, nor what has one inside of the value. */
 const variableShape = z
   .object({
     key: z.string(),
@@ -41,6 +40,14 @@ const variableBody = z
 
 export function variableRoutes(api: Api): void {
   const { store, cipher } = api.resources;
+  const rule = api.options.isSensitiveName;
+  const toVariable = ({ key, value, description }: Variable): z.infer<typeof variableShape> => ({
+    key,
+    value: rule(key) ? HIDDEN : hideInText(value, rule),
+    description,
+    is_encrypted: true,
+    team_name: null,
+  });
   const mustFind = async (key: string) => {
     const variable = await findVariable(store, cipher, key);
     if (!variable) throw refusal("variable_not_found", `There is no variable "${key}".`);
@@ -117,9 +124,9 @@ export function variableRoutes(api: Api): void {
         throw refusal("not_supported", `The body's key "${body.key}" is not the path's "${key}"; a variable is not renamed.`);
       const change = masked(body, query.update_mask, ["key", "value", "description"]);
       const old = await mustFind(key);
-      // A client that sends back the masked value must not overwrite the stored one with it.
-      const keeps = change.value === undefined || (change.value === HIDDEN && isSensitiveName(key));
-      const value = keeps || change.value === undefined ? old.value : asText(change.value);
+      // A client that sends back what it was shown must not overwrite the secrets in it with ***.
+      const value =
+        change.value === undefined ? old.value : (restoreHidden(asText(change.value), old.value, rule(key), rule) as string);
       const description = change.description === undefined ? old.description : change.description;
       const variable = { key, value, description };
       if (!(await replaceVariable(store, cipher, variable)))
@@ -143,14 +150,4 @@ export function variableRoutes(api: Api): void {
 /** A variable is a text. Other values are stored as JSON, as in Airflow. */
 function asText(value: JsonValue): string {
   return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-function toVariable(variable: Variable): z.infer<typeof variableShape> {
-  return {
-    key: variable.key,
-    value: isSensitiveName(variable.key) ? HIDDEN : variable.value,
-    description: variable.description,
-    is_encrypted: true,
-    team_name: null,
-  };
 }

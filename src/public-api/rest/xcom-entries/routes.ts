@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { hideSecrets } from "../../../platform/index.ts";
 import { findXcomEntry, listXcoms, type VersionFacts, XCOM_ORDER_KEYS, type XcomRow } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
@@ -100,13 +101,13 @@ export function xcomRoutes(api: Api): void {
     `get ${base}/{xcom_key}`,
     {
       tag,
-      summary: "One XCom with its value: as JSON or, with stringify, as a string with JSON",
+      summary: "One XCom with its value, without what has a sensitive name: as JSON or, with stringify, as a string with JSON",
       access: "viewer",
       params: taskPath.extend({ xcom_key: keyField }),
       query: z.object({ map_index: mapIndexField.optional(), stringify: flag.optional(), deserialize: flag.optional() }),
       answer: xcomValueShape,
     },
-    async ({ params, query, facts }) => {
+    async ({ params, query, options, facts }) => {
       const { dag_id: dagId, dag_run_id: runId, task_id: taskId, xcom_key: key } = params;
       const mapIndex = query.map_index ?? -1;
       const found = await findXcomEntry(store, { dagId, runId, taskId, mapIndex, key });
@@ -115,7 +116,8 @@ export function xcomRoutes(api: Api): void {
         throw refusal("xcom_not_found", `Task "${taskId}" of run "${runId}" has no XCom "${key}".`);
       }
       const versions = await facts.get(store, [found.versionId]);
-      const value = query.stringify ? JSON.stringify(found.value) : found.value;
+      const shown = hideSecrets({ [key]: found.value }, options.isSensitiveName)[key];
+      const value = query.stringify ? JSON.stringify(shown) : shown;
       return { ...toXcom(found, versions.get(found.versionId ?? "")), value };
     },
   );

@@ -1,0 +1,197 @@
+import { inspect } from "node:util";
+import { expect, test } from "vitest";
+import { createMasker, createNameRule } from "./index.ts";
+
+function masked(text: string, ...secrets: string[]): string {
+  const masker = createMasker();
+  for (const secret of secrets) masker.add(secret);
+  return masker.mask(text);
+}
+
+const SECRET = `p&ss "wörd"/+x'<\\>`;
+
+test.each([
+  ["as it is", SECRET],
+  ["as a part of a URL", encodeURIComponent(SECRET)],
+  ["as a part of a URL, in lower case", encodeURIComponent(SECRET).replace(/%../g, (byte) => byte.toLowerCase())],
+  ["as a part of a URL in a URL", encodeURIComponent(encodeURIComponent(SECRET))],
+  ["as a form's value", new URLSearchParams({ a: SECRET }).toString().slice(2)],
+  ["in JSON", JSON.stringify(SECRET).slice(1, -1)],
+  ["in JSON in JSON", JSON.stringify(JSON.stringify(SECRET)).slice(3, -3)],
+  ["in JSON of ASCII", JSON.stringify(SECRET).slice(1, -1).replace("ö", "\\u00f6")],
+  ["as console.log shows it", inspect({ a: SECRET }).slice(6, -3)],
+  ["in HTML", "p&amp;ss &quot;wörd&quot;/+x&#39;&lt;\\&gt;"],
+  ["in the text of HTML", `p&amp;ss "wörd"/+x'&lt;\\&gt;`],
+  ["in hex", Buffer.from(SECRET).toString("hex")],
+  ["in hex, in capitals", Buffer.from(SECRET).toString("hex").toUpperCase()],
+  ["in the shell's quotes", SECRET.replaceAll("'", `'\\''`)],
+])("a secret is hidden %s", (_how, form) => {
+  expect(masked(`before ${form} after`, SECRET)).toBe("before *** after");
+});
+
+test("a secret in a URL's user part is hidden", () => {
+  const url = new URL("https://db.example.com/x");
+  url.username = "etl";
+  url.password = SECRET;
+  expect(masked(String(url), SECRET)).toBe("https://etl:***@db.example.com/x");
+});
+
+test("base64 is hidden wherever the secret stands in it, in both alphabets", () => {
+  for (const before of ["", "u", "us", "etl:", "user:", "user1:"])
+    for (const after of ["", "\n", "@host"])
+      for (const alphabet of ["base64", "base64url"] as const) {
+        const text = Buffer.from(`${before}${SECRET}${after}`).toString(alphabet);
+        const shown = masked(`Authorization: Basic ${text}.`, SECRET);
+        expect(shown, text).toContain("***");
+        // At most the characters that the secret's first and last byte share with their neighbours.
+        expect(shown.replace("Authorization: Basic ", "").length, shown).toBeLessThan(14 + 2 * (before.length + after.length));
+        expect(Buffer.from(shown.replace(/^.*Basic /, "").split("***")[1] ?? "", "base64").toString()).not.toContain("x'<");
+      }
+  const long = "correct horse battery staple ".repeat(8);
+  const lines =
+    Buffer.from(long)
+      .toString("base64")
+      .match(/.{1,76}/g) ?? [];
+  for (const line of lines) expect(masked(`[${line.replace(/=+$/, "")}]`, long)).toBe("[***]");
+});
+
+test("every line of a secret of several lines is hidden by itself, but not the frame of a PEM file", () => {
+  const key = "-----BEGIN KEY-----\r\nMIIEvQIBADAN\nab\n-----END KEY-----";
+  expect(masked("first MIIEvQIBADAN second", key)).toBe("first *** second");
+  expect(masked("-----BEGIN KEY-----", key)).toBe("-----BEGIN KEY-----");
+  expect(masked(`x${key}y`, key)).toBe("x***y");
+  expect(masked("hunter22", "hunter22\n")).toBe("***");
+});
+
+test("characters that mean something in a pattern mean nothing in a secret", () => {
+  const secret = "a.*+?^$".concat("{}()|[]\\z");
+  expect(masked(`[${secret}]`, secret)).toBe("[***]");
+  expect(masked("aXXXXXXXz", "a.*z.*")).toBe("aXXXXXXXz");
+});
+
+test("secrets that contain or overlap each other are hidden whole, in whatever order they came", () => {
+  expect(masked("hunter2-and-more", "hunter2", "hunter2-and-more")).toBe("***");
+  expect(masked("hunter2-and-more", "hunter2-and-more", "hunter2")).toBe("***");
+  expect(masked("hunter2 alone", "hunter2-and-more", "hunter2")).toBe("*** alone");
+  expect(masked("[abcdefgh]", "abcdef", "defgh")).toBe("[***]");
+});
+
+test("all places are hidden, also after a secret was added later; short words are let be", () => {
+  const masker = createMasker();
+  expect(masker.mask("secret-1 secret-2")).toBe("secret-1 secret-2");
+  masker.add("secret-1");
+  expect(masker.mask("secret-1 secret-2 secret-1")).toBe("*** secret-2 ***");
+  masker.add("secret-2");
+  masker.add("abcd");
+  masker.add("");
+  expect(masker.mask("secret-1 secret-2 abcd")).toBe("*** *** abcd");
+});
+
+test("the beginning of a secret at the end of a cut text is hidden, by the mark or because the caller says so", () => {
+  const masker = createMasker();
+  masker.add("hunter2-and-more");
+  masker.add("x".repeat(100));
+  expect(masker.mask("pw hunte… [line truncated: 10 more bytes]")).toBe("pw ***… [line truncated: 10 more bytes]");
+  expect(masker.mask('{"pw":"hunter2-and… (cut; 5000 characters)')).toBe('{"pw":"***… (cut; 5000 characters)');
+  expect(masker.mask("{ pw: 'hunter2'... 990 more characters }")).toBe("{ pw: '***'... 990 more characters }");
+  expect(masker.mask(`pw ${"x".repeat(60)}`)).toBe("pw ***");
+  expect(masker.mask("pw h", true)).toBe("pw ***");
+  expect(masker.mask("pw hunte")).toBe("pw hunte");
+});
+
+test("JSON is masked text by text, numbers too, and by its names", () => {
+  const masker = createMasker();
+  masker.add('a"b\\cdef');
+  masker.add("123456");
+  const value = { text: 'x a"b\\cdef', 'a"b\\cdef': [123456, 12345], env: { DB_PWD: "unknown", hasToken: true, token: null } };
+  expect(masker.redact(value)).toEqual({
+    text: "x ***",
+    "***": ["***", 12345],
+    env: { DB_PWD: "***", hasToken: true, token: null },
+  });
+});
+
+test("what a connection holds is known: password, sensitive extras at any depth, numbers, passwords in URLs and strings", () => {
+  const masker = createMasker();
+  masker.addConnection({
+    password: "the-password",
+    host: "https://user:in-the-url@host",
+    extra: {
+      endpoint: "amqp://u:p%40ssword@broker",
+      list: [{ "stripe-api-key": "sk_live_1" }],
+      pin_token: 987654,
+      conn: "Server=db;Password='in-a-string';Port=1",
+      keyfile_dict: '{"private_key":"-----BEGIN-----\\nMIIEabcdef\\n-----END-----","client_email":"me@example.com"}',
+      headers: { Authorization: "Bearer ey-the-bearer" },
+      sslmode: "require",
+    },
+  });
+  for (const text of [
+    "the-password",
+    "in-the-url",
+    "p%40ssword",
+    "p@ssword",
+    "sk_live_1",
+    "987654",
+    "in-a-string",
+    "MIIEabcdef",
+    "ey-the-bearer",
+    Buffer.from("admin:the-password").toString("base64").slice(8),
+  ])
+    expect(masker.mask(`${text}`), text).toContain("***");
+  expect(masker.mask("require host broker user")).toBe("require host broker user");
+});
+
+test("a variable is a secret by its name, or holds one by a name inside of it", () => {
+  const masker = createMasker();
+  masker.addNamed("config", '{"db":{"host":"db-host","password":"in-json"},"port":54321}');
+  masker.addNamed("api_key", "whole-value");
+  masker.addNamed("region", "eu-central-1");
+  masker.addNamed("auth_header_authorization", `Basic ${Buffer.from("me:basic-pass").toString("base64")}`);
+  expect(masker.mask("in-json whole-value eu-central-1 db-host 54321 basic-pass")).toBe("*** *** eu-central-1 db-host 54321 ***");
+});
+
+test("its memory is bounded: the secrets that were read first are forgotten, and a warning says so once", () => {
+  const masker = createMasker();
+  for (let n = 0; n < 1_000; n++) masker.add(`secret-number-${n}.`);
+  expect(masker.takeWarning()).toBeNull();
+  masker.add("secret-number-1000.");
+  expect(masker.takeWarning()).toContain("not masked any more");
+  expect(masker.mask("secret-number-1000. secret-number-3.")).toBe("*** secret-number-3.");
+  for (let n = 0; n < 2_000; n++) masker.add(`another-number-${n}.`);
+  expect(masker.takeWarning()).toBeNull();
+  const huge = createMasker();
+  huge.add("s3cret-".repeat(20_000));
+  expect(huge.takeWarning()).toContain("only its first");
+});
+
+test("a text that nearly matches everywhere takes no more than a moment", () => {
+  const masker = createMasker();
+  for (let n = 0; n < 200; n++) masker.add(`${"a".repeat(3_000 + n)}b`);
+  const startedAt = performance.now();
+  expect(masker.mask(`${"a".repeat(64 * 1024)}c`)).toBe("***c");
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+});
+
+test.each([
+  ..."PASSWORD db_passwd apiKey api_key my-token Authorization private_key stripe-api-key db_pwd pwd SLACK_WEBHOOK dsn sentryDsn".split(
+    " ",
+  ),
+  ..."github_pat pat session-cookie service_account google.service-account http_proxy proxy credentials aws_credential sas sas-token".split(
+    " ",
+  ),
+  ..."requestSignature accessToken access_token passphrase keyfile_dict secretKey aws_secret_access_key connectionString db.pass tokens".split(
+    " ",
+  ),
+])("the name %s is sensitive", (name) => expect(createNameRule()(name)).toBe(true));
+
+test.each(
+  "host passage key author path pattern patient passenger token_count tokens_count max_tokens totalTokens maxOutputTokens tokenizer password_length compass public_key login proxyless".split(
+    " ",
+  ),
+)("the name %s is not", (name) => expect(createNameRule()(name)).toBe(false));
+
+test("a deployment adds parts of names", () => {
+  const rule = createNameRule(["Geheim", " "]);
+  expect([rule("mein_GEHEIMNIS"), rule("password"), rule("name")]).toEqual([true, true, false]);
+});

@@ -1,0 +1,122 @@
+/**
+ * Knows the secrets that one process of user code has seen, and replaces them in everything that leaves it. It lives as long as
+ * that process: a module may keep a secret from one try to the next. Its memory is bounded: beyond SECRETS_MAX secrets or
+ * CHARACTERS_MAX characters the older half is forgotten, which `takeWarning` says once.
+ */
+import { createFormMatcher, type FormMatcher } from "./form-matcher.ts";
+import { findSecrets, HIDDEN } from "./named-secrets.ts";
+import { formsOf, SECRET_MIN_LENGTH } from "./secret-forms.ts";
+import { createNameRule, type NameRule } from "./sensitive-names.ts";
+
+export type Masker = {
+  /** The text is a secret. */
+  add(secret: string): void;
+  /** All texts and numbers in the value are secrets. */
+  addValue(value: unknown): void;
+  /** What in `value` is a secret by its name: the value's own, or one inside of it. */
+  addNamed(name: string, value: unknown): void;
+  /** A connection's password and what its other fields hold. */
+  addConnection(connection: ConnectionSecrets): void;
+  isSensitive(name: string): boolean;
+  /** `isCut`: the text was cut at its end. Cuts that carry a mark are found without it. */
+  mask(text: string, isCut?: boolean): string;
+  /** JSON, with its texts masked, and everything below a sensitive name. */
+  redact<T>(value: T): T;
+  /** What a reader of the log must know, once; else null. */
+  takeWarning(): string | null;
+};
+
+/** A connection, as far as it may hold secrets. */
+export type ConnectionSecrets = { readonly password: string | null; readonly extra: object } & Readonly<
+  Partial<Record<"host" | "schema" | "login" | "description", string | null>>
+>;
+
+const SECRETS_MAX = 1_000;
+/** Of all forms together; a secret has about ten times its own length in forms. */
+const CHARACTERS_MAX = 4 * 1024 * 1024;
+/** Of a longer secret, the beginning is masked; a line of a log is not longer. */
+const SECRET_MAX_LENGTH = 64 * 1024;
+const DEPTH_MAX = 64;
+
+/** `rule`: which names are sensitive; default: Baram's own list. */
+export function createMasker(rule: NameRule = createNameRule()): Masker {
+  /** The secrets with the number of characters of their forms; the one that was added last stands last. */
+  const secrets = new Map<string, number>();
+  let characters = 0;
+  let matcher: FormMatcher | null = null;
+  let warning: string | null = null;
+  let hasWarned = false;
+
+  function warn(message: string): void {
+    if (!hasWarned) warning = message;
+    hasWarned = true;
+  }
+
+  function add(given: string): void {
+    const secret = given.length > SECRET_MAX_LENGTH ? given.slice(0, SECRET_MAX_LENGTH) : given;
+    const known = secrets.get(secret);
+    if (known !== undefined) {
+      secrets.delete(secret);
+      secrets.set(secret, known);
+      return;
+    }
+    if (secret.trim().length < SECRET_MIN_LENGTH) return;
+    if (secret !== given)
+      warn(`a secret has ${given.length} characters: only its first ${SECRET_MAX_LENGTH} are masked in logs and rendered fields`);
+    learn(secret);
+    if (secrets.size > SECRETS_MAX || (characters > CHARACTERS_MAX && secrets.size > 1)) forgetOlderHalf();
+  }
+
+  function learn(secret: string): void {
+    matcher ??= createFormMatcher();
+    let length = 0;
+    for (const form of formsOf(secret)) {
+      matcher.add(form);
+      length += form.length;
+    }
+    secrets.set(secret, length);
+    characters += length;
+  }
+
+  function forgetOlderHalf(): void {
+    warn(
+      `this process has read more secrets than are kept in mind to mask them (${secrets.size} in ${characters} characters): the ones that were read first are not masked any more`,
+    );
+    const kept = [...secrets.keys()].slice(Math.ceil(secrets.size / 2));
+    secrets.clear();
+    characters = 0;
+    matcher = null;
+    for (const secret of kept) learn(secret);
+  }
+
+  const mask = (text: string, isCut = false) => (matcher === null ? text : matcher.replace(text, isCut));
+
+  function redact(value: unknown, isSecret: boolean, depth: number): unknown {
+    if (value === null || value === undefined || typeof value === "boolean") return value;
+    if (isSecret || depth > DEPTH_MAX) return HIDDEN;
+    if (typeof value === "string") return mask(value);
+    if (Array.isArray(value)) return value.map((one) => redact(one, false, depth + 1));
+    if (typeof value === "object")
+      return Object.fromEntries(Object.entries(value).map(([name, one]) => [mask(name), redact(one, rule(name), depth + 1)]));
+    const text = String(value);
+    return mask(text) === text ? value : HIDDEN;
+  }
+
+  return {
+    add,
+    addValue: (value) => findSecrets(value, true, rule, add),
+    addNamed: (name, value) => findSecrets(value, rule(name), rule, add),
+    addConnection({ password, extra, host, schema, login, description }) {
+      if (password) findSecrets(password, true, rule, add);
+      findSecrets([extra, host, schema, login, description], false, rule, add);
+    },
+    isSensitive: rule,
+    mask,
+    redact: <T>(value: T) => redact(value, false, 0) as T,
+    takeWarning() {
+      const told = warning;
+      warning = null;
+      return told;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** Whether a name says that its value is a secret: of a connection's extra, a variable, a fact, a rendered field, an audit entry. */
+export type NameRule = (name: string) => boolean;
+
+/** Hidden wherever they occur in a name that is reduced to letters and digits. The first line is Airflow's list. */
+const ANYWHERE = new RegExp(
+  [
+    "accesstoken|apikey|authorization|passphrase|passwd|password|privatekey|secret|token|keyfile|serviceaccount",
+    "passcode|credential|connectionstring|webhook|cookie|signature",
+    "(?:access|account|app|application|client|consumer|encryption|fernet|hmac|license|master|rsa|shared|signing|ssh|ssl|storage|subscription)key",
+  ].join("|"),
+);
+/** Too short to be looked for inside of words: "path" is no "pat". */
+const WORDS = new Set(["pwd", "dsn", "pat", "sas", "jwt", "otp", "cred", "creds", "proxy", "proxies"]);
+/** Only as the last word: `db_pass`, but not `pass_environment`. */
+const LAST_WORDS = new Set(["pass"]);
+/** What a name with such a last word holds is about a secret, and none itself: `password_length`, `token_type`. */
+const MEASURES = new Set([
+  "count",
+  "counts",
+  "length",
+  "len",
+  "size",
+  "limit",
+  "ttl",
+  "timeout",
+  "age",
+  "type",
+  "expiry",
+  "expires",
+]);
+/** Numbers of tokens of a language model, as in `max_tokens`. */
+const COUNTED_TOKENS =
+  /^(?:max|min|num|n|total|prompt|completion|input|output|used|cached|new)(?:[a-z]*)tokens$|^tokens(?:used|perminute|persecond)$/;
+const NOT_TOKENS = /tokeni[sz]/g;
+
+/** A longer name is judged by its start and its end. */
+const JUDGED_CHARACTERS = 200;
+/** Names repeat from line to line, so their judgements are kept. */
+const REMEMBERED_NAMES = 2_000;
+
+/** `more`: further parts of names, as in `[core] sensitive_var_conn_names`: a name that contains one, in any case, is sensitive. */
+export function createNameRule(more: readonly string[] = []): NameRule {
+  const parts = more.map((part) => part.trim().toLowerCase()).filter((part) => part !== "");
+  const known = new Map<string, boolean>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    const isSensitive = parts.some((part) => name.toLowerCase().includes(part)) || judge(name);
+    if (known.size >= REMEMBERED_NAMES) known.clear();
+    if (name.length <= JUDGED_CHARACTERS) known.set(name, isSensitive);
+    return isSensitive;
+  };
+}
+
+function judge(name: string): boolean {
+  if (name.length > 2 * JUDGED_CHARACTERS)
+    return judge(name.slice(0, JUDGED_CHARACTERS)) || judge(name.slice(-JUDGED_CHARACTERS));
+  const words = name
+    .replace(/([a-z\d])([A-Z])/g, "$1 $2")
+    .replace(/([A-Z])([A-Z][a-z])/g, "$1 $2")
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== "");
+  const last = words.at(-1) ?? "";
+  if (words.length > 1 && MEASURES.has(last)) return false;
+  const joined = words.join("").replace(NOT_TOKENS, "");
+  if (COUNTED_TOKENS.test(joined)) return false;
+  return ANYWHERE.test(joined) || LAST_WORDS.has(last) || words.some((word) => WORDS.has(word));
+}
