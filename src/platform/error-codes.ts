@@ -153,6 +153,7 @@ export const ERROR_CODES = {
   frame_malformed: "A message between processes is not valid JSON.",
   frame_too_long: "A message between processes is too long.",
   log_store_invalid: "The log store is configured incorrectly.",
+  log_file_refused: "A log is a link or a special file, so it is neither read nor written.",
   log_path_invalid: "A log path points outside the log folder.",
   task_stopped: "The task was asked to stop.",
   wire_closed: "The connection to the other process was closed.",

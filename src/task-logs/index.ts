@@ -5,6 +5,7 @@ export { createLogShipper, type LogCarrier, type LogShipper } from "./log-shippe
 export { createFolderSink, type LogSink } from "./log-sink.ts";
 export { createLogWriter, type LogLine, type LogWriter, type LogWriterOptions, type WrittenLog } from "./log-writer.ts";
 export { createMasker, isSensitiveName, type Masker } from "./masker.ts";
+export { removeLog } from "./open-log.ts";
 export { createS3Carrier } from "./s3/s3-carrier.ts";
 export { createS3Place, parseS3Url, type S3Folder, type S3Place } from "./s3/s3-place.ts";
 export { createThreadedFolderSink } from "./threaded-folder-sink.ts";
