@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   executor_twice: "[core] executor is empty or contains the same executor or name twice.",
   executor_unknown: "[core] executor contains an unknown executor.",
   home_invalid: "BARAM_HOME is not a folder.",
+  secret_readable: "A file with a secret can be read by every user of the machine.",
   home_unwritable: "This user cannot write to BARAM_HOME.",
   host_invalid: "[api] host is not an address of this machine.",
   installation_broken: "A file of this installation is missing.",
