@@ -7,6 +7,7 @@ export {
   markOfThisProcess,
   workloadFromEnvironment,
 } from "./environment.ts";
+export { closeHome, makeHome } from "./home.ts";
 export { readEncryptionKey, readJwtSecret, readOrMake } from "./keys.ts";
 export { type Config, loadConfig, nearOption, nearSection, type OptionSource } from "./load.ts";
 export { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { BaramError } from "../platform/index.ts";
+import { BaramError, FILE_MODE } from "../platform/index.ts";
+import { closeSecret, makeHome } from "./home.ts";
 import type { Config } from "./load.ts";
 
 /** `make`: default true. If false, a missing secret is an error, since a new one would not match existing data. */
@@ -49,14 +50,15 @@ function refuseToMake({ make = true }: MakeOption, home: string, name: string, v
 /**
  * Reads a secret of this installation; the first process creates it (mode 0600). It is written under a temporary name and
  * hard-linked, which fails if another process was faster: racing processes use the same secret, and none reads an empty file.
+ * Throws `secret_readable`.
  */
 export function readOrMake(home: string, name: string, make: () => string): string {
   const path = join(home, name);
-  mkdirSync(home, { recursive: true });
+  makeHome(home);
   if (!existsSync(path)) {
     const made = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
     try {
-      writeFileSync(made, `${make()}\n`, { mode: 0o600, flag: "wx" });
+      writeFileSync(made, `${make()}\n`, { mode: FILE_MODE, flag: "wx" });
       linkSync(made, path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -64,5 +66,7 @@ export function readOrMake(home: string, name: string, make: () => string): stri
       rmSync(made, { force: true });
     }
   }
+  // Also before each use: a secret that others can read is none.
+  closeSecret(path);
   return readFileSync(path, "utf8").trim();
 }

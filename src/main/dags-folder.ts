@@ -36,6 +36,7 @@ export function prepareDagsFolder(config: Config): string {
   const path = config.core.dags_folder;
   if (findDagsFolder(config)) return path;
   if (config.sources["core.dags_folder"] !== "default") return `${path}  (it does not exist; its DAGs are seen when it does)`;
-  mkdirSync(path, { recursive: true });
+  // People put their files there. Never writable by others, whose files Baram would run.
+  mkdirSync(path, { recursive: true, mode: 0o755 });
   return `${path}  (made, and empty)`;
 }

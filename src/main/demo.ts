@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config/index.ts";
-import { findPackageRoot, type Logger, sleep } from "../platform/index.ts";
+import { FILE_MODE, findPackageRoot, type Logger, sleep } from "../platform/index.ts";
 import { createDagCache, createDagRun } from "../scheduler/index.ts";
 import { findDag, findRun, runProgress, type Store } from "../store/index.ts";
 import { executorNames } from "./executors.ts";
@@ -16,7 +16,7 @@ export function runDemo(config: Config, store: Store, say: (line: string) => voi
   const marker = join(config.home, "demo_ran");
   if (config.core.load_examples && !existsSync(marker)) {
     play(config, store, say, stop.signal)
-      .then((played) => played && writeFileSync(marker, `${new Date().toISOString()}\n`))
+      .then((played) => played && writeFileSync(marker, `${new Date().toISOString()}\n`, { mode: FILE_MODE }))
       .catch((error: Error) => !stop.signal.aborted && logger.error({ error: error.message }, "the demo could not be run"));
   }
   return { cancel: () => stop.abort() };

@@ -1,4 +1,4 @@
-import type { Config } from "../config/index.ts";
+import { type Config, closeHome } from "../config/index.ts";
 import { createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { checkMigrated, type Store } from "../store/index.ts";
 import { logOptionsOf } from "./log-options.ts";
@@ -16,6 +16,7 @@ export async function runRole(
 ): Promise<void> {
   const logger = createLogger({ ...logOptionsOf(config), role: name });
   warnOfMeaninglessOptions(config, logger);
+  closeHome(config.home, (message) => logger.warn({}, message));
   const stopped = untilStopped(logger);
   const metrics = createMetrics(config, logger);
   const patience = createPatience(config.database.start_timeout);

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import type { Config } from "../config/index.ts";
-import { BaramError, createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Config, closeHome, makeHome } from "../config/index.ts";
+import { BaramError, createLogger, FILE_MODE, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { migrate } from "../store/index.ts";
 import { ensureFirstUser, type FirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
@@ -31,6 +31,7 @@ export async function runStandalone(config: Config): Promise<void> {
   warnOfMeaninglessOptions(config, logger);
   const metrics = createMetrics(config, logger);
   const unlock = lockHome(config.home);
+  closeHome(config.home, (message) => logger.warn({}, message));
   const stopped = untilStopped(logger);
   const patience = createPatience(config.database.start_timeout);
   void stopped.then(patience.stop);
@@ -91,7 +92,7 @@ function say(line: string): void {
 function lockHome(home: string): () => void {
   const path = join(home, "standalone.pid");
   try {
-    makeFolder(home);
+    makeHome(home);
     const pid = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
     if (pid > 0 && pid !== process.pid && isStandalone(pid)) {
       throw new BaramError(
@@ -100,18 +101,11 @@ function lockHome(home: string): () => void {
         { home, pid },
       );
     }
-    writeFileSync(path, String(process.pid));
+    writeFileSync(path, String(process.pid), { mode: FILE_MODE });
   } catch (error) {
     throw explainHome(error, home);
   }
   return () => rmSync(path, { force: true });
-}
-
-/** Not mkdir's `recursive`: in Node 20 it loops for ever on file systems that refuse folders, such as /proc. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  if (dirname(path) !== path) makeFolder(dirname(path));
-  mkdirSync(path);
 }
 
 function isStandalone(pid: number): boolean {

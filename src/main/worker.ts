@@ -1,4 +1,4 @@
-import type { Config } from "../config/index.ts";
+import { type Config, closeHome } from "../config/index.ts";
 import { createLogger } from "../platform/index.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { warnOfMeaninglessOptions } from "./role.ts";
@@ -14,6 +14,7 @@ export type { WorkerOptions };
 export async function runWorker(config: Config, options: WorkerOptions): Promise<void> {
   const logger = createLogger({ ...logOptionsOf(config), role: "worker" });
   warnOfMeaninglessOptions(config, logger);
+  closeHome(config.home, (message) => logger.warn({}, message));
   const stopped = untilStopped(logger);
   const worker = await startWorker(config, options, logger);
   logger.info({ ...options }, "worker started");

@@ -3,6 +3,7 @@ export * from "./clock.ts";
 export * from "./describe-schema-error.ts";
 export * from "./did-you-mean.ts";
 export * from "./errors.ts";
+export * from "./file-modes.ts";
 export * from "./find-file.ts";
 export * from "./frames.ts";
 export * from "./limit-body.ts";

@@ -4,11 +4,17 @@ import { mkdir, readFile, realpath, rename, rm, symlink, utimes, writeFile } fro
 import { dirname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BaramError, toError } from "./errors.ts";
+import { FILE_MODE, FOLDER_MODE } from "./file-modes.ts";
 
 /** The code of one DAG file as one ES module. `hash` is the SHA-256 of `code`, hex; `externals` are npm package names. */
 export type BundledModule = { hash: string; code: string; externals: string[] };
 
 export const MODULE_FILE = "dag.mjs";
+
+/** The modes of everything in a module cache: the only place that says who may read the code of DAGs. */
+export function moduleCacheModes(): { folder: number; file: number } {
+  return { folder: FOLDER_MODE, file: FILE_MODE };
+}
 
 /**
  * Writes a module to `<cacheDir>/<hash>/dag.mjs`, next to a `node_modules` with links to the packages it imports: `baram`
@@ -32,7 +38,7 @@ export async function materializeModule(
   await utimes(path, new Date(), new Date()).catch(() => {});
   if (await isIntact(folder, module, links)) return path;
 
-  await mkdir(cacheDir, { recursive: true });
+  await mkdir(cacheDir, { recursive: true, mode: moduleCacheModes().folder });
   const draft = join(cacheDir, `.draft-${randomUUID()}`);
   try {
     await writeFolder(draft, module.code, links);
@@ -102,11 +108,12 @@ async function findPackage(name: string, resolveFrom: readonly string[]): Promis
 }
 
 async function writeFolder(folder: string, code: string, links: readonly Link[]): Promise<void> {
-  await mkdir(join(folder, "node_modules"), { recursive: true });
-  await writeFile(join(folder, MODULE_FILE), code);
+  const modes = moduleCacheModes();
+  await mkdir(join(folder, "node_modules"), { recursive: true, mode: modes.folder });
+  await writeFile(join(folder, MODULE_FILE), code, { mode: modes.file });
   for (const { name, target } of links) {
     const link = join(folder, "node_modules", name);
-    await mkdir(dirname(link), { recursive: true });
+    await mkdir(dirname(link), { recursive: true, mode: modes.folder });
     await symlink(target, link, "dir");
   }
 }

@@ -61,7 +61,7 @@ test("whatever answers are lost, pieces come twice, notes and crashes come betwe
         const carry = (isEnd: boolean, inMemory = 0) => {
           const sizeBytes = statSync(own).size;
           const tail = readFileSync(own).subarray(Math.max(0, sizeBytes - inMemory));
-          return carrier.carry(own, sizeBytes, tail, isEnd).catch(() => null);
+          return carrier.carry({ folder, path: "own.log" }, sizeBytes, tail, isEnd).catch(() => null);
         };
         let n = 0;
         for (const { lines, fault: next, inMemory } of history) {

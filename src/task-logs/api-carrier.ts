@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import type { LogPiece, LogReceipt } from "./log-receiver.ts";
-import type { LogCarrier } from "./log-shipper.ts";
+import { type LocalLog, type LogCarrier, openWrittenLog } from "./log-shipper.ts";
 
 /** People follow the logs of running tasks, so new lines should be visible within a second or so. */
 const INTERVAL_MS = 1_000;
@@ -31,9 +31,9 @@ export function createApiCarrier(
   return {
     isHopeless,
     intervalMs: () => INTERVAL_MS,
-    async carry(path, sizeBytes, tail, isEnd) {
+    async carry(local, sizeBytes, tail, isEnd) {
       if (received >= sizeBytes && !(isEnd && isMarked)) return;
-      const log = readLog(path, sizeBytes - tail.length, tail);
+      const log = readLog(local, sizeBytes - tail.length, tail);
       try {
         for (let stepsBack = 0; ; ) {
           const read = await log.read(received, Math.min(PIECE_BYTES, Math.max(0, sizeBytes - received)));
@@ -56,12 +56,12 @@ export function createApiCarrier(
 }
 
 /** Reads a file of which the bytes from `tailAt` on are in memory. The file is opened only if other bytes are needed. */
-function readLog(path: string, tailAt: number, tail: Buffer) {
+function readLog(local: LocalLog, tailAt: number, tail: Buffer) {
   let file: FileHandle | null = null;
   return {
     async read(offset: number, length: number): Promise<Buffer> {
       if (offset >= tailAt) return tail.subarray(offset - tailAt, offset - tailAt + length);
-      file ??= await open(path, "r");
+      file ??= await openWrittenLog(local);
       const buffer = Buffer.allocUnsafe(length);
       const { bytesRead } = await file.read(buffer, 0, length, offset);
       return buffer.subarray(0, bytesRead);

@@ -1,21 +1,23 @@
 /** The thread of `createThreadedFolderSink`: appends to files one after the other, and answers the texts of a batch in order. */
-import { appendFileSync, closeSync, fstatSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
-import { parentPort } from "node:worker_threads";
+import { appendFileSync, closeSync, constants, fstatSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
 import { toError } from "../platform/index.ts";
-import { FILE_MODE, FOLDER_MODE, setAside } from "./log-sink.ts";
+import { openLogFile, openLogPlace, setAside } from "./open-log.ts";
 
+/** The folder of all logs. */
+export type AppendThreadData = { folder: string };
 /** `isFirst`: this writer has not written to the file yet, so its folder may be missing. `isAnew`: see `AppendText`. */
-export type AppendBatch = readonly { file: string; text: string; isFirst: boolean; isAnew: boolean }[];
+export type AppendBatch = readonly { path: string; text: string; isFirst: boolean; isAnew: boolean }[];
 /** Each file's size after its text, in bytes, or the reason why the text could not be written. */
 export type AppendAnswers = readonly (number | string)[];
 
+const { folder } = workerData as AppendThreadData;
+const { O_APPEND, O_CREAT, O_WRONLY } = constants;
+
 parentPort?.on("message", (batch: AppendBatch) => {
-  const answers: AppendAnswers = batch.map(({ file, text, isFirst, isAnew }) => {
+  const answers: AppendAnswers = batch.map((one) => {
     try {
-      if (isAnew) setAside(file);
-      if (isFirst) makeFolderOf(file);
-      return append(file, text);
+      return append(one);
     } catch (error) {
       return toError(error).message;
     }
@@ -23,26 +25,18 @@ parentPort?.on("message", (batch: AppendBatch) => {
   parentPort?.postMessage(answers);
 });
 
-function append(file: string, text: string): number {
-  const place = openToAppend(file);
+function append({ path, text, isFirst, isAnew }: AppendBatch[number]): number {
+  const place = openLogPlace(folder, path, isFirst);
   try {
-    appendFileSync(place, text);
-    return fstatSync(place).size;
+    if (isAnew) setAside(place);
+    const file = openLogFile(place.at(), O_WRONLY | O_APPEND | O_CREAT);
+    try {
+      appendFileSync(file, text);
+      return fstatSync(file).size;
+    } finally {
+      closeSync(file);
+    }
   } finally {
-    closeSync(place);
+    place.close();
   }
-}
-
-function openToAppend(file: string): number {
-  try {
-    return openSync(file, "a", FILE_MODE);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    makeFolderOf(file);
-    return openSync(file, "a", FILE_MODE);
-  }
-}
-
-function makeFolderOf(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: FOLDER_MODE });
 }

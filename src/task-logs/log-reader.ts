@@ -1,8 +1,8 @@
-import { open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
-import { toError } from "../platform/index.ts";
-import { pathBelow } from "./log-sink.ts";
+import { BaramError, toError } from "../platform/index.ts";
 import type { LogLine } from "./log-writer.ts";
+import { openLogToRead } from "./open-log.ts";
 
 /** `offset`: where the next page starts, in bytes; the log of a running try still grows. `lines` null = there is no log. */
 export type LogPage = { lines: LogLine[] | null; offset: number; isEnd: boolean };
@@ -26,11 +26,7 @@ export function createFolderLogStore(folder: string): LogStore {
   const bytes = folderBytes(folder);
   return {
     source: `${hostname()}:${folder}`,
-    async read(path, offset, maxBytes) {
-      const size = await bytes.size(path);
-      if (size === null) return { lines: null, offset, isEnd: true };
-      return readPage(size, (start, end) => bytes.read(path, start, end), offset, maxBytes);
-    },
+    read: (path, offset, maxBytes) => readOne(bytes, path, offset, maxBytes),
   };
 }
 
@@ -76,14 +72,38 @@ export function createLayeredLogStore(folder: string, remote: LogBytes & { sourc
         };
         return await readPage(size, read, offset, maxBytes);
       } catch (error) {
-        // The local log can be read nevertheless.
-        const here = await createFolderLogStore(folder).read(path, offset, maxBytes);
+        // The other copy can be read nevertheless.
+        if (isRefusal(error))
+          return withLine(
+            await readOne(remote, path, offset, maxBytes),
+            `The copy on this machine is not shown: ${error.message}`,
+          );
         const event = `The log store ${remote.source} cannot be read: ${toError(error).message}`;
-        const line: LogLine = { timestamp: new Date().toISOString(), level: "error", event, logger: "baram" };
-        return { ...here, lines: [...(here.lines ?? []), line] };
+        return withLine(await readOne(local, path, offset, maxBytes), event);
       }
     },
   };
+}
+
+async function readOne(bytes: LogBytes, path: string, offset: number, maxBytes: number): Promise<LogPage> {
+  try {
+    const size = await bytes.size(path);
+    if (size === null) return { lines: null, offset, isEnd: true };
+    return await readPage(size, (start, end) => bytes.read(path, start, end), offset, maxBytes);
+  } catch (error) {
+    // Said in the log itself, where the one who looks for it sees it.
+    if (isRefusal(error)) return withLine({ lines: null, offset, isEnd: true }, `The log is not shown: ${error.message}`);
+    throw error;
+  }
+}
+
+function isRefusal(error: unknown): error is BaramError {
+  return error instanceof BaramError && error.code === "log_file_refused";
+}
+
+function withLine(page: LogPage, event: string): LogPage {
+  const line: LogLine = { timestamp: new Date().toISOString(), level: "error", event, logger: "baram" };
+  return { ...page, lines: [...(page.lines ?? []), line] };
 }
 
 /**
@@ -113,11 +133,8 @@ async function readPage(
 }
 
 function folderBytes(folder: string): LogBytes {
-  async function withFile<T>(path: string, work: (file: Awaited<ReturnType<typeof open>>) => Promise<T>): Promise<T | null> {
-    const file = await open(pathBelow(folder, path), "r").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
-      throw error;
-    });
+  async function withFile<T>(path: string, work: (file: FileHandle) => Promise<T>): Promise<T | null> {
+    const file = await openLogToRead(folder, path);
     if (!file) return null;
     try {
       return await work(file);

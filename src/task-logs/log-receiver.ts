@@ -9,21 +9,8 @@
  *   in the file its next byte belongs. It is written before that byte, updated after each piece, and deleted at the end of the stream.
  * Marks for all streams would need a file created and removed for each try, and on ext4 recently removed files slow down the creation of new ones for minutes.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
-import { dirname } from "node:path";
-import { FILE_MODE, FOLDER_MODE, pathBelow, setAside } from "./log-sink.ts";
+import { closeSync, constants, fstatSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { type LogPlace, openLogFile, openLogPlace, removeFile, setAside } from "./open-log.ts";
 
 export type LogPiece = {
   /** UUID of the stream. */
@@ -56,14 +43,21 @@ const ROOM_FOR_LAST_WORDS = 1024 * 1024;
  * the pieces of one log must be written one after the other: `createLogReceiver` runs it on a thread.
  */
 export function receivePiece(options: LogReceiverOptions, path: string, piece: LogPiece): LogReceipt {
+  const place = openLogPlace(options.folder, path, piece.isAnew && piece.offset === 0);
+  try {
+    return receiveAt(place, options.maxFileBytes + ROOM_FOR_LAST_WORDS, piece);
+  } finally {
+    place.close();
+  }
+}
+
+function receiveAt(place: LogPlace, capBytes: number, piece: LogPiece): LogReceipt {
   const { session, offset, text, isEnd } = piece;
-  const file = pathBelow(options.folder, path);
   const bytes = Buffer.from(text, "utf8");
-  const capBytes = options.maxFileBytes + ROOM_FOR_LAST_WORDS;
-  const markPath = `${file}.${session}`;
+  const markPath = place.at(`.${session}`);
   const known = readMark(markPath);
-  if (piece.isAnew && offset === 0 && known === null && isOfAnother(file, bytes)) setAside(file);
-  const fd = openForUpdate(file);
+  if (piece.isAnew && offset === 0 && known === null && isOfAnother(place, bytes)) setAside(place);
+  const fd = openForUpdate(place);
   try {
     const mark = known ?? placeByContent(fd, offset, bytes, capBytes);
     if (mark === null) return { received: 0, isMarked: false };
@@ -76,7 +70,7 @@ export function receivePiece(options: LogReceiverOptions, path: string, piece: L
     }
     if (known === null) writeMark(markPath, mark);
     const next = fresh.length === 0 ? mark : put(fd, mark, fresh, capBytes);
-    if (isEnd) rmSync(markPath, { force: true });
+    if (isEnd) removeFile(markPath);
     else if (next !== mark) writeMark(markPath, next);
     return { received: next.received, isMarked: !isEnd };
   } finally {
@@ -85,8 +79,8 @@ export function receivePiece(options: LogReceiverOptions, path: string, piece: L
 }
 
 /** Whether the file starts with another line than the stream. If the stream's first piece is sent again, the lines are equal. */
-function isOfAnother(file: string, bytes: Buffer): boolean {
-  const fd = openForUpdate(file);
+function isOfAnother(place: LogPlace, bytes: Buffer): boolean {
+  const fd = openForUpdate(place);
   try {
     const there = read(fd, 0, bytes.length);
     const lineEnd = there.indexOf(10);
@@ -156,29 +150,36 @@ function write(fd: number, bytes: Buffer, at: number): void {
 }
 
 /** Not in append mode: a piece that is written again must overwrite itself. */
-function openForUpdate(path: string): number {
-  const open = () => openSync(path, constants.O_RDWR | constants.O_CREAT, FILE_MODE);
-  try {
-    return open();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-  mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE });
-  return open();
+function openForUpdate(place: LogPlace): number {
+  return openLogFile(place.at(), constants.O_RDWR | constants.O_CREAT);
 }
 
-function readMark(path: string): Mark | null {
+function readMark(at: string): Mark | null {
+  let fd: number;
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Mark;
+    fd = openLogFile(at, constants.O_RDONLY);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
+  try {
+    return JSON.parse(readFileSync(fd, "utf8")) as Mark;
+  } finally {
+    closeSync(fd);
+  }
 }
 
-function writeMark(path: string, mark: Mark): void {
-  writeFileSync(`${path}~`, JSON.stringify(mark), { mode: FILE_MODE });
-  renameSync(`${path}~`, path);
+function writeMark(at: string, mark: Mark): void {
+  const draft = `${at}~`;
+  // What a crash has left. Made anew, since a file that is there may be somebody else's.
+  removeFile(draft);
+  const fd = openLogFile(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
+  try {
+    writeFileSync(fd, JSON.stringify(mark));
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(draft, at);
 }
 
 function cutMark(capBytes: number): Buffer {

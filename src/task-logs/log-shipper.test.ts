@@ -6,7 +6,7 @@ import { createLogShipper, type LogCarrier } from "./log-shipper.ts";
 import type { WrittenLog } from "./log-writer.ts";
 
 test("a log that did not grow is carried once, however often it is asked for, and told of once more at its end", async () => {
-  const file = join(mkdtempSync(join(tmpdir(), "baram-shipper-")), "a.log");
+  const log = { folder: mkdtempSync(join(tmpdir(), "baram-shipper-")), path: "a.log" };
   const carried: [sizeBytes: number, isEnd: boolean][] = [];
   const carrier: LogCarrier = {
     carry: async (_, sizeBytes, __, isEnd) => void carried.push([sizeBytes, isEnd]),
@@ -14,9 +14,9 @@ test("a log that did not grow is carried once, however often it is asked for, an
     intervalMs: () => 60_000,
   };
   let written: WrittenLog = { sizeBytes: null, tail: Buffer.alloc(0) };
-  const shipper = createLogShipper({ file, carrier, written: () => written, onFault: () => {} });
+  const shipper = createLogShipper({ log, carrier, written: () => written, onFault: () => {} });
   const add = (text: string) => {
-    appendFileSync(file, text);
+    appendFileSync(join(log.folder, log.path), text);
     written = { ...written };
   };
   await shipper.ship();

@@ -1,6 +1,10 @@
-import { stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { sleep, startTimer, type Timer, toError } from "../platform/index.ts";
 import type { WrittenLog } from "./log-writer.ts";
+import { openLogToRead } from "./open-log.ts";
+
+/** A log on this machine: its path below the folder of all logs. */
+export type LocalLog = { readonly folder: string; readonly path: string };
 
 /** Uploads the log of one try, a growing file on this machine, so that other machines can read it. */
 export type LogCarrier = {
@@ -8,7 +12,7 @@ export type LogCarrier = {
    * Uploads those of the first `sizeBytes` of the file that the store does not have. Rejects if the store is unavailable; bytes
    * that arrived before are kept. `tail`: the last of those bytes that are in memory. `isEnd`: the file is complete.
    */
-  carry(file: string, sizeBytes: number, tail: Buffer, isEnd: boolean): Promise<void>;
+  carry(log: LocalLog, sizeBytes: number, tail: Buffer, isEnd: boolean): Promise<void>;
   /** Whether a retry is useless, since the store refused the log. */
   isHopeless(error: Error): boolean;
   /**
@@ -37,13 +41,13 @@ const NOT_IN_MEMORY = Buffer.alloc(0);
  * busy worker's time.
  */
 export function createLogShipper(options: {
-  file: string;
+  log: LocalLog;
   carrier: LogCarrier;
   /** The file's state as its only writer knows it: while it does not change, the disk need not be read. */
   written: () => WrittenLog;
   onFault: (error: Error) => void;
 }): LogShipper {
-  const { file, carrier } = options;
+  const { log, carrier } = options;
   let shippedBytes = 0;
   let seen: WrittenLog | null = null;
   let failures = 0;
@@ -64,9 +68,9 @@ export function createLogShipper(options: {
   async function carryOnce(isEnd: boolean): Promise<boolean> {
     try {
       const written = options.written();
-      const sizeBytes = written === seen ? shippedBytes : (written.sizeBytes ?? (await sizeOf(file)));
+      const sizeBytes = written === seen ? shippedBytes : (written.sizeBytes ?? (await sizeOf(log)));
       const tail = sizeBytes === written.sizeBytes ? written.tail : NOT_IN_MEMORY;
-      if (sizeBytes > shippedBytes || isEnd) await carrier.carry(file, sizeBytes, tail, isEnd);
+      if (sizeBytes > shippedBytes || isEnd) await carrier.carry(log, sizeBytes, tail, isEnd);
       shippedBytes = Math.max(shippedBytes, sizeBytes);
       seen = written;
       failures = 0;
@@ -98,17 +102,25 @@ export function createLogShipper(options: {
       while (!isHopeless && !(await carry(true)) && Date.now() < deadline)
         await sleep(Math.min(waitMs(), Math.max(0, deadline - Date.now())));
       const written = options.written();
-      return written === seen ? 0 : Math.max(0, (written.sizeBytes ?? (await sizeOf(file))) - shippedBytes);
+      return written === seen ? 0 : Math.max(0, (written.sizeBytes ?? (await sizeOf(log))) - shippedBytes);
     },
   };
 }
 
-async function sizeOf(file: string): Promise<number> {
+/** 0 = the file has not been written yet. */
+async function sizeOf({ folder, path }: LocalLog): Promise<number> {
+  const file = await openLogToRead(folder, path);
+  if (file === null) return 0;
   try {
-    return (await stat(file)).size;
-  } catch (error) {
-    // The file has not been written yet.
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
-    throw error;
+    return (await file.stat()).size;
+  } finally {
+    await file.close();
   }
+}
+
+/** Opens a log of which a part has been written. */
+export async function openWrittenLog({ folder, path }: LocalLog): Promise<FileHandle> {
+  const file = await openLogToRead(folder, path);
+  if (file === null) throw new Error(`the log ${path} is gone from ${folder}`);
+  return file;
 }

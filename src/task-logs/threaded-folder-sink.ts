@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { toError } from "../platform/index.ts";
-import type { AppendAnswers, AppendBatch } from "./append-thread.ts";
-import { createFolderSink, type LogSink, pathBelow } from "./log-sink.ts";
+import type { AppendAnswers, AppendBatch, AppendThreadData } from "./append-thread.ts";
+import { createFolderSink, type LogSink } from "./log-sink.ts";
 
 /**
  * Texts that arrive within this time are sent to the thread in one message: each message wakes it, which took an eighth of a busy
@@ -17,7 +17,7 @@ type Waiting = AppendBatch[number] & { resolve(sizeBytes: number): void; reject(
  * milliseconds, and a slow disk delays no heartbeats. `entry`: path of the compiled `append-thread`.
  */
 export function createThreadedFolderSink(folder: string, entry: string): LogSink & { close(): Promise<void> } {
-  const thread = new Worker(entry);
+  const thread = new Worker(entry, { workerData: { folder } satisfies AppendThreadData });
   let gathered: Waiting[] = [];
   const sent: Waiting[][] = [];
   /** The thread has ended; files are then written on this thread. */
@@ -42,12 +42,11 @@ export function createThreadedFolderSink(folder: string, entry: string): LogSink
     gathered = [];
     if (batch.length === 0) return;
     sent.push(batch);
-    thread.postMessage(batch.map(({ file, text, isFirst, isAnew }) => ({ file, text, isFirst, isAnew })) satisfies AppendBatch);
+    thread.postMessage(batch.map(({ path, text, isFirst, isAnew }) => ({ path, text, isFirst, isAnew })) satisfies AppendBatch);
   }
 
   return {
     open(path) {
-      const file = pathBelow(folder, path);
       const direct = createFolderSink(folder).open(path);
       let texts = 0;
       return (text, isAnew = false) => {
@@ -55,7 +54,7 @@ export function createThreadedFolderSink(folder: string, entry: string): LogSink
         const isFirst = texts++ === 0;
         return new Promise((resolve, reject) => {
           if (gathered.length === 0) setTimeout(send, GATHER_MS);
-          gathered.push({ file, text, isFirst, isAnew, resolve, reject });
+          gathered.push({ path, text, isFirst, isAnew, resolve, reject });
         });
       };
     },

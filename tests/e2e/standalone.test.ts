@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -98,6 +99,39 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test("whatever the umask, nothing in BARAM_HOME can be read by others, and nobody else can write DAG files", async () => {
+  const umask = process.umask(0);
+  const first = start();
+  process.umask(umask);
+  await expect.poll(() => first.output(), { timeout: 60_000 }).toMatch(/The demo ended: success/);
+  const home = join(folder, ".baram");
+  const open = execFileSync("find", [home, "-mindepth", "1", "!", "-type", "l", "-perm", "/077"], { encoding: "utf8" });
+  // The demo's results are its tasks' own files.
+  const results = join(home, "demo");
+  const others = open.split("\n").filter((path) => path !== "" && path !== results && !path.startsWith(`${results}/`));
+  expect(others).toEqual([]);
+  expect(readdirSync(home)).toEqual(expect.arrayContaining(["cache", "jwt_secret", "logs", "postgres", "standalone.pid"]));
+  // As root, PostgreSQL's account passes through.
+  expect(statSync(home).mode & 0o077).toBe(process.getuid?.() === 0 ? 0o011 : 0);
+  expect(statSync(join(folder, "dags")).mode & 0o022).toBe(0);
+}, 90_000);
+
+test("a home and secrets that others can read are closed at the start, with a warning", async () => {
+  const home = join(folder, ".baram");
+  mkdirSync(home, { mode: 0o755 });
+  writeFileSync(join(home, "jwt_secret"), "s".repeat(40), { mode: 0o644 });
+  writeFileSync(join(home, "baram.toml"), "", { mode: 0o644 });
+  const started = start();
+  await isUp(started);
+  expect(started.output()).toMatch(/Other users could read or change .*\.baram \(mode 0755\); its mode is 07[01][01] now/);
+  expect(started.output()).toMatch(/Other users could read or change .*baram\.toml/);
+  expect(started.output()).toMatch(
+    /Other users could read the secret .*jwt_secret \(mode 0644\); its mode is 0600 now\. If somebody/,
+  );
+  expect(statSync(home).mode & 0o066).toBe(0);
+  for (const name of ["jwt_secret", "baram.toml"]) expect(statSync(join(home, name)).mode & 0o777).toBe(0o600);
+}, 60_000);
 
 test("the first start runs the demo and tells of it; Ctrl-C drains and ends PostgreSQL; the second start is healthy within 5 s", async () => {
   const first = start();

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { chownSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makeHome } from "../../config/index.ts";
 import { BaramError } from "../../platform/index.ts";
 
 /** The uid and gid the server runs under; undefined = our own. PostgreSQL refuses to run as root. */
@@ -30,7 +31,7 @@ export function pickAccount(): Account | undefined {
 
 /** Makes the folder for the server's data. */
 export function serverFolder(home: string, account: Account | undefined): string {
-  mkdirSync(home, { recursive: true });
+  makeHome(home);
   const folder = locateServerFolder(home, account);
   if (folder.startsWith(SHARED_FOLDER)) mkdirSync(SHARED_FOLDER, { recursive: true, mode: 0o755 });
   return ownFolder(folder, account);

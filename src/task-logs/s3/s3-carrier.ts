@@ -1,5 +1,4 @@
-import { open } from "node:fs/promises";
-import type { LogCarrier } from "../log-shipper.ts";
+import { type LocalLog, type LogCarrier, openWrittenLog } from "../log-shipper.ts";
 import type { S3Place } from "./s3-place.ts";
 
 /** The first puts follow quickly, since people wait for the first lines; later ones cost the same and bring less. */
@@ -20,11 +19,11 @@ export function createS3Carrier(place: S3Place, path: string, mayGoOn: boolean):
   let storedBytes = 0;
 
   /** The existing content of the object, unless this machine's file starts with it. */
-  async function findHead(file: string): Promise<Buffer> {
+  async function findHead(log: LocalLog): Promise<Buffer> {
     const sizeBytes = await place.size(path);
     const there = sizeBytes === null ? null : await place.read(path, 0, sizeBytes);
     if (there === null) return Buffer.alloc(0);
-    return (await startsWith(file, there)) ? Buffer.alloc(0) : there;
+    return (await startsWith(log, there)) ? Buffer.alloc(0) : there;
   }
 
   return {
@@ -34,24 +33,24 @@ export function createS3Carrier(place: S3Place, path: string, mayGoOn: boolean):
         Math.min(INTERVAL_MS_MAX, INTERVAL_MS_MIN * INTERVAL_GROWTH ** puts),
         ((sizeBytes + (head?.length ?? 0)) / BYTES_PER_SEC_MAX) * 1_000,
       ),
-    async carry(file, sizeBytes) {
+    async carry(log, sizeBytes) {
       if (sizeBytes <= storedBytes) return;
-      head ??= await findHead(file);
-      await place.put(path, chunksOf(head, file, sizeBytes), head.length + sizeBytes);
+      head ??= await findHead(log);
+      await place.put(path, chunksOf(head, log, sizeBytes), head.length + sizeBytes);
       puts++;
       storedBytes = sizeBytes;
     },
   };
 }
 
-async function* chunksOf(head: Buffer, path: string, sizeBytes: number): AsyncGenerator<Buffer> {
+async function* chunksOf(head: Buffer, log: LocalLog, sizeBytes: number): AsyncGenerator<Buffer> {
   if (head.length > 0) yield head;
-  const file = await open(path, "r");
+  const file = await openWrittenLog(log);
   try {
     for (let at = 0; at < sizeBytes; ) {
       const buffer = Buffer.alloc(Math.min(CHUNK_BYTES, sizeBytes - at));
       const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-      if (bytesRead === 0) throw new Error(`${path} has become shorter while it was sent`);
+      if (bytesRead === 0) throw new Error(`${log.path} has become shorter while it was sent`);
       at += bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
@@ -60,8 +59,8 @@ async function* chunksOf(head: Buffer, path: string, sizeBytes: number): AsyncGe
   }
 }
 
-async function startsWith(path: string, bytes: Buffer): Promise<boolean> {
-  const file = await open(path, "r");
+async function startsWith(log: LocalLog, bytes: Buffer): Promise<boolean> {
+  const file = await openWrittenLog(log);
   try {
     const start = Buffer.alloc(bytes.length);
     const { bytesRead } = await file.read(start, 0, start.length, 0);

@@ -54,7 +54,7 @@ const stored = async () => (await place.read(PATH, 0, (await place.size(PATH)) ?
 const line = (event: string) => `${JSON.stringify({ timestamp: "2024-01-31T00:00:00.000Z", level: "info", event })}\n`;
 const ship = (mayGoOn = false, onFault: (error: Error) => void = () => {}) =>
   createLogShipper({
-    file: join(folder, PATH),
+    log: { folder, path: PATH },
     carrier: createS3Carrier(place, PATH, mayGoOn),
     // Unknown, since a test may append to the file at any time.
     written: () => ({ sizeBytes: null, tail: Buffer.alloc(0) }),
@@ -87,7 +87,7 @@ test("the larger the log and the more often it was put, the longer it waits", as
   expect(carrier.intervalMs(100 * 1024 * 1024)).toBe(200_000);
   for (let n = 0; n < 5; n++) {
     write(line("more"));
-    await carrier.carry(join(folder, PATH), 50 * (n + 1), Buffer.alloc(0), false);
+    await carrier.carry({ folder, path: PATH }, 50 * (n + 1), Buffer.alloc(0), false);
   }
   expect(carrier.intervalMs(1_000)).toBeGreaterThan(5_000);
 });
@@ -123,7 +123,7 @@ test("S3 away: what was written is brought when it is back; what could not be is
 test("a bucket that is not there, and a connection that cannot be used, are named", async () => {
   write(line("one"));
   const nowhere = createS3Carrier(placeWith(connection, "elsewhere"), PATH, false);
-  await expect(nowhere.carry(join(folder, PATH), 9, Buffer.alloc(0), true)).rejects.toMatchObject({ name: "NoSuchBucket" });
+  await expect(nowhere.carry({ folder, path: PATH }, 9, Buffer.alloc(0), true)).rejects.toMatchObject({ name: "NoSuchBucket" });
   await expect(placeWith(connection, "elsewhere").read(PATH, 0, 9)).rejects.toMatchObject({ name: "NoSuchBucket" });
   const withRole = { ...connection, extra: { role_arn: "arn:aws:iam::1:role/x" } };
   await expect(placeWith(withRole).size(PATH)).rejects.toMatchObject({ code: "log_store_invalid" });

@@ -1,5 +1,3 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { Connection, RunnerCalls } from "../../contracts/index.ts";
 import { BaramError, type Logger, sleep } from "../../platform/index.ts";
 import {
@@ -9,6 +7,7 @@ import {
   createS3Place,
   type LogCarrier,
   type LogShipper,
+  removeLog,
 } from "../../task-logs/index.ts";
 import { type ApiClient, isTransient } from "./api-client.ts";
 import { type Attempt, forwardCall, isFirstStart } from "./attempt.ts";
@@ -67,7 +66,7 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
   async function bringHome(shipper: LogShipper, path: string): Promise<void> {
     const lostBytes = await shipper.end(options.logEndWindowSec * 1_000);
     if (lostBytes > 0) logger.error({ path, lostBytes }, "the end of a log could not be shipped to the log store");
-    else if (remoteLogs?.kind === "s3" && remoteLogs.deleteLocal) await rm(join(logFolder, path), { force: true });
+    else if (remoteLogs?.kind === "s3" && remoteLogs.deleteLocal) await removeLog(logFolder, path);
   }
 
   return {
@@ -76,7 +75,7 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
       asker = attempt;
       const path = attempt.workload.logPath;
       return createLogShipper({
-        file: join(logFolder, path),
+        log: { folder: logFolder, path },
         carrier: carrierFor(attempt),
         written: attempt.log.written,
         onFault: (error) => logger.warn({ path, error: error.message }, "a log could not be shipped to the log store yet"),

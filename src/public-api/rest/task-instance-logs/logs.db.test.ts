@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { saveDagFixture } from "../../../../tests/support/dag-fixture.ts";
@@ -126,6 +126,26 @@ test("the log of a task whose ids are as long as they may be is written and read
   const { status, json } = await api.get(`/api/v2/dags/${dagId}/dagRuns/${runId}/taskInstances/${taskId}/logs/1`);
   expect(status).toBe(200);
   expect(json.content.map((line: { event: string }) => line.event)).toEqual(["long"]);
+});
+
+test("a task that puts a link to a secret into the place of its log, or of a folder of it, shows nobody the secret", async () => {
+  const log = join(api.logFolder, "dag_id=d/run_id=r/task_id=silent/attempt=1.log");
+  const secret = join(api.logFolder, "..", `jwt_secret-${process.pid}`, "attempt=1.log");
+  mkdirSync(dirname(secret), { recursive: true });
+  writeFileSync(secret, "the signing key\n");
+  mkdirSync(dirname(log), { recursive: true });
+  for (const bait of [() => symlinkSync(secret, log), () => symlinkSync(dirname(secret), dirname(log))]) {
+    bait();
+    for (const headers of [{ accept: "application/json" }, { accept: "application/x-ndjson" }]) {
+      const { status, text } = await api.ask("GET", path("silent"), { headers });
+      expect(status).toBe(200);
+      expect(text).toMatch(/The log is not shown: .*symbolic link/);
+      expect(text).not.toContain("signing key");
+    }
+    renameSync(dirname(log), `${dirname(log)}.away`);
+    rmSync(`${dirname(log)}.away`, { recursive: true });
+  }
+  rmSync(dirname(secret), { recursive: true });
 });
 
 test("what no path can name is refused when it is made, with the reason", async () => {
