@@ -4,7 +4,7 @@
  * CHARACTERS_MAX characters the older half is forgotten, which `takeWarning` says once.
  */
 import { createFormMatcher, type FormMatcher } from "./form-matcher.ts";
-import { findSecrets, HIDDEN } from "./named-secrets.ts";
+import { DEPTH_MAX, findSecrets, HIDDEN } from "./named-secrets.ts";
 import { formsOf, SECRET_MIN_LENGTH } from "./secret-forms.ts";
 import { createNameRule, type NameRule } from "./sensitive-names.ts";
 
@@ -36,7 +36,6 @@ const SECRETS_MAX = 1_000;
 const CHARACTERS_MAX = 4 * 1024 * 1024;
 /** Of a longer secret, the beginning is masked; a line of a log is not longer. */
 const SECRET_MAX_LENGTH = 64 * 1024;
-const DEPTH_MAX = 64;
 
 /** `rule`: which names are sensitive; default: Baram's own list. */
 export function createMasker(rule: NameRule = createNameRule()): Masker {
