@@ -94,11 +94,28 @@ export function createMasker(rule: NameRule = createNameRule()): Masker {
     if (value === null || value === undefined || typeof value === "boolean") return value;
     if (isSecret || depth > DEPTH_MAX) return HIDDEN;
     if (typeof value === "string") return mask(value);
-    if (Array.isArray(value)) return value.map((one) => redact(one, false, depth + 1));
-    if (typeof value === "object")
-      return Object.fromEntries(Object.entries(value).map(([name, one]) => [mask(name), redact(one, rule(name), depth + 1)]));
+    if (Array.isArray(value)) {
+      const shown = value.map((one) => redact(one, false, depth + 1));
+      return shown.every((one, at) => one === value[at]) ? value : shown;
+    }
+    if (typeof value === "object") return redactObject(value as Record<string, unknown>, depth);
+    if (matcher === null) return value;
     const text = String(value);
     return mask(text) === text ? value : HIDDEN;
+  }
+
+  /** The object itself if nothing in it is secret, as in most lines of a log: copying it would cost more than looking at it. */
+  function redactObject(value: Record<string, unknown>, depth: number): unknown {
+    let copy: [string, unknown][] | null = null;
+    const names = Object.keys(value);
+    for (let at = 0; at < names.length; at++) {
+      const name = names[at] ?? "";
+      const shownName = mask(name);
+      const shown = redact(value[name], rule(name), depth + 1);
+      if (copy === null && (shown !== value[name] || shownName !== name)) copy = Object.entries(value).slice(0, at);
+      copy?.push([shownName, shown]);
+    }
+    return copy === null ? value : Object.fromEntries(copy);
   }
 
   return {
