@@ -104,6 +104,10 @@ test("JSON is masked text by text, numbers too, and by its names", () => {
   masker.add('a"b\\cdef');
   masker.add("123456");
   const value = { text: 'x a"b\\cdef', 'a"b\\cdef': [123456, 12345], env: { DB_PWD: "unknown", hasToken: true, token: null } };
+  const deep = JSON.parse(`${'{"a":'.repeat(999)}"x"${"}".repeat(999)}`);
+  expect(JSON.stringify(masker.redact(deep))).toBe(JSON.stringify(deep));
+  const tooDeep = JSON.parse(`${"[".repeat(2_000)}"123456"${"]".repeat(2_000)}`);
+  expect(JSON.stringify(masker.redact(tooDeep))).not.toContain("123456");
   expect(masker.redact(value)).toEqual({
     text: "x ***",
     "***": ["***", 12345],

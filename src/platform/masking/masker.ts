@@ -4,7 +4,7 @@
  * CHARACTERS_MAX characters the older half is forgotten, which `takeWarning` says once.
  */
 import { createFormMatcher, type FormMatcher } from "./form-matcher.ts";
-import { findSecrets, HIDDEN } from "./named-secrets.ts";
+import { DEPTH_MAX, findSecrets, HIDDEN } from "./named-secrets.ts";
 import { formsOf, SECRET_MIN_LENGTH } from "./secret-forms.ts";
 import { createNameRule, type NameRule } from "./sensitive-names.ts";
 
@@ -36,7 +36,6 @@ const SECRETS_MAX = 1_000;
 const CHARACTERS_MAX = 4 * 1024 * 1024;
 /** Of a longer secret, the beginning is masked; a line of a log is not longer. */
 const SECRET_MAX_LENGTH = 64 * 1024;
-const DEPTH_MAX = 64;
 
 /** `rule`: which names are sensitive; default: Baram's own list. */
 export function createMasker(rule: NameRule = createNameRule()): Masker {
@@ -95,11 +94,28 @@ export function createMasker(rule: NameRule = createNameRule()): Masker {
     if (value === null || value === undefined || typeof value === "boolean") return value;
     if (isSecret || depth > DEPTH_MAX) return HIDDEN;
     if (typeof value === "string") return mask(value);
-    if (Array.isArray(value)) return value.map((one) => redact(one, false, depth + 1));
-    if (typeof value === "object")
-      return Object.fromEntries(Object.entries(value).map(([name, one]) => [mask(name), redact(one, rule(name), depth + 1)]));
+    if (Array.isArray(value)) {
+      const shown = value.map((one) => redact(one, false, depth + 1));
+      return shown.every((one, at) => one === value[at]) ? value : shown;
+    }
+    if (typeof value === "object") return redactObject(value as Record<string, unknown>, depth);
+    if (matcher === null) return value;
     const text = String(value);
     return mask(text) === text ? value : HIDDEN;
+  }
+
+  /** The object itself if nothing in it is secret, as in most lines of a log: copying it would cost more than looking at it. */
+  function redactObject(value: Record<string, unknown>, depth: number): unknown {
+    let copy: [string, unknown][] | null = null;
+    const names = Object.keys(value);
+    for (let at = 0; at < names.length; at++) {
+      const name = names[at] ?? "";
+      const shownName = mask(name);
+      const shown = redact(value[name], rule(name), depth + 1);
+      if (copy === null && (shown !== value[name] || shownName !== name)) copy = Object.entries(value).slice(0, at);
+      copy?.push([shownName, shown]);
+    }
+    return copy === null ? value : Object.fromEntries(copy);
   }
 
   return {

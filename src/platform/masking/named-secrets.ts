@@ -6,8 +6,8 @@ import type { NameRule } from "./sensitive-names.ts";
 
 export const HIDDEN = "***";
 
-/** Deeper parts are not looked into: they are hidden. */
-const DEPTH_MAX = 64;
+/** What JSON may be nested at most elsewhere, too. Deeper parts are not looked into: they are hidden. */
+export const DEPTH_MAX = 1_000;
 /** Longer texts are not searched for names in them. */
 const SEARCHED_CHARACTERS = 256 * 1024;
 

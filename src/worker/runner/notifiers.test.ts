@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { dagRunFacts, define, fakeCaller, runOneTask } from "../../../tests/support/run-one-task.ts";
 import { createMasker } from "../../platform/index.ts";
-import { BaseNotifier, type DagCallbackContext, dag, type NotifierContext, task } from "../../sdk/index.ts";
+import { BaseNotifier, type DagCallbackContext, dag, type NotifierContext, type TaskContext, task } from "../../sdk/index.ts";
 import { runCallback } from "./run-callback.ts";
 import type { LogRecord } from "./runner-caller.ts";
 
@@ -43,6 +43,23 @@ describe("notifiers of a task", () => {
       expect(errors).toEqual(["Broken of onFailure failed: Error: out of paper", "the onFailure callback failed: Error: sync"]);
     }
     expect(calls).toHaveLength(2);
+  });
+
+  it("tell no secret that the task has read, but may use it", async () => {
+    const onFailure = new Tell({ text: "{{ reason }} with {{ conn.wh.password }}" });
+    const read = async (ctx: TaskContext) => {
+      const { password } = await ctx.connection("wh");
+      await ctx.maskSecret({ any: ["told-later"] });
+      throw new Error(`${password} told-later`);
+    };
+    const definition = define(() => task({ taskId: "t", onFailure }, read)());
+    const none = { description: null, host: null, schema: null, login: null, port: null, extra: {} };
+    const wh = { connId: "wh", connType: "http", ...none, password: "hunter2!" };
+    const { runCallbacks, asked } = await runOneTask(definition, { connections: { wh } });
+    await runCallbacks();
+    expect(String(told[0]?.ctx.error?.stack)).toContain("Error: *** ***");
+    expect(texts()).toEqual(["Error: *** *** with hunter2!"]);
+    expect(asked.map(({ method }) => method)).toContain("maskSecret");
   });
 
   it("serve every callback, and a misspelled template fails that notifier alone", async () => {

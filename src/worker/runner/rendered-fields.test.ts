@@ -33,5 +33,5 @@ test("a secret is masked in a value before it is cut, and below a sensitive name
     when: "1970-01-01T00:00:00.000Z",
   });
   const { env } = toRenderedFields(["env"], options, masker, 18);
-  expect(env).toBe('{"URL":"x ***","DB… (cut; 60 characters)');
+  expect(env).toBe('{"URL":"x ***","DB… (cut; 57 characters)');
 });

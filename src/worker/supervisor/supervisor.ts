@@ -340,7 +340,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       case "spent":
         runner.spent ??= message.reason;
         logger.warn(
-          { pid: runner.pid, reason: message.reason },
+          { pid: runner.pid, reason: runner.masker.mask(message.reason) },
           "replacing a runner: something left by an earlier try failed in it",
         );
         if (!attempt) pool.discard(runner);
@@ -402,7 +402,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   function onOutput(runner: Runner, line: string, stream: "stdout" | "stderr"): void {
     const attempt = byRunner.get(runner);
     if (!attempt) {
-      logger.debug({ line }, "output of a runner without a task");
+      logger.debug({ line: runner.masker.mask(line) }, "output of a runner without a task");
       return;
     }
     attempt.log.write({

@@ -41,7 +41,7 @@ export function backfillRoutes(api: Api): void {
     async ({ query, options }) => {
       const page = readPageQuery(query, options, BACKFILL_ORDER_KEYS, BY_ID);
       const { rows, total } = await listBackfills(store, { dagId: query.dag_id }, page);
-      return { backfills: rows.map(toBackfill), total_entries: total };
+      return { backfills: rows.map((row) => toBackfill(row, api.options.isSensitiveName)), total_entries: total };
     },
   );
 
@@ -62,7 +62,7 @@ export function backfillRoutes(api: Api): void {
       const created = await mustFindBackfill(store, id);
       audit.dagId = body.dag_id;
       audit.extra = { backfill_id: id, from_date: iso(created.fromDate), to_date: iso(created.toDate) };
-      return toBackfill(created);
+      return toBackfill(created, api.options.isSensitiveName);
     },
   );
 
@@ -92,7 +92,7 @@ export function backfillRoutes(api: Api): void {
     api,
     "get /api/v2/backfills/{backfill_id}",
     { tag, summary: "One backfill", access: "viewer", params: path, answer: backfillShape },
-    async ({ params }) => toBackfill(await mustFindBackfill(store, params.backfill_id)),
+    async ({ params }) => toBackfill(await mustFindBackfill(store, params.backfill_id), api.options.isSensitiveName),
   );
 
   for (const change of ["pause", "unpause", "cancel"] as const) {
@@ -109,7 +109,7 @@ export function backfillRoutes(api: Api): void {
       },
       async ({ params, user, audit }) => {
         audit.dagId = await changeBackfill(store, params.backfill_id, change, { user: user.name });
-        return toBackfill(await mustFindBackfill(store, params.backfill_id));
+        return toBackfill(await mustFindBackfill(store, params.backfill_id), api.options.isSensitiveName);
       },
     );
   }

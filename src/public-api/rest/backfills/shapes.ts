@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { COUNT_MAX, idSchema } from "../../../contracts/index.ts";
+import { hideSecrets, type NameRule } from "../../../platform/index.ts";
 import { type BackfillFacts, REPROCESS_BEHAVIORS } from "../../../store/index.ts";
 import { count, iso, isoOrNull, optionalJsonObject, when, zonedInstant } from "../fields.ts";
 
@@ -49,14 +50,14 @@ export const backfillBody = z
   })
   .openapi("BackfillPostBody");
 
-export function toBackfill(row: BackfillFacts): BackfillAnswer {
+export function toBackfill(row: BackfillFacts, rule: NameRule): BackfillAnswer {
   return {
     id: row.id,
     dag_id: row.dagId,
     dag_display_name: row.dagDisplayName,
     from_date: iso(row.fromDate),
     to_date: iso(row.toDate),
-    dag_run_conf: row.dagRunConf,
+    dag_run_conf: hideSecrets(row.dagRunConf, rule),
     is_paused: row.isPaused,
     reprocess_behavior: row.reprocessBehavior,
     max_active_runs: row.maxActiveRuns,

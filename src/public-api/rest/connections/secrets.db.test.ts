@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { saveDagFixture } from "../../../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../../../tests/support/database.ts";
 import { createTestApi, type TestApi } from "../../../../tests/support/public-api.ts";
-import { findConnection, findVariable } from "../../../store/index.ts";
+import { createNameRule } from "../../../platform/index.ts";
+import { findConnection, findVariable, logEvent } from "../../../store/index.ts";
 
 let database: TestDatabase;
 let api: TestApi;
@@ -85,4 +87,75 @@ test("variables are made, changed and removed; those that sound like secrets are
   expect((await api.ask("PATCH", "/api/v2/variables/none", { body: { key: "none", value: "" } })).status).toBe(404);
   expect((await api.ask("DELETE", "/api/v2/variables/bucket")).status).toBe(204);
   expect((await api.get("/api/v2/variables/bucket")).status).toBe(404);
+});
+
+test("secrets in a connection's other fields, in lists and in texts are hidden, and kept when the answer is sent back", async () => {
+  const extra = {
+    list: [{ "stripe-api-key": "sk-1" }, { name: "plain" }],
+    endpoint: "amqp://u:url-pass@broker/x",
+    options: "sslmode=require;Password=in-text;a=b",
+    creds: { deep: [1, "deep-secret"] },
+    pin_token: 4711471,
+    use_proxy: true,
+    keyfile: null,
+    config: '{"api_key":"json-key","region":"eu"}',
+  };
+  const body = {
+    connection_id: "deep",
+    conn_type: "http",
+    host: "https://me:host-pass@example.com",
+    extra: JSON.stringify(extra),
+  };
+  const created = await api.ask("POST", "/api/v2/connections", { body });
+  for (const secret of ["sk-1", "url-pass", "in-text", "deep-secret", "4711471", "json-key", "host-pass"])
+    expect(created.text, secret).not.toContain(secret);
+  expect(created.json.host).toBe("https://me:***@example.com");
+  expect(JSON.parse(created.json.extra)).toEqual({
+    list: [{ "stripe-api-key": "***" }, { name: "plain" }],
+    endpoint: "amqp://u:***@broker/x",
+    options: "sslmode=require;Password=***;a=b",
+    creds: "***",
+    pin_token: "***",
+    use_proxy: true,
+    keyfile: null,
+    config: '{"api_key":"***","region":"eu"}',
+  });
+  const changed = JSON.parse(created.json.extra);
+  changed.list[1].name = "other";
+  changed.config = '{"api_key":"***","region":"us"}';
+  const sent = { ...created.json, extra: JSON.stringify(changed), login: "new" };
+  expect((await api.ask("PATCH", "/api/v2/connections/deep", { body: sent })).status).toBe(200);
+  const kept = await findConnection(database.store, api.resources.cipher, "deep");
+  expect(kept).toMatchObject({ host: body.host, login: "new" });
+  expect(kept?.extra).toEqual({
+    ...extra,
+    list: [{ "stripe-api-key": "sk-1" }, { name: "other" }],
+    config: '{"api_key":"json-key","region":"us"}',
+  });
+});
+
+test("a variable of JSON is shown without the passwords in it, and a changed answer keeps them", async () => {
+  const value = { db: { host: "a", password: "in-json" }, url: "redis://:in-url@cache" };
+  const made = await api.ask("POST", "/api/v2/variables", { body: { key: "settings", value } });
+  expect(JSON.parse(made.json.value)).toEqual({ db: { host: "a", password: "***" }, url: "redis://:***@cache" });
+  const change = { key: "settings", value: { db: { host: "b", password: "***" }, url: "redis://:***@cache" } };
+  expect((await api.ask("PATCH", "/api/v2/variables/settings", { body: change })).status).toBe(200);
+  const kept = await findVariable(database.store, api.resources.cipher, "settings");
+  expect(JSON.parse(kept?.value ?? "")).toEqual({ db: { host: "b", password: "in-json" }, url: "redis://:in-url@cache" });
+});
+
+test("an entry of the audit log is shown without what has a sensitive name", async () => {
+  await logEvent(database.store, { event: "test", owner: "ada", extra: { reason: "ok", nested: { api_token: "aud-token" } } });
+  const answer = await api.get("/api/v2/eventLogs?event=test");
+  expect(JSON.parse(answer.json.event_logs[0].extra)).toEqual({ reason: "ok", nested: { api_token: "***" } });
+});
+
+test("a run's conf is shown without what has a sensitive name, and the deployment may add names", async () => {
+  const rule = createNameRule(["geheim"]);
+  const own = await createTestApi(database.store, { options: { isSensitiveName: rule } });
+  await saveDagFixture(database.store, { dagId: "conf", tasks: [{ taskId: "t" }] });
+  const conf = { password: "conf-pass", Geheimnis: "g", day: 1 };
+  const body = { dag_run_id: "r", logical_date: null, conf };
+  const made = await own.ask("POST", "/api/v2/dags/conf/dagRuns", { body });
+  expect(made.json.conf).toEqual({ password: "***", Geheimnis: "***", day: 1 });
 });

@@ -77,7 +77,11 @@ export function dagRunRoutes(api: Api): void {
         ranges: { ...readDates(query, DATES), ...readNumbers(query, ["duration"]) },
       };
       const { rows, total } = await listRuns(resources.store, filter, readPageQuery(query, options, RUN_ORDER_KEYS));
-      return { dag_runs: rows.map(toDagRun), total_entries: total, total_entries_limit: COUNT_MAX };
+      return {
+        dag_runs: rows.map((row) => toDagRun(row, api.options.isSensitiveName)),
+        total_entries: total,
+        total_entries_limit: COUNT_MAX,
+      };
     },
   );
 
@@ -85,7 +89,8 @@ export function dagRunRoutes(api: Api): void {
     api,
     "get /api/v2/dags/{dag_id}/dagRuns/{dag_run_id}",
     { tag, summary: "One run", access: "viewer", params: runPath, answer: dagRunShape },
-    async ({ params, resources }) => toDagRun(await mustFindRun(resources.store, params.dag_id, params.dag_run_id)),
+    async ({ params, resources }) =>
+      toDagRun(await mustFindRun(resources.store, params.dag_id, params.dag_run_id), api.options.isSensitiveName),
   );
 
   endpoint(
@@ -119,7 +124,7 @@ export function dagRunRoutes(api: Api): void {
       const created = await createDagRun(store, dags, defaultExecutor, request, new Date(clock.now()));
       tellCreated(resources, created);
       audit.runId = created.runId;
-      return toDagRun(await mustFindRun(store, created.dagId, created.runId));
+      return toDagRun(await mustFindRun(store, created.dagId, created.runId), api.options.isSensitiveName);
     },
   );
 
@@ -150,7 +155,7 @@ export function dagRunRoutes(api: Api): void {
         const run = await findRun(store, dagId, runId);
         if (run) await setRunNote(store, run.id, change.note);
       }
-      return toDagRun(await mustFindRun(store, dagId, runId));
+      return toDagRun(await mustFindRun(store, dagId, runId), api.options.isSensitiveName);
     },
   );
 

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { DAG_RUN_STATES, DagRunType, runIdSchema } from "../../../contracts/index.ts";
+import { hideSecrets, type NameRule } from "../../../platform/index.ts";
 import type { RunRow } from "../../../store/index.ts";
 import { dagVersionShape, versionOf } from "../dag-versions/shapes.ts";
 import { absent, count, iso, isoOrNull, note, optionalInstant, optionalJsonObject, when } from "../fields.ts";
@@ -75,7 +76,7 @@ export const clearRunBody = z
   })
   .openapi("DAGRunClearBody");
 
-export function toDagRun(row: RunRow): DagRunAnswer {
+export function toDagRun(row: RunRow, rule: NameRule): DagRunAnswer {
   const version = versionOf(row);
   return {
     dag_run_id: row.runId,
@@ -94,7 +95,7 @@ export function toDagRun(row: RunRow): DagRunAnswer {
     state: row.state,
     triggered_by: row.triggeredBy,
     triggering_user_name: row.triggeringUserName,
-    conf: row.conf,
+    conf: hideSecrets(row.conf, rule),
     note: row.note,
     dag_versions: version ? [version] : [],
     bundle_version: null,

@@ -124,7 +124,7 @@ export function clearRoutes(api: Api): void {
       if (body.dry_run) return answer(touched);
       const run = body.note === undefined ? null : await findRun(store, dagId, runId);
       if (run) await setRunNote(store, run.id, body.note ?? null);
-      return toDagRun(await mustFindRun(store, dagId, runId));
+      return toDagRun(await mustFindRun(store, dagId, runId), api.options.isSensitiveName);
     },
   );
 }
