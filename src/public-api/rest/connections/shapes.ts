@@ -6,6 +6,8 @@ import {
   CONNECTION_TYPE_MAX,
   type Connection,
   isReachable,
+  isTooDeep,
+  JSON_DEPTH_RULE,
   type JsonObject,
   type JsonValue,
   REACHABLE_RULE,
@@ -108,6 +110,7 @@ function readExtra(text: string | null, old: JsonObject): JsonObject {
     const faults = [{ loc: ["body", "extra"], msg: "must be a JSON object as a text", type: "invalid_format" }];
     throw refusal("request_invalid", "body.extra: must be a JSON object as a text", { faults });
   }
+  if (isTooDeep(value)) throw refusal("body_malformed", `body.extra ${JSON_DEPTH_RULE}. Send flatter data.`);
   return unhide(value as JsonObject, old);
 }
 
