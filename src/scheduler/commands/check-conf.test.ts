@@ -71,6 +71,13 @@ it("takes no longer for a long text with a format, a long list without duplicate
 });
 
 it("says of a schema that it cannot be used, whatever was stored", () => {
-  for (const schema of [{ pattern: "(?=a)a" }, { pattern: "(a)\\1" }, { pattern: "[" }, { $ref: "#/nowhere" }, { $ref: "#" }])
+  const schemas: JsonObject[] = [
+    { pattern: "(?=a)a" },
+    { pattern: "(a)\\1" },
+    { pattern: "[" },
+    { $ref: "#/nowhere" },
+    { $ref: "#" },
+  ];
+  for (const schema of schemas)
     expect(() => checkConf(dagWith(schema), { region: "a" })).toThrow('The schema of param "region" of DAG "d" cannot be used');
 });
