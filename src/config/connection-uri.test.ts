@@ -17,6 +17,16 @@ test("every part of a URI is taken apart and percent-decoded", () => {
   });
 });
 
+test("extras that are nested too deep are refused before anything walks them", () => {
+  const deep = `${'{"a":'.repeat(40_000)}1${"}".repeat(40_000)}`;
+  for (const text of [
+    `{"conn_type":"x","extra":${deep}}`,
+    `{"conn_type":"x","extra":${JSON.stringify(deep)}}`,
+    `x://h?__extra__=${encodeURIComponent(deep)}`,
+  ])
+    expect(() => read(text)).toThrow("must not be nested deeper than 1000 levels");
+});
+
 test("parts may be left out", () => {
   expect(read("http://")).toEqual({ ...blank, connType: "http" });
   expect(read("http://host")).toEqual({ ...blank, connType: "http", host: "host" });

@@ -1,4 +1,4 @@
-import type { Connection, JsonObject } from "../contracts/index.ts";
+import { type Connection, isTooDeep, JSON_DEPTH_RULE, type JsonObject } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 
 /**
@@ -82,13 +82,15 @@ function fromJson(connId: string, text: string): Connection {
 }
 
 function objectOf(connId: string, text: string, what: string): JsonObject {
+  let value: unknown;
   try {
-    const value = JSON.parse(text) as unknown;
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+    value = JSON.parse(text);
   } catch {
-    // reported below
+    value = null;
   }
-  throw invalid(connId, `${what} is not a JSON object`);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(connId, `${what} is not a JSON object`);
+  if (isTooDeep(value)) throw invalid(connId, `${what} ${JSON_DEPTH_RULE}`);
+  return value as JsonObject;
 }
 
 function portOf(connId: string, given: unknown): number {

@@ -1,5 +1,7 @@
+import { compileLinear, escapePattern, globClass, type LinearPattern } from "../platform/index.ts";
+
 /** One line of a `.baramignore`, as in `.gitignore`. */
-export type IgnoreRule = { pattern: RegExp; isNegated: boolean; onlyFolders: boolean };
+export type IgnoreRule = { pattern: LinearPattern; isNegated: boolean; onlyFolders: boolean };
 
 /**
  * Parses a `.baramignore` in the folder `base` (a path relative to the bundle, "" for its root): `#` comments, `!` to include
@@ -25,22 +27,18 @@ function parseRule(line: string, base: string): IgnoreRule {
   const onlyFolders = withoutMark.endsWith("/");
   const glob = onlyFolders ? withoutMark.slice(0, -1) : withoutMark;
   const isAnchored = glob.includes("/");
-  const prefix = base === "" ? "" : `${escapeRegExp(base)}/`;
+  const prefix = base === "" ? "" : `${escapePattern(base)}/`;
   const anywhere = isAnchored ? "" : "(?:.*/)?";
-  return { pattern: new RegExp(`^${prefix}${anywhere}${globToRegExp(glob.replace(/^\//, ""))}$`), isNegated, onlyFolders };
+  return { pattern: compileLinear(`^${prefix}${anywhere}${globToPattern(glob.replace(/^\//, ""))}$`), isNegated, onlyFolders };
 }
 
-function globToRegExp(glob: string): string {
+function globToPattern(glob: string): string {
   return glob.replace(/\*\*\/|\*+|\?|\[!?[^\]/]+\]|[^*?[]+|\[/g, (part) => {
     if (part === "**/") return "(?:.*/)?";
     if (part === "**") return ".*";
     if (part.startsWith("*")) return "[^/]*";
     if (part === "?") return "[^/]";
-    if (part.startsWith("[") && part.length > 1) return part.replace(/^\[!/, "[^").replaceAll("\\", "\\\\");
-    return escapeRegExp(part);
+    if (part.startsWith("[") && part.length > 1) return globClass(part);
+    return escapePattern(part);
   });
-}
-
-function escapeRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

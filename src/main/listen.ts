@@ -1,9 +1,41 @@
+import { createServer } from "node:http";
 import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import { BaramError } from "../platform/index.ts";
 
 /** `hostVariable`, `portVariable`: the options' environment variables, for messages. Port 0 = any free one. */
-export type ListenOptions = { host: string; port: number; hostVariable: string; portVariable: string };
+export type ListenOptions = {
+  host: string;
+  port: number;
+  hostVariable: string;
+  portVariable: string;
+  limits?: ClientLimits;
+};
+
+/** What a client may take. Who exceeds it is answered 408 or 431, or not at all, and loses the connection. */
+export type ClientLimits = {
+  /** For the headers of a request, and from the opening of a connection on. */
+  headersMs: number;
+  /** For a whole request. */
+  requestMs: number;
+  /** How often the two are looked at. */
+  checkMs: number;
+  headersMaxBytes: number;
+  connectionsMax: number;
+};
+
+/**
+ * Node's own limits (60 s and 300 s, looked at every 30 s, any number of connections) let a client that sends a byte now and then hold
+ * sockets for minutes. The largest body is one of a worker, a few MB. The connections are far more than all workers keep, and
+ * far fewer than the files that a process may open: the database's connections are among these.
+ */
+const LIMITS: ClientLimits = {
+  headersMs: 15_000,
+  requestMs: 60_000,
+  checkMs: 2_000,
+  headersMaxBytes: 16_384,
+  connectionsMax: 4_096,
+};
 
 export type Listening = {
   /** http://address:port under which processes on this machine reach it. */
@@ -16,8 +48,15 @@ const CLOSE_WITHIN_MS = 2_000;
 
 /** Serves the app. Throws `port_in_use`, `port_forbidden` and `host_invalid`. */
 export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): Promise<Listening> {
-  const { host, port } = options;
-  const server = serve({ fetch: app.fetch, hostname: host, port });
+  const { host, port, limits = LIMITS } = options;
+  const serverOptions = {
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: limits.checkMs,
+    maxHeaderSize: limits.headersMaxBytes,
+  };
+  const server = serve({ fetch: app.fetch, hostname: host, port, createServer, serverOptions });
+  server.maxConnections = limits.connectionsMax;
   await new Promise<void>((resolve, reject) => {
     server.once("listening", resolve);
     server.once("error", (error: NodeJS.ErrnoException) => reject(explainListenError(error, options)));

@@ -1,6 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
-import { matchesGlob } from "./match-glob.ts";
+import { createGlobMatcher } from "./match-glob.ts";
 
 /** The first file that matches a path or glob (`*`, `?`, `**`), or undefined. A folder matches if it contains a file. */
 export async function findFile(path: string, recursive: boolean): Promise<string | undefined> {
@@ -25,7 +25,7 @@ async function findByGlob(pattern: string): Promise<string | undefined> {
   const recursive = parts.length - firstWild > 1 || absolute.includes("**");
   const entries = await readdir(root, { withFileTypes: true, recursive }).catch(ignoreAbsence);
   const paths = (entries ?? []).filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
-  return paths.sort().find((path) => matchesGlob(path, absolute));
+  return paths.sort().find(createGlobMatcher(absolute));
 }
 
 function ignoreAbsence(error: unknown): undefined {

@@ -53,3 +53,19 @@ export function readQuery(c: Context): Record<string, string | string[]> {
   for (const [key, values] of Object.entries(c.req.queries())) query[key] = values.length === 1 ? (values[0] ?? "") : values;
   return query;
 }
+
+/**
+ * Refuses filters of a write that are given and empty: an unset variable of a script must not choose everything. `|` alone separates
+ * nothing. Who means everything leaves the filter out, or writes ~.
+ */
+export function refuseEmptyFilters(query: Readonly<Record<string, unknown>>, names: readonly string[]): void {
+  const faults = names
+    .filter((name) => [query[name]].flat().some((value) => typeof value === "string" && /^[\s|]*$/.test(value)))
+    .map((name) => ({
+      loc: ["query", name],
+      msg: "must not be empty in a request that changes something",
+      type: "string_too_short",
+    }));
+  const [first] = faults;
+  if (first) throw refusal("request_invalid", `${first.loc.join(".")}: ${first.msg}`, { faults });
+}

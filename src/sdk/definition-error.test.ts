@@ -147,6 +147,12 @@ const wrong: [name: string, code: string, message: string | RegExp, run: () => u
     () => inDag(() => {}, { params: { limit: param(1, { schema: { type: "intejer" } }) } }),
   ],
   [
+    "a schema with a pattern that cannot be matched in linear time",
+    "INVALID_PARAM",
+    'the pattern "(?=a)b" cannot be used: patterns are matched in linear time, without lookaheads',
+    () => inDag(() => {}, { params: { name: param("b", { schema: { pattern: "(?=a)b" } }) } }),
+  ],
+  [
     "a default that is not JSON",
     "INVALID_PARAM",
     ".at is a Date",

@@ -218,6 +218,47 @@ it("dates are read as Airflow's users write them by every command that takes one
   }
 });
 
+it("an empty argument or option of a command that changes something chooses nothing", async () => {
+  const count = async () => {
+    const text = `select (select count(*) from dag where is_paused)::int as paused, (select count(*) from dag)::int as dags,
+      (select count(*) from dag_run)::int as runs, (select count(*) from log)::int as lines, (select count(*) from slot_pool)::int as pools`;
+    return (await database.store.query(text)).rows[0];
+  };
+  const before = await count();
+  for (const args of [
+    ["dags", "pause", ""],
+    ["dags", "pause", "d", ""],
+    ["dags", "pause", "--treat-dag-id-as-regex", ""],
+    ["dags", "unpause", "--treat-dag-id-as-regex", ""],
+    ["dags", "delete", "", "-y"],
+    ["dags", "trigger", ""],
+    ["dags", "clear", "", "-y"],
+    ["dags", "clear", "d", "--run-id", "", "-y"],
+    ["tasks", "clear", "", "-y"],
+    ["tasks", "clear", "d", "--run-id", "", "-y"],
+    ["tasks", "clear", "d", "-t", "", "-y"],
+    ["tasks", "clear", "d", "-t", " ", "-y"],
+    ["tasks", "clear", "d", "-t", ",", "-y"],
+    ["tasks", "clear", "d", "-s", "", "-y"],
+    ["tasks", "clear", "d", "-e", "", "-y"],
+    ["backfill", "create", "--dag-id", "", "--from-date", "2026-01-01", "--to-date", "2026-01-02"],
+    ["backfill", "cancel", ""],
+    ["connections", "delete", ""],
+    ["connections", "add", "", "--conn-type", "http"],
+    ["connections", "add", "c", "--conn-type", ""],
+    ["variables", "delete", ""],
+    ["pools", "set", "", "1"],
+    ["pools", "delete", ""],
+    ["worker", "stop", ""],
+    ["worker", "add-queue", "", "q"],
+    ["worker", "remove-queue", "w", ""],
+    ["users", "delete", ""],
+    ["users", "set-role", "", "-r", "op"],
+  ])
+    expect(await run(args), args.join(" ")).toMatchObject({ code: expect.toSatisfy((code: number) => code > 0) });
+  expect(await count()).toEqual(before);
+});
+
 it("what lies just inside the bounds is taken", async () => {
   expect(await run(["variables", "set", "x".repeat(250), "x"])).toMatchObject({ code: 0 });
   expect(await run(trigger("--run-id", "x".repeat(250), "-e", "1900-01-01"))).toMatchObject({ code: 0 });

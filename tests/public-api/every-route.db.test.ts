@@ -1,4 +1,10 @@
+import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { silentLogger } from "../../src/platform/index.ts";
+import { answerError } from "../../src/public-api/answer-error.ts";
+import type { ApiEnv } from "../../src/public-api/auth/index.ts";
+import { endpoint } from "../../src/public-api/endpoint.ts";
+import { createVersionFactsCache } from "../../src/public-api/rest/version-facts.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { createTestApi, type TestApi } from "../support/public-api.ts";
 import { signUserToken } from "../support/user-token.ts";
@@ -49,6 +55,31 @@ test("a token of a worker opens nothing", async () => {
     const answer = await api.ask("GET", "/api/v2/dags", { as: null, headers: { authorization: `Bearer ${token}` } });
     expect(answer.status).toBe(401);
   }
+});
+
+test("a route that no middleware guards refuses everybody, and does nothing", async () => {
+  const app = new OpenAPIHono<ApiEnv>();
+  app.onError((error, c) => answerError(error, c, silentLogger));
+  const { resources, options } = api;
+  let calls = 0;
+  for (const access of ["viewer", "admin"] as const)
+    endpoint(
+      { app, resources, options, facts: createVersionFactsCache() },
+      `delete /${access}`,
+      { tag: "x", summary: "x", access, audit: "x", answer: z.null() },
+      async () => {
+        calls++;
+        return null;
+      },
+    );
+  for (const path of ["/viewer", "/admin"]) {
+    const authorization = `Bearer ${await signUserToken(database.store, resources.tokens, { username: "root", role: "admin" })}`;
+    expect((await app.request(path, { method: "DELETE" })).status).toBe(401);
+    expect((await app.request(path, { method: "DELETE", headers: { authorization } })).status).toBe(401);
+  }
+  expect(calls).toBe(0);
+  const { rows } = await database.store.query("select 1 from log where event = 'x'");
+  expect(rows).toEqual([]);
 });
 
 test("an expired token is refused", async () => {

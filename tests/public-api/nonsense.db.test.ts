@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Role } from "../../src/public-api/index.ts";
 import { beatWorker, saveImportError } from "../../src/store/index.ts";
 import { saveDagFixture } from "../support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
@@ -148,6 +149,9 @@ function example(given: Schema): unknown {
   return schema.format === "date-time" ? "2026-01-01T00:00:00Z" : "x";
 }
 
+const DEEP = `${'{"a":'.repeat(40_000)}1${"}".repeat(40_000)}`;
+const DEEP_LIST = `${"[".repeat(40_000)}${"]".repeat(40_000)}`;
+
 let turn = 0;
 /**
  * Every nth element, with a different start each time: each place gets some of the invalid values, and each value is used in many
@@ -158,9 +162,14 @@ function few<T>(all: readonly T[], nth = 6): T[] {
   return all.filter((_, at) => (at + turn) % nth === 0);
 }
 
-async function mustRefuseOrServe(method: string, at: string, raw?: string): Promise<{ status: number; detail: string }> {
-  const answer = await api.ask(method, at, { raw });
-  const asked = `${method} ${at} ${raw?.slice(0, 300) ?? ""}`;
+async function mustRefuseOrServe(
+  method: string,
+  at: string,
+  raw?: string,
+  as: Role | null = "admin",
+): Promise<{ status: number; detail: string }> {
+  const answer = await api.ask(method, at, { raw, as });
+  const asked = `${as} ${method} ${at.slice(0, 300)} ${raw?.slice(0, 300) ?? ""}`;
   expect(`${asked} ${answer.status} ${answer.status < 500 ? "" : answer.text}`).toBe(`${asked} ${answer.status} `);
   if (answer.status >= 400) expect(answer.json, asked).toHaveProperty("detail");
   return { status: answer.status, detail: JSON.stringify(answer.json?.detail) };
@@ -202,6 +211,52 @@ test("a body that is no object is refused by every route that takes one", async 
         `${method} ${path} ${raw.slice(0, 20)} true`,
       );
     }
+});
+
+test("whoever asks, a body of nonsense is judged after the role: nobody without a token is answered, no viewer writes", async () => {
+  let asked = 0;
+  for (const { method, path, body } of operations) {
+    if (body === null || path.startsWith("/auth/")) continue;
+    const bodies = [...few([...spoiled(example(body))], 8).map((bad) => JSON.stringify(bad)), ...few(NO_OBJECTS, 3), DEEP];
+    for (const as of [null, "viewer", "user", "op"] as const)
+      for (const raw of bodies) {
+        const { status } = await mustRefuseOrServe(method, path, raw, as);
+        if (as === null) expect(`${method} ${path} ${status}`).toBe(`${method} ${path} 401`);
+        if (as === "viewer") expect(`${method} ${path} ${status}`).toBe(`${method} ${path} 403`);
+        asked++;
+      }
+  }
+  expect(asked).toBeGreaterThan(400);
+}, 120_000);
+
+test("a body that is nested 40,000 deep is refused with the bound by every route that takes one, as is a text in it that is JSON", async () => {
+  for (const { method, path, body } of operations) {
+    if (body === null) continue;
+    for (const raw of [DEEP, DEEP_LIST, `{"x":${DEEP}}`]) {
+      const { status, detail } = await mustRefuseOrServe(method, path, raw);
+      expect([method, path, status, detail]).toEqual([
+        method,
+        path,
+        400,
+        expect.stringContaining("nested deeper than 1000 levels"),
+      ]);
+    }
+  }
+  const extra = `${'{"a":'.repeat(15_000)}1${"}".repeat(15_000)}`;
+  for (const [method, path] of [
+    ["POST", "/api/v2/connections"],
+    ["PATCH", "/api/v2/connections/c"],
+  ] as const) {
+    const raw = JSON.stringify({ connection_id: method === "POST" ? "deep" : "c", conn_type: "http", extra });
+    const { status, detail } = await mustRefuseOrServe(method, path, raw);
+    expect([status, detail]).toEqual([400, expect.stringContaining("body.extra must not be nested deeper than 1000 levels")]);
+  }
+});
+
+test("a parameter of a query that is nested 5,000 deep fails no route", async () => {
+  for (const { method, path, parameters, body } of operations)
+    for (const { name } of parameters.filter((one) => one.in === "query"))
+      await mustRefuseOrServe(method, `${path}?${name}=${"%5B".repeat(5_000)}`, body ? JSON.stringify(example(body)) : undefined);
 });
 
 test("nonsense in any place of a body is refused or taken, and fails no route", async () => {

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Order, Page } from "../../store/index.ts";
+import { refuseEmptyFilters } from "../read-request.ts";
 import { refusal } from "../refuse.ts";
 import type { PublicApiOptions } from "../resources.ts";
 import { integer, many, text } from "./fields.ts";
@@ -41,8 +42,9 @@ export function readPageQuery<K extends string>(
 const maskField = z.object({ update_mask: many(text) });
 export const updateMask = maskField.shape;
 
-/** The fields of `body` that the mask names; without a mask, all fields of the body. Unknown names in the mask: 400. */
+/** The fields of `body` that the mask names; without a mask, all fields of the body. Unknown names in the mask: 400; an empty mask: 422. */
 export function masked<T extends object>(body: T, mask: readonly string[] | undefined, known: readonly string[]): Partial<T> {
+  refuseEmptyFilters({ update_mask: mask }, ["update_mask"]);
   const names = mask?.flatMap((text) => text.split(",")).filter((text) => text !== "") ?? [];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined)

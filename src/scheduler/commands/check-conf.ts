@@ -1,7 +1,6 @@
-import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
-import { type JsonObject, jsonTextFault, type SerializedDag } from "../../contracts/index.ts";
-import { BaramError, describeSchemaError } from "../../platform/index.ts";
+import type { ValidateFunction } from "ajv/dist/2020.js";
+import { type JsonObject, type JsonValue, jsonTextFault, type SerializedDag } from "../../contracts/index.ts";
+import { BaramError, createSchemaValidator, describeSchemaError, toError } from "../../platform/index.ts";
 
 const compiled = new WeakMap<object, ValidateFunction>();
 
@@ -19,11 +18,8 @@ export function checkConf(dag: SerializedDag, conf: JsonObject): void {
       faults.push(`param "${name}" has no default and needs a value`);
       continue;
     }
-    const validate = validatorOf(param.schema);
-    if (!validate(value)) {
-      const reasons = (validate.errors ?? []).map(describeSchemaError);
-      faults.push(`param "${name}" is ${JSON.stringify(value).slice(0, 200)}, but ${reasons.join(" and ")}`);
-    }
+    const reason = faultOf(dag.dagId, name, param.schema, value);
+    if (reason !== null) faults.push(`param "${name}" is ${JSON.stringify(value).slice(0, 200)}, but ${reason}`);
   }
   if (faults.length > 0) {
     throw new BaramError("conf_invalid", `The conf does not fit the params of DAG "${dag.dagId}": ${faults.join("; ")}.`, {
@@ -33,12 +29,25 @@ export function checkConf(dag: SerializedDag, conf: JsonObject): void {
   }
 }
 
+/** The first fault. Throws `dag_invalid` for a schema that cannot be checked against; the DAG's file is refused for it when it is loaded. */
+function faultOf(dagId: string, name: string, schema: JsonObject, value: JsonValue): string | null {
+  try {
+    const validate = validatorOf(schema);
+    return validate(value) ? null : (validate.errors ?? []).map(describeSchemaError).join(" and ");
+  } catch (error) {
+    throw new BaramError(
+      "dag_invalid",
+      `The schema of param "${name}" of DAG "${dagId}" cannot be used: ${toError(error).message}. Correct it in the DAG's file.`,
+      { dagId, name },
+      error,
+    );
+  }
+}
+
 function validatorOf(schema: JsonObject): ValidateFunction {
   let validate = compiled.get(schema);
   if (!validate) {
-    const ajv = new Ajv2020({ allErrors: true, strict: false });
-    addFormats.default(ajv);
-    validate = ajv.compile(schema);
+    validate = createSchemaValidator({ allErrors: false }).compile(schema);
     compiled.set(schema, validate);
   }
   return validate;

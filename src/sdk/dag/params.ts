@@ -1,8 +1,5 @@
-import { createRequire } from "node:module";
-import type { Ajv2020 } from "ajv/dist/2020.js";
-import type { FormatsPlugin } from "ajv-formats";
 import type { JsonObject, JsonValue, SerializedParam } from "../../contracts/index.ts";
-import { describeSchemaError } from "../../platform/index.ts";
+import { createSchemaValidator, describeSchemaError } from "../../platform/index.ts";
 import { DagDefinitionError } from "../definition-error.ts";
 import { checkOptionNames } from "../options/check-option-names.ts";
 import { findJsonFault } from "../values/json-fault.ts";
@@ -90,7 +87,7 @@ function resolveParam(where: string, declared: Param): SerializedParam {
 }
 
 function checkSchema(where: string, schema: JsonObject, value: JsonValue | undefined): void {
-  const ajv = createValidator();
+  const ajv = createSchemaValidator({ allErrors: true });
   let validate: ReturnType<typeof ajv.compile>;
   try {
     validate = ajv.compile(schema);
@@ -104,15 +101,4 @@ function checkSchema(where: string, schema: JsonObject, value: JsonValue | undef
     `${where}: the default ${JSON.stringify(value)} does not fit its schema: it ${(validate.errors ?? []).map(describeSchemaError).join(" and ")}`,
     { value, schema },
   );
-}
-
-// Loaded on first use, synchronously: most DAG files have no schema, and loading the library takes 30 ms at the start of each
-// child process.
-function createValidator(): Ajv2020 {
-  const require = createRequire(import.meta.url);
-  const { Ajv2020: Validator } = require("ajv/dist/2020.js") as { Ajv2020: typeof Ajv2020 };
-  const addFormats = (require("ajv-formats") as { default: FormatsPlugin }).default;
-  const ajv = new Validator({ allErrors: true, strict: false });
-  addFormats(ajv);
-  return ajv;
 }

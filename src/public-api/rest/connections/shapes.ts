@@ -6,6 +6,8 @@ import {
   CONNECTION_TYPE_MAX,
   type Connection,
   isReachable,
+  isTooDeep,
+  JSON_DEPTH_RULE,
   type JsonObject,
   REACHABLE_RULE,
 } from "../../../contracts/index.ts";
@@ -98,5 +100,6 @@ function readExtra(text: string | null, old: JsonObject, rule: NameRule): JsonOb
     const faults = [{ loc: ["body", "extra"], msg: "must be a JSON object as a text", type: "invalid_format" }];
     throw refusal("request_invalid", "body.extra: must be a JSON object as a text", { faults });
   }
+  if (isTooDeep(value)) throw refusal("body_malformed", `body.extra ${JSON_DEPTH_RULE}. Send flatter data.`);
   return restoreHidden(value, old, false, rule) as JsonObject;
 }

@@ -122,6 +122,23 @@ test("many are paused by a pattern, and none without one", async () => {
   expect(await ids("paused=true")).toEqual([]);
 });
 
+test.each([
+  "dag_id_pattern=",
+  "dag_id_pattern=%20",
+  "dag_id_pattern=|",
+  "dag_id_pattern=%20|%20|",
+  "dag_id_prefix_pattern=",
+  "dag_id_pattern=~&tags=",
+  "dag_id_pattern=~&owners=x&owners=",
+  "dag_id_pattern=daily&dag_id_prefix_pattern=",
+  "dag_id_pattern=~&update_mask=",
+])("an empty filter changes nothing and is named: %s", async (query) => {
+  const { status, json } = await api.ask("PATCH", `/api/v2/dags?${query}`, { body: { is_paused: true } });
+  const name = query.split(/[&?]/).at(-1)?.split("=")[0];
+  expect([status, json.detail[0]]).toEqual([422, expect.objectContaining({ loc: ["query", name] })]);
+  expect(await ids("paused=true")).toEqual([]);
+});
+
 test("tasks, tags, versions and the source are shown", async () => {
   const tasks = (await api.get("/api/v2/dags/daily/tasks")).json;
   expect(tasks.total_entries).toBe(2);

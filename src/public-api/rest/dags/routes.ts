@@ -12,6 +12,7 @@ import {
   setPaused,
 } from "../../../store/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
+import { refuseEmptyFilters } from "../../read-request.ts";
 import { noSuchDag } from "../../refuse.ts";
 import { toDagVersion } from "../dag-versions/shapes.ts";
 import { dagPath, text } from "../fields.ts";
@@ -116,6 +117,7 @@ export function dagRoutes(api: Api): void {
       answer: dagListShape,
     },
     async ({ query, body, audit, resources, options }) => {
+      refuseEmptyFilters(query, Object.keys(dagChoice));
       const page = readPageQuery(query, options, DAG_ORDER_KEYS);
       const { is_paused: isPaused } = masked(body, query.update_mask, ["is_paused"]);
       const { rows, total } = await listDags(resources.store, readDagChoice(query), page);

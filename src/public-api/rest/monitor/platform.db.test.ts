@@ -35,7 +35,8 @@ test("without its database the API says 503, and health says why", async () => {
   const address = { host: "127.0.0.1", port: 1, user: "x", password: "wrong-horse", database: "x" };
   const store = openStore({ address, poolSize: 1, retryWindowMs: 0, applicationName: "away", logger: silentLogger });
   const away = await createTestApi(store);
-  const answer = await away.get("/api/v2/dags");
+  const authorization = `Bearer ${await away.resources.tokens.sign("baram:user", { subject: "a", version: "1" }, 60)}`;
+  const answer = await away.ask("GET", "/api/v2/dags", { as: null, headers: { authorization } });
   expect(answer.status).toBe(503);
   expect(answer.text).not.toContain("wrong-horse");
   expect((await away.ask("POST", "/auth/token", { as: null, body: { username: "a", password: "b" } })).status).toBe(503);
