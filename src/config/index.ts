@@ -9,6 +9,7 @@ export {
 } from "./environment.ts";
 export { closeHome, makeHome } from "./home.ts";
 export { readEncryptionKey, readJwtSecret, readOrMake } from "./keys.ts";
+export { listOf } from "./list-option.ts";
 export { type Config, loadConfig, nearOption, nearSection, type OptionSource } from "./load.ts";
 export { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
 export type { OptionSpec } from "./option-spec.ts";

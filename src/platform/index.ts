@@ -6,6 +6,7 @@ export * from "./errors.ts";
 export * from "./file-modes.ts";
 export * from "./find-file.ts";
 export * from "./frames.ts";
+export * from "./import-module.ts";
 export * from "./limit-body.ts";
 export * from "./line-splitter.ts";
 export * from "./logger.ts";
