@@ -4,6 +4,7 @@ export {
   type EnvironmentSecrets,
   environmentForUserCode,
   environmentSecrets,
+  hideEnvironment,
   markOfThisProcess,
   workloadFromEnvironment,
 } from "./environment.ts";
@@ -14,3 +15,4 @@ export { type Config, loadConfig, nearOption, nearSection, type OptionSource } f
 export { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
 export type { OptionSpec } from "./option-spec.ts";
 export { type ConfigValues, OPTIONS } from "./options.ts";
+export { EVERYTHING, isForUserCode } from "./user-environment.ts";

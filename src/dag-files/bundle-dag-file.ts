@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, realpath } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { type BuildFailure, build, type Message, type Metafile, type Plugin, stop } from "esbuild";
-import { type BundledModule, toError } from "../platform/index.ts";
+import { type BundledModule, toError, withEnvironment } from "../platform/index.ts";
 import { describeUnreadable, isAbsent, remedyOf } from "./file-reads.ts";
 import { importBounds, OUTSIDE } from "./import-bounds.ts";
 import { DagFileError } from "./import-error.ts";
@@ -62,27 +62,30 @@ export async function stopBundler(): Promise<void> {
 
 async function buildOnce(file: string, root: string, plugins: Plugin[]) {
   try {
-    const result = await build({
-      entryPoints: [file],
-      absWorkingDir: root,
-      outfile: join(root, "dag.mjs"),
-      write: false,
-      bundle: true,
-      metafile: true,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      charset: "utf8",
-      legalComments: "none",
-      logLevel: "silent",
-      sourcemap: "inline",
-      // The source text of packages would only make modules larger; the source of the DAG file itself is stored separately.
-      sourcesContent: false,
-      // A tsconfig in or above the folder could change the code without being one of the inputs.
-      tsconfigRaw: { compilerOptions: {} },
-      loader: Object.fromEntries(TEXT_EXTENSIONS.map((extension) => [extension, "text" as const])),
-      plugins,
-    });
+    // Its process gets no environment: it would show the secrets of this one.
+    const result = await withEnvironment({}, () =>
+      build({
+        entryPoints: [file],
+        absWorkingDir: root,
+        outfile: join(root, "dag.mjs"),
+        write: false,
+        bundle: true,
+        metafile: true,
+        format: "esm",
+        platform: "node",
+        target: "node20",
+        charset: "utf8",
+        legalComments: "none",
+        logLevel: "silent",
+        sourcemap: "inline",
+        // The source text of packages would only make modules larger; the source of the DAG file itself is stored separately.
+        sourcesContent: false,
+        // A tsconfig in or above the folder could change the code without being one of the inputs.
+        tsconfigRaw: { compilerOptions: {} },
+        loader: Object.fromEntries(TEXT_EXTENSIONS.map((extension) => [extension, "text" as const])),
+        plugins,
+      }),
+    );
     return { code: result.outputFiles[0]?.text ?? "", metafile: result.metafile };
   } catch (error) {
     throw toImportError(error, toRelative(file, root), root);

@@ -2,6 +2,7 @@ export * from "./child-pipes.ts";
 export * from "./clock.ts";
 export * from "./describe-schema-error.ts";
 export * from "./did-you-mean.ts";
+export * from "./environment-block.ts";
 export * from "./errors.ts";
 export * from "./file-modes.ts";
 export * from "./find-file.ts";

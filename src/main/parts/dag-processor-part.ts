@@ -79,7 +79,7 @@ export function createConfiguredDagProcessor(
     {
       bundles,
       cacheDir: moduleCacheFolder(config),
-      environment: environmentForUserCode(),
+      environment: environmentForUserCode(listOf(config.workers.pass_environment)),
       dagDefaults: dagDefaultsOf(config),
       importFolders: listOf(config.dag_processor.import_folders),
       executors: executors.map(spellExecutor),

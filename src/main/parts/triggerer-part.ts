@@ -1,4 +1,4 @@
-import { type Config, environmentForUserCode, environmentSecrets, readEncryptionKey } from "../../config/index.ts";
+import { type Config, environmentForUserCode, environmentSecrets, listOf, readEncryptionKey } from "../../config/index.ts";
 import { type Logger, systemClock } from "../../platform/index.ts";
 import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
@@ -58,7 +58,7 @@ export async function startTriggererPart(
       blockedTimeoutSec: options.blocked_process_timeout,
       maxDeaths: options.max_trigger_deaths,
       childEntry: distFile("triggerer/child/entry.js"),
-      environment: environmentForUserCode(),
+      environment: environmentForUserCode(listOf(config.workers.pass_environment)),
     },
   );
   const withPort = { clock: systemClock, logger, metrics };
