@@ -124,6 +124,7 @@ function startWorker(folder, name, { token, apiPort, trace, ...queue }) {
       BARAM__API__BASE_URL: `http://127.0.0.1:${apiPort}`,
       BARAM__WORKERS__TOKEN: token,
       BENCH_TRACE: trace,
+      BARAM__WORKERS__PASS_ENVIRONMENT: "BENCH_TRACE",
     },
     stdio: ["ignore", "ignore", "pipe"],
   });

@@ -53,6 +53,7 @@ export async function startStandalone(files, dagIds, environment = {}) {
       BARAM__CORE__DAGS_ARE_PAUSED_AT_CREATION: "false",
       BARAM__API__PORT: "0",
       BENCH_TRACE: trace,
+      BARAM__WORKERS__PASS_ENVIRONMENT: "BENCH_TRACE",
       BENCH_STATEMENTS: counts,
       ...environment,
     },

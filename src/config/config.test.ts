@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { COUNT_MAX, DURATION_MAX_SEC } from "../contracts/index.ts";
 import { findPackageRoot } from "../platform/index.ts";
-import { environmentForUserCode, environmentSecrets, loadConfig, OPTIONS, readEncryptionKey, readJwtSecret } from "./index.ts";
+import {
+  EVERYTHING,
+  environmentForUserCode,
+  environmentSecrets,
+  loadConfig,
+  OPTIONS,
+  readEncryptionKey,
+  readJwtSecret,
+} from "./index.ts";
 import { variableFor } from "./load.ts";
 import type { OptionSpec } from "./option-spec.ts";
 import { renamedTargets } from "./renamed-options.ts";
@@ -209,16 +217,58 @@ test("keys are made once, mode 0600, also when processes race for them, and no p
   }
 });
 
-test("user code gets the environment without Baram's own settings and Node's switches", () => {
+test("user code gets what any program needs, and what is named for it, and nothing of the platform's", () => {
   const environment = {
     PATH: "/bin",
+    LC_ALL: "C",
+    TZ: "UTC",
+    HTTPS_PROXY: "http://proxy:3128",
+    http_proxy: "http://u:hunter22@proxy:3128",
     BARAM__DATABASE__URL: "u",
     BARAM_CONN_X: "c",
     BARAM_HOME: "h",
     NODE_OPTIONS: "-r x",
+    AWS_SECRET_ACCESS_KEY: "k",
+    GITHUB_TOKEN: "t",
+    MY_APP_COLOR: "red",
+    MY_APPLE: "green",
+    JAVA_HOME: "/java",
     none: undefined,
   };
-  expect(environmentForUserCode(environment)).toEqual({ PATH: "/bin" });
+  const always = { PATH: "/bin", LC_ALL: "C", TZ: "UTC", HTTPS_PROXY: "http://proxy:3128" };
+  expect(environmentForUserCode([], environment)).toEqual(always);
+  const { MY_APP_COLOR, JAVA_HOME, http_proxy, AWS_SECRET_ACCESS_KEY, GITHUB_TOKEN, MY_APPLE } = environment;
+  const named = ["MY_APP_*", "JAVA_HOME", "http_proxy", "BARAM_*", "NODE_OPTIONS", "NODE_*"];
+  expect(environmentForUserCode(named, environment)).toEqual({ ...always, MY_APP_COLOR, JAVA_HOME, http_proxy });
+  expect(environmentForUserCode(EVERYTHING, environment)).toEqual({
+    ...always,
+    ...{ MY_APP_COLOR, JAVA_HOME, http_proxy, AWS_SECRET_ACCESS_KEY, GITHUB_TOKEN, MY_APPLE },
+  });
+});
+
+test("[workers] pass_environment is a list of names and beginnings of names", () => {
+  for (const good of ["", "A", " A, B_* ,c1", "A_*"]) expect(load({ BARAM__WORKERS__PASS_ENVIRONMENT: good })).toBeTruthy();
+  for (const bad of ["*", "A B", "A=1", "A,,B", "*_KEY", "1A"])
+    expect(() => load({ BARAM__WORKERS__PASS_ENVIRONMENT: bad }), bad).toThrow("must be a list of names");
+});
+
+test("a secret may be in a file, whose path is in BARAM__SECTION__NAME_FILE; other options have no such variable", () => {
+  const file = join(home, "url");
+  writeFileSync(file, "postgres://u:hunter22@h/x\n");
+  const config = load({ BARAM__DATABASE__URL_FILE: file });
+  expect(config.database.url).toBe("postgres://u:hunter22@h/x");
+  expect(config.sources["database.url"]).toBe("environment");
+  expect(() => load({ BARAM__DATABASE__URL_FILE: file, BARAM__DATABASE__URL: "postgres://h/x" })).toThrow(
+    `BARAM__DATABASE__URL_FILE is ${file}, and BARAM__DATABASE__URL is set too: remove one of them`,
+  );
+  expect(() => load({ BARAM__DATABASE__URL_FILE: join(home, "none") })).toThrow("cannot be read: ENOENT");
+  writeFileSync(file, "\n");
+  expect(() => load({ BARAM__DATABASE__URL_FILE: file })).toThrow("which is empty");
+  writeFileSync(file, "mysql://u:hunter22@h/x\n");
+  expect(() => load({ BARAM__DATABASE__URL_FILE: file })).toThrow(
+    expect.objectContaining({ message: expect.not.stringContaining("hunter22") }),
+  );
+  expect(() => load({ BARAM__API__PORT_FILE: file })).toThrow("is not an option of Baram");
 });
 
 test("connections and variables come from the environment by upper-case name", () => {

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { COUNT_MAX, DURATION_MAX_SEC, DURATION_MAX_TEXT } from "../contracts/bounds/index.ts";
 import { BaramError, findSimilar } from "../platform/index.ts";
+import { type Environment, ownEnvironment } from "./environment.ts";
 import { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
 import type { OptionSpec } from "./option-spec.ts";
 import { type ConfigValues, OPTIONS } from "./options.ts";
@@ -19,14 +20,13 @@ export type Config = ConfigValues & {
 
 export type MeaninglessOption = { readonly where: string; readonly why: string };
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
- * Loads the configuration from the defaults, then BARAM_HOME/baram.toml, then BARAM__SECTION__NAME. Throws `config_invalid` for
+ * Loads the configuration from the defaults, then BARAM_HOME/baram.toml, then BARAM__SECTION__NAME, or for a secret
+ * BARAM__SECTION__NAME_FILE, which names a file that contains it. Throws `config_invalid` for
  * an invalid value, and `config_unknown_option` for an unknown name, since a misspelled option would otherwise be silently
  * ignored. Names that only Airflow has are returned in `meaningless`.
  */
-export function loadConfig(environment: Environment = process.env, cwd: string = process.cwd()): Config {
+export function loadConfig(environment: Environment = ownEnvironment(), cwd: string = process.cwd()): Config {
   const home = resolve(cwd, environment.BARAM_HOME || ".baram");
   const file = readConfigFile(join(home, "baram.toml"));
   const sources: Record<string, OptionSource> = {};
@@ -37,7 +37,7 @@ export function loadConfig(environment: Environment = process.env, cwd: string =
     const filled: Record<string, unknown> = {};
     for (const [name, spec] of Object.entries<OptionSpec>(names)) {
       const variable = variableFor(section, name);
-      const fromEnvironment = environment[variable];
+      const fromEnvironment = spec.secret ? secretOf(environment, variable) : environment[variable];
       const fromFile = file[section]?.[name];
       if (fromEnvironment !== undefined && fromEnvironment !== "") {
         filled[name] = parseValue(spec, fromEnvironment, variable);
@@ -58,6 +58,27 @@ export function loadConfig(environment: Environment = process.env, cwd: string =
 
 export function variableFor(section: string, name: string): string {
   return `BARAM__${section}__${name}`.toUpperCase();
+}
+
+/** As container runtimes hand over secrets: a mounted file, and its path in the environment. */
+const FILE_SUFFIX = "_FILE";
+
+function secretOf(environment: Environment, variable: string): string | undefined {
+  const path = environment[variable + FILE_SUFFIX];
+  if (path === undefined || path === "") return environment[variable];
+  const refuse = (what: string, error?: unknown) =>
+    new BaramError("config_invalid", `${variable + FILE_SUFFIX} is ${path}, ${what}.`, { path }, error);
+  if (environment[variable]) throw refuse(`and ${variable} is set too: remove one of them`);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw refuse(`which cannot be read: ${(error as Error).message}`, error);
+  }
+  // Editors and `echo` end a file with a line end, which belongs to no secret.
+  const secret = text.replace(/\r?\n$/, "");
+  if (secret === "") throw refuse("which is empty: put the secret into it");
+  return secret;
 }
 
 function withAbsolutePaths(config: Config): Config {
@@ -115,7 +136,12 @@ function sortOutNames(
     found.push({ where, why });
   };
   const known = new Set(
-    Object.entries(OPTIONS).flatMap(([section, names]) => Object.keys(names).map((name) => variableFor(section, name))),
+    Object.entries(OPTIONS).flatMap(([section, names]) =>
+      Object.entries<OptionSpec>(names).flatMap(([name, { secret }]) => {
+        const variable = variableFor(section, name);
+        return secret ? [variable, variable + FILE_SUFFIX] : [variable];
+      }),
+    ),
   );
   for (const [section, names] of Object.entries(file)) {
     if (!Object.hasOwn(OPTIONS, section)) {

@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { bundleDagFile } from "./bundle-dag-file.ts";
 import { DagFileError } from "./import-error.ts";
@@ -92,6 +92,48 @@ test("an unresolved import is placed where it is written, also in a helper", asy
   expect(await failureOf("a.ts")).toMatchObject({ kind: "unresolved_import", file: "lib/helper.ts", line: 2, column: 10 });
   await write("b.ts", 'import x from "no-such-package"; x();');
   expect((await failureOf("b.ts")).message).toContain('"no-such-package"');
+});
+
+test("files outside of the DAG folder are refused, with the import's line, the path and the remedy, and never shown", async () => {
+  const elsewhere = await realpath(await mkdtemp(join(tmpdir(), "elsewhere-")));
+  await write("secret.txt", "the secret", elsewhere);
+  await write("secret.ts", "the secret is {{{", elsewhere);
+  await symlink(elsewhere, join(folder, "linked"));
+  await symlink(join(elsewhere, "secret.txt"), join(folder, "linked.txt"));
+  await mkdir(join(folder, "node_modules"));
+  await symlink(elsewhere, join(folder, "node_modules/evil"));
+  const up = relative(folder, elsewhere);
+  const specifiers = [`${up}/secret.txt`, `${elsewhere}/secret.txt`, "./linked/secret.txt", "./linked.txt", "evil/secret.txt"];
+  for (const specifier of [...specifiers, `${up}/secret`, `${elsewhere}/secret.ts`]) {
+    for (const [at, text] of [
+      ["import", `import x from "${specifier}"; export const y = x;`],
+      ["dynamic", `export const y = await import("${specifier}");`],
+      ["require", `export const y = require("${specifier}");`],
+      ["export", `export * from "${specifier}";`],
+    ] as const) {
+      await write("a.ts", `\n${text}\n`);
+      const error = await failureOf("a.ts");
+      expect(error, `${at} ${specifier}`).toMatchObject({ kind: "unresolved_import", file: "a.ts", line: 2 });
+      expect(error.message).toMatch(
+        /^Outside of the DAG folder: .*secret\.(txt|ts) is not imported\. Move it .* \[dag_processor\] import_folders$/,
+      );
+      expect(JSON.stringify(error)).not.toContain("the secret");
+    }
+  }
+  await write("a.ts", `import x from "${up}/secret.txt"; export const y = x;`);
+  expect((await bundleDagFile("a.ts", folder, [elsewhere])).code).toContain("the secret");
+  await rm(elsewhere, { recursive: true });
+});
+
+test("installed packages are found in a parent's node_modules, also as links of a workspace", async () => {
+  await write("dags/a.ts", 'import one from "one"; import two from "@own/two"; export const x = [one, two];');
+  await write("node_modules/one/index.js", "export default 'first';");
+  await write("packages/two/index.js", "import dep from 'dep'; export default 'second' + dep;");
+  await write("packages/two/node_modules/dep/index.js", "export default 'third';");
+  await mkdir(join(folder, "node_modules/@own"));
+  await symlink("../../packages/two", join(folder, "node_modules/@own/two"));
+  const { code } = await bundleDagFile("a.ts", join(folder, "dags"));
+  for (const word of ["first", "second", "third"]) expect(code).toContain(word);
 });
 
 test("npm packages are bundled, CommonJS ones too, and see require and __dirname", async () => {

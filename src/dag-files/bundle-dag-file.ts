@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile, realpath } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { type BuildFailure, build, type Message, type Metafile, stop } from "esbuild";
-import { type BundledModule, toError } from "../platform/index.ts";
+import { type BuildFailure, build, type Message, type Metafile, type Plugin, stop } from "esbuild";
+import { type BundledModule, toError, withEnvironment } from "../platform/index.ts";
 import { describeUnreadable, isAbsent, remedyOf } from "./file-reads.ts";
+import { importBounds, OUTSIDE } from "./import-bounds.ts";
 import { DagFileError } from "./import-error.ts";
 import { externalPackages } from "./native-packages.ts";
 import { packageNameOf } from "./package-name.ts";
@@ -29,17 +30,18 @@ const COMMONJS_NAMES =
 /**
  * Bundles a DAG file and all its imports into one ES module, with an inline source map whose paths are relative to the folder, so
  * that the same files give the same hash on every machine. Types are stripped, not checked. Throws `DagFileError` of kind
- * `syntax`, `unresolved_import`, `unreadable` or `too_large`, with the position.
+ * `syntax`, `unresolved_import`, `unreadable` or `too_large`, with the position. `importFolders`: see import-bounds.ts.
  */
-export async function bundleDagFile(path: string, folder: string): Promise<DagFileBundle> {
+export async function bundleDagFile(path: string, folder: string, importFolders: readonly string[] = []): Promise<DagFileBundle> {
   const root = await realpath(folder);
   const file = resolve(root, path);
   const named = await readNamedExternals(root);
   const foundNative = new Set<string>();
-  let result = await buildOnce(file, root, named, foundNative);
+  const buildNow = () => buildOnce(file, root, [importBounds(root, importFolders), externalPackages(named, foundNative)]);
+  let result = await buildNow();
   // A native package is only recognized when its .node file is imported, and its code is already bundled then: build again
   // without it.
-  if (foundNative.size > 0) result = await buildOnce(file, root, named, foundNative);
+  if (foundNative.size > 0) result = await buildNow();
   const code = withCommonJsNames(result.code);
   if (Buffer.byteLength(code) > MODULE_MAX_BYTES) {
     const message = `the file and what it imports make ${Buffer.byteLength(code)} bytes, more than the ${MODULE_MAX_BYTES} allowed: read data at run time, or name large packages under "baram": {"external": []} in the DAG folder's package.json`;
@@ -58,29 +60,32 @@ export async function stopBundler(): Promise<void> {
   await stop();
 }
 
-async function buildOnce(file: string, root: string, named: string[], foundNative: Set<string>) {
+async function buildOnce(file: string, root: string, plugins: Plugin[]) {
   try {
-    const result = await build({
-      entryPoints: [file],
-      absWorkingDir: root,
-      outfile: join(root, "dag.mjs"),
-      write: false,
-      bundle: true,
-      metafile: true,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      charset: "utf8",
-      legalComments: "none",
-      logLevel: "silent",
-      sourcemap: "inline",
-      // The source text of packages would only make modules larger; the source of the DAG file itself is stored separately.
-      sourcesContent: false,
-      // A tsconfig in or above the folder could change the code without being one of the inputs.
-      tsconfigRaw: { compilerOptions: {} },
-      loader: Object.fromEntries(TEXT_EXTENSIONS.map((extension) => [extension, "text" as const])),
-      plugins: [externalPackages(named, foundNative)],
-    });
+    // Its process gets no environment: it would show the secrets of this one.
+    const result = await withEnvironment({}, () =>
+      build({
+        entryPoints: [file],
+        absWorkingDir: root,
+        outfile: join(root, "dag.mjs"),
+        write: false,
+        bundle: true,
+        metafile: true,
+        format: "esm",
+        platform: "node",
+        target: "node20",
+        charset: "utf8",
+        legalComments: "none",
+        logLevel: "silent",
+        sourcemap: "inline",
+        // The source text of packages would only make modules larger; the source of the DAG file itself is stored separately.
+        sourcesContent: false,
+        // A tsconfig in or above the folder could change the code without being one of the inputs.
+        tsconfigRaw: { compilerOptions: {} },
+        loader: Object.fromEntries(TEXT_EXTENSIONS.map((extension) => [extension, "text" as const])),
+        plugins,
+      }),
+    );
     return { code: result.outputFiles[0]?.text ?? "", metafile: result.metafile };
   } catch (error) {
     throw toImportError(error, toRelative(file, root), root);
@@ -101,7 +106,8 @@ function toImportError(error: unknown, file: string, root: string): DagFileError
   const [first, ...rest] = [...errors].sort((a, b) => rankOf(a) - rankOf(b));
   if (!first) return new DagFileError("internal", `the bundler failed: ${toError(error).message}`, { file });
   const unread = remedyForUnread(first.text);
-  const kind = unread !== null ? "unreadable" : first.text.startsWith("Could not resolve") ? "unresolved_import" : "syntax";
+  const isUnresolved = first.text.startsWith("Could not resolve") || first.text.startsWith(OUTSIDE);
+  const kind = unread !== null ? "unreadable" : isUnresolved ? "unresolved_import" : "syntax";
   const { location } = first;
   const text = unread === null ? first.text : `${first.text}; ${unread}`;
   const message = missing.length === 0 ? text : tellMissing(missing, root);

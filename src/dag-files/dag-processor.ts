@@ -47,6 +47,8 @@ export type DagProcessorOptions = {
   environment: Record<string, string>;
   /** The installation's defaults for options that a DAG file does not set. */
   dagDefaults?: DagDefaults;
+  /** Folders outside of the bundles that files may import from; default: none. */
+  importFolders?: readonly string[];
   /** The configured executors that tasks may name; a file that names another one has an import error until it is configured. */
   executors?: readonly string[];
   /** Files evaluated at the same time. Default 2. */
@@ -147,7 +149,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   );
   const processFile = createFileProcessing(
     { store, saver, clock, metrics, hasher, reads, isUnwanted },
-    { cacheDir: options.cacheDir, defaults: options.dagDefaults },
+    { cacheDir: options.cacheDir, defaults: options.dagDefaults, importFolders: options.importFolders },
   );
   const watcher = createFolderWatcher(logger, () => scheduleScan(SETTLE_MS));
 
@@ -317,6 +319,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
 function withDefaults(options: DagProcessorOptions) {
   return {
     dagDefaults: DAG_DEFAULTS,
+    importFolders: [] as readonly string[],
     executors: [] as readonly string[],
     parsingProcesses: 2,
     dagbagImportTimeoutSec: 30,

@@ -32,7 +32,10 @@ function countFault(metrics: Metrics, { relativePath }: FileState, { kind }: Imp
   if (kind === "timeout") metrics.count("dag_processing.processor_timeouts", { dag_file: relativePath });
 }
 
-export function createFileProcessing(resources: Resources, options: { cacheDir: string; defaults: DagDefaults }): ProcessFile {
+export function createFileProcessing(
+  resources: Resources,
+  options: { cacheDir: string; defaults: DagDefaults; importFolders: readonly string[] },
+): ProcessFile {
   const { store, saver, clock, hasher, reads, metrics } = resources;
 
   return async (state, evaluator) => {
@@ -56,7 +59,7 @@ export function createFileProcessing(resources: Resources, options: { cacheDir: 
     try {
       if ("error" in read)
         throw new DagFileError("unreadable", describeUnreadable(path, read.error), { file: state.relativePath });
-      const bundle = await bundleDagFile(state.relativePath, root);
+      const bundle = await bundleDagFile(state.relativePath, root, options.importFolders);
       state.failedInBundler = false;
       seen = await see(bundle.inputs);
       const where = { root, relativePath: state.relativePath, cacheDir: options.cacheDir };

@@ -1,6 +1,7 @@
-import { type Config, loadConfig } from "../config/index.ts";
+import { type Config, EVERYTHING, loadConfig } from "../config/index.ts";
 import { type InvocationResult, invocationSchema, sendResult } from "../executors/index.ts";
 import { BaramError, createLogger, type Logger, startTimer, toError } from "../platform/index.ts";
+import { hideSecrets } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { runOneWorkload } from "./worker-run/run-one-workload.ts";
 
@@ -25,6 +26,7 @@ export async function handler(event: unknown, context: LambdaContext): Promise<I
   const keptMs = Math.min(STOP_BEFORE_END_MS, remainingMs / 2);
   const config = withGrace(loadConfig(undefined, WRITABLE), keptMs / 3_000);
   const logger = createLogger({ ...logOptionsOf(config), role: "lambda" });
+  hideSecrets(config, logger, EVERYTHING);
   const parsed = invocationSchema.safeParse(event);
   // Not an event of Baram's: there is no result queue, and a repeated delivery would not help.
   if (!parsed.success)

@@ -1,6 +1,7 @@
 import { type Config, closeHome } from "../config/index.ts";
 import { createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { checkMigrated, type Store } from "../store/index.ts";
+import { hideSecrets } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { createMetrics, type ProcessMetrics } from "./metrics/index.ts";
 import { apiStoreOptions, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
@@ -17,6 +18,7 @@ export async function runRole(
   const logger = createLogger({ ...logOptionsOf(config), role: name });
   warnOfMeaninglessOptions(config, logger);
   closeHome(config.home, (message) => logger.warn({}, message));
+  hideSecrets(config, logger);
   const stopped = untilStopped(logger);
   const metrics = createMetrics(config, logger);
   const patience = createPatience(config.database.start_timeout);

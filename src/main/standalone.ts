@@ -7,6 +7,7 @@ import { ensureFirstUser, type FirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
 import { prepareDagsFolder } from "./dags-folder.ts";
 import { runDemo } from "./demo.ts";
+import { hideSecrets } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { createMetrics } from "./metrics/index.ts";
 import { apiStoreOptions, type Database, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
@@ -29,6 +30,7 @@ export async function runStandalone(config: Config): Promise<void> {
   // At its start a standalone prints sentences for the user who typed the command, and logs only what is wrong.
   const atStart = log.level === "info" ? createLogger({ ...log, level: "warn" }) : logger;
   warnOfMeaninglessOptions(config, logger);
+  hideSecrets(config, logger);
   const metrics = createMetrics(config, logger);
   const unlock = lockHome(config.home);
   closeHome(config.home, (message) => logger.warn({}, message));

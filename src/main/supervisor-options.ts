@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Config, environmentForUserCode, sensitiveNames } from "../config/index.ts";
+import { type Config, environmentForUserCode, listOf, sensitiveNames } from "../config/index.ts";
 import type { SupervisorOptions } from "../worker/supervisor/index.ts";
 import { distFile } from "./dist-file.ts";
 import { readRemoteLogs } from "./remote-logs.ts";
@@ -30,7 +30,7 @@ export function supervisorOptions(config: Config, apiUrl: string, concurrency: n
     apiUrl: `${apiUrl}/execution`,
     concurrency,
     runnerEntry: distFile("worker/runner/entry.js"),
-    environment: environmentForUserCode(),
+    environment: environmentForUserCode(listOf(config.workers.pass_environment)),
     cacheFolder: moduleCacheFolder(config),
     cacheMaxBytes: config.workers.module_cache_max_mb * 1024 * 1024,
     resolveFrom: [config.core.dags_folder, process.cwd()],

@@ -1,5 +1,6 @@
 import { type Config, closeHome } from "../config/index.ts";
 import { createLogger } from "../platform/index.ts";
+import { hideSecrets } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { warnOfMeaninglessOptions } from "./role.ts";
 import { untilStopped } from "./until-stopped.ts";
@@ -15,6 +16,7 @@ export async function runWorker(config: Config, options: WorkerOptions): Promise
   const logger = createLogger({ ...logOptionsOf(config), role: "worker" });
   warnOfMeaninglessOptions(config, logger);
   closeHome(config.home, (message) => logger.warn({}, message));
+  hideSecrets(config, logger);
   const stopped = untilStopped(logger);
   const worker = await startWorker(config, options, logger);
   logger.info({ ...options }, "worker started");

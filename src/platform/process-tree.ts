@@ -7,6 +7,14 @@ import { sleep } from "./sleep.ts";
  */
 export type ProcessMark = { readonly name: string; readonly value: string };
 
+/** All marks: they must stay in a process's environment, where they are looked for. */
+export const PROCESS_MARKS: readonly string[] = [
+  "BARAM_RUNNER_ID",
+  "BARAM_TRIGGERS_ID",
+  "BARAM_SUPERVISOR_ID",
+  "BARAM_WORKER_INSTANCE",
+];
+
 /** The processes among `pids` that are alive and carry the mark. */
 function markedAmong(mark: ProcessMark, pids: readonly number[]): number[] {
   const needle = Buffer.from(`${mark.name}=${mark.value}\0`);

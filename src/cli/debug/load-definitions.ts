@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bundleDagFile } from "../../dag-files/index.ts";
 import { materializeModule } from "../../platform/index.ts";
@@ -14,7 +14,8 @@ const INLINE_MAP = /\n\/\/# sourceMappingURL=data:application\/json;base64,([A-Z
  */
 export async function loadDefinitions(folder: string, path: string, cacheDir: string): Promise<DagDefinition[]> {
   const root = await realpath(folder);
-  const bundle = await bundleDagFile(path, root);
+  // A user runs his own file here, and may import what he may read.
+  const bundle = await bundleDagFile(path, root, [sep]);
   const code = withAbsoluteSources(bundle.code, root);
   const hash = createHash("sha256").update(code).digest("hex");
   const from = [dirname(join(root, path)), process.cwd()];

@@ -60,5 +60,12 @@ export const DAG_PROCESSOR = {
     max: 65_535,
     about: "Port number; 0 = any free port.",
   },
+  import_folders: {
+    kind: "string",
+    default: "",
+    form: { matches: /^\s*(\/[^,]*(,\s*\/[^,]*)*)?$/, words: "a list of absolute paths: /srv/shared, /srv/sql" },
+    about:
+      "Folders outside of the DAG folder that DAG files may import from, as absolute paths separated by commas. Baram itself and installed npm packages need not be named.",
+  },
   max_memory_mb: { kind: "int", default: 512, unit: "MB", min: 64, about: "Maximum memory for the evaluation of a DAG file." },
 } as const satisfies Record<string, OptionSpec>;

@@ -15,6 +15,16 @@ export const WORKERS = {
     secret: true,
     about: "Token of a queue worker for the worker list of the API; create it with `baram worker token`.",
   },
+  pass_environment: {
+    kind: "string",
+    default: "",
+    form: {
+      matches: /^\s*([A-Za-z_][A-Za-z0-9_]*\*?(\s*,\s*[A-Za-z_][A-Za-z0-9_]*\*?)*)?\s*$/,
+      words: "a list of names, or of their beginnings with a * at the end: JAVA_HOME, MY_APP_*",
+    },
+    about:
+      "Environment variables that processes with user code get in addition to PATH, HOME, LANG and the like: names separated by commas; a `*` at the end stands for any characters. BARAM_* and NODE_OPTIONS are never passed. A container or function that runs one task passes all others.",
+  },
   heartbeat_sec: { kind: "float", default: 5, unit: "s", min: 0.1, about: "Heartbeat interval of queue workers." },
   lost_after_sec: {
     kind: "float",

@@ -3,8 +3,7 @@
 
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
-import { pathToFileURL } from "node:url";
-import { type BaramError, encodeFrame, isUnsendable, openWire, toError } from "../../platform/index.ts";
+import { type BaramError, encodeFrame, importModule, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { DagDefinitionError } from "../../sdk/index.ts";
 import { collectDags, type DagDefinition, looseEndsOf, planTimetable, serializeDag, setDagDefaults } from "../../sdk/runtime.ts";
 import { validateTimetable } from "../../timetables/index.ts";
@@ -68,7 +67,7 @@ function load({ id, modulePath, defaults, seeds, now }: EvaluateRequest): Promis
   return new Promise((resolve, reject) => {
     evaluating = { id, fail: reject };
     setDagDefaults(defaults);
-    collectDags(() => import(pathToFileURL(modulePath).href))
+    collectDags(() => importModule(modulePath))
       .then((dags) => ({ dags: dags.map(serializeChecked), plans: planAll(dags, seeds, now), looseEnds: listLooseEnds(dags) }))
       // One turn of the event loop, so that an unhandled rejection is reported for this file.
       .then((loaded) => setImmediate(() => resolve(loaded)), reject);

@@ -1,4 +1,4 @@
-import { type Config, environmentForUserCode } from "../../config/index.ts";
+import { type Config, environmentForUserCode, listOf } from "../../config/index.ts";
 import { createLocalExecutor, type Executor, type ExecutorOptions } from "../../executors/index.ts";
 import { distFile } from "../dist-file.ts";
 import { logOptionsOf } from "../log-options.ts";
@@ -34,7 +34,7 @@ function makeLocalExecutor(config: Config, options: ExecutorOptions, { apiUrl, l
       ...options,
       supervisorEntry: distFile("main/local-supervisor.js"),
       supervisorOptions: { ...supervisorOptions(config, apiUrl, options.parallelism), log: logOptionsOf(config) },
-      environment: environmentForUserCode(),
+      environment: environmentForUserCode(listOf(config.workers.pass_environment)),
       killGraceMs: config.core.killed_task_cleanup_time * 1_000,
     },
     logger,

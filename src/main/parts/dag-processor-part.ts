@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Config, environmentForUserCode } from "../../config/index.ts";
+import { type Config, environmentForUserCode, listOf } from "../../config/index.ts";
 import { createDagProcessor, type DagBundle, type DagProcessor, type FileOrder } from "../../dag-files/index.ts";
 import { findPackageRoot, type Logger, type Metrics, silentMetrics, startInterval, systemClock } from "../../platform/index.ts";
 import type { Store } from "../../store/index.ts";
@@ -79,8 +79,9 @@ export function createConfiguredDagProcessor(
     {
       bundles,
       cacheDir: moduleCacheFolder(config),
-      environment: environmentForUserCode(),
+      environment: environmentForUserCode(listOf(config.workers.pass_environment)),
       dagDefaults: dagDefaultsOf(config),
+      importFolders: listOf(config.dag_processor.import_folders),
       executors: executors.map(spellExecutor),
       parsingProcesses: config.dag_processor.parsing_processes,
       dagbagImportTimeoutSec: config.core.dagbag_import_timeout,

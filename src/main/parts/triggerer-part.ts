@@ -2,6 +2,7 @@ import {
   type Config,
   environmentForUserCode,
   environmentSecrets,
+  listOf,
   readEncryptionKey,
   sensitiveNames,
 } from "../../config/index.ts";
@@ -65,7 +66,7 @@ export async function startTriggererPart(
       blockedTimeoutSec: options.blocked_process_timeout,
       maxDeaths: options.max_trigger_deaths,
       childEntry: distFile("triggerer/child/entry.js"),
-      environment: environmentForUserCode(),
+      environment: environmentForUserCode(listOf(config.workers.pass_environment)),
     },
   );
   const withPort = { clock: systemClock, logger, metrics };

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { JsonObject } from "../../contracts/index.ts";
 import { answerCall, type CallResources } from "../../execution-api/index.ts";
-import { BaramError, materializeModule } from "../../platform/index.ts";
+import { BaramError, createModuleCheck, materializeModule } from "../../platform/index.ts";
 import { finishDeferred, logPathOf } from "../../scheduler/index.ts";
 import {
   beatJob,
@@ -40,6 +40,7 @@ export type SqlTriggerStoreOptions = { cacheDir: string; resolveFrom: readonly s
 export function createSqlTriggerStore(resources: CallResources, options: SqlTriggerStoreOptions): TriggererStore {
   const { store, cipher, dags, logger } = resources;
   const modulePaths = new Map<string, Promise<string>>();
+  const checkModule = createModuleCheck();
 
   async function open(rows: readonly TriggerRow[]): Promise<ClaimedTrigger[]> {
     const claimed: ClaimedTrigger[] = [];
@@ -93,13 +94,13 @@ export function createSqlTriggerStore(resources: CallResources, options: SqlTrig
     },
     listen: (onNotify) => store.listen("baram_triggerer", onNotify),
     modulePath(hash) {
-      let path = modulePaths.get(hash);
-      if (!path) {
-        path = fetchModule(hash);
-        // A failure is not cached: a package may be installed meanwhile.
-        path.catch(() => modulePaths.delete(hash));
-        modulePaths.set(hash, path);
-      }
+      const known = modulePaths.get(hash);
+      const path = known
+        ? known.then((one) => checkModule(one).then(() => one)).catch(() => fetchModule(hash))
+        : fetchModule(hash);
+      // A failure is not cached: a package may be installed meanwhile.
+      path.catch(() => modulePaths.get(hash) === path && modulePaths.delete(hash));
+      modulePaths.set(hash, path);
       return path;
     },
     // Only reads, which need no try's token.

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Config } from "../../config/index.ts";
+import { type Config, EVERYTHING, environmentForUserCode } from "../../config/index.ts";
 import type { Workload } from "../../contracts/index.ts";
 import { BaramError, type Logger, toError } from "../../platform/index.ts";
 import { createSupervisor, type WorkloadEnd } from "../../worker/supervisor/index.ts";
@@ -68,6 +68,7 @@ async function leave(
       moduleWindowSec: config.workers.execution_api_retry_window,
       killGraceSec: Math.min(config.core.killed_task_cleanup_time, STOP_GRACE_MAX_SEC),
       freshProcessPerTry: true,
+      environment: environmentForUserCode(EVERYTHING),
     },
     { done: (_, end) => onLeft({ end }), notStarted: (_, reason) => onLeft({ notStarted: reason }) },
     logger,

@@ -3,10 +3,9 @@
  * to its triggerer, and nothing else: no token, no database, no `BARAM_*` variable.
  */
 import { Socket } from "node:net";
-import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { limitLogRecord } from "../../contracts/index.ts";
-import { type BaramError, errorText, isUnsendable, openWire, toError } from "../../platform/index.ts";
+import { type BaramError, errorText, importModule, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { collectDags, type TriggerClass, triggersOf } from "../../sdk/runtime.ts";
 import type { TriggerCaller } from "../contract.ts";
 import { createLoopWatch } from "../loop-watch.ts";
@@ -104,8 +103,10 @@ async function start({ id, modulePath, name, kwargs, task }: Start): Promise<voi
 function load(modulePath: string): Promise<ReadonlyMap<string, TriggerClass>> {
   let loading = modules.get(modulePath);
   if (loading === undefined) {
-    loading = collectDags(() => import(pathToFileURL(modulePath).href)).then(([dag]) => (dag ? triggersOf(dag) : new Map()));
+    loading = collectDags(() => importModule(modulePath)).then(([dag]) => (dag ? triggersOf(dag) : new Map()));
     modules.set(modulePath, loading);
+    // The triggerer fetches it again.
+    loading.catch((error) => error.code === "module_hash_mismatch" && modules.delete(modulePath));
     const tell = () => send({ type: "loaded", modulePath });
     loading.then(tell, tell);
   }

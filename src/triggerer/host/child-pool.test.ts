@@ -1,7 +1,8 @@
 /** The pool with real processes, and with triggers that end them. */
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { distFile } from "../../main/dist-file.ts";
 import type { ClaimedTrigger } from "../contract.ts";
@@ -18,10 +19,7 @@ afterEach(() => pool.stop());
 
 /** A module whose triggers wait for the file `go`, but for those of class Culprit. `atLoad` runs where the module is loaded. */
 function writeModule(name: string, culprit: string, atLoad = ""): string {
-  const path = join(folder, `${name}.mjs`);
-  writeFileSync(
-    path,
-    `import { appendFileSync, existsSync, readFileSync } from "node:fs";
+  const code = `import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { BaseTrigger, dag, registerTrigger, TriggerEvent } from ${JSON.stringify(distFile("sdk/index.js"))};
 const count = (file) => { appendFileSync(file, "x"); return readFileSync(file).length; };
 ${atLoad}
@@ -34,8 +32,11 @@ class Culprit extends Waits {
 registerTrigger("Waits", Waits);
 registerTrigger("Culprit", Culprit);
 export default dag({ dagId: ${JSON.stringify(name)}, schedule: null }, () => {});
-`,
-  );
+`;
+  // As in a module cache: the folder's name is the hash of the code.
+  const path = join(folder, createHash("sha256").update(code).digest("hex"), "dag.mjs");
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, code);
   return path;
 }
 

@@ -3,9 +3,8 @@
  * else: no token, no URL, no database. It runs one try at a time; the module stays loaded for the next.
  */
 import { Socket } from "node:net";
-import { pathToFileURL } from "node:url";
 import { limitLogRecord, type Outcome, outcomeSchema } from "../../contracts/index.ts";
-import { BaramError, createMasker, createNameRule, isUnsendable, openWire, toError } from "../../platform/index.ts";
+import { BaramError, createMasker, createNameRule, importModule, isUnsendable, openWire, toError } from "../../platform/index.ts";
 import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
 import { type FromRunner, SPENT_REASON_MAX, type ToRunner } from "../wire/index.ts";
 import { authorStack } from "./author-stack.ts";
@@ -233,8 +232,10 @@ async function runOwedCallback({ modulePath, request }: Extract<ToRunner, { type
 async function loadDag(modulePath: string, dagId: string): Promise<DagDefinition> {
   let loading = modules.get(modulePath);
   if (!loading) {
-    loading = collectDags(() => import(pathToFileURL(modulePath).href));
+    loading = collectDags(() => importModule(modulePath));
     modules.set(modulePath, loading);
+    // The supervisor fetches it again; a module that has thrown cannot be loaded twice.
+    loading.catch((error) => error.code === "module_hash_mismatch" && modules.delete(modulePath));
   }
   const dag = (await loading).find((one) => one.dagId === dagId);
   if (!dag) throw new BaramError("dag_not_in_module", `the module of this DAG version defines no DAG "${dagId}"`, { dagId });

@@ -1,5 +1,5 @@
 import { utimes } from "node:fs/promises";
-import { type Logger, materializeModule, pruneModules, sleep, toError } from "../../platform/index.ts";
+import { createModuleCheck, type Logger, materializeModule, pruneModules, sleep, toError } from "../../platform/index.ts";
 import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 
 /** The worker's cache of modules by content hash, so entries never become outdated. */
@@ -19,15 +19,18 @@ export type ModuleStoreOptions = {
   isInUse(hash: string): boolean;
 };
 
-type Known = { path: Promise<string>; markedAt: number };
+type Known = { path: Promise<string>; markedAt: number; checkedAt: number };
 
 /** Other processes with the same cache keep a module for this long after it was last marked as used. */
 const LEASE_MS = 10 * 60_000;
-/** A module that was marked longer ago is marked again before use, which also checks that it still exists. */
+/** A module that was marked longer ago is marked again before use. */
 const MARK_EVERY_MS = 60_000;
+/** A module that was checked longer ago is checked again before use: it may be gone, or somebody may have changed it. */
+const CHECK_EVERY_MS = 1_000;
 
 export function createModuleStore(client: ApiClient, options: ModuleStoreOptions, logger: Logger): ModuleStore {
   const known = new Map<string, Known>();
+  const check = createModuleCheck();
   let isPruning = false;
   const timer = setInterval(() => void renewMarks(), LEASE_MS / 3);
   timer.unref();
@@ -80,7 +83,7 @@ export function createModuleStore(client: ApiClient, options: ModuleStoreOptions
 
   function fetchAndKnow(hash: string, token: string): Promise<string> {
     const path = fetchModule(hash, token);
-    const one = { path, markedAt: Date.now() };
+    const one = { path, markedAt: Date.now(), checkedAt: Date.now() };
     // A failure is not cached: the next try may fetch again.
     path.catch(() => known.get(hash) === one && known.delete(hash));
     known.set(hash, one);
@@ -91,9 +94,18 @@ export function createModuleStore(client: ApiClient, options: ModuleStoreOptions
     pathOf(hash, token) {
       const one = known.get(hash);
       if (!one) return fetchAndKnow(hash, token);
-      if (Date.now() - one.markedAt < MARK_EVERY_MS) return one.path;
-      one.markedAt = Date.now();
-      one.path = one.path.then((path) => markAsUsed(path).then(() => path)).catch(() => fetchAndKnow(hash, token));
+      const now = Date.now();
+      if (now - one.checkedAt < CHECK_EVERY_MS) return one.path;
+      one.checkedAt = now;
+      const isMarkDue = now - one.markedAt >= MARK_EVERY_MS;
+      if (isMarkDue) one.markedAt = now;
+      one.path = one.path
+        .then(async (path) => {
+          if (isMarkDue) await markAsUsed(path);
+          await check(path);
+          return path;
+        })
+        .catch(() => fetchAndKnow(hash, token));
       return one.path;
     },
     close: () => clearInterval(timer),
