@@ -18,7 +18,7 @@ let viewer = null;
 async function viewerOf(target) {
   if (viewer !== null) return viewer;
   const made = await target.server.cli(
-    ["users", "create", "--username", "peeping", "--role", "viewer", "--password-stdin"],
+    ["users", "create", "peeping", "--role", "viewer", "--password-stdin"],
     "a long password\n",
   );
   expect(made.code === 0, `the viewer could not be made: ${made.text}`);
@@ -47,13 +47,13 @@ export const INSIDE = [
     name: "a deleted user's token ends within seconds",
     async run(target) {
       const made = await target.server.cli(
-        ["users", "create", "--username", "leaver", "--role", "op", "--password-stdin"],
+        ["users", "create", "leaver", "--role", "op", "--password-stdin"],
         "a long password\n",
       );
       expect(made.code === 0, made.text);
       const token = await target.login("leaver", "a long password");
       expect((await target.ask("GET", "/api/v2/dags", { token })).status === 200, "the new user cannot read");
-      const gone = await target.server.cli(["users", "delete", "--username", "leaver", "--yes"], "");
+      const gone = await target.server.cli(["users", "delete", "leaver"], "");
       expect(gone.code === 0, gone.text);
       const until = Date.now() + 3_000;
       while ((await target.ask("GET", "/api/v2/dags", { token })).status !== 401)
@@ -100,7 +100,8 @@ export const INSIDE = [
           "example.com",
           "--conn-login",
           "someone",
-          "--conn-password-stdin",
+          "--conn-password-file",
+          "-",
         ],
         CANARIES.connection,
       );
