@@ -16,7 +16,8 @@ beforeEach(async () => {
       await c.req.text();
       bodies++;
       return c.text("read");
-    });
+    })
+    .onError((_error, c) => c.text("cut off", 400));
   listening = await listen(app, { host: "127.0.0.1", port: 0, hostVariable: "H", portVariable: "P", limits: LIMITS });
 });
 afterEach(() => listening.close());

@@ -186,6 +186,37 @@ async function postmasterFile(): Promise<string> {
   return own;
 }
 
+test("on a terminal the first start shows the password, and no later one", async () => {
+  const command = `'${process.execPath}' '${join(findPackageRoot(), "dist", "cli", "main.js")}' standalone`;
+  const showing = async () => {
+    const child = spawn("script", ["--quiet", "--return", "--echo", "never", "--command", command, "/dev/null"], {
+      cwd: folder,
+      env: {
+        PATH: process.env.PATH ?? "",
+        HOME: folder,
+        BARAM__API__PORT: String(port),
+        BARAM__CORE__LOAD_EXAMPLES: "false",
+      },
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    running.add(child);
+    const exited = new Promise((resolve) => child.once("close", resolve));
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString("utf8")));
+    await expect.poll(() => output, { timeout: 40_000 }).toContain("Ctrl-C ends it");
+    child.stdin.write("\x03");
+    await exited;
+    running.delete(child);
+    return output;
+  };
+  const first = await showing();
+  const password = readFileSync(join(folder, ".baram", "admin_password"), "utf8").trim();
+  expect(first).toContain(`user      admin, password ${password}`);
+  const second = await showing();
+  expect(second).not.toContain(password);
+  expect(second).toContain(join(folder, ".baram", "admin_password"));
+}, 120_000);
+
 test("after kill -9 the next start takes over the PostgreSQL that was left, and loses nothing", async () => {
   const first = start({ BARAM__CORE__LOAD_EXAMPLES: "false" });
   await isUp(first);

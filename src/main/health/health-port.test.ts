@@ -73,3 +73,26 @@ test("where a token is set, a scrape without it is refused", async () => {
   expect(await ask({ authorization: "Bearer scrape-me" })).toBe(200);
   await port?.stop();
 });
+
+test("without a token, metrics are not served beyond this machine, and health is; ports are open to this machine alone by default", async () => {
+  const life = () => ({ jobId: 1, sinceMs: 0, heartbeatMs: 0 });
+  const statuses = async (more: Record<string, string>, authorization = "") => {
+    const config = configOf("SCHEDULER", { BARAM__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST: "0.0.0.0", ...more });
+    const resources = { clock: { now: () => 0 }, logger: silentLogger, metrics: createMetrics(config, silentLogger) };
+    const port = await openHealthPort(config, "scheduler", life, resources);
+    const ask = (path: string) => fetch(`${port?.url}${path}`, { headers: { authorization } }).then(({ status }) => status);
+    const seen = [await ask("/health"), await ask("/metrics")];
+    await port?.stop();
+    return seen;
+  };
+  expect(await statuses({})).toEqual([200, 401]);
+  expect(await statuses({ BARAM__METRICS__PROMETHEUS_TOKEN: "scrape-me" }, "Bearer scrape-me")).toEqual([200, 200]);
+  for (const host of ["127.0.0.1", "localhost"])
+    expect(await statuses({ BARAM__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST: host })).toEqual([200, 200]);
+  const { scheduler, dag_processor, triggerer } = loadConfig({ BARAM_HOME: "/nowhere/at/all" });
+  expect([
+    scheduler.scheduler_health_check_server_host,
+    dag_processor.dag_processor_health_check_server_host,
+    triggerer.triggerer_health_check_server_host,
+  ]).toEqual(["127.0.0.1", "127.0.0.1", "127.0.0.1"]);
+});

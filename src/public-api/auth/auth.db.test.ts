@@ -4,6 +4,7 @@ import { BlockList } from "node:net";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../../tests/support/database.ts";
 import { createTestApi, type TestApi } from "../../../tests/support/public-api.ts";
+import { silentLogger } from "../../platform/index.ts";
 import { changePassword, changeRole, createUser, ensureAdmin, removeUser } from "../index.ts";
 
 let database: TestDatabase;
@@ -111,6 +112,16 @@ test("behind a trusted proxy the client's address counts, and nobody can choose 
   // A peer that is no proxy says nothing about its address.
   for (let turn = 0; turn < 5; turn++) expect(await guess("198.51.100.1", `6.6.6.${turn}`)).toBe(401);
   expect(await guess("198.51.100.1", "6.6.6.9")).toBe(429);
+});
+
+test("a proxy that nobody trusts is told of, once", async () => {
+  const warned: string[] = [];
+  const logger = { ...silentLogger, warn: (_facts: object, message: string) => void warned.push(message) };
+  const untold = await createTestApi(database.store, { resources: { logger } });
+  const headers = { "x-forwarded-for": "203.0.113.1" };
+  for (let turn = 0; turn < 2; turn++)
+    await untold.ask("POST", "/auth/token", { as: null, body: { username: "ada", password: "guess" }, headers });
+  expect(warned).toEqual([expect.stringContaining("[api] trusted_proxies")]);
 });
 
 test("failed logins are audited with name and address; a flood leaves a bounded number of rows", async () => {

@@ -23,7 +23,7 @@ type Thread = { worker: Worker; job: Job | null; idle: Timer | null };
 
 /** One core is left to the event loop. Each thread needs 32 MB while it works. */
 const THREADS = Math.max(1, Math.min(2, availableParallelism() - 1));
-/** With 0.1 s each, the last one waits for 2 to 4 s. */
+/** With 0.1 s each on one thread, the last one waits for 4 s. */
 const WAITING_MAX = 40;
 const IDLE_MS = 10_000;
 const RETRY_AFTER_SEC = 5;

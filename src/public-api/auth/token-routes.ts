@@ -24,6 +24,16 @@ export function tokenRoutes(api: Api): void {
   const { store, clock, logger } = resources;
   const limits = createLoginLimits(clock);
   const audit = createLoginAudit(store, clock, logger);
+  // Once, as any client can send the header.
+  let isWarned = false;
+  const warnOfProxy = (c: Context) => {
+    if (isWarned || options.trustedProxies !== null || c.req.header("x-forwarded-for") === undefined) return;
+    isWarned = true;
+    logger.warn(
+      {},
+      "a login came with X-Forwarded-For, which is ignored: if there is a reverse proxy, set [api] trusted_proxies, or all clients share one limit of failed logins",
+    );
+  };
   const kinds = [
     { path: "/auth/token", ttlSec: options.tokenTtlSec, event: "login" },
     { path: "/auth/token/cli", ttlSec: options.cliTokenTtlSec, event: "cli_login" },
@@ -49,6 +59,7 @@ export function tokenRoutes(api: Api): void {
     });
     api.app.post(path, async (c) => {
       const { username, password } = await readCredentials(c);
+      warnOfProxy(c);
       const address = clientAddress(c, options.trustedProxies);
       const user = await limits
         .attempt(username, address, () => checkLogin(store, resources.hashes, username, password))

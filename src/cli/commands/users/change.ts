@@ -4,7 +4,7 @@ import { changePassword, changeRole, removeUser } from "../../../public-api/inde
 import { type PasswordSource, readPassword } from "../../read-secret.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
-import type { RoleOption } from "./users-commands.ts";
+import type { RoleOption } from "./create.ts";
 
 export async function setRole(terminal: Terminal, username: string, { role }: RoleOption): Promise<void> {
   await withStore(terminal, async ({ store, audit }) => {

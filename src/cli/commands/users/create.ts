@@ -1,8 +1,9 @@
-import { createUser } from "../../../public-api/index.ts";
+import { createUser, type Role } from "../../../public-api/index.ts";
 import { type PasswordSource, readPassword } from "../../read-secret.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
-import type { RoleOption } from "./users-commands.ts";
+
+export type RoleOption = { role: Role };
 
 export async function createOne(terminal: Terminal, username: string, options: RoleOption & PasswordSource): Promise<void> {
   const { role } = options;

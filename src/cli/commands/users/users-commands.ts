@@ -2,10 +2,10 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { PasswordSource } from "../../read-secret.ts";
 import type { Terminal } from "../../terminal.ts";
 import { exampleOf, type OutputOptions, outputOption } from "../flags.ts";
+import type { RoleOption } from "./create.ts";
 
 /** Repeated here, as importing the API would load it for every `--help`; a test compares the two. */
 const ROLES = ["viewer", "user", "op", "admin"] as const;
-export type RoleOption = { role: (typeof ROLES)[number] };
 
 export function addUsersCommands(program: Command, terminal: Terminal): void {
   const users = program.command("users").description("users of the API, their roles and passwords");
