@@ -82,7 +82,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => engine?.stop(), 60_000);
 
-const gate = () => join(engine.home, "gate");
+const gate = (taskId: string) => join(engine.home, `${taskId}-may-end`);
 
 function dags(): string {
   return `
@@ -128,7 +128,8 @@ registerTrigger("Guard", Guard);
 class Show extends BaseOperator {
   static templateFields = ["query", "env", "list", "long"];
   async execute(ctx) {
-    for (let n = 0; n < 600 && !existsSync(${JSON.stringify(join(engine.home, "gate"))}); n++) await ctx.sleep("50ms");
+    for (let n = 0; n < 600 && !existsSync(this.options.gate); n++) await ctx.sleep("50ms");
+    if (this.options.dies) process.kill(process.pid, "SIGKILL");
   }
 }
 
@@ -155,13 +156,15 @@ export default dag({ dagId: "leaky", schedule: null }, () => {
   const waits = task({ taskId: "waits", triggerRule: "all_done" }, async () => defer({ trigger: new Guard({ password: kept[0] }) }))();
   const show = new Show({
     taskId: "show",
+    gate: ${JSON.stringify(gate("show"))},
     triggerRule: "all_done",
     query: "select {{ conn.wh.password }}",
     env: { DB_PWD: "{{ conn.wh.login }}-not-known", URL: "https://u:{{ conn.wh.password | urlencode }}@h", nested: [{ pin: "{{ conn.wh.extra_dejson.pin_secret }}" }] },
     list: ["{{ conn.wh.password }}", "{{ params.db_password }}"],
     long: ["y".repeat(4088) + "{{ conn.wh.password }}", "{{ conn.wh.password }}"],
   });
-  chain(read, again, labelled, fails, skips, waits, show);
+  const dead = new Show({ taskId: "dead", triggerRule: "all_done", query: "{{ conn.wh.password }}", gate: ${JSON.stringify(gate("dead"))}, dies: true });
+  chain(read, again, labelled, fails, skips, waits, show, dead);
 });
 `;
 }
@@ -192,8 +195,8 @@ test("no viewer sees a secret that tasks and triggers print, throw, render, labe
 }, async () => {
   await engine.startTriggerer({ BARAM__CORE__SENSITIVE_VAR_CONN_NAMES: "geheim" });
   const runId = await engine.trigger("leaky", { conf: { db_password: FROM_CONF, pad: "z".repeat(180) } });
-  const shown = async () => {
-    const answer = await api.ask("GET", `/api/v2/dags/leaky/dagRuns/${runId}/taskInstances/show`, { as: "viewer" });
+  const shown = async (taskId = "show") => {
+    const answer = await api.ask("GET", `/api/v2/dags/leaky/dagRuns/${runId}/taskInstances/${taskId}`, { as: "viewer" });
     return answer.json as { state: string; rendered_fields: Record<string, unknown> };
   };
   // While it runs, its fields are shown already.
@@ -201,7 +204,10 @@ test("no viewer sees a secret that tasks and triggers print, throw, render, labe
   const early = await shown();
   expect(early.state).toBe("running");
   for (const form of FORMS) expect(JSON.stringify(early), form).not.toContain(form);
-  writeFileSync(gate(), "");
+  writeFileSync(gate("show"), "");
+  const fieldsOfDead = async () => (await shown("dead")).rendered_fields;
+  await expect.poll(fieldsOfDead, { timeout: 60_000 }).toEqual({ query: "***" });
+  writeFileSync(gate("dead"), "");
   await engine.finished("leaky", runId, 60_000);
 
   expect(await engine.states("leaky", runId)).toEqual({
@@ -212,7 +218,10 @@ test("no viewer sees a secret that tasks and triggers print, throw, render, labe
     skips: "skipped",
     waits: "failed",
     show: "success",
+    dead: "failed",
   });
+  // Nothing told the end of its fields: what was shown while it ran has stayed.
+  expect(await fieldsOfDead()).toEqual({ query: "***" });
   const all = await readAll(runId);
   const leaks: string[] = [];
   for (const [path, text] of all)

@@ -190,7 +190,7 @@ test.each([
 ])("the name %s is sensitive", (name) => expect(createNameRule()(name)).toBe(true));
 
 test.each(
-  "host passage key author path pattern patient passenger token_count tokens_count max_tokens totalTokens maxOutputTokens tokenizer password_length compass public_key login proxyless".split(
+  "host passage key author path pattern patient passenger token_count tokens_count max_tokens totalTokens maxOutputTokens tokenizer password_length compass public_key login proxyless slackWebhookConnId".split(
     " ",
   ),
 )("the name %s is not", (name) => expect(createNameRule()(name)).toBe(false));

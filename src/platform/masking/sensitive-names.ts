@@ -31,6 +31,8 @@ const MEASURES = new Set([
 /** Numbers of tokens of a language model, as in `max_tokens`. */
 const COUNTED_TOKENS =
   /^(?:max|min|num|n|total|prompt|completion|input|output|used|cached|new)(?:[a-z]*)tokens$|^tokens(?:used|perminute|persecond)$/;
+/** The name of a connection, as in `slackWebhookConnId`. */
+const CONNECTION_ID = /conn(?:ection)?id$/;
 const NOT_TOKENS = /tokeni[sz]/g;
 
 /** A longer name is judged by its start and its end. */
@@ -64,6 +66,6 @@ function judge(name: string): boolean {
   const last = words.at(-1) ?? "";
   if (words.length > 1 && MEASURES.has(last)) return false;
   const joined = words.join("").replace(NOT_TOKENS, "");
-  if (COUNTED_TOKENS.test(joined)) return false;
+  if (COUNTED_TOKENS.test(joined) || CONNECTION_ID.test(joined)) return false;
   return ANYWHERE.test(joined) || LAST_WORDS.has(last) || words.some((word) => WORDS.has(word));
 }
