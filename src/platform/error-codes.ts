@@ -161,6 +161,7 @@ export const ERROR_CODES = {
   log_store_invalid: "The log store is configured incorrectly.",
   log_file_refused: "A log is a link or a special file, so it is neither read nor written.",
   log_path_invalid: "A log path points outside the log folder.",
+  redirect_refused: "A server redirects a request to where it must not be sent.",
   task_stopped: "The task was asked to stop.",
   wire_closed: "The connection to the other process was closed.",
 } as const satisfies Record<string, string>;

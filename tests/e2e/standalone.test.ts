@@ -133,6 +133,48 @@ test("a home and secrets that others can read are closed at the start, with a wa
   for (const name of ["jwt_secret", "baram.toml"]) expect(statSync(join(home, name)).mode & 0o777).toBe(0o600);
 }, 60_000);
 
+test("no process shows a task the platform's secrets, and user code gets the variables that are named for it", async () => {
+  mkdirSync(join(folder, "dags"));
+  const result = join(folder, "seen.json");
+  // Everything that a task can see of other processes, and what the file sees while it is evaluated.
+  writeFileSync(
+    join(folder, "dags", "curious.ts"),
+    `import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dag, task } from "baram";
+const atEvaluation = Object.keys(process.env).sort().join();
+export default dag({ dagId: "curious", schedule: "@once", startDate: "2020-01-01", tags: [atEvaluation.includes("AWS_") ? "leaked" : "clean"], catchup: false }, () => {
+  task({ taskId: "look" }, async () => {
+    const names = [];
+    for (const pid of readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name))) {
+      try {
+        for (const file of ["environ", "cmdline"]) if (readFileSync("/proc/" + pid + "/" + file, "utf8").includes("hunter" + "22")) names.push(pid + " " + file + " " + readFileSync("/proc/" + pid + "/cmdline", "utf8"));
+      } catch {}
+    }
+    writeFileSync(${JSON.stringify(result)}, JSON.stringify({ names, environment: process.env, atEvaluation }));
+  })();
+});`,
+  );
+  const started = start({
+    BARAM__CORE__LOAD_EXAMPLES: "false",
+    BARAM__CORE__DAGS_ARE_PAUSED_AT_CREATION: "false",
+    BARAM__WORKERS__PASS_ENVIRONMENT: "FOR_TASKS_*",
+    BARAM__API_AUTH__JWT_SECRET: `hunter22${"x".repeat(40)}`,
+    BARAM_CONN_X: "http://u:hunter22@h",
+    AWS_SECRET_ACCESS_KEY: "hunter22",
+    SOME_TOKEN: "hunter22",
+    FOR_TASKS_COLOR: "red",
+  });
+  await expect.poll(() => existsSync(result) && readFileSync(result, "utf8").endsWith("}"), { timeout: 60_000 }).toBe(true);
+  const { names, environment, atEvaluation } = JSON.parse(readFileSync(result, "utf8"));
+  expect(names).toEqual([]);
+  expect(environment).toMatchObject({ FOR_TASKS_COLOR: "red", HOME: folder });
+  for (const name of ["AWS_SECRET_ACCESS_KEY", "SOME_TOKEN", "BARAM__API_AUTH__JWT_SECRET", "BARAM_CONN_X"]) {
+    expect(environment).not.toHaveProperty(name);
+    expect(atEvaluation).not.toContain(name);
+  }
+  expect(started.output()).not.toContain("does not let Baram hide");
+}, 90_000);
+
 test("the first start runs the demo and tells of it; Ctrl-C drains and ends PostgreSQL; the second start is healthy within 5 s", async () => {
   const first = start();
   await expect.poll(() => first.output(), { timeout: 60_000 }).toMatch(/The demo ended: success/);

@@ -102,6 +102,14 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     await broker?.stop();
   }, 60_000);
 
+  test("a worker's environment shows neither the broker's URL nor its token to the tasks that it starts", async () => {
+    for (const { pid } of workers) {
+      const shown = readFileSync(`/proc/${pid}/environ`, "utf8");
+      expect(shown).not.toContain("BARAM__");
+      expect(shown).not.toContain(broker.url);
+    }
+  });
+
   test("success, failure and a retry come back through the API", async () => {
     const runId = await engine.trigger("outcomes");
     expect(await engine.finished("outcomes", runId)).toBe("failed");

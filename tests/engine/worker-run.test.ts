@@ -64,6 +64,7 @@ export default dag({ dagId: "elsewhere", schedule: null, params: { gate: "" }, o
       environment: JSON.stringify(process.env),
       argv: readFileSync("/proc/self/cmdline", "utf8").replaceAll("\\0", " "),
       parent: readFileSync("/proc/" + parent + "/cmdline", "utf8").replaceAll("\\0", " "),
+      environmentOfParent: readFileSync("/proc/" + parent + "/environ", "utf8"),
     };
   })();
 });`,
@@ -262,7 +263,13 @@ test("the token reaches neither the runner nor anything that is said, and the te
   const temporary = mkdtempSync(join(tmpdir(), "baram-tmp-"));
   const { code, stderr } = await launch("", {
     arguments: ["--workload", text],
-    environment: { TMPDIR: temporary, BARAM__LOGGING__LOGGING_LEVEL: "debug" },
+    environment: {
+      TMPDIR: temporary,
+      BARAM__LOGGING__LOGGING_LEVEL: "debug",
+      BARAM_CONN_X: "http://u:hunter22@h",
+      // A container that was made for one task gives it its role.
+      AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/role",
+    },
   }).ended;
   expect(code).toBe(0);
   const { rows } = await engine.store.query<{ value: Record<string, string> }>(
@@ -273,6 +280,8 @@ test("the token reaches neither the runner nor anything that is said, and the te
   for (const place of [...Object.values(seen), stderr, (await logOf(workload)).join()])
     expect(place).not.toContain(workload.token);
   expect(seen.environment).not.toContain("BARAM__");
+  expect(seen.environmentOfParent).not.toMatch(/BARAM_|hunter22/);
+  expect(JSON.parse(seen.environment ?? "{}")).toMatchObject({ AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/role" });
   expect(readdirSync(temporary)).toEqual([]);
 });
 

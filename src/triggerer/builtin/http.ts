@@ -10,6 +10,7 @@ import {
 } from "../../contracts/index.ts";
 import { timeoutSignal, toError } from "../../platform/index.ts";
 import { type BuiltinContext, createGate, poll } from "./builtin-context.ts";
+import { fetchWithRedirects } from "./fetch-with-redirects.ts";
 
 const kwargsSchema = z.object({
   url: z.string().min(1),
@@ -38,12 +39,17 @@ export async function runHttp(kwargs: unknown, ctx: BuiltinContext): Promise<Tri
       answer = await gate(() => ask(wanted, ctx));
     } catch (error) {
       // An unreachable server is waited for; the deferral's timeout limits it.
-      ctx.log("info", `${wanted.url} could not be asked: ${reasonOf(error)}`);
+      ctx.log("info", `${shown(wanted.url)} could not be asked: ${reasonOf(error)}`);
       ctx.signal.throwIfAborted();
       return undefined;
     }
     return judgeAnswer(wanted, answer);
   });
+}
+
+/** Without the user and the password that a URL may hold. */
+function shown(url: string): string {
+  return url.replace(/^(https?:\/\/)[^/?#]*@/i, "$1");
 }
 
 type Answer = { status: number; body: JsonValue };
@@ -54,13 +60,13 @@ export function judgeAnswer(
   answer: Answer,
 ): TriggerEnd | undefined {
   const { status, body } = answer;
-  if (wanted.failedStatuses.includes(status)) return { kind: "failed", message: `${wanted.url} answered ${status}` };
+  if (wanted.failedStatuses.includes(status)) return { kind: "failed", message: `${shown(wanted.url)} answered ${status}` };
   if (!(wanted.expectedStatuses?.includes(status) ?? (status >= 200 && status < 300))) return undefined;
   if (wanted.json) {
     const { path, oneOf, failedWhen } = wanted.json;
     const value = valueAt(body, path);
     const isOneOf = (list: readonly JsonValue[]) => list.some((each) => isDeepStrictEqual(each, value));
-    if (isOneOf(failedWhen)) return { kind: "failed", message: `${wanted.url}: ${path} is ${JSON.stringify(value)}` };
+    if (isOneOf(failedWhen)) return { kind: "failed", message: `${shown(wanted.url)}: ${path} is ${JSON.stringify(value)}` };
     if (oneOf ? !isOneOf(oneOf) : value === null || value === false) return undefined;
   }
   return { kind: "event", payload: { status, body } };
@@ -79,12 +85,16 @@ async function ask(wanted: Kwargs, ctx: BuiltinContext): Promise<Answer> {
   const connection = wanted.connId === undefined ? null : await ctx.call("getConnection", { connId: wanted.connId });
   if (wanted.connId !== undefined && connection === null) throw new Error(`there is no connection "${wanted.connId}"`);
   const signal = AbortSignal.any([ctx.signal, timeoutSignal(wanted.requestTimeoutSec * 1_000)]);
-  const response = await fetch(addressOf(wanted.url, connection), {
-    method: wanted.method,
+  const request = {
+    url: addressOf(wanted.url, connection),
+    method: wanted.method.toUpperCase(),
     headers: { ...connectionHeaders(connection), ...wanted.headers },
     ...(wanted.body === undefined ? {} : { body: wanted.body }),
     signal,
-  });
+  };
+  const response = await fetchWithRedirects(request, (origin) =>
+    ctx.log("debug", `${shown(wanted.url)} redirects to ${origin}, which gets no headers of the connection`),
+  );
   const text = await readSome(response);
   try {
     return { status: response.status, body: JSON.parse(text) as JsonValue };
