@@ -1,12 +1,15 @@
 import type { Config } from "../config/index.ts";
 import { createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { checkMigrated, type Store } from "../store/index.ts";
+import { warnOfRoot } from "./accounts.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { createMetrics, type ProcessMetrics } from "./metrics/index.ts";
 import { apiStoreOptions, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
 import type { Part } from "./parts/part.ts";
 import { createPatience } from "./patience.ts";
 import { untilStopped } from "./until-stopped.ts";
+
+const ROLES_WITH_USER_CODE = new Set(["scheduler", "dag-processor", "triggerer"]);
 
 /** Runs one role in this process until a signal asks it to stop, then drains it. A signal during the start stops it too. */
 export async function runRole(
@@ -16,6 +19,7 @@ export async function runRole(
 ): Promise<void> {
   const logger = createLogger({ ...logOptionsOf(config), role: name });
   warnOfMeaninglessOptions(config, logger);
+  if (ROLES_WITH_USER_CODE.has(name)) warnOfRoot(config, logger);
   const stopped = untilStopped(logger);
   const metrics = createMetrics(config, logger);
   const patience = createPatience(config.database.start_timeout);

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import type { Config } from "../config/index.ts";
 import { BaramError, createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { migrate } from "../store/index.ts";
+import { warnOfRoot } from "./accounts.ts";
 import { ensureFirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
 import { prepareDagsFolder } from "./dags-folder.ts";
@@ -29,6 +30,7 @@ export async function runStandalone(config: Config): Promise<void> {
   // At its start a standalone prints sentences for the user who typed the command, and logs only what is wrong.
   const atStart = log.level === "info" ? createLogger({ ...log, level: "warn" }) : logger;
   warnOfMeaninglessOptions(config, logger);
+  warnOfRoot(config, logger);
   const metrics = createMetrics(config, logger);
   const unlock = lockHome(config.home);
   const stopped = untilStopped(logger);

@@ -1,5 +1,6 @@
 import type { Config } from "../config/index.ts";
 import { createLogger } from "../platform/index.ts";
+import { warnOfRoot } from "./accounts.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { warnOfMeaninglessOptions } from "./role.ts";
 import { untilStopped } from "./until-stopped.ts";
@@ -14,6 +15,7 @@ export type { WorkerOptions };
 export async function runWorker(config: Config, options: WorkerOptions): Promise<void> {
   const logger = createLogger({ ...logOptionsOf(config), role: "worker" });
   warnOfMeaninglessOptions(config, logger);
+  warnOfRoot(config, logger);
   const stopped = untilStopped(logger);
   const worker = await startWorker(config, options, logger);
   logger.info({ ...options }, "worker started");

@@ -17,7 +17,15 @@ function start(entry: string) {
     output() {},
     ended: (how: string) => void ends.push(how),
   };
-  const runner = startRunner({ entry, environment: { PATH: process.env.PATH ?? "" }, maxLineBytes: 1_000, on });
+  const runner = startRunner({
+    entry,
+    environment: { PATH: process.env.PATH ?? "" },
+    maxLineBytes: 1_000,
+    account: null,
+    boxes: null,
+    isAlone: () => true,
+    on,
+  });
   return { runner, ends, isReady: () => ready };
 }
 

@@ -9,18 +9,19 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import {
+  type Account,
   type BaramError,
+  commandAs,
   createLineSplitter,
   isUnsendable,
-  killMarked,
-  killMarkedUntilGone,
+  keepProcess,
   type LineSplitter,
   openWire,
   ownPipes,
+  type ProcessBoxes,
   type ProcessMark,
   signalGroup,
   type Wire,
-  watchChildren,
 } from "../../platform/index.ts";
 import type { FromRunner, ToRunner } from "../wire/index.ts";
 
@@ -39,11 +40,17 @@ export type RunnerOptions = {
   entry: string;
   environment: Readonly<Record<string, string>>;
   maxLineBytes: number;
+  /** The operating system user that it runs as; null = this process's own. */
+  account: Account | null;
+  boxes: ProcessBoxes | null;
+  /** Whether no other runner of the account is busy. */
+  isAlone: (runner: Runner) => boolean;
   on: RunnerEvents;
 };
 
 export type Runner = {
   readonly pid: number;
+  readonly account: Account | null;
   state: RunnerState;
   moduleHash: string | null;
   triesServed: number;
@@ -68,21 +75,25 @@ export type Runner = {
 
 export function startRunner(options: RunnerOptions): Runner {
   const mark: ProcessMark = { name: "BARAM_RUNNER_ID", value: randomUUID() };
-  const child: ChildProcess = spawn(process.execPath, ["--enable-source-maps", options.entry], {
+  const { on, account } = options;
+  const environment = { ...options.environment, [mark.name]: mark.value };
+  const start = commandAs(account, process.execPath, ["--enable-source-maps", options.entry], environment);
+  const child: ChildProcess = spawn(start.command, start.args, {
+    ...start.options,
     // Its own process group: a Ctrl-C at the terminal does not reach it, a kill reaches all of it.
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
-    env: { ...options.environment, [mark.name]: mark.value },
   });
   ownPipes(child);
-  const { on } = options;
-  const children = watchChildren(child.pid ?? 0);
+  // It has no user code yet, so nothing that it starts can be outside.
+  const keeper = keepProcess(child.pid ?? 0, { mark, account, boxes: options.boxes, isAlone: () => options.isAlone(runner) });
   let endedBy: string | null = null;
   let wire: Wire<ToRunner> | null = null;
   const outputs: LineSplitter[] = [];
 
   const runner: Runner = {
     pid: child.pid ?? 0,
+    account,
     state: "booting",
     moduleHash: null,
     triesServed: 0,
@@ -100,11 +111,10 @@ export function startRunner(options: RunnerOptions): Runner {
       signalGroup(runner.pid, "SIGTERM");
     },
     kill() {
-      signalGroup(runner.pid, "SIGKILL");
-      killMarked(mark);
+      keeper.killAll();
     },
     sweep(since = null) {
-      if (since !== null || children.hasAny()) killMarked(mark, runner.pid, since);
+      if (since !== null || keeper.hasOthers()) keeper.killOthers(since);
     },
     endOutput() {
       for (const lines of outputs) lines.end();
@@ -114,9 +124,8 @@ export function startRunner(options: RunnerOptions): Runner {
     if (endedBy !== null) return;
     endedBy = how;
     runner.state = "ended";
-    children.close();
     // The caller may start the try's successor now, so nothing that the process started may be left.
-    void killMarkedUntilGone(mark).then(() => on.ended(how));
+    void keeper.killUntilGone().then(() => on.ended(how));
   };
   child.once("error", (error) => end(`could not be started: ${error.message}`));
   // `close`, not `exit`, so that the last lines of output have arrived. A forked child may hold the pipes open, hence the timer.
