@@ -2,7 +2,17 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
-import { BaramError, findPackageRoot, openWire, ownPipes, type Wire } from "../platform/index.ts";
+import {
+  type Account,
+  BaramError,
+  commandAs,
+  findPackageRoot,
+  keepProcess,
+  openWire,
+  ownPipes,
+  type ProcessBoxes,
+  type Wire,
+} from "../platform/index.ts";
 import { type ChildMessage, childMessageSchema, type EvaluateRequest } from "./child/messages.ts";
 
 const OUTPUT_TAIL_CHARS = 8 * 1024;
@@ -15,6 +25,9 @@ export type ChildOptions = {
   environment: Record<string, string>;
   /** Limit of the heap; resident memory may be 256 MB more. */
   memoryMb: number;
+  /** The operating system user that it runs as; null or left out = this process's own. */
+  account?: Account | null;
+  boxes?: ProcessBoxes | null;
   /** Limit that the kernel enforces, for a child in an endless loop whose parent was killed. */
   cpuLimitSec: number;
 };
@@ -40,32 +53,41 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
   // The shell sets the limits and replaces itself by node: no core dumps of crashing DAG files, no endless loop that outlives the
   // parent.
   const limits = `ulimit -c 0; ulimit -t ${Math.ceil(options.cpuLimitSec)}; exec "$0" "$@"`;
-  const child = spawn("/bin/sh", ["-c", limits, process.execPath, ...flags, entry], {
-    env: cleanEnvironment(options.environment),
+  const { account = null, boxes = null } = options;
+  const start = commandAs(
+    account,
+    "/bin/sh",
+    ["-c", limits, process.execPath, ...flags, entry],
+    cleanEnvironment(options.environment),
+  );
+  const child = spawn(start.command, start.args, {
+    ...start.options,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     // A process group of its own, so that processes that the file starts are killed with it.
     detached: true,
   });
   ownPipes(child);
   const pid = child.pid ?? 0;
+  // Other evaluations may run as the same account, so what has lost its parent cannot be told apart.
+  const keeper = keepProcess(pid, { mark: null, account, boxes, isAlone: () => false });
   let output = "";
   let memoryBytes: number | null = null;
   let fault: string | null = null;
 
   const kill = () => {
-    killGroup(pid);
+    keeper.killAll();
     return ended.then(() => undefined);
   };
   const stopMemoryWatch = watchMemory(pid, (options.memoryMb + BESIDE_HEAP_MB) * 1024 * 1024, (bytes) => {
     memoryBytes = bytes;
-    killGroup(pid);
+    keeper.killAll();
   });
   const ended = new Promise<ChildEnd>((resolve) => {
     const end = (code: number | null, signal: NodeJS.Signals | null) => {
       stopMemoryWatch();
       // Processes that it started must not outlive it, however it ended.
-      killGroup(pid);
-      resolve({ code, signal, memoryBytes, fault });
+      keeper.killAll();
+      void keeper.killUntilGone().then(() => resolve({ code, signal, memoryBytes, fault }));
     };
     child.once("error", (error) => {
       fault = `could not start the evaluation process: ${error.message}`;
@@ -81,7 +103,7 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
   }
   const fail = (what: string, why: string) => {
     fault ??= `${what}: ${why.slice(0, 500)}`;
-    killGroup(pid);
+    keeper.killAll();
   };
   const pipe = child.stdio[3];
   let wire: Wire<EvaluateRequest> | null = null;
@@ -117,15 +139,6 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
 
 function cleanEnvironment(environment: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !/^BARAM_|^NODE_OPTIONS$/i.test(name)));
-}
-
-function killGroup(pid: number): void {
-  if (pid === 0) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // Already ended.
-  }
 }
 
 /**

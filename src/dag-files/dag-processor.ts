@@ -6,12 +6,15 @@
 // Results are saved one after another (save-results.ts). The store decides who owns a dagId at that moment, so that two files with the
 // same DAG, of one dag-processor or of two, cannot overwrite each other in the order in which their evaluations ended.
 
+import { randomUUID } from "node:crypto";
 import { DAG_DEFAULTS, type DagDefaults } from "../contracts/index.ts";
 import {
+  type Account,
   type Clock,
   isDatabaseAway,
   type Logger,
   type Metrics,
+  openProcessBoxes,
   secondsSince,
   startTimer,
   type Timer,
@@ -43,6 +46,8 @@ export type DagProcessorOptions = {
   bundles: DagBundle[];
   /** Folder for the modules that are evaluated; may be shared with workers on this machine. */
   cacheDir: string;
+  /** The operating system user that evaluates DAG files; null or left out = this process's own. */
+  account?: Account | null;
   /** The complete environment of DAG files while they load: PATH, HOME, TZ, LANG … `BARAM_*` is removed. */
   environment: Record<string, string>;
   /** The installation's defaults for options that a DAG file does not set. */
@@ -124,8 +129,9 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   const hasher = createFileHasher(options.dagDefaults, options.executors, reads);
   const inOrder = createFileOrder(options.fileOrder);
   const queue: FileState[] = [];
+  const boxes = openProcessBoxes(randomUUID());
   const evaluators: Evaluator[] = Array.from({ length: options.parsingProcesses }, () =>
-    createEvaluator({ ...options, timeoutSec: options.dagbagImportTimeoutSec }),
+    createEvaluator({ ...options, boxes, timeoutSec: options.dagbagImportTimeoutSec }),
   );
   const free = [...evaluators];
   const running = new Set<Promise<void>>();
@@ -312,6 +318,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
       await lastScan;
       await Promise.all(running);
       await Promise.all([...evaluators.map((evaluator) => evaluator.stop()), stopBundler(), scanner.stop()]);
+      boxes?.close();
     },
   };
 }

@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DAG_DEFAULTS, jsonTextFault, type SerializedDag, type TimetablePlan, timetablePlanSchema } from "../contracts/index.ts";
-import { BaramError, type BundledModule, materializeModule, toError } from "../platform/index.ts";
+import { type Account, BaramError, type BundledModule, materializeModule, toError } from "../platform/index.ts";
 import { hashDag, parseSerializedDag, validateDag } from "../serialized/index.ts";
 import { bundleDagFile } from "./bundle-dag-file.ts";
 import { createEvaluator, type Evaluation, type EvaluationFacts, type Evaluator } from "./evaluator.ts";
@@ -89,6 +89,8 @@ function checkPlan(dag: SerializedDag, plans: Record<string, unknown>, file: str
 export type LoadDagFileOptions = {
   cacheDir: string;
   environment: Record<string, string>;
+  /** The operating system user that evaluates it; null or left out = this process's own. */
+  account?: Account | null;
   memoryMb: number;
   timeoutSec: number;
 };

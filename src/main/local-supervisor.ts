@@ -49,7 +49,9 @@ process.on("SIGINT", () => {});
 
 /** Runners get a clean environment, plus the mark by which they are found if this process dies. */
 function withMark(options: SupervisorOptions): SupervisorOptions {
-  return { ...options, environment: { ...options.environment, ...markOfThisProcess(SUPERVISOR_MARK) } };
+  const mark = markOfThisProcess(SUPERVISOR_MARK);
+  const name = mark[SUPERVISOR_MARK];
+  return { ...options, environment: { ...options.environment, ...mark }, ...(name === undefined ? {} : { boxesName: name }) };
 }
 
 let ending = false;

@@ -1,6 +1,7 @@
 import { type Config, closeHome } from "../config/index.ts";
 import { createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { checkMigrated, type Store } from "../store/index.ts";
+import { warnOfRoot } from "./accounts.ts";
 import { hideSecrets } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { createMetrics, type ProcessMetrics } from "./metrics/index.ts";
@@ -8,6 +9,8 @@ import { apiStoreOptions, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-data
 import type { Part } from "./parts/part.ts";
 import { createPatience } from "./patience.ts";
 import { untilStopped } from "./until-stopped.ts";
+
+const ROLES_WITH_USER_CODE = new Set(["scheduler", "dag-processor", "triggerer"]);
 
 /** Runs one role in this process until a signal asks it to stop, then drains it. A signal during the start stops it too. */
 export async function runRole(
@@ -19,6 +22,7 @@ export async function runRole(
   warnOfMeaninglessOptions(config, logger);
   closeHome(config.home, (message) => logger.warn({}, message));
   hideSecrets(config, logger);
+  if (ROLES_WITH_USER_CODE.has(name)) warnOfRoot(config, logger);
   const stopped = untilStopped(logger);
   const metrics = createMetrics(config, logger);
   const patience = createPatience(config.database.start_timeout);

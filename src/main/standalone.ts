@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Config, closeHome, makeHome } from "../config/index.ts";
 import { BaramError, createLogger, FILE_MODE, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { migrate } from "../store/index.ts";
+import { warnOfRoot } from "./accounts.ts";
 import { ensureFirstUser, type FirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
 import { prepareDagsFolder } from "./dags-folder.ts";
@@ -31,6 +32,7 @@ export async function runStandalone(config: Config): Promise<void> {
   const atStart = log.level === "info" ? createLogger({ ...log, level: "warn" }) : logger;
   warnOfMeaninglessOptions(config, logger);
   hideSecrets(config, logger);
+  warnOfRoot(config, logger);
   const metrics = createMetrics(config, logger);
   const unlock = lockHome(config.home);
   closeHome(config.home, (message) => logger.warn({}, message));

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type Config, environmentForUserCode, listOf, sensitiveNames } from "../config/index.ts";
 import type { SupervisorOptions } from "../worker/supervisor/index.ts";
+import { moduleFolder, openAccounts } from "./accounts.ts";
 import { distFile } from "./dist-file.ts";
 import { readRemoteLogs } from "./remote-logs.ts";
 
@@ -16,7 +17,7 @@ export function supervisorOptionsElsewhere(
 ): SupervisorOptions {
   return {
     ...supervisorOptions(config, apiUrl, concurrency),
-    cacheFolder: join(folder, "modules"),
+    cacheFolder: moduleFolder(config, join(folder, "modules")),
     logFolder: join(folder, "logs"),
     remoteLogs: readRemoteLogs(config) ?? { kind: "api" },
     isLogFolderPrivate: true,
@@ -31,6 +32,7 @@ export function supervisorOptions(config: Config, apiUrl: string, concurrency: n
     concurrency,
     runnerEntry: distFile("worker/runner/entry.js"),
     environment: environmentForUserCode(listOf(config.workers.pass_environment)),
+    accounts: openAccounts(config),
     cacheFolder: moduleCacheFolder(config),
     cacheMaxBytes: config.workers.module_cache_max_mb * 1024 * 1024,
     resolveFrom: [config.core.dags_folder, process.cwd()],
@@ -55,5 +57,5 @@ export function supervisorOptions(config: Config, apiUrl: string, concurrency: n
 }
 
 export function moduleCacheFolder(config: Config): string {
-  return join(config.home, "cache", "modules");
+  return moduleFolder(config, join(config.home, "cache", "modules"));
 }

@@ -1,5 +1,6 @@
 import { type Config, closeHome } from "../config/index.ts";
 import { createLogger } from "../platform/index.ts";
+import { warnOfRoot } from "./accounts.ts";
 import { hideSecrets } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { warnOfMeaninglessOptions } from "./role.ts";
@@ -17,6 +18,7 @@ export async function runWorker(config: Config, options: WorkerOptions): Promise
   warnOfMeaninglessOptions(config, logger);
   closeHome(config.home, (message) => logger.warn({}, message));
   hideSecrets(config, logger);
+  warnOfRoot(config, logger);
   const stopped = untilStopped(logger);
   const worker = await startWorker(config, options, logger);
   logger.info({ ...options }, "worker started");

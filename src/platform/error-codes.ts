@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   host_invalid: "[api] host is not an address of this machine.",
   installation_broken: "A file of this installation is missing.",
   monitor_unprotected: "The monitor would be reachable from other machines without a password.",
+  run_as_user_invalid: "User code cannot be run as the user of [workers] run_as_user.",
   port_forbidden: "This user may not listen on that port.",
   port_in_use: "Another program uses the port.",
   postgres_failed: "The embedded PostgreSQL did not start; the message contains its last output.",

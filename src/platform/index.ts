@@ -1,3 +1,4 @@
+export * from "./account.ts";
 export * from "./child-pipes.ts";
 export * from "./clock.ts";
 export * from "./describe-schema-error.ts";
@@ -17,6 +18,8 @@ export * from "./match-glob.ts";
 export * from "./metrics/index.ts";
 export * from "./module-cache.ts";
 export * from "./path-segment.ts";
+export * from "./process-box.ts";
+export * from "./process-keeper.ts";
 export * from "./process-tree.ts";
 export * from "./prune-modules.ts";
 export * from "./schema-validator.ts";

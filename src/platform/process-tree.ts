@@ -1,5 +1,4 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
-import { sleep } from "./sleep.ts";
 
 /**
  * An environment variable that marks a process and all its descendants, even those that detach themselves. Linux only; on other
@@ -28,7 +27,7 @@ function markedAmong(mark: ProcessMark, pids: readonly number[]): number[] {
   });
 }
 
-function listProcesses(): number[] {
+export function listProcesses(): number[] {
   try {
     return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
   } catch {
@@ -52,7 +51,7 @@ const FEW_PIDS = 500;
  * Processes and threads started after `pid` was the newest. Pids are assigned in order, and start again from the beginning at
  * some maximum.
  */
-function listSince(pid: number): number[] {
+export function listSince(pid: number): number[] {
   const newest = newestPid() ?? 0;
   if (newest < pid || newest - pid > FEW_PIDS) return listProcesses();
   return Array.from({ length: newest - pid }, (_, at) => pid + 1 + at);
@@ -100,12 +99,15 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
 
 /**
  * Sends SIGKILL to all processes that carry the mark, except `spare`. With `since`, only processes started after that pid are
- * checked, which is cheap if there are few. Repeated until none is left, since a process may fork in between.
+ * checked, which is cheap if there are few. Repeated until none is left, since a process may fork in between. Returns how many there
+ * were at first.
  */
-export function killMarked(mark: ProcessMark, spare: number | null = null, since: number | null = null): void {
+export function killMarked(mark: ProcessMark, spare: number | null = null, since: number | null = null): number {
+  let first = 0;
   for (let round = 0; round < 5; round++) {
     const pids = markedAmong(mark, since === null ? listProcesses() : listSince(since)).filter((pid) => pid !== spare);
-    if (pids.length === 0) return;
+    if (round === 0) first = pids.length;
+    if (pids.length === 0) break;
     for (const pid of pids) {
       try {
         process.kill(pid, "SIGKILL");
@@ -114,16 +116,5 @@ export function killMarked(mark: ProcessMark, spare: number | null = null, since
       }
     }
   }
-}
-
-const GONE_LOOK_MS = 10;
-/** Maximum wait for a process in an uninterruptible sleep (a dead network disk), which the kernel may not end for a long time. */
-const GONE_WAIT_MS = 5_000;
-
-/** Like `killMarked`, and resolves when none is left: a killed process disappears only after the kernel has ended it. */
-export async function killMarkedUntilGone(mark: ProcessMark): Promise<void> {
-  for (let waitedMs = 0; markedAmong(mark, listProcesses()).length > 0 && waitedMs < GONE_WAIT_MS; waitedMs += GONE_LOOK_MS) {
-    killMarked(mark);
-    await sleep(GONE_LOOK_MS);
-  }
+  return first;
 }

@@ -1,5 +1,11 @@
 export { type Cipher, createCipher } from "./cipher.ts";
-export { type EmbeddedServer, hasEmbeddedDatabase, type ServerAddress, startEmbeddedServer } from "./embedded/index.ts";
+export {
+  type EmbeddedServer,
+  embeddedServerUid,
+  hasEmbeddedDatabase,
+  type ServerAddress,
+  startEmbeddedServer,
+} from "./embedded/index.ts";
 export { isConnectionLost, isDataFault, isTimedOut, isValueFault, sqlState, statementOf } from "./faults.ts";
 export type { Listener } from "./listening.ts";
 export { checkMigrated, type MigrationStatus, migrate, resetSchema } from "./migrate.ts";

@@ -1,6 +1,6 @@
 /** The triggerer's dependencies. `src/main` implements the store with SQL, so that this room needs none. */
 import type { JsonObject, LogLevel, LogRecord, RunnerCalls, TriggerEnd, TriggerTask } from "../contracts/index.ts";
-import type { Clock, Logger, Masker, Metrics } from "../platform/index.ts";
+import type { Accounts, Clock, Logger, Masker, Metrics } from "../platform/index.ts";
 
 /** A trigger that this triggerer has claimed; `kwargs` decrypted. */
 export type ClaimedTrigger = {
@@ -77,6 +77,8 @@ export type TriggererOptions = {
   readonly maxProcesses: number;
   readonly blockedTimeoutSec: number;
   readonly maxDeaths: number;
+  /** The operating system users that run triggers of DAG files; null or left out = this process's own. */
+  readonly accounts?: Accounts | null;
   /** The compiled entry of the process for user code, and its environment. */
   readonly childEntry: string;
   readonly environment: Readonly<Record<string, string>>;

@@ -10,9 +10,10 @@
  * with what it runs from time to time. One that is silent too long is declared dead, and its triggers start again elsewhere; if it
  * is still alive, it drops them. An event that is sent twice has no effect the second time, since no task waits any more.
  */
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { BUILTIN_TRIGGER_PREFIX, isBuiltinTrigger, jsonTextFault, type TriggerEnd } from "../contracts/index.ts";
-import { isDatabaseAway, sleep, startTimer, toError } from "../platform/index.ts";
+import { isDatabaseAway, openProcessBoxes, sleep, startTimer, toError } from "../platform/index.ts";
 import { answerCall } from "./answer-call.ts";
 import { runBuiltin } from "./builtin/index.ts";
 import type { ClaimedTrigger, EndedTrigger, TriggererOptions, TriggererResources, TriggerLog } from "./contract.ts";
@@ -82,8 +83,11 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
     { isTransient: isDatabaseAway, retryMs: 500, logger },
   );
 
+  const boxes = openProcessBoxes(randomUUID());
   const children = createChildPool(
     {
+      boxes,
+      accounts: options.accounts ?? null,
       entry: options.childEntry,
       environment: options.environment,
       blockedTimeoutSec: options.blockedTimeoutSec,
@@ -332,6 +336,7 @@ export async function startTriggerer(resources: TriggererResources, options: Tri
       await store.endJob(jobId).catch(() => {});
       metrics.count("job_end", { job });
       await Promise.race([Promise.all(logs.map((log) => log.flush())), sleep(STOP_MAX_MS)]);
+      boxes?.close();
     },
   };
 }

@@ -63,8 +63,8 @@ export type EngineOptions = {
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
   const database = options.database ?? (await createTestDatabase());
   const home = mkdtempSync(join(tmpdir(), "baram-engine-"));
-  const dagsFolder = join(home, "dags");
-  mkdirSync(dagsFolder);
+  const dagsFolder = options.environment?.BARAM__CORE__DAGS_FOLDER ?? join(home, "dags");
+  mkdirSync(dagsFolder, { recursive: true });
   const config = loadConfig({
     BARAM_HOME: home,
     BARAM__CORE__DAGS_FOLDER: dagsFolder,

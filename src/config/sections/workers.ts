@@ -54,4 +54,30 @@ export const WORKERS = {
     about:
       "Maximum size of the module cache of a worker. The least recently used modules are removed first; modules in use are kept.",
   },
+  run_as_user: {
+    kind: "string",
+    default: null,
+    form: {
+      matches: /^([a-z_][a-z0-9_.-]*|[1-9][0-9]*)(:[1-9][0-9]*)?$/i,
+      words: "the name of a user, a uid or uid:gid, other than root",
+    },
+    about:
+      "Operating system user of all processes that run user code: tasks, DAG files during evaluation, triggers. Baram must run as root, or with the capabilities SETUID, SETGID, KILL and CHOWN. Not set: Baram's own user.",
+  },
+  run_as_user_of_dags: {
+    kind: "string",
+    default: null,
+    form: {
+      matches: /^\s*[^=,\s]+\s*=\s*[^=,\s]+\s*(,\s*[^=,\s]+\s*=\s*[^=,\s]+\s*)*$/,
+      words: 'pairs of a DAG id and a user, as in "sales_*=etl, hr=1005"',
+    },
+    about:
+      'Other users for the tasks and triggers of some DAGs, as in "sales_*=etl, hr=1005"; * stands for any text, and the first match counts. Needs run_as_user, which still evaluates the DAG files.',
+  },
+  shared_folder: {
+    kind: "string",
+    default: null,
+    about:
+      "Folder for modules, and for the home and temporary folders of the users of run_as_user. They must be able to enter it. Default: BARAM_HOME with -tasks at its end.",
+  },
 } as const satisfies Record<string, OptionSpec>;

@@ -1,7 +1,16 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { type Workload, workloadId } from "../../contracts/index.ts";
-import { killMarked, type Logger, ownPipes, type ProcessMark, sleep, startTimer, toError } from "../../platform/index.ts";
+import {
+  killMarked,
+  killProcessBoxes,
+  type Logger,
+  ownPipes,
+  type ProcessMark,
+  sleep,
+  startTimer,
+  toError,
+} from "../../platform/index.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 
 export const SUPERVISOR_MARK = "BARAM_SUPERVISOR_ID";
@@ -106,6 +115,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
         reject(new Error(`the supervisor ended with ${signal ?? `code ${code}`} before it was ready`));
         child = null;
         killMarked(mark);
+        killProcessBoxes(mark.value);
         drained?.();
         const lost = [...inHand];
         inHand.clear();

@@ -4,6 +4,7 @@ import { type Config, environmentForUserCode, listOf } from "../../config/index.
 import { createDagProcessor, type DagBundle, type DagProcessor, type FileOrder } from "../../dag-files/index.ts";
 import { findPackageRoot, type Logger, type Metrics, silentMetrics, startInterval, systemClock } from "../../platform/index.ts";
 import type { Store } from "../../store/index.ts";
+import { openAccounts } from "../accounts.ts";
 import { dagDefaultsOf } from "../dag-defaults.ts";
 import { createSqlDagFileStore } from "../dag-processor/sql-dag-file-store.ts";
 import { findDagsFolder } from "../dags-folder.ts";
@@ -79,6 +80,7 @@ export function createConfiguredDagProcessor(
     {
       bundles,
       cacheDir: moduleCacheFolder(config),
+      account: openAccounts(config)?.account ?? null,
       environment: environmentForUserCode(listOf(config.workers.pass_environment)),
       dagDefaults: dagDefaultsOf(config),
       importFolders: listOf(config.dag_processor.import_folders),

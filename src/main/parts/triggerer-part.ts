@@ -11,6 +11,7 @@ import { createDagCache } from "../../scheduler/index.ts";
 import { createCipher, type Store } from "../../store/index.ts";
 import { createFolderSink, createLogWriter, userLine } from "../../task-logs/index.ts";
 import { type PausePoint, startTriggerer, type Triggerer, type TriggerLog } from "../../triggerer/index.ts";
+import { openAccounts } from "../accounts.ts";
 import { distFile } from "../dist-file.ts";
 import { openHealthPort } from "../health/index.ts";
 import { type ProcessMetrics, silentProcessMetrics } from "../metrics/index.ts";
@@ -66,6 +67,7 @@ export async function startTriggererPart(
       blockedTimeoutSec: options.blocked_process_timeout,
       maxDeaths: options.max_trigger_deaths,
       childEntry: distFile("triggerer/child/entry.js"),
+      accounts: openAccounts(config),
       environment: environmentForUserCode(listOf(config.workers.pass_environment)),
     },
   );

@@ -6,6 +6,7 @@ import { type Config, EVERYTHING, environmentForUserCode } from "../../config/in
 import type { Workload } from "../../contracts/index.ts";
 import { BaramError, type Logger, toError } from "../../platform/index.ts";
 import { createSupervisor, type WorkloadEnd } from "../../worker/supervisor/index.ts";
+import { moduleFolder } from "../accounts.ts";
 import { baseUrl } from "../base-url.ts";
 import { supervisorOptionsElsewhere } from "../supervisor-options.ts";
 
@@ -64,7 +65,7 @@ async function leave(
       // A machine may run several, and process ids in containers are not unique: this name tells them apart, so that the API lets a
       // workload that was handed over twice run once.
       hostname: `${hostname()}/${randomBytes(4).toString("hex")}`,
-      ...(cacheFolder === undefined ? {} : { cacheFolder }),
+      ...(cacheFolder === undefined ? {} : { cacheFolder: moduleFolder(config, cacheFolder) }),
       moduleWindowSec: config.workers.execution_api_retry_window,
       killGraceSec: Math.min(config.core.killed_task_cleanup_time, STOP_GRACE_MAX_SEC),
       freshProcessPerTry: true,

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../../config/index.ts";
 import { openBroker } from "../../executors/queue/index.ts";
-import { BaramError, killMarked, type Logger, type ProcessMark } from "../../platform/index.ts";
+import { BaramError, killMarked, killProcessBoxes, type Logger, type ProcessMark } from "../../platform/index.ts";
 import type { SupervisorOptions } from "../../worker/supervisor/index.ts";
 import { baseUrl } from "../base-url.ts";
 import { brokerOptions } from "../executors/queue.ts";
@@ -76,11 +76,15 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
     await broker.close();
     throw error;
   });
-  process.once("exit", () => killMarked(mark));
+  process.once("exit", () => {
+    killMarked(mark);
+    killProcessBoxes(instance);
+  });
   const prefetchMultiplier = config.queue.worker_prefetch_multiplier;
   const supervisor: SupervisorOptions = {
     ...forSupervisor,
     // A restarted container has the same name and pid as the previous one, whose tries the broker may deliver to it.
+    boxesName: instance,
     hostname: `${hostname()}/${instance.slice(0, 8)}`,
     environment: { ...forSupervisor.environment, [mark.name]: mark.value },
   };

@@ -29,6 +29,11 @@ export function pickAccount(): Account | undefined {
   );
 }
 
+/** The uid that the embedded server has, or would have. */
+export function embeddedServerUid(): number | null {
+  return pickAccount()?.uid ?? process.getuid?.() ?? null;
+}
+
 /** Makes the folder for the server's data. */
 export function serverFolder(home: string, account: Account | undefined): string {
   makeHome(home);

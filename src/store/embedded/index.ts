@@ -1,1 +1,2 @@
+export { embeddedServerUid } from "./account.ts";
 export { type EmbeddedServer, hasEmbeddedDatabase, type ServerAddress, startEmbeddedServer } from "./server.ts";

@@ -11,7 +11,7 @@
  * triggers of that module are charged.
  */
 import type { TriggerEnd } from "../../contracts/index.ts";
-import { startTimer, type Timer } from "../../platform/index.ts";
+import { type Account, type Accounts, accountOf, startTimer, type Timer } from "../../platform/index.ts";
 import type { ClaimedTrigger } from "../contract.ts";
 import { type ChildEvents, type ChildOptions, startTriggerChild, type TriggerChild } from "./child-process.ts";
 
@@ -26,7 +26,12 @@ export type PoolEvents = Omit<ChildEvents, "died" | "loaded"> & {
   parted(how: string, ids: readonly number[]): void;
 };
 
-export type ChildPoolOptions = ChildOptions & { maxProcesses: number; provenMs?: number };
+export type ChildPoolOptions = ChildOptions & {
+  maxProcesses: number;
+  /** The operating system users that run triggers; null or left out = this process's own. */
+  accounts?: Accounts | null;
+  provenMs?: number;
+};
 
 export type ChildPool = {
   start(trigger: ClaimedTrigger, modulePath: string): void;
@@ -35,13 +40,18 @@ export type ChildPool = {
   stop(): void;
 };
 
-type Job = { readonly trigger: ClaimedTrigger; readonly modulePath: string };
+type Job = { readonly trigger: ClaimedTrigger; readonly modulePath: string; readonly account: Account | null };
 
-/** Beyond `maxProcesses`, a module shares the process with the fewest triggers. */
+/** Triggers of different accounts never share a process. */
+function kindOf({ modulePath, account }: Pick<Job, "modulePath" | "account">): string {
+  return account === null ? modulePath : `${modulePath} ${account.uid}`;
+}
+
+/** Beyond `maxProcesses`, a module shares the process of its account with the fewest triggers, if there is one. */
 export function createChildPool(options: ChildPoolOptions, on: PoolEvents): ChildPool {
-  const { maxProcesses, provenMs = PROVEN_MS } = options;
+  const { maxProcesses, provenMs = PROVEN_MS, accounts = null } = options;
   const jobs = new Map<number, Job>();
-  /** The ordinary ones, by the module's path. */
+  /** The ordinary ones, by `kindOf`. */
   const byModule = new Map<string, TriggerChild>();
   /** With the time of their start, oldest first. */
   const suspects = new Map<TriggerChild, number>();
@@ -54,8 +64,8 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
   let pumpTimer: Timer | undefined;
   let isStopped = false;
 
-  function startChild(): TriggerChild {
-    const child = startTriggerChild(options, {
+  function startChild(account: Account | null): TriggerChild {
+    const child = startTriggerChild(options, account, {
       ...on,
       end(id: number, end: TriggerEnd) {
         jobs.delete(id);
@@ -63,7 +73,7 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
         watchIdle(child);
         pump();
       },
-      loaded: (modulePath) => void killedLoading.delete(modulePath),
+      loaded: (modulePath) => void killedLoading.delete(kindOf({ modulePath, account })),
       died(how, ids, unloaded) {
         forget(child);
         if (!isStopped) onDeath(how, ids, unloaded);
@@ -75,7 +85,10 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
 
   function onDeath(how: string, ids: readonly number[], unloaded: readonly number[]): void {
     const charged = unloaded.length > 0 ? unloaded : ids.length === 1 ? ids : [];
-    for (const id of unloaded) killedLoading.set(jobs.get(id)?.modulePath ?? "", null);
+    for (const id of unloaded) {
+      const job = jobs.get(id);
+      killedLoading.set(job === undefined ? "" : kindOf(job), null);
+    }
     const apart = ids.filter((id) => !charged.includes(id)).flatMap((id) => jobs.get(id) ?? []);
     for (const id of charged) jobs.delete(id);
     const half = unloaded.length > 0 ? apart.length : Math.ceil(apart.length / 2);
@@ -99,7 +112,7 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
         return;
       }
       const group = waiting.shift() ?? [];
-      const child = startChild();
+      const child = startChild(group[0]?.account ?? null);
       suspects.set(child, Date.now());
       for (const job of group) child.start(job.trigger, job.modulePath);
     }
@@ -116,19 +129,19 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
     for (const id of [...child.ids.keys()]) {
       child.cancel(id);
       const job = jobs.get(id);
-      if (job) ordinaryChild(job.modulePath).start(job.trigger, job.modulePath);
+      if (job) ordinaryChild(job).start(job.trigger, job.modulePath);
     }
     watchIdle(child);
     return 0;
   }
 
-  function ordinaryChild(modulePath: string): TriggerChild {
-    const known = byModule.get(modulePath);
+  function ordinaryChild(job: Job): TriggerChild {
+    const known = byModule.get(kindOf(job));
     if (known) return known;
     const all = [...new Set(byModule.values())];
-    const [fewest] = all.sort((a, b) => a.ids.size - b.ids.size);
-    const child = fewest && all.length >= maxProcesses ? fewest : startChild();
-    byModule.set(modulePath, child);
+    const [fewest] = all.filter((child) => child.account?.uid === job.account?.uid).sort((a, b) => a.ids.size - b.ids.size);
+    const child = fewest && all.length >= maxProcesses ? fewest : startChild(job.account);
+    byModule.set(kindOf(job), child);
     return child;
   }
 
@@ -157,24 +170,23 @@ export function createChildPool(options: ChildPoolOptions, on: PoolEvents): Chil
 
   /** All triggers of a module that killed its process while loading are retried together: none of them is the sole cause. */
   function startAgain(job: Job): void {
-    const { modulePath } = job;
-    const trying = killedLoading.get(modulePath);
+    const trying = killedLoading.get(kindOf(job));
     if (trying === undefined) {
       waiting.push([job]);
       pump();
       return;
     }
-    const child = trying ?? startChild();
-    killedLoading.set(modulePath, child);
-    child.start(job.trigger, modulePath);
+    const child = trying ?? startChild(job.account);
+    killedLoading.set(kindOf(job), child);
+    child.start(job.trigger, job.modulePath);
   }
 
   return {
     start(trigger, modulePath) {
-      const job = { trigger, modulePath };
+      const job = { trigger, modulePath, account: accounts && accountOf(trigger.task.dagId, accounts) };
       jobs.set(trigger.id, job);
       if (trigger.deaths > 0) startAgain(job);
-      else ordinaryChild(modulePath).start(trigger, modulePath);
+      else ordinaryChild(job).start(trigger, modulePath);
     },
     cancel(id) {
       jobs.delete(id);

@@ -8,6 +8,7 @@ test("what is sent to a process of triggers that has just died ends nobody, and 
   const ends: number[] = [];
   const child = startTriggerChild(
     { entry: distFile("triggerer/child/entry.js"), environment: { PATH: process.env.PATH ?? "" }, blockedTimeoutSec: 60 },
+    null,
     {
       end: (id) => ends.push(id),
       log() {},

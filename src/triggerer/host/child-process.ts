@@ -10,14 +10,16 @@ import type { Duplex, Readable } from "node:stream";
 import type { ZodError } from "zod";
 import { type LogRecord, type TriggerEnd, triggerEndSchema } from "../../contracts/index.ts";
 import {
+  type Account,
   BaramError,
   checkBy,
+  commandAs,
   isUnsendable,
-  killMarked,
+  keepProcess,
   openWire,
   ownPipes,
+  type ProcessBoxes,
   type ProcessMark,
-  signalGroup,
   startInterval,
   type Wire,
 } from "../../platform/index.ts";
@@ -40,10 +42,13 @@ export type ChildOptions = {
   entry: string;
   environment: Readonly<Record<string, string>>;
   blockedTimeoutSec: number;
+  boxes?: ProcessBoxes | null;
 };
 
 export type TriggerChild = {
   readonly pid: number;
+  /** The operating system user that it runs as; null = this process's own. */
+  readonly account: Account | null;
   /** What it runs, each with the path of its module. */
   readonly ids: ReadonlyMap<number, string>;
   start(trigger: ClaimedTrigger, modulePath: string): void;
@@ -56,13 +61,19 @@ export type TriggerChild = {
  */
 const PINGS_MISSED_MAX = 5;
 
-export function startTriggerChild({ entry, environment, blockedTimeoutSec }: ChildOptions, on: ChildEvents): TriggerChild {
+export function startTriggerChild(options: ChildOptions, account: Account | null, on: ChildEvents): TriggerChild {
+  const { entry, environment, blockedTimeoutSec, boxes = null } = options;
   const mark: ProcessMark = { name: "BARAM_TRIGGERS_ID", value: randomUUID() };
-  const child: ChildProcess = spawn(process.execPath, ["--enable-source-maps", entry], {
+  const command = commandAs(account, process.execPath, ["--enable-source-maps", entry], {
+    ...environment,
+    [mark.name]: mark.value,
+  });
+  const child: ChildProcess = spawn(command.command, command.args, {
+    ...command.options,
     detached: true,
     stdio: ["ignore", "ignore", "ignore", "pipe"],
-    env: { ...environment, [mark.name]: mark.value },
   });
+  const keeper = keepProcess(child.pid ?? 0, { mark, account, boxes, isAlone: () => false });
   const ids = new Map<number, string>();
   const loaded = new Set<string>();
   let waiting: ToChild[] | null = [];
@@ -88,14 +99,14 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
   };
   const kill = (why: string) => {
     killedFor ??= why;
-    if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
-    killMarked(mark);
+    keeper.killAll();
   };
   const end = (how: string) => {
     if (endedBy !== null) return;
     endedBy = killedFor ?? how;
     pings.cancel();
-    killMarked(mark);
+    keeper.killAll();
+    void keeper.killUntilGone();
     // A process that has not taken a trigger yet has loaded no module.
     const unloaded = [...ids].filter(([, modulePath]) => !loaded.has(modulePath));
     on.died(
@@ -175,6 +186,7 @@ export function startTriggerChild({ entry, environment, blockedTimeoutSec }: Chi
 
   return {
     pid: child.pid ?? 0,
+    account,
     ids,
     start({ id, classpath, kwargs, task }, modulePath) {
       ids.set(id, modulePath);

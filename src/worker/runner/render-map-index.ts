@@ -23,7 +23,7 @@ export async function renderMapIndex(
   const { mapIndexTemplate } = node.settings;
   if (mapIndexTemplate === null || outcome.state === "up_for_reschedule" || outcome.state === "deferred") return outcome;
   try {
-    const renderer = await createTemplateRenderer(ctx, caller, options);
+    const renderer = createTemplateRenderer(ctx, caller, options);
     const text = masker.mask(await renderer.renderText(mapIndexTemplate));
     const name = text.replaceAll("\u0000", "").slice(0, LONGEST_NAME);
     return { ...outcome, renderedMapIndex: name };

@@ -20,9 +20,9 @@ export async function renderOptions(
   const { ctx } = source;
   const options: Record<string, unknown> = { ...given };
   let renderer: TemplateRenderer | undefined;
-  // Created on first use: most tasks have no template, and loading the library takes 20 ms.
-  const getRenderer = async () => {
-    renderer ??= await createTemplateRenderer(ctx, caller);
+  // Created on first use: most tasks have no template.
+  const getRenderer = () => {
+    renderer ??= createTemplateRenderer(ctx, caller);
     return renderer;
   };
   for (const field of node.templateFields) {
@@ -42,7 +42,7 @@ async function renderValue(
   value: unknown,
   path: string,
   source: RenderSource,
-  getRenderer: () => Promise<TemplateRenderer>,
+  getRenderer: () => TemplateRenderer,
 ): Promise<unknown> {
   if (value instanceof Data) return value.value;
   if (value instanceof MapElement) {
@@ -56,10 +56,9 @@ async function renderValue(
       throw new TemplateError(`option ${path} is a task's result, which a DAG's callback has not`, { path });
     return source.ctx.xcom.pull(value.taskId, { key: value.key });
   }
-  if (value instanceof Template)
-    return renderText(value.source, path, async () => (await getRenderer()).renderNative(value.source));
+  if (value instanceof Template) return renderText(value.source, path, () => getRenderer().renderNative(value.source));
   if (typeof value === "string") {
-    return isTemplateText(value) ? renderText(value, path, async () => (await getRenderer()).renderText(value)) : value;
+    return isTemplateText(value) ? renderText(value, path, () => getRenderer().renderText(value)) : value;
   }
   if (Array.isArray(value)) {
     return Promise.all(value.map((element, index) => renderValue(element, `${path}[${index}]`, source, getRenderer)));

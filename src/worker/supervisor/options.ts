@@ -1,3 +1,4 @@
+import type { Accounts } from "../../platform/index.ts";
 import type { S3Folder } from "../../task-logs/index.ts";
 
 /** The API server's own log store, or S3, with the keys of a connection or what the SDK finds itself. */
@@ -20,6 +21,10 @@ export type SupervisorOptions = {
   runnerEntry: string;
   /** The environment of runners: nothing of Baram's own, no token. */
   environment: Readonly<Record<string, string>>;
+  /** The operating system users that run tasks; null = this process's own. */
+  accounts: Accounts | null;
+  /** Unique on this machine; the cgroups of the runners have this name. Default: the process id. */
+  boxesName?: string;
   cacheFolder: string;
   /** The size limit of the module cache, not counting modules in use. */
   cacheMaxBytes: number;

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import type { Account, ProcessBoxes } from "../../platform/index.ts";
 import { type Runner, type RunnerEvents, startRunner } from "./runner-process.ts";
 
 export type RunnerPoolOptions = {
@@ -7,6 +8,7 @@ export type RunnerPoolOptions = {
   environment: Readonly<Record<string, string>>;
   maxLineBytes: number;
   sensitiveNames: readonly string[];
+  boxes: ProcessBoxes | null;
   recycleAfterTries: number;
   recycleRssBytes: number;
   idleTimeoutMs: number;
@@ -15,8 +17,10 @@ export type RunnerPoolOptions = {
 };
 
 export type RunnerPool = {
-  /** A runner for a try of this module: one that has loaded it, or has no module yet; null = wait for `onFree`. */
-  take(moduleHash: string, waiting: number): Runner | null;
+  /**
+   * A runner of the account for a try of this module: one that has loaded it, or has no module yet; null = wait for `onFree`.
+   */
+  take(moduleHash: string, account: Account | null, waiting: number): Runner | null;
   /** The try is over; the runner is kept warm or replaced. */
   release(runner: Runner): void;
   /** Ends the runner if it is idle, since it must not get another try. */
@@ -46,7 +50,7 @@ export function createRunnerPool(
   let backlogSince: number | null = null;
   let closed = false;
 
-  const start = (): void => {
+  const start = (account: Account | null): void => {
     let self: Runner | null = null;
     const get = (): Runner => {
       if (!self) throw new Error("runner used before it was started");
@@ -56,6 +60,9 @@ export function createRunnerPool(
     const bootedAt = Date.now();
     self = startRunner({
       ...options,
+      account,
+      isAlone: (runner) =>
+        ![...runners].some((one) => one !== runner && one.state === "busy" && one.account?.uid === account?.uid),
       on: {
         ...events,
         ready() {
@@ -75,7 +82,7 @@ export function createRunnerPool(
   };
 
   /** Boots another runner unless the busy ones would serve the waiting tries sooner. */
-  function grow(waiting: number): void {
+  function grow(account: Account | null, waiting: number): void {
     const booting = [...runners].filter((runner) => runner.state === "booting").length;
     if (closed || runners.size >= options.maxRunners || booting >= Math.min(waiting, CORES)) return;
     const busy = [...runners].filter((runner) => runner.state === "busy");
@@ -91,7 +98,7 @@ export function createRunnerPool(
       if (expectedMs < meanBootMs && !isLasting) return;
       backlogSince = now;
     }
-    start();
+    start(account);
   }
 
   const timer = setInterval(() => {
@@ -112,16 +119,17 @@ export function createRunnerPool(
 
   return {
     all: () => [...runners],
-    take(moduleHash, waiting) {
+    take(moduleHash, account, waiting) {
       const idle = [...runners].filter((runner) => runner.state === "idle");
-      const runner = idle.find((one) => one.moduleHash === moduleHash) ?? idle.find((one) => one.moduleHash === null);
+      const fitting = idle.filter((runner) => runner.account?.uid === account?.uid);
+      const runner = fitting.find((one) => one.moduleHash === moduleHash) ?? fitting.find((one) => one.moduleHash === null);
       if (!runner && idle[0] && runners.size >= options.maxRunners) {
-        // All warm runners have other modules: the one that has been idle longest is replaced.
+        // All warm runners have other modules or another account: the one that has been idle longest is replaced.
         retire(idle.reduce((a, b) => (a.idleSince <= b.idleSince ? a : b)));
       }
       if (!runner) {
         backlogSince ??= Date.now();
-        grow(waiting);
+        grow(account, waiting);
         return null;
       }
       if (waiting <= 1) backlogSince = null;

@@ -22,6 +22,9 @@ function start(entry: string) {
     environment: { PATH: process.env.PATH ?? "" },
     maxLineBytes: 1_000,
     sensitiveNames: [],
+    account: null,
+    boxes: null,
+    isAlone: () => true,
     on,
   });
   return { runner, ends, isReady: () => ready };

@@ -9,22 +9,23 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
 import {
+  type Account,
   BaramError,
   checkBy,
+  commandAs,
   createLineSplitter,
   createMasker,
   createNameRule,
   isUnsendable,
-  killMarked,
-  killMarkedUntilGone,
+  keepProcess,
   type LineSplitter,
   type Masker,
   openWire,
   ownPipes,
+  type ProcessBoxes,
   type ProcessMark,
   signalGroup,
   type Wire,
-  watchChildren,
 } from "../../platform/index.ts";
 import { fromRunnerSchema, type ReceivedFromRunner, type ToRunner } from "../wire/index.ts";
 
@@ -45,6 +46,11 @@ export type RunnerOptions = {
   maxLineBytes: number;
   /** Parts of names that are sensitive in addition to Baram's own list. */
   sensitiveNames: readonly string[];
+  /** The operating system user that it runs as; null = this process's own. */
+  account: Account | null;
+  boxes: ProcessBoxes | null;
+  /** Whether no other runner of the account is busy. */
+  isAlone: (runner: Runner) => boolean;
   on: RunnerEvents;
 };
 
@@ -52,6 +58,7 @@ export type Runner = {
   readonly pid: number;
   /** Knows the secrets that tries in this process have read. It lives as long as the process, as its modules do. */
   readonly masker: Masker;
+  readonly account: Account | null;
   state: RunnerState;
   moduleHash: string | null;
   triesServed: number;
@@ -76,15 +83,19 @@ export type Runner = {
 
 export function startRunner(options: RunnerOptions): Runner {
   const mark: ProcessMark = { name: "BARAM_RUNNER_ID", value: randomUUID() };
-  const child: ChildProcess = spawn(process.execPath, ["--enable-source-maps", options.entry, ...options.sensitiveNames], {
+  const { on, account } = options;
+  const environment = { ...options.environment, [mark.name]: mark.value };
+  const args = ["--enable-source-maps", options.entry, ...options.sensitiveNames];
+  const start = commandAs(account, process.execPath, args, environment);
+  const child: ChildProcess = spawn(start.command, start.args, {
+    ...start.options,
     // Its own process group: a Ctrl-C at the terminal does not reach it, a kill reaches all of it.
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
-    env: { ...options.environment, [mark.name]: mark.value },
   });
   ownPipes(child);
-  const { on } = options;
-  const children = watchChildren(child.pid ?? 0);
+  // It has no user code yet, so nothing that it starts can be outside.
+  const keeper = keepProcess(child.pid ?? 0, { mark, account, boxes: options.boxes, isAlone: () => options.isAlone(runner) });
   let endedBy: string | null = null;
   let killedFor: string | null = null;
   let wire: Wire<ToRunner> | null = null;
@@ -93,6 +104,7 @@ export function startRunner(options: RunnerOptions): Runner {
   const runner: Runner = {
     pid: child.pid ?? 0,
     masker: createMasker(createNameRule(options.sensitiveNames)),
+    account,
     state: "booting",
     moduleHash: null,
     triesServed: 0,
@@ -111,11 +123,10 @@ export function startRunner(options: RunnerOptions): Runner {
     },
     kill(why) {
       killedFor ??= why ?? null;
-      signalGroup(runner.pid, "SIGKILL");
-      killMarked(mark);
+      keeper.killAll();
     },
     sweep(since = null) {
-      if (since !== null || children.hasAny()) killMarked(mark, runner.pid, since);
+      if (since !== null || keeper.hasOthers()) keeper.killOthers(since);
     },
     endOutput() {
       for (const lines of outputs) lines.end();
@@ -125,9 +136,8 @@ export function startRunner(options: RunnerOptions): Runner {
     if (endedBy !== null) return;
     endedBy = how;
     runner.state = "ended";
-    children.close();
     // The caller may start the try's successor now, so nothing that the process started may be left.
-    void killMarkedUntilGone(mark).then(() => on.ended(how));
+    void keeper.killUntilGone().then(() => on.ended(how));
   };
   child.once("error", (error) => end(`could not be started: ${error.message}`));
   // `close`, not `exit`, so that the last lines of output have arrived. A forked child may hold the pipes open, hence the timer.

@@ -1,6 +1,15 @@
 import { hostname as hostnameOfMachine } from "node:os";
 import { type Outcome, type Workload, workloadId } from "../../contracts/index.ts";
-import { type Logger, sleep, startTimer, toError } from "../../platform/index.ts";
+import {
+  type Account,
+  type Accounts,
+  accountOf,
+  type Logger,
+  openProcessBoxes,
+  sleep,
+  startTimer,
+  toError,
+} from "../../platform/index.ts";
 import { createLogWriter, createThreadedFolderSink, userLine } from "../../task-logs/index.ts";
 import type { ReceivedFromRunner } from "../wire/index.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
@@ -103,8 +112,10 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   let draining = false;
   let pumpTimer: NodeJS.Timeout | null = null;
 
+  const boxes = openProcessBoxes(options.boxesName ?? String(process.pid));
   const pool = createRunnerPool(
     {
+      boxes,
       maxRunners: options.concurrency,
       entry: options.runnerEntry,
       environment: options.environment,
@@ -179,10 +190,12 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     const passedOver = new Set<string>();
     for (const attempt of [...waiting]) {
       const { moduleHash } = attempt.workload;
-      if (passedOver.has(moduleHash)) continue;
-      const runner = pool.take(moduleHash, waiting.length + queue.size());
+      const account = options.accounts && accountOfAttempt(attempt, options.accounts);
+      const kind = account === null ? moduleHash : `${moduleHash} ${account.uid}`;
+      if (passedOver.has(kind)) continue;
+      const runner = pool.take(moduleHash, account, waiting.length + queue.size());
       if (!runner) {
-        passedOver.add(moduleHash);
+        passedOver.add(kind);
         continue;
       }
       waiting.splice(waiting.indexOf(attempt), 1);
@@ -565,8 +578,14 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       for (const runner of pool.all()) runner.kill();
       client.close();
       await logs.close();
+      boxes?.close();
     },
   };
+}
+
+function accountOfAttempt({ workload, order }: Attempt, accounts: Accounts): Account {
+  if (workload.type === "ExecuteTask") return accountOf(workload.ti.dagId, accounts);
+  return order?.type === "callback" ? accountOf(order.request.dagRun.dagId, accounts) : accounts.account;
 }
 
 function refusalOf({ status, code, message, facts }: ApiRefusal): WorkloadEnd {

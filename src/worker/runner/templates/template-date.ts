@@ -1,5 +1,7 @@
 import type { DateTime, DurationLikeObject } from "luxon";
 import { isoWithOffset, strftime } from "./format-date.ts";
+import { callables, Keywords } from "./template-function.ts";
+import { toPlainText } from "./template-values.ts";
 
 /** A date as templates see it: pendulum's most used properties and methods, all own, so that nothing else is in reach. */
 export type TemplateDate = Readonly<Record<string, unknown>>;
@@ -8,7 +10,7 @@ const UNITS = ["years", "months", "weeks", "days", "hours", "minutes", "seconds"
 
 export function toTemplateDate(date: DateTime): TemplateDate {
   const text = () => isoWithOffset(date);
-  return {
+  return callables({
     year: date.year,
     month: date.month,
     day: date.day,
@@ -20,7 +22,7 @@ export function toTemplateDate(date: DateTime): TemplateDate {
     timezone_name: date.zoneName,
     int_timestamp: Math.floor(date.toSeconds()),
     timestamp: () => date.toSeconds(),
-    strftime: (format: unknown) => strftime(date, String(format)),
+    strftime: (format: unknown) => strftime(date, toPlainText(format)),
     isoformat: text,
     to_iso8601_string: text,
     to_date_string: () => date.toFormat("yyyy-MM-dd"),
@@ -29,14 +31,14 @@ export function toTemplateDate(date: DateTime): TemplateDate {
     weekday: () => date.weekday - 1,
     add: (amounts: unknown) => toTemplateDate(date.plus(toAmounts(amounts))),
     subtract: (amounts: unknown) => toTemplateDate(date.minus(toAmounts(amounts))),
-    start_of: (unit: unknown) => toTemplateDate(date.startOf(String(unit) as "day")),
-    end_of: (unit: unknown) => toTemplateDate(date.endOf(String(unit) as "day")),
-    in_timezone: (zone: unknown) => toTemplateDate(inZone(date, String(zone))),
-    in_tz: (zone: unknown) => toTemplateDate(inZone(date, String(zone))),
-    astimezone: (zone: unknown) => toTemplateDate(inZone(date, String(zone))),
+    start_of: (unit: unknown) => toTemplateDate(date.startOf(toPlainText(unit) as "day")),
+    end_of: (unit: unknown) => toTemplateDate(date.endOf(toPlainText(unit) as "day")),
+    in_timezone: (zone: unknown) => toTemplateDate(inZone(date, toPlainText(zone))),
+    in_tz: (zone: unknown) => toTemplateDate(inZone(date, toPlainText(zone))),
+    astimezone: (zone: unknown) => toTemplateDate(inZone(date, toPlainText(zone))),
     toString: text,
     toJSON: text,
-  };
+  });
 }
 
 function inZone(date: DateTime, zone: string): DateTime {
@@ -48,8 +50,7 @@ function inZone(date: DateTime, zone: string): DateTime {
 /** Keyword arguments as in `logical_date.add(days=1)`. */
 function toAmounts(given: unknown): DurationLikeObject {
   const amounts: DurationLikeObject = {};
-  for (const [unit, amount] of Object.entries(Object(given))) {
-    if (unit === "__keywords") continue;
+  for (const [unit, amount] of Object.entries(given instanceof Keywords ? given.values : Object(given))) {
     const known = UNITS.find((each) => each === unit);
     if (known === undefined || typeof amount !== "number") {
       throw new Error(`a date is moved by ${UNITS.join(", ")}, as in add(days=1), not by ${unit}`);

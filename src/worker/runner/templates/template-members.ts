@@ -1,7 +1,15 @@
+import type { Budget } from "./budget.ts";
+import { replaceText } from "./filters-of-texts.ts";
 import { LookupNamespace } from "./lookup.ts";
+import { callable } from "./template-function.ts";
+import { toKeys, toNumber, toPlainText, toText } from "./template-values.ts";
+
+type Member<T> = (value: T, budget: Budget) => unknown;
+
+const position = (index: unknown) => (index === undefined ? undefined : toNumber(index, "slice"));
 
 /** Methods of strings that templates may call, JavaScript's and Python's names. */
-const STRING_METHODS: Readonly<Record<string, (text: string) => unknown>> = {
+const STRING_METHODS: Readonly<Record<string, Member<string>>> = {
   upper: (text) => () => text.toUpperCase(),
   lower: (text) => () => text.toLowerCase(),
   toUpperCase: (text) => () => text.toUpperCase(),
@@ -12,60 +20,82 @@ const STRING_METHODS: Readonly<Record<string, (text: string) => unknown>> = {
   trim: (text) => () => text.trim(),
   lstrip: (text) => () => text.trimStart(),
   rstrip: (text) => () => text.trimEnd(),
-  split: (text) => (separator: unknown) => (separator === undefined ? text.trim().split(/\s+/) : text.split(String(separator))),
-  replace: (text) => (from: unknown, to: unknown) => text.replaceAll(String(from), () => String(to)),
-  startswith: (text) => (part: unknown) => text.startsWith(String(part)),
-  endswith: (text) => (part: unknown) => text.endsWith(String(part)),
-  startsWith: (text) => (part: unknown) => text.startsWith(String(part)),
-  endsWith: (text) => (part: unknown) => text.endsWith(String(part)),
-  includes: (text) => (part: unknown) => text.includes(String(part)),
-  slice: (text) => (start?: number, end?: number) => text.slice(start, end),
-  zfill: (text) => (width: unknown) => text.padStart(Number(width), "0"),
-  join: (text) => (parts: unknown) => (Array.isArray(parts) ? parts.join(text) : String(parts)),
-  length: (text) => text.length,
+  split: (text, budget) => (separator: unknown) => {
+    const parts = separator === undefined ? text.trim().split(/\s+/) : text.split(toPlainText(separator));
+    budget.step(parts.length);
+    return parts;
+  },
+  replace: (text, budget) => (from: unknown, to: unknown) => replaceText(text, toPlainText(from), toPlainText(to), -1, budget),
+  startswith: (text) => (part: unknown) => text.startsWith(toPlainText(part)),
+  endswith: (text) => (part: unknown) => text.endsWith(toPlainText(part)),
+  startsWith: (text) => (part: unknown) => text.startsWith(toPlainText(part)),
+  endsWith: (text) => (part: unknown) => text.endsWith(toPlainText(part)),
+  includes: (text) => (part: unknown) => text.includes(toPlainText(part)),
+  slice: (text) => (start: unknown, end: unknown) => text.slice(position(start), position(end)),
+  zfill: (text, budget) => (width: unknown) => {
+    const length = toNumber(width, "zfill");
+    budget.text(length);
+    return text.padStart(length, "0");
+  },
+  join: (text, budget) => (parts: unknown) => (Array.isArray(parts) ? joinList(parts, text, budget) : toPlainText(parts)),
 };
 
-const ARRAY_METHODS: Readonly<Record<string, (list: readonly unknown[]) => unknown>> = {
-  length: (list) => list.length,
-  join: (list) => (separator: unknown) => list.join(separator === undefined ? "," : String(separator)),
+const ARRAY_METHODS: Readonly<Record<string, Member<readonly unknown[]>>> = {
+  join: (list, budget) => (separator: unknown) => joinList(list, separator === undefined ? "," : toPlainText(separator), budget),
   includes: (list) => (value: unknown) => list.includes(value),
-  slice: (list) => (start?: number, end?: number) => list.slice(start, end),
+  slice: (list) => (start: unknown, end: unknown) => list.slice(position(start), position(end)),
 };
 
 /** Python's dict methods, unless the data has a property of that name. */
-const OBJECT_METHODS: Readonly<Record<string, (object: Record<string, unknown>) => unknown>> = {
-  get: (object) => (key: unknown, fallback: unknown) => ownValue(object, String(key)) ?? fallback ?? null,
-  keys: (object) => () => Object.keys(object),
-  values: (object) => () => Object.values(object),
-  items: (object) => () => Object.entries(object),
+const OBJECT_METHODS: Readonly<Record<string, Member<Record<string, unknown>>>> = {
+  get: (object) => (key: unknown, fallback: unknown) => ownValue(object, toPlainText(key)) ?? fallback ?? null,
+  keys: (object, budget) => () => toKeys(object, budget, "keys()"),
+  values: (object, budget) => () => toKeys(object, budget, "values()").map((key) => object[key]),
+  items: (object, budget) => () => toKeys(object, budget, "items()").map((key) => [key, object[key]]),
 };
 
 /**
  * The member of a value that a template may see, or undefined. Only own properties and the methods listed above: a
  * template reaches no constructor, prototype or global, whatever it is given.
  */
-export function readMember(object: unknown, key: unknown): unknown {
+export function readMember(object: unknown, key: unknown, budget: Budget): unknown {
+  const name = toPlainText(key);
   if (object instanceof LookupNamespace) {
-    if (key === "get") return (name: unknown, fallback: unknown) => object.find(String(name)) ?? fallback ?? null;
-    return object.find(String(key));
+    if (name !== "get") return object.find(name);
+    return callable((asked: unknown, fallback: unknown) => object.find(toPlainText(asked)) ?? fallback ?? null);
   }
-  if (typeof object === "string" || object instanceof String) return readIndexed(String(object), key, STRING_METHODS);
-  if (Array.isArray(object)) return readIndexed<readonly unknown[]>(object, key, ARRAY_METHODS);
-  if (typeof object === "number" && key === "toFixed") return (digits: unknown) => object.toFixed(Number(digits ?? 0));
+  if (typeof object === "string" || Array.isArray(object)) {
+    if (name === "length") return object.length;
+    const index = typeof key === "number" ? key : /^-?\d+$/.test(name) ? Number(name) : undefined;
+    if (index !== undefined) return object.at(index);
+    return typeof object === "string"
+      ? method(STRING_METHODS, name, object, budget)
+      : method(ARRAY_METHODS, name, object, budget);
+  }
+  if (typeof object === "number" && name === "toFixed")
+    return callable((digits: unknown) => object.toFixed(toNumber(digits ?? 0, "toFixed")));
   if (typeof object !== "object" || object === null) return undefined;
-  const name = String(key);
   if (Object.hasOwn(object, name)) return ownValue(object, name);
-  return ownValue(OBJECT_METHODS, name)?.(object as Record<string, unknown>);
+  return method(OBJECT_METHODS, name, object as Record<string, unknown>, budget);
 }
 
-function readIndexed<T extends string | readonly unknown[]>(
+/** A method costs what it reads: the whole value. */
+function method<T extends object | string>(
+  methods: Readonly<Record<string, Member<T>>>,
+  name: string,
   value: T,
-  key: unknown,
-  methods: Readonly<Record<string, (value: T) => unknown>>,
+  budget: Budget,
 ): unknown {
-  const index = typeof key === "number" ? key : /^-?\d+$/.test(String(key)) ? Number(key) : undefined;
-  if (index !== undefined) return value.at(index);
-  return ownValue(methods, String(key))?.(value);
+  const bind = ownValue(methods, name);
+  if (bind === undefined) return undefined;
+  if (typeof value === "string") budget.text(value.length);
+  else budget.step(Array.isArray(value) ? value.length : 1);
+  return callable(bind(value, budget) as () => unknown);
+}
+
+function joinList(list: readonly unknown[], separator: string, budget: Budget): string {
+  budget.text(separator.length * list.length);
+  return list.map((part) => (part === null || part === undefined ? "" : toText(part, budget))).join(separator);
 }
 
 function ownValue<V>(object: Readonly<Record<string, V>> | object, name: string): V | undefined {

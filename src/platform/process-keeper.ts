@@ -1,0 +1,120 @@
+import { readFileSync } from "node:fs";
+import type { Account } from "./account.ts";
+import type { ProcessBoxes } from "./process-box.ts";
+import { killMarked, listProcesses, listSince, newestPid, type ProcessMark, signalGroup, watchChildren } from "./process-tree.ts";
+import { sleep } from "./sleep.ts";
+
+/**
+ * Finds what a process has started, to kill it. In this order:
+ * - in a box (a cgroup), which nothing can leave;
+ * - with an account: its descendants; and those that have detached themselves, if no other process of the account could have started
+ *   them. Their environment cannot be read, which needs a right that Baram may lack;
+ * - by the process group and the mark in the environment.
+ */
+export type ProcessKeeper = {
+  /** Whether the process has started others that still live. Cheap: it is asked after every try. */
+  hasOthers(): boolean;
+  /** With `since`: only those started after that pid, where the mark is all there is. */
+  killOthers(since: number | null): void;
+  killAll(): void;
+  /** Kills until none is left: a killed process disappears only after the kernel has ended it. */
+  killUntilGone(): Promise<void>;
+};
+
+export type KeeperOptions = {
+  /** null: only the process group, where there is neither a box nor an account. */
+  readonly mark: ProcessMark | null;
+  readonly boxes: ProcessBoxes | null;
+  readonly account: Account | null;
+  /** Whether all processes of the account that nobody watches belong to this process. */
+  readonly isAlone: () => boolean;
+};
+
+const GONE_LOOK_MS = 10;
+/** Maximum wait for a process in an uninterruptible sleep (a dead network disk), which the kernel may not end for a long time. */
+const GONE_WAIT_MS = 5_000;
+
+export function keepProcess(pid: number, options: KeeperOptions): ProcessKeeper {
+  const { mark, account, isAlone } = options;
+  const box = pid > 0 ? (options.boxes?.hold(pid) ?? null) : null;
+  const children = watchChildren(box === null ? pid : 0);
+  let checkedUpTo = newestPid();
+
+  const findOthers = (): number[] => {
+    if (box !== null) return box.pids().filter((one) => one !== pid);
+    if (account === null) return [];
+    const pids = findOfAccount(account.uid, pid, checkedUpTo, isAlone());
+    checkedUpTo = newestPid();
+    return pids;
+  };
+  const killEach = (pids: readonly number[]) => {
+    for (const one of pids) {
+      try {
+        process.kill(one, "SIGKILL");
+      } catch {
+        // ended in between
+      }
+    }
+  };
+  const keeper: ProcessKeeper = {
+    hasOthers: () => (box !== null ? box.pids().length > 1 : account !== null || children.hasAny()),
+    killOthers(since) {
+      // Again, since a process may fork in between.
+      for (let round = 0; round < 5; round++) {
+        const others = findOthers();
+        if (others.length === 0) break;
+        killEach(others);
+      }
+      if (mark !== null && box === null && account === null) killMarked(mark, pid, since);
+    },
+    killAll() {
+      if (pid === 0) return;
+      signalGroup(pid, "SIGKILL");
+      if (box !== null) box.kill();
+      else if (account !== null) keeper.killOthers(null);
+      else if (mark !== null) killMarked(mark);
+    },
+    async killUntilGone() {
+      children.close();
+      for (let waitedMs = 0; waitedMs < GONE_WAIT_MS; waitedMs += GONE_LOOK_MS) {
+        // The process itself has ended.
+        if (box !== null || account !== null || mark === null ? findOthers().length === 0 : killMarked(mark) === 0) break;
+        keeper.killAll();
+        await sleep(GONE_LOOK_MS);
+      }
+      box?.close();
+    },
+  };
+  return keeper;
+}
+
+type Status = { readonly parent: number; readonly uid: number };
+
+function readStatus(pid: number): Status | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, "latin1");
+    if (/^State:\s*Z/m.test(text)) return null;
+    return { parent: Number(/^PPid:\s*(\d+)/m.exec(text)?.[1]), uid: Number(/^Uid:\s*(\d+)/m.exec(text)?.[1]) };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Processes of the account below `root`; with `withStrays`, also those whose parent is gone, that is which init has adopted. Only
+ * processes that were started after `since` are looked at.
+ */
+function findOfAccount(uid: number, root: number, since: number | null, withStrays: boolean): number[] {
+  const pids = since === null ? listProcesses() : listSince(since);
+  return pids.filter((pid) => {
+    if (pid === root || readStatus(pid)?.uid !== uid) return false;
+    for (let at = pid, depth = 0; depth < 1_000; depth += 1) {
+      const status = readStatus(at);
+      if (status === null) return false;
+      if (status.parent === root) return true;
+      if (status.parent <= 1) return withStrays;
+      at = status.parent;
+    }
+    return false;
+  });
+}

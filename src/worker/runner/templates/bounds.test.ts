@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { createBudget } from "./budget.ts";
+import { parseTemplate } from "./parse-template.ts";
+import { renderNodes } from "./render-nodes.ts";
+
+const variables = { params: { text: "a".repeat(1_000_000), list: Array.from({ length: 100_000 }, (_, index) => index) } };
+const render = (source: string) => renderNodes(parseTemplate(source), variables, createBudget()).text;
+
+const DOUBLED_30_TIMES = "{% for i in range(30) %}{% set x = GROW %}{% endfor %}{{ x }}";
+
+describe("a template that would never end, or fill the memory, fails with a reason", () => {
+  it.each(
+    [
+      ["{% for i in range(10**9) %}{{ i }}{% endfor %}", "range() gives at most 100,000 numbers, not 1000000000"],
+      ["{{ range(0, 1, 10 ** -9) }}", "range() gives at most 100,000 numbers"],
+      ["{{ range(0, 1 / 0) }}", "range() gives at most"],
+      ["{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}", "needs more than 10,000,000 steps"],
+      [`{% set x = "ab" %}${DOUBLED_30_TIMES.replace("GROW", "x ~ x")}`, "million characters"],
+      [`{% set x = "ab" %}${DOUBLED_30_TIMES.replace("GROW", "x + x")}`, "million characters"],
+      [`{% set x = ["ab"] %}${DOUBLED_30_TIMES.replace("GROW", "[x, x]")}`, "needs more than"],
+      [`{% set x = ["ab"] %}${DOUBLED_30_TIMES.replace("GROW", "x + x")}`, "needs more than"],
+      [
+        `{% set x = {} %}${DOUBLED_30_TIMES.replace("GROW", "{a: x, b: x}").replace("{{ x }}", "{{ x | tojson(4) }}")}`,
+        "million characters",
+      ],
+      ["{% for i in range(1000) %}{{ params.text.upper() | length }}{% endfor %}", "million characters"],
+      ["{% for i in range(1000) %}{{ 'b' in params.text }}{% endfor %}", "million characters"],
+      ["{% for i in range(1000) %}{{ -1 in params.list }}{% endfor %}", "needs more than"],
+      ["{{ '7'.zfill(10 ** 12) }}", "million characters"],
+      ["{{ '7' | center(10 ** 12) }}", "million characters"],
+      ["{{ '7' | indent(10 ** 12, true) }}", "million characters"],
+      ["{{ params.text | replace('', params.text) | length }}", "million characters"],
+      ["{{ params.text.replace('a', params.text) | length }}", "million characters"],
+      ["{{ params.list | join(params.text) | length }}", "million characters"],
+      ["{{ params.list | slice(10 ** 9) }}", "a whole number from 1 to 100,000"],
+      ["{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "a macro calls itself without end"],
+      [
+        "{% macro a() %}{{ caller() }}{% endmacro %}{% macro m() %}{% call a() %}{{ m() }}{% endcall %}{% endmacro %}{{ m() }}",
+        "nested deeper",
+      ],
+      ["{% macro m(x) %}{{ m(x + 1) }}{{ m(x + 1) }}{% endmacro %}{{ m(0) }}", "nested deeper"],
+      [`{{ ${"(".repeat(10_000)}1${")".repeat(10_000)} }}`, "nested deeper than 100 levels"],
+      [`{{ ${"[".repeat(10_000)} }}`, "nested deeper than 100 levels"],
+      [`{{ ${"not ".repeat(10_000)} 1 }}`, "nested deeper than 100 levels"],
+      [`{{ ${"- ".repeat(10_000)} 1 }}`, "nested deeper than 100 levels"],
+      [`${"{% if 1 %}".repeat(10_000)}`, "nested deeper than 100 levels"],
+      [`{{ 1 ${"+ 1".repeat(10_000)} }}`, "nested deeper than 500 levels"],
+      [`{{ params${".a".repeat(10_000)} }}`, "nested deeper than 500 levels"],
+      [`{{ 1 ${"| string".repeat(10_000)} }}`, "nested deeper than 500 levels"],
+      ["{{ '<a'.upper() | striptags }}".replace("'<a'", `'${"<a".repeat(200_000)}'`), ""],
+      [`{{ '${" ".repeat(500_000)}x' | trim | striptags(true) }}`, ""],
+      [`{{ '${"a@".repeat(200_000)}' | urlize | length }}`, ""],
+    ].map(([source = "", reason = ""]) => ({ title: source.slice(0, 80), source, reason })),
+  )("$title → $reason", ({ source, reason }) => {
+    const begun = performance.now();
+    let message = "";
+    try {
+      render(source);
+    } catch (error) {
+      message = String(error);
+    }
+    expect(message).toContain(reason);
+    expect(message).not.toContain("call stack");
+    // The bounds end it in about a second; without them it is minutes. Generous, for a busy machine.
+    expect(performance.now() - begun).toBeLessThan(10_000);
+  });
+
+  it("which leaves room for large data", () => {
+    expect(render("{% for i in params.list %}{{ loop.index }}: {{ i }}, {% endfor %}").length).toBeGreaterThan(1_000_000);
+    expect(render("{% set s = '' %}{% for i in params.list %}{% set s = s ~ i ~ ',' %}{% endfor %}{{ s | length }}")).toBe(
+      "588890",
+    );
+    expect(render("{{ params.text }}{{ params.list }}").length).toBeGreaterThan(1_500_000);
+    expect(render(`{{ 'a' ${"~ 'a'".repeat(400)} }}`)).toBe("a".repeat(401));
+  });
+});

@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { createBudget } from "./budget.ts";
+import { parseTemplate } from "./parse-template.ts";
+import { renderNodes } from "./render-nodes.ts";
+import { callables } from "./template-function.ts";
+
+const d = { b: 1, a: 2 };
+const list = [
+  { id: 2, name: "b", on: true },
+  { id: 1, name: "A", on: false },
+];
+const render = (source: string, variables: Record<string, unknown> = { d, list, words: ["b", "A", "c"], html: "<b>x</b> & y" }) =>
+  renderNodes(parseTemplate(source), variables, createBudget()).text;
+
+describe("the language of templates is Jinja's", () => {
+  it.each([
+    ["{{ 1 + 2 * 3 }} {{ 10 - 2 + 3 }} {{ 10 * 3 // 4 }} {{ 7 % 4 }} {{ 2 ** 3 }} {{ -2 | abs }}", "7 11 7 3 8 2"],
+    ["{{ 'a' + 1 }} {{ 'a' ~ 1 + 2 }} {{ [1] + [2] }} {{ '3' * 2 }}", "a1 a3 [1,2] 6"],
+    ["{{ 1 < 2 < 3 }} {{ 3 > 2 > 2 }} {{ 1 == '1' }} {{ 1 === '1' }} {{ d == {} }}", "true false true false false"],
+    ["{{ 2 in [1, 2] }} {{ 'b' in d }} {{ 'toString' in d }} {{ 'a' not in 'cat' }}", "true true false false"],
+    ["{{ 'a' if 0 else 'b' if 0 else 'c' }}{{ 'x' if 0 }} {{ missing or 'y' }} {{ not missing }}", "c y true"],
+    ["{{ {'a': {'b': 1}}.a.b }} {{ (1, 2)[1] }} {{ 'it\\'s' }} {{ {a: none} }}", '1 2 it\'s {"a":null}'],
+    ["{{ 3 is odd and 4 is even and 4 is divisibleby(2) and none is none and x is not defined }}", "true"],
+    ["{% for x in [1, 2] %}{{ loop.index }}/{{ loop.length }}{{ ',' if not loop.last }}{% else %}no{% endfor %}", "1/2,2/2"],
+    ["{% for k in d %}{{ k }}{% endfor %} {% for k, v in d %}{{ k }}{{ v }}{% endfor %}", "ba b1a2"],
+    ["{% for x in none %}x{% else %}none{% endfor %}", "none"],
+    ["{% set s = 0 %}{% for x in [1, 2] %}{% set s = s + x %}{% set t = x %}{% endfor %}{{ s }}{{ t is defined }}", "3false"],
+    ["{% set x %}hi{% endset %}{{ x | upper }}{% filter upper %} you{% endfilter %}", "HI YOU"],
+    ["{% macro m(a, b=2) %}{{ a }}+{{ b }} {% endmacro %}{{ m(1) }}{{ m(1, 3) }}{{ m(b=5, a=6) }}", "1+2 1+3 6+5 "],
+    [
+      "{% macro l(xs) %}{% for x in xs %}{{ caller(x) }}{% endfor %}{% endmacro %}{% call(u) l([1, 2]) %}<{{ u }}>{% endcall %}",
+      "<1><2>",
+    ],
+    ["{% set q = 5 %}{% macro m() %}{{ q }}{% set q = 6 %}{% endmacro %}{{ m() }}{{ q }}", "55"],
+    ["{% switch 3 %}{% case 1 %}one{% case 3 %}{% case 4 %}four{% default %}d{% endswitch %}", "four"],
+    ["a  {%- if true -%}  b  {%- endif -%}  c {#- no -#} d {{- 1 -}} e", "abcd1e"],
+    ["{% raw %}{{ x }}{% endraw %}{%- raw -%} {% y %} {%- endraw -%} .", "{{ x }}{% y %}."],
+    ["{{ range(3) }} {{ range(1, 10, 3) }} {{ range(3, 0, -1) }}", "[0,1,2] [1,4,7] [3,2,1]"],
+    [
+      "{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}{% set j = joiner('+') %}{{ j() }}1{{ j() }}2",
+      "aba1+2",
+    ],
+    [
+      "{{ words | sort | join(',') }} {{ list | sort(attribute='id') | join(',', 'name') }} {{ list | sum('id') }}",
+      "A,b,c A,b 3",
+    ],
+    ["{{ list | groupby('name') | tojson }}", '{"b":[{"id":2,"name":"b","on":true}],"A":[{"id":1,"name":"A","on":false}]}'],
+    ["{{ list | selectattr('on') | length }}{{ [1, 2, 3] | select('odd') }}{{ [1, 2, 3] | reject('gt', 2) }}", "1[1,3][1,2]"],
+    [
+      "{{ [1, 2, 3] | batch(2, 0) }} {{ [1, 2, 3] | slice(2, 0) }} {{ d | dictsort }}",
+      '[[1,2],[3,0]] [[1,2],[3,0]] [["a",2],["b",1]]',
+    ],
+    [
+      "{{ html | escape }} {{ html | striptags }} {{ 'a b' | urlencode }} {{ d | urlencode }}",
+      "&lt;b&gt;x&lt;/b&gt; &amp; y x & y a%20b b=1&a=2",
+    ],
+    [
+      "{{ 'see http://x.org/a, me@x.com' | urlize }}",
+      'see <a href="http://x.org/a">http://x.org/a</a> <a href="mailto:me@x.com">me@x.com</a>',
+    ],
+    [
+      "{{ 'ab cd' | title }} {{ 'ab cd' | truncate(3) }} {{ 'ab' | center(4) }}. {{ 'ab' | reverse }} {{ 'abab' | replace('a', 'x', 1) }}",
+      "Ab Cd ab...  ab . ba xbab",
+    ],
+    [
+      "{{ '12px' | int }} {{ 'x' | int(7) }} {{ 'ff' | int(base=16) }} {{ '3.5' | float }} {{ 3.456 | round(2) }} {{ 3.1 | round(method='ceil') }}",
+      "12 7 255 3.5 3.46 4",
+    ],
+    ["{{ 'Größe' | upper }} {{ größe }}", "GRÖSSE 7"],
+    ["{{ true }}{{ True }}{{ none }}", "truetruenull"],
+  ])("%s → %s", (source, expected) => {
+    expect(render(source, { d, list, words: ["b", "A", "c"], html: "<b>x</b> & y", größe: 7, True: true })).toBe(expected);
+  });
+
+  it.each([
+    ["a\n{{ 'x }}", "syntax error: line 2, column 4: the text has no end quote"],
+    ["{{ 1 +", "syntax error: line 1, column 7: expected }}, got the end of the template"],
+    ["{% if 1 %}", "expected {% endif %}, got the end of the template"],
+    ["{{ 1 | uper }}", 'filter not found: uper; did you mean "upper"?'],
+    ["{{ 1 is evn }}", 'test not found: evn; did you mean "even"?'],
+    ["{% block a %}", "{% block %} is not supported in task templates"],
+    ["{% extends 'a' %}", "template not found"],
+    ["{% endfor %}", "unknown block tag: endfor"],
+    ["{{ `1` }}", 'unexpected "`"'],
+    ["\n\n{{ 'a' * 2 }}", `line 3: '*' needs a number, not "a"`],
+    ["{{ words - 1 }}", "'-' needs a number, not a list"],
+    ["{{ 1 | join(x=2) }}", "the filter join has no parameter 'x'"],
+    ["{% for x in 5 %}{% endfor %}", "{% for %} needs a list, a text or an object, not 5"],
+    ["{{ nope + 1 }}", "'nope' is undefined"],
+  ])("%s fails with: %s", (source, message) => {
+    expect(() => render(source)).toThrow(message);
+  });
+});
+
+describe("templates call functions of ours only", () => {
+  const called: string[] = [];
+  const theirs = Object.assign(() => called.push("call"), { toString: () => called.push("toString") });
+  class Theirs {
+    secret = 1;
+    get text() {
+      called.push("get");
+      return 1;
+    }
+    run() {
+      called.push("run");
+    }
+  }
+  const variables = {
+    theirs,
+    object: { theirs, toString: theirs, valueOf: theirs },
+    instance: new Theirs(),
+    ours: callables({ run: () => "ran" }),
+  };
+
+  it.each([
+    "{{ theirs() }}",
+    "{{ object.theirs() }}",
+    "{{ object.toString() }}",
+    "{{ object + 1 }}",
+    "{{ object ~ '' }}{{ 1 / 0 - object }}",
+    "{{ object == 'x' }}{{ object < 1 }}{{ object in 'abc' }}",
+    "{{ 'abc'.includes(object) }}",
+    "{{ ours[object] }}",
+    "{{ instance.run() }}",
+    "{{ instance.text }}",
+    "{{ instance.constructor }}",
+    "{{ theirs.name }}",
+    "{{ theirs }}",
+    "{% for x in theirs %}{% endfor %}",
+    "{{ [object, object] | sort | length }}{{ [1] | join(object) }}",
+  ])("%s", (source) => {
+    try {
+      render(source, variables);
+    } catch {
+      // Most fail; none may call.
+    }
+    expect(called).toEqual([]);
+  });
+
+  it("and an object may have any key", () => {
+    expect(render("{{ {'__proto__': 1, 'constructor': 2} }}")).toBe('{"__proto__":1,"constructor":2}');
+    expect(render("{% set __proto__ = {'x': 1} %}{{ x is defined }}{{ {}.x is defined }}")).toBe("falsefalse");
+    expect(render("{{ ours.run() }}", variables)).toBe("ran");
+  });
+});
