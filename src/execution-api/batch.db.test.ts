@@ -36,7 +36,7 @@ test("a start answers with the inputs that the task names", async () => {
     a.runId,
   ]);
   const { id } = await api.instance({ ...a, taskId: "b" });
-  const workload = await api.resources.tokens.sign("baram:workload", { subject: id }, null);
+  const workload = await api.resources.tokens.sign("baram:workload", { subject: id }, 3_600);
   const { json } = await batch([runItem({ ...a, id, workload })]);
   expect(json.items[0]).toMatchObject({
     ok: true,

@@ -150,7 +150,7 @@ test("a try whose DAG version cannot be read fails, and the other starts of the 
     [versionId],
   );
   const fresh = createTestExecutionApi(database.store);
-  const token = (id: string) => fresh.resources.tokens.sign("baram:workload", { subject: id }, null);
+  const token = (id: string) => fresh.resources.tokens.sign("baram:workload", { subject: id }, 3_600);
   const run = async ({ id }: TestTry) => ({ op: "run", id, token: await token(id), ...WORKER });
   const { json } = await fresh.ask("POST", "/baram/batch", { body: { items: [await run(bad), await run(other)] } });
   expect(json.items[0]).toMatchObject({ ok: false, code: "inputs_refused", message: expect.stringContaining("poolSlots") });
@@ -180,7 +180,7 @@ test("values that cannot be read any more fail the try that asks for them, and t
     ...source,
     id,
     taskId: "m",
-    workload: await api.resources.tokens.sign("baram:workload", { subject: id }, null),
+    workload: await api.resources.tokens.sign("baram:workload", { subject: id }, 3_600),
   };
   const other = await api.queued("d", "b");
   const run = (one: TestTry) => ({ op: "run", id: one.id, token: one.workload, ...WORKER });

@@ -147,7 +147,7 @@ test("a deferral is stored encrypted and answered at the resumption, in Airflow'
   const event = api.resources.cipher.encrypt(JSON.stringify({ state: "done" }));
   await fireTriggers(database.store, [{ triggerId: after.trigger_id, event, failure: null }]);
   await database.store.query("update task_instance set state = 'queued' where id = $1", [after.id]);
-  const workload = await api.resources.tokens.sign("baram:workload", { subject: after.id }, null);
+  const workload = await api.resources.tokens.sign("baram:workload", { subject: after.id }, 3_600);
   const { status, json } = await api.start({ ...one, id: after.id, workload });
   expect(status).toBe(200);
   expect(json).toMatchObject({

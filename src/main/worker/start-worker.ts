@@ -80,6 +80,7 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
   const prefetchMultiplier = config.queue.worker_prefetch_multiplier;
   const supervisor: SupervisorOptions = {
     ...forSupervisor,
+    workerToken: token,
     // A restarted container has the same name and pid as the previous one, whose tries the broker may deliver to it.
     hostname: `${hostname()}/${instance.slice(0, 8)}`,
     environment: { ...forSupervisor.environment, [mark.name]: mark.value },

@@ -13,7 +13,7 @@ import type { ExecuteCallback, ExecuteTask, Outcome, RunContext, RunnerCalls, Ru
 import { sleep, type Timer, toError } from "../../platform/index.ts";
 import { isSensitiveName, type LogLine, type LogShipper, type LogWriter, type Masker } from "../../task-logs/index.ts";
 import type { ToRunner } from "../wire/index.ts";
-import { type ApiClient, isTransient } from "./api-client.ts";
+import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 import type { Runner } from "./runner-process.ts";
 
 export type AttemptState = "starting" | "waiting" | "running" | "reporting" | "over";
@@ -84,17 +84,25 @@ export function platformFailure(name: string, message: string): Outcome {
 /** Forwards a runner's call to the API with the try's token, and adds the secrets in the answer to the masker. */
 export async function forwardCall(client: ApiClient, attempt: Attempt, method: RunnerMethod, params: unknown): Promise<unknown> {
   for (let tries = 0; ; tries++) {
+    const { token } = attempt;
     try {
-      const { result } = await client.post<{ result: unknown }>("baram/call", { method, params }, attempt.token);
+      const { result } = await client.post<{ result: unknown }>("baram/call", { method, params }, token);
       if (method === "getConnection") rememberConnection(attempt.masker, result as RunnerCalls["getConnection"]["result"]);
       if (method === "getVariable") rememberVariable(attempt.masker, params, result as RunnerCalls["getVariable"]["result"]);
       return result;
     } catch (error) {
+      // The try's end was stored meanwhile: its callbacks go on with the token that the answer to it brings.
+      if (error instanceof ApiRefusal && error.code === "try_not_running" && (await hasNewToken(attempt, token))) continue;
       // Reads and guarded writes: they can be retried safely, so they survive a restart of the API.
       if (!isTransient(error) || tries >= 60 || attempt.isLost) throw toError(error);
       await sleep(Math.min(1_000, 50 * 2 ** tries));
     }
   }
+}
+
+async function hasNewToken(attempt: Attempt, token: string): Promise<boolean> {
+  while (attempt.state === "reporting") await sleep(20);
+  return attempt.token !== token;
 }
 
 function rememberConnection(masker: Masker, connection: RunnerCalls["getConnection"]["result"]): void {
