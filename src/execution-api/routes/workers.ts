@@ -9,7 +9,7 @@ import { readBearer } from "../tokens.ts";
 import type { Deps } from "./route.ts";
 
 /** Measured: 0.3 KB; with 100 queues of the longest names 21 KB. */
-const WORKER_REPORT_MAX_BYTES = 64 * 1024;
+const WORKER_REPORT_MAX_BYTES = 128 * 1024;
 
 export function addWorkerCalls(app: Hono, { resources, options }: Deps, limits: CallLimits): void {
   const { store, tokens } = resources;

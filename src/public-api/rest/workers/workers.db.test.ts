@@ -28,7 +28,7 @@ const report = (instance: string, more: object = {}) => ({
 });
 
 async function beat(name: string, body: object) {
-  const token = await execution.resources.tokens.sign("baram:worker", { subject: "worker" }, 60);
+  const token = await execution.resources.tokens.sign("baram:worker", { subject: decodeURIComponent(name) }, 60);
   return execution.ask("POST", `/baram/workers/${name}/heartbeat`, { token, body });
 }
 const silence = (name: string, sec: number) =>
