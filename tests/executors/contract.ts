@@ -352,7 +352,7 @@ function overlapOf(system: ContractSystem, runId: string): number {
   return highest;
 }
 
-async function tell(system: ContractSystem, end: { token: string }): Promise<BatchAnswer["items"]> {
+async function tell(system: ContractSystem, end: { token?: string; outcome?: unknown }): Promise<BatchAnswer["items"]> {
   const answer = await fetch(`${system.engine.apiUrl}/execution/baram/batch`, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${end.token}` },

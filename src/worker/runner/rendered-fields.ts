@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../contracts/index.ts";
+import { type JsonObject, RENDERED_FIELDS_MAX } from "../../contracts/index.ts";
 
 const DEFAULT_MAX_CHARACTERS = 4_096;
 
@@ -9,7 +9,7 @@ export function toRenderedFields(
   maxCharacters = DEFAULT_MAX_CHARACTERS,
 ): JsonObject {
   const shown: JsonObject = {};
-  for (const field of templateFields) {
+  for (const field of templateFields.slice(0, RENDERED_FIELDS_MAX)) {
     const value = options[field];
     if (value === undefined) continue;
     const text = typeof value === "string" ? value : writeJson(value);
