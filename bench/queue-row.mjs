@@ -57,7 +57,7 @@ export async function measureQueue(runs) {
     await untilOpen(redisPort);
     engine = await startStandalone({ "fan.ts": FAN, "one.ts": ONE }, ["queue_fan", "queue_one"], environment);
     const secret = new TextEncoder().encode(readFileSync(join(engine.home, "jwt_secret"), "utf8").trim());
-    const token = await createTokens(secret).sign("baram:worker", { subject: "worker" }, 3_600);
+    const token = await createTokens(secret).sign("baram:worker", { subject: "w*" }, 3_600);
     for (const name of ["w1", "w2"])
       workers.push(await startWorker(folder, name, { ...queue, token, apiPort, trace: engine.trace }));
     return [...(await fanOut(engine, runs)), ...(await latency(engine))];

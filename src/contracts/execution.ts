@@ -1,6 +1,17 @@
 import { z } from "zod";
 import { durationSecSchema, instantTextSchema, mapIndexSchema } from "./bound-schemas.ts";
-import { INT4_MAX } from "./bounds/index.ts";
+import {
+  cutText,
+  DEFERRAL_NAME_MAX,
+  ERROR_NAME_MAX,
+  INT4_MAX,
+  LABEL_MAX,
+  OUTCOME_XCOMS_MAX,
+  RENDERED_FIELDS_MAX,
+  SHOWN_TEXT_MAX,
+  SKIP_TASKS_MAX,
+  XCOM_KEY_MAX,
+} from "./bounds/index.ts";
 import { resumeSchema } from "./deferral.ts";
 import { idSchema, runIdSchema } from "./ids.ts";
 import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
@@ -26,7 +37,7 @@ export const dagRunFactsSchema = z.object({
 export type DagRunFacts = z.infer<typeof dagRunFactsSchema>;
 
 /** `mapIndex` -1 = the task is not mapped. */
-export const xcomEntrySchema = z.object({ key: z.string().min(1).max(512), value: jsonValueSchema });
+export const xcomEntrySchema = z.object({ key: z.string().min(1).max(XCOM_KEY_MAX), value: jsonValueSchema });
 export const xcomRefSchema = z.object({
   dagId: idSchema,
   runId: runIdSchema,
@@ -75,34 +86,46 @@ export const runContextSchema = z.object({
 });
 export type RunContext = z.infer<typeof runContextSchema>;
 
+/** A text that people read: cut instead of refused, since nothing else depends on its end. */
+const shownTextSchema = (max: number) => z.string().transform((text) => cutText(text, max));
+
 export const taskErrorSchema = z.object({
   /** Constructor name of the error, e.g. "TypeError". */
-  name: z.string(),
-  message: z.string(),
-  stack: z.string().nullable(),
+  name: shownTextSchema(ERROR_NAME_MAX),
+  message: shownTextSchema(SHOWN_TEXT_MAX),
+  stack: shownTextSchema(SHOWN_TEXT_MAX).nullable(),
 });
 export type TaskError = z.infer<typeof taskErrorSchema>;
 
 /** The rendered `mapIndexTemplate`: shown instead of the instance's map index. */
-const renderedMapIndexSchema = z.string().max(250).optional();
+const renderedMapIndexSchema = shownTextSchema(LABEL_MAX).optional();
+const xcomsSchema = z.array(xcomEntrySchema).max(OUTCOME_XCOMS_MAX).default([]);
+const renderedFieldsSchema = jsonObjectSchema
+  .refine((fields) => Object.keys(fields).length <= RENDERED_FIELDS_MAX, {
+    error: `must not have more than ${RENDERED_FIELDS_MAX} fields`,
+  })
+  .optional();
 
-/** How a try ended, as reported by its runner or its supervisor. */
+/**
+ * How a try ended, as reported by its runner or its supervisor. Every list and text has a bound: what people read is cut, and what
+ * would lose data is refused. The size of a JSON value is bounded by [xcom] max_size_bytes, in `limit-outcome.ts` of the API.
+ */
 export const outcomeSchema = z.discriminatedUnion("state", [
   z.object({
     state: z.literal("success"),
-    xcoms: z.array(xcomEntrySchema).default([]),
+    xcoms: xcomsSchema,
     /** Number of elements of the returned list or object; only for a task over whose result others are mapped. */
     mapLength: z.int().min(0).max(INT4_MAX).optional(),
     /** Downstream task ids that a branch or short circuit skips. */
-    skipTasks: z.array(idSchema).default([]),
-    renderedFields: jsonObjectSchema.optional(),
+    skipTasks: z.array(idSchema).max(SKIP_TASKS_MAX).default([]),
+    renderedFields: renderedFieldsSchema,
     renderedMapIndex: renderedMapIndexSchema,
   }),
   z.object({
     state: z.literal("skipped"),
-    reason: z.string(),
-    xcoms: z.array(xcomEntrySchema).default([]),
-    renderedFields: jsonObjectSchema.optional(),
+    reason: shownTextSchema(SHOWN_TEXT_MAX),
+    xcoms: xcomsSchema,
+    renderedFields: renderedFieldsSchema,
     renderedMapIndex: renderedMapIndexSchema,
   }),
   z.object({
@@ -112,26 +135,26 @@ export const outcomeSchema = z.discriminatedUnion("state", [
     retryable: z.boolean(),
     /** The task's process has died: onFailure or onRetry did not run in it, so the platform must run it. */
     owesCallback: z.boolean().optional(),
-    xcoms: z.array(xcomEntrySchema).default([]),
-    renderedFields: jsonObjectSchema.optional(),
+    xcoms: xcomsSchema,
+    renderedFields: renderedFieldsSchema,
     renderedMapIndex: renderedMapIndexSchema,
   }),
   z.object({
     state: z.literal("up_for_reschedule"),
     rescheduleDate: instantTextSchema,
-    renderedFields: jsonObjectSchema.optional(),
+    renderedFields: renderedFieldsSchema,
   }),
   /** The try waits for a trigger and uses no worker slot meanwhile. */
   z.object({
     state: z.literal("deferred"),
     /** Name of a built-in trigger, or of one that the task's own module registered. */
-    classpath: z.string().min(1).max(250),
+    classpath: z.string().min(1).max(DEFERRAL_NAME_MAX),
     triggerKwargs: jsonObjectSchema,
     /** Maximum wait for the trigger; null = no limit. */
     timeoutSec: durationSecSchema.nullable(),
-    nextMethod: z.string().min(1).max(250),
+    nextMethod: z.string().min(1).max(DEFERRAL_NAME_MAX),
     nextKwargs: jsonObjectSchema,
-    renderedFields: jsonObjectSchema.optional(),
+    renderedFields: renderedFieldsSchema,
   }),
 ]);
 export type Outcome = z.infer<typeof outcomeSchema>;

@@ -29,7 +29,7 @@ export const jsonValueSchema: z.ZodType<JsonValue> = z.unknown().superRefine((va
 }) as z.ZodType<JsonValue>;
 export const jsonObjectSchema: z.ZodType<JsonObject> = z.unknown().superRefine((value, context) => {
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  const fault = isObject ? jsonFault(value, JSON_DEPTH_MAX) : "must be an object";
+  const fault = isObject ? jsonFault(value, JSON_DEPTH_MAX + 1) : "must be an object";
   if (fault !== null) context.addIssue({ code: "custom", message: fault, continue: false });
 }) as z.ZodType<JsonObject>;
 

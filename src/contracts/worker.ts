@@ -8,6 +8,20 @@ export const queueNameSchema = z
 export const workerNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_.@-]{1,200}$/, "a worker's name has letters, digits, _ . @ and - only, 200 at most");
+/**
+ * What a worker token grants: one worker's name, or with a trailing `*` all names that begin with the rest, for workers that a machine
+ * makes. No worker's name has a `*`.
+ */
+export const workerGrantSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9_.@-]{1,200}\*?$/,
+    "a worker token is for one worker's name (letters, digits, _ . @ and - only, 200 at most), or for all names that begin with it: then it ends with *",
+  );
+
+export function isGranted(grant: string, name: string): boolean {
+  return grant.endsWith("*") ? name.startsWith(grant.slice(0, -1)) && grant.length > 1 : grant === name;
+}
 
 /** A worker's report about itself, sent at its start and with every heartbeat. */
 export const workerReportSchema = z.object({

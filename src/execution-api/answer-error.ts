@@ -29,6 +29,8 @@ export function answerError(error: Error, c: Context, resources: ExecutionApiRes
     const status = error instanceof Refusal ? error.status : STATUS_OF[error.code];
     if (status) {
       if (status === 401) c.header("www-authenticate", "Bearer");
+      // Nothing of the body is read. On a connection that stays open, what is still to come would be received and thrown away.
+      if ((status === 401 || status === 413) && hasBody(c)) c.header("connection", "close");
       return c.json({ detail: { reason: error.code, message: error.message, ...error.facts } }, status);
     }
   }
@@ -40,4 +42,8 @@ export function answerError(error: Error, c: Context, resources: ExecutionApiRes
   }
   resources.logger.error({ error: error.message, stack: error.stack, path: c.req.path }, "an execution call failed");
   return c.json({ detail: { reason: "internal_error", message: "The server failed on this request; its log says why." } }, 500);
+}
+
+function hasBody(c: Context): boolean {
+  return c.req.header("transfer-encoding") !== undefined || Number(c.req.header("content-length") ?? 0) > 0;
 }

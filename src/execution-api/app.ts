@@ -1,6 +1,7 @@
 import { Hono } from "hono";
-import { limitBody } from "../platform/index.ts";
 import { answerError } from "./answer-error.ts";
+import { createCallLimits } from "./limit-calls.ts";
+import { createLiveCallers } from "./live-callers.ts";
 import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
 import { addBaramCalls } from "./routes/baram-calls.ts";
 import { addDagRunRoutes } from "./routes/dag-runs.ts";
@@ -12,26 +13,26 @@ import { addTaskInstanceRoutes } from "./routes/task-instances.ts";
 import { addTaskStateRoutes } from "./routes/task-states.ts";
 import { addWorkerCalls } from "./routes/workers.ts";
 import { addXcomRoutes } from "./routes/xcoms.ts";
-
-/** A batch may contain many outcomes, each with its XComs. */
-const BODY_MAX_BYTES = 256 * 1024 * 1024;
+import { keepOutStrangers } from "./tokens.ts";
 
 /**
  * The server half of the workers' protocol: all calls of a supervisor, below /execution. Stateless; any number of servers may run.
  * Two dialects over the same commands: Airflow's Task Execution API in its own paths and shapes, for task SDKs of other languages,
- * and Baram's batch calls below /baram. Not there: assets, human-in-the-loop, state stores.
+ * and Baram's batch calls below /baram. A call's bearer token is checked before anything of its body is read. Not there: assets, human-in-the-loop, state stores.
  */
-export function createExecutionApi(resources: ExecutionApiResources, options: ExecutionApiOptions): Hono {
+export function createExecutionApi(given: ExecutionApiResources, options: ExecutionApiOptions): Hono {
   const app = new Hono();
-  app.use(
-    limitBody(BODY_MAX_BYTES, (c) => c.json({ detail: { reason: "body_too_large", message: "The request is too large." } }, 413)),
-  );
-  app.onError((error, c) => answerError(error, c, resources));
-  const deps = { resources, options };
+  app.onError((error, c) => answerError(error, c, given));
+  const live = createLiveCallers(given.store, given.clock);
+  const resources = { ...given, live };
+  const deps = { resources, options, live };
+  // The only routes that strangers reach: those added later are behind the check of the bearer, and so is every path that there is not.
   addHealthRoutes(app, deps);
-  addBaramCalls(app, deps);
-  addWorkerCalls(app, deps);
-  const add = routesOf(app, deps);
+  app.use(keepOutStrangers(given));
+  const limits = createCallLimits(deps);
+  addBaramCalls(app, deps, limits);
+  addWorkerCalls(app, deps, limits);
+  const add = routesOf(app, deps, limits);
   // Registered before the routes of one task instance or run, whose paths would also match these.
   addTaskStateRoutes(add);
   addTaskInstanceRoutes(add);

@@ -36,7 +36,7 @@ test("a start answers with the inputs that the task names", async () => {
     a.runId,
   ]);
   const { id } = await api.instance({ ...a, taskId: "b" });
-  const workload = await api.resources.tokens.sign("baram:workload", { subject: id }, null);
+  const workload = await api.resources.tokens.sign("baram:workload", { subject: id }, 3_600);
   const { json } = await batch([runItem({ ...a, id, workload })]);
   expect(json.items[0]).toMatchObject({
     ok: true,
@@ -169,11 +169,13 @@ test("a heartbeat renews a token that ages, and names the tries that are lost", 
 test("a module is given to workloads and running tries only", async () => {
   const { rows } = await database.store.query<{ hash: string }>("select hash from dag_module");
   const path = `/baram/modules/${rows[0]?.hash}`;
-  const one = await api.queued("d", "a");
+  const [one, ended] = [await api.running("d", "a"), await api.running("d", "a")];
+  await api.finish(ended, success());
   expect((await api.ask("GET", path)).status).toBe(401);
   expect((await api.ask("GET", path, { token: "nonsense" })).status).toBe(401);
   expect((await api.ask("GET", path, { token: one.workload })).status).toBe(200);
   expect((await api.ask("GET", path, { token: one.token })).status).toBe(200);
+  expect((await api.ask("GET", path, { token: ended.token })).status).toBe(409);
   // Whether there is one is not told either.
   expect((await api.ask("GET", `/baram/modules/${"0".repeat(64)}`)).status).toBe(401);
   expect((await api.ask("GET", `/baram/modules/${"0".repeat(64)}`, { token: one.token })).status).toBe(404);

@@ -1,13 +1,34 @@
 import type { Context } from "hono";
 import { z } from "zod";
+import { isTooDeep, JSON_DEPTH_MAX } from "../contracts/index.ts";
 import { Refusal } from "./refusal.ts";
 
+/** What wraps a value in a body: the value itself may have the greatest depth. */
+const WRAPPED_LEVELS = 8;
+
 export async function readJson(c: Context): Promise<unknown> {
+  const value = await readAnyJson(c);
+  checkDepth(value);
+  return value;
+}
+
+/** As above, without a look at its depth. */
+export async function readAnyJson(c: Context): Promise<unknown> {
   try {
     return await c.req.json();
   } catch {
     throw new Refusal(400, "body_malformed", "The request's body is not JSON.");
   }
+}
+
+/** The checks of a value that is nested deeper would overflow the stack. */
+export function checkDepth(value: unknown): void {
+  if (!isTooDeep(value, JSON_DEPTH_MAX + WRAPPED_LEVELS)) return;
+  throw new Refusal(
+    400,
+    "body_malformed",
+    `The request's body is nested deeper than ${JSON_DEPTH_MAX} levels. Send flatter data.`,
+  );
 }
 
 /** For calls that only Baram's own workers make: the message names every fault. */

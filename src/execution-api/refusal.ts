@@ -24,3 +24,8 @@ export function staleTry(id: string): Refusal {
 export function notFound(what: string): Refusal {
   return new Refusal(404, "not_found", `${what} was not found.`);
 }
+
+export function workerNeeded(id: string): Refusal {
+  const message = `Workload ${id} was queued for the workers of a broker: it is started by a call with a worker's own token ([workers] token), and its start token alone is not enough.`;
+  return new Refusal(403, "worker_token_needed", message, { id });
+}

@@ -67,15 +67,71 @@ test.each([
   expect(await api.xcoms(after)).toEqual({ k: "\\u0000 as text" });
 });
 
-test("an item that names no try is the only one for which a whole batch is refused", async () => {
+test("an item that cannot be read is answered in its place, by its id if it has one, and keeps no other from ending", async () => {
   const one = await api.running("d", "b");
-  expect((await batch([finishItem(one, success()), { op: "finish" }])).status).toBe(422);
   const start = await api.queued("d", "b");
-  const { json } = await batch([
+  const { status, json } = await batch([
+    { op: "finish" },
+    ["no", "object"],
+    [[["deep"]]],
+    { op: "finish", id: one.id, token: 5, outcome: success() },
+    { op: "walk", id: start.id, token: start.workload },
     { op: "run", id: start.id, token: start.workload, ...WORKER, pid: 3_000_000_000 },
+    { op: "run", id: start.id, token: "x".repeat(5_000), ...WORKER },
     finishItem(one, success()),
   ]);
-  expect(json.items.map((item: { status?: number }) => item.status ?? 200)).toEqual([422, 200]);
+  expect(status).toBe(200);
+  const answers = json.items.map((item: { id: string | null; status?: number }) => [item.id, item.status ?? 200]);
+  expect(answers).toEqual([
+    [null, 422],
+    [null, 422],
+    [null, 422],
+    [one.id, 422],
+    [start.id, 422],
+    [start.id, 422],
+    [start.id, 422],
+    [one.id, 200],
+  ]);
+  expect([(await api.instance(one)).state, (await api.instance(start)).state]).toEqual(["success", "queued"]);
+});
+
+const failed = (error: object) => ({ state: "failed", retryable: false, error, xcoms: [] });
+test.each<[string, object, RegExp | null]>([
+  ["an empty key", { ...success(), xcoms: [{ key: "", value: 1 }] }, /xcoms\.0\.key/],
+  ["a key of 600 characters", { ...success(), xcoms: [{ key: "k".repeat(600), value: 1 }] }, /xcoms\.0\.key/],
+  ["an error whose message is an object", failed({ name: "E", message: { a: 1 }, stack: null }), /error\.message/],
+  ["an error whose name is a number", failed({ name: 7, message: "m", stack: null }), /error\.name/],
+  ["a value that is nested too deep", { ...success(), xcoms: [{ key: "k", value: NESTED }] }, /nested deeper than 1000/],
+  ["too many XComs", { ...success(), xcoms: Array.from({ length: 1_001 }, (_, at) => ({ key: `${at}`, value: 1 })) }, /xcoms/],
+  ["too many skips", { ...success(), skipTasks: Array.from({ length: 10_001 }, () => "b") }, /skipTasks/],
+  [
+    "too many fields",
+    { ...success(), renderedFields: Object.fromEntries(Array.from({ length: 501 }, (_, at) => [at, 1])) },
+    /500/,
+  ],
+  ["no outcome", {}, /state/],
+  // What people read is cut.
+  ["a long message", failed({ name: "E".repeat(1_000), message: "m".repeat(100_000), stack: "s".repeat(100_000) }), null],
+  ["a long reason", { state: "skipped", reason: "r".repeat(100_000), xcoms: [] }, null],
+  ["a long label", { ...success(), renderedMapIndex: "l".repeat(1_000) }, null],
+])("an end with %s harms its own try and no neighbour", async (_, outcome, why) => {
+  const [before, bad, after] = [await api.running("d", "b"), await api.running("d", "b"), await api.running("d", "b")];
+  const { status, json } = await batch([
+    finishItem(before, success()),
+    { op: "finish", id: bad.id, token: bad.token, outcome },
+    finishItem(after, success()),
+  ]);
+  expect(status).toBe(200);
+  expect(json.items).toEqual([
+    { id: before.id, ok: true },
+    why === null ? { id: bad.id, ok: true } : { id: bad.id, ok: true, failed: expect.stringMatching(why) },
+    { id: after.id, ok: true },
+  ]);
+  const states = await Promise.all([before, after].map(async (one) => (await api.instance(one)).state));
+  expect(states).toEqual(["success", "success"]);
+  const { state, rendered_map_index: label } = await api.instance(bad);
+  expect(state).not.toBe("running");
+  if (label !== null) expect(label).toBe(`${"l".repeat(249)}…`);
 });
 
 test("what no schema catches and the database refuses fails its own try in a batch of many, and owes its callback", async () => {
@@ -150,7 +206,7 @@ test("a try whose DAG version cannot be read fails, and the other starts of the 
     [versionId],
   );
   const fresh = createTestExecutionApi(database.store);
-  const token = (id: string) => fresh.resources.tokens.sign("baram:workload", { subject: id }, null);
+  const token = (id: string) => fresh.resources.tokens.sign("baram:workload", { subject: id }, 3_600);
   const run = async ({ id }: TestTry) => ({ op: "run", id, token: await token(id), ...WORKER });
   const { json } = await fresh.ask("POST", "/baram/batch", { body: { items: [await run(bad), await run(other)] } });
   expect(json.items[0]).toMatchObject({ ok: false, code: "inputs_refused", message: expect.stringContaining("poolSlots") });
@@ -180,7 +236,7 @@ test("values that cannot be read any more fail the try that asks for them, and t
     ...source,
     id,
     taskId: "m",
-    workload: await api.resources.tokens.sign("baram:workload", { subject: id }, null),
+    workload: await api.resources.tokens.sign("baram:workload", { subject: id }, 3_600),
   };
   const other = await api.queued("d", "b");
   const run = (one: TestTry) => ({ op: "run", id: one.id, token: one.workload, ...WORKER });
@@ -196,9 +252,11 @@ test.each([
   ["triggerDagRun", { dagId: "d", runId: null, logicalDate: null, conf: { a: NESTED }, resetDagRun: false, note: null }],
   ["setVariable", { key: "k", value: "\ud800", description: null }],
   ["setVariable", { key: "\ud800", value: "v", description: null }],
-])("%s with what cannot be read or kept is refused, so that it is not sent again", async (method, params) => {
+])("%s with what cannot be read or kept is refused, so that it is not sent again", async (method, params: object) => {
   const one = await api.running("d", "b");
   const { status, json } = await api.ask("POST", "/baram/call", { token: one.token, body: { method, params } });
-  expect(status).toBe(422);
-  expect(json.detail.message).toMatch(/must not (be nested deeper than 1000 levels|hold half of a surrogate pair)/);
+  expect(status).toBe(JSON.stringify(params).includes("[[[") ? 400 : 422);
+  expect(json.detail.message).toMatch(
+    /(must not be|body is) nested deeper than 1000 levels|must not hold half of a surrogate pair/,
+  );
 });

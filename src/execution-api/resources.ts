@@ -3,6 +3,7 @@ import type { Clock, Logger, Metrics, Tokens } from "../platform/index.ts";
 import type { DagCache } from "../scheduler/commands/index.ts";
 import type { Cipher, Store } from "../store/index.ts";
 import type { LogReceiver } from "../task-logs/index.ts";
+import type { LiveCallers } from "./live-callers.ts";
 
 /** What is needed to answer calls of running tasks. */
 export type CallResources = {
@@ -36,3 +37,6 @@ export type ExecutionApiOptions = {
   /** After this many seconds of silence another worker may take a queue worker's name. */
   readonly workerLostAfterSec: number;
 };
+
+/** With what the API keeps for itself. */
+export type ApiResources = ExecutionApiResources & { readonly live: LiveCallers };

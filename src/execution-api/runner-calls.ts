@@ -33,12 +33,13 @@ import {
   setXcomByTry,
   taskStates,
 } from "../store/index.ts";
+import { type CallingTry, callerOf, logByTask } from "./log-by-task.ts";
 import { Refusal, staleTry } from "./refusal.ts";
 import type { CallResources, ExecutionApiOptions } from "./resources.ts";
 import { tasksOfGroup } from "./task-group.ts";
 import { triggerDagRun } from "./trigger-dag-run.ts";
 
-type Caller = { tryId: string; resources: CallResources; options: ExecutionApiOptions };
+export type Caller = CallingTry & { resources: CallResources; options: ExecutionApiOptions };
 type Call<M extends ForwardedMethod> = {
   params: z.ZodType<RunnerCalls[M]["params"]>;
   answer(caller: Caller, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;
@@ -116,15 +117,22 @@ const CALLS: { [M in ForwardedMethod]: Call<M> } = {
       value: wellFormedTextSchema,
       description: wellFormedTextSchema.nullable(),
     }),
-    async answer({ resources }, variable) {
-      await setVariable(resources.store, resources.cipher, variable);
+    async answer({ resources: { store, cipher }, ...calling }, variable) {
+      await store.transaction(async (tx) => {
+        const by = await callerOf(tx, calling);
+        await setVariable(tx, cipher, variable);
+        await logByTask(tx, by, "task_variable_set", { extra: { key: variable.key } });
+      });
       return null;
     },
   },
   deleteVariable: {
     params: z.object({ key: keySchema }),
-    async answer({ resources }, { key }) {
-      await deleteVariable(resources.store, key);
+    async answer({ resources: { store }, ...calling }, { key }) {
+      await store.transaction(async (tx) => {
+        const by = await callerOf(tx, calling);
+        if (await deleteVariable(tx, key)) await logByTask(tx, by, "task_variable_delete", { extra: { key } });
+      });
       return null;
     },
   },
@@ -137,7 +145,7 @@ const CALLS: { [M in ForwardedMethod]: Call<M> } = {
       resetDagRun: z.boolean(),
       note: z.string().nullable(),
     }),
-    answer: ({ resources, options, tryId }, params) => triggerDagRun(resources, options, params, tryId),
+    answer: (caller, params) => triggerDagRun(caller, params),
   },
   getDagRunState: {
     params: z.object({ dagId: idSchema, runId: runIdSchema }),

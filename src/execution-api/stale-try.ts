@@ -1,5 +1,4 @@
-import type { Actor } from "../scheduler/commands/index.ts";
-import { type Db, findStopReasons, triesByIds } from "../store/index.ts";
+import { type Db, findStopReasons } from "../store/index.ts";
 import { Refusal, TRY_NOT_RUNNING } from "./refusal.ts";
 
 /** Adds the stored reason, if there is one, to the refusal of a try that is not running any more. Returns any other error unchanged. */
@@ -11,10 +10,4 @@ export async function withStopReason(db: Db, error: unknown): Promise<unknown> {
   return new Refusal(error.status, error.code, `Try ${id} is not running any more: ${reason}. Nothing was written; stop it.`, {
     id,
   });
-}
-
-/** The task that sent a request. Falls back to the id: a callback is not a try, and a replaced try is no longer found. */
-export async function actorOf(db: Db, tryId: string): Promise<Actor> {
-  const [found] = await triesByIds(db, [tryId]);
-  return found ? { dagId: found.dagId, runId: found.runId, taskId: found.taskId } : { user: `try ${tryId}` };
 }

@@ -5,8 +5,9 @@ import {
   type JsonValue,
   type Resume,
   type RunContext,
+  type SerializedTask,
 } from "../contracts/index.ts";
-import { toError } from "../platform/index.ts";
+import { BaramError, toError } from "../platform/index.ts";
 import { type DagVersion, isPoisoned, logPathOf } from "../scheduler/commands/index.ts";
 import {
   type Cipher,
@@ -22,8 +23,9 @@ import {
 import { finishVerified } from "./finish-tries.ts";
 import { unstorable } from "./limit-outcome.ts";
 import { mapFactsOf } from "./map-facts.ts";
-import { Refusal } from "./refusal.ts";
-import type { ExecutionApiOptions, ExecutionApiResources } from "./resources.ts";
+import { Refusal, workerNeeded } from "./refusal.ts";
+import type { ApiResources, ExecutionApiOptions } from "./resources.ts";
+import { replaceExpiredStart } from "./tokens.ts";
 
 type Graph = DagVersion["graph"];
 /**
@@ -36,34 +38,56 @@ const CARRIED_BY_BATCH_MAX_BYTES = 16 * 1024 * 1024;
 
 type RunItem = Extract<BatchItem, { op: "run" }>;
 
-/** Starts the tries whose workload token is valid for them. */
+/**
+ * Starts the tries whose workload token is valid for them. `isWorker`: the call's bearer is a worker's own token, without which a try
+ * that went through a broker is not started.
+ */
 export async function startBatch(
-  resources: ExecutionApiResources,
+  resources: ApiResources,
   options: ExecutionApiOptions,
   items: readonly RunItem[],
+  isWorker: boolean,
 ): Promise<Map<string, RunContext | Refusal>> {
   const answers = new Map<string, RunContext | Refusal>();
   const allowed: RunItem[] = [];
   for (const item of items) {
-    const claims = await resources.tokens.verify("baram:workload", item.token).catch(() => null);
-    if (claims?.subject === item.id) allowed.push(item);
-    else
-      answers.set(item.id, new Refusal(401, "token_invalid", "The workload's token is not valid for this try.", { id: item.id }));
+    const refusal = await judgeStart(resources, item, isWorker);
+    if (refusal === null) allowed.push(item);
+    else answers.set(item.id, refusal);
   }
   for (const [id, answer] of await startVerified(resources, options, allowed)) answers.set(id, answer);
   return answers;
 }
 
+/** Why the workload's token does not start it, or null. */
+export async function judgeStart(
+  resources: ApiResources,
+  { id, token }: Pick<RunItem, "id" | "token">,
+  isWorker: boolean,
+): Promise<Refusal | null> {
+  try {
+    const claims = await resources.tokens.verify("baram:workload", token);
+    if (claims.subject !== id)
+      return new Refusal(401, "token_invalid", "The workload's token is not valid for this try.", { id });
+    return claims.needsWorker && !isWorker ? workerNeeded(id) : null;
+  } catch (error) {
+    if (!(error instanceof BaramError)) throw error;
+    await replaceExpiredStart(resources, error, token);
+    return new Refusal(401, error.code, `The workload's token is not valid for this try. ${error.message}`, { id });
+  }
+}
+
 /** Moves tries from queued to running and gives each its context and token, or the reason why not. The caller has checked their tokens. */
 export async function startVerified(
-  resources: ExecutionApiResources,
+  resources: ApiResources,
   options: ExecutionApiOptions,
   starts: readonly TryStart[],
 ): Promise<Map<string, RunContext | Refusal>> {
-  const { store, metrics } = resources;
+  const { store, metrics, live } = resources;
   const answers = new Map<string, RunContext | Refusal>();
   if (starts.length === 0) return answers;
   const started = await startTries(store, starts);
+  live.started(started.map(({ id }) => id));
   for (const { dagId: dag_id, taskId: task_id, queuedSec } of started) {
     if (queuedSec === null) continue;
     metrics.count("ti.start", { dag_id, task_id });
@@ -80,7 +104,7 @@ export async function startVerified(
  * what this one refuses), only that try fails, since it would never get them.
  */
 async function contextsApart(
-  resources: ExecutionApiResources,
+  resources: ApiResources,
   options: ExecutionApiOptions,
   started: readonly StartedTry[],
 ): Promise<Map<string, RunContext | Refusal>> {
@@ -102,7 +126,7 @@ async function contextsApart(
 }
 
 async function contextsOf(
-  { store, dags, tokens, cipher }: ExecutionApiResources,
+  { store, dags, tokens, cipher }: ApiResources,
   options: ExecutionApiOptions,
   started: readonly StartedTry[],
 ): Promise<Map<string, RunContext>> {
@@ -125,12 +149,21 @@ async function contextsOf(
       inputs,
       map: maps.get(one.id) ?? null,
       maxMapLength: options.maxMapLength,
-      token: await tokens.sign("baram:task", { subject: one.id, logPath: logPathOf(one) }, options.tokenTtlSec),
+      token: await tokens.sign(
+        "baram:task",
+        { subject: one.id, logPath: logPathOf(one), hasCallbacks: task !== undefined && runsCallbacks(task) },
+        options.tokenTtlSec,
+      ),
       xcomMaxBytes: options.xcomMaxBytes,
       templatedFieldMaxLength: options.templatedFieldMaxLength,
     });
   }
   return contexts;
+}
+
+/** Whether something may run in the task's process when its end is stored. */
+function runsCallbacks({ callbacks }: SerializedTask): boolean {
+  return callbacks.onSuccess || callbacks.onFailure || callbacks.onRetry || callbacks.onSkipped;
 }
 
 /** The XComs that a try's arguments need: in its own mapped group only those of its own index, of other mapped tasks all. */
@@ -157,7 +190,7 @@ function carriedInputs({ dagRunId }: StartedTry, wanted: readonly Omit<WantedXco
 }
 
 async function explainMissing(
-  resources: ExecutionApiResources,
+  resources: ApiResources,
   missing: readonly TryStart[],
   answers: Map<string, RunContext | Refusal>,
 ): Promise<void> {

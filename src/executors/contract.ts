@@ -39,6 +39,11 @@ export type OrphanTry = {
 export type Executor = {
   /** The name tasks and configuration know it by, e.g. "LocalExecutor". */
   readonly name: string;
+  /**
+   * Its workloads pass through a broker, where others may read them: each is started only by a call with a worker's own token, and the
+   * token in the workload is not enough.
+   */
+  readonly isStartedByWorkers?: boolean;
   /** Rejects with a BaramError if something it needs is missing: a scheduler does not start without its executors. */
   start(): Promise<void>;
   /** How many more workloads it would accept now. */

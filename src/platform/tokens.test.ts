@@ -34,9 +34,17 @@ describe.each(verifiers)("verified %s", (_, verifier) => {
     expect((await verifier.verify("baram:task", token, 60)).expiresAt).toBeLessThan(Date.now() / 1_000);
   });
 
-  test("a token without an end says so", async () => {
-    const token = await tokens.sign("baram:workload", { subject: "x" }, null);
-    expect((await verifier.verify("baram:workload", token)).expiresAt).toBeNull();
+  test("a token without an end, as earlier releases signed, counts as expired", async () => {
+    const token = jwt.sign({}, Buffer.from(secret), { subject: "x", audience: "baram:workload" });
+    await expect(verifier.verify("baram:workload", token)).rejects.toMatchObject({ code: "token_expired" });
+    await expect(verifier.verify("baram:workload", token, 3_600)).rejects.toMatchObject({ code: "token_expired" });
+  });
+
+  test("what a token says about its task goes along, and several audiences may be asked for", async () => {
+    const token = await tokens.sign("baram:workload", { subject: "x", needsWorker: true, hasCallbacks: false }, 60);
+    const claims = await verifier.verify(["baram:task", "baram:workload"], token);
+    expect(claims).toEqual({ audience: "baram:workload", subject: "x", needsWorker: true, expiresAt: claims.expiresAt });
+    await expect(verifier.verify(["baram:task", "baram:worker"], token)).rejects.toMatchObject(invalid);
   });
 
   test("a token that was changed, signed with another secret or not at all, or lacks a claim is refused", async () => {

@@ -99,7 +99,7 @@ async function settle(
   options: SchedulerOptions,
   { starting, started, callbacks, evaluated, measured, dispatched }: Written,
 ): Promise<Decided> {
-  await handOverCallbacks(resources, callbacks);
+  await handOverCallbacks(resources, options, callbacks);
   for (const { dagId, runId, delaySec } of started) {
     resources.logger.info({ dagId, runId }, "run started");
     if (delaySec !== null) resources.metrics.time("dagrun.schedule_delay", { dag_id: dagId }, delaySec);

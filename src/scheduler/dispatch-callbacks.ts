@@ -22,12 +22,17 @@ export function queueOwedCallbacks(
   return queued;
 }
 
-export async function handOverCallbacks(resources: SchedulerResources, queued: readonly QueuedCallback[]): Promise<void> {
+export async function handOverCallbacks(
+  resources: SchedulerResources,
+  { startTokenTtlSec }: SchedulerOptions,
+  queued: readonly QueuedCallback[],
+): Promise<void> {
+  const needsWorker = executorOf(resources)?.isStartedByWorkers === true;
   const workloads = [];
   for (const one of queued) {
     workloads.push({
       type: "ExecuteCallback" as const,
-      token: await resources.tokens.sign("baram:workload", { subject: one.id }, null),
+      token: await resources.tokens.sign("baram:workload", { subject: one.id, needsWorker }, startTokenTtlSec),
       callbackId: one.id,
       moduleHash: one.moduleHash,
       logPath: callbackLogPathOf(one),

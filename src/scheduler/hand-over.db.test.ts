@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
+import type { FakeExecutor } from "../../tests/support/fake-executor.ts";
 import { createRig, createSchedulerDatabase, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
 import { WORKLOAD_MAX_BYTES } from "../contracts/index.ts";
+import type { VerifiedToken } from "../platform/index.ts";
 import { createDagCache, createDagRun } from "./commands/index.ts";
 
 let database: TestDatabase;
@@ -59,4 +61,40 @@ test("the longest ids with the largest executorConfig and queue name that a DAG 
   await rig.drain();
   expect(rig.executor.handed).toHaveLength(1);
   expect(Buffer.byteLength(JSON.stringify(rig.executor.handed[0]))).toBeLessThan(WORKLOAD_MAX_BYTES);
+});
+
+test("a workload's start token has an end, and that of an executor with a broker says that it needs a worker's own token", async () => {
+  await saveDagFixture(database.store, {
+    dagId: "d",
+    tasks: [{ taskId: "local" }, { taskId: "queued", executor: "QueueExecutor" }],
+  });
+  const rig = await createRig(database, {
+    work: () => null,
+    settings: { startTokenTtlSec: 1_000 },
+    further: [{ name: "QueueExecutor", isStartedByWorkers: true, work: () => null }],
+  });
+  await trigger(database.store, "d");
+  await rig.pass();
+  const handed = [...rig.resources.executors.values()].flatMap((one) => (one as FakeExecutor).handed);
+  const tokens = new Map<string, VerifiedToken>();
+  for (const { ti, token } of handed) tokens.set(ti.taskId, await rig.resources.tokens.verify("baram:workload", token));
+  const nowSec = Date.now() / 1_000;
+  for (const { expiresAt } of tokens.values()) expect(Math.abs(expiresAt - nowSec - 1_000)).toBeLessThan(60);
+  expect([tokens.get("local")?.needsWorker, tokens.get("queued")?.needsWorker]).toEqual([undefined, true]);
+  // Another scheduler that adopts them signs the same.
+  await database.store.query("update job set state = 'failed'");
+  const { workloadsOf } = await import("./hand-over.ts");
+  const { lockQueued } = await import("../store/index.ts");
+  const again = await workloadsOf(
+    rig.resources,
+    rig.options,
+    await lockQueued(
+      database.store,
+      handed.map(({ ti }) => ti.id),
+    ),
+  );
+  for (const { workload } of again.workloads) {
+    const { needsWorker } = await rig.resources.tokens.verify("baram:workload", workload.token);
+    expect(needsWorker === true).toBe(workload.ti.taskId === "queued");
+  }
 });

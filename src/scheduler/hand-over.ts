@@ -18,7 +18,7 @@ export async function handOver(
   if (queued.length === 0) return;
   // RETURNING keeps no order; executors get the highest priority first.
   const ordered = [...queued].sort((a, b) => b.priorityWeight - a.priorityWeight);
-  const { workloads, unreadable, oversized } = await workloadsOf(resources, ordered);
+  const { workloads, unreadable, oversized } = await workloadsOf(resources, options, ordered);
   if (unreadable.size > 0) await giveBack(resources, options, unreadable);
   if (oversized.size > 0) {
     const facts = await triesByIds(resources.store, [...oversized.keys()]);
@@ -49,6 +49,7 @@ async function giveBack(
 /** Each with a token of its own. `unreadable` and `oversized`: why, by the try's id. */
 export async function workloadsOf(
   resources: SchedulerResources,
+  options: SchedulerOptions,
   queued: readonly QueuedInstance[],
 ): Promise<{
   workloads: { executor: string; workload: ExecuteTask }[];
@@ -60,7 +61,7 @@ export async function workloadsOf(
   const oversized = new Map<string, string>();
   for (const row of queued) {
     try {
-      const workload = await workloadOf(resources, row);
+      const workload = await workloadOf(resources, options, row);
       const reason = whyTooLarge(workload);
       if (reason === null) workloads.push({ executor: row.executor, workload });
       else oversized.set(row.id, reason);
@@ -80,11 +81,19 @@ function whyTooLarge(workload: ExecuteTask): string | null {
   return `its workload is ${sizeBytes} bytes, more than the ${WORKLOAD_MAX_BYTES} that every executor can carry; its executorConfig takes ${configBytes} of them: make that smaller`;
 }
 
-async function workloadOf({ store, dags, tokens }: SchedulerResources, row: QueuedInstance): Promise<ExecuteTask> {
+async function workloadOf(
+  { store, dags, tokens, executors }: SchedulerResources,
+  { startTokenTtlSec }: SchedulerOptions,
+  row: QueuedInstance,
+): Promise<ExecuteTask> {
   const { graph } = await dags.get(store, row.versionId);
   return {
     type: "ExecuteTask",
-    token: await tokens.sign("baram:workload", { subject: row.id }, null),
+    token: await tokens.sign(
+      "baram:workload",
+      { subject: row.id, needsWorker: executors.get(row.executor)?.isStartedByWorkers === true },
+      startTokenTtlSec,
+    ),
     ti: {
       id: row.id,
       dagId: row.dagId,

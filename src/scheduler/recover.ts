@@ -54,7 +54,7 @@ export async function adoptOrphans(resources: SchedulerResources, options: Sched
   let orphans: Orphan[];
   for (let after: string | null = null; ; after = orphans.at(-1)?.id ?? null) {
     orphans = await lockOrphans(store, null, after);
-    const { asked, kept } = await askExecutors(resources, orphans, unsure);
+    const { asked, kept } = await askExecutors(resources, options, orphans, unsure);
     await resources.pause("after-adoption-asked");
     await exceptCulprits(resources, options, asked, tryKey, async (ids) => {
       const counts = await takeOver(resources, options, ids, kept);
@@ -101,11 +101,16 @@ async function takeOver(
  */
 async function askExecutors(
   resources: SchedulerResources,
+  options: SchedulerOptions,
   orphans: readonly Orphan[],
   unsure: Set<string>,
 ): Promise<{ asked: string[]; kept: Set<string> }> {
   const waiting = orphans.filter(({ state }) => state === "queued").map(({ id }) => id);
-  const { workloads } = await workloadsOf(resources, waiting.length > 0 ? await lockQueued(resources.store, waiting) : []);
+  const { workloads } = await workloadsOf(
+    resources,
+    options,
+    waiting.length > 0 ? await lockQueued(resources.store, waiting) : [],
+  );
   const workloadOf = new Map(workloads.map(({ workload }) => [workload.ti.id, workload]));
   const asked: string[] = [];
   const kept = new Set<string>();

@@ -70,6 +70,8 @@ export type SchedulerOptions = {
   readonly silentTryCheckSec: number;
   readonly queuedTimeoutSec: number;
   readonly queuedTimeoutCheckSec: number;
+  /** Lifetime of the token with which a workload is started: longer than one may be queued. */
+  readonly startTokenTtlSec: number;
   /** How long a run may be stalled before Lazarus revives it, and the time between two attempts; 0 = never. */
   readonly lazarusSec: number;
   readonly lazarusAttempts: number;

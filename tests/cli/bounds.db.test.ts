@@ -113,7 +113,7 @@ const REFUSED: readonly (readonly [readonly string[], ...(string | RegExp)[]])[]
   [["worker", "start", "--autoscale", "1,2"], "--autoscale", '"1,2"'],
   [["worker", "start", "--name", LONG], "The worker's name", "200 at most"],
   [["worker", "start", "--queues", " "], "at least one queue"],
-  [["worker", "token", "--days", "1e9"], "--days", "'1e9'", "1 to 3650"],
+  [["worker", "token", "--name", "w", "--days", "1e9"], "--days", "'1e9'", "1 to 3650"],
   [["help", "nope"], "unknown command 'nope'"],
   [["help", "dgas"], "unknown command 'dgas'", "Did you mean dags?"],
   [["help", "dags", "triger"], "unknown command 'triger'", "Did you mean trigger?"],

@@ -58,7 +58,7 @@ it("dags test needs no database: what nobody has stored has the DAG's default", 
 
 it("a secret that the API servers have is not made anew for a command", async () => {
   const address = { BARAM__DATABASE__URL: "postgres://127.0.0.1:1/x" };
-  const ended = await cli.runWith(address, "worker", "token");
+  const ended = await cli.runWith(address, "worker", "token", "--name", "w");
   expect(ended).toMatchObject({ code: 1, stdout: "" });
   expect(ended.stderr).toContain(`There is no jwt_secret in BARAM_HOME ${join(cli.folder, "home")}`);
   expect(ended.stderr).toContain("Set BARAM__API_AUTH__JWT_SECRET");

@@ -41,6 +41,17 @@ it("workers are listed, given other queues and asked to end from the command lin
   expect(await cli.fails(2, "worker", "shutdown")).toContain("--yes");
 });
 
+it("a worker's token names its worker, or a prefix of names", async () => {
+  expect(await cli.fails(2, "worker", "token")).toContain("--name");
+  for (const wrong of ["", "*", "no name", "a*b", "a**", "x".repeat(201)])
+    expect(await cli.fails(2, "worker", "token", "--name", wrong)).toContain("a worker token is for one worker's name");
+  for (const name of ["etl-1", "fleet-*"]) {
+    const { stdout } = await cli.run("worker", "token", "--name", name);
+    const claims = JSON.parse(Buffer.from(stdout.split(".")[1] ?? "", "base64url").toString());
+    expect(claims).toMatchObject({ sub: name, aud: "baram:worker", exp: expect.any(Number) });
+  }
+});
+
 it("a worker that is started without what it needs is told what is missing, by its option", async () => {
   expect(await cli.fails(1, "worker", "start", "--name", "x")).toContain("[workers] token is not set");
   expect(await cli.fails(2, "worker", "start", "--autoscale", "4,2", "--concurrency", "3")).toContain("exclude each other");

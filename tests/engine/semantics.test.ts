@@ -330,7 +330,7 @@ export default dag({ dagId: "again", schedule: null }, () => {
   expect(log.match(/look of second/g)?.length).toBeGreaterThan(1);
 });
 
-test("callbacks run in the runner, after the outcome; a DAG's in a workload of its own", async () => {
+test("callbacks run in the runner, after the outcome, and still make calls; a DAG's in a workload of its own", async () => {
   const trace = join(engine.home, "callbacks.txt");
   await engine.load({
     "callbacks.ts": `
@@ -338,13 +338,13 @@ import { appendFileSync } from "node:fs";
 import { dag, task } from "baram";
 const note = (text: string) => appendFileSync(${JSON.stringify(trace)}, text + "\\n");
 export default dag({ dagId: "callbacks", schedule: null, onFailure: async (ctx) => note("dag failed " + ctx.run.runId + " of " + (await ctx.connection("store")).host) }, () => {
-  task({ taskId: "good", onSuccess: () => note("good success"), onExecute: () => note("good execute") }, async () => note("good runs"))();
-  task({ taskId: "bad", retries: 1, retryDelay: { seconds: 0.1 }, onRetry: () => note("bad retry"), onFailure: () => note("bad failure") }, async () => { throw new Error("no"); })();
+  task({ taskId: "good", onSuccess: async (ctx) => note("good success of " + (await ctx.connection("store")).host), onExecute: () => note("good execute") }, async () => note("good runs"))();
+  task({ taskId: "bad", retries: 1, retryDelay: { seconds: 0.1 }, onRetry: async (ctx) => { await ctx.setVariable("seen", "retry"); note("bad retry " + await ctx.variable("seen")); }, onFailure: async (ctx) => note("bad failure of " + (await ctx.connection("store")).host) }, async () => { throw new Error("no"); })();
 });`,
   });
   const { runId } = await run("callbacks");
   await expect.poll(() => readFileSync(trace, "utf8"), { timeout: 10_000 }).toContain(`dag failed ${runId} of db`);
   const lines = readFileSync(trace, "utf8").trim().split("\n");
-  expect(lines.filter((line) => line.startsWith("good"))).toEqual(["good execute", "good runs", "good success"]);
-  expect(lines.filter((line) => line.startsWith("bad"))).toEqual(["bad retry", "bad failure"]);
+  expect(lines.filter((line) => line.startsWith("good"))).toEqual(["good execute", "good runs", "good success of db"]);
+  expect(lines.filter((line) => line.startsWith("bad"))).toEqual(["bad retry retry", "bad failure of db"]);
 });

@@ -294,7 +294,7 @@ test("a callback that the platform owes runs, and its log is at the log store", 
     [ti.runId, JSON.stringify(data), moduleHash],
   );
   const callbackId = rows[0]?.id ?? "";
-  const token = await createTokens(readJwtSecret(engine.config)).sign("baram:workload", { subject: callbackId }, null);
+  const token = await createTokens(readJwtSecret(engine.config)).sign("baram:workload", { subject: callbackId }, 3_600);
   const logPath = callbackLogPathOf({ dagId: "elsewhere", runId: ti.runId, id: callbackId });
   const workload: Workload = { type: "ExecuteCallback", token, callbackId, moduleHash, logPath };
   expect(await launch(workload).ended).toMatchObject({ code: 0 });

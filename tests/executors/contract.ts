@@ -352,10 +352,10 @@ function overlapOf(system: ContractSystem, runId: string): number {
   return highest;
 }
 
-async function tell(system: ContractSystem, end: object): Promise<BatchAnswer["items"]> {
+async function tell(system: ContractSystem, end: { token?: string; outcome?: unknown }): Promise<BatchAnswer["items"]> {
   const answer = await fetch(`${system.engine.apiUrl}/execution/baram/batch`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", authorization: `Bearer ${end.token}` },
     body: JSON.stringify({ items: [end] }),
   });
   return ((await answer.json()) as BatchAnswer).items;
@@ -381,7 +381,7 @@ async function workloadAgain(system: ContractSystem, runId: string): Promise<Exe
   const tokens = createTokens(readJwtSecret(system.engine.config));
   return executeTaskSchema.parse({
     type: "ExecuteTask",
-    token: await tokens.sign("baram:workload", { subject: String(ti.id) }, null),
+    token: await tokens.sign("baram:workload", { subject: String(ti.id) }, 3_600),
     ti: { ...ti, executorConfig: {} },
     moduleHash,
     logPath: `dag_id=${ti.dagId}/run_id=${runId}/task_id=${ti.taskId}/attempt=1.log`,

@@ -207,7 +207,7 @@ export async function simulate(
       clock: { now: turns.now },
       logger: silentLogger,
       metrics: silentMetrics,
-      tokens: { sign: async () => "token", verify: async () => ({ subject: "", expiresAt: null }) },
+      tokens: { sign: async () => "token", verify: async () => ({ audience: "baram:workload", subject: "", expiresAt: 0 }) },
       dags,
       executors: new Map([["LocalExecutor", executor]]),
       ...memory,
@@ -224,6 +224,7 @@ export async function simulate(
       // No safety scan: a change that only the scan would find is a fault.
       fullScanSec: SCAN_NEVER_SEC,
       queuedTimeoutSec: 60,
+      startTokenTtlSec: 3_600,
     };
     const startJob = () => {
       const tx = database.begin();

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,7 +56,10 @@ export function createTestExecutionApi(store: Store, overrides: Partial<Executio
     request: { token?: string | null; body?: unknown; raw?: string } = {},
   ): Promise<ExecutionAnswer> {
     const headers: Record<string, string> = {};
-    if (request.token) headers.authorization = `Bearer ${request.token}`;
+    // The calls for many tries take any good token; those of their items decide.
+    const anyone = request.token === undefined && /^\/baram\/(batch|heartbeat|logs)$/.test(path);
+    const token = anyone ? await resources.tokens.sign("baram:task", { subject: randomUUID() }, 60) : request.token;
+    if (token) headers.authorization = `Bearer ${token}`;
     const body = request.raw ?? (request.body === undefined ? undefined : JSON.stringify(request.body));
     if (body !== undefined) headers["content-type"] = "application/json";
     const response = await app.request(path, { method, headers, body });
@@ -81,7 +84,7 @@ export function createTestExecutionApi(store: Store, overrides: Partial<Executio
       dagId,
       runId,
       taskId,
-      workload: await resources.tokens.sign("baram:workload", { subject: id }, null),
+      workload: await resources.tokens.sign("baram:workload", { subject: id }, 3_600),
       token: await resources.tokens.sign("baram:task", { subject: id }, options.tokenTtlSec),
     };
   }

@@ -32,6 +32,8 @@ export type FakeExecutorOptions = {
    * a queued try in one statement.
    */
   work?: (workload: ExecuteTask) => Outcome | null | Promise<Outcome | null>;
+  /** As an executor that hands its workloads to a broker. */
+  isStartedByWorkers?: boolean;
   startsFirst?: boolean;
   /** A failed report of a start or an end is repeated until it is accepted, as a supervisor does. Default: it is dropped. */
   asksAgain?: boolean;
@@ -96,6 +98,7 @@ export function createFakeExecutor(store: Store, dags: DagCache, options: FakeEx
 
   return {
     name: options.name ?? "LocalExecutor",
+    isStartedByWorkers: options.isStartedByWorkers ?? false,
     handed,
     inHand,
     revoked,

@@ -46,7 +46,7 @@ export async function startQueueWorker(given: {
   const { config, apiUrl, name, args = [] } = given;
   // A separate BARAM_HOME: a worker shares no folder with the scheduler.
   const home = mkdtempSync(join(tmpdir(), "baram-worker-"));
-  const token = await createTokens(readJwtSecret(config)).sign("baram:worker", { subject: "worker" }, 3_600);
+  const token = await createTokens(readJwtSecret(config)).sign("baram:worker", { subject: name }, 3_600);
   const child = spawn(
     process.execPath,
     [join(findPackageRoot(), "dist", "cli", "main.js"), "worker", "start", "--name", name, ...args],

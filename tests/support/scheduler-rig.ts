@@ -66,6 +66,7 @@ export const SCHEDULER_OPTIONS: Omit<SchedulerOptions, "jobId"> = {
   silentTrySec: 40,
   silentTryCheckSec: 5,
   queuedTimeoutSec: 600,
+  startTokenTtlSec: 86_400,
   queuedTimeoutCheckSec: 30,
   lazarusSec: 300,
   lazarusAttempts: 3,

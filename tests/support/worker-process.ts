@@ -61,7 +61,7 @@ export async function queueWorkload(
   const ti = { dagId, runId, taskId, mapIndex: -1, tryNumber: row.try_number };
   return {
     type: "ExecuteTask",
-    token: await createTokens(readJwtSecret(config)).sign("baram:workload", { subject: row.id }, null),
+    token: await createTokens(readJwtSecret(config)).sign("baram:workload", { subject: row.id }, 3_600),
     ti: { id: row.id, ...ti, poolSlots: 1, queue: "default", priorityWeight: 1, executorConfig: {} },
     moduleHash: row.module_hash,
     logPath: logPathOf(ti),

@@ -13,7 +13,16 @@ export const WORKERS = {
     kind: "string",
     default: null,
     secret: true,
-    about: "Token of a queue worker for the worker list of the API; create it with `baram worker token`.",
+    about:
+      "Token of a queue worker, for its name in the worker list and for starting what its broker delivers; create it with `baram worker token --name …`.",
+  },
+  start_token_ttl: {
+    kind: "float",
+    default: 86_400,
+    unit: "s",
+    min: 1,
+    about:
+      "Lifetime of the token with which a queued workload is started, at least [scheduler] task_queued_timeout. A try that waits for longer is queued again with a new token.",
   },
   pass_environment: {
     kind: "string",

@@ -50,3 +50,24 @@ export const VARIABLE_KEY_MAX = 250;
 export const DESCRIPTION_MAX = 5_000;
 /** A run's conf as JSON, in bytes: what a request to the API may have as a whole. */
 export const CONF_MAX_BYTES = 1_048_576;
+
+// What a try reports of itself. The runner keeps these limits first, and says so in the author's words.
+/** Characters of an XCom's key, as in Airflow. */
+export const XCOM_KEY_MAX = 512;
+/** XComs that come with a try's end: its result and the parts of it by `multipleOutputs`. */
+export const OUTCOME_XCOMS_MAX = 1_000;
+/** Task ids that a branch skips. */
+export const SKIP_TASKS_MAX = 10_000;
+/** Characters of a trigger's name and of the method that a deferred task goes on with. */
+export const DEFERRAL_NAME_MAX = 250;
+export const LABEL_MAX = 250;
+/** Rendered fields of one task. */
+export const RENDERED_FIELDS_MAX = 500;
+export const ERROR_NAME_MAX = 250;
+/** Of an error's message and stack, and of the reason of a skip: what is longer is cut, since people read it. */
+export const SHOWN_TEXT_MAX = 10_000;
+
+/** Cuts what a person reads; the last character says that it was cut. */
+export function cutText(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+}

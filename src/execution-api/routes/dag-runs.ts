@@ -1,11 +1,9 @@
 import { z } from "zod";
 import { DagRunState, idSchema, jsonObjectSchema, runIdSchema } from "../../contracts/index.ts";
-import { clearRun } from "../../scheduler/commands/index.ts";
 import { countRuns, findPreviousRun, findRun } from "../../store/index.ts";
 import { check, instantSchema, many, readJson, readQuery } from "../read-request.ts";
 import { notFound, Refusal } from "../refusal.ts";
-import { actorOf } from "../stale-try.ts";
-import { triggerDagRun } from "../trigger-dag-run.ts";
+import { clearByTask, triggerDagRun } from "../trigger-dag-run.ts";
 import { type AddRoute, ANY_TRY, type Asked } from "./route.ts";
 import { dagRunShape } from "./shapes.ts";
 
@@ -41,7 +39,7 @@ export function addDagRunRoutes(add: AddRoute): void {
 
   add("GET", "/dag-runs/:dag/:run/state", ANY_TRY, async (asked) => asked.c.json({ state: (await runOf(asked)).state }));
 
-  add("POST", "/dag-runs/:dag/:run", ANY_TRY, async ({ c, resources, options, tryId }) => {
+  add("POST", "/dag-runs/:dag/:run", ANY_TRY, async ({ c, ...caller }) => {
     const { dag, run } = check(pathSchema, c.req.param(), "path");
     const body = check(triggerSchema, await readJson(c), "body");
     const request = {
@@ -53,7 +51,7 @@ export function addDagRunRoutes(add: AddRoute): void {
       resetDagRun: body.reset_dag_run,
       note: body.note ?? null,
     };
-    const { runId, created } = await triggerDagRun(resources, options, request, tryId);
+    const { runId, created } = await triggerDagRun(caller, request);
     if (!created && !body.reset_dag_run) {
       throw new Refusal(
         409,
@@ -65,9 +63,9 @@ export function addDagRunRoutes(add: AddRoute): void {
     return c.body(null, 204);
   });
 
-  add("POST", "/dag-runs/:dag/:run/clear", ANY_TRY, async ({ c, resources, tryId }) => {
+  add("POST", "/dag-runs/:dag/:run/clear", ANY_TRY, async ({ c, resources: { store }, ...calling }) => {
     const { dag, run } = check(pathSchema, c.req.param(), "path");
-    await clearRun(resources.store, dag, run, await actorOf(resources.store, tryId));
+    await clearByTask(store, calling, dag, run);
     return c.body(null, 204);
   });
 }

@@ -9,7 +9,7 @@ import { answerCall } from "../runner-calls.ts";
 import { skipDownstream } from "../skip-downstream.ts";
 import { startVerified } from "../start-tries.ts";
 import { renewToken } from "../tokens.ts";
-import { type AddRoute, type Asked, OWN_TRY, OWN_TRY_OVERDUE, OWN_WORKLOAD } from "./route.ts";
+import { type AddRoute, type Asked, OWN_TRY, OWN_TRY_OVERDUE, OWN_TRY_UNCHECKED, OWN_WORKLOAD } from "./route.ts";
 import { dagRunShape, nextKwargsShape } from "./shapes.ts";
 import { heartbeatSchema, parseState, runSchema, skipDownstreamSchema } from "./task-instance-bodies.ts";
 
@@ -36,14 +36,14 @@ export function addTaskInstanceRoutes(add: AddRoute): void {
     });
   });
 
-  add("PATCH", "/task-instances/:id/state", OWN_TRY_OVERDUE, async ({ c, tryId, resources, options }) => {
+  add("PATCH", "/task-instances/:id/state", OWN_TRY_OVERDUE, async ({ c, tryId, claims, resources, options }) => {
     const outcome = parseState(await readJson(c));
-    const answer = (await finishVerified(resources, options, [{ id: tryId, outcome }])).get(tryId);
+    const answer = (await finishVerified(resources, options, [{ id: tryId, claims, outcome }])).get(tryId);
     if (answer instanceof Refusal) throw answer;
     return c.body(null, 204);
   });
 
-  add("PUT", "/task-instances/:id/heartbeat", OWN_TRY, heartbeat);
+  add("PUT", "/task-instances/:id/heartbeat", OWN_TRY_UNCHECKED, heartbeat);
 
   add("PUT", "/task-instances/:id/rtif", OWN_TRY, async ({ c, ...caller }) => {
     const fields = check(jsonObjectSchema, await readJson(c), "body");

@@ -171,6 +171,7 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
 
   return {
     name: options.name,
+    isStartedByWorkers: true,
     async start() {
       const opened = await openBroker(options.broker, logger);
       await opened.start();

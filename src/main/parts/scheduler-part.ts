@@ -57,6 +57,10 @@ export async function startSchedulerPart(
     silentTrySec: options.task_instance_heartbeat_timeout,
     silentTryCheckSec: options.task_instance_heartbeat_timeout_detection_interval,
     queuedTimeoutSec: options.task_queued_timeout,
+    startTokenTtlSec: Math.max(
+      config.workers.start_token_ttl,
+      options.task_queued_timeout + options.task_queued_timeout_check_interval,
+    ),
     queuedTimeoutCheckSec: options.task_queued_timeout_check_interval,
     lazarusSec: options.lazarus_interval,
     lazarusAttempts: options.lazarus_max_attempts,

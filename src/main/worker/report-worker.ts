@@ -6,7 +6,7 @@ import { ApiRefusal, createApiClient } from "../../worker/supervisor/index.ts";
 export type ReportOptions = {
   /** The execution API. */
   apiUrl: string;
-  /** Good for a worker's own row, and nothing else. */
+  /** Good for the row of this worker's name, and for starting what its broker delivers. */
   token: string;
   name: string;
   instance: string;
@@ -107,7 +107,8 @@ async function register(
       if (isDeadHere(answer.holder) && (await say(answer.holder.instance)).isYours) return;
       why = nameTaken(options.name, answer.holder);
     } catch (error) {
-      if (error instanceof ApiRefusal && error.status === 401) throw tokenRefused(options.apiUrl, error);
+      if (error instanceof ApiRefusal && (error.status === 401 || error.code === "token_of_another_worker"))
+        throw tokenRefused(options, error);
       if (error instanceof ApiRefusal && error.status < 500) throw error;
       why = unreachable(options.apiUrl, toError(error));
     }
@@ -141,11 +142,12 @@ function nameTaken(name: string, { hostname: host, pid, silentForSec }: Holder):
   );
 }
 
-function tokenRefused(apiUrl: string, error: ApiRefusal): BaramError {
-  const what = error.code === "token_expired" ? "has expired" : "is none of that API server's";
+function tokenRefused({ apiUrl, name }: ReportOptions, error: ApiRefusal): BaramError {
+  const of401 = error.code === "token_expired" ? "has expired" : "is none of that API server's";
+  const what = error.status === 401 ? of401 : `is for another worker than "${name}"`;
   return new BaramError(
     "worker_token_refused",
-    `The API at ${apiUrl} does not take [workers] token: it ${what}. Make one where that API server runs, with \`baram worker token\`, and give it to the worker as BARAM__WORKERS__TOKEN.`,
+    `The API at ${apiUrl} does not take [workers] token: it ${what}. Make one where that API server runs, with \`baram worker token --name ${name}\`, and give it to the worker as BARAM__WORKERS__TOKEN.`,
     { apiUrl },
     error,
   );

@@ -27,7 +27,7 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
   if (token === null)
     throw new BaramError(
       "worker_token_missing",
-      "[workers] token is not set. Make one where Baram's API server runs, with `baram worker token`, and give it to the worker as BARAM__WORKERS__TOKEN.",
+      "[workers] token is not set. Make one where Baram's API server runs, with `baram worker token --name …`, and give it to the worker as BARAM__WORKERS__TOKEN.",
       {},
     );
   const apiUrl = baseUrl(config) ?? `http://${config.api.host}:${config.api.port}`;
@@ -83,6 +83,7 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
   const prefetchMultiplier = config.queue.worker_prefetch_multiplier;
   const supervisor: SupervisorOptions = {
     ...forSupervisor,
+    workerToken: token,
     // A restarted container has the same name and pid as the previous one, whose tries the broker may deliver to it.
     boxesName: instance,
     hostname: `${hostname()}/${instance.slice(0, 8)}`,

@@ -2,7 +2,7 @@ export { type BackfillChange, changeBackfill } from "./backfill/change-backfill.
 export { type BackfillRequest, type BackfillResources, createBackfill, tryBackfill } from "./backfill/create-backfill.ts";
 export { checkConf } from "./check-conf.ts";
 export { checkRunId } from "./check-run-id.ts";
-export { type ClearOptions, clearRun } from "./clear-run.ts";
+export { type ClearOptions, clearRun, clearRunWithin } from "./clear-run.ts";
 export { type ClearRequest, clearRuns, type Touched } from "./clear-runs.ts";
 export { type CreatedRun, createDagRun, type RunRequest } from "./create-dag-run.ts";
 export { createDagCache, type DagCache, type DagVersion, isPoisoned } from "./dag-cache.ts";

@@ -74,6 +74,7 @@ export type { NewInstance } from "./task-instance/columns.ts";
 export * from "./task-instance/count-by-state.ts";
 export * from "./task-instance/count-deferred.ts";
 export * from "./task-instance/expand-tasks.ts";
+export * from "./task-instance/find-caller.ts";
 export * from "./task-instance/find-picture-rows.ts";
 export * from "./task-instance/find-stop-reasons.ts";
 export * from "./task-instance/find-told-failures.ts";

@@ -166,7 +166,7 @@ function createTaskLogger(log: LogSink): TaskLogger {
 function toLoggable(facts: Record<string, unknown>): Record<string, unknown> {
   const loggable = Object.entries(facts).map(([key, value]) => {
     if (typeof value !== "object" || value === null) return [key, typeof value === "bigint" ? `${value}n` : value];
-    if (value instanceof Error) return [key, value.stack === undefined ? String(value) : authorStack(value.stack)];
+    if (value instanceof Error) return [key, typeof value.stack === "string" ? authorStack(value.stack) : String(value)];
     return [
       key,
       findJsonFault(value) === undefined ? value : inspect(value, { depth: 3, breakLength: Number.POSITIVE_INFINITY }),

@@ -1,5 +1,11 @@
 import { inspect } from "node:util";
-import { type JsonValue, type Outcome, SKIP_DECISION_KEY, type SkipDecisionRecord } from "../../contracts/index.ts";
+import {
+  type JsonValue,
+  type Outcome,
+  SKIP_DECISION_KEY,
+  SKIP_TASKS_MAX,
+  type SkipDecisionRecord,
+} from "../../contracts/index.ts";
 import { sleep } from "../../platform/index.ts";
 import type { DagDefinition, TaskContext } from "../../sdk/index.ts";
 import { durationToSeconds, mappingFactsOf, RETURN_VALUE_KEY, type TaskNode } from "../../sdk/runtime.ts";
@@ -8,7 +14,7 @@ import { createPlatformPart } from "./create-context.ts";
 import type { LogSink, RunnerCaller } from "./runner-caller.ts";
 import { TaskAbortedError, XComValueError } from "./task-failure.ts";
 import { createXComReader } from "./xcom-reader.ts";
-import { toXComValue } from "./xcom-value.ts";
+import { checkOutputs, checkXComKey, toXComValue } from "./xcom-value.ts";
 
 /** Facts of the try that are not in its `RunContext`. */
 export type TryFacts = {
@@ -47,7 +53,7 @@ export function createTaskContext(input: {
     );
   }) as TaskContext["xcom"]["pull"];
   const push = async (key: string, value: unknown) => {
-    if (key === "") throw new Error("an XCom's key must not be empty");
+    checkXComKey("an XCom's key", key);
     await caller.call("setXcom", { key, value: toXComValue(`XCom "${key}"`, value, context.xcomMaxBytes) });
   };
   const decision: SkipDecision = { skipTasks: [], record: null };
@@ -75,6 +81,8 @@ export function createTaskContext(input: {
     skipTasks(taskIds, followed) {
       const unknown = taskIds.find((taskId) => platformPart.dag.task(taskId) === undefined);
       if (unknown !== undefined) throw new Error(`ctx.skipTasks(): DAG ${dag.dagId} has no task "${unknown}"`);
+      if (taskIds.length > SKIP_TASKS_MAX)
+        throw new Error(`ctx.skipTasks(): ${taskIds.length} tasks cannot be skipped at once; ${SKIP_TASKS_MAX} are allowed`);
       decision.skipTasks = [...new Set(taskIds)].sort();
       decision.record = followed === undefined ? { skipped: decision.skipTasks } : { followed: [...new Set(followed)].sort() };
     },
@@ -145,6 +153,7 @@ export function outcomeXComs(node: TaskNode, returned: unknown, decision: SkipDe
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
         throw new Error(`task ${node.taskId} has multipleOutputs, so it must return an object`);
       }
+      checkOutputs(node.taskId, Object.keys(value));
       for (const [key, output] of Object.entries(value)) xcoms.push({ key, value: output });
     }
   }

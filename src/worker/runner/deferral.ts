@@ -1,4 +1,4 @@
-import type { Outcome, Resume } from "../../contracts/index.ts";
+import { cutText, DEFERRAL_NAME_MAX, type Outcome, type Resume } from "../../contracts/index.ts";
 import { FailError, type TaskContext } from "../../sdk/index.ts";
 import {
   BaseSensor,
@@ -27,6 +27,11 @@ export function deferredOutcome(node: TaskNode, { options }: TaskDeferred): Defe
     );
   }
   const method = methodOf(node, options.method);
+  for (const [what, name] of Object.entries({ "trigger's name": classpath, method }))
+    if (name.length > DEFERRAL_NAME_MAX)
+      throw new FailError(
+        `task ${node.taskId}: defer()'s ${what} has ${name.length} characters; ${DEFERRAL_NAME_MAX} are allowed: "${cutText(name, 60)}"`,
+      );
   const fault = findJsonFault(kwargs);
   if (fault !== undefined) throw new FailError(`task ${node.taskId}: defer() kwargs${fault.path} are ${fault.fault}`);
   return {

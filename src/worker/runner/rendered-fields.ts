@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "../../contracts/index.ts";
+import { type JsonObject, type JsonValue, RENDERED_FIELDS_MAX } from "../../contracts/index.ts";
 import type { Masker } from "../../platform/index.ts";
 
 const DEFAULT_MAX_CHARACTERS = 4_096;
@@ -14,7 +14,7 @@ export function toRenderedFields(
   maxCharacters = DEFAULT_MAX_CHARACTERS,
 ): JsonObject {
   const shown: JsonObject = {};
-  for (const field of templateFields) {
+  for (const field of templateFields.slice(0, RENDERED_FIELDS_MAX)) {
     if (options[field] === undefined) continue;
     const value = masker.redact({ [field]: plainValue(options[field]) })[field] as JsonValue;
     const text = typeof value === "string" ? value : JSON.stringify(value);

@@ -1,4 +1,4 @@
-import type { Outcome } from "../../contracts/index.ts";
+import { cutText, type Outcome, SHOWN_TEXT_MAX } from "../../contracts/index.ts";
 import { type Masker, startTimer, type Timer, toError } from "../../platform/index.ts";
 import { type DagDefinition, FailError, SkipError, type TaskContext } from "../../sdk/index.ts";
 import { BaseSensor, mappingFactsOf, type TaskCallbackName, TaskDeferred, type TaskNode } from "../../sdk/runtime.ts";
@@ -13,7 +13,7 @@ import { bindOptions, createElementReader } from "./resolve-mapping.ts";
 import { runCallbacks } from "./run-callbacks.ts";
 import { runSensor, type SensorTurn } from "./run-sensor.ts";
 import type { LogSink, RunnerCaller } from "./runner-caller.ts";
-import { describeError, SensorTimeoutError, TaskTimeoutError, XComValueError } from "./task-failure.ts";
+import { describeError, messageOf, SensorTimeoutError, TaskTimeoutError, XComValueError } from "./task-failure.ts";
 
 export type RunTaskInput = {
   dag: DagDefinition;
@@ -91,7 +91,8 @@ export async function runTask(input: RunTaskInput): Promise<TaskResult> {
   const endingBy = (thrown: unknown): Ending => {
     const error = toError(thrown);
     const soft = node.settings && isSoftTimeout(node, error);
-    if (error instanceof SkipError || soft) return { outcome: { state: "skipped", reason: error.message, xcoms: [] }, error };
+    if (error instanceof SkipError || soft)
+      return { outcome: { state: "skipped", reason: cutText(messageOf(error), SHOWN_TEXT_MAX), xcoms: [] }, error };
     return { outcome: failed(error, {}), error };
   };
   const { onStopping } = input;

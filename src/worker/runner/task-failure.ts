@@ -1,4 +1,4 @@
-import type { TaskError } from "../../contracts/index.ts";
+import { cutText, ERROR_NAME_MAX, SHOWN_TEXT_MAX, type TaskError } from "../../contracts/index.ts";
 import { BaramError } from "../../platform/index.ts";
 import { authorStack } from "./author-stack.ts";
 
@@ -65,8 +65,19 @@ export class NotFoundError extends BaramError {
   }
 }
 
+/** Within the API's bounds, and text whatever the task has put into its error: people read it, and nothing else depends on it. */
 export function describeError(error: Error): TaskError {
-  return { name: error.name || error.constructor.name, message: error.message, stack: stackWithCauses(error) };
+  const name = textOf(() => error.name) || textOf(() => error.constructor.name) || "Error";
+  const stack = stackWithCauses(error);
+  return {
+    name: cutText(name, ERROR_NAME_MAX),
+    message: cutText(messageOf(error), SHOWN_TEXT_MAX),
+    stack: stack && cutText(stack, SHOWN_TEXT_MAX),
+  };
+}
+
+export function messageOf(error: Error): string {
+  return textOf(() => error.message);
 }
 
 // An error's cause often has the only useful message; `stack` does not include it.
@@ -74,8 +85,25 @@ function stackWithCauses(error: Error): string | null {
   const stacks: string[] = [];
   let each: unknown = error;
   while (each instanceof Error && stacks.length < 5) {
-    stacks.push(each.stack === undefined ? `${each.name}: ${each.message}` : authorStack(each.stack));
-    each = each.cause;
+    const at = each;
+    const stack = textOf(() => at.stack);
+    stacks.push(stack === "" ? `${textOf(() => at.name)}: ${messageOf(at)}` : authorStack(stack));
+    try {
+      each = at.cause;
+    } catch {
+      break;
+    }
   }
   return stacks.length === 0 ? null : stacks.join("\nCaused by: ");
+}
+
+/** A field of an error may be anything: an object as message is shown as its JSON. */
+function textOf(read: () => unknown): string {
+  try {
+    const value = read();
+    if (typeof value === "string") return value;
+    return value === undefined || value === null ? "" : (JSON.stringify(value) ?? String(value));
+  } catch {
+    return "(it cannot be shown)";
+  }
 }

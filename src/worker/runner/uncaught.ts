@@ -1,5 +1,5 @@
 import { toError } from "../../platform/index.ts";
-import { authorStack } from "./author-stack.ts";
+import { describeError } from "./task-failure.ts";
 
 /** Uncaught errors: they would end a plain Node process, so they fail the current try. */
 
@@ -21,7 +21,7 @@ export function watchUncaught(sink: Sink): { begin(): Uncaught; end(): void } {
       // As in plain Node: an error for which the task has its own listener counts as handled.
       if (process.listenerCount(event) > 1) return;
       const error = toError(reason);
-      const text = `${what}: ${authorStack(error.stack ?? error.message)}`;
+      const text = `${what}: ${describeError(error).stack ?? ""}`;
       if (current === null) return sink.onIdle(text);
       sink.onError(error, text);
       current.fail(error);

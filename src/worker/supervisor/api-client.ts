@@ -2,6 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import { gunzipSync } from "node:zlib";
 import { BaramError, sleep } from "../../platform/index.ts";
+import { bearerOf } from "./bearer.ts";
 
 /** The API answered, but not with success. */
 export class ApiRefusal extends BaramError {
@@ -14,10 +15,12 @@ export class ApiRefusal extends BaramError {
 }
 
 export type ApiClient = {
+  /** A queue worker's own token, which starts what its broker delivers. */
+  readonly workerToken: string | null;
   /** Throws ApiRefusal for any answer but success; any other error = the API could not be reached. */
-  post<T>(path: string, body: unknown, token?: string): Promise<T>;
+  post<T>(path: string, body: unknown, token: string | undefined): Promise<T>;
   /** As `post`, for a body that is already JSON. */
-  postJson<T>(path: string, json: string, token?: string): Promise<T>;
+  postJson<T>(path: string, json: string, token: string | undefined): Promise<T>;
   getModule(hash: string, token: string): Promise<{ code: string; externals: string[] }>;
   close(): void;
 };
@@ -27,7 +30,7 @@ const TIMEOUT_MS = 30_000;
 const ANSWER_MAX_BYTES = 256 * 1024 * 1024;
 
 /** Talks to the execution API at `baseUrl`, e.g. http://127.0.0.1:8080/execution, over kept-alive connections. */
-export function createApiClient(baseUrl: string): ApiClient {
+export function createApiClient(baseUrl: string, workerToken: string | null = null): ApiClient {
   const base = new URL(baseUrl.endsWith("/") ? baseUrl : `${baseUrl}/`);
   const transport = base.protocol === "https:" ? https : http;
   const agent = new transport.Agent({ keepAlive: true, maxSockets: 16 });
@@ -70,17 +73,18 @@ export function createApiClient(baseUrl: string): ApiClient {
       request.end(body ?? undefined);
     });
   }
-  async function postJson<T>(path: string, json: string, token?: string): Promise<T> {
+  async function postJson<T>(path: string, json: string, token: string | undefined): Promise<T> {
     const answer = await send("POST", path, token, json);
     return JSON.parse(answer.body.toString("utf8")) as T;
   }
 
   return {
+    workerToken,
     // `async`, so that a body that JSON cannot represent is a rejection, too.
     post: async (path, body, token) => postJson(path, JSON.stringify(body), token),
     postJson,
     async getModule(hash, token) {
-      const answer = await send("GET", `baram/modules/${hash}`, token, null);
+      const answer = await send("GET", `baram/modules/${hash}`, bearerOf([token], workerToken), null);
       const externals = JSON.parse(String(answer.headers["x-baram-externals"] ?? "[]")) as string[];
       return { code: gunzipSync(answer.body).toString("utf8"), externals };
     },

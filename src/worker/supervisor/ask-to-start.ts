@@ -17,8 +17,10 @@ export async function askToStart(
   const { workload, modulePath } = attempt;
   if (workload.type === "ExecuteCallback") {
     // A callback fails after three hand-overs; a short outage of the API must not use them up.
+    const path = `baram/callbacks/${attempt.id}/start`;
+    const bearer = client.workerToken ?? workload.token;
     const { request, token } = await askAgain(
-      () => client.post<{ request: CallbackRequest; token: string }>(`baram/callbacks/${attempt.id}/start`, {}, attempt.token),
+      () => client.post<{ request: CallbackRequest; token: string }>(path, { token: workload.token }, bearer),
       retryWindowMs,
     );
     attempt.token = token;

@@ -13,7 +13,7 @@ import type { ExecuteCallback, ExecuteTask, Outcome, RunContext } from "../../co
 import { createMasker, learnFromCall, type Masker, sleep, type Timer, toError } from "../../platform/index.ts";
 import type { LogLine, LogShipper, LogWriter } from "../../task-logs/index.ts";
 import type { ToRunner } from "../wire/index.ts";
-import { type ApiClient, isTransient } from "./api-client.ts";
+import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 import type { Runner } from "./runner-process.ts";
 
 export type AttemptState = "starting" | "waiting" | "running" | "reporting" | "over";
@@ -114,16 +114,24 @@ export async function forwardCall(client: ApiClient, attempt: Attempt, method: s
   if (method === "maskSecret") return null;
   const shown = maskParams(method, params, maskerOf(attempt));
   for (let tries = 0; ; tries++) {
+    const { token } = attempt;
     try {
-      const { result } = await client.post<{ result: unknown }>("baram/call", { method, params: shown }, attempt.token);
+      const { result } = await client.post<{ result: unknown }>("baram/call", { method, params: shown }, token);
       learn(attempt, method, params, result);
       return result;
     } catch (error) {
+      // The try's end was stored meanwhile: its callbacks go on with the token that the answer to it brings.
+      if (error instanceof ApiRefusal && error.code === "try_not_running" && (await hasNewToken(attempt, token))) continue;
       // Reads and guarded writes: they can be retried safely, so they survive a restart of the API.
       if (!isTransient(error) || tries >= 60 || attempt.isLost) throw toError(error);
       await sleep(Math.min(1_000, 50 * 2 ** tries));
     }
   }
+}
+
+async function hasNewToken(attempt: Attempt, token: string): Promise<boolean> {
+  while (attempt.state === "reporting") await sleep(20);
+  return attempt.token !== token;
 }
 
 function learn(attempt: Attempt, method: string, params: unknown, answer: unknown): void {

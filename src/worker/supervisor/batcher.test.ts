@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { afterEach, expect, test } from "vitest";
-import type { BatchItem } from "../../contracts/index.ts";
+import { BATCH_MAX_BYTES, type BatchItem } from "../../contracts/index.ts";
 import { silentLogger } from "../../platform/index.ts";
 import { createApiClient } from "./api-client.ts";
 import { createBatcher } from "./batcher.ts";
@@ -10,14 +10,20 @@ let server: Server;
 afterEach(() => server.close());
 
 /** An API, or a proxy before it, that takes bodies of `maxBytes`; it takes everything else. Says how many items each request had. */
-async function startApi(maxBytes: number) {
+async function startApi(maxBytes: number, workerToken: string | null = null, isGood = (_bearer: string) => true) {
   const batches: number[] = [];
+  const sizes: number[] = [];
+  const bearers: string[] = [];
   server = createServer((request, answer) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk) => chunks.push(chunk));
     request.on("end", () => {
       const body = Buffer.concat(chunks);
       if (body.length > maxBytes) return void answer.writeHead(413).end("<html>Request Entity Too Large</html>");
+      const bearer = (request.headers.authorization ?? "").replace("Bearer ", "");
+      bearers.push(bearer);
+      if (!isGood(bearer)) return void answer.writeHead(401).end("{}");
+      sizes.push(body.length);
       const { items } = JSON.parse(body.toString("utf8")) as { items: BatchItem[] };
       batches.push(items.length);
       answer.end(JSON.stringify({ items: items.map(({ id }) => ({ id, ok: true })) }));
@@ -25,8 +31,8 @@ async function startApi(maxBytes: number) {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
-  const client = createApiClient(`http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`);
-  return { batcher: createBatcher(client, silentLogger, { retryWindowMs: 5_000, maxInFlight: 2 }), batches };
+  const client = createApiClient(`http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`, workerToken);
+  return { batcher: createBatcher(client, silentLogger, { retryWindowMs: 5_000, maxInFlight: 2 }), batches, sizes, bearers };
 }
 
 const endOf = (chars: number) => ({
@@ -36,10 +42,11 @@ const endOf = (chars: number) => ({
 });
 
 test("ends that are too large together are sent in several requests, and none is refused for its neighbours", async () => {
-  const { batcher, batches } = await startApi(100_000_000);
-  await Promise.all(Array.from({ length: 5 }, () => batcher.finish(endOf(7_000_000))));
+  const { batcher, batches, sizes } = await startApi(100_000_000);
+  await Promise.all(Array.from({ length: 5 }, () => batcher.finish(endOf(1_700_000))));
   // Two of them may be under way at once.
   expect(batches.sort()).toEqual([1, 2, 2]);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(BATCH_MAX_BYTES);
 });
 
 test("of a batch that is refused for its size only what is too large by itself is refused", async () => {
@@ -48,4 +55,37 @@ test("of a batch that is refused for its size only what is too large by itself i
   const told = await Promise.allSettled(ends.map((end) => batcher.finish(end)));
   expect(told.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled", "fulfilled"]);
   expect(told[2]).toMatchObject({ reason: { status: 413 } });
+});
+
+test("batches stay below the API's limit in bytes, whatever the characters, and one that is larger goes alone with its own token", async () => {
+  const { batcher, sizes, bearers } = await startApi(100_000_000, tokenUntil(9_999_999_999, "worker"));
+  const wide = { ...endOf(0), outcome: { ...endOf(0).outcome, xcoms: [{ key: "k", value: "é".repeat(1_500_000) }] } };
+  await Promise.all([
+    ...Array.from({ length: 3 }, () => batcher.finish({ ...wide, id: randomUUID() })),
+    batcher.finish(endOf(5)),
+  ]);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(BATCH_MAX_BYTES);
+  expect(new Set(bearers)).toEqual(new Set([tokenUntil(9_999_999_999, "worker")]));
+  bearers.length = 0;
+  await batcher.finish({ ...endOf(5_000_000), token: "own" });
+  expect(bearers).toEqual(["own"]);
+});
+
+const tokenUntil = (exp: number, name: string) => `${name}.${Buffer.from(JSON.stringify({ exp })).toString("base64url")}.sign`;
+
+test("a token that the API does not take refuses its own item only, even if it says that it lives longest", async () => {
+  const forged = tokenUntil(9_999_999_999, "forged");
+  const good = tokenUntil(9_000_000_000, "good");
+  const { batcher } = await startApi(1_000_000, null, (bearer) => bearer !== forged);
+  const ends = [good, forged, good, good].map((token) => ({ ...endOf(5), token }));
+  const told = await Promise.allSettled(ends.map((end) => batcher.finish(end)));
+  expect(told.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
+  expect(told[1]).toMatchObject({ reason: { status: 401 } });
+});
+
+test("a worker's token that the API does not take any more loses no end: the try's own is tried", async () => {
+  const worker = tokenUntil(9_999_999_999, "worker");
+  const { batcher, bearers } = await startApi(1_000_000, worker, (bearer) => bearer !== worker);
+  await batcher.finish({ ...endOf(5), token: "own" });
+  expect(bearers).toEqual([worker, "own"]);
 });

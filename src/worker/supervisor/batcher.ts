@@ -1,6 +1,7 @@
-import type { BatchAnswer, BatchItem, RunContext } from "../../contracts/index.ts";
+import { BATCH_ITEMS_MAX, BATCH_MAX_BYTES, type BatchAnswer, type BatchItem, type RunContext } from "../../contracts/index.ts";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
+import { bearerOf } from "./bearer.ts";
 
 /**
  * Sends starts and ends of tries to the API in batches. While one request is in flight, the next items are collected, so the busier
@@ -10,18 +11,24 @@ export type Batcher = {
   /** Resolves with the context of the started try. Throws ApiRefusal if the try is not this worker's to start. */
   run(item: Omit<Extract<BatchItem, { op: "run" }>, "op">): Promise<RunContext>;
   /**
-   * Resolves when the end is stored: with null, or with the reason if the API failed the try instead of finishing it as reported.
-   * Throws ApiRefusal if the try is no longer assigned to this worker.
+   * Resolves when the end is stored. `failed`: the reason if the API failed the try instead of finishing it as reported. `token`: for
+   * the calls of its callbacks, if its task has any. Throws ApiRefusal if the try is no longer assigned to this worker.
    */
-  finish(item: Omit<Extract<BatchItem, { op: "finish" }>, "op">): Promise<string | null>;
+  finish(item: Omit<Extract<BatchItem, { op: "finish" }>, "op">): Promise<{ failed: string | null; token: string | null }>;
 };
 
-type Stored = { context?: RunContext | undefined; failed?: string | undefined };
-type Waiting = { id: string; json: string; resolve(stored: Stored): void; reject(error: Error): void };
+type Stored = { context?: RunContext | undefined; failed?: string | undefined; token?: string | undefined };
+type Waiting = {
+  id: string;
+  token: string;
+  json: string;
+  sizeBytes: number;
+  resolve(stored: Stored): void;
+  reject(error: Error): void;
+};
 
-const BATCH_MAX = 200;
-/** The size limit of a batch: several large results are sent in several requests. */
-const BATCH_MAX_CHARS = 16 * 1024 * 1024;
+/** What several items may have together: the rest of the API's limit is for what encloses them. An item that has more goes alone. */
+const ROOM_BYTES = BATCH_MAX_BYTES - 1_024;
 /**
  * A request in flight for longer counts as slow (a large XCom); the next one does not wait for it. Well above the latency of a busy
  * API: at 50 ms batches were split under load, which cost the queue executor 8 % of its rate.
@@ -40,7 +47,9 @@ export function createBatcher(
 
   const add = (item: BatchItem) =>
     new Promise<Stored>((resolve, reject) => {
-      waiting.push({ id: item.id, json: JSON.stringify(item), resolve, reject });
+      const { id, token } = item;
+      const json = JSON.stringify(item);
+      waiting.push({ id, token, json, sizeBytes: Buffer.byteLength(json), resolve, reject });
       // Not at once, so that items added in the same turn of the event loop are included.
       setImmediate(pump);
     });
@@ -67,11 +76,11 @@ export function createBatcher(
 
   /** Always the first, and as many others as fit. */
   function takeBatch(): Waiting[] {
-    let room = BATCH_MAX_CHARS;
+    let roomBytes = ROOM_BYTES;
     let count = 0;
-    for (const { json } of waiting) {
-      room -= json.length;
-      if (count > 0 && (room < 0 || count >= BATCH_MAX)) break;
+    for (const { sizeBytes } of waiting) {
+      roomBytes -= sizeBytes + 1;
+      if (count > 0 && (roomBytes < 0 || count >= BATCH_ITEMS_MAX)) break;
       count++;
     }
     const batch = waiting.slice(0, count);
@@ -79,17 +88,28 @@ export function createBatcher(
     return batch;
   }
 
+  /** Only a try's own token lets one through that is larger than a batch. */
+  function bearerFor(batch: readonly Waiting[]): string | undefined {
+    const [first] = batch;
+    if (first && first.sizeBytes > ROOM_BYTES) return first.token;
+    return bearerOf(
+      batch.map(({ token }) => token),
+      client.workerToken,
+    );
+  }
+
   async function sendBatch(batch: readonly Waiting[]): Promise<void> {
     const deadline = Date.now() + options.retryWindowMs;
+    let bearer = bearerFor(batch);
     for (let attempt = 0; ; attempt++) {
       try {
         const answer = await client.postJson<BatchAnswer>(
           "baram/batch",
           `{"items":[${batch.map(({ json }) => json).join(",")}]}`,
+          bearer,
         );
-        const byId = new Map(answer.items.map((item) => [item.id, item]));
-        for (const one of batch) {
-          const item = byId.get(one.id);
+        for (const [at, one] of batch.entries()) {
+          const item = answer.items[at];
           if (item?.ok) one.resolve(item);
           else
             one.reject(
@@ -100,12 +120,17 @@ export function createBatcher(
         }
         return;
       } catch (error) {
-        if (error instanceof ApiRefusal && error.status === 413 && batch.length > 1) {
-          // Too large for the API, or for a proxy in front of it: split, so that only an item that is too large by itself is
-          // refused.
+        if (error instanceof ApiRefusal && (error.status === 413 || error.status === 401) && batch.length > 1) {
+          // Too large for the API, or for a proxy in front of it, or the bearer is not taken: split, so that only an item that is too
+          // large by itself, or whose own token is not taken, is refused.
           const half = Math.ceil(batch.length / 2);
           await Promise.all([sendBatch(batch.slice(0, half)), sendBatch(batch.slice(half))]);
           return;
+        }
+        const [only] = batch;
+        if (error instanceof ApiRefusal && error.status === 401 && only && bearer !== only.token) {
+          bearer = only.token;
+          continue;
         }
         if (!isTransient(error) || Date.now() > deadline) {
           for (const one of batch) one.reject(toError(error));
@@ -126,7 +151,8 @@ export function createBatcher(
       return context;
     },
     async finish(item) {
-      return (await add({ op: "finish", ...item })).failed ?? null;
+      const { failed = null, token = null } = await add({ op: "finish", ...item });
+      return { failed, token };
     },
   };
 }

@@ -2,6 +2,7 @@ import { LOG_PIECES_MAX, LOG_PIECES_MAX_BYTES, type LogAnswers } from "../../con
 import { toError } from "../../platform/index.ts";
 import type { LogPiece, LogReceipt } from "../../task-logs/index.ts";
 import { type ApiClient, ApiRefusal } from "./api-client.ts";
+import { bearerOf } from "./bearer.ts";
 
 /** Rejects with ApiRefusal if the piece was refused, with another error if the API could not be reached. */
 export type LogSender = (token: string, piece: LogPiece) => Promise<LogReceipt>;
@@ -43,7 +44,14 @@ export function createLogSender(client: ApiClient): LogSender {
   async function sendBatch(batch: readonly Waiting[]): Promise<void> {
     try {
       const pieces = batch.map(({ token, piece }) => ({ token, ...piece }));
-      const answer = await client.post<LogAnswers>("baram/logs", { pieces });
+      const answer = await client.post<LogAnswers>(
+        "baram/logs",
+        { pieces },
+        bearerOf(
+          batch.map(({ token }) => token),
+          client.workerToken,
+        ),
+      );
       for (const [at, one] of batch.entries()) {
         const given = answer.pieces[at];
         if (given && "received" in given) one.resolve(given);

@@ -17,6 +17,8 @@ export type SupervisorOptions = {
   hostname?: string;
   /** The execution API, e.g. http://127.0.0.1:8080/execution. */
   apiUrl: string;
+  /** A queue worker's own token. */
+  workerToken?: string;
   concurrency: number;
   runnerEntry: string;
   /** The environment of runners: nothing of Baram's own, no token. */

@@ -9,7 +9,7 @@ import {
   type LogShipper,
   removeLog,
 } from "../../task-logs/index.ts";
-import { type ApiClient, isTransient } from "./api-client.ts";
+import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 import { type Attempt, forwardCall, isFirstStart } from "./attempt.ts";
 import { createLogSender } from "./log-sender.ts";
 import type { SupervisorOptions } from "./options.ts";
@@ -37,17 +37,29 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
   const { remoteLogs, logFolder } = options;
   const send = createLogSender(client);
   const ending = new Set<Promise<void>>();
-  /** The try whose token is used to fetch the S3 connection: the last one started. */
-  let asker: Attempt | null = null;
+  /** The tries whose tokens may fetch the S3 connection, the last one started at the end: one that has ended may not. */
+  const askers = new Set<Attempt>();
+  let known: Connection | null = null;
   const s3 =
     remoteLogs?.kind === "s3"
       ? createS3Place(remoteLogs.folder, remoteLogs.connId === null ? null : () => fetchConnection(remoteLogs.connId ?? ""))
       : null;
 
   async function fetchConnection(connId: string): Promise<Connection> {
+    const asker = [...askers].findLast(({ state }) => state !== "over");
+    if (!asker && known) return known;
     if (!asker) throw new Error("no try is running whose token could fetch the connection");
-    const found = (await forwardCall(client, asker, "getConnection", { connId })) as RunnerCalls["getConnection"]["result"];
-    if (found) return found;
+    try {
+      const found = (await forwardCall(client, asker, "getConnection", { connId })) as RunnerCalls["getConnection"]["result"];
+      if (found) {
+        known = found;
+        return found;
+      }
+    } catch (error) {
+      // It ended meanwhile. What was fetched before may be older, but the rest of its log is to be shipped with it.
+      if (known && error instanceof ApiRefusal && error.code === "try_not_running") return known;
+      throw error;
+    }
     const message = `there is no connection "${connId}", which [logging] remote_log_conn_id names`;
     throw new BaramError("connection_not_found", message, { connId });
   }
@@ -72,7 +84,10 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
   return {
     begin(attempt) {
       if (remoteLogs === null) return null;
-      asker = attempt;
+      askers.add(attempt);
+      // At once, since the log's end is shipped when the try has ended, too late to fetch it.
+      if (s3 && remoteLogs.kind === "s3" && remoteLogs.connId !== null && known === null)
+        fetchConnection(remoteLogs.connId).catch(() => {});
       const path = attempt.workload.logPath;
       return createLogShipper({
         log: { folder: logFolder, path },
@@ -88,6 +103,7 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
     },
     end(attempt) {
       const flushed = attempt.log.flush();
+      askers.delete(attempt);
       const { shipper, workload } = attempt;
       attempt.shipper = null;
       if (shipper) {

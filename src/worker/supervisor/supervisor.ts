@@ -81,7 +81,7 @@ const MIN_SHIP_MS = 1_000;
  * Runs workloads in warm runner processes, and makes their calls to the execution API. Holds their tokens; no user code runs here.
  */
 export function createSupervisor(options: SupervisorOptions, events: SupervisorEvents, logger: Logger): Supervisor {
-  const client = createApiClient(options.apiUrl);
+  const client = createApiClient(options.apiUrl, options.workerToken ?? null);
   const hostname = options.hostname ?? hostnameOfMachine();
   const retryWindowMs = options.retryWindowSec * 1_000;
   const graceSec = options.killGraceSec;
@@ -492,12 +492,17 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
 
   /**
    * If an end is too large for the API, or for a proxy in front of it, a failure with that reason is reported instead. Resolves as
-   * `batcher.finish` does.
+   * with the reason if the API failed the try instead. The callbacks that still run get a token of their own.
    */
   async function finish(attempt: Attempt, outcome: Outcome): Promise<string | null> {
     const { id, token } = attempt;
+    const tell = async (told: Outcome) => {
+      const stored = await batcher.finish({ id, token, outcome: told });
+      attempt.token = stored.token ?? attempt.token;
+      return stored.failed;
+    };
     try {
-      return await batcher.finish({ id, token, outcome });
+      return await tell(outcome);
     } catch (error) {
       if (!(error instanceof ApiRefusal) || error.status !== 413) throw error;
       const sizeBytes = Buffer.byteLength(JSON.stringify(outcome));
@@ -505,7 +510,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       note(attempt, "error", message);
       const failure = { name: "OutcomeTooLargeError", message, stack: null };
       const failed: Outcome = { state: "failed", retryable: false, owesCallback: true, error: failure, xcoms: [] };
-      return batcher.finish({ id, token, outcome: failed });
+      return tell(failed);
     }
   }
 
@@ -514,13 +519,12 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     attempt.state = "over";
     let end: WorkloadEnd = { how: "reported" };
     await attempt.log.flush();
-    await askAgain(
-      () => client.post(`baram/callbacks/${attempt.id}/end`, { state }, attempt.workload.token),
-      retryWindowMs,
-    ).catch((error: Error) => {
-      end = error instanceof ApiRefusal ? refusalOf(error) : { how: "unreported", message: error.message };
-      logger.warn({ error: error.message }, "the end of a callback could not be reported");
-    });
+    await askAgain(() => client.post(`baram/callbacks/${attempt.id}/end`, { state }, attempt.token), retryWindowMs).catch(
+      (error: Error) => {
+        end = error instanceof ApiRefusal ? refusalOf(error) : { how: "unreported", message: error.message };
+        logger.warn({ error: error.message }, "the end of a callback could not be reported");
+      },
+    );
     attempts.delete(attempt.id);
     void closeLog(attempt);
     events.done(attempt.id, end);

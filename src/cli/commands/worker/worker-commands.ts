@@ -31,10 +31,11 @@ export function addWorkerCommands(program: Command, terminal: Terminal): void {
     .action(async (options: StartOptions) => (await import("./start.ts")).startOne(options));
   worker
     .command("token")
-    .description("print a token for workers; run it where the API server's JWT secret is available")
+    .description("print a worker's token; run it where the API server's JWT secret is available")
+    .requiredOption("-n, --name <name>", "name of the worker; a prefix and * for all names that begin with it, as 'fleet-*'")
     .option("--days <number>", "lifetime of the token in days", wholeNumber(1, 3_650), 365)
-    .addHelpText("after", exampleOf("worker token --days 90"))
-    .action(async (options: { days: number }) => (await import("./token.ts")).printToken(terminal, options));
+    .addHelpText("after", exampleOf("worker token --name etl-1 --days 90"))
+    .action(async (options: { name: string; days: number }) => (await import("./token.ts")).printToken(terminal, options));
   worker
     .command("list")
     .description("list the workers and their tasks")

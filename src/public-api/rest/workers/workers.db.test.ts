@@ -28,7 +28,7 @@ const report = (instance: string, more: object = {}) => ({
 });
 
 async function beat(name: string, body: object) {
-  const token = await execution.resources.tokens.sign("baram:worker", { subject: "worker" }, 60);
+  const token = await execution.resources.tokens.sign("baram:worker", { subject: decodeURIComponent(name) }, 60);
   return execution.ask("POST", `/baram/workers/${name}/heartbeat`, { token, body });
 }
 const silence = (name: string, sec: number) =>
@@ -85,6 +85,27 @@ test("of workers that take a free name at once exactly one has it", async () => 
   const instances = Array.from({ length: 8 }, () => randomUUID());
   const answers = await Promise.all(instances.map((instance) => beat("w4", report(instance))));
   expect(answers.filter(({ json }) => json.isYours)).toHaveLength(1);
+});
+
+test("a worker's token is for its own name, or for the names that begin with its prefix", async () => {
+  const { tokens } = execution.resources;
+  const beatAs = async (grant: string, name: string) => {
+    const token = await tokens.sign("baram:worker", { subject: grant }, 60);
+    return execution.ask("POST", `/baram/workers/${name}/heartbeat`, { token, body: report(randomUUID()) });
+  };
+  expect((await beatAs("n1", "n1")).json.isYours).toBe(true);
+  for (const [grant, name] of [
+    ["n2", "n1"],
+    ["n", "n1"],
+    ["n1x", "n1"],
+    ["worker", "n1"],
+    ["m-*", "n1"],
+    ["*", "n1"],
+  ] as const) {
+    const { status, json } = await beatAs(grant, name);
+    expect([grant, status, json.detail?.reason]).toEqual([grant, 403, "token_of_another_worker"]);
+  }
+  expect((await beatAs("n-*", "n-17")).json.isYours).toBe(true);
 });
 
 test("only a worker's token keeps a row, and what does not fit is refused with its place", async () => {

@@ -1,0 +1,25 @@
+/**
+ * The token in the head of a call: the API reads no body without a good one. A worker's own, where it has one; else that of the call's
+ * tokens which lives longest, so that one that has expired affects only its own try. The end is read without a key: who forges it only
+ * gets the call refused.
+ */
+export function bearerOf(tokens: readonly string[], workerToken: string | null, nowMs = Date.now()): string | undefined {
+  if (workerToken !== null && endOf(workerToken) * 1_000 > nowMs) return workerToken;
+  let best: string | undefined;
+  let bestEnd = Number.NEGATIVE_INFINITY;
+  for (const token of tokens) {
+    const end = endOf(token);
+    if (end > bestEnd) [best, bestEnd] = [token, end];
+  }
+  return best;
+}
+
+/** In seconds since the epoch; 0 for what is no token. */
+function endOf(token: string): number {
+  try {
+    const { exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as { exp?: unknown };
+    return typeof exp === "number" ? exp : 0;
+  } catch {
+    return 0;
+  }
+}
