@@ -1,5 +1,5 @@
 /** The supervisor process of a local executor: takes its options and workloads over the IPC channel of its parent. */
-import { markOfThisProcess } from "../config/index.ts";
+import { hideEnvironment, isForUserCode, markOfThisProcess } from "../config/index.ts";
 import { type FromSupervisor, SUPERVISOR_MARK, type ToSupervisor } from "../executors/index.ts";
 import { createLogger } from "../platform/index.ts";
 import { createSupervisor, type Supervisor, type SupervisorOptions } from "../worker/supervisor/index.ts";
@@ -7,6 +7,9 @@ import type { LogOptions } from "./log-options.ts";
 
 /** How long running tasks may go on after the scheduler that started this process is gone. */
 const ORPHAN_GRACE_MS = 24 * 3_600_000;
+
+// Before anything that a task could be the child of. The roles warn if a system does not allow it.
+hideEnvironment((name, value) => isForUserCode(name, value, []));
 
 let logger = createLogger({ level: "info", role: "supervisor" });
 let supervisor: Supervisor | null = null;

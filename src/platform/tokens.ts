@@ -58,7 +58,7 @@ const FLAG_NAMES = Object.keys(FLAGS) as Flag[];
  *
  * `now`: ms since the epoch.
  */
-export function createTokens(secret: Uint8Array, now: () => number = Date.now): Tokens {
+export function createTokens(secret: Uint8Array, now: () => number = () => Date.now()): Tokens {
   const key = createSecretKey(secret);
   /**
    * Keyed by the whole token, signature included. The older half is dropped at once: deleting the oldest entries of a Map one by

@@ -64,7 +64,7 @@ export default dag({ dagId: "elsewhere", schedule: null, params: { gate: "" }, o
       environment: JSON.stringify(process.env),
       argv: readFileSync("/proc/self/cmdline", "utf8").replaceAll("\\0", " "),
       parent: readFileSync("/proc/" + parent + "/cmdline", "utf8").replaceAll("\\0", " "),
-      environmentOfParent: readFileSync("/proc/" + parent + "/environ", "utf8"),
+      environmentOfParent: readFileSync("/proc/" + parent + "/environ", "utf8").replaceAll("\\0", " "),
     };
   })();
 });`,

@@ -1,4 +1,4 @@
-import { type Config, environmentForUserCode, listOf } from "../../config/index.ts";
+import { type Config, EVERYTHING, environmentForUserCode } from "../../config/index.ts";
 import { createLocalExecutor, type Executor, type ExecutorOptions } from "../../executors/index.ts";
 import { distFile } from "../dist-file.ts";
 import { logOptionsOf } from "../log-options.ts";
@@ -34,7 +34,8 @@ function makeLocalExecutor(config: Config, options: ExecutorOptions, { apiUrl, l
       ...options,
       supervisorEntry: distFile("main/local-supervisor.js"),
       supervisorOptions: { ...supervisorOptions(config, apiUrl, options.parallelism), log: logOptionsOf(config) },
-      environment: environmentForUserCode(listOf(config.workers.pass_environment)),
+      // It ships logs with the AWS SDK, which may read its keys there. The supervisor hides them from its runners.
+      environment: environmentForUserCode(EVERYTHING),
       killGraceMs: config.core.killed_task_cleanup_time * 1_000,
     },
     logger,
