@@ -16,7 +16,7 @@ import { instanceCount } from "./000015-instance-count.ts";
 import { readIndexes } from "./000016-read-indexes.ts";
 import { dagFileListing } from "./000017-dag-file-listing.ts";
 import { stopReason } from "./000018-stop-reason.ts";
-import { userTokenVersion } from "./000020-user-token-version.ts";
+import { userTokenVersion } from "./000019-user-token-version.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */

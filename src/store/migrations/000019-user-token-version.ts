@@ -3,7 +3,7 @@
  * again: older tokens end. Random, since a number could come back. Tokens of an older Baram carry none, so users log in once more.
  */
 export const userTokenVersion = {
-  version: 20,
+  version: 19,
   name: "user-token-version",
   breaking: false,
   sql: "alter table app_user add column token_version uuid not null default gen_random_uuid()",
