@@ -99,6 +99,34 @@ describe("connections", () => {
     const ended = await cli.runWith({ BARAM_CONN_LAKE: "s3://key:secret-key@" }, "connections", "get", "lake", "-o", "json");
     expect(JSON.parse(ended.stdout)).toMatchObject({ conn_type: "s3", login: "key", password: "***", source: "environment" });
   });
+
+  it("are hidden by the API's rule: in lists, numbers, URLs and strings, and by names that the deployment adds", async () => {
+    const extra = {
+      list: [{ "stripe-api-key": 1234567 }],
+      endpoint: "amqp://u:in-url@broker",
+      options: "mode=ro;Password=in-text",
+      geheim: "own-name",
+      is_token_set: true,
+    };
+    const environment = {
+      BARAM_CONN_DEEP: JSON.stringify({ conn_type: "http", host: "https://u:in-host@h", extra }),
+      BARAM__CORE__SENSITIVE_VAR_CONN_NAMES: "geheim",
+      BARAM__API__BASE_URL: "https://proxy:in-option@example.com",
+    };
+    const ended = await cli.runWith(environment, "connections", "get", "deep", "-o", "json");
+    expect(JSON.parse(ended.stdout)).toMatchObject({
+      host: "https://u:***@h",
+      extra_dejson: {
+        list: [{ "stripe-api-key": "***" }],
+        endpoint: "amqp://u:***@broker",
+        options: "mode=ro;Password=***",
+        geheim: "***",
+        is_token_set: true,
+      },
+    });
+    const option = await cli.runWith(environment, "config", "get-value", "api", "base_url");
+    expect(option.stdout).toBe("https://proxy:***@example.com\n");
+  });
 });
 
 describe("pools", () => {
