@@ -29,7 +29,7 @@ export function createExecutionApi(given: ExecutionApiResources, options: Execut
   // The only routes that strangers reach: those added later are behind the check of the bearer, and so is every path that there is not.
   addHealthRoutes(app, deps);
   app.use(keepOutStrangers(given));
-  const limits = createCallLimits(deps);
+  const limits = createCallLimits(resources, options);
   addBaramCalls(app, deps, limits);
   addWorkerCalls(app, deps, limits);
   const add = routesOf(app, deps, limits);

@@ -3,7 +3,7 @@ import { aloneMaxBytes } from "../contracts/index.ts";
 import { limitBody } from "../platform/index.ts";
 import { findTryState } from "../store/index.ts";
 import { Refusal } from "./refusal.ts";
-import type { Deps } from "./routes/route.ts";
+import type { ApiResources, ExecutionApiOptions } from "./resources.ts";
 import { bearerOf } from "./tokens.ts";
 
 /**
@@ -24,7 +24,7 @@ export type CallLimits = {
   toOrAlone(maxBytes?: number): MiddlewareHandler;
 };
 
-export function createCallLimits({ resources, options, live }: Deps): CallLimits {
+export function createCallLimits(resources: ApiResources, options: ExecutionApiOptions): CallLimits {
   const aloneMax = aloneMaxBytes(options.xcomMaxBytes);
   let large = 0;
   const to = (maxBytes: number) => limitBody(maxBytes, (c) => refuse(c, maxBytes));
@@ -36,7 +36,7 @@ export function createCallLimits({ resources, options, live }: Deps): CallLimits
       throw new Refusal(503, "busy", "The API has several large requests in hand. Send it again in a moment.");
     // An end that was reported before, and whose answer was lost, is taken again.
     if (c.req.path.endsWith("/batch") && (await findTryState(resources.store, bearer.subject)) !== null) return;
-    await live.check(bearer);
+    await resources.live.check(bearer);
   }
 
   return {

@@ -3,8 +3,10 @@ import type { VerifiedToken } from "../platform/index.ts";
 import type { Actor } from "../scheduler/commands/index.ts";
 import { type CallerFacts, type Db, findCaller, logEvent } from "../store/index.ts";
 import { staleTry } from "./refusal.ts";
+import type { CallResources, ExecutionApiOptions } from "./resources.ts";
 
 export type CallingTry = { readonly tryId: string; readonly claims?: Pick<VerifiedToken, "isForCallbacks"> };
+export type Caller = CallingTry & { resources: CallResources; options: ExecutionApiOptions };
 
 /**
  * Who makes a call, to be written down with what it does. Throws `try_not_running` if it is over, or never was: more exactly than

@@ -33,13 +33,11 @@ import {
   setXcomByTry,
   taskStates,
 } from "../store/index.ts";
-import { type CallingTry, callerOf, logByTask } from "./log-by-task.ts";
+import { type Caller, callerOf, logByTask } from "./log-by-task.ts";
 import { Refusal, staleTry } from "./refusal.ts";
-import type { CallResources, ExecutionApiOptions } from "./resources.ts";
 import { tasksOfGroup } from "./task-group.ts";
 import { triggerDagRun } from "./trigger-dag-run.ts";
 
-export type Caller = CallingTry & { resources: CallResources; options: ExecutionApiOptions };
 type Call<M extends ForwardedMethod> = {
   params: z.ZodType<RunnerCalls[M]["params"]>;
   answer(caller: Caller, params: RunnerCalls[M]["params"]): Promise<RunnerCalls[M]["result"]>;

@@ -2,8 +2,7 @@ import type { RunnerCalls } from "../contracts/index.ts";
 import { BaramError } from "../platform/index.ts";
 import { checkRunId, clearRunWithin, createDagRun, tellCreated } from "../scheduler/commands/index.ts";
 import { findDag, findRun, type Store } from "../store/index.ts";
-import { actorOf, type CallingTry, callerOf, logByTask } from "./log-by-task.ts";
-import type { Caller } from "./runner-calls.ts";
+import { actorOf, type Caller, type CallingTry, callerOf, logByTask } from "./log-by-task.ts";
 
 /** `runAfter`: the earliest moment at which the run may start; the logical date or now if left out. */
 export type TriggerRequest = RunnerCalls["triggerDagRun"]["params"] & { runAfter?: Date | null };
