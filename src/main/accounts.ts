@@ -68,7 +68,7 @@ function checkRights(): void {
   const isAmbient = uid === 0 || existsSync(SETPRIV);
   if (uid === undefined || (effective === null && uid !== 0) || missing.length > 0)
     throw invalid(
-      `[workers] run_as_user needs the right to start and end processes of another user; Baram runs as uid ${uid ?? "unknown"}${missing.length > 0 ? ` without ${missing.join(", ")}` : ""}. Start Baram as root, or with these capabilities in its ambient set (docs/security.md), or remove the option.`,
+      `[workers] run_as_user needs the right to start and end processes of another user; Baram runs as uid ${uid ?? "unknown"}${missing.length > 0 ? ` without ${missing.join(", ")}` : ""}. Start Baram as root, or with these capabilities in its ambient set (docs/workers.md), or remove the option.`,
       { missing },
     );
   if (!isAmbient) throw invalid(`[workers] run_as_user needs ${SETPRIV} if Baram does not run as root. Install util-linux.`, {});

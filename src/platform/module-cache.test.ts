@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -25,6 +25,17 @@ test("writes the module beside links to baram and to its packages", async () => 
   expect(await realpath(join(dirname(path), "node_modules/@scope/native"))).toBe(
     await realpath(join(folder, "dags/node_modules/@scope/native")),
   );
+});
+
+test("another user can read a module and not change it, whatever the umask", async () => {
+  const before = process.umask(0o077);
+  try {
+    const path = await materializeModule(moduleOf("export const x = 3;"), join(folder, "cache"), []);
+    const modes = await Promise.all([path, dirname(path), join(dirname(path), "node_modules")].map((one) => stat(one)));
+    expect(modes.map(({ mode }) => (mode & 0o777).toString(8))).toEqual(["644", "755", "755"]);
+  } finally {
+    process.umask(before);
+  }
 });
 
 test("many at once leave one intact module and nothing else", async () => {

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readFile, realpath, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, realpath, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BaramError, toError } from "./errors.ts";
@@ -102,13 +102,25 @@ async function findPackage(name: string, resolveFrom: readonly string[]): Promis
 }
 
 async function writeFolder(folder: string, code: string, links: readonly Link[]): Promise<void> {
-  await mkdir(join(folder, "node_modules"), { recursive: true });
+  const packages = join(folder, "node_modules");
+  await makeReadableFolder(folder);
+  await makeReadableFolder(packages);
   await writeFile(join(folder, MODULE_FILE), code);
+  await chmod(join(folder, MODULE_FILE), 0o644);
   for (const { name, target } of links) {
-    const link = join(folder, "node_modules", name);
-    await mkdir(dirname(link), { recursive: true });
+    const link = join(packages, name);
+    if (dirname(link) !== packages) await makeReadableFolder(dirname(link));
     await symlink(target, link, "dir");
   }
+}
+
+/**
+ * Readable for all and writable for its owner, whatever the umask: another user may run what is in it, [workers] run_as_user. Who may
+ * enter the cache at all is decided by the folder around it.
+ */
+async function makeReadableFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, 0o755);
 }
 
 async function isIntact(folder: string, module: BundledModule, links: readonly Link[]): Promise<boolean> {

@@ -153,8 +153,10 @@ export function startRunner(options: RunnerOptions): Runner {
   wire = openWire<FromRunner, ToRunner>(child.stdio[3] as Duplex & Readable, {
     message(message) {
       if (message.type === "ready") {
-        if (runner.state === "booting") runner.state = "idle";
-        on.ready();
+        void keeper.held.then(() => {
+          if (runner.state === "booting") runner.state = "idle";
+          on.ready();
+        });
       } else on.message(message);
     },
     close(fault) {
