@@ -12,7 +12,8 @@ import { probeAccount } from "../worker/supervisor/index.ts";
  * Throws `run_as_user_invalid`: user code would otherwise run with Baram's own rights.
  */
 export function openAccounts(config: Config): Accounts | null {
-  const { run_as_user: user, run_as_user_of_dags: ofDags } = config.workers;
+  const user = config.workers.run_as_user;
+  const ofDags = config.workers.run_as_user_of_dags;
   if (user === null) {
     if (ofDags === null) return null;
     throw invalid(

@@ -30,7 +30,6 @@ export async function runStandalone(config: Config): Promise<void> {
   // At its start a standalone prints sentences for the user who typed the command, and logs only what is wrong.
   const atStart = log.level === "info" ? createLogger({ ...log, level: "warn" }) : logger;
   warnOfMeaninglessOptions(config, logger);
-  warnOfRoot(config, logger);
   const metrics = createMetrics(config, logger);
   const unlock = lockHome(config.home);
   const stopped = untilStopped(logger);
@@ -57,6 +56,8 @@ export async function runStandalone(config: Config): Promise<void> {
     const processor = await startDagProcessorPart(config, store, logger, { withExamples: true }, metrics);
     parts.unshift(processor);
     patience.started();
+    // Not earlier: a start that fails says only why.
+    warnOfRoot(config, logger);
     const demo = runDemo(config, store, say, logger);
     say("  Ctrl-C ends it.");
     await Promise.race([stopped, ...(scheduler.finished ? [scheduler.finished] : [])]);

@@ -57,7 +57,7 @@ test("in a box: all but the process itself, then all", async () => {
   expect([isAlive(child.pid ?? 0), keeper.hasOthers()]).toEqual([true, false]);
   keeper.killAll();
   await keeper.killUntilGone();
-  expect(isAlive(child.pid ?? 0)).toBe(false);
+  await expect.poll(() => isAlive(child.pid ?? 0)).toBe(false);
   boxes?.close();
 });
 

@@ -165,6 +165,31 @@ test("a process that a task detached in every way is killed with its try", async
     .toBe(false);
 }, 60_000);
 
+test("and without run_as_user too, where Baram can make a cgroup, whose folder goes with the engine", async () => {
+  const plain = await startEngine();
+  try {
+    await plain.load({
+      "detaches.ts": `
+import { execFileSync } from "node:child_process";
+import { dag, task } from "baram";
+export default dag({ dagId: "detaches", schedule: null }, () => {
+  task({ taskId: "detaches" }, async () =>
+    Number(execFileSync("/usr/bin/env", ["-i", "setsid", "sh", "-c", "setsid sleep 600 > /dev/null 2>&1 & echo $!"])))();
+});`,
+    });
+    const runId = await plain.trigger("detaches");
+    expect(await plain.finished("detaches", runId)).toBe("success");
+    const { rows } = await plain.store.query<{ value: number }>("select value from xcom");
+    const pid = Number(rows[0]?.value);
+    expect(pid).toBeGreaterThan(1);
+    await expect
+      .poll(() => existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8")))
+      .toBe(false);
+  } finally {
+    await plain.stop();
+  }
+}, 60_000);
+
 describe("a start fails, with the path or user and the remedy, where", () => {
   const config = (own: Record<string, string>) =>
     loadConfig({
