@@ -21,7 +21,7 @@ run(process.execPath, [join(root, "scripts", "ensure-installed.mjs")], "Baram co
 const context = mkdtempSync(join(tmpdir(), "baram-image-"));
 try {
   fill(join(context, "baram"));
-  cpSync(join(root, "docker", "Dockerfile"), join(context, "Dockerfile"));
+  for (const name of ["Dockerfile", "entrypoint.sh"]) cpSync(join(root, "docker", name), join(context, name));
   const given = [
     ["BASE", values.base],
     ["NODE_IMAGE", values.node],

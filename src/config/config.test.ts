@@ -33,7 +33,7 @@ const every = Object.entries(OPTIONS).flatMap(([section, names]) =>
 /** Values that this option must reject. */
 function badValues(spec: OptionSpec): string[] {
   if (spec.kind === "bool") return ["maybe", "2"];
-  if (spec.kind === "string") return spec.values || spec.form ? ["something-else"] : [];
+  if (spec.kind === "string") return spec.values || spec.form ? ["something; else"] : [];
   const bad = ["many", "NaN", "Infinity", "1 2"];
   if (spec.kind === "int") bad.push("1.5");
   if (spec.min !== undefined) bad.push(String(spec.min - 1));

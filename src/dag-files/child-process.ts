@@ -112,7 +112,8 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
       message(message) {
         if (fault !== null) return;
         const checked = childMessageSchema.safeParse(message);
-        if (checked.success) onMessage(checked.data);
+        if (checked.success && checked.data.type === "ready") void keeper.held.then(() => onMessage({ type: "ready" }));
+        else if (checked.success) onMessage(checked.data);
         else fail("the answer of the evaluation process cannot be read", checked.error.message);
       },
       close(broken) {

@@ -12,7 +12,8 @@ import { probeAccount } from "../worker/supervisor/index.ts";
  * Throws `run_as_user_invalid`: user code would otherwise run with Baram's own rights.
  */
 export function openAccounts(config: Config): Accounts | null {
-  const { run_as_user: user, run_as_user_of_dags: ofDags } = config.workers;
+  const user = config.workers.run_as_user;
+  const ofDags = config.workers.run_as_user_of_dags;
   if (user === null) {
     if (ofDags === null) return null;
     throw invalid(
@@ -68,7 +69,7 @@ function checkRights(): void {
   const isAmbient = uid === 0 || existsSync(SETPRIV);
   if (uid === undefined || (effective === null && uid !== 0) || missing.length > 0)
     throw invalid(
-      `[workers] run_as_user needs the right to start and end processes of another user; Baram runs as uid ${uid ?? "unknown"}${missing.length > 0 ? ` without ${missing.join(", ")}` : ""}. Start Baram as root, or with these capabilities in its ambient set (docs/security.md), or remove the option.`,
+      `[workers] run_as_user needs the right to start and end processes of another user; Baram runs as uid ${uid ?? "unknown"}${missing.length > 0 ? ` without ${missing.join(", ")}` : ""}. Start Baram as root, or with these capabilities in its ambient set (docs/workers.md), or remove the option.`,
       { missing },
     );
   if (!isAmbient) throw invalid(`[workers] run_as_user needs ${SETPRIV} if Baram does not run as root. Install util-linux.`, {});

@@ -32,7 +32,6 @@ export async function runStandalone(config: Config): Promise<void> {
   const atStart = log.level === "info" ? createLogger({ ...log, level: "warn" }) : logger;
   warnOfMeaninglessOptions(config, logger);
   hideSecrets(config, logger);
-  warnOfRoot(config, logger);
   const metrics = createMetrics(config, logger);
   const unlock = lockHome(config.home);
   closeHome(config.home, (message) => logger.warn({}, message));
@@ -60,6 +59,8 @@ export async function runStandalone(config: Config): Promise<void> {
     const processor = await startDagProcessorPart(config, store, logger, { withExamples: true }, metrics);
     parts.unshift(processor);
     patience.started();
+    // Not earlier: a start that fails says only why.
+    warnOfRoot(config, logger);
     const demo = runDemo(config, store, say, logger);
     say("  Ctrl-C ends it.");
     await Promise.race([stopped, ...(scheduler.finished ? [scheduler.finished] : [])]);

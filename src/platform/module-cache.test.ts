@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
 import nodeModule from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -29,6 +29,28 @@ test("writes the module beside links to baram and to its packages", async () => 
   expect(await realpath(join(dirname(path), "node_modules/@scope/native"))).toBe(
     await realpath(join(folder, "dags/node_modules/@scope/native")),
   );
+});
+
+test.each([
+  {
+    what: "where others may enter the cache they can read a module, and not change it",
+    cache: 0o755,
+    modes: ["644", "755", "755"],
+  },
+  { what: "where they may not, a module is its owner's alone", cache: 0o700, modes: ["600", "700", "700"] },
+])("$what, whatever the umask", async ({ cache, modes }) => {
+  await mkdir(join(folder, "cache"));
+  await chmod(join(folder, "cache"), cache);
+  for (const umask of [0o077, 0]) {
+    const before = process.umask(umask);
+    try {
+      const path = await materializeModule(moduleOf(`export const x = ${umask};`), join(folder, "cache"), []);
+      const found = await Promise.all([path, dirname(path), join(dirname(path), "node_modules")].map((one) => stat(one)));
+      expect(found.map(({ mode }) => (mode & 0o777).toString(8))).toEqual(modes);
+    } finally {
+      process.umask(before);
+    }
+  }
 });
 
 test("many at once leave one intact module and nothing else", async () => {

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readFile, realpath, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, realpath, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BaramError, toError } from "./errors.ts";
@@ -11,9 +11,13 @@ export type BundledModule = { hash: string; code: string; externals: string[] };
 
 export const MODULE_FILE = "dag.mjs";
 
-/** The modes of everything in a module cache: the only place that says who may read the code of DAGs. */
-export function moduleCacheModes(): { folder: number; file: number } {
-  return { folder: FOLDER_MODE, file: FILE_MODE };
+/**
+ * The modes of what is in a module cache. Where others may enter the cache, they may read it: the user of [workers] run_as_user loads
+ * modules from it. Only its owner may change anything.
+ */
+async function modesIn(cacheDir: string): Promise<{ folder: number; file: number }> {
+  const isShared = ((await stat(cacheDir)).mode & 0o001) !== 0;
+  return isShared ? { folder: 0o755, file: 0o644 } : { folder: FOLDER_MODE, file: FILE_MODE };
 }
 
 /**
@@ -38,7 +42,7 @@ export async function materializeModule(
   await utimes(path, new Date(), new Date()).catch(() => {});
   if (await isIntact(folder, module, links)) return path;
 
-  await mkdir(cacheDir, { recursive: true, mode: moduleCacheModes().folder });
+  await mkdir(cacheDir, { recursive: true, mode: FOLDER_MODE });
   const draft = join(cacheDir, `.draft-${randomUUID()}`);
   try {
     await writeFolder(draft, module.code, links);
@@ -108,14 +112,23 @@ async function findPackage(name: string, resolveFrom: readonly string[]): Promis
 }
 
 async function writeFolder(folder: string, code: string, links: readonly Link[]): Promise<void> {
-  const modes = moduleCacheModes();
-  await mkdir(join(folder, "node_modules"), { recursive: true, mode: modes.folder });
-  await writeFile(join(folder, MODULE_FILE), code, { mode: modes.file });
+  const modes = await modesIn(dirname(folder));
+  const packages = join(folder, "node_modules");
+  await makeFolder(folder, modes.folder);
+  await makeFolder(packages, modes.folder);
+  await writeFile(join(folder, MODULE_FILE), code);
+  await chmod(join(folder, MODULE_FILE), modes.file);
   for (const { name, target } of links) {
-    const link = join(folder, "node_modules", name);
-    await mkdir(dirname(link), { recursive: true, mode: modes.folder });
+    const link = join(packages, name);
+    if (dirname(link) !== packages) await makeFolder(dirname(link), modes.folder);
     await symlink(target, link, "dir");
   }
+}
+
+/** With exactly this mode, whatever the umask. */
+async function makeFolder(path: string, mode: number): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, mode);
 }
 
 async function isIntact(folder: string, module: BundledModule, links: readonly Link[]): Promise<boolean> {

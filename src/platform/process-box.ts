@@ -1,4 +1,15 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 
 /**
@@ -15,8 +26,11 @@ export type ProcessBox = {
 };
 
 export type ProcessBoxes = {
-  /** A box around a process that was just started; null if it is not possible. */
-  hold(pid: number): ProcessBox | null;
+  /**
+   * A box around a process that was just started; null if it is not possible. It must not run user code before. The kernel takes
+   * some 10 ms to move a process, so this thread does not wait for it.
+   */
+  hold(pid: number): Promise<ProcessBox | null>;
   close(): void;
 };
 
@@ -29,8 +43,8 @@ const PREFIX = "baram-";
 export function openProcessBoxes(name: string): ProcessBoxes | null {
   const own = ownCgroup();
   if (own === null) return null;
-  removeEmpty(own);
-  const folder = join(own, PREFIX + name);
+  removeLeftovers(own);
+  const folder = join(own, `${PREFIX}${process.pid}-${name}`);
   try {
     mkdirSync(folder);
   } catch {
@@ -38,11 +52,11 @@ export function openProcessBoxes(name: string): ProcessBoxes | null {
   }
   let count = 0;
   return {
-    hold(pid) {
+    async hold(pid) {
       const path = join(folder, `${++count}`);
       try {
-        mkdirSync(path);
-        writeFileSync(join(path, "cgroup.procs"), String(pid));
+        mkdirSync(path, { recursive: true });
+        await writeFile(join(path, "cgroup.procs"), String(pid));
         return openBox(path);
       } catch {
         removeTree(path);
@@ -57,9 +71,10 @@ export function openProcessBoxes(name: string): ProcessBoxes | null {
 export function killProcessBoxes(name: string): void {
   const own = ownCgroup();
   if (own === null) return;
-  const folder = join(own, PREFIX + name);
-  killAllIn(folder);
-  removeTree(folder);
+  for (const folder of foldersIn(own).filter((one) => one.endsWith(`-${name}`))) {
+    killAllIn(join(own, folder));
+    removeTree(join(own, folder));
+  }
 }
 
 function openBox(path: string): ProcessBox {
@@ -118,15 +133,19 @@ function removeTree(path: string): void {
   }
 }
 
-/** What processes left that were killed themselves. */
-function removeEmpty(own: string): void {
+/** Removes the folders of processes that were killed themselves. A living one may be about to use its own, though it is empty. */
+function removeLeftovers(own: string): void {
+  for (const name of foldersIn(own)) {
+    const pid = Number(name.slice(PREFIX.length).split("-")[0]);
+    if (!existsSync(`/proc/${pid}`)) removeTree(join(own, name));
+  }
+}
+
+function foldersIn(own: string): string[] {
   try {
-    for (const name of readdirSync(own)) {
-      if (name.startsWith(PREFIX) && /^populated 0$/m.test(readFileSync(join(own, name, "cgroup.events"), "latin1")))
-        removeTree(join(own, name));
-    }
+    return readdirSync(own).filter((name) => name.startsWith(PREFIX));
   } catch {
-    // Another process removed one first.
+    return [];
   }
 }
 

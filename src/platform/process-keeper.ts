@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Account } from "./account.ts";
-import type { ProcessBoxes } from "./process-box.ts";
+import type { ProcessBox, ProcessBoxes } from "./process-box.ts";
 import { killMarked, listProcesses, listSince, newestPid, type ProcessMark, signalGroup, watchChildren } from "./process-tree.ts";
 import { sleep } from "./sleep.ts";
 
@@ -12,6 +12,8 @@ import { sleep } from "./sleep.ts";
  * - by the process group and the mark in the environment.
  */
 export type ProcessKeeper = {
+  /** Resolves once the process may run user code: all that it starts from now on is found. */
+  readonly held: Promise<void>;
   /** Whether the process has started others that still live. Cheap: it is asked after every try. */
   hasOthers(): boolean;
   /** With `since`: only those started after that pid, where the mark is all there is. */
@@ -36,15 +38,18 @@ const GONE_WAIT_MS = 5_000;
 
 export function keepProcess(pid: number, options: KeeperOptions): ProcessKeeper {
   const { mark, account, isAlone } = options;
-  const box = pid > 0 ? (options.boxes?.hold(pid) ?? null) : null;
-  const children = watchChildren(box === null ? pid : 0);
+  const children = watchChildren(pid);
+  let box: ProcessBox | null = null;
   let checkedUpTo = newestPid();
 
   const findOthers = (): number[] => {
     if (box !== null) return box.pids().filter((one) => one !== pid);
     if (account === null) return [];
-    const pids = findOfAccount(account.uid, pid, checkedUpTo, isAlone());
-    checkedUpTo = newestPid();
+    const withStrays = isAlone();
+    const newest = newestPid();
+    const pids = findOfAccount(account.uid, pid, checkedUpTo, withStrays);
+    // What was found is killed now; what was spared is looked at again.
+    if (withStrays) checkedUpTo = newest;
     return pids;
   };
   const killEach = (pids: readonly number[]) => {
@@ -56,7 +61,11 @@ export function keepProcess(pid: number, options: KeeperOptions): ProcessKeeper 
       }
     }
   };
+  const held = pid > 0 && options.boxes !== null ? options.boxes.hold(pid) : Promise.resolve(null);
   const keeper: ProcessKeeper = {
+    held: held.then((made) => {
+      box = made;
+    }),
     hasOthers: () => (box !== null ? box.pids().length > 1 : account !== null || children.hasAny()),
     killOthers(since) {
       // Again, since a process may fork in between.
@@ -76,6 +85,7 @@ export function keepProcess(pid: number, options: KeeperOptions): ProcessKeeper 
     },
     async killUntilGone() {
       children.close();
+      await keeper.held;
       for (let waitedMs = 0; waitedMs < GONE_WAIT_MS; waitedMs += GONE_LOOK_MS) {
         // The process itself has ended.
         if (box !== null || account !== null || mark === null ? findOthers().length === 0 : killMarked(mark) === 0) break;

@@ -368,6 +368,7 @@ test.runIf(isRoot)(
     mkdirSync(closed, { mode: 0o700 });
     const started = start({ BARAM_HOME: join(closed, "home"), BARAM__CORE__LOAD_EXAMPLES: "false" });
     await isUp(started);
+    await expect.poll(() => started.output(), { timeout: 20_000 }).toContain("Baram runs as root, and so do tasks and DAG files");
     started.child.kill("SIGINT");
     expect(await started.exited).toBe(0);
   },

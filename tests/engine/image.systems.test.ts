@@ -40,7 +40,7 @@ beforeAll(async () => {
   });
   await engine.load({
     "boxed.ts": `
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dag, task } from "baram";
@@ -50,7 +50,15 @@ export default dag({ dagId: "boxed", schedule: null }, () => {
     let root = "writable";
     try { writeFileSync("/opt/baram/x", "x"); } catch (error) { root = (error as { code: string }).code; }
     writeFileSync(join(tmpdir(), "mine"), "x");
-    return { uid: process.getuid?.(), root, environment: JSON.stringify(process.env) };
+    const attempt = (path: string) => { try { readFileSync(path); return "read"; } catch (error) { return (error as { code: string }).code; } };
+    const status = readFileSync("/proc/self/status", "utf8");
+    return {
+      uid: process.getuid?.(), root, environment: JSON.stringify(process.env),
+      parent: attempt("/proc/" + process.ppid + "/environ"),
+      home: attempt("/var/lib/baram/x"),
+      capabilities: [...status.matchAll(/^Cap(?:Prm|Eff|Amb):\\s*(\\w+)/gm)].map((match) => Number("0x" + match[1])),
+      parentCapabilities: Number("0x" + /^CapEff:\\s*(\\w+)/m.exec(readFileSync("/proc/" + process.ppid + "/status", "utf8"))?.[1]),
+    };
   })();
   task({ taskId: "waits", retries: 1 }, async (ctx) => {
     console.log("waiting");
@@ -93,14 +101,18 @@ async function resultOf({ ti }: Task): Promise<Record<string, unknown> | undefin
   return rows[0]?.value;
 }
 
-test("one workload runs in the container, as nobody special, and its log is there when the container is gone", async () => {
+test("one workload runs in the container, as a user that reaches nothing of Baram's, and its log is there when the container is gone", async () => {
   const workload = await queued("looks");
   const { code, stderr } = await dockerd.ask("run", "--rm", ...given(workload), IMAGE, ...command);
   expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("its end is stored") });
   expect(await dockerd.docker("ps", "--all", "--quiet")).toBe("");
   expect(await stateOf(workload)).toBe("success");
   const seen = await resultOf(workload);
-  expect(seen).toMatchObject({ uid: 10_001, root: "EACCES" });
+  // Baram itself keeps CHOWN, KILL, SETGID and SETUID and nothing else; the task has nothing.
+  expect(seen).toMatchObject({
+    ...{ uid: 10_002, root: "EACCES", parent: "EACCES", home: "EACCES" },
+    ...{ capabilities: [0, 0, 0], parentCapabilities: 0b1110_0001 },
+  });
   expect(seen?.environment).not.toContain(workload.token);
   expect(await logOf(workload)).toContain("inside");
 });
@@ -110,6 +122,7 @@ test("a read-only root and any user will do, where the temporary folder can be w
   const confined = ["--read-only", "--tmpfs", "/tmp", "--user", "54321:54321", "--cap-drop", "ALL"];
   const { code, stderr } = await dockerd.ask("run", "--rm", ...confined, ...given(workload), IMAGE, ...command);
   expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stderr).toContain("does not start as root, so tasks run as Baram's own user");
   expect(await resultOf(workload)).toMatchObject({ uid: 54_321 });
 });
 

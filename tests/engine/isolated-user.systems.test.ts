@@ -2,8 +2,11 @@
  * [workers] run_as_user, as root: tasks, DAG files during evaluation and triggers run as other users, who reach nothing of Baram's and
  * nothing of each other's, and leave no process behind.
  */
+
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -162,6 +165,31 @@ test("a process that a task detached in every way is killed with its try", async
     .toBe(false);
 }, 60_000);
 
+test("and without run_as_user too, where Baram can make a cgroup, whose folder goes with the engine", async () => {
+  const plain = await startEngine();
+  try {
+    await plain.load({
+      "detaches.ts": `
+import { execFileSync } from "node:child_process";
+import { dag, task } from "baram";
+export default dag({ dagId: "detaches", schedule: null }, () => {
+  task({ taskId: "detaches" }, async () =>
+    Number(execFileSync("/usr/bin/env", ["-i", "setsid", "sh", "-c", "setsid sleep 600 > /dev/null 2>&1 & echo $!"])))();
+});`,
+    });
+    const runId = await plain.trigger("detaches");
+    expect(await plain.finished("detaches", runId)).toBe("success");
+    const { rows } = await plain.store.query<{ value: number }>("select value from xcom");
+    const pid = Number(rows[0]?.value);
+    expect(pid).toBeGreaterThan(1);
+    await expect
+      .poll(() => existsSync(`/proc/${pid}`) && !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8")))
+      .toBe(false);
+  } finally {
+    await plain.stop();
+  }
+}, 60_000);
+
 describe("a start fails, with the path or user and the remedy, where", () => {
   const config = (own: Record<string, string>) =>
     loadConfig({
@@ -236,6 +264,67 @@ describe("a start fails, with the path or user and the remedy, where", () => {
     } finally {
       process.umask(before);
     }
+  });
+});
+
+describe("a user that is not root", () => {
+  const BARAM = 21_009;
+  const SCRIPT = `
+    import { spawnSync } from "node:child_process";
+    const dist = (path) => import(process.env.DIST + path);
+    const { loadConfig } = await dist("/config/index.js");
+    const { openAccounts } = await dist("/main/accounts.js");
+    const { commandAs } = await dist("/platform/index.js");
+    try {
+      const { account } = openAccounts(loadConfig());
+      const look = "id -u; grep -E 'Cap(Inh|Prm|Eff|Amb)|Groups' /proc/self/status; cat /proc/$PPID/environ";
+      const start = commandAs(account, "/bin/sh", ["-c", look], { PATH: "/usr/bin:/bin" });
+      console.log(spawnSync(start.command, start.args, { ...start.options, encoding: "utf8" }).stdout);
+    } catch (error) {
+      console.log(error.message);
+    }`;
+
+  function run(capabilities: string): string {
+    const own = mkdtempSync(join(place, "ambient-"));
+    const home = join(own, "home");
+    mkdirSync(home, { mode: 0o700 });
+    for (const path of [own, home]) chownSync(path, BARAM, BARAM);
+    chmodSync(own, 0o755);
+    const as = [
+      `--reuid=${BARAM}`,
+      `--regid=${BARAM}`,
+      "--clear-groups",
+      `--inh-caps=${capabilities}`,
+      `--ambient-caps=${capabilities}`,
+    ];
+    return execFileSync("/usr/bin/setpriv", [...as, process.execPath, "--input-type=module", "--eval", SCRIPT], {
+      encoding: "utf8",
+      cwd: "/",
+      env: {
+        PATH: process.env.PATH,
+        DIST: join(findPackageRoot(), "dist"),
+        BARAM_HOME: home,
+        BARAM__DATABASE__URL: "postgres://nobody@127.0.0.1/none",
+        BARAM__CORE__DAGS_FOLDER: join(place, "dags"),
+        BARAM__WORKERS__RUN_AS_USER: String(ALL),
+      },
+    });
+  }
+
+  test("can do the same with four capabilities, none of which the user code has", () => {
+    const none = "\t0000000000000000";
+    expect(
+      run("-all,+chown,+kill,+setgid,+setuid")
+        .trim()
+        .split("\n")
+        .map((line) => line.trimEnd()),
+    ).toEqual([String(ALL), "Groups:", ...["CapInh", "CapPrm", "CapEff", "CapAmb"].map((name) => `${name}:${none}`)]);
+  });
+
+  test("is told which capabilities are missing", () => {
+    expect(run("-all,+setuid,+setgid")).toContain(
+      "Baram runs as uid 21009 without CAP_CHOWN, CAP_KILL. Start Baram as root, or with these",
+    );
   });
 });
 

@@ -65,7 +65,7 @@ export async function startDockerd(): Promise<Dockerd> {
 }
 
 /** The commands that the image needs from its base, copied from this machine. */
-const COMMANDS = ["sh", "chmod", "chown", "env", "ln", "mkdir", "sleep", "tini"];
+const COMMANDS = ["sh", "chmod", "chown", "env", "id", "ln", "mkdir", "setpriv", "sleep", "tini", "true"];
 
 /** Creates an image from a few files of this machine: a shell, the commands that the Dockerfile calls, tini and Node.js. */
 export async function importBase({ host }: Dockerd, tag: string): Promise<void> {

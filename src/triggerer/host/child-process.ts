@@ -138,12 +138,13 @@ export function startTriggerChild(options: ChildOptions, account: Account | null
 
   function onMessage(message: ReceivedFromChild): void {
     switch (message.type) {
-      case "ready": {
-        const held = waiting ?? [];
-        waiting = null;
-        for (const one of held) send(one);
+      case "ready":
+        void keeper.held.then(() => {
+          const held = waiting ?? [];
+          waiting = null;
+          for (const one of held) send(one);
+        });
         return;
-      }
       case "pong":
         missedPings = 0;
         return;

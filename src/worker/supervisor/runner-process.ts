@@ -166,8 +166,10 @@ export function startRunner(options: RunnerOptions): Runner {
     check: checkBy(fromRunnerSchema),
     message(message) {
       if (message.type === "ready") {
-        if (runner.state === "booting") runner.state = "idle";
-        on.ready();
+        void keeper.held.then(() => {
+          if (runner.state === "booting") runner.state = "idle";
+          on.ready();
+        });
       } else on.message(message);
     },
     close(fault) {
