@@ -36,7 +36,13 @@ export function createS3Carrier(place: S3Place, path: string, mayGoOn: boolean):
     async carry(log, sizeBytes) {
       if (sizeBytes <= storedBytes) return;
       head ??= await findHead(log);
-      await place.put(path, chunksOf(head, log, sizeBytes), head.length + sizeBytes);
+      const chunks = chunksOf(head, log, sizeBytes);
+      try {
+        await place.put(path, chunks, head.length + sizeBytes);
+      } finally {
+        // A put that fails leaves the rest, and the open file, where they are.
+        await chunks.return(undefined);
+      }
       puts++;
       storedBytes = sizeBytes;
     },
