@@ -73,9 +73,9 @@ export type BatchAnswer = z.infer<typeof batchAnswerSchema>;
 /** Tries in one heartbeat, 0.4 KB each, and 1.4 KB with ids of the greatest length. A supervisor with more of them sends several. */
 export const HEARTBEAT_TRIES_MAX = 1_000;
 export const HEARTBEAT_MAX_BYTES = 2 * 1024 * 1024;
-export const heartbeatRequestSchema = z.object({
-  tries: z.array(z.object({ id: z.uuid(), token: tokenSchema })).max(HEARTBEAT_TRIES_MAX),
-});
+export const heartbeatItemSchema = z.object({ id: z.uuid(), token: tokenSchema });
+/** Each try is checked by itself: one that does not match is lost, and the others beat. */
+export const heartbeatRequestSchema = z.object({ tries: z.array(z.unknown()).max(HEARTBEAT_TRIES_MAX) });
 /**
  * `running`: with a new token if the old one is about to expire. `lost`: the worker must stop these tries; their writes are
  * rejected. `reasons`: why they were stopped, by id, if a reason is stored.
@@ -100,19 +100,15 @@ export const logPieceSchema = z.object({
   token: tokenSchema,
   session: z.uuid(),
   offset: z.int().min(0),
-  text: z.string(),
+  text: z
+    .string()
+    .refine((text) => Buffer.byteLength(text) <= LOG_PIECES_MAX_BYTES, { error: `has more than ${LOG_PIECES_MAX_BYTES} bytes` }),
   isEnd: z.boolean(),
   /** The log starts with this stream. */
   isAnew: z.boolean().default(false),
 });
-export const logPiecesSchema = z.object({
-  pieces: z
-    .array(logPieceSchema)
-    .max(LOG_PIECES_MAX)
-    .refine((pieces) => pieces.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0) <= LOG_PIECES_MAX_BYTES, {
-      error: `have more than ${LOG_PIECES_MAX_BYTES} bytes`,
-    }),
-});
+/** Each piece is checked by itself, so that one that does not match is refused alone. */
+export const logPiecesSchema = z.object({ pieces: z.array(z.unknown()).max(LOG_PIECES_MAX) });
 /**
  * In the order of the pieces. `received`: number of bytes of the stream that have arrived. `isMarked`: the end of the stream must
  * be reported.

@@ -162,6 +162,10 @@ test("a heartbeat renews a token that ages, and names the tries that are lost", 
   const { running } = await beat();
   api.ahead.sec = 0;
   expect(await api.resources.tokens.verify("baram:task", running[0].token)).toMatchObject({ subject: one.id });
+  // What does not match is lost, and harms no other.
+  const odd = [null, 3, { id: "x", token: one.token }, { id: ended.id }, { id: one.id, token: one.token }];
+  const answer = await api.ask("POST", "/baram/heartbeat", { body: { tries: odd } });
+  expect(answer).toMatchObject({ status: 200, json: { running: [{ id: one.id }], lost: [ended.id] } });
   tries[0] = { id: one.id, token: ended.token };
   expect((await beat()).lost).toContain(one.id);
 });

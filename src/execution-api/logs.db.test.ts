@@ -81,7 +81,7 @@ test("a workload's token, a token without a log, and a body that does not fit ar
     { session: SESSION },
     { ...piece(0, "é".repeat(200_000)) },
   ])
-    expect(await send(one.token, body)).toMatchObject({ status: 422, json: { detail: { reason: "body_invalid" } } });
+    expect(await send(one.token, body)).toMatchObject({ status: 422, json: { code: "piece_invalid" } });
   expect(await send(one.token, piece(0, "x".repeat(2_000_000)))).toMatchObject({ status: 413 });
   expect(stored(one)).toBeNull();
 });
@@ -100,6 +100,9 @@ test("pieces of several tries come in one call; one that is refused keeps no oth
     { received: 4, isMarked: false },
   ]);
   expect([stored(one), stored(two)]).toEqual(["one\n", "two\n"]);
-  const half = "x".repeat(140_000);
-  expect((await sendAll([one, two].map(({ token }) => ({ token, ...piece(4, half) })))).status).toBe(422);
+  const odd = [null, 3, { token: one.token }, { token: one.token, ...piece(4, "x".repeat(300_000)) }];
+  const three = await started();
+  const mixed = await sendAll([...odd, { token: three.token, ...piece(0, "three\n") }] as never);
+  expect(mixed.json.pieces.map(({ status: at }: { status?: number }) => at)).toEqual([422, 422, 422, 422, undefined]);
+  expect([one, two, three].map((each) => stored(each))).toEqual(["one\n", "two\n", "three\n"]);
 });

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { LogAnswers, logPieceSchema } from "../contracts/index.ts";
+import { type LogAnswers, logPieceSchema } from "../contracts/index.ts";
 import { BaramError, type Tokens } from "../platform/index.ts";
 import type { ExecutionApiResources } from "./resources.ts";
 import { OVERDUE_SEC } from "./tokens.ts";
@@ -13,7 +13,7 @@ type Allowed = { path: string; piece: Omit<Piece, "token"> };
  * Writes pieces of logs, each to the log that its try's token names. Also accepted after the try has ended and its token has
  * expired: a worker that was cut off sends what it has. A piece that is refused or cannot be written does not affect the others.
  */
-export async function takePieces({ tokens, logs, logger }: ExecutionApiResources, pieces: readonly Piece[]): Promise<Answer[]> {
+export async function takePieces({ tokens, logs, logger }: ExecutionApiResources, pieces: readonly unknown[]): Promise<Answer[]> {
   const judged = await Promise.all(pieces.map((piece) => judge(tokens, piece)));
   const allowed = judged.filter((one) => "path" in one);
   const written = allowed.length === 0 ? [] : await logs.append(allowed);
@@ -28,7 +28,13 @@ export async function takePieces({ tokens, logs, logger }: ExecutionApiResources
 }
 
 /** The log that the piece belongs to, or why it is refused. */
-async function judge(tokens: Tokens, { token, ...piece }: Piece): Promise<Allowed | LogRefusal> {
+async function judge(tokens: Tokens, given: unknown): Promise<Allowed | LogRefusal> {
+  const read = logPieceSchema.safeParse(given);
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    return { status: 422, code: "piece_invalid", message: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "is wrong"}` };
+  }
+  const { token, ...piece } = read.data;
   try {
     const { logPath: path } = await tokens.verify("baram:task", token, OVERDUE_SEC);
     if (path !== undefined) return { path, piece };

@@ -1,5 +1,5 @@
 /** DAGs of an author who attacks the platform. */
-import { readdirSync, rmSync, symlinkSync, writeSync } from "node:fs";
+import { appendFileSync, chmodSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { chain, dag, param, task } from "baram";
 import { BashOperator } from "baram/operators";
@@ -89,3 +89,39 @@ export const pattern = dag(
     task({ taskId: "work" }, () => 1)();
   },
 );
+
+export const proc = dag({ dagId: "attack_proc", schedule: null }, () => {
+  task({ taskId: "grep" }, (ctx) => {
+    const marker = String(ctx.conf.marker);
+    const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    const found = pids.filter((pid) => {
+      try {
+        // The process that started the server has its environment from the attacker.
+        return readFileSync(`/proc/${pid}/environ`, "latin1").includes(marker);
+      } catch {
+        return false;
+      }
+    });
+    ctx.logger.info(`found ${found.length} of ${pids.length}`);
+  })();
+});
+
+export const cache = dag({ dagId: "attack_cache", schedule: null }, () => {
+  task({ taskId: "change" }, (ctx) => {
+    const folder = join(String(ctx.conf.home), "cache", "modules");
+    if (!existsSync(folder)) throw new Error(`there is no ${folder}`);
+    for (const name of readdirSync(folder)) {
+      const path = join(folder, name, "dag.mjs");
+      if (!existsSync(path)) continue;
+      chmodSync(path, 0o600);
+      appendFileSync(path, '\nconsole.log("changed code ran");\n');
+    }
+  })();
+});
+
+export const fresh = dag({ dagId: "attack_fresh", schedule: null }, () => {
+  // The process that has the module loaded ends, so that the next task loads it again.
+  const end = task({ taskId: "end" }, () => void process.kill(process.pid, "SIGKILL"));
+  const work = task({ taskId: "work", triggerRule: "all_done" }, (ctx) => ctx.logger.info("the code as it was"));
+  chain(end(), work());
+});

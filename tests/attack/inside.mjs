@@ -137,4 +137,33 @@ export const INSIDE = [
       expect(performance.now() - from < 1_000, `it took ${Math.round(performance.now() - from)} ms`);
     },
   },
+  {
+    name: "no process shows the platform's secrets in its environment",
+    async run(target) {
+      const { runId } = await target.run("attack_proc", { marker: CANARIES.platform });
+      const { text } = await target.ask("GET", `/api/v2/dags/attack_proc/dagRuns/${runId}/taskInstances/grep/logs/1`, {
+        token: target.admin,
+      });
+      expect(text.includes("found 0 of"), `the task told: ${text.slice(-600)}`);
+    },
+  },
+  {
+    name: "changed code in the module cache does not run",
+    async run(target) {
+      const changed = await target.run("attack_cache", { home: target.server.home });
+      expect(changed.state === "success", "the task could not change the module");
+      // A warm process has the code that it has checked; a new one reads the file.
+      const { runId, state } = await target.run("attack_fresh");
+      expect(state === "success", "a task after it failed");
+      const seen = await target.seen("attack_fresh", runId, "work", target.admin);
+      expect(seen.includes("the code as it was") && !seen.includes("changed code ran"), "the changed code ran");
+    },
+  },
+  {
+    name: "a DAG file imports nothing from outside of its folder",
+    async run(target) {
+      const { text } = await target.ask("GET", "/api/v2/importErrors", { token: target.admin });
+      expect(text.includes("attack_import") && !text.includes("root:x"), `the import errors: ${text.slice(0, 300)}`);
+    },
+  },
 ];

@@ -140,4 +140,16 @@ export const OUTSIDE = [
       }
     },
   },
+  {
+    name: "a forged X-Forwarded-For passes no limit of failed logins",
+    async run(target) {
+      const statuses = [];
+      for (let at = 0; at < 8; at++) {
+        const headers = { "x-forwarded-for": `10.1.2.${at}, 192.0.2.${at}` };
+        const body = { username: "somebody-else", password: "a wrong guess" };
+        statuses.push((await target.ask("POST", "/auth/token", { body, headers })).status);
+      }
+      expect(statuses.includes(429), `the guesses were answered with ${statuses.join(", ")}`);
+    },
+  },
 ];

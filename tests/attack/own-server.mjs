@@ -18,6 +18,10 @@ export async function startOwnServer() {
   const dags = join(folder, "dags");
   mkdirSync(dags);
   writeFileSync(join(dags, "attack.ts"), readFileSync(new URL("attack-dag.ts", import.meta.url), "utf8"));
+  writeFileSync(
+    join(dags, "attack_import.ts"),
+    'import text from "../../../etc/passwd.txt"; import { dag } from "baram"; export default dag({ dagId: text, schedule: null }, () => {});',
+  );
   const port = await freePort();
   const environment = {
     PATH: process.env.PATH ?? "",

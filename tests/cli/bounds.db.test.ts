@@ -53,7 +53,7 @@ const REFUSED: readonly (readonly [readonly string[], ...(string | RegExp)[]])[]
   [trigger("--conf", "[1]"), "--conf must be a JSON object", "[1]"],
   [trigger("--conf", "null"), "--conf must be a JSON object"],
   [trigger("--conf", ""), "--conf is not JSON"],
-  [trigger("--conf", '{"a": {"b": 1e999}}'), "--conf holds a number in", '"a"', "too large"],
+  [trigger("--conf", '{"a": {"b": 1e999}}'), "--conf holds a number in", '"a.b"', "too large"],
   [trigger("--conf", '{"a": "\\u0000"}'), "--conf", "U+0000"],
   [trigger("--conf", '{"a": "\\ud800"}'), "--conf", "half of a surrogate pair"],
   [trigger("--note", LONG + LONG), "--note has 2000 characters", "1000"],

@@ -45,8 +45,10 @@ it("a worker's token names its worker, or a prefix of names", async () => {
   expect(await cli.fails(2, "worker", "token")).toContain("--name");
   for (const wrong of ["", "*", "no name", "a*b", "a**", "x".repeat(201)])
     expect(await cli.fails(2, "worker", "token", "--name", wrong)).toContain("a worker token is for one worker's name");
+  expect(await cli.fails(1, "worker", "token", "--name", "etl-1")).toContain("BARAM__API_AUTH__JWT_SECRET");
   for (const name of ["etl-1", "fleet-*"]) {
-    const { stdout } = await cli.run("worker", "token", "--name", name);
+    const secret = { BARAM__API_AUTH__JWT_SECRET: Buffer.alloc(32, 5).toString("base64") };
+    const { stdout } = await cli.runWith(secret, "worker", "token", "--name", name);
     const claims = JSON.parse(Buffer.from(stdout.split(".")[1] ?? "", "base64url").toString());
     expect(claims).toMatchObject({ sub: name, aud: "baram:worker", exp: expect.any(Number) });
   }

@@ -7,6 +7,7 @@ import {
   callRequestSchema,
   HEARTBEAT_MAX_BYTES,
   type HeartbeatAnswer,
+  heartbeatItemSchema,
   heartbeatRequestSchema,
   LOG_BODY_MAX_BYTES,
   type LogAnswers,
@@ -94,7 +95,14 @@ export function addBaramCalls(app: Hono, { resources, options, live }: Deps, lim
     const { tries } = await readBody(c, heartbeatRequestSchema);
     const valid = new Map<string, Awaited<ReturnType<typeof tokens.verify>>>();
     const lost: string[] = [];
-    for (const { id, token } of tries) {
+    for (const item of tries) {
+      const read = heartbeatItemSchema.safeParse(item);
+      if (!read.success) {
+        const id = heartbeatItemSchema.shape.id.safeParse((item as { id?: unknown } | null)?.id);
+        if (id.success) lost.push(id.data);
+        continue;
+      }
+      const { id, token } = read.data;
       // After a long outage of the database the tokens are overdue, and the tries still run.
       const claims = await tokens.verify("baram:task", token, OVERDUE_SEC).catch(() => null);
       if (claims?.subject === id) valid.set(id, claims);

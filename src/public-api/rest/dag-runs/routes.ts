@@ -2,8 +2,9 @@ import { z } from "@hono/zod-openapi";
 import { DAG_RUN_STATES, DagRunType, INT4_MAX } from "../../../contracts/index.ts";
 import { checkRunId, createDagRun, deleteDagRun, markRun, tellCreated } from "../../../scheduler/commands/index.ts";
 import { COUNT_MAX, type Db, findDag, findRun, findRunRow, listRuns, RUN_ORDER_KEYS, setRunNote } from "../../../store/index.ts";
+import { mayAct } from "../../auth/index.ts";
 import { type Api, endpoint, noContent } from "../../endpoint.ts";
-import { noSuchDag, noSuchRun } from "../../refuse.ts";
+import { noSuchDag, noSuchRun, refusal } from "../../refuse.ts";
 import {
   dagOrAllPath,
   dagPath,
@@ -59,7 +60,10 @@ export function dagRunRoutes(api: Api): void {
       query: listQuery,
       answer: dagRunListShape,
     },
-    async ({ params, query, resources, options }) => {
+    async ({ params, query, resources, options, user }) => {
+      // A conf may hold secrets. They are hidden in answers, and a filter could find them letter by letter.
+      if (query.conf_contains !== undefined && !mayAct(user.role, "op"))
+        throw refusal("role_too_low", `conf_contains needs the role op; "${user.name}" is ${user.role}. Ask an administrator.`);
       const dagIds = orNone(params.dag_id);
       if (dagIds && !(await findDag(resources.store, params.dag_id))) throw noSuchDag(params.dag_id);
       const filter = {
