@@ -21,7 +21,7 @@ let failed = 0;
 try {
   const password = server?.password ?? readPassword();
   const target = await createTarget({ url: server?.url ?? values.url, username: values.username, password, server });
-  const attacks = [...OUTSIDE, ...(server ? INSIDE : [])].filter(
+  const attacks = [...(server ? INSIDE : []), ...OUTSIDE].filter(
     ({ name }) => values.only === undefined || name.includes(values.only),
   );
   for (const { name, run } of attacks) {

@@ -68,12 +68,14 @@ export async function createTarget({ url, username, password, server }) {
     },
     /** Runs a DAG of the attackers' and waits for its end. */
     async run(dagId, conf = {}) {
-      const { status, json, text } = await target.ask("POST", `/api/v2/dags/${dagId}/dagRuns`, {
-        token: target.admin,
-        body: { conf, logical_date: null },
-      });
-      expect(status === 200 || status === 201, `the run of ${dagId} was refused: ${status} ${text}`);
       const until = Date.now() + 60_000;
+      const create = () =>
+        target.ask("POST", `/api/v2/dags/${dagId}/dagRuns`, { token: target.admin, body: { conf, logical_date: null } });
+      let created = await create();
+      // The file may not be loaded yet.
+      for (; created.status === 404 && Date.now() < until; created = await create()) await sleep(200);
+      const { status, json, text } = created;
+      expect(status === 200 || status === 201, `the run of ${dagId} was refused: ${status} ${text}`);
       for (;;) {
         const run = await target.ask("GET", `/api/v2/dags/${dagId}/dagRuns/${json.dag_run_id}`, { token: target.admin });
         if (["success", "failed"].includes(run.json.state)) return { runId: json.dag_run_id, state: run.json.state };

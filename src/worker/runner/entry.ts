@@ -157,7 +157,11 @@ async function runTry({ modulePath, ti, context }: Extract<ToRunner, { type: "ru
   try {
     dag = await loadDag(modulePath, ti.dagId);
   } catch (error) {
-    const outcome: Outcome = { state: "failed", retryable: true, error: describeError(toError(error)), xcoms: [] };
+    const failure = describeError(toError(error));
+    log({ level: "error", message: `the task failed before it began: its module cannot be loaded: ${failure.message}` });
+    // What the module did until it failed is still in this process, and a second import would get the same failure from memory.
+    spent ??= "a module could not be loaded in it";
+    const outcome: Outcome = { state: "failed", retryable: true, error: failure, xcoms: [] };
     send({ type: "outcome", outcome: toAcceptable(outcome), endsProcess: false, spawnedSince: null });
     return;
   }
@@ -225,6 +229,7 @@ async function runOwedCallback({ modulePath, request }: Extract<ToRunner, { type
     await runCallback({ dag, request, caller, masker, log, signal: stopTask.signal, now: Date.now });
     spent ??= await leftByCallbacks(errors);
   } catch (error) {
+    spent ??= "a callback could not be run in it";
     log({ level: "error", message: `the callback could not be run: ${authorStack(toError(error).stack ?? "")}` });
   }
 }
