@@ -1,6 +1,6 @@
 import { toStorable } from "../../contracts/index.ts";
 import { type Clock, type Logger, startTimer, toError } from "../../platform/index.ts";
-import { type Db, logEvent } from "../../store/index.ts";
+import { type Db, findUser, logEvent } from "../../store/index.ts";
 import { createBuckets } from "./login-limits.ts";
 
 export type LoginAudit = {
@@ -28,11 +28,17 @@ export function createLoginAudit(db: Db, clock: Clock, logger: Logger, summaryAf
     }
   }
 
+  /** A name that nobody has may be a password that was typed into the wrong field. */
+  async function nameOf(username: string): Promise<{ username?: string }> {
+    const user = await findUser(db, toStorable(username)).catch(() => null);
+    return user === null ? {} : { username: user.username };
+  }
+
   return {
     async failed({ username, address, reason }) {
       if (rows.waitSec("") === 0) {
         rows.take("");
-        return write({ username: toStorable(username), address, reason });
+        return write({ ...(await nameOf(username)), address, reason });
       }
       unwritten++;
       if (unwritten > 1) return;

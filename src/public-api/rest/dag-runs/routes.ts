@@ -61,9 +61,6 @@ export function dagRunRoutes(api: Api): void {
       answer: dagRunListShape,
     },
     async ({ params, query, resources, options, user }) => {
-      // A conf may hold secrets. They are hidden in answers, and a filter could find them letter by letter.
-      if (query.conf_contains !== undefined && !mayAct(user.role, "op"))
-        throw refusal("role_too_low", `conf_contains needs the role op; "${user.name}" is ${user.role}. Ask an administrator.`);
       const dagIds = orNone(params.dag_id);
       if (dagIds && !(await findDag(resources.store, params.dag_id))) throw noSuchDag(params.dag_id);
       const filter = {
@@ -80,7 +77,15 @@ export function dagRunRoutes(api: Api): void {
         confContains: query.conf_contains,
         ranges: { ...readDates(query, DATES), ...readNumbers(query, ["duration"]) },
       };
-      const { rows, total } = await listRuns(resources.store, filter, readPageQuery(query, options, RUN_ORDER_KEYS));
+      const page = readPageQuery(query, options, RUN_ORDER_KEYS);
+      const isByConf = query.conf_contains !== undefined || page.order.some(({ key }) => key === "conf");
+      // A conf may hold secrets. They are hidden in answers, and a filter or an order could find them letter by letter.
+      if (isByConf && !mayAct(user.role, "op"))
+        throw refusal(
+          "role_too_low",
+          `A filter or order by conf needs the role op; "${user.name}" is ${user.role}. Ask an administrator.`,
+        );
+      const { rows, total } = await listRuns(resources.store, filter, page);
       return {
         dag_runs: rows.map((row) => toDagRun(row, api.options.isSensitiveName)),
         total_entries: total,

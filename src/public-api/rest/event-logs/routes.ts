@@ -9,6 +9,7 @@ import {
   findEvent,
   listEvents,
 } from "../../../store/index.ts";
+import { mayAct, type User } from "../../auth/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { refusal } from "../../refuse.ts";
 import { count, instant, integer, iso, isoOrNull, many, mapIndexField, text, when } from "../fields.ts";
@@ -47,7 +48,7 @@ export function eventLogRoutes(api: Api): void {
     "get /api/v2/eventLogs",
     {
       tag,
-      summary: "The audit log: actions of users and of the platform",
+      summary: "The audit log: actions of users and of the platform; entries that belong to no DAG need the role op",
       access: "viewer",
       query: z.object({
         ...pageFields,
@@ -62,7 +63,7 @@ export function eventLogRoutes(api: Api): void {
       }),
       answer: z.object({ event_logs: z.array(eventShape), total_entries: count }).openapi("EventLogCollectionResponse"),
     },
-    async ({ query, resources, options }) => {
+    async ({ query, resources, options, user }) => {
       const picked = (suffix: "" | "_pattern") =>
         Object.fromEntries(EVENT_FILTER_KEYS.map((key) => [key, query[`${key}${suffix}`]]));
       const filter = {
@@ -74,6 +75,7 @@ export function eventLogRoutes(api: Api): void {
         excluded: query.excluded_events,
         before: query.before,
         after: query.after,
+        isOfDagsOnly: !seesAll(user),
       };
       const { rows, total } = await listEvents(resources.store, filter, readPageQuery(query, options, EVENT_ORDER_KEYS));
       return { event_logs: rows.map((row) => toEvent(row, options.isSensitiveName)), total_entries: total };
@@ -90,12 +92,18 @@ export function eventLogRoutes(api: Api): void {
       params: z.object({ event_log_id: integer(0, Number.MAX_SAFE_INTEGER) }),
       answer: eventShape,
     },
-    async ({ params, resources, options }) => {
+    async ({ params, resources, options, user }) => {
       const row = await findEvent(resources.store, params.event_log_id);
-      if (!row) throw refusal("event_log_not_found", `There is no event log ${params.event_log_id}.`);
+      if (!row || (row.dagId === null && !seesAll(user)))
+        throw refusal("event_log_not_found", `There is no event log ${params.event_log_id}.`);
       return toEvent(row, options.isSensitiveName);
     },
   );
+}
+
+/** Entries without a DAG name connections, variables and users, which the lower roles cannot list. */
+function seesAll(user: User): boolean {
+  return mayAct(user.role, "op");
 }
 
 function toEvent(row: EventRow, rule: NameRule): z.infer<typeof eventShape> {

@@ -61,6 +61,8 @@ export type EventFilter = {
   excluded?: readonly string[];
   before?: Date;
   after?: Date;
+  /** Without those of connections, variables, pools and users. */
+  isOfDagsOnly: boolean;
 };
 
 export async function listEvents(db: Db, filter: EventFilter, page: Page<EventOrderKey>): Promise<Listed<EventRow>> {
@@ -74,6 +76,7 @@ export async function listEvents(db: Db, filter: EventFilter, page: Page<EventOr
   if (filter.tryNumber !== undefined) where.push(sql`l.try_number = ${filter.tryNumber}`);
   if (filter.included?.length) where.push(sql`l.event = any(${[...filter.included]}::text[])`);
   if (filter.excluded?.length) where.push(sql`l.event <> all(${[...filter.excluded]}::text[])`);
+  if (filter.isOfDagsOnly) where.push(sql`l.dag_id is not null`);
   if (filter.before) where.push(sql`l.dttm <= ${filter.before}`);
   if (filter.after) where.push(sql`l.dttm >= ${filter.after}`);
   const needsRun = page.order.some(({ key }) => key === "logical_date");
