@@ -8,6 +8,7 @@ export * from "./email.ts";
 export * from "./execution.ts";
 export * from "./execution-batch.ts";
 export * from "./external-verdict.ts";
+export * from "./group-path.ts";
 export * from "./ids.ts";
 export * from "./json.ts";
 export * from "./log-record.ts";

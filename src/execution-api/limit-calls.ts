@@ -26,17 +26,21 @@ export type CallLimits = {
 
 export function createCallLimits(resources: ApiResources, options: ExecutionApiOptions): CallLimits {
   const aloneMax = aloneMaxBytes(options.xcomMaxBytes);
-  let large = 0;
+  /** The tries whose large bodies are in memory: one for each, so that no try keeps the others out. */
+  const large = new Set<string>();
   const to = (maxBytes: number) => limitBody(maxBytes, (c) => refuse(c, maxBytes));
 
-  async function checkOwner(c: Context, maxBytes: number): Promise<void> {
+  /** Returns the try. */
+  async function checkOwner(c: Context, maxBytes: number): Promise<string> {
     const bearer = await bearerOf(resources, c);
     if (bearer.audience !== "baram:task") throw tooLarge(maxBytes);
-    if (large >= LARGE_AT_ONCE)
-      throw new Refusal(503, "busy", "The API has several large requests in hand. Send it again in a moment.");
+    if (large.size >= LARGE_AT_ONCE || large.has(bearer.subject)) throw busy();
     // An end that was reported before, and whose answer was lost, is taken again.
-    if (c.req.path.endsWith("/batch") && (await findTryState(resources.store, bearer.subject)) !== null) return;
-    await resources.live.check(bearer);
+    const isKnown = c.req.path.endsWith("/batch") && (await findTryState(resources.store, bearer.subject)) !== null;
+    if (!isKnown) await resources.live.check(bearer);
+    // Looked at again: another request may have come while the database was asked.
+    if (large.has(bearer.subject)) throw busy();
+    return bearer.subject;
   }
 
   return {
@@ -48,12 +52,12 @@ export function createCallLimits(resources: ApiResources, options: ExecutionApiO
         const sizeBytes = announcedBytes(c);
         if (sizeBytes <= maxBytes) return usual(c, next);
         if (sizeBytes > aloneMax) return refuse(c, aloneMax);
-        await checkOwner(c, maxBytes);
-        large++;
+        const owner = await checkOwner(c, maxBytes);
+        large.add(owner);
         try {
           await next();
         } finally {
-          large--;
+          large.delete(owner);
         }
       };
     },
@@ -63,6 +67,10 @@ export function createCallLimits(resources: ApiResources, options: ExecutionApiO
 /** 0 if it is not announced: then the usual limit counts it. */
 export function announcedBytes(c: Context): number {
   return c.req.header("transfer-encoding") === undefined ? Number(c.req.header("content-length") ?? 0) : 0;
+}
+
+function busy(): Refusal {
+  return new Refusal(503, "busy", "The API has several large requests in hand. Send it again in a moment.");
 }
 
 function tooLarge(maxBytes: number): Refusal {

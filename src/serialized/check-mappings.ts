@@ -1,4 +1,10 @@
-import { mappingLength, mapSourceTasks, type SerializedDag, type SerializedMapping } from "../contracts/index.ts";
+import {
+  createGroupPath,
+  mappingLength,
+  mapSourceTasks,
+  type SerializedDag,
+  type SerializedMapping,
+} from "../contracts/index.ts";
 import type { DagProblem } from "./dag-problem.ts";
 
 /** Maximum number of instances of one task that lists in the file may create. */
@@ -8,14 +14,8 @@ const MAX_INSTANCES_FROM_FILE = 100_000;
 export function checkMappings(dag: SerializedDag): DagProblem[] {
   const groups = new Map(dag.taskGroups.map((group) => [group.groupId, group]));
   const tasks = new Set(dag.tasks.map((task) => task.taskId));
-  const mappedAround = (groupId: string | null): string | null => {
-    const seen = new Set<string>();
-    for (let at = groupId; at !== null && !seen.has(at); at = groups.get(at)?.parentGroupId ?? null) {
-      if (groups.get(at)?.mapping) return at;
-      seen.add(at);
-    }
-    return null;
-  };
+  const pathOf = createGroupPath(dag.taskGroups);
+  const mappedAround = (groupId: string | null) => pathOf(groupId).find((id) => groups.get(id)?.mapping) ?? null;
   const check = (what: string, taskId: string | null, mapping: SerializedMapping | null, parent: string | null): DagProblem[] => {
     if (mapping === null) return [];
     const where = `DAG "${dag.dagId}": ${what}`;

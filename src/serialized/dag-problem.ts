@@ -7,6 +7,7 @@ export type DagProblemCode =
   | "unknown_upstream"
   | "unknown_input"
   | "unknown_task_group"
+  | "invalid_task_group"
   | "unknown_mapping"
   | "nested_mapping"
   | "mapping_too_long"

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { SERIALIZED_DAG_VERSION, type SerializedDag, serializedDagSchema } from "../contracts/index.ts";
+import { createGroupPath, SERIALIZED_DAG_VERSION, type SerializedDag, serializedDagSchema } from "../contracts/index.ts";
 import {
   canonicalJson,
   downstreamOf,
@@ -83,6 +83,28 @@ describe("validateDag", () => {
     const dag = dagOf({ a: { upstream: ["x"], inputs: [{ taskId: "y", key: "return_value" }], taskGroupId: "g" } });
     expect(codes(dag)).toEqual(["unknown_upstream", "unknown_input", "unknown_task_group"]);
     expect(validateDag(dag)[0]?.message).toContain('task "a" comes after "x"');
+  });
+  test("names a task group that is there twice, in an unknown one, or inside of itself; and who looks at one ends", () => {
+    const group = (groupId: string, parentGroupId: string | null) => ({
+      groupId,
+      parentGroupId,
+      label: "",
+      tooltip: "",
+      mapping: null,
+    });
+    const inGroup = dagOf({ a: { taskGroupId: "g1" } });
+    const withGroups = (...taskGroups: ReturnType<typeof group>[]) => ({ ...inGroup, taskGroups });
+    expect(codes(withGroups(group("g1", null), group("g2", "g1"), group("g3", "g2")))).toEqual([]);
+    expect(codes(withGroups(group("g1", null), group("g1", null)))).toEqual(["invalid_task_group"]);
+    expect(codes(withGroups(group("g1", "none")))).toEqual(["invalid_task_group"]);
+    for (const circle of [
+      [group("g1", "g1")],
+      [group("g1", "g2"), group("g2", "g1")],
+      [group("g1", "g2"), group("g2", "g3"), group("g3", "g2")],
+    ]) {
+      expect(new Set(codes(withGroups(...circle)))).toEqual(new Set(["invalid_task_group"]));
+      expect(createGroupPath(circle)("g1").length).toBe(circle.length);
+    }
   });
   test("names the cycle, in the direction of the edges", () => {
     const [problem] = validateDag(dagOf({ a: ["c"], b: ["a"], c: ["b"], free: [] }));

@@ -1,4 +1,4 @@
-import { ID_RULE, isValidId, type SerializedDag } from "../contracts/index.ts";
+import { createGroupPath, ID_RULE, isValidId, type SerializedDag } from "../contracts/index.ts";
 import { BaramError, toError } from "../platform/index.ts";
 import { restrictionOf, validateTimetable } from "../timetables/index.ts";
 import { checkMappings } from "./check-mappings.ts";
@@ -15,6 +15,7 @@ export function validateDag(dag: SerializedDag): DagProblem[] {
     ...checkIds(dag),
     ...checkDuplicates(dag),
     ...checkReferences(dag),
+    ...checkGroups(dag),
     ...checkMappings(dag),
     ...checkSchedule(dag),
   ];
@@ -85,6 +86,28 @@ function checkReferences(dag: SerializedDag): DagProblem[] {
       found.push({ code: "unknown_task_group", message: `${where} is in the unknown task group "${task.taskGroupId}"`, taskId });
     }
     return found;
+  });
+}
+
+function checkGroups(dag: SerializedDag): DagProblem[] {
+  const where = `DAG "${dag.dagId}": task group`;
+  const pathOf = createGroupPath(dag.taskGroups);
+  const seen = new Set<string>();
+  const known = new Set(dag.taskGroups.map((group) => group.groupId));
+  return dag.taskGroups.flatMap(({ groupId, parentGroupId }): DagProblem[] => {
+    const problem = (message: string): DagProblem[] => [
+      { code: "invalid_task_group", message: `${where} ${message}`, taskId: null },
+    ];
+    if (seen.has(groupId)) return problem(`"${groupId}" is there twice`);
+    seen.add(groupId);
+    if (parentGroupId === null) return [];
+    if (!known.has(parentGroupId)) return problem(`"${groupId}" is in the unknown task group "${parentGroupId}"`);
+    // A path that does not end outside of all groups is a circle.
+    const outermost = pathOf(groupId).at(-1);
+    const isCircle = dag.taskGroups.some(
+      (group) => group.groupId === outermost && group.parentGroupId !== null && known.has(group.parentGroupId),
+    );
+    return isCircle ? problem(`"${groupId}" is inside of itself`) : [];
   });
 }
 

@@ -161,3 +161,67 @@ export default dag({ dagId: "forgers", schedule: null }, () => {
     "wait[2]": "success",
   });
 }, 150_000);
+
+test("a task that floods its wire or its output keeps no other try waiting", async () => {
+  await engine.load({
+    "floods.ts": `
+import { writeSync } from "node:fs";
+import { dag, task } from "baram";
+const frame = (text: string) => { const head = Buffer.alloc(4); head.writeUInt32BE(text.length); return Buffer.concat([head, Buffer.from(text)]); };
+const write = (fd: number, bytes: Buffer) => { try { writeSync(fd, bytes); } catch (error: any) { if (error.code !== "EAGAIN") throw error; } };
+const flood = task({ taskId: "flood", executionTimeout: "6s" }, async (_ctx, what: string) => {
+  const lines = Buffer.from("\\n".repeat(65_536));
+  const until = Date.now() + 5_000;
+  while (Date.now() < until) {
+    if (what === "ready") write(3, frame('{"type":"ready"}'));
+    if (what === "spent") write(3, frame(JSON.stringify({ type: "spent", reason: "x".repeat(900) })));
+    if (what === "lines") write(1, lines);
+    await new Promise((resolve) => setTimeout(resolve, what === "ready" ? 50 : 0));
+  }
+});
+export const floods = dag({ dagId: "floods", schedule: null }, () => { flood.expand(["ready", "spent", "lines"]); });
+export const quick = dag({ dagId: "quick", schedule: null }, () => { task({ taskId: "work" }, () => 1)(); });
+`,
+  });
+  expect(await engine.finished("quick", await engine.trigger("quick"))).toBe("success");
+  const flooded = await engine.trigger("floods");
+  await expect.poll(async () => Object.values(await engine.states("floods", flooded)), { timeout: 20_000 }).toContain("running");
+  for (let at = 0; at < 3; at++) {
+    const from = performance.now();
+    expect(await engine.finished("quick", await engine.trigger("quick"))).toBe("success");
+    expect(performance.now() - from).toBeLessThan(3_000);
+  }
+  await engine.finished("floods", flooded, 60_000);
+}, 120_000);
+
+test("a trigger that makes calls without end fails alone", async () => {
+  const go = join(engine.home, "go-calls");
+  await engine.load({
+    "callers.ts": `
+import { existsSync, writeSync } from "node:fs";
+import { BaseTrigger, dag, defer, registerTrigger, task, TriggerEvent } from "baram";
+const frame = (text: string) => { const head = Buffer.alloc(4); head.writeUInt32BE(text.length); return Buffer.concat([head, Buffer.from(text)]); };
+class Waits extends BaseTrigger {
+  async *run(ctx) { while (!existsSync(${JSON.stringify(go)})) await ctx.sleep("50ms"); yield new TriggerEvent("fired"); }
+}
+class Caller extends BaseTrigger {
+  async *run(ctx) {
+    for (let call = 1_000_000; ; call++) {
+      const bytes = frame(JSON.stringify({ type: "call", call, id: 1, method: "getVariable", params: { key: "k" } }));
+      try { writeSync(3, bytes); } catch (error) { if (error.code !== "EAGAIN") throw error; }
+    }
+  }
+}
+registerTrigger("Waits", Waits);
+registerTrigger("Caller", Caller);
+export default dag({ dagId: "callers", schedule: null }, () => {
+  task({ taskId: "wait" }, async (ctx) => { if (!ctx.resumed) defer({ trigger: new Waits({}), method: "__resume__" }); })();
+  task({ taskId: "call" }, async (ctx) => { if (!ctx.resumed) defer({ trigger: new Caller({}), method: "__resume__" }); })();
+});`,
+  });
+  const runId = await engine.trigger("callers");
+  await expect.poll(async () => (await engine.states("callers", runId)).call, { timeout: 60_000 }).toBe("failed");
+  writeFileSync(go, "");
+  await engine.finished("callers", runId, 60_000);
+  expect(await engine.states("callers", runId)).toEqual({ wait: "success", call: "failed" });
+}, 150_000);

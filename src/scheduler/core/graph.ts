@@ -1,4 +1,5 @@
 import {
+  createGroupPath,
   mappingLength,
   mapSourceTasks,
   type SerializedDag,
@@ -123,10 +124,8 @@ const NONE: ReadonlySet<number> = new Set();
 
 function findMapped(dag: SerializedDag, indexOf: ReadonlyMap<string, number>): Map<number, MappedTask> {
   const groups = new Map(dag.taskGroups.map((group) => [group.groupId, group]));
-  const mappedGroupOf = (groupId: string | null) => {
-    for (let at = groupId; at !== null; at = groups.get(at)?.parentGroupId ?? null) if (groups.get(at)?.mapping) return at;
-    return null;
-  };
+  const pathOf = createGroupPath(dag.taskGroups);
+  const mappedGroupOf = (groupId: string | null) => pathOf(groupId).find((id) => groups.get(id)?.mapping) ?? null;
   const members = new Map<string, number[]>();
   const found = new Map<number, MappedTask>();
   for (const [index, task] of dag.tasks.entries()) {

@@ -13,11 +13,15 @@ import type { FromChild, ToChild } from "./messages.ts";
 import { runUserTrigger } from "./run-user-trigger.ts";
 import { createTriggerContext } from "./trigger-context.ts";
 
+/** Calls of all triggers here that wait for their answers at once. A triggerer ends a process that has far more of them open. */
+const OPEN_CALLS_MAX = 500;
+
 type Start = Extract<ToChild, { type: "start" }>;
 
 const modules = new Map<string, Promise<ReadonlyMap<string, TriggerClass>>>();
 const running = new Map<number, AbortController>();
 const calls = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
+const waitingCalls: (() => void)[] = [];
 let lastCall = 0;
 
 const wire = openWire<ToChild, FromChild>(new Socket({ fd: 3, readable: true, writable: true }), {
@@ -65,10 +69,11 @@ function onMessage(message: ToChild): void {
       running.get(message.id)?.abort(new Error("this trigger was cancelled"));
       return;
     case "answer": {
-      const waiting = calls.get(message.call);
+      const asked = calls.get(message.call);
       calls.delete(message.call);
-      if (message.ok) waiting?.resolve(message.result);
-      else waiting?.reject(new Error(message.message));
+      if (message.ok) asked?.resolve(message.result);
+      else asked?.reject(new Error(message.message));
+      waitingCalls.shift()?.();
     }
   }
 }
@@ -78,9 +83,13 @@ async function start({ id, modulePath, name, kwargs, task }: Start): Promise<voi
   running.set(id, stop);
   const call: TriggerCaller = (method, params) =>
     new Promise((resolve, reject) => {
-      const number = ++lastCall;
-      calls.set(number, { resolve: resolve as (result: unknown) => void, reject });
-      send({ type: "call", call: number, id, method, params });
+      const make = () => {
+        const number = ++lastCall;
+        calls.set(number, { resolve: resolve as (result: unknown) => void, reject });
+        send({ type: "call", call: number, id, method, params });
+      };
+      if (calls.size < OPEN_CALLS_MAX) make();
+      else waitingCalls.push(make);
     });
   const ctx = createTriggerContext({
     task,

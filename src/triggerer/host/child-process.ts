@@ -60,6 +60,8 @@ export type TriggerChild = {
  * Missed pings before a process is killed. Counted, not timed, so that a pause of the triggerer itself is not blamed on the child.
  */
 const PINGS_MISSED_MAX = 5;
+/** Calls of one process that wait for their answers. The child waits with further ones much earlier. */
+const OPEN_CALLS_MAX = 1_000;
 
 export function startTriggerChild(options: ChildOptions, account: Account | null, on: ChildEvents): TriggerChild {
   const { entry, environment, blockedTimeoutSec, boxes = null } = options;
@@ -80,6 +82,7 @@ export function startTriggerChild(options: ChildOptions, account: Account | null
   let missedPings = 0;
   let endedBy: string | null = null;
   let killedFor: string | null = null;
+  let openCalls = 0;
   let wire: Wire<ToChild> | null = null;
 
   ownPipes(child);
@@ -177,11 +180,18 @@ export function startTriggerChild(options: ChildOptions, account: Account | null
   }
 
   async function answer({ call, id, method, params }: Extract<ReceivedFromChild, { type: "call" }>): Promise<void> {
+    if (openCalls >= OPEN_CALLS_MAX) {
+      kill(`it made more than ${OPEN_CALLS_MAX} calls without waiting for their answers`);
+      return;
+    }
+    openCalls++;
     try {
       if (!ids.has(id)) throw new Error("this trigger was stopped");
       send({ type: "answer", call, ok: true, result: await on.call(id, method, params) });
     } catch (error) {
       send({ type: "answer", call, ok: false, message: error instanceof Error ? error.message : String(error) });
+    } finally {
+      openCalls--;
     }
   }
 

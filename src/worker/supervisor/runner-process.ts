@@ -29,6 +29,10 @@ import {
 } from "../../platform/index.ts";
 import { fromRunnerSchema, type ReceivedFromRunner, type ToRunner } from "../wire/index.ts";
 
+/** Output that takes this thread longer at a time is a flood. It is then left alone for so many times as long. */
+const FLOOD_MS = 5;
+const FLOOD_PAUSE = 4;
+
 export type RunnerState = "booting" | "idle" | "busy" | "ended";
 export type RunnerEvents = {
   ready(): void;
@@ -77,6 +81,8 @@ export type Runner = {
   kill(why?: string): void;
   /** Ends what a task left running behind it: its children, and what was started by them since that pid. */
   sweep(since?: number | null): void;
+  /** Resolves when all has arrived that was in the pipes of stdout and stderr. */
+  drainOutput(): Promise<void>;
   /** All of the try's output has arrived: a last line without a line end counts too. */
   endOutput(): void;
 };
@@ -98,6 +104,8 @@ export function startRunner(options: RunnerOptions): Runner {
   const keeper = keepProcess(child.pid ?? 0, { mark, account, boxes: options.boxes, isAlone: () => options.isAlone(runner) });
   let endedBy: string | null = null;
   let killedFor: string | null = null;
+  let isReady = false;
+  let isDraining = false;
   let wire: Wire<ToRunner> | null = null;
   const outputs: LineSplitter[] = [];
 
@@ -128,6 +136,13 @@ export function startRunner(options: RunnerOptions): Runner {
     sweep(since = null) {
       if (since !== null || keeper.hasOthers()) keeper.killOthers(since);
     },
+    async drainOutput() {
+      isDraining = true;
+      for (const stream of [child.stdout, child.stderr]) if (stream?.isPaused()) stream.resume();
+      // A pipe is read completely in one turn of the event loop. A stream that was paused needs two more.
+      for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+      isDraining = false;
+    },
     endOutput() {
       for (const lines of outputs) lines.end();
     },
@@ -155,7 +170,15 @@ export function startRunner(options: RunnerOptions): Runner {
   ] as const) {
     const lines = createLineSplitter(options.maxLineBytes, (line) => on.output(line, name));
     outputs.push(lines);
-    stream?.on("data", (chunk: Buffer) => lines.push(chunk));
+    stream?.on("data", (chunk: Buffer) => {
+      const from = performance.now();
+      lines.push(chunk);
+      const tookMs = performance.now() - from;
+      // A flood of lines: the task waits for its pipe, and not the other tries for this thread.
+      if (tookMs < FLOOD_MS || isDraining) return;
+      stream.pause();
+      setTimeout(() => stream.resume(), tookMs * FLOOD_PAUSE).unref();
+    });
     stream?.on("end", () => {
       lines.end();
       // A live process that has closed it would lose the output of its next tasks.
@@ -166,6 +189,9 @@ export function startRunner(options: RunnerOptions): Runner {
     check: checkBy(fromRunnerSchema),
     message(message) {
       if (message.type === "ready") {
+        // Once: user code may say it again, and the time that a process takes to boot is learnt from it.
+        if (runner.state !== "booting" || isReady) return;
+        isReady = true;
         void keeper.held.then(() => {
           if (runner.state === "booting") runner.state = "idle";
           on.ready();

@@ -346,12 +346,11 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
           runner.kill("said that it was free, and not how the task ended; it was replaced");
           return;
         }
-        // Its output is in the pipes, and a pipe is read completely in one turn of the event loop: two turns later all output has
-        // arrived.
-        setImmediate(() => setImmediate(() => letGo(attempt)));
+        void runner.drainOutput().then(() => letGo(attempt));
         return;
       case "spent":
-        runner.spent ??= message.reason;
+        if (runner.spent !== null) return;
+        runner.spent = message.reason;
         logger.warn(
           { pid: runner.pid, reason: runner.masker.mask(message.reason) },
           "replacing a runner: something left by an earlier try failed in it",

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { INT4_MAX } from "../../../contracts/index.ts";
+import { createGroupPath, INT4_MAX } from "../../../contracts/index.ts";
 import { COUNT_MAX, findDag, findTriesOf, INSTANCE_ORDER_KEYS, listInstances } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
 import { noSuchDag, refusal } from "../../refuse.ts";
@@ -53,9 +53,8 @@ export function taskInstanceRoutes(api: Api): void {
 
   async function tasksInGroup(dagId: string, groupId: string): Promise<string[]> {
     const { graph } = await currentVersion(store, dags, dagId);
-    const parents = new Map(graph.dag.taskGroups.map((group) => [group.groupId, group.parentGroupId]));
-    const isIn = (at: string | null): boolean => at !== null && (at === groupId || isIn(parents.get(at) ?? null));
-    return graph.tasks.filter((task) => isIn(task.taskGroupId)).map((task) => task.taskId);
+    const pathOf = createGroupPath(graph.dag.taskGroups);
+    return graph.tasks.filter((task) => pathOf(task.taskGroupId).includes(groupId)).map((task) => task.taskId);
   }
 
   const one = async (path: z.infer<typeof taskPath>, mapIndex?: number) => {
