@@ -84,8 +84,13 @@ function openBox(path: string): ProcessBox {
   return {
     pids() {
       if (!isOpen) return [];
-      // Read anew from the start each time; more than fits is read in the next round.
-      const length = readSync(list, buffer, 0, buffer.length, 0);
+      let length = 0;
+      try {
+        // Read anew from the start each time; more than fits is read in the next round.
+        length = readSync(list, buffer, 0, buffer.length, 0);
+      } catch {
+        // Removed, with all boxes of its owner: then nothing lives in it.
+      }
       return buffer.toString("latin1", 0, length).split("\n").filter(Boolean).map(Number);
     },
     kill: () => isOpen && killAllIn(path),

@@ -84,3 +84,15 @@ test("the boxes of a process that died are killed by their name, and the empty o
   await expect.poll(() => [...pids, child.pid ?? 0].map(isAlive)).toEqual([false, false, false]);
   boxes?.close();
 });
+
+test("a box that its owner has removed holds nothing, and asking it ends nobody", async () => {
+  const boxes = openProcessBoxes(randomUUID());
+  const child = spawn("/bin/sleep", ["600"], { stdio: "ignore" });
+  const box = await boxes?.hold(child.pid ?? 0);
+  expect(box?.pids()).toEqual([child.pid]);
+  box?.kill();
+  await expect.poll(() => isAlive(child.pid ?? 0)).toBe(false);
+  boxes?.close();
+  expect(box?.pids()).toEqual([]);
+  box?.close();
+});
