@@ -61,8 +61,8 @@ export default dag(
           ...[women, men].map((one) => `${one.gender}: ${one.customers} customers, mean score ${one.meanScore.toFixed(2)}`),
           ...segments.map((one) => `income ${one.income.toFixed(0)}k, score ${one.score.toFixed(0)}: ${one.customers} customers`),
         ];
-        mkdirSync(dirname(path), { recursive: true });
-        writeFileSync(`${path}.partial`, `${lines.join("\n")}\n`);
+        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+        writeFileSync(`${path}.partial`, `${lines.join("\n")}\n`, { mode: 0o600 });
         renameSync(`${path}.partial`, path);
         return path;
       },

@@ -76,8 +76,9 @@ export default dag(
         ...lines,
         "",
       ].join("\n");
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(`${path}.partial`, text);
+      // Readable for this user only: what a task writes to BARAM_HOME is as closed as what Baram writes there.
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      writeFileSync(`${path}.partial`, text, { mode: 0o600 });
       renameSync(`${path}.partial`, path);
       for (const line of lines) ctx.logger.info(line);
       return path;

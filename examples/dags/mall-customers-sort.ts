@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { dag, param, task } from "baram";
 import { parquetWriteFile } from "hyparquet-writer";
@@ -32,9 +32,11 @@ export default dag(
     );
 
     const write = task({ taskId: "write_parquet" }, async (ctx, customers: Customer[], path: string): Promise<number> => {
-      mkdirSync(dirname(path), { recursive: true });
+      // Readable for this user only: what a task writes to BARAM_HOME is as closed as what Baram writes there.
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       // Write to a temporary name and rename, so that readers never see a partial file.
       const partial = `${path}.${ctx.ti.tryNumber}.partial`;
+      writeFileSync(partial, "", { mode: 0o600 });
       await parquetWriteFile({
         filename: partial,
         columnData: [

@@ -46,6 +46,88 @@ export const INSTEAD_OF_COMMANDS: Readonly<Record<string, string>> = {
   kerberos: "Baram has no Kerberos",
 };
 
+const ONE_FOLDER = "there is one DAG folder: set [core] dags_folder";
+const FOREGROUND = "roles run in the foreground and log to stderr: let a service manager run them in the background";
+const NO_CELERY = "it is an option of Celery: see docs/executors/queue.md";
+const ONE_PROCESS = "an API server is one process: start several behind a load balancer";
+const NO_TLS = "Baram speaks plain HTTP: let a reverse proxy serve TLS, see docs/production.md";
+const BY_FILE = "use --password-file PATH or --password-stdin, as others can see arguments";
+const MIGRATIONS = '"baram db migrate" runs all migrations, and there is no way back: restore a backup';
+
+/** Flags of Airflow's command line that Baram lacks, by the flag or by the command and the flag, and what to do instead. */
+export const INSTEAD_OF_FLAGS: Readonly<Record<string, string>> = {
+  "-v": "use --verbose",
+  "-S": ONE_FOLDER,
+  "--subdir": ONE_FOLDER,
+  "-B": ONE_FOLDER,
+  "--bundle-name": ONE_FOLDER,
+  "-D": FOREGROUND,
+  "--daemon": FOREGROUND,
+  "--pid": FOREGROUND,
+  "--log-file": FOREGROUND,
+  "--stdout": FOREGROUND,
+  "--stderr": FOREGROUND,
+  "--columns": "use -o json, and pick the columns with a program such as jq",
+  "--no-backfill": 'see the run_type in "baram dags list-runs DAG_ID -o json"',
+  "--exec-date": "use --logical-date",
+  "--execution-date": "use --logical-date",
+  "--replace-microseconds": "a logical date is kept as it is given",
+  "--user-name": "the audit log has the user of the operating system",
+  "--show-dagrun": 'see "baram tasks list DAG_ID --tree"',
+  "--save-dagrun": 'see "baram tasks list DAG_ID --tree"',
+  "--imgcat-dagrun": 'see "baram tasks list DAG_ID --tree"',
+  "--use-executor": '"baram dags test" runs all tasks in its own process; "baram dags trigger DAG_ID" uses the executor',
+  "--mark-success-pattern": '"baram dags test" runs all tasks; set states in a run by REST',
+  "--dag-regex": "name one DAG",
+  "-R": "name one DAG",
+  "--exclude-subdags": "Baram has no subDAGs",
+  "--exclude-parentdag": "Baram has no subDAGs",
+  "--num-runs": "a scheduler runs until it is stopped",
+  "--do-pickle": "tasks exchange only JSON",
+  "--skip-serve-logs": "logs are read from [logging] base_log_folder or a remote store by the API server",
+  "--workers": ONE_PROCESS,
+  "--worker-timeout": ONE_PROCESS,
+  "--ssl-cert": NO_TLS,
+  "--ssl-key": NO_TLS,
+  "--access-logfile": "the API server logs requests to stderr",
+  "--celery-hostname": "use --name",
+  "--umask": "set the umask in the service manager",
+  "--without-mingle": NO_CELERY,
+  "--without-gossip": NO_CELERY,
+  "--to-version": MIGRATIONS,
+  "--to-revision": MIGRATIONS,
+  "--from-version": MIGRATIONS,
+  "--from-revision": MIGRATIONS,
+  "--show-sql-only": MIGRATIONS,
+  "--migration-wait-timeout": 'use "baram db check" in a loop',
+  "--retry": 'call "baram db check" in a loop',
+  "--retry-delay": 'call "baram db check" in a loop',
+  "--job-type": 'see "baram jobs check --help"',
+  "--include-descriptions": "docs/options.md describes all options",
+  "--include-examples": "docs/options.md describes all options",
+  "--include-env-vars": "docs/options.md names the environment variable of each option",
+  "--include-providers": "docs/options.md describes all options",
+  "--exclude-providers": "docs/options.md describes all options",
+  "--comment-out-everything": "docs/options.md describes all options",
+  "--color": "the output has no colours",
+  "--hide-sensitive": "secrets are hidden unless --show-values or --show-secrets is given",
+  "--show-values": "use --show-secrets",
+  "--anonymize": '"baram info" shows no secrets',
+  "users set-role --username": "give the user name as an argument",
+  "users set-password --username": "give the user name as an argument",
+  "users set-password --password": BY_FILE,
+  "users set-password -p": BY_FILE,
+};
+
+/** What to do instead of a flag that Baram does not know, or null. `message`: commander's. */
+export function hintForFlag(args: readonly string[], message: string): string | null {
+  const flag = /unknown option '(-{1,2}[^'=]+)/.exec(message)?.[1];
+  if (flag === undefined) return null;
+  const command = args.filter((arg) => !arg.startsWith("-")).slice(0, 2);
+  const name = [`${command.join(" ")} ${flag}`, flag].find((one) => Object.hasOwn(INSTEAD_OF_FLAGS, one));
+  return name === undefined ? null : `${flag} is an option of Airflow that Baram does not have: ${INSTEAD_OF_FLAGS[name]}.`;
+}
+
 /** The refusal of a command line of Airflow that Baram does not know, or null. */
 export function refuseAirflowCommand(args: readonly string[]): string | null {
   const [group = "", command = ""] = args.filter((arg) => !arg.startsWith("-"));

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
-import { refuseAirflowCommand } from "./airflow-commands.ts";
+import { hintForFlag, refuseAirflowCommand } from "./airflow-commands.ts";
 import { ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { createProgram } from "./program.ts";
 
@@ -22,7 +22,11 @@ async function run(): Promise<number> {
     return Number(process.exitCode ?? ExitCode.Ok);
   } catch (thrown) {
     // Commander has printed its own message; a requested help text is no error.
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage;
+    if (thrown instanceof CommanderError) {
+      const hint = thrown.code === "commander.unknownOption" ? hintForFlag(process.argv.slice(2), thrown.message) : null;
+      if (hint !== null) terminal.note(hint);
+      return thrown.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage;
+    }
     // Imported only now: the rest of the platform would slow down every quick command by some 50 ms.
     const { BaramError, toError } = await import("../platform/index.ts");
     const error = toError(thrown);

@@ -252,6 +252,13 @@ test("[workers] pass_environment is a list of names and beginnings of names", ()
     expect(() => load({ BARAM__WORKERS__PASS_ENVIRONMENT: bad }), bad).toThrow("must be a list of names");
 });
 
+test("a variable of Airflow that names a command or a secret's place points to the file", () => {
+  expect(() => load({ BARAM__DATABASE__URL_CMD: "pass show db" })).toThrow("its path into BARAM__DATABASE__URL_FILE");
+  expect(() => load({ BARAM__API_AUTH__JWT_SECRET_SECRET: "jwt" })).toThrow("its path into BARAM__API_AUTH__JWT_SECRET_FILE");
+  expect(() => load({ BARAM__API__PORT_CMD: "echo 1" })).toThrow("Set BARAM__API__PORT itself");
+  expect(() => load({ BARAM__API__NOTHING_CMD: "echo 1" })).toThrow("is not an option of Baram. ");
+});
+
 test("a secret may be in a file, whose path is in BARAM__SECTION__NAME_FILE; other options have no such variable", () => {
   const file = join(home, "url");
   writeFileSync(file, "postgres://u:hunter22@h/x\n");

@@ -1,11 +1,13 @@
 export { parseConnection } from "./connection-uri.ts";
 export {
   awsEndpoint,
+  type Environment,
   type EnvironmentSecrets,
   environmentForUserCode,
   environmentSecrets,
   hideEnvironment,
   markOfThisProcess,
+  ownEnvironment,
   workloadFromEnvironment,
 } from "./environment.ts";
 export { closeHome, makeHome } from "./home.ts";
@@ -16,4 +18,4 @@ export { MEANINGLESS_OPTIONS } from "./meaningless-options.ts";
 export type { OptionSpec } from "./option-spec.ts";
 export { type ConfigValues, OPTIONS } from "./options.ts";
 export { sensitiveNames } from "./sensitive-names.ts";
-export { EVERYTHING, isForUserCode } from "./user-environment.ts";
+export { EVERYTHING, isForUserCode, withheldFromUserCode } from "./user-environment.ts";

@@ -132,7 +132,7 @@ function sortOutNames(
   const judge = (variable: string, where: string, near: string | undefined) => {
     if (known.has(variable)) return;
     const why = whyNot.get(variable);
-    if (why === undefined) throw unknownOption(where, near);
+    if (why === undefined) throw refuseIndirect(variable, known) ?? unknownOption(where, near);
     found.push({ where, why });
   };
   const known = new Set(
@@ -165,6 +165,20 @@ function sortOutNames(
     if (variable.startsWith("BARAM__")) judge(variable, variable, nearVariable(variable, known));
   }
   return found;
+}
+
+/** Airflow reads an option from the output of a command, or from a secrets backend. null = the variable is not of this kind. */
+function refuseIndirect(variable: string, known: ReadonlySet<string>): BaramError | null {
+  const option = variable.replace(/_(?:CMD|SECRET)$/, "");
+  if (option === variable || !known.has(option)) return null;
+  const instead = known.has(option + FILE_SUFFIX)
+    ? `Put the secret into a file, and its path into ${option + FILE_SUFFIX}.`
+    : `Set ${option} itself.`;
+  return new BaramError(
+    "config_unknown_option",
+    `${variable} is not an option of Baram, which runs no command and asks no secrets backend for an option. ${instead}`,
+    { where: variable },
+  );
 }
 
 function unknownOption(where: string, near: string | undefined): BaramError {

@@ -29,7 +29,7 @@ export const MEANINGLESS_OPTIONS: Readonly<Record<string, Readonly<Record<string
     dag_run_conf_overrides_params: "a run's conf always overrides the params",
     dagbag_import_error_traceback_depth: "an import error always contains its location and the end of the stack trace",
     dagbag_import_error_tracebacks: "an import error always contains its location and the end of the stack trace",
-    default_impersonation: "tasks run as the user of their worker",
+    default_impersonation: "[workers] run_as_user says as which user the tasks of a worker run",
     execute_tasks_new_python_interpreter: "use [local_executor] isolation = process",
     execution_api_server_url: "use [api] base_url",
     fernet_key: "use [core] encryption_key",

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -87,6 +87,31 @@ test("an error keeps the last good version, is told once, and heals", async () =
   await write("a.ts", dagText("a"));
   await processor.processOnce();
   expect(memory.errors.size).toBe(0);
+});
+
+test("a link out of the DAG folder is an import error for its path, reads nothing, and heals", async () => {
+  const outside = await mkdtemp(join(tmpdir(), "outside-"));
+  await writeFile(join(outside, "evil.ts"), dagText("evil"));
+  await symlink(join(outside, "evil.ts"), join(folder, "evil.ts"));
+  // Reading it would never end.
+  await symlink("/dev/zero", join(folder, "endless.ts"));
+  const processor = createProcessor();
+  expect(await processor.processOnce()).toMatchObject({ processed: 2, failed: 2 });
+  const message = expect.stringContaining("evil.ts is a symbolic link that points outside of the DAG folder");
+  expect(memory.errors.get("evil.ts")).toMatchObject({ kind: "unreadable", message });
+  expect(await processor.processOnce()).toMatchObject({ processed: 0, failed: 2 });
+  await rm(join(folder, "evil.ts"));
+  await write("evil.ts", dagText("good"));
+  await processor.processOnce();
+  expect(memory.active()).toEqual(["good@evil.ts"]);
+  await rm(join(folder, "evil.ts"));
+  await symlink(join(outside, "evil.ts"), join(folder, "evil.ts"));
+  await processor.processOnce();
+  expect(memory.errors.get("evil.ts")).toMatchObject({ message });
+  await rm(join(folder, "evil.ts"));
+  await processor.processOnce();
+  expect(memory.errors.get("evil.ts")).toBeUndefined();
+  await rm(outside, { recursive: true });
 });
 
 test("a missing import heals when the imported file appears", async () => {

@@ -15,6 +15,8 @@ export type FileState = DagFileRef & {
   failedAtMs: number;
   /** Failed before it was evaluated: a retry is cheap, and the missing file may not be one of its known inputs. */
   failedInBundler: boolean;
+  /** A link that leads out of the DAG folder: nothing of its target is read, and it is an import error. */
+  isRefused: boolean;
   /** The import error in the store, as text; null if there is none, or if this process did not save it. */
   savedError: string | null;
   /** The DAG that another file owns; null if the file waits for none. */
@@ -53,6 +55,7 @@ export function newFileState(bundle: DagBundle, bundleIndex: number, relativePat
     inputsHash: "",
     failedAtMs: 0,
     failedInBundler: false,
+    isRefused: false,
     savedError: null,
     waitsFor: null,
     waitsSinceMs: null,

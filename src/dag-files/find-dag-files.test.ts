@@ -40,11 +40,15 @@ test("links that leave the folder, lead nowhere or go in circles are not followe
   await symlink(join(outside, "evil.ts"), join(folder, "evil.ts"));
   await symlink(outside, join(folder, "out"));
   await symlink(join(folder, "nowhere"), join(folder, "broken.ts"));
+  await symlink("ada@host.1234", join(folder, ".#locked.ts"));
+  await symlink(join(outside, "evil.ts"), join(folder, "left-out.ts"));
+  await write(".baramignore", "left-out.ts");
   await symlink(folder, join(folder, "a", "circle"));
   await symlink(join(folder, "a", "dag.ts"), join(folder, "inside.ts"));
   const found = await findDagFiles(folder);
   expect(found.files).toEqual(["a/dag.ts", "inside.ts"]);
-  expect(found.refused).toEqual(["broken.ts", "evil.ts", "out"]);
+  expect(found.refused).toEqual([".#locked.ts", "broken.ts", "evil.ts", "out"]);
+  expect(found.refusedFiles).toEqual(["broken.ts", "evil.ts"]);
   await rm(outside, { recursive: true });
 });
 

@@ -16,6 +16,8 @@ export type FoundDagFiles = {
   folders: string[];
   /** Symbolic links that point outside of the folder or to nothing: never followed. */
   refused: string[];
+  /** Those of them with the name of a DAG file. Editors lock a file by a link that points to nothing and begins with a dot. */
+  refusedFiles: string[];
   /** Paths that could not be read, relative to the folder, and the reasons: there may be DAG files at or below them. */
   unread: { path: string; reason: string }[];
   identities: Map<string, string>;
@@ -28,9 +30,9 @@ export type FoundDagFiles = {
  */
 export async function findDagFiles(folder: string, reads: FileReads = fileReads): Promise<FoundDagFiles> {
   const root = await reads.realpath(folder);
-  const found: FoundDagFiles = { files: [], folders: [], refused: [], unread: [], identities: new Map() };
+  const found: FoundDagFiles = { files: [], folders: [], refused: [], refusedFiles: [], unread: [], identities: new Map() };
   await walk({ root, reads, found, visited: new Set() }, root, "", []);
-  for (const list of [found.files, found.folders, found.refused]) list.sort();
+  for (const list of [found.files, found.folders, found.refused, found.refusedFiles]) list.sort();
   return found;
 }
 
@@ -64,20 +66,27 @@ async function walk(context: Walk, folder: string, base: string, inherited: read
     const relativePath = base === "" ? entry.name : `${base}/${entry.name}`;
     const kind = await kindOf(context, entry, relativePath);
     if (kind === null || isIgnored(rules, relativePath, kind.isFolder)) continue;
-    if (!kind.isFolder) {
-      if (DAG_FILE.test(entry.name) && !NOT_A_DAG_FILE.test(entry.name)) found.files.push(relativePath);
+    if (kind.isRefused) {
+      found.refused.push(relativePath);
+      if (isDagFile(entry.name) && !entry.name.startsWith(".")) found.refusedFiles.push(relativePath);
+    } else if (!kind.isFolder) {
+      if (isDagFile(entry.name)) found.files.push(relativePath);
     } else if (entry.name !== "node_modules" && !entry.name.startsWith(".")) {
       await walk(context, kind.realPath, relativePath, rules);
     }
   }
 }
 
-/** null = neither a file nor a folder, or a link that is not followed. */
+function isDagFile(name: string): boolean {
+  return DAG_FILE.test(name) && !NOT_A_DAG_FILE.test(name);
+}
+
+/** null = neither a file nor a folder, or unread. `isRefused`: a link that is not followed. */
 async function kindOf(
   { root, reads, found }: Walk,
   entry: Dirent,
   relativePath: string,
-): Promise<{ isFolder: boolean; realPath: string } | null> {
+): Promise<{ isFolder: boolean; isRefused?: boolean; realPath: string } | null> {
   const path = join(entry.parentPath, entry.name);
   if (entry.isDirectory()) return { isFolder: true, realPath: path };
   if (entry.isFile()) return { isFolder: false, realPath: path };
@@ -94,8 +103,7 @@ async function kindOf(
       return null;
     }
   }
-  found.refused.push(relativePath);
-  return null;
+  return { isFolder: false, isRefused: true, realPath: path };
 }
 
 async function readIgnoreFile(reads: FileReads, path: string, entry: Dirent): Promise<string> {

@@ -42,6 +42,14 @@ export function createFileProcessing(
     const startedAtMs = Date.now();
     const root = await reads.realpath(state.bundle.path);
     const path = join(root, state.relativePath);
+    if (state.isRefused) {
+      const message = `${path} is a symbolic link that points outside of the DAG folder, or to nothing, and is not followed. Put the file itself there, or link to a file in the DAG folder`;
+      const error = new DagFileError("unreadable", message, { file: state.relativePath });
+      state.failedInBundler = false;
+      countFault(metrics, state, error.error);
+      await saver.saveError(state, { inputs: [], inputsHash: await hasher.hashInputs(root, []) }, error.error);
+      return;
+    }
     const read = await reads.read(path).then(
       (content) => ({ source: content.toString("utf8") }),
       (error: unknown) => ({ error }),

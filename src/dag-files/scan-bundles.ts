@@ -85,7 +85,10 @@ export function createScanner(
     isMeant: (state: FileState) => boolean,
   ): Promise<Scan> {
     const states = byBundle[index] ?? new Map<string, FileState>();
-    const found = { ...everything, files: everything.files.filter((path) => !bundle.leaveOut?.includes(path)) };
+    // A link that is not followed is a file with an import error: its DAGs would be missing without a word.
+    const files = [...everything.files, ...everything.refusedFiles].filter((path) => !bundle.leaveOut?.includes(path)).sort();
+    const found = { ...everything, files };
+    const refusedFiles = new Set(everything.refusedFiles);
     for (const path of found.refused.filter((refused) => !refusedBefore.has(`${bundle.name}:${refused}`))) {
       refusedBefore.add(`${bundle.name}:${path}`);
       logger.warn(
@@ -106,6 +109,8 @@ export function createScanner(
       state.isSeen = true;
       // It appeared again before its deletion was reported to the store.
       if (state.isGone) Object.assign(state, { isGone: false, outcome: "unknown" });
+      const isRefused = refusedFiles.has(relativePath);
+      if (state.isRefused !== isRefused) Object.assign(state, { isRefused, outcome: "unknown" });
       if (!isMeant(state) && !(await isDue(state, root, seen))) continue;
       // Only for the order and the time to settle: a file that cannot be accessed is reported when it is read.
       state.mtimeMs = await reads.stat(join(root, relativePath)).then(

@@ -45,6 +45,12 @@ export function moduleFolder(config: Config, own: string): string {
   return config.workers.run_as_user === null ? own : join(sharedFolder(config), "modules");
 }
 
+/** Where the user of [workers] run_as_user can write; null = the option is not set. */
+export function homeOfUser(config: Config): string | null {
+  const user = config.workers.run_as_user;
+  return user === null ? null : accountFolders(config, findUser(user, "run_as_user").uid).home;
+}
+
 /** As root, user code can do anything on this machine. */
 export function warnOfRoot(config: Config, logger: Logger): void {
   if (process.getuid?.() !== 0 || config.workers.run_as_user !== null) return;
@@ -96,11 +102,16 @@ function openAccount(config: Config, user: string, option: string): Account {
       `[workers] ${option} is ${user}, which runs the embedded PostgreSQL and can read its data. Set it to a user of its own.`,
       { user },
     );
-  const folder = join(sharedFolder(config), "users", String(uid));
-  const account = { name, uid, gid, home: join(folder, "home"), temporary: join(folder, "tmp") };
+  const { folder, home, temporary } = accountFolders(config, uid);
+  const account = { name, uid, gid, home, temporary };
   makeFolder(folder, 0o711);
   for (const path of [account.home, account.temporary]) makeFolder(path, 0o700, account);
   return account;
+}
+
+function accountFolders(config: Config, uid: number): { folder: string; home: string; temporary: string } {
+  const folder = join(sharedFolder(config), "users", String(uid));
+  return { folder, home: join(folder, "home"), temporary: join(folder, "tmp") };
 }
 
 function findUser(user: string, option: string): { name: string; uid: number; gid: number } {

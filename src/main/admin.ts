@@ -19,6 +19,7 @@ export function adminPasswordFile(home: string): string {
   return join(home, "admin_password");
 }
 
+/** In hex: a password that begins with `-`, as base64url can, would be an option for the next command. */
 function makePassword(home: string): string {
-  return readOrMake(home, "admin_password", () => randomBytes(12).toString("base64url"));
+  return readOrMake(home, "admin_password", () => randomBytes(12).toString("hex"));
 }

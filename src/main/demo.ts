@@ -4,6 +4,7 @@ import type { Config } from "../config/index.ts";
 import { FILE_MODE, findPackageRoot, type Logger, sleep } from "../platform/index.ts";
 import { createDagCache, createDagRun } from "../scheduler/index.ts";
 import { findDag, findRun, runProgress, type Store } from "../store/index.ts";
+import { homeOfUser } from "./accounts.ts";
 import { executorNames } from "./executors.ts";
 
 const DEMO_DAG = "mall_customers_report";
@@ -28,7 +29,8 @@ async function play(config: Config, store: Store, say: (line: string) => void, s
   }
   if (signal.aborted) return false;
   // Absolute paths, so that it runs from whatever folder Baram was started in.
-  const results = join(config.home, "demo");
+  // With run_as_user, the tasks cannot enter BARAM_HOME.
+  const results = join(homeOfUser(config) ?? config.home, "demo");
   const conf = {
     input: join(findPackageRoot(), "examples", "data", "Mall_Customers.csv"),
     parquet: join(results, "mall_customers_sorted.parquet"),

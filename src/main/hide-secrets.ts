@@ -1,4 +1,12 @@
-import { type Config, hideEnvironment, isForUserCode, listOf } from "../config/index.ts";
+import {
+  type Config,
+  type Environment,
+  hideEnvironment,
+  isForUserCode,
+  listOf,
+  ownEnvironment,
+  withheldFromUserCode,
+} from "../config/index.ts";
 import type { Logger } from "../platform/index.ts";
 
 /**
@@ -15,4 +23,19 @@ export function hideSecrets(
     {},
     "This system does not let Baram hide its environment from processes of the same user: tasks can read secrets that are in it. Put them into files (BARAM__SECTION__NAME_FILE).",
   );
+}
+
+/** For a role that starts user code: a variable that a DAG misses is withheld in silence otherwise. Names, never values. */
+export function tellOfWithheld(config: Config, logger: Logger, environment: Environment = ownEnvironment()): void {
+  const { variables, proxies } = withheldFromUserCode(environment, listOf(config.workers.pass_environment));
+  if (variables.length > 0)
+    logger.info(
+      { variables },
+      "These environment variables are withheld from tasks, triggers and DAG files; [workers] pass_environment names those that they may see",
+    );
+  if (proxies.length > 0)
+    logger.warn(
+      { variables: proxies },
+      "These proxies are withheld from tasks, triggers and DAG files, since their URLs have a password; use a proxy without one, or name the variables in [workers] pass_environment if every DAG may know the password",
+    );
 }

@@ -2,7 +2,7 @@ import { type Config, closeHome } from "../config/index.ts";
 import { createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { checkMigrated, type Store } from "../store/index.ts";
 import { warnOfRoot } from "./accounts.ts";
-import { hideSecrets } from "./hide-secrets.ts";
+import { hideSecrets, tellOfWithheld } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { createMetrics, type ProcessMetrics } from "./metrics/index.ts";
 import { apiStoreOptions, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
@@ -22,7 +22,10 @@ export async function runRole(
   warnOfMeaninglessOptions(config, logger);
   closeHome(config.home, (message) => logger.warn({}, message));
   hideSecrets(config, logger);
-  if (ROLES_WITH_USER_CODE.has(name)) warnOfRoot(config, logger);
+  if (ROLES_WITH_USER_CODE.has(name)) {
+    warnOfRoot(config, logger);
+    tellOfWithheld(config, logger);
+  }
   const stopped = untilStopped(logger);
   const metrics = createMetrics(config, logger);
   const patience = createPatience(config.database.start_timeout);

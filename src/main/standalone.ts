@@ -8,7 +8,7 @@ import { ensureFirstUser, type FirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
 import { prepareDagsFolder } from "./dags-folder.ts";
 import { runDemo } from "./demo.ts";
-import { hideSecrets } from "./hide-secrets.ts";
+import { hideSecrets, tellOfWithheld } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { createMetrics } from "./metrics/index.ts";
 import { apiStoreOptions, type Database, openDatabase, ROLE_RETRY_WINDOW_MS } from "./open-database.ts";
@@ -61,6 +61,7 @@ export async function runStandalone(config: Config): Promise<void> {
     patience.started();
     // Not earlier: a start that fails says only why.
     warnOfRoot(config, logger);
+    tellOfWithheld(config, logger);
     const demo = runDemo(config, store, say, logger);
     say("  Ctrl-C ends it.");
     await Promise.race([stopped, ...(scheduler.finished ? [scheduler.finished] : [])]);

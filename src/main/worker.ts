@@ -1,7 +1,7 @@
 import { type Config, closeHome } from "../config/index.ts";
 import { createLogger } from "../platform/index.ts";
 import { warnOfRoot } from "./accounts.ts";
-import { hideSecrets } from "./hide-secrets.ts";
+import { hideSecrets, tellOfWithheld } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { warnOfMeaninglessOptions } from "./role.ts";
 import { untilStopped } from "./until-stopped.ts";
@@ -19,6 +19,7 @@ export async function runWorker(config: Config, options: WorkerOptions): Promise
   closeHome(config.home, (message) => logger.warn({}, message));
   hideSecrets(config, logger);
   warnOfRoot(config, logger);
+  tellOfWithheld(config, logger);
   const stopped = untilStopped(logger);
   const worker = await startWorker(config, options, logger);
   logger.info({ ...options }, "worker started");

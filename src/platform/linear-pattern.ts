@@ -15,7 +15,10 @@ export function compileLinear(pattern: string): LinearPattern {
   return loadEngine().compile(pattern);
 }
 
-/** The same for the syntax of JavaScript (with the flag `u`), without lookarounds and backreferences. Throws, naming the pattern. */
+/** A pattern that JavaScript has, and the linear engine has not. The message names it, and what it may not contain. */
+export class UnsupportedPatternError extends Error {}
+
+/** The same for the syntax of JavaScript (with the flag `u`), without lookarounds and backreferences. Throws `UnsupportedPatternError`. */
 export function compileLinearScript(pattern: string): LinearPattern {
   const re2 = loadEngine();
   // Also refuses what only RE2 knows: a pattern must mean the same in other JSON schema libraries.
@@ -23,7 +26,7 @@ export function compileLinearScript(pattern: string): LinearPattern {
   try {
     return re2.compile(re2.translateRegExp(pattern));
   } catch (error) {
-    throw new Error(
+    throw new UnsupportedPatternError(
       `the pattern ${JSON.stringify(pattern)} cannot be used: patterns are matched in linear time, without lookaheads, lookbehinds, backreferences and repetitions above 1,000 (${(error as Error).message})`,
       { cause: error },
     );

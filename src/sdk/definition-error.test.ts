@@ -149,7 +149,7 @@ const wrong: [name: string, code: string, message: string | RegExp, run: () => u
   [
     "a schema with a pattern that cannot be matched in linear time",
     "INVALID_PARAM",
-    'the pattern "(?=a)b" cannot be used: patterns are matched in linear time, without lookaheads',
+    'param name: the pattern "(?=a)b" cannot be used: patterns are matched in linear time, without lookaheads',
     () => inDag(() => {}, { params: { name: param("b", { schema: { pattern: "(?=a)b" } }) } }),
   ],
   [

@@ -27,7 +27,7 @@ it("a backfill is tried, created, listed, paused, unpaused and cancelled from th
 
   const given = [
     "--dag-run-conf",
-    '{"n": 1}',
+    '{"n": 1, "api_token": "in-the-conf"}',
     "--max-active-runs",
     "3",
     "--reprocess-behavior",
@@ -37,7 +37,12 @@ it("a backfill is tried, created, listed, paused, unpaused and cancelled from th
   const created = await cli.run(...CREATE, ...given, "-o", "json");
   expect(created.stderr).toContain('DAG "daily" is paused');
   const backfill = JSON.parse(created.stdout) as Row;
-  expect(backfill).toMatchObject({ dates: 3, max_active_runs: 3, reprocess_behavior: "failed", dag_run_conf: { n: 1 } });
+  expect(backfill).toMatchObject({
+    dates: 3,
+    max_active_runs: 3,
+    reprocess_behavior: "failed",
+    dag_run_conf: { n: 1, api_token: "***" },
+  });
   const { rows } = await database.store.query("select run_on_latest_version as latest, run_backwards as backwards from backfill");
   expect(rows).toEqual([{ latest: false, backwards: false }]);
 
@@ -48,7 +53,9 @@ it("a backfill is tried, created, listed, paused, unpaused and cancelled from th
   const cancelled = await cli.json<Row>("backfill", "cancel", id);
   expect(cancelled.completed_at).not.toBeNull();
   expect(await cli.fails(4, "backfill", "cancel", id)).toContain("was completed");
-  expect(await cli.json("backfill", "list", "--dag-id", "daily")).toMatchObject([{ id: backfill.id }]);
+  expect(await cli.json("backfill", "list", "--dag-id", "daily")).toMatchObject([
+    { id: backfill.id, dag_run_conf: { api_token: "***" } },
+  ]);
   expect(await cli.json("backfill", "list", "--active")).toEqual([]);
   const { rows: events } = await database.store.query("select event, dag_id from log order by id");
   expect(events.map((row) => row.event)).toEqual([

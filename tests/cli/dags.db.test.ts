@@ -140,7 +140,7 @@ describe("runs", () => {
       "trigger",
       "hello",
       "--conf",
-      '{"name": "Bo"}',
+      '{"name": "Bo", "api_token": "in-the-conf"}',
       "-e",
       "2026-01-02",
       "--run-id",
@@ -148,7 +148,10 @@ describe("runs", () => {
       "--note",
       "why",
     );
-    expect(run).toMatchObject({ dag_id: "hello", dag_run_id: "r1", state: "queued", conf: { name: "Bo" }, note: "why" });
+    expect(run).toMatchObject({ dag_id: "hello", dag_run_id: "r1", state: "queued", note: "why" });
+    const conf = { name: "Bo", api_token: "***" };
+    expect(run).toMatchObject({ conf });
+    expect((await cli.json<RunRow[]>("dags", "list-runs", "hello"))[0]).toMatchObject({ conf });
     expect(run).toMatchObject({ logical_date: "2026-01-02T00:00:00.000Z" });
     expect(await cli.fails(4, "dags", "trigger", "hello", "--run-id", "r1")).toContain('a run with id "r1"');
     expect(await cli.fails(4, "dags", "trigger", "hello", "-e", "2026-01-02T00:00:00Z")).toContain('"r1"');

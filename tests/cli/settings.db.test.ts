@@ -36,6 +36,7 @@ describe("variables", () => {
     expect(await cli.runWith({ BARAM_VAR_REGION: "env" }, "variables", "get", "region")).toMatchObject({ stdout: "env\n" });
     expect(await cli.run("variables", "get", "region", "--default", "none")).toMatchObject({ code: 0, stdout: "none\n" });
     expect(await cli.fails(2, "variables", "set", "limits", "{rows", "--json")).toContain("is not JSON");
+    expect(await cli.fails(2, "variables", "set", "limits", "{rows", "--serialize-json")).toContain("leave out --serialize-json");
   });
 });
 

@@ -56,6 +56,34 @@ describe("the command line", () => {
     }
   });
 
+  it("answers a flag of Airflow that Baram lacks with what to do instead", async () => {
+    const daemon = await cli.fails(2, "scheduler", "--daemon");
+    expect(daemon).toMatch(/^unknown option '--daemon'/);
+    expect(daemon).toContain("service manager");
+    expect(await cli.fails(2, "dags", "list", "-S", "/dags")).toContain("[core] dags_folder");
+    expect(await cli.fails(2, "users", "set-password", "ada", "--password=x")).toContain("--password-file");
+    expect(await cli.fails(2, "dags", "list", "--nothing")).not.toContain("Airflow");
+    // No hint for a flag that the command has, and what is offered instead exists.
+    const { INSTEAD_OF_COMMANDS, INSTEAD_OF_FLAGS } = await import("../../src/cli/airflow-commands.ts");
+    const { createProgram } = await import("../../src/cli/program.ts");
+    const { program } = createProgram();
+    const find = (path: string[]) =>
+      path.reduce<typeof program | undefined>(
+        (at, name) => at?.commands.find((one) => one.name() === name) as typeof program | undefined,
+        program,
+      );
+    expect(Object.keys(INSTEAD_OF_COMMANDS).length).toBeGreaterThan(0);
+    for (const [name, instead] of Object.entries(INSTEAD_OF_FLAGS)) {
+      const words = name.split(" ");
+      const flag = words.pop();
+      const command = find(words);
+      expect(command, name).toBeDefined();
+      if (words.length > 0) expect(command?.options.flatMap(({ long, short }) => [long, short])).not.toContain(flag);
+      for (const [, group = "", sub = ""] of instead.matchAll(/"baram ([a-z][a-z-]*) ?([a-z-]*)/g))
+        expect(find(sub === "" ? [group] : [group, sub]), `${name}: ${group} ${sub}`).toBeDefined();
+    }
+  });
+
   it("has an example in the help of every command", async () => {
     const { createProgram } = await import("../../src/cli/program.ts");
     const leaves = (command: ReturnType<typeof createProgram>["program"]): (typeof command)[] =>
@@ -139,7 +167,13 @@ describe("the command line", () => {
 
 describe("config", () => {
   it("lists the options with their sources, secrets hidden", async () => {
-    const secret = { BARAM__API_AUTH__JWT_SECRET: "a-very-long-secret-of-forty-characters!!", BARAM__CORE__PARALLELISM: "7" };
+    const secret = {
+      BARAM__API_AUTH__JWT_SECRET: "a-very-long-secret-of-forty-characters!!",
+      BARAM__CORE__PARALLELISM: "7",
+      BARAM__ECS_EXECUTOR__RUN_TASK_KWARGS: JSON.stringify({
+        overrides: { environment: [{ name: "API_KEY", value: "in-kwargs" }] },
+      }),
+    };
     const [json, yaml] = await Promise.all([
       cli.runWith(secret, "config", "list", "-o", "json"),
       cli.runWith(secret, "config", "list", "-o", "yaml"),
@@ -148,7 +182,7 @@ describe("config", () => {
     expect(rows).toContainEqual({ section: "core", option: "parallelism", value: 7, source: "environment" });
     expect(rows).toContainEqual({ section: "api_auth", option: "jwt_secret", value: "***", source: "environment" });
     expect(parseYaml(yaml.stdout)).toEqual(rows);
-    expect(json.stdout + yaml.stdout).not.toContain("very-long-secret");
+    expect(json.stdout + yaml.stdout).not.toMatch(/very-long-secret|in-kwargs/);
   });
 
   it("narrows by section, and prints one value as it is", async () => {

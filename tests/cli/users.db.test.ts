@@ -57,9 +57,25 @@ describe("users", () => {
     expect(JSON.stringify(rows)).not.toMatch(/from a file|stdin|another one/);
   });
 
+  it("are created and deleted by Airflow's flags, which say what has no effect, and what others can see", async () => {
+    const names = ["--firstname", "Eve", "-l", "Smith", "--email", "eve@example.com"];
+    const eve = await cli.run("users", "create", "--username", "eve", "--role", "Viewer", "--password", "an argument", ...names);
+    expect(eve).toMatchObject({ code: 0, stdout: "User eve (viewer) is created.\n" });
+    expect(eve.stderr).toContain("--password is an argument");
+    expect(eve.stderr.match(/have no effect/g)).toHaveLength(1);
+    expect(await login("eve", "an argument")).toBe(201);
+    const fay = await cli.run("users", "create", "-u", "fay", "-r", "User", "--use-random-password");
+    expect(fay).toMatchObject({ code: 0, stderr: expect.stringContaining("set-password fay") });
+    expect(await cli.run("users", "delete", "--username", "eve")).toMatchObject({ code: 0 });
+    expect(await cli.run("users", "delete", "-u", "fay")).toMatchObject({ code: 0 });
+    expect(await login("eve", "an argument")).toBe(401);
+    await database.store.query("delete from log");
+  });
+
   it("are refused with the reason", async () => {
     const good = () => ["--password-file", file("long enough")];
     expect(await cli.fails(4, "users", "create", "ada", "-r", "op", ...good())).toContain('user "ada" already');
+    expect(await cli.fails(4, "users", "create", "Ada", "-r", "op", ...good())).toContain('"ada", which differs only in case');
     expect(await cli.fails(2, "users", "create", "a b", "-r", "op", ...good())).toContain("no user name");
     expect(await cli.fails(2, "users", "create", "", "-r", "op", ...good())).toContain("no user name");
     expect(await cli.fails(2, "users", "create", "eve", "-r", "root", ...good())).toContain("viewer, user, op, admin");
@@ -68,7 +84,12 @@ describe("users", () => {
     expect(await cli.fails(2, "users", "create", "eve", "-r", "op", "--password-stdin", ...good())).toContain(
       "exclude each other",
     );
-    expect(await cli.fails(2, "users", "create", "eve", "-r", "op", "--password", "s3cret!!")).toContain("unknown option");
+    expect(await cli.fails(2, "users", "create", "eve", "-r", "op", "--password", "s3cret!!", ...good())).toContain(
+      "exclude each other",
+    );
+    expect(await cli.fails(2, "users", "create", "-r", "op", ...good())).toContain("user name is missing");
+    expect(await cli.fails(2, "users", "create", "eve", "-u", "eve", "-r", "op", ...good())).toContain("given twice");
+    expect(await cli.fails(2, "users", "delete")).toContain("user name is missing");
     expect(await cli.fails(2, "users", "create", "eve", "-r", "op", "--password-file", file("short"))).toContain("at least 8");
     expect(await cli.fails(2, "users", "create", "eve", "-r", "op", "--password-file", file("\n"))).toContain("is empty");
     expect(await cli.fails(2, "users", "create", "eve", "-r", "op", "--password-file", "/no/file")).toContain("cannot be read");
@@ -173,5 +194,32 @@ describe("secrets of connections and variables", () => {
     expect(await cli.fails(2, ...add, "--conn-password-file", file(""))).toContain("is empty");
     expect(await cli.fails(2, "variables", "set", "k")).toContain("exactly one way");
     expect(await cli.fails(2, "variables", "set", "k", "x", "--value-file", file("b"))).toContain("exactly one way");
+  });
+});
+
+describe("who reads secrets", () => {
+  it("is in the audit log, and nobody who does not", async () => {
+    await cli.runWithInput("s3cret-value", "variables", "set", "read_me", "--value-file", "-");
+    await cli.run("connections", "add", "read_me", "--conn-type", "http");
+    await database.store.query("delete from log");
+    expect(await cli.json("connections", "list", "--conn-id", "read_me")).toHaveLength(1);
+    await cli.run("connections", "get", "read_me");
+    await cli.run("variables", "list");
+    expect((await database.store.query("select 1 from log")).rows).toEqual([]);
+    await cli.run("connections", "get", "read_me", "--show-secrets");
+    await cli.run("connections", "list", "--show-secrets", "--conn-id", "read_me");
+    await cli.run("variables", "get", "read_me");
+    await cli.run("variables", "list", "--show-values");
+    const { rows } = await database.store.query<{ event: string; owner: string; extra: object }>(
+      "select event, owner, extra from log order by id",
+    );
+    const owner = expect.stringMatching(/./);
+    expect(rows.slice(0, 3)).toEqual([
+      { event: "cli_connections_get", owner, extra: { conn_id: "read_me" } },
+      { event: "cli_connections_list", owner, extra: { conn_ids: ["read_me"] } },
+      { event: "cli_variables_get", owner, extra: { key: "read_me" } },
+    ]);
+    expect(rows[3]).toMatchObject({ event: "cli_variables_list", extra: { keys: expect.arrayContaining(["read_me"]) } });
+    expect(JSON.stringify(rows)).not.toContain("s3cret-value");
   });
 });

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
-import { createMasker, createNameRule } from "./index.ts";
+import { createMasker, createNameRule, hideInText, hideSecrets, restoreHidden } from "./index.ts";
 
 function masked(text: string, ...secrets: string[]): string {
   const masker = createMasker();
@@ -187,10 +187,14 @@ test.each([
   ..."requestSignature accessToken access_token passphrase keyfile_dict secretKey aws_secret_access_key connectionString db.pass tokens".split(
     " ",
   ),
+  ..."auth basic_auth httpAuth auth_header authHeader bearer bearer_value session_id sessionId pem client_pem id_rsa tls_key tlsKey pw db_pw".split(
+    " ",
+  ),
+  ..."conn_str connStr hmac webhook_hmac webhook_path webhook_url secret_access_key_id secret_id".split(" "),
 ])("the name %s is sensitive", (name) => expect(createNameRule()(name)).toBe(true));
 
 test.each(
-  "host passage key author path pattern patient passenger token_count tokens_count max_tokens totalTokens maxOutputTokens tokenizer password_length compass public_key login proxyless slackWebhookConnId".split(
+  "host passage key author path pattern patient passenger token_count tokens_count max_tokens totalTokens maxOutputTokens tokenizer password_length compass public_key login proxyless slackWebhookConnId access_key_id awsAccessKeyId secret_arn token_url tokenUri private_key_path proxy_port proxyHost auth_type author author_id hmac_algorithm openwork".split(
     " ",
   ),
 )("the name %s is not", (name) => expect(createNameRule()(name)).toBe(false));
@@ -198,4 +202,42 @@ test.each(
 test("a deployment adds parts of names", () => {
   const rule = createNameRule(["Geheim", " "]);
   expect([rule("mein_GEHEIMNIS"), rule("password"), rule("name")]).toEqual([true, true, false]);
+});
+
+test("a pair of a name and a value is judged by its name, and gets its secret back when it is sent as shown", () => {
+  const rule = createNameRule();
+  const stored = {
+    environment: [
+      { name: "API_KEY", value: "abc" },
+      { Key: "DB_PASSWORD", Value: "x" },
+      { name: "REGION", value: "eu" },
+    ],
+  };
+  const shown = hideSecrets(stored, rule);
+  expect(shown).toEqual({
+    environment: [
+      { name: "API_KEY", value: "***" },
+      { Key: "DB_PASSWORD", Value: "***" },
+      { name: "REGION", value: "eu" },
+    ],
+  });
+  expect(restoreHidden({ ...shown, more: 1 }, stored, false, rule)).toEqual({ ...stored, more: 1 });
+  const moved = { environment: [{ name: "REGION", value: "***" }] };
+  expect(JSON.stringify(restoreHidden(moved, stored, false, rule))).not.toContain("abc");
+  const masker = createMasker();
+  masker.addNamed("conf", { env: [{ name: "API_KEY", value: "in-a-pair" }] });
+  expect(masker.mask("in-a-pair")).toBe("***");
+});
+
+test("the credentials of an Authorization header are found in a text, and words are left", () => {
+  const rule = createNameRule();
+  const basic = Buffer.from("ada:pässword").toString("base64");
+  expect(hideInText("curl -H 'Authorization: Bearer abcdefghijklmnopqrstuvwxyz'", rule)).toBe(
+    "curl -H 'Authorization: Bearer ***'",
+  );
+  expect(hideInText("bearer eyJ0.eyJ1.x-y_z and more", rule)).toBe("bearer *** and more");
+  expect(hideInText(`header: Basic ${basic}`, rule)).toBe("header: Basic ***");
+  expect(hideInText("Authorization=Bearer abc45678", rule)).not.toContain("abc45678");
+  const words = "the bearer certificates of a basic understanding: basic knowledge, basic authentication";
+  expect(hideInText(words, rule)).toBe(words);
 });

@@ -11,10 +11,15 @@ export const DEPTH_MAX = 1_000;
 /** Longer texts are not searched for names in them. */
 const SEARCHED_CHARACTERS = 256 * 1024;
 
+/** What stands beside `value` in a pair. */
+const PAIR_NAME = /^(?:name|key)$/i;
 /** scheme://user:password@ */
 const USERINFO = /\b([a-z][a-z0-9+.-]{0,30}:\/\/[^\s/?#"'<>@:]{0,512}:)([^\s/?#"'<>]{1,4096})(?=@)/gi;
 /** name=value in a query, a connection string or a list of options. */
 const ASSIGNED = /((?:^|[?&;,\s{(])([A-Za-z][\w.-]{0,63})\s{0,3}=\s{0,3})("[^"]{1,4096}"|'[^']{1,4096}'|[^&;,\s"'})]{1,4096})/g;
+/** `Bearer …` and `Basic …` anywhere in a text; a token has a digit or is longer than words are. */
+const BEARER = /\b(bearer\s{1,3})((?=[\w.~+/-]{20}|[\w.~+/-]{0,20}\d)[\w.~+/-]{8,4096}=*)/gi;
+const BASIC = /\b(basic\s{1,3})([A-Za-z\d+/_-]{6,4096}=*)/gi;
 /** The value of an Authorization header. */
 const SCHEME = /^(basic|bearer|token|apikey|digest)\s+(\S.*)$/is;
 
@@ -41,7 +46,8 @@ export function findSecrets(value: unknown, isSecret: boolean, rule: NameRule, f
   } else if (Array.isArray(value)) {
     for (const one of value) findSecrets(one, isSecret, rule, found, depth + 1);
   } else if (typeof value === "object" && value !== null) {
-    for (const [name, one] of Object.entries(value)) findSecrets(one, isSecret || rule(name), rule, found, depth + 1);
+    for (const [name, one] of Object.entries(value))
+      findSecrets(one, isSecret || isNamedSecret(value, name, rule), rule, found, depth + 1);
   }
 }
 
@@ -66,7 +72,16 @@ function hideNamed(value: unknown, isSecret: boolean, rule: NameRule, depth: num
   if (typeof value === "string") return hideInText(value, rule, depth);
   if (Array.isArray(value)) return value.map((one) => hideNamed(one, false, rule, depth + 1));
   if (typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, hideNamed(one, rule(name), rule, depth + 1)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [name, hideNamed(one, isNamedSecret(value, name, rule), rule, depth + 1)]),
+  );
+}
+
+/** By its own name, or as a pair: `{ name: "API_KEY", value: … }`, as environments of containers are written. */
+function isNamedSecret(object: object, name: string, rule: NameRule): boolean {
+  if (rule(name)) return true;
+  if (name !== "value" && name !== "Value") return false;
+  return Object.entries(object).some(([other, one]) => PAIR_NAME.test(other) && typeof one === "string" && rule(one));
 }
 
 /** A text as it is shown: without the secrets that JSON, URLs and `name=value` in it hold. */
@@ -91,7 +106,8 @@ export function restoreHidden(sent: unknown, stored: unknown, isSecret: boolean,
     return Object.fromEntries(
       Object.entries(sent).map(([name, one]) => [
         name,
-        restoreHidden(one, Object.hasOwn(stored, name) ? stored[name] : undefined, rule(name), rule),
+        // By what is sent: a secret must not move to a name that does not hide it.
+        restoreHidden(one, Object.hasOwn(stored, name) ? stored[name] : undefined, isNamedSecret(sent, name, rule), rule),
       ]),
     );
   if (typeof sent !== "string" || typeof stored !== "string") return sent;
@@ -103,13 +119,30 @@ export function restoreHidden(sent: unknown, stored: unknown, isSecret: boolean,
 
 function replaceInText(text: string, rule: NameRule, replace: (secret: string) => string): string {
   if (text.length > SEARCHED_CHARACTERS) return text;
-  const withoutUserinfo = text.includes("://")
-    ? text.replace(USERINFO, (_whole, before: string, secret: string) => `${before}${replace(secret)}`)
-    : text;
-  if (!withoutUserinfo.includes("=")) return withoutUserinfo;
-  return withoutUserinfo.replace(ASSIGNED, (whole: string, before: string, name: string, value: string) =>
+  const replaced = replaceSchemes(
+    text.includes("://")
+      ? text.replace(USERINFO, (_whole, before: string, secret: string) => `${before}${replace(secret)}`)
+      : text,
+    replace,
+  );
+  if (!replaced.includes("=")) return replaced;
+  return replaced.replace(ASSIGNED, (whole: string, before: string, name: string, value: string) =>
     rule(name) ? `${before}${replace(value.replace(/^(["'])(.*)\1$/s, "$2"))}` : whole,
   );
+}
+
+function replaceSchemes(text: string, replace: (secret: string) => string): string {
+  if (!/\b(?:bearer|basic)\s/i.test(text)) return text;
+  return text
+    .replace(BEARER, (_whole, before: string, token: string) => `${before}${replace(token)}`)
+    .replace(BASIC, (whole, before: string, encoded: string) =>
+      isUserAndPassword(encoded) ? `${before}${replace(encoded)}` : whole,
+    );
+}
+
+/** "Basic knowledge" is no secret. */
+function isUserAndPassword(encoded: string): boolean {
+  return /^[^\p{Cc}\uFFFD:]*:[^\p{Cc}\uFFFD]*$/u.test(Buffer.from(encoded, "base64").toString("utf8"));
 }
 
 /** The objects and lists in a text that is JSON. */

@@ -5,14 +5,29 @@ export type NameRule = (name: string) => boolean;
 const ANYWHERE = new RegExp(
   [
     "accesstoken|apikey|authorization|passphrase|passwd|password|privatekey|secret|token|keyfile|serviceaccount",
-    "passcode|credential|connectionstring|webhook|cookie|signature",
-    "(?:access|account|app|application|client|consumer|encryption|fernet|hmac|license|master|rsa|shared|signing|ssh|ssl|storage|subscription)key",
+    "passcode|credential|connectionstring|connstr|webhook|cookie|signature|authheader|sessionid|idrsa",
+    "(?:access|account|app|application|client|consumer|encryption|fernet|hmac|license|master|rsa|shared|signing|ssh|ssl|storage|subscription|tls)key",
   ].join("|"),
 );
 /** Too short to be looked for inside of words: "path" is no "pat". */
-const WORDS = new Set(["pwd", "dsn", "pat", "sas", "jwt", "otp", "cred", "creds", "proxy", "proxies"]);
-/** Only as the last word: `db_pass`, but not `pass_environment`. */
-const LAST_WORDS = new Set(["pass"]);
+const WORDS = new Set([
+  "pwd",
+  "dsn",
+  "pat",
+  "sas",
+  "jwt",
+  "otp",
+  "cred",
+  "creds",
+  "proxy",
+  "proxies",
+  "pw",
+  "pem",
+  "bearer",
+  "hmac",
+]);
+/** Only as the last word: `db_pass`, but not `pass_environment`; `basic_auth`, but not `auth_type`. */
+const LAST_WORDS = new Set(["pass", "auth"]);
 /** What a name with such a last word holds is about a secret, and none itself: `password_length`, `token_type`. */
 const MEASURES = new Set([
   "count",
@@ -27,7 +42,12 @@ const MEASURES = new Set([
   "type",
   "expiry",
   "expires",
+  "algorithm",
 ]);
+/** Where a secret is: `secret_arn`, `private_key_path`, `proxy_port`. The path of a webhook is the secret itself. */
+const PLACES = new Set(["arn", "path", "port", "host"]);
+/** Public beside the secret that they belong to. */
+const PUBLIC = /(?<!secret)accesskeyid$|tokenur[il]$/;
 /** Numbers of tokens of a language model, as in `max_tokens`. */
 const COUNTED_TOKENS =
   /^(?:max|min|num|n|total|prompt|completion|input|output|used|cached|new)(?:[a-z]*)tokens$|^tokens(?:used|perminute|persecond)$/;
@@ -65,7 +85,8 @@ function judge(name: string): boolean {
     .filter((word) => word !== "");
   const last = words.at(-1) ?? "";
   if (words.length > 1 && MEASURES.has(last)) return false;
+  if (words.length > 1 && PLACES.has(last) && !words.some((word) => word.startsWith("webhook"))) return false;
   const joined = words.join("").replace(NOT_TOKENS, "");
-  if (COUNTED_TOKENS.test(joined) || CONNECTION_ID.test(joined)) return false;
+  if (COUNTED_TOKENS.test(joined) || CONNECTION_ID.test(joined) || PUBLIC.test(joined)) return false;
   return ANYWHERE.test(joined) || LAST_WORDS.has(last) || words.some((word) => WORDS.has(word));
 }

@@ -71,12 +71,27 @@ test("passwords are stored as scrypt hashes, users are made once, and weak ones 
   await createUser(database.store, { username: "ada", password: "lovelace1815", role: "viewer" });
   const again = createUser(database.store, { username: "ada", password: "lovelace1815", role: "op" });
   await expect(again).rejects.toMatchObject({ code: "user_exists" });
+  const shouted = createUser(database.store, { username: "ADA", password: "lovelace1815", role: "op" });
+  await expect(shouted).rejects.toMatchObject({ code: "user_exists", message: expect.stringContaining('"ada", which differs') });
   const short = createUser(database.store, { username: "bob", password: "short", role: "op" });
   await expect(short).rejects.toMatchObject({ code: "password_too_short" });
   const odd = createUser(database.store, { username: "a b\n", password: "long enough", role: "op" });
   await expect(odd).rejects.toMatchObject({ code: "username_invalid" });
   const { rows } = await database.store.query<{ hash: string }>("select password_hash as hash from app_user");
   for (const { hash } of rows) expect(hash).toMatch(/^scrypt\$32768\$8\$/);
+});
+
+test("of names that differ only in case and are created at once, one is taken; such users from before stay", async () => {
+  const { store } = database;
+  const names = ["mia", "Mia", "MIA", "mIa"];
+  const made = await Promise.allSettled(
+    names.map((username) => createUser(store, { username, password: "long enough", role: "viewer" })),
+  );
+  expect(made.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  await store.query("insert into app_user (username, password_hash, role) values ('old', 'x', 'viewer'), ('OLD', 'x', 'viewer')");
+  await changePassword(store, "OLD", "long enough");
+  const again = createUser(store, { username: "OLD", password: "long enough", role: "viewer" });
+  await expect(again).rejects.toMatchObject({ message: 'There is a user "OLD" already.' });
 });
 
 test("a role may do what the ones below it may", async () => {

@@ -5,6 +5,8 @@ import {
   type Db,
   deleteUser,
   findUser,
+  findUserInAnyCase,
+  lockUserName,
   lockUsersOfRole,
   type Store,
   setUserPassword,
@@ -18,8 +20,11 @@ const USERNAME = /^[A-Za-z0-9_.@+-]{1,150}$/;
 const PASSWORD_MIN_CHARS = 8;
 export const PASSWORD_MAX_CHARS = 1_000;
 
-/** Throws `username_invalid`, `password_too_short`, `password_too_long`, `user_exists`. */
-export async function createUser(db: Db, user: { username: string; password: string; role: Role }): Promise<void> {
+/**
+ * Throws `username_invalid`, `password_too_short`, `password_too_long`, `user_exists`. Also for a name that differs only in case: a reader
+ * of a list or of the audit log would take "ADMIN" for "admin". Users that exist already stay.
+ */
+export async function createUser(store: Store, user: { username: string; password: string; role: Role }): Promise<void> {
   const { username, password, role } = user;
   if (!USERNAME.test(username)) {
     throw new BaramError("username_invalid", `"${username}" is no user name: use letters, digits and _.@+-, 1 to 150 of them.`, {
@@ -27,8 +32,23 @@ export async function createUser(db: Db, user: { username: string; password: str
     });
   }
   checkPassword(password);
-  if (!(await addUser(db, { username, passwordHash: await hashPassword(password), role })))
-    throw new BaramError("user_exists", `There is a user "${username}" already.`, { username });
+  const taken = await addUnlessTaken(store, { username, passwordHash: await hashPassword(password), role });
+  if (taken === null) return;
+  const message =
+    taken === username
+      ? `There is a user "${username}" already.`
+      : `There is a user "${taken}", which differs only in case from "${username}". Choose another name.`;
+  throw new BaramError("user_exists", message, { username, taken });
+}
+
+/** The name that is in the way, or null if the user was added. */
+function addUnlessTaken(store: Store, user: { username: string; passwordHash: string; role: Role }): Promise<string | null> {
+  return store.transaction(async (tx) => {
+    await lockUserName(tx, user.username);
+    const taken = await findUserInAnyCase(tx, user.username);
+    if (taken !== null) return taken;
+    return (await addUser(tx, user)) ? null : user.username;
+  });
 }
 
 /** Ends the user's tokens: they are refused within a second. Throws `user_not_found`, `password_too_short`, `password_too_long`. */
@@ -68,9 +88,10 @@ async function keepAnAdmin(tx: Db, username: string): Promise<void> {
  * Creates the user `admin` if there is no user at all; returns whether it did. Not if only the name is missing: an admin that was
  * deleted must not come back with the next start. Several processes may start at once.
  */
-export async function ensureAdmin(db: Db, password: () => string): Promise<boolean> {
-  if ((await countUsers(db)) > 0) return false;
-  return addUser(db, { username: "admin", passwordHash: await hashPassword(password()), role: "admin" });
+export async function ensureAdmin(store: Store, password: () => string): Promise<boolean> {
+  if ((await countUsers(store)) > 0) return false;
+  const admin = { username: "admin", passwordHash: await hashPassword(password()), role: "admin" } as const;
+  return (await addUnlessTaken(store, admin)) === null;
 }
 
 /** `tokenVersion`: for the token, see `createKnownUsers`. */

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue, SerializedParam } from "../../contracts/index.ts";
-import { createSchemaValidator, describeSchemaError } from "../../platform/index.ts";
+import { createSchemaValidator, describeSchemaError, UnsupportedPatternError } from "../../platform/index.ts";
 import { DagDefinitionError } from "../definition-error.ts";
 import { checkOptionNames } from "../options/check-option-names.ts";
 import { findJsonFault } from "../values/json-fault.ts";
@@ -93,6 +93,13 @@ function checkSchema(where: string, schema: JsonObject, value: JsonValue | undef
     validate = ajv.compile(schema);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
+    if (cause instanceof UnsupportedPatternError)
+      throw new DagDefinitionError(
+        "INVALID_PARAM",
+        `${where}: ${reason}. Write the pattern without them, or check the value in a task`,
+        { schema },
+        cause,
+      );
     throw new DagDefinitionError("INVALID_PARAM", `${where}: its schema is not a JSON schema: ${reason}`, { schema }, cause);
   }
   if (value === undefined || validate(value)) return;

@@ -7,6 +7,8 @@ export type KnownOptions = {
   /** Names from other tools, such as Airflow's, in lower case without `_`, mapped to the name in Baram. */
   readonly renamed?: Readonly<Record<string, string>>;
   readonly elsewhere?: readonly { readonly names: readonly string[]; readonly hint: (name: string) => string }[];
+  /** What Airflow has and Baram does not: names as in `renamed`, mapped to what to do instead. */
+  readonly lacking?: Readonly<Record<string, string>>;
   /** true = a class may have further options that it does not declare, so only clear misspellings of a known name are refused. */
   readonly isOpen?: boolean;
 };
@@ -51,10 +53,14 @@ export function placeOf(unnamed: string, kind: string, id: unknown): string {
   return typeof id === "string" ? `${kind} "${id}"` : unnamed;
 }
 
-function hintFor(name: string, { names, renamed = {}, elsewhere = [], isOpen = false }: KnownOptions): string | undefined {
+function hintFor(
+  name: string,
+  { names, renamed = {}, lacking = {}, elsewhere = [], isOpen = false }: KnownOptions,
+): string | undefined {
   const isSame = (other: string) => plain(other) === plain(name);
   const own = names.find(isSame) ?? names.find((other) => Object.hasOwn(renamed, plain(name)) && other === renamed[plain(name)]);
   if (own !== undefined) return meant(own);
+  if (Object.hasOwn(lacking, plain(name))) return lacking[plain(name)];
   if (!isOpen) {
     for (const place of elsewhere) {
       const there = place.names.find(isSame);

@@ -54,6 +54,21 @@ describe("an unknown option is refused, with what was meant:", () => {
       'dag() has an unknown option: "dag_id" (did you mean "dagId"?)',
       () => dag(untyped({ dag_id: "d" }), () => {}),
     ],
+    [
+      "of Airflow's DAGs only",
+      '"access_control" (an option of Airflow; a user\'s role counts for all DAGs, see docs/production.md), "userDefinedMacros" (an option of Airflow; templates have',
+      () => inDag(() => {}, { access_control: {}, userDefinedMacros: {} }),
+    ],
+    [
+      "of Airflow's tasks only",
+      '"run_as_user" (an option of Airflow; the operator of the installation sets the user by [workers] run_as_user_of_dags), "sla" (an option of Airflow; limit',
+      () => inDag(() => new EmptyOperator(untyped({ taskId: "e", run_as_user: "etl", sla: "1h" }))),
+    ],
+    [
+      "of Airflow's tasks only, in defaultArgs",
+      'defaultArgs has an unknown option: "runAsUser" (an option of Airflow; the operator',
+      () => inDag(() => {}, { defaultArgs: untyped({ runAsUser: "etl" }) }),
+    ],
     ["no object", 'dag() takes an object of options, not "d"', () => dag("d" as unknown as DagOptions, () => {})],
     [
       "of an operator",
@@ -217,6 +232,11 @@ describe("an author's own class", () => {
     expect(messageOf(() => inDag(() => new Load(untyped({ taskId: "l", retires: 3, trigger_rule: "all_done" }))))).toBe(
       'Load "l" of DAG "d" has unknown options: "retires" (did you mean "retries"?), "trigger_rule" (did you mean "triggerRule"?); if the class has an option of that name, name it in its static optionNames',
     );
+  });
+
+  it("that does not say its options can have Airflow's, but none that seems to change the user", () => {
+    inDag(() => new Load(untyped({ taskId: "l", table: "t", poll: "1m", owners: "me", inlets: [], params: {} })));
+    expect(messageOf(() => inDag(() => new Load(untyped({ taskId: "l", run_as_user: "etl" }))))).toContain("run_as_user_of_dags");
   });
 
   it("that says them takes no others, and need not repeat template fields and a base class's", () => {

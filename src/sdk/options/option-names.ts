@@ -1,6 +1,7 @@
 import { checkOptionNames, type KnownOptions } from "./check-option-names.ts";
 import { DAG_OPTION_NAMES, type DagOptions } from "./dag-options.ts";
 import { declaredOptions, type OptionClass } from "./declared-options.ts";
+import { LACKING_OF_DAGS, LACKING_OF_OPEN_CLASSES, LACKING_OF_TASKS } from "./lacking-options.ts";
 import { SENSOR_OPTION_NAMES } from "./sensor-options.ts";
 import { COMMON_TASK_OPTION_NAMES, type CommonTaskOptions, TASK_OPTION_NAMES } from "./task-options.ts";
 
@@ -42,7 +43,12 @@ const OF_TASKS = {
 
 /** @throws DagDefinitionError UNKNOWN_OPTION */
 export function checkDagOptionNames(where: string, options: DagOptions): void {
-  checkOptionNames(where, options, { names: DAG_OPTION_NAMES, renamed: RENAMED_OF_DAGS, elsewhere: [OF_TASKS] });
+  checkOptionNames(where, options, {
+    names: DAG_OPTION_NAMES,
+    renamed: RENAMED_OF_DAGS,
+    lacking: LACKING_OF_DAGS,
+    elsewhere: [OF_TASKS],
+  });
   checkDefaultArgs(where, options.defaultArgs);
 }
 
@@ -56,6 +62,7 @@ export function checkDefaultArgs(where: string, given: CommonTaskOptions | undef
   checkOptionNames(`${where}: defaultArgs`, given, {
     names: COMMON_TASK_OPTION_NAMES,
     renamed: { ...RENAMED_OF_TASKS, ...GUESSED_OF_TASKS },
+    lacking: LACKING_OF_TASKS,
     elsewhere: [
       OF_DAGS,
       { names: SENSOR_OPTION_NAMES, hint: () => "an option of sensors: give it to each of them" },
@@ -71,7 +78,8 @@ function knownTaskOptions(operator: OptionClass): KnownOptions {
   if (found !== undefined) return found;
   const { names, isOpen } = declaredOptions(operator);
   const renamed = isOpen ? RENAMED_OF_TASKS : { ...RENAMED_OF_TASKS, ...GUESSED_OF_TASKS };
-  const known = { names: [...TASK_OPTION_NAMES, ...names], renamed, elsewhere: [OF_DAGS, OF_SENSORS], isOpen };
+  const lacking = isOpen ? LACKING_OF_OPEN_CLASSES : LACKING_OF_TASKS;
+  const known = { names: [...TASK_OPTION_NAMES, ...names], renamed, lacking, elsewhere: [OF_DAGS, OF_SENSORS], isOpen };
   knownOf.set(operator, known);
   return known;
 }

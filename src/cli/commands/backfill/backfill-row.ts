@@ -1,7 +1,9 @@
+import { type Config, sensitiveNames } from "../../../config/index.ts";
+import { createNameRule, hideSecrets } from "../../../platform/index.ts";
 import type { BackfillFacts } from "../../../store/index.ts";
 
-/** A backfill as the commands print it. */
-export function backfillRow(backfill: BackfillFacts) {
+/** A backfill as the commands print it: as in the API, what its conf's names call a secret is hidden. */
+export function backfillRow(backfill: BackfillFacts, config: Config) {
   return {
     id: backfill.id,
     dag_id: backfill.dagId,
@@ -11,7 +13,7 @@ export function backfillRow(backfill: BackfillFacts) {
     reprocess_behavior: backfill.reprocessBehavior,
     run_backwards: backfill.runBackwards,
     max_active_runs: backfill.maxActiveRuns,
-    dag_run_conf: backfill.dagRunConf,
+    dag_run_conf: hideSecrets(backfill.dagRunConf, createNameRule(sensitiveNames(config))),
     is_paused: backfill.isPaused,
     created_at: backfill.createdAt,
     completed_at: backfill.completedAt,

@@ -8,10 +8,10 @@ import type { OutputOptions } from "../flags.ts";
 import { backfillRow } from "./backfill-row.ts";
 
 export function changeOne(terminal: Terminal, id: number, change: BackfillChange, { output }: OutputOptions): Promise<void> {
-  return withStore(terminal, async ({ store, audit }) => {
+  return withStore(terminal, async ({ store, config, audit }) => {
     const dagId = await changeBackfill(store, id, change, { user: systemUser() });
     await audit({ event: `cli_backfill_${change}`, dagId, extra: { backfill_id: id } });
     const changed = await findBackfill(store, id);
-    if (changed) terminal.print(formatRecord(backfillRow(changed), output));
+    if (changed) terminal.print(formatRecord(backfillRow(changed, config), output));
   });
 }

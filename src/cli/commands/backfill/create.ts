@@ -57,7 +57,7 @@ export async function createOne(terminal: Terminal, options: CreateOptions): Pro
     const id = await createBackfill(resources, request, new Date());
     await audit({ event: "cli_backfill_create", dagId, extra: { backfill_id: id } });
     const created = await findBackfill(store, id);
-    if (created) terminal.print(formatRecord(backfillRow(created), options.output));
+    if (created) terminal.print(formatRecord(backfillRow(created, config), options.output));
     if ((await findDag(store, dagId))?.isPaused)
       terminal.note(`DAG "${dagId}" is paused: the runs of the backfill wait until "baram dags unpause ${dagId}".`);
   });

@@ -3,6 +3,7 @@ import type { Terminal } from "../../terminal.ts";
 import { exampleOf, outputOption, wholeNumber } from "../flags.ts";
 import type { AddOptions } from "./add.ts";
 import type { ShowOptions } from "./connection-row.ts";
+import type { ListOptions } from "./list.ts";
 
 export function addConnectionsCommands(program: Command, terminal: Terminal): void {
   const connections = program.command("connections").description("connections to external systems");
@@ -42,10 +43,11 @@ export function addConnectionsCommands(program: Command, terminal: Terminal): vo
   connections
     .command("list")
     .description("list the stored connections; secrets are hidden")
+    .option("--conn-id <conn-id>", "only this connection")
     .option("--show-secrets", "show passwords and extras", false)
     .addOption(outputOption())
     .addHelpText("after", exampleOf("connections list"))
-    .action(async (options: ShowOptions) => (await import("./list.ts")).listAll(terminal, options));
+    .action(async (options: ListOptions) => (await import("./list.ts")).listAll(terminal, options));
   connections
     .command("delete")
     .description("delete a connection")

@@ -1,4 +1,6 @@
+import { sensitiveNames } from "../../../config/index.ts";
 import type { DagRunState } from "../../../contracts/index.ts";
+import { createNameRule, hideSecrets } from "../../../platform/index.ts";
 import { findDag, listRuns } from "../../../store/index.ts";
 import { dagNotFound } from "../../find-things.ts";
 import { formatRows } from "../../output/index.ts";
@@ -11,13 +13,14 @@ export type ListRunsOptions = OutputOptions & { state?: DagRunState; limit: numb
 const COLUMNS = ["dag_id", "run_id", "state", "run_after", "logical_date", "start_date", "end_date"];
 
 export function listRunsOf(terminal: Terminal, dagId: string, { state, limit, output }: ListRunsOptions): Promise<void> {
-  return withStore(terminal, async ({ store }) => {
+  return withStore(terminal, async ({ store, config }) => {
     if (!(await findDag(store, dagId))) throw dagNotFound(dagId);
     const { rows, total } = await listRuns(
       store,
       { dagIds: [dagId], states: state ? [state] : undefined, ranges: {} },
       { limit, offset: 0, order: [{ key: "run_after", descending: true }] },
     );
+    const rule = createNameRule(sensitiveNames(config));
     const shown = rows.map((run) => ({
       dag_id: run.dagId,
       run_id: run.runId,
@@ -27,7 +30,7 @@ export function listRunsOf(terminal: Terminal, dagId: string, { state, limit, ou
       logical_date: run.logicalDate,
       start_date: run.startDate,
       end_date: run.endDate,
-      conf: run.conf,
+      conf: hideSecrets(run.conf, rule),
       note: run.note,
     }));
     terminal.print(formatRows(shown, COLUMNS, output));

@@ -1,7 +1,8 @@
+import { sensitiveNames } from "../../../config/index.ts";
 import { NOTE_MAX, runIdSchema } from "../../../contracts/index.ts";
 import { executorNames } from "../../../main/executors.ts";
 import { runIdPattern } from "../../../main/run-id-pattern.ts";
-import { systemUser } from "../../../platform/index.ts";
+import { createNameRule, hideSecrets, systemUser } from "../../../platform/index.ts";
 import { checkRunId, createDagCache, createDagRun } from "../../../scheduler/commands/index.ts";
 import { findDag, findRun } from "../../../store/index.ts";
 import { usageError } from "../../errors.ts";
@@ -60,7 +61,7 @@ export async function triggerDag(terminal: Terminal, dagId: string, options: Tri
       run_after: run?.runAfter ?? null,
       start_date: run?.startDate ?? null,
       end_date: run?.endDate ?? null,
-      conf: run?.conf ?? conf,
+      conf: hideSecrets(run?.conf ?? conf, createNameRule(sensitiveNames(config))),
       note: run?.note ?? null,
     };
     terminal.print(formatRecord(row, options.output));

@@ -5,6 +5,7 @@ import { type PasswordSource, readPassword } from "../../read-secret.ts";
 import { withStore } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { RoleOption } from "./create.ts";
+import { type UsernameOption, usernameOf } from "./username.ts";
 
 export async function setRole(terminal: Terminal, username: string, { role }: RoleOption): Promise<void> {
   await withStore(terminal, async ({ store, audit }) => {
@@ -24,7 +25,8 @@ export async function setPassword(terminal: Terminal, username: string, source: 
   terminal.print(`User ${username} has a new password. The user's tokens have ended.`);
 }
 
-export async function deleteOne(terminal: Terminal, username: string): Promise<void> {
+export async function deleteOne(terminal: Terminal, argument: string | undefined, options: UsernameOption): Promise<void> {
+  const username = usernameOf(argument, options);
   await withStore(terminal, async ({ config, store, audit }) => {
     await removeUser(store, username);
     await audit({ event: "cli_users_delete", extra: { username } });

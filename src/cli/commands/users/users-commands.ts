@@ -2,7 +2,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { PasswordSource } from "../../read-secret.ts";
 import type { Terminal } from "../../terminal.ts";
 import { exampleOf, type OutputOptions, outputOption } from "../flags.ts";
-import type { RoleOption } from "./create.ts";
+import type { CreateOptions, RoleOption } from "./create.ts";
+import type { UsernameOption } from "./username.ts";
 
 /** Repeated here, as importing the API would load it for every `--help`; a test compares the two. */
 const ROLES = ["viewer", "user", "op", "admin"] as const;
@@ -13,11 +14,17 @@ export function addUsersCommands(program: Command, terminal: Terminal): void {
     users
       .command("create")
       .description("create a user; asks for the password on a terminal")
-      .argument("<username>")
+      .argument("[username]")
+      .addOption(usernameOption())
       .addOption(roleOption()),
   )
+    .option("-p, --password <password>", "better --password-file: others can see arguments")
+    .option("--use-random-password", "a password that nobody knows, until users set-password gives another one", false)
+    .addOption(notKept("-f, --firstname <name>"))
+    .addOption(notKept("-l, --lastname <name>"))
+    .addOption(notKept("-e, --email <address>"))
     .addHelpText("after", exampleOf("users create ada --role op --password-file ada.txt"))
-    .action(async (username: string, options: RoleOption & PasswordSource) =>
+    .action(async (username: string | undefined, options: CreateOptions) =>
       (await import("./create.ts")).createOne(terminal, username, options),
     );
   users
@@ -46,9 +53,21 @@ export function addUsersCommands(program: Command, terminal: Terminal): void {
   users
     .command("delete")
     .description("delete a user, which ends the user's tokens")
-    .argument("<username>")
+    .argument("[username]")
+    .addOption(usernameOption())
     .addHelpText("after", exampleOf("users delete ada"))
-    .action(async (username: string) => (await import("./change.ts")).deleteOne(terminal, username));
+    .action(async (username: string | undefined, options: UsernameOption) =>
+      (await import("./change.ts")).deleteOne(terminal, username, options),
+    );
+}
+
+function usernameOption(): Option {
+  return new Option("-u, --username <username>", "the same as the argument");
+}
+
+/** What Airflow demands of a user. */
+function notKept(flags: string): Option {
+  return new Option(flags, "accepted as in Airflow, but not kept").hideHelp();
 }
 
 /** Airflow writes the names with a capital. */

@@ -22,7 +22,12 @@ export async function getOne(terminal: Terminal, key: string, options: GetOption
 async function findAnywhere(terminal: Terminal, key: string) {
   const value = environmentSecrets().variable(key);
   if (value !== null) return { key, value, description: null };
-  return withStore(terminal, ({ store, cipher }) => findVariable(store, cipher(), key));
+  return withStore(terminal, async ({ store, cipher, audit }) => {
+    const stored = await findVariable(store, cipher(), key);
+    // Before it is printed: what cannot be recorded is not shown.
+    if (stored) await audit({ event: "cli_variables_get", extra: { key } });
+    return stored;
+  });
 }
 
 function indented(key: string, text: string): string {

@@ -9,16 +9,16 @@ import { withStore } from "../../session.ts";
 import { shown } from "../../shown.ts";
 import type { Terminal } from "../../terminal.ts";
 
-export type SetOptions = { description?: string; json: boolean; valueFile?: string };
+export type SetOptions = { description?: string; json: boolean; serializeJson: boolean; valueFile?: string };
 
 export async function setOne(terminal: Terminal, key: string, given: string | undefined, options: SetOptions): Promise<void> {
   requireText(key, "The variable's key", VARIABLE_KEY_MAX, 1);
   if (options.description !== undefined) requireText(options.description, "--description", DESCRIPTION_MAX);
   if (!isReachable(key)) throw usageError(`The variable's key "${key}" ${REACHABLE_RULE}.`);
   const value = await readValue(key, given, options.valueFile);
-  if (options.json && !isJson(value))
+  if ((options.json || options.serializeJson) && !isJson(value))
     throw usageError(
-      `The value of "${key}" is not JSON: ${value.slice(0, 100)}. Quote it for the shell, as in '{"a": 1}', or leave out --json.`,
+      `The value of "${key}" is not JSON: ${value.slice(0, 100)}. Quote it for the shell, as in '{"a": 1}', or leave out --${options.json ? "json" : "serialize-json"}.`,
     );
   await withStore(terminal, async ({ store, cipher, audit }) => {
     await setVariable(store, cipher(), { key, value, description: options.description ?? null });

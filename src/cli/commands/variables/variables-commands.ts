@@ -15,6 +15,7 @@ export function addVariablesCommands(program: Command, terminal: Terminal): void
     .option("--value-file <path>", "a file with the value, - for stdin; better for secrets: others can see arguments")
     .option("--description <text>", "description of the variable")
     .option("-j, --json", "reject a value that is not JSON", false)
+    .option("--serialize-json", "Airflow's name of --json; the value is stored as it is", false)
     .addHelpText("after", exampleOf("variables set region eu-central-1 --description 'where we run'"))
     .action(async (key: string, value: string | undefined, options: SetOptions) =>
       (await import("./set.ts")).setOne(terminal, key, value, options),

@@ -4,6 +4,8 @@ export type UserRow = { username: string; passwordHash: string; role: string };
 /** `tokenVersion`: tokens of the user that carry another one are refused. */
 export type StoredUser = UserRow & { tokenVersion: string };
 
+const USER_NAME_LOCK = 727_008;
+
 const one = {
   name: "find-user",
   text: `select username, password_hash as "passwordHash", role, token_version as "tokenVersion" from app_user where username = $1`,
@@ -20,6 +22,17 @@ export async function countUsers(db: Db): Promise<number> {
 export async function allUsers(db: Db): Promise<{ username: string; role: string; createdAt: Date }[]> {
   const text = `select username, role, created_at as "createdAt" from app_user order by username`;
   return (await db.query<{ username: string; role: string; createdAt: Date }>(text)).rows;
+}
+
+/** Until the end of the transaction, no other one creates a user whose name differs only in case. */
+export async function lockUserName(tx: Db, username: string): Promise<void> {
+  await tx.query("select pg_advisory_xact_lock($1, hashtext(lower($2)))", [USER_NAME_LOCK, username]);
+}
+
+/** The user with this name in any case; the same case first. */
+export async function findUserInAnyCase(tx: Db, username: string): Promise<string | null> {
+  const text = "select username from app_user where lower(username) = lower($1) order by username = $1 desc limit 1";
+  return (await tx.query<{ username: string }>(text, [username])).rows[0]?.username ?? null;
 }
 
 /** Returns false if the name is taken; nothing was written then. */
