@@ -17,7 +17,7 @@ const TABLE_SIZE = 0x10000;
 const HIDDEN = "***";
 
 /** The marks of Baram and of Node's `inspect` at a place where a text was cut. */
-const CUT_MARK = /… [[(]|["'`]?\.\.\. \d+ more char/g;
+const CUT_MARK = /… [[(]|["'`]? ?\.\.\. \d+ more (?:char|byte)/g;
 
 export function createFormMatcher(): FormMatcher {
   const beginnings = new Uint8Array(TABLE_SIZE);

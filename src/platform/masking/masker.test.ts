@@ -24,9 +24,39 @@ test.each([
   ["in the text of HTML", `p&amp;ss "wörd"/+x'&lt;\\&gt;`],
   ["in hex", Buffer.from(SECRET).toString("hex")],
   ["in hex, in capitals", Buffer.from(SECRET).toString("hex").toUpperCase()],
+  ["as console.log shows its bytes", inspect(Buffer.from(SECRET)).slice(8, -1)],
+  ["as the numbers of its bytes", JSON.stringify([...Buffer.from(SECRET)]).slice(1, -1)],
+  ["with every byte percent-encoded", Buffer.from(SECRET).toString("hex").replace(/../g, "%$&")],
+  ["with every byte percent-encoded, in capitals", Buffer.from(SECRET).toString("hex").toUpperCase().replace(/../g, "%$&")],
+  ["in HTML by Handlebars", "p&amp;ss &quot;wörd&quot;/+x&#x27;&lt;\\&gt;"],
+  ["in HTML by Mustache", "p&amp;ss &quot;wörd&quot;&#x2F;+x&#39;&lt;\\&gt;"],
   ["in the shell's quotes", SECRET.replaceAll("'", `'\\''`)],
 ])("a secret is hidden %s", (_how, form) => {
   expect(masked(`before ${form} after`, SECRET)).toBe("before *** after");
+});
+
+test("HTML of templates is hidden, too, where the secret has no other character that HTML knows", () => {
+  expect(masked("[a&#x3D;b&#x60;c/d]", "a=b`c/d")).toBe("[***]");
+  expect(masked("[a&#x3D;b&#x60;c&#x2F;d]", "a=b`c/d")).toBe("[***]");
+});
+
+test("a Buffer that console.log cuts is hidden as far as it is shown, wherever the secret begins in it", () => {
+  const secret = "correct horse battery staple ".repeat(4);
+  expect(masked(inspect(Buffer.from(secret)), secret)).toMatch(/^<Buffer \*\*\* \.\.\. \d+ more bytes>$/);
+  const shown = masked(inspect(Buffer.from(`${"-".repeat(44)}${secret}`)), secret);
+  expect(shown).toMatch(/^<Buffer (2d ){44}\*\*\* \.\.\. \d+ more bytes>$/);
+});
+
+test("the bytes of a secret are hidden in facts, as a Buffer and as another array of bytes", () => {
+  const masker = createMasker();
+  masker.add("hunter2-and-more");
+  const bytes = Buffer.from("x hunter2-and-more");
+  const facts = { buffer: bytes.toJSON(), bytes: { ...new Uint8Array(bytes) }, rows: [1, 2, 3, 4, 5, 6], points: { 0: 1, 1: 2 } };
+  expect(masker.redact(JSON.parse(JSON.stringify(facts)))).toEqual({
+    ...facts,
+    buffer: { type: "Buffer", data: "***" },
+    bytes: "***",
+  });
 });
 
 test("a secret in a URL's user part is hidden", () => {
@@ -169,6 +199,18 @@ test("its memory is bounded: the secrets that were read first are forgotten, and
   expect(huge.takeWarning()).toContain("only its first");
 });
 
+test("what only a name calls a secret is forgotten before the secrets of connections and of maskSecret", () => {
+  const masker = createMasker();
+  masker.addNamed("first_token", "told-by-both");
+  masker.addConnection({ password: "the-password", extra: {} });
+  masker.addValue("told-by-the-task");
+  masker.addValue("told-by-both");
+  for (let n = 0; n < 2_000; n++) masker.addNamed(`token_${n}`, `secret-number-${n}.`);
+  expect(masker.mask("the-password told-by-the-task told-by-both secret-number-3. secret-number-1999.")).toBe(
+    "*** *** *** secret-number-3. ***",
+  );
+});
+
 test("a text that nearly matches everywhere takes no more than a moment", () => {
   const masker = createMasker();
   for (let n = 0; n < 200; n++) masker.add(`${"a".repeat(3_000 + n)}b`);
@@ -191,10 +233,13 @@ test.each([
     " ",
   ),
   ..."conn_str connStr hmac webhook_hmac webhook_path webhook_url secret_access_key_id secret_id".split(" "),
+  ..."npm_tokens nexus_api_tokens new_access_tokens used_refresh_tokens total_bearer_tokens npmTokens n_tokens inputs_tokens token_is_for_prod tokens_tokens".split(
+    " ",
+  ),
 ])("the name %s is sensitive", (name) => expect(createNameRule()(name)).toBe(true));
 
 test.each(
-  "host passage key author path pattern patient passenger token_count tokens_count max_tokens totalTokens maxOutputTokens tokenizer password_length compass public_key login proxyless slackWebhookConnId access_key_id awsAccessKeyId secret_arn token_url tokenUri private_key_path proxy_port proxyHost auth_type author author_id hmac_algorithm openwork".split(
+  "host passage key author path pattern patient passenger token_count tokens_count max_tokens totalTokens maxOutputTokens total_tokens num_tokens used_tokens prompt_tokens completion_tokens tokensUsed tokens_per_second maxNewTokens tokenizer password_length compass public_key login proxyless slackWebhookConnId access_key_id awsAccessKeyId secret_arn token_url tokenUri private_key_path proxy_port proxyHost auth_type author author_id hmac_algorithm openwork".split(
     " ",
   ),
 )("the name %s is not", (name) => expect(createNameRule()(name)).toBe(false));
@@ -233,7 +278,7 @@ test("the credentials of an Authorization header are found in a text, and words 
   const rule = createNameRule();
   const basic = Buffer.from("ada:pässword").toString("base64");
   expect(hideInText("curl -H 'Authorization: Bearer abcdefghijklmnopqrstuvwxyz'", rule)).toBe(
-    "curl -H 'Authorization: Bearer ***'",
+    "curl -H 'Authorization: ***'",
   );
   expect(hideInText("bearer eyJ0.eyJ1.x-y_z and more", rule)).toBe("bearer *** and more");
   expect(hideInText(`header: Basic ${basic}`, rule)).toBe("header: Basic ***");

@@ -1,7 +1,8 @@
 /**
  * Knows the secrets that one process of user code has seen, and replaces them in everything that leaves it. It lives as long as
  * that process: a module may keep a secret from one try to the next. Its memory is bounded: beyond SECRETS_MAX secrets or
- * CHARACTERS_MAX characters the older half is forgotten, which `takeWarning` says once.
+ * CHARACTERS_MAX characters half of them are forgotten, which `takeWarning` says once: the older ones, and what only its name calls a secret
+ * before what is one for certain.
  */
 import { createFormMatcher, type FormMatcher } from "./form-matcher.ts";
 import { DEPTH_MAX, findSecrets, HIDDEN } from "./named-secrets.ts";
@@ -32,15 +33,18 @@ export type ConnectionSecrets = { readonly password: string | null; readonly ext
 >;
 
 const SECRETS_MAX = 1_000;
-/** Of all forms together; a secret has about ten times its own length in forms. */
+/** Of all forms together; a secret has about twenty times its own length in forms. */
 const CHARACTERS_MAX = 4 * 1024 * 1024;
 /** Of a longer secret, the beginning is masked; a line of a log is not longer. */
 const SECRET_MAX_LENGTH = 64 * 1024;
 
+/** `characters`: of its forms. `isCertain`: of a connection, or named by user code itself; kept longest. */
+type KnownSecret = { readonly characters: number; readonly isCertain: boolean };
+
 /** `rule`: which names are sensitive; default: Baram's own list. */
 export function createMasker(rule: NameRule = createNameRule()): Masker {
-  /** The secrets with the number of characters of their forms; the one that was added last stands last. */
-  const secrets = new Map<string, number>();
+  /** The one that was added last stands last. */
+  const secrets = new Map<string, KnownSecret>();
   let characters = 0;
   let matcher: FormMatcher | null = null;
   let warning: string | null = null;
@@ -51,41 +55,44 @@ export function createMasker(rule: NameRule = createNameRule()): Masker {
     hasWarned = true;
   }
 
-  function add(given: string): void {
+  const addByName = (secret: string) => add(secret, false);
+
+  function add(given: string, isCertain = true): void {
     const secret = given.length > SECRET_MAX_LENGTH ? given.slice(0, SECRET_MAX_LENGTH) : given;
     const known = secrets.get(secret);
     if (known !== undefined) {
       secrets.delete(secret);
-      secrets.set(secret, known);
+      secrets.set(secret, { ...known, isCertain: known.isCertain || isCertain });
       return;
     }
     if (secret.trim().length < SECRET_MIN_LENGTH) return;
     if (secret !== given)
       warn(`a secret has ${given.length} characters: only its first ${SECRET_MAX_LENGTH} are masked in logs and rendered fields`);
-    learn(secret);
-    if (secrets.size > SECRETS_MAX || (characters > CHARACTERS_MAX && secrets.size > 1)) forgetOlderHalf();
+    learn(secret, isCertain);
+    if (secrets.size > SECRETS_MAX || (characters > CHARACTERS_MAX && secrets.size > 1)) forgetHalf();
   }
 
-  function learn(secret: string): void {
+  function learn(secret: string, isCertain: boolean): void {
     matcher ??= createFormMatcher();
     let length = 0;
     for (const form of formsOf(secret)) {
       matcher.add(form);
       length += form.length;
     }
-    secrets.set(secret, length);
+    secrets.set(secret, { characters: length, isCertain });
     characters += length;
   }
 
-  function forgetOlderHalf(): void {
+  function forgetHalf(): void {
     warn(
-      `this process has read more secrets than are kept in mind to mask them (${secrets.size} in ${characters} characters): the ones that were read first are not masked any more`,
+      `this process has read more secrets than are kept in mind to mask them (${secrets.size} in ${characters} characters): the ones that were read first are not masked any more, those of variables and conf before those of connections`,
     );
-    const kept = [...secrets.keys()].slice(Math.ceil(secrets.size / 2));
+    const inOrder = [...secrets].sort(([, a], [, b]) => Number(a.isCertain) - Number(b.isCertain));
+    const kept = inOrder.slice(Math.ceil(secrets.size / 2));
     secrets.clear();
     characters = 0;
     matcher = null;
-    for (const secret of kept) learn(secret);
+    for (const [secret, { isCertain }] of kept) learn(secret, isCertain);
   }
 
   const mask = (text: string, isCut = false) => (matcher === null ? text : matcher.replace(text, isCut));
@@ -95,6 +102,7 @@ export function createMasker(rule: NameRule = createNameRule()): Masker {
     if (isSecret || depth > DEPTH_MAX) return HIDDEN;
     if (typeof value === "string") return mask(value);
     if (Array.isArray(value)) {
+      if (isSecretBytes(value)) return HIDDEN;
       const shown = value.map((one) => redact(one, false, depth + 1));
       return shown.every((one, at) => one === value[at]) ? value : shown;
     }
@@ -104,10 +112,18 @@ export function createMasker(rule: NameRule = createNameRule()): Masker {
     return mask(text) === text ? value : HIDDEN;
   }
 
+  /** The bytes of a secret, as JSON shows a Buffer or another array of bytes. */
+  function isSecretBytes(values: readonly unknown[]): boolean {
+    if (matcher === null || values.length < SECRET_MIN_LENGTH || !values.every(isByte)) return false;
+    const text = values.join(",");
+    return mask(text) !== text;
+  }
+
   /** The object itself if nothing in it is secret, as in most lines of a log: copying it would cost more than looking at it. */
   function redactObject(value: Record<string, unknown>, depth: number): unknown {
     let copy: [string, unknown][] | null = null;
     const names = Object.keys(value);
+    if (names[0] === "0" && isSecretBytes(Object.values(value))) return HIDDEN;
     for (let at = 0; at < names.length; at++) {
       const name = names[at] ?? "";
       const shownName = mask(name);
@@ -119,9 +135,9 @@ export function createMasker(rule: NameRule = createNameRule()): Masker {
   }
 
   return {
-    add,
+    add: (secret) => add(secret),
     addValue: (value) => findSecrets(value, true, rule, add),
-    addNamed: (name, value) => findSecrets(value, rule(name), rule, add),
+    addNamed: (name, value) => findSecrets(value, rule(name), rule, addByName),
     addConnection({ password, extra, host, schema, login, description }) {
       if (password) findSecrets(password, true, rule, add);
       findSecrets([extra, host, schema, login, description], false, rule, add);
@@ -135,4 +151,8 @@ export function createMasker(rule: NameRule = createNameRule()): Masker {
       return told;
     },
   };
+}
+
+function isByte(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
 }

@@ -1,25 +1,19 @@
 /**
  * The one rule by which the parts of a value are secret, for what is masked in logs and for what the API, the CLI and the audit log
- * show: everything below a sensitive name, and inside of a text what JSON, a URL or `name=value` name so.
+ * show: everything below a sensitive name, and inside of a text what JSON, a URL, `name=value` or the like name so.
  */
+import { readingsOf, replaceInText } from "./named-in-text.ts";
 import type { NameRule } from "./sensitive-names.ts";
 
 export const HIDDEN = "***";
 
 /** What JSON may be nested at most elsewhere, too. Deeper parts are not looked into: they are hidden. */
 export const DEPTH_MAX = 1_000;
-/** Longer texts are not searched for names in them. */
-const SEARCHED_CHARACTERS = 256 * 1024;
+/** A longer text is not parsed: people do not see it, and secrets in it are found by its text alone. */
+const PARSED_CHARACTERS = 4 * 1024 * 1024;
 
 /** What stands beside `value` in a pair. */
 const PAIR_NAME = /^(?:name|key)$/i;
-/** scheme://user:password@ */
-const USERINFO = /\b([a-z][a-z0-9+.-]{0,30}:\/\/[^\s/?#"'<>@:]{0,512}:)([^\s/?#"'<>]{1,4096})(?=@)/gi;
-/** name=value in a query, a connection string or a list of options. */
-const ASSIGNED = /((?:^|[?&;,\s{(])([A-Za-z][\w.-]{0,63})\s{0,3}=\s{0,3})("[^"]{1,4096}"|'[^']{1,4096}'|[^&;,\s"'})]{1,4096})/g;
-/** `Bearer …` and `Basic …` anywhere in a text; a token has a digit or is longer than words are. */
-const BEARER = /\b(bearer\s{1,3})((?=[\w.~+/-]{20}|[\w.~+/-]{0,20}\d)[\w.~+/-]{8,4096}=*)/gi;
-const BASIC = /\b(basic\s{1,3})([A-Za-z\d+/_-]{6,4096}=*)/gi;
 /** The value of an Authorization header. */
 const SCHEME = /^(basic|bearer|token|apikey|digest)\s+(\S.*)$/is;
 
@@ -28,19 +22,10 @@ export function findSecrets(value: unknown, isSecret: boolean, rule: NameRule, f
   if (depth > DEPTH_MAX) return;
   if (typeof value === "string") {
     if (isSecret) found(value);
-    const scheme = isSecret ? SCHEME.exec(value) : null;
-    if (scheme?.[2] !== undefined) {
-      found(scheme[2]);
-      if (scheme[1]?.toLowerCase() === "basic")
-        found(
-          Buffer.from(scheme[2], "base64")
-            .toString("utf8")
-            .replace(/^[^:]*:/, ""),
-        );
-    }
+    if (isSecret) findInScheme(value, found);
     const json = parseJson(value);
     if (json !== undefined) findSecrets(json, isSecret, rule, found, depth + 1);
-    else replaceInText(value, rule, (secret) => foundInText(secret, found));
+    else replaceInText(value, rule, (secret) => findInValue(secret, rule, found, depth));
   } else if (typeof value === "number" || typeof value === "bigint") {
     if (isSecret) found(String(value));
   } else if (Array.isArray(value)) {
@@ -51,14 +36,26 @@ export function findSecrets(value: unknown, isSecret: boolean, rule: NameRule, f
   }
 }
 
-function foundInText(secret: string, found: (secret: string) => void): string {
-  found(secret);
-  try {
-    found(decodeURIComponent(secret));
-  } catch {
-    // Not percent-encoded.
+function findInScheme(value: string, found: (secret: string) => void): void {
+  const [, scheme, credentials] = SCHEME.exec(value) ?? [];
+  if (scheme === undefined || credentials === undefined) return;
+  found(credentials);
+  if (scheme.toLowerCase() === "basic")
+    found(
+      Buffer.from(credentials, "base64")
+        .toString("utf8")
+        .replace(/^[^:]*:/, ""),
+    );
+}
+
+function findInValue(value: string, rule: NameRule, found: (secret: string) => void, depth: number): string {
+  for (const reading of readingsOf(value)) {
+    found(reading);
+    findInScheme(reading, found);
+    const json = parseJson(reading);
+    if (json !== undefined) findSecrets(json, true, rule, found, depth + 1);
   }
-  return secret;
+  return value;
 }
 
 /** The value with *** in place of its secrets. Booleans and null are no secrets. */
@@ -84,8 +81,10 @@ function isNamedSecret(object: object, name: string, rule: NameRule): boolean {
   return Object.entries(object).some(([other, one]) => PAIR_NAME.test(other) && typeof one === "string" && rule(one));
 }
 
-/** A text as it is shown: without the secrets that JSON, URLs and `name=value` in it hold. */
+/** A text as it is shown: without the secrets that JSON, URLs, `name=value` and the like in it hold. */
 export function hideInText(text: string, rule: NameRule, depth = 0): string {
+  if (text.length > PARSED_CHARACTERS)
+    return `${HIDDEN} (${text.length} characters: too large to be searched for secrets; the limit is ${PARSED_CHARACTERS})`;
   const json = parseJson(text);
   if (json === undefined) return replaceInText(text, rule, () => HIDDEN);
   const before = JSON.stringify(json);
@@ -117,39 +116,12 @@ export function restoreHidden(sent: unknown, stored: unknown, isSecret: boolean,
   return JSON.stringify(restored) === JSON.stringify(sentJson) ? sent : JSON.stringify(restored);
 }
 
-function replaceInText(text: string, rule: NameRule, replace: (secret: string) => string): string {
-  if (text.length > SEARCHED_CHARACTERS) return text;
-  const replaced = replaceSchemes(
-    text.includes("://")
-      ? text.replace(USERINFO, (_whole, before: string, secret: string) => `${before}${replace(secret)}`)
-      : text,
-    replace,
-  );
-  if (!replaced.includes("=")) return replaced;
-  return replaced.replace(ASSIGNED, (whole: string, before: string, name: string, value: string) =>
-    rule(name) ? `${before}${replace(value.replace(/^(["'])(.*)\1$/s, "$2"))}` : whole,
-  );
-}
-
-function replaceSchemes(text: string, replace: (secret: string) => string): string {
-  if (!/\b(?:bearer|basic)\s/i.test(text)) return text;
-  return text
-    .replace(BEARER, (_whole, before: string, token: string) => `${before}${replace(token)}`)
-    .replace(BASIC, (whole, before: string, encoded: string) =>
-      isUserAndPassword(encoded) ? `${before}${replace(encoded)}` : whole,
-    );
-}
-
-/** "Basic knowledge" is no secret. */
-function isUserAndPassword(encoded: string): boolean {
-  return /^[^\p{Cc}\uFFFD:]*:[^\p{Cc}\uFFFD]*$/u.test(Buffer.from(encoded, "base64").toString("utf8"));
-}
-
 /** The objects and lists in a text that is JSON. */
 function parseJson(text: string): unknown {
-  if (text.length > SEARCHED_CHARACTERS || !/^\s*[[{]/.test(text)) return undefined;
+  if (text.length > PARSED_CHARACTERS || !/^\s*[[{]/.test(text)) return undefined;
   try {
-    return JSON.parse(text);
+    // A byte order mark may stand before it.
+    return JSON.parse(text.trim());
   } catch {
     return undefined;
   }

@@ -5,6 +5,8 @@ export const SECRET_MIN_LENGTH = 5;
 
 /** Lines of `base64` and of PEM files. */
 const BASE64_LINES = [76, 64];
+/** The bytes of a Buffer that `inspect` shows. */
+const INSPECTED_BYTES = 50;
 /** JSON inside a string of JSON, as in a request's body that is logged. */
 const JSON_DEPTH = 3;
 
@@ -19,7 +21,7 @@ export function formsOf(secret: string): Set<string> {
     for (const form of escapedForms(text)) add(form);
   }
   for (const text of new Set([secret, secret.trim()])) {
-    for (const form of [...urlForms(text), ...hexForms(text), ...base64Forms(text)]) add(form);
+    for (const form of [...urlForms(text), ...byteForms(text), ...base64Forms(text)]) add(form);
   }
   return forms;
 }
@@ -43,7 +45,7 @@ function escapedForms(text: string): string[] {
   }
   forms.push(inspect(text, { breakLength: Number.POSITIVE_INFINITY, maxStringLength: null }).slice(1, -1));
   if (text.includes("'")) forms.push(text.replaceAll("'", `'\\''`), text.replaceAll("'", "\\'"), text.replaceAll("'", "''"));
-  if (/[&<>"'`]/.test(text)) forms.push(...htmlForms(text));
+  if (/[&<>"'`=/]/.test(text)) forms.push(...htmlForms(text));
   return forms;
 }
 
@@ -65,7 +67,10 @@ const HTML_QUOTES: readonly (readonly [string, string])[] = [
 function htmlForms(text: string): string[] {
   const base = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const forms = HTML_QUOTES.map(([double, single]) => base.replaceAll('"', double).replaceAll("'", single));
-  return [...forms, ...forms.map((form) => form.replaceAll("`", "&#96;").replaceAll("\\", "&#92;"))];
+  const strict = forms.map((form) => form.replaceAll("`", "&#96;").replaceAll("\\", "&#92;"));
+  // Handlebars; Mustache and mustache.js encode "/", too.
+  const templates = forms.map((form) => form.replaceAll("=", "&#x3D;").replaceAll("`", "&#x60;"));
+  return [...forms, ...strict, ...templates, ...templates.map((form) => form.replaceAll("/", "&#x2F;"))];
 }
 
 /** `encodeURIComponent`, stricter and laxer encoders, a form's, a URL's user part; also in lower case and encoded twice. */
@@ -94,8 +99,17 @@ function userPart(text: string): string {
   return url.password;
 }
 
-function hexForms(text: string): string[] {
-  return bytesOf(text).flatMap((bytes) => [bytes.toString("hex"), bytes.toString("hex").toUpperCase()]);
+/** Byte by byte: hex, as `inspect` shows a Buffer, as JSON shows the numbers in one, and percent-encoded without exception. */
+function byteForms(text: string): string[] {
+  return bytesOf(text).flatMap((bytes) => {
+    const hex = bytes.toString("hex");
+    const percent = hex.replace(/../g, "%$&");
+    const inspected = bytes
+      .subarray(0, INSPECTED_BYTES)
+      .toString("hex")
+      .replace(/..(?=.)/g, "$& ");
+    return [hex, hex.toUpperCase(), percent, percent.toUpperCase(), inspected, bytes.join(","), bytes.join(", ")];
+  });
 }
 
 /**

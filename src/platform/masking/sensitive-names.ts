@@ -48,9 +48,14 @@ const MEASURES = new Set([
 const PLACES = new Set(["arn", "path", "port", "host"]);
 /** Public beside the secret that they belong to. */
 const PUBLIC = /(?<!secret)accesskeyid$|tokenur[il]$/;
-/** Numbers of tokens of a language model, as in `max_tokens`. */
-const COUNTED_TOKENS =
-  /^(?:max|min|num|n|total|prompt|completion|input|output|used|cached|new)(?:[a-z]*)tokens$|^tokens(?:used|perminute|persecond)$/;
+/**
+ * What may stand beside `tokens` where they are counted, as a language model does: `max_tokens`, `tokens_per_second`. The list is closed:
+ * with any other word, as in `npm_tokens`, the name is that of a secret.
+ */
+const COUNT_WORDS = new Set(
+  "max min num total prompt completion input output reasoning used cached per second minute hour day request".split(" "),
+);
+const COUNTED_TOKENS = new Set(["max_new_tokens", "min_new_tokens"]);
 /** The name of a connection, as in `slackWebhookConnId`. */
 const CONNECTION_ID = /conn(?:ection)?id$/;
 const NOT_TOKENS = /tokeni[sz]/g;
@@ -86,7 +91,14 @@ function judge(name: string): boolean {
   const last = words.at(-1) ?? "";
   if (words.length > 1 && MEASURES.has(last)) return false;
   if (words.length > 1 && PLACES.has(last) && !words.some((word) => word.startsWith("webhook"))) return false;
-  const joined = words.join("").replace(NOT_TOKENS, "");
-  if (COUNTED_TOKENS.test(joined) || CONNECTION_ID.test(joined) || PUBLIC.test(joined)) return false;
+  // Word by word: `token_issuer` is no tokenizer.
+  const joined = words.map((word) => word.replace(NOT_TOKENS, "")).join("");
+  if (isTokenCount(words) || CONNECTION_ID.test(joined) || PUBLIC.test(joined)) return false;
   return ANYWHERE.test(joined) || LAST_WORDS.has(last) || words.some((word) => WORDS.has(word));
+}
+
+function isTokenCount(words: readonly string[]): boolean {
+  if (COUNTED_TOKENS.has(words.join("_"))) return true;
+  const others = words.filter((word) => word !== "tokens");
+  return others.length > 0 && others.length === words.length - 1 && others.every((word) => COUNT_WORDS.has(word));
 }
