@@ -277,7 +277,7 @@ describe("a user that is not root", () => {
     const { commandAs } = await dist("/platform/index.js");
     try {
       const { account } = openAccounts(loadConfig());
-      const look = "id -u; grep -E 'Cap(Inh|Prm|Eff|Amb)|Groups' /proc/self/status; cat /proc/$PPID/environ";
+      const look = "id -u; pwd; ls -d; grep -E 'Cap(Inh|Prm|Eff|Amb)|Groups' /proc/self/status; cat /proc/$PPID/environ";
       const start = commandAs(account, "/bin/sh", ["-c", look], { PATH: "/usr/bin:/bin" });
       console.log(spawnSync(start.command, start.args, { ...start.options, encoding: "utf8" }).stdout);
     } catch (error) {
@@ -313,12 +313,17 @@ describe("a user that is not root", () => {
 
   test("can do the same with four capabilities, none of which the user code has", () => {
     const none = "\t0000000000000000";
-    expect(
-      run("-all,+chown,+kill,+setgid,+setuid")
-        .trim()
-        .split("\n")
-        .map((line) => line.trimEnd()),
-    ).toEqual([String(ALL), "Groups:", ...["CapInh", "CapPrm", "CapEff", "CapAmb"].map((name) => `${name}:${none}`)]);
+    const lines = run("-all,+chown,+kill,+setgid,+setuid")
+      .trim()
+      .split("\n")
+      .map((line) => line.trimEnd());
+    expect(lines.splice(1, 1)).toEqual([expect.stringMatching(new RegExp(`/users/${ALL}/home$`))]);
+    expect(lines).toEqual([
+      String(ALL),
+      ".",
+      "Groups:",
+      ...["CapInh", "CapPrm", "CapEff", "CapAmb"].map((name) => `${name}:${none}`),
+    ]);
   });
 
   test("is told which capabilities are missing", () => {
