@@ -245,6 +245,26 @@ describe("a start fails, with the path or user and the remedy, where", () => {
     expect(() => openAccounts(config({ BARAM_HOME: home }))).toThrow(/Close it: chmod 711/);
   });
 
+  test("a secret's file can be read", () => {
+    const file = join(place, "database url");
+    writeFileSync(file, "postgres://u:p@127.0.0.1/none");
+    const open = () => openAccounts(config({ BARAM__DATABASE__URL_FILE: file }));
+    chmodSync(file, 0o644);
+    expect(open).toThrow(
+      `${file}, the secret of BARAM__DATABASE__URL_FILE, can be read or changed by the user 21001 (uid 21001) of [workers] run_as_user. Close it: chmod go-rwx ${file}.`,
+    );
+    chmodSync(file, 0o600);
+    expect(open).not.toThrow();
+  });
+
+  test("the shared folder is inside of BARAM_HOME", () => {
+    const home = openHome();
+    const open = (folder: string) => () => openAccounts(config({ BARAM_HOME: home, BARAM__WORKERS__SHARED_FOLDER: folder }));
+    for (const folder of [home, join(home, "shared"), "shared"])
+      expect(open(folder)).toThrow(/which is inside BARAM_HOME .*outside/);
+    expect(open(`${home}-tasks`)).not.toThrow();
+  });
+
   test("somebody else owns the shared folder", () => {
     const shared = join(place, "theirs");
     mkdirSync(shared);
