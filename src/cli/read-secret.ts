@@ -31,6 +31,8 @@ export async function readPassword(terminal: Terminal, username: string, source:
 export async function readSecretFile(path: string, flag: string): Promise<string> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
+  if (path === "-" && process.stdin.isTTY)
+    process.stderr.write(`${flag} - reads what you type, which is shown. End it with Enter and Ctrl-D.\n`);
   try {
     for await (const chunk of path === "-" ? process.stdin : createReadStream(path)) {
       chunks.push(chunk as Buffer);

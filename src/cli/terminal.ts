@@ -15,9 +15,11 @@ export type Terminal = {
 };
 
 export function createTerminal(isVerbose: () => boolean): Terminal {
+  // Kept, since the output of a DAG's code is led elsewhere while it runs in this process.
+  const write = process.stdout.write.bind(process.stdout);
   return {
     isVerbose,
-    print: (text) => void process.stdout.write(`${text}\n`),
+    print: (text) => void write(`${text}\n`),
     note: (text) => void process.stderr.write(`${text}\n`),
     async confirm(question, isAgreed) {
       if (isAgreed) return;

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -17,6 +17,19 @@ test("a home is made for its user alone, with the folders above it", () => {
   makeHome(join(folder, "a/b"));
   process.umask(umask);
   for (const path of ["a", "a/b"]) expect(modeOf(join(folder, path))).toBe(isRoot ? 0o711 : 0o700);
+});
+
+test("the folders that an earlier version has left open are closed, with one warning, and links and other folders are left", () => {
+  const open = ["cache", "cache/modules", "cache/modules/abc", "logs", "worker", "worker/logs", "demo"];
+  for (const path of [...open, "dags"]) mkdirSync(join(folder, path));
+  for (const path of [...open, "dags"]) chmodSync(join(folder, path), path === "logs" ? 0o750 : 0o755);
+  symlinkSync(join(folder, "dags"), join(folder, "worker/modules"));
+  const warnings: string[] = [];
+  closeHome(folder, (message) => warnings.push(message));
+  expect(open.map((path) => modeOf(join(folder, path)))).toEqual(open.map(() => 0o700));
+  expect(modeOf(join(folder, "dags"))).toBe(0o755);
+  expect(warnings).toEqual([`Other users could enter 7 folders of BARAM_HOME, such as ${folder}/cache; their mode is 0700 now.`]);
+  closeHome(folder, (message) => expect.unreachable(message));
 });
 
 test("a home that is closed is left as it is, without a word", () => {

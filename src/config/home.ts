@@ -1,8 +1,16 @@
-import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BaramError, FILE_MODE, FOLDER_MODE } from "../platform/index.ts";
 
 const SECRETS = ["encryption_key", "jwt_secret", "admin_password", "postgres_password"] as const;
+
+/**
+ * The folders that Baram makes below BARAM_HOME, but for that of the embedded PostgreSQL, which closes it itself. Not what is in
+ * them, which may be a million logs: nobody else reaches it.
+ */
+const FOLDERS = ["cache", "cache/modules", "demo", "logs", "worker", "worker/modules", "worker/logs"] as const;
+/** Their modules were open in earlier versions, and are few. */
+const MODULES = ["cache/modules", "worker/modules"] as const;
 
 /**
  * BARAM_HOME is for its user alone. As root, others may pass through it and not list it: the embedded PostgreSQL runs under another
@@ -28,8 +36,8 @@ export function makeHome(home: string): void {
 }
 
 /**
- * Takes the rights of other users on BARAM_HOME, its configuration and its secrets away, e.g. those of a home that was made with
- * `mkdir`. `warn` is told of each. Throws `secret_readable` for a secret that others can read and this user cannot change.
+ * Takes the rights of other users on BARAM_HOME, its folders, its configuration and its secrets away, e.g. those of a home that was
+ * made with `mkdir` or by an earlier version. `warn` is told of each, and once of all folders. Throws `secret_readable` for a secret that others can read and this user cannot change.
  */
 export function closeHome(home: string, warn: (message: string) => void): void {
   if (!existsSync(home)) return;
@@ -43,6 +51,7 @@ export function closeHome(home: string, warn: (message: string) => void): void {
         `Other users can read or change ${path} (mode ${was}), which belongs to another user. Its owner can set mode ${octal(allowed)}.`,
       );
   }
+  closeFolders(home, warn);
   for (const path of SECRETS.map((name) => join(home, name))) {
     if (!existsSync(path)) continue;
     const was = shown(path);
@@ -51,6 +60,27 @@ export function closeHome(home: string, warn: (message: string) => void): void {
         `Other users could read the secret ${path} (mode ${was}); its mode is ${shown(path)} now. If somebody may have read it, replace it.`,
       );
   }
+}
+
+/** As root too, where others may pass through the home. A link is left alone: it leads to a folder of somebody's choice. */
+function closeFolders(home: string, warn: (message: string) => void): void {
+  const isFolder = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const modules = MODULES.map((name) => join(home, name))
+    .filter(isFolder)
+    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+  const open = [...FOLDERS.map((name) => join(home, name)), ...modules].filter(
+    (path) => isFolder(path) && (statSync(path).mode & 0o077) !== 0,
+  );
+  const left = open.filter((path) => !narrow(path, FOLDER_MODE));
+  const [closed] = open.filter((path) => !left.includes(path));
+  if (closed !== undefined)
+    warn(
+      `Other users could enter ${open.length - left.length} folders of BARAM_HOME, such as ${closed}; their mode is 0700 now.`,
+    );
+  if (left[0] !== undefined)
+    warn(
+      `Other users can enter ${left.length} folders of BARAM_HOME, such as ${left[0]}, which belong to another user. Their owner can set mode 0700.`,
+    );
 }
 
 /**

@@ -16,7 +16,12 @@ export type Config = ConfigValues & {
   readonly sources: Readonly<Record<string, OptionSource>>;
   /** Airflow's options in the configuration that have no effect here, with the reasons; logged when a role starts. */
   readonly meaningless: readonly MeaninglessOption[];
+  /** The files that secret options were read from. */
+  readonly secretFiles: readonly SecretFile[];
 };
+
+/** `where`: the variable that names the file. */
+export type SecretFile = { readonly where: string; readonly path: string };
 
 export type MeaninglessOption = { readonly where: string; readonly why: string };
 
@@ -31,6 +36,7 @@ export function loadConfig(environment: Environment = ownEnvironment(), cwd: str
   const file = readConfigFile(join(home, "baram.toml"));
   const sources: Record<string, OptionSource> = {};
   const values: Record<string, Record<string, unknown>> = {};
+  const secretFiles: SecretFile[] = [];
   const meaningless = sortOutNames(file, environment, join(home, "baram.toml"));
 
   for (const [section, names] of Object.entries(OPTIONS)) {
@@ -42,6 +48,8 @@ export function loadConfig(environment: Environment = ownEnvironment(), cwd: str
       if (fromEnvironment !== undefined && fromEnvironment !== "") {
         filled[name] = parseValue(spec, fromEnvironment, variable);
         sources[`${section}.${name}`] = "environment";
+        const path = spec.secret ? environment[variable + FILE_SUFFIX] : undefined;
+        if (path) secretFiles.push({ where: variable + FILE_SUFFIX, path: resolve(path) });
       } else if (fromFile !== undefined) {
         filled[name] = parseValue(spec, fromFile, `[${section}] ${name} in baram.toml`);
         sources[`${section}.${name}`] = "file";
@@ -52,7 +60,7 @@ export function loadConfig(environment: Environment = ownEnvironment(), cwd: str
     }
     values[section] = filled;
   }
-  const config = { ...values, home, sources, meaningless } as unknown as Config;
+  const config = { ...values, home, sources, meaningless, secretFiles } as unknown as Config;
   return withAbsolutePaths(config);
 }
 

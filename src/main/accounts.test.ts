@@ -1,9 +1,18 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { loadConfig } from "../config/index.ts";
-import { createLogger } from "../platform/index.ts";
-import { moduleFolder, openAccounts, warnOfRoot } from "./accounts.ts";
+import { createLogger, type Logger } from "../platform/index.ts";
+import { moduleFolder, openAccounts, warnOfSecretFiles, warnOfTaskUsers } from "./accounts.ts";
 
 const config = (environment: Record<string, string> = {}) => loadConfig({ BARAM_HOME: "/no/such/home", ...environment });
+
+function record() {
+  const lines: string[] = [];
+  const warn = (_facts: object, text: string) => void lines.push(text);
+  return { lines, logger: { ...createLogger({ level: "warn", role: "test" }), warn } as Logger };
+}
 
 test.each([
   ["root", false],
@@ -35,15 +44,44 @@ test("modules stay below BARAM_HOME, and beside it with run_as_user", () => {
 });
 
 test("as root, user code with root's rights is warned of, and only that", () => {
-  const lines: string[] = [];
-  const logger = {
-    ...createLogger({ level: "warn", role: "test" }),
-    warn: (_facts: object, text: string) => void lines.push(text),
-  };
-  warnOfRoot(config({ BARAM__WORKERS__RUN_AS_USER: "etl" }), logger as never);
+  const { lines, logger } = record();
+  warnOfTaskUsers(config({ BARAM__WORKERS__RUN_AS_USER: "etl" }), logger);
   expect(lines).toEqual([]);
-  warnOfRoot(config(), logger as never);
+  warnOfTaskUsers(config(), logger);
   expect(lines).toEqual(
     process.getuid?.() === 0 ? [expect.stringContaining("Set [workers] run_as_user to a user without rights")] : [],
   );
+});
+
+test.each<Record<string, string>>([
+  { BARAM__WORKERS__RUN_AS_USER: "nobody" },
+  { BARAM__WORKERS__RUN_AS_USER: "65534:100" },
+  { BARAM__WORKERS__RUN_AS_USER: "etl", BARAM__WORKERS__RUN_AS_USER_OF_DAGS: "a=etl, b_*=nobody" },
+])("nobody is warned of, since others run as it: %j", (own) => {
+  const { lines, logger } = record();
+  warnOfTaskUsers(config(own), logger);
+  expect(lines).toEqual([expect.stringContaining("names nobody")]);
+});
+
+test("a secret's file that others can read or change is warned of, with its option, path and mode", () => {
+  const folder = mkdtempSync(join(tmpdir(), "baram-secret-"));
+  try {
+    const path = join(folder, "jwt");
+    writeFileSync(path, "x".repeat(40));
+    const from = config({ BARAM__API_AUTH__JWT_SECRET_FILE: path });
+    for (const [mode, isOpen] of [
+      [0o600, false],
+      [0o440, false],
+      [0o644, true],
+      [0o660, true],
+    ] as const) {
+      chmodSync(path, mode);
+      const { lines, logger } = record();
+      warnOfSecretFiles(from, logger);
+      const told = `BARAM__API_AUTH__JWT_SECRET_FILE is ${path}, whose mode is 0${mode.toString(8)}: other users`;
+      expect(lines).toEqual(isOpen ? [expect.stringContaining(told)] : []);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

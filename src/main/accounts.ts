@@ -1,5 +1,5 @@
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import type { Config } from "../config/index.ts";
 import { type Account, type Accounts, BaramError, findPackageRoot, type Logger, SETPRIV } from "../platform/index.ts";
 import { embeddedServerUid } from "../store/index.ts";
@@ -23,18 +23,20 @@ export function openAccounts(config: Config): Accounts | null {
   }
   checkRights();
   const folder = sharedFolder(config);
+  if (`${folder}${sep}`.startsWith(`${config.home}${sep}`))
+    throw invalid(
+      `[workers] shared_folder is ${folder}, which is inside BARAM_HOME ${config.home}: run_as_user may not enter it. Set it to a folder outside.`,
+      { path: folder },
+    );
   makeFolder(folder, 0o755);
   makeFolder(join(folder, "modules"), 0o755);
   makeFolder(join(folder, "users"), 0o755);
   const accounts: Accounts = {
     account: openAccount(config, user, "run_as_user"),
-    ofDags: (ofDags ?? "")
-      .split(",")
-      .filter((pair) => pair.trim() !== "")
-      .map((pair) => {
-        const [pattern = "", name = ""] = pair.split("=").map((part) => part.trim());
-        return { pattern, account: openAccount(config, name, "run_as_user_of_dags") };
-      }),
+    ofDags: usersOfDags(config).map((one) => ({
+      pattern: one.pattern,
+      account: openAccount(config, one.user, "run_as_user_of_dags"),
+    })),
   };
   for (const account of new Set([accounts.account, ...accounts.ofDags.map((one) => one.account)])) checkAccount(config, account);
   return accounts;
@@ -51,13 +53,45 @@ export function homeOfUser(config: Config): string | null {
   return user === null ? null : accountFolders(config, findUser(user, "run_as_user").uid).home;
 }
 
-/** As root, user code can do anything on this machine. */
-export function warnOfRoot(config: Config, logger: Logger): void {
-  if (process.getuid?.() !== 0 || config.workers.run_as_user !== null) return;
+/** As root, user code can do anything on this machine; as nobody, what other programs that run as nobody can. */
+export function warnOfTaskUsers(config: Config, logger: Logger): void {
+  const user = config.workers.run_as_user;
+  const users = [user, ...usersOfDags(config).map((one) => one.user)].flatMap((one) => one?.split(":")[0] ?? []);
+  if (users.some((one) => one === "nobody" || one === NOBODY_UID))
+    logger.warn(
+      {},
+      "[workers] run_as_user or run_as_user_of_dags names nobody, which other programs of this machine may run as: tasks can reach these, and Baram may end them. Set it to a user of its own.",
+    );
+  if (process.getuid?.() !== 0 || user !== null) return;
   logger.warn(
     {},
     "Baram runs as root, and so do tasks and DAG files: they can read BARAM_HOME and change this machine. Set [workers] run_as_user to a user without rights.",
   );
+}
+
+/** A secret in a file that any user of this machine can read, or somebody else can replace. */
+export function warnOfSecretFiles(config: Config, logger: Logger): void {
+  for (const { where, path } of config.secretFiles) {
+    const mode = (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777;
+    if ((mode & 0o027) === 0) continue;
+    const shown = mode.toString(8).padStart(4, "0");
+    logger.warn(
+      { option: where, path, mode: shown },
+      `${where} is ${path}, whose mode is ${shown}: other users of this machine can read or change this secret. Set mode 0600, or 0440 and a group of Baram's user.`,
+    );
+  }
+}
+
+const NOBODY_UID = "65534";
+
+function usersOfDags({ workers }: Config): { pattern: string; user: string }[] {
+  return (workers.run_as_user_of_dags ?? "")
+    .split(",")
+    .filter((pair) => pair.trim() !== "")
+    .map((pair) => {
+      const [pattern = "", user = ""] = pair.split("=").map((part) => part.trim());
+      return { pattern, user };
+    });
 }
 
 function sharedFolder({ home, workers }: Config): string {
@@ -164,7 +198,7 @@ function checkAccount(config: Config, account: Account): void {
   const probe = probeAccount(account, {
     read: [...read, process.execPath, join(sharedFolder(config), "modules")],
     write: [account.home, account.temporary],
-    closed: [...closed, config.logging.base_log_folder],
+    closed: [...closed, config.logging.base_log_folder, ...config.secretFiles.map(({ path }) => path)],
   });
   const who = `the user ${account.name} (uid ${account.uid}) of [workers] run_as_user`;
   if (probe.fault !== null) throw invalid(`No process can be started as ${who}: ${probe.fault}.`, { uid: account.uid });
@@ -175,9 +209,10 @@ function checkAccount(config: Config, account: Account): void {
       { path: unreadable, uid: account.uid },
     );
   const [exposed] = probe.exposed;
+  const secret = config.secretFiles.find(({ path }) => path === exposed);
   if (exposed !== undefined)
     throw invalid(
-      `${exposed} can be read or changed by ${who}. Close it: chmod ${exposed === config.home ? "711" : "go-rwx"} ${exposed}.`,
+      `${secret === undefined ? exposed : `${exposed}, the secret of ${secret.where},`} can be read or changed by ${who}. Close it: chmod ${exposed === config.home ? "711" : "go-rwx"} ${exposed}.`,
       { path: exposed, uid: account.uid },
     );
 }

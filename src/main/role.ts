@@ -1,7 +1,7 @@
 import { type Config, closeHome } from "../config/index.ts";
 import { createLogger, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { checkMigrated, type Store } from "../store/index.ts";
-import { warnOfRoot } from "./accounts.ts";
+import { warnOfSecretFiles, warnOfTaskUsers } from "./accounts.ts";
 import { hideSecrets, tellOfWithheld } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { createMetrics, type ProcessMetrics } from "./metrics/index.ts";
@@ -21,9 +21,10 @@ export async function runRole(
   const logger = createLogger({ ...logOptionsOf(config), role: name });
   warnOfMeaninglessOptions(config, logger);
   closeHome(config.home, (message) => logger.warn({}, message));
+  warnOfSecretFiles(config, logger);
   hideSecrets(config, logger);
   if (ROLES_WITH_USER_CODE.has(name)) {
-    warnOfRoot(config, logger);
+    warnOfTaskUsers(config, logger);
     tellOfWithheld(config, logger);
   }
   const stopped = untilStopped(logger);

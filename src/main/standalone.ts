@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Config, closeHome, makeHome } from "../config/index.ts";
 import { BaramError, createLogger, FILE_MODE, isDatabaseAway, type Logger } from "../platform/index.ts";
 import { migrate } from "../store/index.ts";
-import { warnOfRoot } from "./accounts.ts";
+import { warnOfSecretFiles, warnOfTaskUsers } from "./accounts.ts";
 import { ensureFirstUser, type FirstUser } from "./admin.ts";
 import { ensureDefaultPool } from "./dag-processor/sql-dag-file-store.ts";
 import { prepareDagsFolder } from "./dags-folder.ts";
@@ -35,6 +35,7 @@ export async function runStandalone(config: Config): Promise<void> {
   const metrics = createMetrics(config, logger);
   const unlock = lockHome(config.home);
   closeHome(config.home, (message) => logger.warn({}, message));
+  warnOfSecretFiles(config, logger);
   const stopped = untilStopped(logger);
   const patience = createPatience(config.database.start_timeout);
   void stopped.then(patience.stop);
@@ -60,7 +61,7 @@ export async function runStandalone(config: Config): Promise<void> {
     parts.unshift(processor);
     patience.started();
     // Not earlier: a start that fails says only why.
-    warnOfRoot(config, logger);
+    warnOfTaskUsers(config, logger);
     tellOfWithheld(config, logger);
     const demo = runDemo(config, store, say, logger);
     say("  Ctrl-C ends it.");

@@ -1,6 +1,6 @@
 import { type Config, closeHome } from "../config/index.ts";
 import { createLogger } from "../platform/index.ts";
-import { warnOfRoot } from "./accounts.ts";
+import { warnOfSecretFiles, warnOfTaskUsers } from "./accounts.ts";
 import { hideSecrets, tellOfWithheld } from "./hide-secrets.ts";
 import { logOptionsOf } from "./log-options.ts";
 import { warnOfMeaninglessOptions } from "./role.ts";
@@ -17,8 +17,9 @@ export async function runWorker(config: Config, options: WorkerOptions): Promise
   const logger = createLogger({ ...logOptionsOf(config), role: "worker" });
   warnOfMeaninglessOptions(config, logger);
   closeHome(config.home, (message) => logger.warn({}, message));
+  warnOfSecretFiles(config, logger);
   hideSecrets(config, logger);
-  warnOfRoot(config, logger);
+  warnOfTaskUsers(config, logger);
   tellOfWithheld(config, logger);
   const stopped = untilStopped(logger);
   const worker = await startWorker(config, options, logger);

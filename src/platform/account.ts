@@ -25,6 +25,9 @@ export type StartCommand = {
 /** Debian's, of util-linux. Not searched in PATH, since it is given the right to change users. */
 export const SETPRIV = "/usr/bin/setpriv";
 
+/** A fixed text: the command and its arguments are parameters of the shell. What `cd` sets is not of the environment that was asked for. */
+const ENTER_HOME = 'cd "$HOME" && unset PWD OLDPWD && exec "$0" "$@"';
+
 /**
  * How to start a process as the account; null = as Baram itself. Root changes the user in the child, which takes all capabilities and
  * groups away. A user who is not root but may change users has ambient capabilities, which a child would keep: setpriv drops them.
@@ -40,8 +43,8 @@ export function commandAs(
   const env = { ...environment, HOME: home, TMPDIR: temporary, USER: name, LOGNAME: name };
   if (process.getuid?.() === 0) return { command, args: [...args], options: { env, uid, gid, cwd: home } };
   const drop = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", "--"];
-  // Not in its home yet: this process may be unable to enter it.
-  return { command: SETPRIV, args: [...drop, command, ...args], options: { env, cwd: "/" } };
+  // This process may be unable to enter the home, so the child does it, after the change of user.
+  return { command: SETPRIV, args: [...drop, "/bin/sh", "-c", ENTER_HOME, command, ...args], options: { env, cwd: "/" } };
 }
 
 /** The account that runs a DAG's tasks and triggers. `*` in a pattern stands for any text. */

@@ -1,6 +1,7 @@
 /** As root, and where cgroups of version 2 can be made: what processes start is found, however they hide it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { commandAs } from "./account.ts";
@@ -72,6 +73,35 @@ test("without a box, as another user: those below it always, detached ones if no
   keeper.killAll();
   await keeper.killUntilGone();
   await expect.poll(() => [...pids, child.pid ?? 0].map(isAlive)).toEqual([false, false, false]);
+});
+
+test("without a box, as another user: neither its own threads nor other runners, which this process has started, are taken for detached ones", async () => {
+  // A process of Node, which has threads of its own, and starts more.
+  const script = `
+    const { Worker } = require("node:worker_threads");
+    new Worker("setInterval(() => {}, 1000); require('node:worker_threads').parentPort.postMessage('up')", { eval: true })
+      .once("message", () => console.log("up"));
+    process.stdin.resume();`;
+  const startNode = () => {
+    const { command, args, options } = commandAs(account, process.execPath, ["-e", script], { PATH: "/usr/bin:/bin" });
+    return spawn(command, args, { ...options, cwd: "/", detached: true, stdio: ["pipe", "pipe", "inherit"] });
+  };
+  const runner = startNode();
+  const keeper = keepProcess(runner.pid ?? 0, { mark: null, account, boxes: null, isAlone: () => true });
+  const idle = startNode();
+  const { child: orphanage } = start(account);
+  try {
+    await Promise.all([runner, idle].map((one) => once(one.stdout, "data")));
+    const [, detached] = await pidsOf(orphanage);
+    keeper.killOthers(null);
+    // Its own end shows that the search took place.
+    await expect.poll(() => isAlive(detached)).toBe(false);
+    expect([runner, idle].map(({ pid = 0 }) => isAlive(pid))).toEqual([true, true]);
+    expect([runner, idle].map(({ exitCode, signalCode }) => exitCode ?? signalCode)).toEqual([null, null]);
+  } finally {
+    for (const one of [runner, idle, orphanage]) one.kill("SIGKILL");
+    await keeper.killUntilGone();
+  }
 });
 
 test("the boxes of a process that died are killed by their name, and the empty ones of dead processes are removed", async () => {

@@ -98,32 +98,37 @@ export function keepProcess(pid: number, options: KeeperOptions): ProcessKeeper 
   return keeper;
 }
 
-type Status = { readonly parent: number; readonly uid: number };
+type Status = { readonly process: number; readonly parent: number; readonly uid: number };
 
 function readStatus(pid: number): Status | null {
   try {
     const text = readFileSync(`/proc/${pid}/status`, "latin1");
     if (/^State:\s*Z/m.test(text)) return null;
-    return { parent: Number(/^PPid:\s*(\d+)/m.exec(text)?.[1]), uid: Number(/^Uid:\s*(\d+)/m.exec(text)?.[1]) };
+    const number = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(text)?.[1]);
+    return { process: number("Tgid"), parent: number("PPid"), uid: number("Uid") };
   } catch {
     return null;
   }
 }
 
 /**
- * Processes of the account below `root`; with `withStrays`, also those whose parent is gone, that is which init has adopted. Only
+ * Processes of the account below `root`; with `withStrays`, also those whose parent is gone, that is which init has adopted, and what
+ * these have started. Not those that Baram has started, such as other runners: their parent is alive and of another user. Only
  * processes that were started after `since` are looked at.
  */
 function findOfAccount(uid: number, root: number, since: number | null, withStrays: boolean): number[] {
   const pids = since === null ? listProcesses() : listSince(since);
   return pids.filter((pid) => {
-    if (pid === root || readStatus(pid)?.uid !== uid) return false;
-    for (let at = pid, depth = 0; depth < 1_000; depth += 1) {
-      const status = readStatus(at);
-      if (status === null) return false;
-      if (status.parent === root) return true;
-      if (status.parent <= 1) return withStrays;
-      at = status.parent;
+    const own = readStatus(pid);
+    // A number may be that of a thread, also of one of `root`.
+    if (pid === root || own === null || own.uid !== uid || own.process !== pid) return false;
+    let isStray = withStrays;
+    for (let at = own, depth = 0; depth < 1_000; depth += 1) {
+      if (at.parent === root) return true;
+      const parent = at.parent <= 1 ? null : readStatus(at.parent);
+      if (parent === null) return isStray;
+      if (parent.uid !== uid) isStray = false;
+      at = parent;
     }
     return false;
   });

@@ -20,7 +20,46 @@ const NO_DATABASE = { BARAM__DATABASE__URL: "postgres://u:p@127.0.0.1:1/x" };
 const statesOf = (stdout: string) => Object.fromEntries((JSON.parse(stdout) as TaskRow[]).map((row) => [row.task_id, row.state]));
 const test = (...args: string[]) => cli.runWith(NO_DATABASE, "dags", "test", ...args, "-o", "json");
 
+/** Writes a secret that it has read, in every way, when it is loaded too. */
+const PRINTS = `
+import { dag, task } from "baram";
+process.stdout.write("loaded as " + process.getuid?.() + "\\n");
+export default dag({ dagId: "prints", schedule: null }, () => {
+  task({ taskId: "prints" }, async (ctx) => {
+    const secret = (await ctx.connection("warehouse")).password;
+    console.log("to console", secret);
+    console.error("to console's error", secret);
+    process.stdout.write("to stdout " + secret + "\\n");
+    process.stderr.write(Buffer.from("to stderr " + secret + "\\n"));
+  })();
+});`;
+
 describe("dags test", () => {
+  it("masks all that a task writes, and leaves stdout to the states", async () => {
+    const file = cli.writeDag("prints.ts", PRINTS);
+    const secrets = { ...NO_DATABASE, BARAM_CONN_WAREHOUSE: "postgres://ada:hunter2hunter2@db/x" };
+    const { stdout, stderr } = await cli.runWith(secrets, "dags", "test", "prints", "--file", file, "-o", "json");
+    for (const text of ["loaded as", "to console ***", "to console's error ***", "to stdout ***", "to stderr ***"])
+      expect(stderr).toContain(text);
+    expect(stdout + stderr).not.toContain("hunter2hunter2");
+    expect(statesOf(stdout)).toEqual({ prints: "success" });
+  });
+
+  it.runIf(process.getuid?.() === 0)("as root, warns; with run_as_user it runs no code unless it is told to", async () => {
+    const file = cli.writeDag("prints.ts", PRINTS);
+    const command = ["dags", "test", "prints", "--file", file];
+    const warning = "The DAG's code runs as root";
+    expect((await cli.runWith(NO_DATABASE, ...command)).stderr).toContain(warning);
+    const isolated = { ...NO_DATABASE, BARAM__WORKERS__RUN_AS_USER: "21001" };
+    const refused = await cli.runWith(isolated, ...command);
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toMatch(/"baram dags test" runs .* run_as_user is 21001. Run it as another user .* add --allow-root/);
+    expect(refused.stderr).not.toContain("loaded as");
+    const allowed = await cli.runWith(isolated, ...command, "--allow-root");
+    expect(allowed.stderr).toContain("loaded as 0");
+    expect(allowed.stderr).toContain(warning);
+  });
+
   it("runs deferred tasks and their triggers in the same process, beside the other tasks", async () => {
     const file = cli.writeDag(
       "deferred.ts",

@@ -6,6 +6,7 @@ import { type Cli, createCli } from "./run-cli.ts";
 const HELLO = `
 import { dag, param, task } from "baram";
 import { BashOperator } from "baram/operators";
+console.log("not a part of a command's data");
 export default dag(
   { dagId: "hello", schedule: "@daily", startDate: "2026-01-01", tags: ["demo"], params: { name: param("Ada", { schema: { type: "string" } }) } },
   () => {
@@ -195,6 +196,17 @@ describe("runs", () => {
   it("show a task's fields before it has run, with secrets hidden, and the stored ones after", async () => {
     await cli.run("variables", "set", "token_of_day", "tok-12345");
     expect(await cli.json("tasks", "render", "hello", "say", "r1")).toEqual({ bashCommand: "echo Bo 2026-01-02 ***" });
+    if (process.getuid?.() === 0) {
+      const isolated = { BARAM__WORKERS__RUN_AS_USER: "21001" };
+      const render = ["tasks", "render", "hello", "say", "r1"];
+      const refused = await cli.runWith(isolated, ...render);
+      expect(refused).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: expect.stringContaining('"baram tasks render" runs the DAG'),
+      });
+      expect(await cli.runWith(isolated, ...render, "--allow-root")).toMatchObject({ code: 0 });
+    }
     await database.store.query(
       "update task_instance set try_number = 1, state = 'failed' where run_id = 'r1' and task_id = 'say'",
     );

@@ -1,6 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { type Cli, createCli } from "./run-cli.ts";
+import { type Cli, createCli, MAIN } from "./run-cli.ts";
 
 let database: TestDatabase;
 let cli: Cli;
@@ -202,4 +205,20 @@ describe("db", () => {
     });
     expect(ended.stderr).not.toContain("p4ssword");
   });
+});
+
+it.runIf(existsSync("/usr/bin/script"))("a secret that is read from a terminal is asked for", async () => {
+  const command = [process.execPath, MAIN, "connections", "add", "typed", "--conn-type", "http", "--conn-password-file", "-"];
+  const quoted = command.map((word) => `'${word}'`).join(" ");
+  const child = spawn("/usr/bin/script", ["-qec", quoted, "/dev/null"], { cwd: cli.folder, env: { ...cli.environment } });
+  let shown = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    const wasAsked = shown.includes("Ctrl-D");
+    shown += chunk.toString("utf8");
+    if (!wasAsked && shown.includes("Ctrl-D")) child.stdin.write("hunter2hunter2\n\x04");
+  });
+  const [code] = await once(child, "close");
+  expect(shown).toContain("--conn-password-file - reads what you type");
+  expect(shown).toContain("Connection typed (http) is added");
+  expect(code).toBe(0);
 });

@@ -245,6 +245,26 @@ describe("a start fails, with the path or user and the remedy, where", () => {
     expect(() => openAccounts(config({ BARAM_HOME: home }))).toThrow(/Close it: chmod 711/);
   });
 
+  test("a secret's file can be read", () => {
+    const file = join(place, "database url");
+    writeFileSync(file, "postgres://u:p@127.0.0.1/none");
+    const open = () => openAccounts(config({ BARAM__DATABASE__URL_FILE: file }));
+    chmodSync(file, 0o644);
+    expect(open).toThrow(
+      `${file}, the secret of BARAM__DATABASE__URL_FILE, can be read or changed by the user 21001 (uid 21001) of [workers] run_as_user. Close it: chmod go-rwx ${file}.`,
+    );
+    chmodSync(file, 0o600);
+    expect(open).not.toThrow();
+  });
+
+  test("the shared folder is inside of BARAM_HOME", () => {
+    const home = openHome();
+    const open = (folder: string) => () => openAccounts(config({ BARAM_HOME: home, BARAM__WORKERS__SHARED_FOLDER: folder }));
+    for (const folder of [home, join(home, "shared"), "shared"])
+      expect(open(folder)).toThrow(/which is inside BARAM_HOME .*outside/);
+    expect(open(`${home}-tasks`)).not.toThrow();
+  });
+
   test("somebody else owns the shared folder", () => {
     const shared = join(place, "theirs");
     mkdirSync(shared);
@@ -277,7 +297,7 @@ describe("a user that is not root", () => {
     const { commandAs } = await dist("/platform/index.js");
     try {
       const { account } = openAccounts(loadConfig());
-      const look = "id -u; grep -E 'Cap(Inh|Prm|Eff|Amb)|Groups' /proc/self/status; cat /proc/$PPID/environ";
+      const look = "id -u; pwd; ls -d; grep -E 'Cap(Inh|Prm|Eff|Amb)|Groups' /proc/self/status; cat /proc/$PPID/environ";
       const start = commandAs(account, "/bin/sh", ["-c", look], { PATH: "/usr/bin:/bin" });
       console.log(spawnSync(start.command, start.args, { ...start.options, encoding: "utf8" }).stdout);
     } catch (error) {
@@ -313,12 +333,17 @@ describe("a user that is not root", () => {
 
   test("can do the same with four capabilities, none of which the user code has", () => {
     const none = "\t0000000000000000";
-    expect(
-      run("-all,+chown,+kill,+setgid,+setuid")
-        .trim()
-        .split("\n")
-        .map((line) => line.trimEnd()),
-    ).toEqual([String(ALL), "Groups:", ...["CapInh", "CapPrm", "CapEff", "CapAmb"].map((name) => `${name}:${none}`)]);
+    const lines = run("-all,+chown,+kill,+setgid,+setuid")
+      .trim()
+      .split("\n")
+      .map((line) => line.trimEnd());
+    expect(lines.splice(1, 1)).toEqual([expect.stringMatching(new RegExp(`/users/${ALL}/home$`))]);
+    expect(lines).toEqual([
+      String(ALL),
+      ".",
+      "Groups:",
+      ...["CapInh", "CapPrm", "CapEff", "CapAmb"].map((name) => `${name}:${none}`),
+    ]);
   });
 
   test("is told which capabilities are missing", () => {

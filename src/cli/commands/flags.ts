@@ -11,6 +11,11 @@ export function outputOption(): Option {
   return new Option("-o, --output <format>", "output format").choices(FORMATS).default("table");
 }
 
+/** Of the commands that run a DAG's code in their own process. */
+export function allowRootOption(): Option {
+  return new Option("--allow-root", "run the DAG's code as root in spite of [workers] run_as_user").default(false);
+}
+
 /** `example`: the command line after `baram `. */
 export function exampleOf(example: string): string {
   return `\nExample:\n  $ baram ${example}\n`;

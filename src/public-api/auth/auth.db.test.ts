@@ -194,6 +194,8 @@ test("a user who is demoted, deleted, or has a new password loses the old rights
   await changePassword(database.store, "eve", "another one");
   now += 1_000;
   expect(await statuses()).toEqual([401, 401]);
+  const { text } = await api.ask("GET", "/api/v2/dags", { as: null, headers });
+  expect(text).toContain("is gone, or has a new password, or it is from an earlier version of Baram");
   headers.authorization = `Bearer ${await enter("another one")}`;
   expect(await statuses()).toEqual([200, 403]);
   await removeUser(database.store, "eve");

@@ -23,7 +23,10 @@ export async function userOf(header: string | undefined, tokens: Tokens, users: 
   const { subject, version } = await tokens.verify("baram:user", token);
   const user = await users.get(subject);
   if (!user || version !== user.tokenVersion)
-    throw refusal("token_invalid", "The token has ended: its user is gone, or has a new password. Ask for a new one.");
+    throw refusal(
+      "token_invalid",
+      "The token has ended: its user is gone, or has a new password, or it is from an earlier version of Baram. Ask for a new one.",
+    );
   return { name: subject, role: user.role };
 }
 

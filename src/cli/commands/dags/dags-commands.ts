@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { Terminal } from "../../terminal.ts";
-import { exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
+import { allowRootOption, exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
 import type { ClearOptions } from "../tasks/clear.ts";
 import type { ListOptions } from "./list.ts";
 import type { ListRunsOptions } from "./list-runs.ts";
@@ -98,6 +98,7 @@ function addRunning(dags: Command, terminal: Terminal): void {
     .option("-c, --conf <json>", "a JSON object with values for the DAG's params")
     .option("-f, --file <path>", "DAG file; default: searched in the DAG folder")
     .option("--no-retry-delay", "start retries immediately")
+    .addOption(allowRootOption())
     .addOption(outputOption())
     .addHelpText(
       "after",

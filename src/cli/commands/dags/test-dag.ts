@@ -1,4 +1,3 @@
-import { Console } from "node:console";
 import { mkdtemp, rm } from "node:fs/promises";
 import { url as inspectorUrl } from "node:inspector";
 import { tmpdir } from "node:os";
@@ -15,6 +14,8 @@ import { type LogRecord, runCallback } from "../../../worker/runner/index.ts";
 import { createReader } from "../../debug/database-caller.ts";
 import { findDefinition } from "../../debug/find-definition.ts";
 import { formatRecordLine } from "../../debug/format-log.ts";
+import { judgeRoot } from "../../debug/judge-root.ts";
+import { maskOutput } from "../../debug/mask-output.ts";
 import { createDebugMemory } from "../../debug/memory-caller.ts";
 import { type DebugResult, type DebugRun, runDag } from "../../debug/run-dag.ts";
 import { interrupted } from "../../errors.ts";
@@ -25,7 +26,7 @@ import { createLazySession } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 import type { OutputOptions } from "../flags.ts";
 
-export type TestOptions = OutputOptions & { conf?: string; file?: string; retryDelay: boolean };
+export type TestOptions = OutputOptions & { conf?: string; file?: string; retryDelay: boolean; allowRoot: boolean };
 
 const DATE = "The logical date";
 
@@ -34,9 +35,10 @@ export async function testDag(terminal: Terminal, dagId: string, date: string | 
   const config = loadConfig();
   const conf = readConf(options.conf);
   if (date !== undefined) requireInstant(date, DATE);
+  judgeRoot(config, terminal, "dags test", options.allowRoot);
   process.setSourceMapsEnabled(true);
-  // Output of a DAG file belongs to the log; stdout is for the states.
-  globalThis.console = new Console(process.stderr, process.stderr);
+  const masker = createMasker(createNameRule(sensitiveNames(config)));
+  const restoreOutput = maskOutput(masker);
   const cacheDir = await mkdtemp(join(tmpdir(), "baram-test-"));
   const session = createLazySession(terminal, config);
   const stop = new AbortController();
@@ -50,7 +52,6 @@ export async function testDag(terminal: Terminal, dagId: string, date: string | 
     assertValidDag(dag);
     checkConf(dag, conf);
     const dagRun = runFacts(dag, date === undefined ? new Date() : instantOf(date, DATE, dag.timezone), conf);
-    const masker = createMasker(createNameRule(sensitiveNames(config)));
     masker.addNamed("conf", conf);
     const log = (taskId: string | null, record: LogRecord) =>
       terminal.note(formatRecordLine(taskId, maskRecord(record, masker), new Date()));
@@ -84,6 +85,7 @@ export async function testDag(terminal: Terminal, dagId: string, date: string | 
     process.off("SIGTERM", onSignal);
     await session.close();
     await rm(cacheDir, { recursive: true, force: true });
+    restoreOutput();
   }
 }
 

@@ -17,6 +17,8 @@ import {
   type RunFacts,
 } from "../../../store/index.ts";
 import { createReader } from "../../debug/database-caller.ts";
+import { judgeRoot } from "../../debug/judge-root.ts";
+import { maskOutput } from "../../debug/mask-output.ts";
 import { renderFields } from "../../debug/render-fields.ts";
 import { notFound } from "../../errors.ts";
 import { requireRun } from "../../find-things.ts";
@@ -28,13 +30,13 @@ import type { OutputOptions } from "../flags.ts";
 const unpack = promisify(gunzip);
 
 type Which = { dagId: string; taskId: string; run: string };
-export type RenderOptions = OutputOptions & { mapIndex: number };
+export type RenderOptions = OutputOptions & { mapIndex: number; allowRoot: boolean };
 
 /** The fields as rendered in the last try. If the task has not run yet, they are rendered now with the run's version. */
 export function renderTask(
   terminal: Terminal,
   { dagId, taskId, run: text }: Which,
-  { output, mapIndex }: RenderOptions,
+  { output, mapIndex, allowRoot }: RenderOptions,
 ): Promise<void> {
   return withStore(terminal, async (session) => {
     const run = await requireRun(session, dagId, text);
@@ -46,6 +48,7 @@ export function renderTask(
         `Run "${run.runId}" of DAG "${dagId}" has no task "${taskId}"${mapIndex < 0 ? "" : ` with map index ${mapIndex}`}. See "baram tasks states-for-dag-run ${dagId} ${run.runId}"; of a mapped task name an instance with --map-index.`,
       );
     const [stored] = instance.tryNumber > 0 ? await findRenderedFields(session.store, [key]) : [];
+    if (stored === undefined) judgeRoot(session.config, terminal, "tasks render", allowRoot);
     const fields = stored?.fields ?? (await renderNow(session, run, instance));
     terminal.print(formatRecord(fields, output));
   });
@@ -54,17 +57,21 @@ export function renderTask(
 async function renderNow(session: Session, run: RunFacts, instance: InstanceRow): Promise<JsonObject> {
   const { taskId, mapIndex } = instance;
   const facts = await mapFactsOf(session.store, createDagCache(), [instance]);
-  const definition = await loadVersion(session, run);
   const masker = createMasker(createNameRule(sensitiveNames(session.config)));
-  return renderFields({
-    definition,
-    taskId,
-    mapIndex,
-    map: facts.get(instance.id) ?? null,
-    dagRun: factsOf(run),
-    read: createReader(async () => session, masker),
-    masker,
-  });
+  const restoreOutput = maskOutput(masker);
+  try {
+    return await renderFields({
+      definition: await loadVersion(session, run),
+      taskId,
+      mapIndex,
+      map: facts.get(instance.id) ?? null,
+      dagRun: factsOf(run),
+      read: createReader(async () => session, masker),
+      masker,
+    });
+  } finally {
+    restoreOutput();
+  }
 }
 
 async function loadVersion({ store, config }: Session, run: RunFacts): Promise<DagDefinition> {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Terminal } from "../../terminal.ts";
-import { exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
+import { allowRootOption, exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
 import type { ClearOptions } from "./clear.ts";
 import type { ListOptions } from "./list.ts";
 import type { RenderOptions } from "./render.ts";
@@ -52,6 +52,7 @@ export function addTasksCommands(program: Command, terminal: Terminal): void {
     .argument("<task-id>")
     .argument("<run-id-or-logical-date>")
     .option("--map-index <number>", "map index of a mapped task instance", wholeNumber(0, 2_147_483_647), -1)
+    .addOption(allowRootOption())
     .addOption(outputOption())
     .addHelpText("after", exampleOf("tasks render hello greet 2026-01-01T00:00:00Z"))
     .action(async (dagId: string, taskId: string, run: string, options: RenderOptions) =>
