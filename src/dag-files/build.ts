@@ -6,7 +6,7 @@ import { version as bundlerVersion } from "esbuild";
 import { SERIALIZED_DAG_VERSION } from "../contracts/index.ts";
 
 /** Increase it when the bundler's settings change, so that files are loaded again. */
-const BUNDLER_SETTINGS = 2;
+const BUNDLER_SETTINGS = 3;
 
 /**
  * Compared from the left, as PostgreSQL compares arrays: format of serialized DAGs, version of Baram, settings of the bundler,

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { type BuildFailure, build, type Message, type Metafile, type Plugin, stop } from "esbuild";
+import { type BuildFailure, build, type Message, type Metafile, type Plugin } from "esbuild";
 import { type BundledModule, toError, withEnvironment } from "../platform/index.ts";
-import { describeUnreadable, isAbsent, remedyOf } from "./file-reads.ts";
+import { boundedInputs, faultOf } from "./bounded-inputs.ts";
+import { describeUnreadable, isAbsent, kindOfUnread, readRegularFile, remedyOf } from "./file-reads.ts";
 import { importBounds, OUTSIDE } from "./import-bounds.ts";
 import { DagFileError } from "./import-error.ts";
 import { externalPackages } from "./native-packages.ts";
@@ -37,7 +38,8 @@ export async function bundleDagFile(path: string, folder: string, importFolders:
   const file = resolve(root, path);
   const named = await readNamedExternals(root);
   const foundNative = new Set<string>();
-  const buildNow = () => buildOnce(file, root, [importBounds(root, importFolders), externalPackages(named, foundNative)]);
+  const buildNow = () =>
+    buildOnce(file, root, [importBounds(root, importFolders), boundedInputs(), externalPackages(named, foundNative)]);
   let result = await buildNow();
   // A native package is only recognized when its .node file is imported, and its code is already bundled then: build again
   // without it.
@@ -53,11 +55,6 @@ export async function bundleDagFile(path: string, folder: string, importFolders:
     externals: listExternals(result.metafile),
     inputs: listInputs(result.metafile, root, file),
   };
-}
-
-/** Ends the bundler's process; the next bundle starts it again in about 20 ms. Call it only while no bundle is being built. */
-export async function stopBundler(): Promise<void> {
-  await stop();
 }
 
 async function buildOnce(file: string, root: string, plugins: Plugin[]) {
@@ -106,8 +103,9 @@ function toImportError(error: unknown, file: string, root: string): DagFileError
   const [first, ...rest] = [...errors].sort((a, b) => rankOf(a) - rankOf(b));
   if (!first) return new DagFileError("internal", `the bundler failed: ${toError(error).message}`, { file });
   const unread = remedyForUnread(first.text);
+  const fault = faultOf(first);
   const isUnresolved = first.text.startsWith("Could not resolve") || first.text.startsWith(OUTSIDE);
-  const kind = unread !== null ? "unreadable" : isUnresolved ? "unresolved_import" : "syntax";
+  const kind = fault !== null ? fault : unread !== null ? "unreadable" : isUnresolved ? "unresolved_import" : "syntax";
   const { location } = first;
   const text = unread === null ? first.text : `${first.text}; ${unread}`;
   const message = missing.length === 0 ? text : tellMissing(missing, root);
@@ -136,7 +134,7 @@ function missingPackageOf({ text }: Message): string[] {
 /** Files that cannot be read come before the imports that fail because of them. */
 function rankOf(message: Message): number {
   if (missingPackageOf(message).length > 0) return 0;
-  return remedyForUnread(message.text) === null ? 2 : 1;
+  return remedyForUnread(message.text) === null && faultOf(message) === null ? 2 : 1;
 }
 
 function tellMissing(names: readonly string[], root: string): string {
@@ -178,15 +176,15 @@ function listInputs(metafile: Metafile, root: string, file: string): string[] {
 
 async function readNamedExternals(root: string): Promise<string[]> {
   const path = join(root, "package.json");
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
+  const content = await readRegularFile(path).catch((error: unknown) => {
     // If an unreadable package.json were treated as missing, the packages that it names would be bundled.
-    if (!isAbsent(error)) throw new DagFileError("unreadable", describeUnreadable(path, error), { file: "package.json" });
+    if (!isAbsent(error)) throw new DagFileError(kindOfUnread(error), describeUnreadable(path, error), { file: "package.json" });
     return null;
   });
-  if (text === null) return [];
+  if (content === null) return [];
   try {
-    const manifest: { baram?: { external?: unknown } } = JSON.parse(text);
-    const named = manifest.baram?.external;
+    const manifest: { baram?: { external?: unknown } } | null = JSON.parse(content.toString("utf8"));
+    const named = manifest?.baram?.external;
     return Array.isArray(named) ? named.filter((name) => typeof name === "string") : [];
   } catch (error) {
     const message = `the DAG folder's package.json is not JSON: ${toError(error).message}`;

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
+import type { z } from "zod";
 import {
   type Account,
   BaramError,
@@ -13,7 +14,6 @@ import {
   type ProcessBoxes,
   type Wire,
 } from "../platform/index.ts";
-import { type ChildMessage, childMessageSchema, type EvaluateRequest } from "./child/messages.ts";
 
 const OUTPUT_TAIL_CHARS = 8 * 1024;
 const MEMORY_CHECK_MS = 200;
@@ -28,16 +28,24 @@ export type ChildOptions = {
   /** The operating system user that it runs as; null or left out = this process's own. */
   account?: Account | null;
   boxes?: ProcessBoxes | null;
-  /** Limit that the kernel enforces, for a child in an endless loop whose parent was killed. */
-  cpuLimitSec: number;
+  /** Limit that the kernel enforces, for a child in an endless loop whose parent was killed; null = none. */
+  cpuLimitSec: number | null;
+};
+
+/** `script`: a file of the folder child. Every message of the child must match `schema`. */
+export type ChildKind<Message extends { type: string }> = {
+  script: string;
+  schema: z.ZodType<Message>;
+  /** Whether the memory of the processes that it starts counts as its own. */
+  countsItsChildren: boolean;
 };
 
 /** How a child ended. `memoryBytes` is set if it was killed because of its resident memory. */
 export type ChildEnd = { code: number | null; signal: NodeJS.Signals | null; memoryBytes: number | null; fault: string | null };
 
-export type Child = {
+export type Child<Request> = {
   pid: number;
-  send(request: EvaluateRequest): void;
+  send(request: Request): void;
   /** Kills the child and its process group; resolves when it has ended. */
   kill(): Promise<void>;
   ended: Promise<ChildEnd>;
@@ -46,13 +54,18 @@ export type Child = {
   forgetOutput(): void;
 };
 
-/** Starts a process for evaluating DAG files; `onMessage` receives its validated answers. */
-export function startChild(options: ChildOptions, onMessage: (message: ChildMessage) => void): Child {
-  const entry = join(findPackageRoot(), "dist", "dag-files", "child", "entry.js");
+/** Starts a process for loading DAG files; `onMessage` receives its validated answers. */
+export function startChild<Request, Message extends { type: string }>(
+  kind: ChildKind<Message>,
+  options: ChildOptions,
+  onMessage: (message: Message) => void,
+): Child<Request> {
+  const entry = join(findPackageRoot(), "dist", "dag-files", "child", kind.script);
   const flags = [`--max-old-space-size=${options.memoryMb}`, "--enable-source-maps", "--no-warnings"];
   // The shell sets the limits and replaces itself by node: no core dumps of crashing DAG files, no endless loop that outlives the
   // parent.
-  const limits = `ulimit -c 0; ulimit -t ${Math.ceil(options.cpuLimitSec)}; exec "$0" "$@"`;
+  const cpuLimit = options.cpuLimitSec === null ? "" : `ulimit -t ${Math.ceil(options.cpuLimitSec)}; `;
+  const limits = `ulimit -c 0; ${cpuLimit}exec "$0" "$@"`;
   const { account = null, boxes = null } = options;
   const start = commandAs(
     account,
@@ -78,7 +91,7 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
     keeper.killAll();
     return ended.then(() => undefined);
   };
-  const stopMemoryWatch = watchMemory(pid, (options.memoryMb + BESIDE_HEAP_MB) * 1024 * 1024, (bytes) => {
+  const stopMemoryWatch = watchMemory(pid, kind.countsItsChildren, (options.memoryMb + BESIDE_HEAP_MB) * 1024 * 1024, (bytes) => {
     memoryBytes = bytes;
     keeper.killAll();
   });
@@ -106,13 +119,13 @@ export function startChild(options: ChildOptions, onMessage: (message: ChildMess
     keeper.killAll();
   };
   const pipe = child.stdio[3];
-  let wire: Wire<EvaluateRequest> | null = null;
+  let wire: Wire<Request> | null = null;
   if (pipe instanceof Duplex) {
-    wire = openWire<unknown, EvaluateRequest>(pipe, {
+    wire = openWire<unknown, Request>(pipe, {
       message(message) {
         if (fault !== null) return;
-        const checked = childMessageSchema.safeParse(message);
-        if (checked.success && checked.data.type === "ready") void keeper.held.then(() => onMessage({ type: "ready" }));
+        const checked = kind.schema.safeParse(message);
+        if (checked.success && checked.data.type === "ready") void keeper.held.then(() => onMessage(checked.data));
         else if (checked.success) onMessage(checked.data);
         else fail("the answer of the evaluation process cannot be read", checked.error.message);
       },
@@ -145,12 +158,18 @@ function cleanEnvironment(environment: Record<string, string>): Record<string, s
 /**
  * Buffers are outside of the heap, so the heap limit does not include them. On systems other than Linux only the heap is limited.
  */
-function watchMemory(pid: number, limitBytes: number, onOver: (bytes: number) => void): () => void {
+function watchMemory(pid: number, withChildren: boolean, limitBytes: number, onOver: (bytes: number) => void): () => void {
   const timer = setInterval(async () => {
-    const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-    const bytes = Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+    const children = withChildren ? await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "") : "";
+    const sizes = await Promise.all([`${pid}`, ...(children.match(/\d+/g) ?? [])].map(residentBytes));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
     if (bytes > limitBytes) onOver(bytes);
   }, MEMORY_CHECK_MS);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+async function residentBytes(pid: string): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
 }

@@ -49,20 +49,22 @@ export type ListedFiles = { toLoad: DagFileRef[]; forgotten: DagFileRef[] };
 /** The inputs of the hash: paths relative to the bundle's folder (helpers may be outside of it: `../`). */
 export type DagFileInputs = { inputs: string[]; inputsHash: string };
 
-export type ImportErrorKind =
-  | "unreadable"
-  | "syntax"
-  | "unresolved_import"
-  | "missing_package"
-  | "threw"
-  | "timeout"
-  | "memory"
-  | "exit"
-  | "crash"
-  | "invalid_dag"
-  | "duplicate_dag"
-  | "too_large"
-  | "internal";
+export const IMPORT_ERROR_KINDS = [
+  "unreadable",
+  "syntax",
+  "unresolved_import",
+  "missing_package",
+  "threw",
+  "timeout",
+  "memory",
+  "exit",
+  "crash",
+  "invalid_dag",
+  "duplicate_dag",
+  "too_large",
+  "internal",
+] as const;
+export type ImportErrorKind = (typeof IMPORT_ERROR_KINDS)[number];
 
 /** Why a file could not be loaded. `line` and `column` start at 1; null if there is no position. */
 export type ImportErrorFacts = {

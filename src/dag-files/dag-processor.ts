@@ -21,15 +21,15 @@ import {
   toError,
 } from "../platform/index.ts";
 import { buildOf } from "./build.ts";
-import { stopBundler } from "./bundle-dag-file.ts";
+import { createBundler } from "./bundler.ts";
 import type { DagBundle, DagFileStore } from "./contract.ts";
-import { createEvaluator, type Evaluator } from "./evaluator.ts";
+import { createEvaluator } from "./evaluator.ts";
 import { createFileHasher } from "./file-hash.ts";
 import { createFileOrder, type FileOrder } from "./file-order.ts";
 import { type FileReads, fileReads } from "./file-reads.ts";
 import { type FileState, inputFolders } from "./file-states.ts";
 import { createFolderWatcher } from "./folder-watcher.ts";
-import { createFileProcessing } from "./process-file.ts";
+import { createFileProcessing, type ParsingSlot } from "./process-file.ts";
 import { createResultSaver } from "./save-results.ts";
 import { createScanner } from "./scan-bundles.ts";
 
@@ -58,12 +58,12 @@ export type DagProcessorOptions = {
   executors?: readonly string[];
   /** Files evaluated at the same time. Default 2. */
   parsingProcesses?: number;
-  /** Timeout of loading one file. Default 30. */
+  /** Timeout of bundling one file, and that of evaluating it. Default 30. */
   dagbagImportTimeoutSec?: number;
-  /** Heap of an evaluation process; its resident memory may be 256 MB more. Default 512. */
+  /** Heap of a process that bundles or evaluates files; its resident memory may be 256 MB more. Default 512. */
   memoryMb?: number;
   /** Number of files that an evaluation process loads before a new one replaces it. Default 50. */
-  evaluationsPerChild?: number;
+  filesPerProcess?: number;
   /** Time between two scans if no watch fires. Default 30. */
   refreshIntervalSec?: number;
   /** Time after which an unchanged file that failed is tried again, since the machine may have been at fault. Default 300. */
@@ -120,7 +120,7 @@ type UnlabelledGauge =
  * loaded.
  */
 const SETTLE_MS = 100;
-/** After this idle time the children and the bundler's process are ended, to free their memory. */
+/** After this idle time the processes of the slots are ended, to free their memory. */
 const IDLE_MS = 10_000;
 
 export function createDagProcessor(resources: DagProcessorResources, given: DagProcessorOptions): DagProcessor {
@@ -130,10 +130,13 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   const inOrder = createFileOrder(options.fileOrder);
   const queue: FileState[] = [];
   const boxes = openProcessBoxes(randomUUID());
-  const evaluators: Evaluator[] = Array.from({ length: options.parsingProcesses }, () =>
-    createEvaluator({ ...options, boxes, timeoutSec: options.dagbagImportTimeoutSec }),
-  );
-  const free = [...evaluators];
+  const timeoutSec = options.dagbagImportTimeoutSec;
+  const slots: ParsingSlot[] = Array.from({ length: options.parsingProcesses }, () => ({
+    bundler: createBundler({ memoryMb: options.memoryMb, timeoutSec }),
+    evaluator: createEvaluator({ ...options, boxes, timeoutSec }),
+  }));
+  const stopProcesses = () => Promise.all(slots.flatMap(({ bundler, evaluator }) => [bundler.stop(), evaluator.stop()]));
+  const free = [...slots];
   const running = new Set<Promise<void>>();
   const counts = { processed: 0, failed: 0 };
   let isStopped = false;
@@ -174,12 +177,12 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
   function fillSlots(): void {
     queue.sort(inOrder);
     while (!isStopped && free.length > 0 && queue.length > 0) {
-      const evaluator = free.pop();
+      const slot = free.pop();
       const state = queue.shift();
-      if (!evaluator || !state) return;
-      const run = runFile(state, evaluator).finally(() => {
+      if (!slot || !state) return;
+      const run = runFile(state, slot).finally(() => {
         running.delete(run);
-        free.push(evaluator);
+        free.push(slot);
         fillSlots();
         tellStats();
         if (running.size === 0) idleTimer = setTimeout(rest, IDLE_MS).unref();
@@ -189,13 +192,13 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
     }
   }
 
-  async function runFile(state: FileState, evaluator: Evaluator): Promise<void> {
+  async function runFile(state: FileState, slot: ParsingSlot): Promise<void> {
     const began = performance.now();
     Object.assign(state, { isQueued: false, isRunning: true, runAgain: false });
     try {
       if (state.isGone) return;
       counts.processed++;
-      await processFile(state, evaluator);
+      await processFile(state, slot);
       if (state.outcome !== "good") counts.failed++;
     } catch (error) {
       // The store or Baram failed: the file's outcome stays unknown, and it is processed again at the next scan.
@@ -252,7 +255,7 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
 
   async function rest(): Promise<void> {
     if (running.size > 0 || isStopped) return;
-    await Promise.all([...evaluators.map((evaluator) => evaluator.stop()), stopBundler()]);
+    await stopProcesses();
   }
 
   /** Scans never overlap; each sees the result of the previous one. */
@@ -314,10 +317,10 @@ export function createDagProcessor(resources: DagProcessorResources, given: DagP
       clearTimeout(idleTimer);
       watcher.close();
       queue.length = 0;
-      await Promise.all(evaluators.map((evaluator) => evaluator.stop()));
+      await stopProcesses();
       await lastScan;
       await Promise.all(running);
-      await Promise.all([...evaluators.map((evaluator) => evaluator.stop()), stopBundler(), scanner.stop()]);
+      await Promise.all([stopProcesses(), scanner.stop()]);
       boxes?.close();
     },
   };
@@ -331,7 +334,7 @@ function withDefaults(options: DagProcessorOptions) {
     parsingProcesses: 2,
     dagbagImportTimeoutSec: 30,
     memoryMb: 512,
-    evaluationsPerChild: 50,
+    filesPerProcess: 50,
     refreshIntervalSec: 30,
     errorRetrySec: 300,
     fileOrder: "alphabetical" as const,

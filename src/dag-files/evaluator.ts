@@ -4,19 +4,23 @@
 // importing the SDK takes 180 to 250 ms against 5 to 10 ms in a warm child (measured on 2 cores, Node 20), so 500 files in two
 // slots would take a minute instead of some 4 s. Leaks between files are limited instead: the child compares its globals,
 // built-in prototypes, environment, working folder, listeners and handles before and after each file (child/leaks.ts) and is
-// replaced on any difference, after any failure, for a module it has loaded before, and after `evaluationsPerChild` files.
+// replaced on any difference, after any failure, for a module it has loaded before, and after `filesPerProcess` files.
+// This finds what a file leaves behind by accident. The child cannot judge a file that means harm: it runs in the same process and
+// can change whatever judges it. Where authors do not trust each other, `filesPerProcess` is 1.
 // Violated when: a file's DAGs depend on which files were evaluated before it.
 
 import { dirname } from "node:path";
 import { startTimer } from "../platform/index.ts";
-import type { ChildMessage, EvaluateRequest } from "./child/messages.ts";
+import { type ChildMessage, childMessageSchema, type EvaluateRequest } from "./child/messages.ts";
 import { describeEnd, describeThrown } from "./child-faults.ts";
-import { type Child, type ChildEnd, type ChildOptions, startChild } from "./child-process.ts";
+import { type Child, type ChildEnd, type ChildKind, type ChildOptions, startChild } from "./child-process.ts";
 import { DagFileError } from "./import-error.ts";
 
 const START_TIMEOUT_MS = 30_000;
 
-export type EvaluatorOptions = Omit<ChildOptions, "cpuLimitSec"> & { timeoutSec: number; evaluationsPerChild: number };
+export const EVALUATION: ChildKind<ChildMessage> = { script: "entry.js", schema: childMessageSchema, countsItsChildren: false };
+
+export type EvaluatorOptions = Omit<ChildOptions, "cpuLimitSec"> & { timeoutSec: number; filesPerProcess: number };
 
 /** The installation's defaults, and where the plans of custom timetables start. */
 export type EvaluationFacts = Omit<EvaluateRequest, "id" | "modulePath">;
@@ -34,7 +38,12 @@ export type Evaluator = {
   stop(): Promise<void>;
 };
 
-type Warm = { child: Child; isReady: Promise<void>; evaluated: Set<string>; onMessage: (message: ChildMessage) => void };
+type Warm = {
+  child: Child<EvaluateRequest>;
+  isReady: Promise<void>;
+  evaluated: Set<string>;
+  onMessage: (message: ChildMessage) => void;
+};
 type Ending = { by: "message"; message: ChildMessage } | { by: "end"; end: ChildEnd } | { by: "timeout" };
 
 export function createEvaluator(options: EvaluatorOptions): Evaluator {
@@ -68,7 +77,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       const ending = started.by === "message" ? await endingOf(current, options.timeoutSec * 1000) : started;
       const { child } = current;
       if (ending.by === "message" && ending.message.type === "dags" && ending.message.id === id) {
-        if (ending.message.leaks.length > 0 || current.evaluated.size >= options.evaluationsPerChild) await discard();
+        if (ending.message.leaks.length > 0 || current.evaluated.size >= options.filesPerProcess) await discard();
         return ending.message;
       }
       // Ended before the message is written, so that the message includes its last output.
@@ -90,9 +99,11 @@ function startWarm(options: EvaluatorOptions, onEnd: (warm: Warm) => void): Warm
   const isReady = new Promise<void>((resolve) => {
     onReady = resolve;
   });
-  const cpuLimitSec = 60 + options.timeoutSec * options.evaluationsPerChild;
+  const cpuLimitSec = 60 + options.timeoutSec * options.filesPerProcess;
   const warm: Warm = {
-    child: startChild({ ...options, cpuLimitSec }, (message) => (message.type === "ready" ? onReady() : warm.onMessage(message))),
+    child: startChild(EVALUATION, { ...options, cpuLimitSec }, (message) =>
+      message.type === "ready" ? onReady() : warm.onMessage(message),
+    ),
     isReady,
     evaluated: new Set(),
     onMessage: () => undefined,

@@ -23,6 +23,7 @@ export {
   type ProcessSummary,
 } from "./dag-processor.ts";
 export type { FileOrder } from "./file-order.ts";
+export { readRegularFile } from "./file-reads.ts";
 export { type FoundDagFiles, findDagFiles } from "./find-dag-files.ts";
 export { DagFileError } from "./import-error.ts";
 export type { LoadDagFileOptions, LoadedDag } from "./load-dag-file.ts";

@@ -99,7 +99,7 @@ export type LoadDagFileOptions = {
 export async function loadDagFile(path: string, folder: string, options: LoadDagFileOptions) {
   const root = await realpath(folder);
   const module = await bundleDagFile(path, root);
-  const evaluator = createEvaluator({ ...options, evaluationsPerChild: 1 });
+  const evaluator = createEvaluator({ ...options, filesPerProcess: 1 });
   try {
     const facts = { defaults: DAG_DEFAULTS, seeds: {}, now: Date.now() };
     const where = { root, relativePath: path, cacheDir: options.cacheDir };

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join, parse } from "node:path";
 import type { Plugin } from "esbuild";
+import { readRegularFile } from "./file-reads.ts";
 import { packageNameOf } from "./package-name.ts";
 
 /** Packages that only native packages depend on: they find and load the `.node` file at run time, which a bundler cannot see. */
@@ -18,7 +19,7 @@ const NATIVE_LOADERS = [
  * native code, which are recognized by a `.node` file that they require, or by their package.json and folder.
  */
 export function externalPackages(named: readonly string[], foundNative: Set<string>): Plugin {
-  const isNative = new Map<string, boolean>();
+  const isNative = new Map<string, Promise<boolean>>();
   return {
     name: "external-packages",
     setup(build) {
@@ -27,7 +28,7 @@ export function externalPackages(named: readonly string[], foundNative: Set<stri
         if (owner) foundNative.add(owner.replaceAll("\\", "/"));
         return { path: args.path, external: true };
       });
-      build.onResolve({ filter: /^[^./]/ }, (args) => {
+      build.onResolve({ filter: /^[^./]/ }, async (args) => {
         if (args.kind === "entry-point") return undefined;
         const name = packageNameOf(args.path);
         if (name === null) return undefined;
@@ -36,7 +37,7 @@ export function externalPackages(named: readonly string[], foundNative: Set<stri
         if (folder === null) return undefined;
         const native = isNative.get(folder) ?? looksNative(folder);
         isNative.set(folder, native);
-        return native ? { path: args.path, external: true } : undefined;
+        return (await native) ? { path: args.path, external: true } : undefined;
       });
     },
   };
@@ -50,11 +51,11 @@ function findPackageFolder(name: string, from: string): string | null {
   }
 }
 
-function looksNative(folder: string): boolean {
+async function looksNative(folder: string): Promise<boolean> {
   if (existsSync(join(folder, "binding.gyp")) || existsSync(join(folder, "prebuilds"))) return true;
   try {
     const manifest: { gypfile?: unknown; napi?: unknown; binary?: unknown; dependencies?: object } = JSON.parse(
-      readFileSync(join(folder, "package.json"), "utf8"),
+      (await readRegularFile(join(folder, "package.json"))).toString("utf8"),
     );
     const dependencies = Object.keys(manifest.dependencies ?? {});
     return (

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import type { DagDefaults } from "../contracts/index.ts";
 import { type Clock, type Metrics, toError } from "../platform/index.ts";
-import { bundleDagFile } from "./bundle-dag-file.ts";
-import type { DagFileInputs, DagFileStore, ImportErrorFacts } from "./contract.ts";
+import type { Bundler } from "./bundler.ts";
+import type { DagFileInputs, DagFileStore, ImportErrorFacts, ImportErrorKind } from "./contract.ts";
 import type { Evaluator } from "./evaluator.ts";
 import { type FileHasher, inputsToWatch, isAnyNewerThan } from "./file-hash.ts";
-import { describeUnreadable, type FileReads, isAbsent } from "./file-reads.ts";
+import { describeUnreadable, type FileReads, isAbsent, kindOfUnread } from "./file-reads.ts";
 import type { FileState } from "./file-states.ts";
 import { DagFileError } from "./import-error.ts";
 import { loadBundledFile } from "./load-dag-file.ts";
@@ -14,8 +14,13 @@ import type { ResultSaver } from "./save-results.ts";
 /** File systems may round modification times down. */
 const CLOCK_MARGIN_MS = 20;
 
+const BUNDLER_ENDED: readonly ImportErrorKind[] = ["timeout", "memory", "crash"];
+
 /** Bundles, evaluates, validates and saves one file; the result is in the state's outcome. Rejects if the store fails. */
-export type ProcessFile = (state: FileState, evaluator: Evaluator) => Promise<void>;
+export type ProcessFile = (state: FileState, slot: ParsingSlot) => Promise<void>;
+
+/** The processes that load one file at a time. */
+export type ParsingSlot = { bundler: Bundler; evaluator: Evaluator };
 
 type Resources = {
   store: DagFileStore;
@@ -38,7 +43,7 @@ export function createFileProcessing(
 ): ProcessFile {
   const { store, saver, clock, hasher, reads, metrics } = resources;
 
-  return async (state, evaluator) => {
+  return async (state, { bundler, evaluator }) => {
     const startedAtMs = Date.now();
     const root = await reads.realpath(state.bundle.path);
     const path = join(root, state.relativePath);
@@ -66,8 +71,8 @@ export function createFileProcessing(
     state.failedInBundler = true;
     try {
       if ("error" in read)
-        throw new DagFileError("unreadable", describeUnreadable(path, read.error), { file: state.relativePath });
-      const bundle = await bundleDagFile(state.relativePath, root, options.importFolders);
+        throw new DagFileError(kindOfUnread(read.error), describeUnreadable(path, read.error), { file: state.relativePath });
+      const bundle = await bundler.bundle({ path: state.relativePath, root, importFolders: options.importFolders });
       state.failedInBundler = false;
       seen = await see(bundle.inputs);
       const where = { root, relativePath: state.relativePath, cacheDir: options.cacheDir };
@@ -78,6 +83,8 @@ export function createFileProcessing(
     } catch (error) {
       if (!(error instanceof DagFileError)) throw toError(error);
       if (resources.isUnwanted(state)) return;
+      // Tried again at every scan, it would take its slot for the whole time limit each time.
+      if (BUNDLER_ENDED.includes(error.error.kind)) state.failedInBundler = false;
       countFault(metrics, state, error.error);
       await saver.saveError(state, seen, error.error);
     }

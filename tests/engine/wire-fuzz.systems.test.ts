@@ -121,7 +121,7 @@ test("files beside those that forge messages are evaluated", async () => {
     environment: { PATH: process.env.PATH ?? "" },
     memoryMb: 256,
     timeoutSec: 3,
-    evaluationsPerChild: 10,
+    filesPerProcess: 10,
   });
   const write = (name: string, text: string) => {
     const path = join(folder, name);

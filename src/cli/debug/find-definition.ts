@@ -1,8 +1,7 @@
 import { statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Config } from "../../config/index.ts";
-import { DagFileError, findDagFiles, findPosition } from "../../dag-files/index.ts";
+import { DagFileError, findDagFiles, findPosition, readRegularFile } from "../../dag-files/index.ts";
 import { findDagsFolder, requireDagsFolder } from "../../main/dags-folder.ts";
 import { BaramError, findPackageRoot } from "../../platform/index.ts";
 import type { DagDefinition } from "../../sdk/runtime.ts";
@@ -56,7 +55,14 @@ function dagFolders(config: Config): string[] {
 
 async function filesWith(text: string, folder: string): Promise<string[]> {
   const { files } = await findDagFiles(folder);
-  const texts = await Promise.all(files.map((path) => readFile(join(folder, path), "utf8").catch(() => "")));
+  const texts = await Promise.all(
+    files.map((path) =>
+      readRegularFile(join(folder, path)).then(
+        (content) => content.toString("utf8"),
+        () => "",
+      ),
+    ),
+  );
   return files.filter((_, index) => texts[index]?.includes(text));
 }
 

@@ -88,6 +88,7 @@ export function createConfiguredDagProcessor(
       parsingProcesses: config.dag_processor.parsing_processes,
       dagbagImportTimeoutSec: config.core.dagbag_import_timeout,
       memoryMb: config.dag_processor.max_memory_mb,
+      filesPerProcess: config.dag_processor.files_per_process,
       refreshIntervalSec: config.dag_processor.refresh_interval,
       staleDagThresholdSec: config.dag_processor.stale_dag_threshold,
       version: packageVersion(),
