@@ -1,23 +1,26 @@
 import type { Budget } from "./budget.ts";
-import { applyComparison } from "./operators.ts";
+import { LookupNamespace } from "./lookup.ts";
+import { compareOrder, isTruthy, requireSafe } from "./operators.ts";
+import { bindArguments, signatureOf } from "./template-function.ts";
 import { readMember } from "./template-members.ts";
 import { TESTS } from "./template-tests.ts";
-import { isDate, toKeys, toList, toNumber, toPlainText, toText } from "./template-values.ts";
+import { describe, isDate, toKeys, toList, toNumber, toPlainText } from "./template-values.ts";
+import { joinList } from "./text-methods.ts";
 
 type ListFilter = (list: readonly unknown[], args: readonly unknown[], budget: Budget) => unknown;
 
 const MOST_GROUPS = 100_000;
 
-function ofList(name: string, parameters: readonly string[], apply: ListFilter) {
+function ofList(name: string, signature: string, apply: ListFilter) {
   return {
-    parameters,
+    signature: signatureOf(signature),
     apply: (value: unknown, args: readonly unknown[], budget: Budget) =>
       apply(toList(value, budget, `the filter ${name}`), args, budget),
   };
 }
 
 /** The value at a path as "a.b", of own properties only. */
-function readPath(item: unknown, path: unknown, budget: Budget): unknown {
+export function readPath(item: unknown, path: unknown, budget: Budget): unknown {
   if (path === undefined || path === null) return item;
   return toPlainText(path)
     .split(".")
@@ -30,33 +33,43 @@ function requirePath(item: unknown, path: unknown, name: string, budget: Budget)
   return value;
 }
 
-function compare(a: unknown, b: unknown, isCaseSensitive: unknown): number {
-  const [x, y] = isCaseSensitive ? [a, b] : [fold(a), fold(b)];
-  return applyComparison("<", x, y) ? -1 : applyComparison(">", x, y) ? 1 : 0;
+function fold(value: unknown, isCaseSensitive: unknown): unknown {
+  return typeof value === "string" && !isTruthy(isCaseSensitive) ? value.toLowerCase() : value;
 }
 
-function fold(value: unknown): unknown {
-  return typeof value === "string" ? value.toLowerCase() : value;
+function compare(a: unknown, b: unknown, isCaseSensitive: unknown, name: string, budget: Budget): number {
+  return compareOrder(fold(a, isCaseSensitive), fold(b, isCaseSensitive), `the filter ${name}`, budget);
 }
 
 /** A sort compares each element some twenty times. */
 function spendSort(list: readonly unknown[], budget: Budget): void {
   budget.step(list.length * 20);
-  for (const element of list) if (typeof element === "string") budget.text(element.length);
+}
+
+/** A test by its name, as in `select('eq', 1)`, with its arguments. */
+function testOf(testName: unknown, args: unknown, use: string, budget: Budget): (value: unknown) => boolean {
+  const name = testName === undefined ? "truthy" : toPlainText(testName);
+  const test = TESTS.get(name);
+  if (test === undefined) throw new Error(`test not found: ${name}`);
+  const [argument] = bindArguments(`the test ${name} in ${use}`, test.signature, {
+    positional: Array.isArray(args) ? args : [],
+    keywords: new Map(),
+  });
+  return (value) => test.apply(value, argument, budget);
 }
 
 function select(name: string, wanted: boolean) {
-  return ofList(name, ["test", "argument"], (list, [testName, argument], budget) => {
-    const test = TESTS.get(testName === undefined ? "truthy" : toPlainText(testName));
-    if (test === undefined) throw new Error(`test not found: ${toPlainText(testName)}`);
-    return list.filter((element) => test(element, argument, budget) === wanted);
+  return ofList(name, "test=truthy, /, *args", (list, [testName, args], budget) => {
+    const test = testOf(testName, args, `the filter ${name}`, budget);
+    return list.filter((element) => test(element) === wanted);
   });
 }
 
 function selectAttribute(name: string, wanted: boolean) {
-  return ofList(name, ["attribute"], (list, [path], budget) =>
-    list.filter((element) => Boolean(readPath(element, path, budget)) === wanted),
-  );
+  return ofList(name, "attribute, test=truthy, /, *args", (list, [path, testName, args], budget) => {
+    const test = testOf(testName, args, `the filter ${name}`, budget);
+    return list.filter((element) => test(readPath(element, path, budget)) === wanted);
+  });
 }
 
 function countOf(size: unknown, name: string): number {
@@ -92,88 +105,137 @@ function slice(list: readonly unknown[], [slices, fill]: readonly unknown[], bud
 
 function join(list: readonly unknown[], [separator, path]: readonly unknown[], budget: Budget): string {
   const between = separator === undefined || separator === null ? "" : toPlainText(separator);
-  budget.text(between.length * list.length);
-  // As in JavaScript, null and undefined are empty.
-  const parts = list
-    .map((element) => readPath(element, path, budget))
-    .map((part) => (part === null || part === undefined ? "" : toText(part, budget)));
-  return parts.join(between);
+  const parts = isGiven(path) ? list.map((element) => requirePath(element, path, "join", budget)) : list;
+  return joinList(parts, between, budget);
 }
 
 function sum(list: readonly unknown[], [path, start]: readonly unknown[], budget: Budget): number {
-  const first = toNumber(start ?? 0, "the filter sum");
-  return list.reduce<number>(
-    (total, element) => total + toNumber(requirePath(element, path, "sum", budget), "the filter sum"),
-    first,
+  const total = list.reduce<number>(
+    (before, element) => before + toNumber(requirePath(element, path, "sum", budget), "the filter sum"),
+    toNumber(start ?? 0, "the filter sum"),
   );
+  return requireSafe(total);
 }
 
-function groupBy(list: readonly unknown[], [path]: readonly unknown[], budget: Budget): Record<string, unknown[]> {
-  const groups = new Map<string, unknown[]>();
-  for (const element of list) {
-    const key = toText(requirePath(element, path, "groupby", budget), budget);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [element]);
-    else group.push(element);
+/** Jinja's pairs, sorted: `for name, items in …`, or `.grouper` and `.list` of each. */
+function groupBy(
+  list: readonly unknown[],
+  [path, fallback, isCaseSensitive]: readonly unknown[],
+  budget: Budget,
+): readonly unknown[] {
+  spendSort(list, budget);
+  const keyed = list.map((element) => {
+    const value = fallback === undefined ? requirePath(element, path, "groupby", budget) : readPath(element, path, budget);
+    return { element, key: value === undefined ? fallback : value };
+  });
+  keyed.sort((a, b) => compare(a.key, b.key, isCaseSensitive, "groupby", budget));
+  const groups: { grouper: unknown; list: unknown[] }[] = [];
+  for (const { element, key } of keyed) {
+    const last = groups.at(-1);
+    if (last !== undefined && compare(last.grouper, key, isCaseSensitive, "groupby", budget) === 0) last.list.push(element);
+    else groups.push({ grouper: key, list: [element] });
   }
-  return Object.fromEntries(groups);
+  return groups.map((group) => Object.assign([group.grouper, group.list], group));
 }
 
 function sort(list: readonly unknown[], [reverse, isCaseSensitive, path]: readonly unknown[], budget: Budget): unknown[] {
   spendSort(list, budget);
-  const keyed = list.map((element) => ({
-    element,
-    key: path === undefined ? element : requirePath(element, path, "sort", budget),
-  }));
-  keyed.sort((a, b) => compare(a.key, b.key, isCaseSensitive) * (reverse ? -1 : 1));
+  const keyed = list.map((element) => ({ element, key: requirePath(element, path, "sort", budget) }));
+  const sign = isTruthy(reverse) ? -1 : 1;
+  keyed.sort((a, b) => sign * compare(a.key, b.key, isCaseSensitive, "sort", budget));
   return keyed.map(({ element }) => element);
 }
 
-function dictSort(value: unknown, [isCaseSensitive, by]: readonly unknown[], budget: Budget): unknown[] {
-  if (Array.isArray(value) || isDate(value)) throw new Error("the filter dictsort needs an object");
+function extreme(name: string, sign: number) {
+  return ofList(name, "case_sensitive=False, attribute=None", (list, [isCaseSensitive, path], budget) => {
+    const keyed = list.map((element) => ({ element, key: requirePath(element, path, name, budget) }));
+    const [first, ...rest] = keyed;
+    return rest.reduce(
+      (best, each) => (best !== undefined && sign * compare(each.key, best.key, isCaseSensitive, name, budget) > 0 ? each : best),
+      first,
+    )?.element;
+  });
+}
+
+function unique(list: readonly unknown[], [isCaseSensitive, path]: readonly unknown[], budget: Budget): unknown[] {
+  const seen = new Set<unknown>();
+  return list.filter((element) => {
+    const key = requirePath(element, path, "unique", budget);
+    if (typeof key === "object" && key !== null && !isDate(key))
+      throw new Error(
+        `the filter unique compares texts and numbers, not ${describe(key)}: name an attribute, unique(attribute='id')`,
+      );
+    if (typeof key === "string") budget.text(key.length);
+    const plain = typeof key === "boolean" ? Number(key) : isDate(key) ? `date ${key.toString()}` : fold(key, isCaseSensitive);
+    const isNew = !seen.has(plain);
+    seen.add(plain);
+    return isNew;
+  });
+}
+
+function entriesOf(value: unknown, name: string, budget: Budget): (readonly [string, unknown])[] {
+  if (Array.isArray(value) || isDate(value)) throw new Error(`the filter ${name} needs an object, not ${describe(value)}`);
+  return toKeys(value, budget, `the filter ${name}`).map((key) => [key, (value as Record<string, unknown>)[key]] as const);
+}
+
+function dictSort(value: unknown, [isCaseSensitive, by, reverse]: readonly unknown[], budget: Budget): unknown[] {
   if (by !== undefined && by !== "key" && by !== "value") throw new Error('the filter dictsort sorts by "key" or "value"');
   const position = by === "value" ? 1 : 0;
-  const entries = toKeys(value, budget, "the filter dictsort").map(
-    (key) => [key, (value as Record<string, unknown>)[key]] as const,
-  );
+  const entries = entriesOf(value, "dictsort", budget);
   spendSort(entries, budget);
-  return entries.sort((a, b) => compare(a[position], b[position], isCaseSensitive)).map((entry) => [...entry]);
+  const sign = isTruthy(reverse) ? -1 : 1;
+  return entries
+    .sort((a, b) => sign * compare(a[position], b[position], isCaseSensitive, "dictsort", budget))
+    .map((entry) => [...entry]);
 }
 
 function lengthOf(value: unknown, _args: readonly unknown[], budget: Budget): number {
-  if (value === null || value === false) return 0;
   if (typeof value === "string" || Array.isArray(value)) return value.length;
   return toKeys(value, budget, "the filter length").length;
 }
 
-function toListOf(value: unknown, _args: readonly unknown[], budget: Budget): unknown {
-  if (typeof value === "string" || Array.isArray(value)) return toList(value, budget, "the filter list");
-  return toKeys(value, budget, "the filter list").map((key) => ({ key, value: (value as Record<string, unknown>)[key] }));
-}
-
 function ofEnd(name: string, index: number) {
   return {
-    parameters: [],
+    signature: signatureOf(""),
     // One element of a long list costs nothing.
     apply: (value: unknown, _args: readonly unknown[], budget: Budget) =>
       (Array.isArray(value) ? value : toList(value, budget, `the filter ${name}`)).at(index),
   };
 }
 
+const length = { signature: signatureOf(""), apply: lengthOf };
+
 export const LIST_FILTERS = {
-  batch: ofList("batch", ["linecount", "fill_with"], batch),
-  dictsort: { parameters: ["case_sensitive", "by"], apply: dictSort },
+  /** Own properties only, and no methods. */
+  attr: {
+    signature: signatureOf("name"),
+    apply(value: unknown, [name]: readonly unknown[], budget: Budget) {
+      const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+      if (value instanceof LookupNamespace) return value.find(toPlainText(name));
+      return isObject && Object.hasOwn(value, toPlainText(name)) ? readMember(value, name, budget) : undefined;
+    },
+  },
+  batch: ofList("batch", "linecount, fill_with=None", batch),
+  count: length,
+  dictsort: { signature: signatureOf("case_sensitive=False, by='key', reverse=False"), apply: dictSort },
   first: ofEnd("first", 0),
-  groupby: ofList("groupby", ["attribute"], groupBy),
-  join: ofList("join", ["d", "attribute"], join),
+  groupby: ofList("groupby", "attribute, default=None, case_sensitive=False", groupBy),
+  items: {
+    signature: signatureOf(""),
+    apply: (value: unknown, _args: readonly unknown[], budget: Budget) =>
+      entriesOf(value, "items", budget).map((entry) => [...entry]),
+  },
+  join: ofList("join", "d='', attribute=None", join),
   last: ofEnd("last", -1),
-  length: { parameters: [], apply: lengthOf },
-  list: { parameters: [], apply: toListOf },
-  random: ofList("random", [], (list) => list[Math.floor(Math.random() * list.length)]),
+  length,
+  list: ofList("list", "", (list) => [...list]),
+  max: extreme("max", 1),
+  min: extreme("min", -1),
+  random: ofList("random", "", (list) => list[Math.floor(Math.random() * list.length)]),
   reject: select("reject", false),
   rejectattr: selectAttribute("rejectattr", false),
   reverse: {
-    parameters: [],
+    signature: signatureOf(""),
     apply(value: unknown, _args: readonly unknown[], budget: Budget) {
       const reversed = toList(value, budget, "the filter reverse").toReversed();
       return typeof value === "string" ? reversed.join("") : reversed;
@@ -181,7 +243,8 @@ export const LIST_FILTERS = {
   },
   select: select("select", true),
   selectattr: selectAttribute("selectattr", true),
-  slice: ofList("slice", ["slices", "fill_with"], slice),
-  sort: ofList("sort", ["reverse", "case_sensitive", "attribute"], sort),
-  sum: ofList("sum", ["attribute", "start"], sum),
+  slice: ofList("slice", "slices, fill_with=None", slice),
+  sort: ofList("sort", "reverse=False, case_sensitive=False, attribute=None", sort),
+  sum: ofList("sum", "attribute=None, start=0", sum),
+  unique: ofList("unique", "case_sensitive=False, attribute=None", unique),
 };

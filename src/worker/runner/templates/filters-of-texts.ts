@@ -1,15 +1,20 @@
 import type { Budget } from "./budget.ts";
+import { formatPercent } from "./format-text.ts";
 import { LookupNamespace } from "./lookup.ts";
-import { isDate, measure, toList, toNumber, toPlainText, toText } from "./template-values.ts";
+import { isTruthy } from "./operators.ts";
+import { signatureOf } from "./template-function.ts";
+import { describe, isDate, measure, toList, toNumber, toPlainText, toText } from "./template-values.ts";
+import { padText, replaceText, stripText } from "./text-methods.ts";
+import { fileSize, wrapWords } from "./wrap-words.ts";
 
 type TextFilter = (text: string, args: readonly unknown[], budget: Budget) => unknown;
 
-/** A filter that is given a text, "" for null and false. Reading it costs its length, and so does the result. */
-function ofText(parameters: readonly string[], apply: TextFilter) {
+/** A filter of a text, or of the text of another value. Reading it costs its length, and so does the result. */
+function ofText(signature: string, apply: TextFilter) {
   return {
-    parameters,
+    signature: signatureOf(signature),
     apply(value: unknown, args: readonly unknown[], budget: Budget): unknown {
-      const text = value === null || value === false ? "" : toText(value, budget);
+      const text = toText(value, budget);
       if (typeof value === "string" || isDate(value)) budget.text(text.length);
       const result = apply(text, args, budget);
       if (typeof result === "string") budget.text(result.length);
@@ -29,35 +34,17 @@ const ESCAPED: Readonly<Record<string, string>> = {
 };
 
 const capitalize = (text: string) => text.charAt(0).toUpperCase() + text.slice(1).toLowerCase();
-const escapeHtml = ofText([], (text) => text.replace(/[&"'<>`\\]/g, (character) => ESCAPED[character] ?? character));
-const asIs = ofText([], (text) => text);
-const toJson = {
-  parameters: ["indent"],
+const escapeHtml = ofText("", (text) => text.replace(/[&"'<>`\\]/g, (character) => ESCAPED[character] ?? character));
+const asIs = ofText("", (text) => text);
+const toJson = (fallback: number) => ({
+  signature: signatureOf(`indent=${fallback === 0 ? "None" : fallback}`),
   apply(value: unknown, [indent]: readonly unknown[], budget: Budget) {
     if (typeof value === "function" || value instanceof LookupNamespace) return toText(value, budget);
-    const spaces = indent === undefined ? 0 : Math.min(10, toNumber(indent, "the filter tojson"));
+    const spaces = indent === undefined || indent === null ? fallback : Math.min(10, toNumber(indent, "the filter tojson"));
     measure(value, budget, spaces);
     return JSON.stringify(value, null, spaces);
   },
-};
-
-/** A text repeated, counted before it is made. */
-function repeat(text: string, count: number, budget: Budget): string {
-  const times = Math.max(0, Math.floor(count));
-  budget.text(text.length * times);
-  return text.repeat(times);
-}
-
-export function replaceText(text: string, from: string, to: string, most: number, budget: Budget): string {
-  budget.text(text.length);
-  // As in Python, an empty text is found between all characters.
-  const parts = from === "" ? ["", ...text, ""] : text.split(from);
-  budget.step(parts.length);
-  const count = Math.min(parts.length - 1, most < 0 ? parts.length : most);
-  budget.text(count * to.length);
-  const replaced = parts.slice(0, count + 1).join(to);
-  return count === parts.length - 1 ? replaced : [replaced, ...parts.slice(count + 1)].join(from);
-}
+});
 
 /** Tags of HTML and comments removed. Searches by position, because the usual pattern is quadratic in "<a<a<a". */
 function stripTags(text: string): string {
@@ -78,11 +65,15 @@ function stripTags(text: string): string {
   return kept.join("").trim();
 }
 
-function truncate(text: string, [length, killWords, end]: readonly unknown[]): string {
-  const most = length === undefined ? 255 : toNumber(length, "the filter truncate");
-  if (text.length <= most) return text;
-  const space = killWords ? -1 : text.lastIndexOf(" ", most);
-  return text.slice(0, space === -1 ? most : space) + (end === undefined || end === null ? "..." : toPlainText(end));
+function truncate(text: string, [length, killWords, end, leeway]: readonly unknown[]): string {
+  const most = toNumber(length ?? 255, "the filter truncate");
+  const ending = end === undefined || end === null ? "..." : toPlainText(end);
+  if (most < ending.length)
+    throw new Error(`the filter truncate needs a length of at least ${ending.length}, its end's, not ${most}`);
+  if (text.length <= most + toNumber(leeway ?? 5, "the filter truncate")) return text;
+  const cut = text.slice(0, most - ending.length);
+  const space = isTruthy(killWords) ? -1 : cut.lastIndexOf(" ");
+  return (space === -1 ? cut : cut.slice(0, space)) + ending;
 }
 
 function linkWord(word: string, most: number, rel: string): string {
@@ -94,55 +85,85 @@ function linkWord(word: string, most: number, rel: string): string {
   return /\.(?:org|net|com)(?::|\/|$)/.test(address) ? `<a href="http://${address}"${rel}>${shown}</a>` : word;
 }
 
+/** As Python's quote: a path keeps its slashes, and in a query a space is a plus. */
 function urlEncode(value: unknown, _args: readonly unknown[], budget: Budget): string {
-  const encode = (part: unknown) => {
+  const encode = (part: unknown, isQuery: boolean) => {
     const text = toText(part, budget);
     budget.text(3 * text.length);
-    return encodeURIComponent(text);
+    const encoded = encodeURIComponent(text.replace(/[\ud800-\udfff]/gu, "\ufffd")).replace(
+      /[!'()*]/g,
+      (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+    return isQuery ? encoded.replaceAll("%20", "+") : encoded.replaceAll("%2F", "/");
   };
-  if (typeof value !== "object" || value === null || isDate(value)) return encode(value);
+  if (typeof value !== "object" || value === null || isDate(value)) return encode(value, false);
   const entries = Array.isArray(value) ? value : Object.entries(value);
   return toList(entries, budget, "the filter urlencode")
-    .map((entry) => (Array.isArray(entry) ? `${encode(entry[0])}=${encode(entry[1])}` : encode(entry)))
+    .map((entry) => {
+      if (!Array.isArray(entry) || entry.length !== 2)
+        throw new Error(`the filter urlencode needs a text, an object or pairs, not a list with ${describe(entry)}`);
+      return `${encode(entry[0], true)}=${encode(entry[1], true)}`;
+    })
     .join("&");
 }
 
+const dsNodash = (text: string) => text.slice(0, 10).replaceAll("-", "");
+const tsNodash = (text: string) => text.slice(0, 19).replace(/[-:]/g, "");
+
 export const TEXT_FILTERS = {
-  capitalize: ofText([], capitalize),
-  center: ofText(["width"], (text, [width], budget) => {
-    const spaces = Math.max(0, (width === undefined ? 80 : toNumber(width, "the filter center")) - text.length);
-    return repeat(" ", Math.floor(spaces / 2), budget) + text + repeat(" ", Math.ceil(spaces / 2), budget);
-  }),
-  dump: toJson,
-  tojson: toJson,
-  ds: ofText([], (text) => text.slice(0, 10)),
-  ds_nodash: ofText([], (text) => text.slice(0, 10).replaceAll("-", "")),
+  capitalize: ofText("", capitalize),
+  center: ofText("width=80", (text, [width], budget) =>
+    padText(text, toNumber(width ?? 80, "the filter center"), " ", "both", budget),
+  ),
+  dump: toJson(0),
+  tojson: toJson(0),
+  pprint: toJson(2),
+  ds: ofText("", (text) => text.slice(0, 10)),
+  ds_nodash: ofText("", dsNodash),
   ts: asIs,
+  ts_nodash: ofText("", tsNodash),
+  ts_nodash_with_tz: ofText(
+    "",
+    (text) =>
+      tsNodash(text) +
+      text
+        .slice(19)
+        .replace(/^\.\d+/, "")
+        .replace(":", ""),
+  ),
   e: escapeHtml,
   escape: escapeHtml,
+  filesizeformat: {
+    signature: signatureOf("binary=False"),
+    apply: (value: unknown, [binary]: readonly unknown[]) =>
+      fileSize(toNumber(value, "the filter filesizeformat"), isTruthy(binary)),
+  },
   forceescape: escapeHtml,
+  format: ofText("*args, **kwargs", (text, [args, kwargs], budget) => {
+    const named = kwargs instanceof Map ? Object.fromEntries(kwargs) : {};
+    const list = Array.isArray(args) ? args : [];
+    if (list.length > 0 && Object.keys(named).length > 0)
+      throw new Error("the filter format takes values either by position or by name, not both");
+    return formatPercent(text, list.length > 0 ? list : named, budget);
+  }),
   safe: asIs,
   string: asIs,
-  indent: ofText(["width", "first"], (text, [width, first], budget) => {
+  indent: ofText("width=4, first=False, blank=False", (text, [width, first, blank], budget) => {
     const lines = text.split("\n");
-    const space = repeat(" ", width === undefined ? 4 : toNumber(width, "the filter indent"), budget);
+    const space =
+      typeof width === "string" ? width : padText("", toNumber(width ?? 4, "the filter indent"), " ", "start", budget);
     budget.text(space.length * lines.length);
-    return lines.map((line, index) => (index === 0 && !first ? line : space + line)).join("\n");
+    const isIndented = (line: string, index: number) => (index === 0 ? isTruthy(first) : line !== "" || isTruthy(blank));
+    return lines.map((line, index) => (isIndented(line, index) ? space + line : line)).join("\n");
   }),
-  lower: ofText([], (text) => text.toLowerCase()),
-  upper: ofText([], (text) => text.toUpperCase()),
-  nl2br: ofText([], (text) => text.replace(/\r\n|\n/g, "<br />\n")),
-  replace: ofText(["old", "new", "count"], (text, [from, to, count], budget) =>
-    replaceText(
-      text,
-      toPlainText(from),
-      toPlainText(to ?? ""),
-      count === undefined ? -1 : toNumber(count, "the filter replace"),
-      budget,
-    ),
+  lower: ofText("", (text) => text.toLowerCase()),
+  upper: ofText("", (text) => text.toUpperCase()),
+  nl2br: ofText("", (text) => text.replace(/\r\n|\n/g, "<br />\n")),
+  replace: ofText("old, new, count=None", (text, [from, to, count], budget) =>
+    replaceText(text, toPlainText(from), toPlainText(to), toNumber(count ?? -1, "the filter replace"), budget),
   ),
-  striptags: ofText(["preserve_linebreaks"], (text, [keepsLines]) =>
-    keepsLines
+  striptags: ofText("preserve_linebreaks=False", (text, [keepsLines]) =>
+    isTruthy(keepsLines)
       ? stripTags(text)
           .split(/\r?\n/)
           .map((line) => line.trim().replace(/ +/g, " "))
@@ -150,16 +171,35 @@ export const TEXT_FILTERS = {
           .replace(/\n{3,}/g, "\n\n")
       : stripTags(text).replace(/\s+/g, " "),
   ),
-  title: ofText([], (text) => text.split(" ").map(capitalize).join(" ")),
-  trim: ofText([], (text) => text.trim()),
-  truncate: ofText(["length", "killwords", "end"], truncate),
-  urlencode: { parameters: [], apply: urlEncode },
-  urlize: ofText(["length", "nofollow"], (text, [length, nofollow]) => {
-    const most = typeof length === "number" ? length : Number.POSITIVE_INFINITY;
+  title: ofText("", (text) =>
+    text
+      .split(/([-\s({[<]+)/)
+      .map(capitalize)
+      .join(""),
+  ),
+  trim: ofText("chars=None", (text, [chars]) => stripText(text, chars, true, true)),
+  truncate: ofText("length=255, killwords=False, end='...', leeway=5", truncate),
+  urlencode: { signature: signatureOf(""), apply: urlEncode },
+  urlize: ofText("trim_url_limit|length=None, nofollow=False", (text, [length, nofollow]) => {
+    const most = length === undefined || length === null ? Number.POSITIVE_INFINITY : toNumber(length, "the filter urlize");
     const words = text
       .split(/(\s+)/)
       .map((part) => (/^\s/.test(part) ? part : linkWord(part, most, nofollow === true ? ' rel="nofollow"' : "")));
     return words.join("");
   }),
-  wordcount: ofText([], (text) => text.match(/\w+/g)?.length ?? null),
+  wordcount: ofText("", (text) => text.match(/\w+/g)?.length ?? 0),
+  wordwrap: ofText(
+    "width=79, break_long_words=True, wrapstring=, break_on_hyphens=True",
+    (text, [width, breaksWords, end, breaksHyphens], budget) =>
+      wrapWords(
+        text,
+        {
+          width: toNumber(width ?? 79, "the filter wordwrap"),
+          breaksWords: breaksWords === undefined || isTruthy(breaksWords),
+          breaksHyphens: breaksHyphens === undefined || isTruthy(breaksHyphens),
+          lineEnd: end === undefined || end === null ? "\n" : toPlainText(end),
+        },
+        budget,
+      ),
+  ),
 };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createBudget } from "./budget.ts";
 import { parseTemplate } from "./parse-template.ts";
 import { renderNodes } from "./render-nodes.ts";
-import { callables } from "./template-function.ts";
+import { callable } from "./template-function.ts";
 
 const d = { b: 1, a: 2 };
 const list = [
@@ -15,8 +15,8 @@ const render = (source: string, variables: Record<string, unknown> = { d, list, 
 describe("the language of templates is Jinja's", () => {
   it.each([
     ["{{ 1 + 2 * 3 }} {{ 10 - 2 + 3 }} {{ 10 * 3 // 4 }} {{ 7 % 4 }} {{ 2 ** 3 }} {{ -2 | abs }}", "7 11 7 3 8 2"],
-    ["{{ 'a' + 1 }} {{ 'a' ~ 1 + 2 }} {{ [1] + [2] }} {{ '3' * 2 }}", "a1 a3 [1,2] 6"],
-    ["{{ 1 < 2 < 3 }} {{ 3 > 2 > 2 }} {{ 1 == '1' }} {{ 1 === '1' }} {{ d == {} }}", "true false true false false"],
+    ["{{ 'a' + 'b' }} {{ 'a' ~ 1 + 2 }} {{ [1] + [2] }} {{ '3' * 2 }}", "ab a3 [1,2] 33"],
+    ["{{ 1 < 2 < 3 }} {{ 3 > 2 > 2 }} {{ 1 == '1' }} {{ 1 === '1' }} {{ d == {} }}", "true false false false false"],
     ["{{ 2 in [1, 2] }} {{ 'b' in d }} {{ 'toString' in d }} {{ 'a' not in 'cat' }}", "true true false false"],
     ["{{ 'a' if 0 else 'b' if 0 else 'c' }}{{ 'x' if 0 }} {{ missing or 'y' }} {{ not missing }}", "c y true"],
     ["{{ {'a': {'b': 1}}.a.b }} {{ (1, 2)[1] }} {{ 'it\\'s' }} {{ {a: none} }}", '1 2 it\'s {"a":null}'],
@@ -24,7 +24,7 @@ describe("the language of templates is Jinja's", () => {
     ["{% for x in [1, 2] %}{{ loop.index }}/{{ loop.length }}{{ ',' if not loop.last }}{% else %}no{% endfor %}", "1/2,2/2"],
     ["{% for k in d %}{{ k }}{% endfor %} {% for k, v in d %}{{ k }}{{ v }}{% endfor %}", "ba b1a2"],
     ["{% for x in none %}x{% else %}none{% endfor %}", "none"],
-    ["{% set s = 0 %}{% for x in [1, 2] %}{% set s = s + x %}{% set t = x %}{% endfor %}{{ s }}{{ t is defined }}", "3false"],
+    ["{% set s = 0 %}{% for x in [1, 2] %}{% set s = s + x %}{% set t = x %}{% endfor %}{{ s }}{{ t is defined }}", "0false"],
     ["{% set x %}hi{% endset %}{{ x | upper }}{% filter upper %} you{% endfilter %}", "HI YOU"],
     ["{% macro m(a, b=2) %}{{ a }}+{{ b }} {% endmacro %}{{ m(1) }}{{ m(1, 3) }}{{ m(b=5, a=6) }}", "1+2 1+3 6+5 "],
     [
@@ -44,7 +44,7 @@ describe("the language of templates is Jinja's", () => {
       "{{ words | sort | join(',') }} {{ list | sort(attribute='id') | join(',', 'name') }} {{ list | sum('id') }}",
       "A,b,c A,b 3",
     ],
-    ["{{ list | groupby('name') | tojson }}", '{"b":[{"id":2,"name":"b","on":true}],"A":[{"id":1,"name":"A","on":false}]}'],
+    ["{{ list | groupby('name') | tojson }}", '[["A",[{"id":1,"name":"A","on":false}]],["b",[{"id":2,"name":"b","on":true}]]]'],
     ["{{ list | selectattr('on') | length }}{{ [1, 2, 3] | select('odd') }}{{ [1, 2, 3] | reject('gt', 2) }}", "1[1,3][1,2]"],
     [
       "{{ [1, 2, 3] | batch(2, 0) }} {{ [1, 2, 3] | slice(2, 0) }} {{ d | dictsort }}",
@@ -60,11 +60,11 @@ describe("the language of templates is Jinja's", () => {
     ],
     [
       "{{ 'ab cd' | title }} {{ 'ab cd' | truncate(3) }} {{ 'ab' | center(4) }}. {{ 'ab' | reverse }} {{ 'abab' | replace('a', 'x', 1) }}",
-      "Ab Cd ab...  ab . ba xbab",
+      "Ab Cd ab cd  ab . ba xbab",
     ],
     [
       "{{ '12px' | int }} {{ 'x' | int(7) }} {{ 'ff' | int(base=16) }} {{ '3.5' | float }} {{ 3.456 | round(2) }} {{ 3.1 | round(method='ceil') }}",
-      "12 7 255 3.5 3.46 4",
+      "0 7 255 3.5 3.46 4",
     ],
     ["{{ 'Größe' | upper }} {{ größe }}", "GRÖSSE 7"],
     ["{{ true }}{{ True }}{{ none }}", "truetruenull"],
@@ -82,9 +82,9 @@ describe("the language of templates is Jinja's", () => {
     ["{% extends 'a' %}", "template not found"],
     ["{% endfor %}", "unknown block tag: endfor"],
     ["{{ `1` }}", 'unexpected "`"'],
-    ["\n\n{{ 'a' * 2 }}", `line 3: '*' needs a number, not "a"`],
+    ["\n\n{{ 'a' / 2 }}", `line 3: '/' needs a number, not "a"`],
     ["{{ words - 1 }}", "'-' needs a number, not a list"],
-    ["{{ 1 | join(x=2) }}", "the filter join has no parameter 'x'"],
+    ["{{ 1 | join(x=2) }}", "the filter join has no parameter 'x': it takes (d='', attribute=None)"],
     ["{% for x in 5 %}{% endfor %}", "{% for %} needs a list, a text or an object, not 5"],
     ["{{ nope + 1 }}", "'nope' is undefined"],
   ])("%s fails with: %s", (source, message) => {
@@ -109,7 +109,7 @@ describe("templates call functions of ours only", () => {
     theirs,
     object: { theirs, toString: theirs, valueOf: theirs },
     instance: new Theirs(),
-    ours: callables({ run: () => "ran" }),
+    ours: { run: callable("", () => "ran") },
   };
 
   it.each([

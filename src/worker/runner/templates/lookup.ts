@@ -27,9 +27,12 @@ export class LookupNamespace {
   readonly name: string;
   /** The value, or undefined where there is none. */
   readonly find: (key: string) => unknown;
+  /** What its `get` takes. */
+  readonly getSignature: string;
 
-  constructor(name: string, find: (key: string) => unknown) {
+  constructor(name: string, getSignature: string, find: (key: string) => unknown) {
     this.name = name;
+    this.getSignature = getSignature;
     this.find = find;
   }
 }

@@ -8,6 +8,7 @@ export type Expression = { readonly line: number } & (
   | { readonly kind: "list"; readonly items: readonly Expression[] }
   | { readonly kind: "dict"; readonly entries: readonly (readonly [string, Expression])[] }
   | { readonly kind: "member"; readonly target: Expression; readonly key: Expression }
+  | { readonly kind: "slice"; readonly target: Expression; readonly bounds: readonly (Expression | null)[] }
   | { readonly kind: "call"; readonly callee: Expression; readonly given: Given }
   | { readonly kind: "filter"; readonly name: string; readonly input: Expression; readonly given: Given }
   | { readonly kind: "test"; readonly name: string; readonly input: Expression; readonly given: Given }
@@ -42,10 +43,18 @@ export type Statement = { readonly line: number } & (
       readonly kind: "for";
       readonly names: readonly string[];
       readonly list: Expression;
+      readonly condition: Expression | null;
       readonly body: readonly Statement[];
       readonly otherwise: readonly Statement[];
     }
   | { readonly kind: "set"; readonly names: readonly string[]; readonly value: Expression }
+  | { readonly kind: "setMember"; readonly owner: string; readonly name: string; readonly value: Expression }
+  | { readonly kind: "do"; readonly value: Expression }
+  | {
+      readonly kind: "with";
+      readonly entries: readonly (readonly [string, Expression])[];
+      readonly body: readonly Statement[];
+    }
   | { readonly kind: "macro"; readonly macro: Macro }
   | {
       readonly kind: "switch";

@@ -1,5 +1,5 @@
 import type { Branch, Expression, Macro, Statement } from "./nodes.ts";
-import { parseExpression, parseFilter, parsePostfix, parsePrimary } from "./parse-expression.ts";
+import { parseExpression, parseExpressions, parseFilter, parsePostfix, parsePrimary } from "./parse-expression.ts";
 import { createTokenReader, type TokenReader } from "./token-reader.ts";
 import { tokenize } from "./tokenize.ts";
 
@@ -11,6 +11,9 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
   ["from", NO_FILES],
   ["extends", NO_FILES],
   ["block", "{% block %} is not supported in task templates"],
+  ["break", "{% break %} is not supported: write {% for x in list if … %}"],
+  ["continue", "{% continue %} is not supported: write {% for x in list if … %}"],
+  ["autoescape", "{% autoescape %} is not supported: nothing is escaped but by | escape"],
 ]);
 
 /** Parsed templates by source, for warm runners; emptied when full, since sources come from DAG files only. */
@@ -88,21 +91,55 @@ const parseIf: ParseStatement = (reader, line) => {
 const parseFor: ParseStatement = (reader, line) => {
   const names = parseNames(reader);
   reader.expect("name", "in");
-  const list = parseExpression(reader);
+  const list = parseExpression(reader, true);
+  const condition = reader.skip("name", "if") ? parseExpression(reader) : null;
+  if (reader.isAhead("name", "recursive")) reader.fail("{% for … recursive %} is not supported: write a macro that calls itself");
   closeTag(reader);
   const { body, end } = parseBody(reader, ["else", "endfor"]);
-  if (end === "else") return { kind: "for", line, names, list, body, otherwise: parseBodyUntil(reader, "endfor") };
-  closeTag(reader);
-  return { kind: "for", line, names, list, body, otherwise: [] };
+  const otherwise = end === "else" ? parseBodyUntil(reader, "endfor") : [];
+  if (end !== "else") closeTag(reader);
+  return { kind: "for", line, names, list, condition, body, otherwise };
 };
 
 const parseSet: ParseStatement = (reader, line) => {
+  if (reader.isAhead("symbol", ".", 1)) {
+    const owner = reader.expect("name").text;
+    reader.next();
+    const name = reader.expect("name").text;
+    reader.expect("symbol", "=");
+    const value = parseExpressions(reader);
+    closeTag(reader);
+    return { kind: "setMember", line, owner, name, value };
+  }
   const names = parseNames(reader);
-  if (!reader.skip("symbol", "="))
-    return { kind: "set", line, names, value: { kind: "capture", line, body: parseBodyUntil(reader, "endset") } };
-  const value = parseExpression(reader);
+  if (!reader.skip("symbol", "=")) {
+    if (names.length > 1) reader.fail("the block of {% set %} … {% endset %} has one name");
+    const body: Statement[] = [];
+    let value: Expression = { kind: "capture", line, body };
+    while (reader.skip("symbol", "|")) value = parseFilter(reader, value);
+    body.push(...parseBodyUntil(reader, "endset"));
+    return { kind: "set", line, names, value };
+  }
+  const value = parseExpressions(reader);
   closeTag(reader);
   return { kind: "set", line, names, value };
+};
+
+const parseWith: ParseStatement = (reader, line) => {
+  const entries: (readonly [string, Expression])[] = [];
+  while (!reader.isAhead("close")) {
+    if (entries.length > 0) reader.expect("symbol", ",");
+    const name = reader.expect("name").text;
+    reader.expect("symbol", "=");
+    entries.push([name, parseExpression(reader)]);
+  }
+  return { kind: "with", line, entries, body: parseBodyUntil(reader, "endwith") };
+};
+
+const parseDo: ParseStatement = (reader, line) => {
+  const value = parseExpressions(reader);
+  closeTag(reader);
+  return { kind: "do", line, value };
 };
 
 const parseMacro: ParseStatement = (reader, line) => {
@@ -150,6 +187,8 @@ const STATEMENTS: ReadonlyMap<string, ParseStatement> = new Map([
   ["if", parseIf],
   ["for", parseFor],
   ["set", parseSet],
+  ["with", parseWith],
+  ["do", parseDo],
   ["macro", parseMacro],
   ["call", parseCall],
   ["filter", parseFilterBlock],
@@ -159,6 +198,7 @@ const STATEMENTS: ReadonlyMap<string, ParseStatement> = new Map([
 function parseNames(reader: TokenReader): string[] {
   const names = [reader.expect("name").text];
   while (reader.skip("symbol", ",")) names.push(reader.expect("name").text);
+  if (new Set(names).size < names.length) reader.fail("a name stands twice in the list of names");
   return names;
 }
 
@@ -168,6 +208,7 @@ function parseParameters(reader: TokenReader): Macro["parameters"] {
   while (!reader.skip("symbol", ")")) {
     if (parameters.length > 0) reader.expect("symbol", ",");
     const name = reader.expect("name").text;
+    if (parameters.some((known) => known.name === name)) reader.fail(`the parameter '${name}' stands twice`);
     parameters.push({ name, fallback: reader.skip("symbol", "=") ? parseExpression(reader) : null });
   }
   return parameters;

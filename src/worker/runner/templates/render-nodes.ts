@@ -1,15 +1,15 @@
 import type { Budget } from "./budget.ts";
-import { ACCEPTS_UNDEFINED, FILTERS } from "./filters.ts";
+import { ACCEPTS_UNDEFINED, bindFilter, FILTERS } from "./filters.ts";
 import { LookupNamespace, PendingLookup } from "./lookup.ts";
 import type { Expression, Given, Macro, Statement } from "./nodes.ts";
-import { applyBinary, applyComparison } from "./operators.ts";
+import { applyBinary, applyComparison, isEqual, isTruthy } from "./operators.ts";
 import { Scope } from "./scope.ts";
-import { callable, isCallable, Keywords } from "./template-function.ts";
-import { createGlobals } from "./template-globals.ts";
-import { readMember } from "./template-members.ts";
+import { bindArguments, callable, declarationOf, type GivenValues, isCallable, macroSignature } from "./template-function.ts";
+import { createGlobals, setInNamespace } from "./template-globals.ts";
+import { readMember, readSlice } from "./template-members.ts";
 import { TESTS } from "./template-tests.ts";
-import { toKeys, toList, toPlainText, toText } from "./template-values.ts";
-import { hintFor } from "./undefined-names.ts";
+import { describe, toKeys, toList, toPlainText, toText } from "./template-values.ts";
+import { hintFor, refuseConfigSection } from "./undefined-names.ts";
 
 /** What one rendering put out: `chunks` are the values of `{{ … }}` as they were before they became text. */
 export type Rendered = { text: string; chunks: readonly unknown[] };
@@ -78,27 +78,37 @@ function renderStatement(rendering: Rendering, scope: Scope, statement: Statemen
       return toText(value, budget);
     }
     case "if": {
-      const branch = statement.branches.find(({ condition }) => evaluate(rendering, scope, condition));
+      const branch = statement.branches.find(({ condition }) => isTruthy(evaluate(rendering, scope, condition)));
       return renderBody(rendering, scope, branch?.body ?? statement.otherwise);
     }
     case "for":
       return renderFor(rendering, scope, statement);
     case "set": {
-      const value = evaluate(rendering, scope, statement.value);
-      for (const name of statement.names) scope.set(name, value);
+      setNames(scope, statement.names, evaluate(rendering, scope, statement.value), budget);
       return "";
     }
+    case "setMember": {
+      const value = evaluateDefined(rendering, scope, statement.value);
+      setInNamespace(readName(rendering, scope, statement.owner), statement.owner, statement.name, value);
+      return "";
+    }
+    case "with": {
+      const inner = new Scope(scope);
+      for (const [name, value] of statement.entries) inner.set(name, evaluate(rendering, scope, value));
+      return renderBody(rendering, inner, statement.body);
+    }
+    case "do":
+      evaluateDefined(rendering, scope, statement.value);
+      return "";
     case "macro":
-      scope.declare(
+      scope.set(
         statement.macro.name,
-        createMacro(rendering, statement.macro, () => new Scope(rendering.top, true)),
+        createMacro(rendering, statement.macro, () => new Scope(rendering.top)),
       );
       return "";
     case "switch": {
       const value = evaluate(rendering, scope, statement.value);
-      const found = statement.cases.findIndex(({ condition }) =>
-        applyComparison("===", value, evaluate(rendering, scope, condition)),
-      );
+      const found = statement.cases.findIndex(({ condition }) => isEqual(value, evaluate(rendering, scope, condition), budget));
       // As in nunjucks, a case without a body goes on with the next one.
       const chosen = found === -1 ? undefined : statement.cases.slice(found).find(({ body }) => body.length > 0);
       return renderBody(rendering, scope, chosen?.body ?? statement.otherwise);
@@ -117,30 +127,73 @@ function renderFor(rendering: Rendering, scope: Scope, statement: Extract<Statem
       : isObject && names.length > 1
         ? toKeys(given, budget, "{% for %}").map((key) => [key, (given as Record<string, unknown>)[key]])
         : toList(given, budget, "{% for %}");
-  if (elements.length === 0) return renderBody(rendering, scope, statement.otherwise);
-  const inner = new Scope(scope);
+  const open = (element: unknown) => {
+    // As in Jinja, what one pass sets is gone in the next one.
+    const inner = new Scope(scope);
+    setNames(inner, names, element, budget);
+    return inner;
+  };
+  const { condition } = statement;
+  const chosen =
+    condition === null ? elements : elements.filter((element) => isTruthy(evaluate(rendering, open(element), condition)));
+  if (chosen.length === 0) return renderBody(rendering, scope, statement.otherwise);
+  const loop = createLoop(chosen, budget);
   let text = "";
-  for (const [index, element] of elements.entries()) {
-    for (const [at, name] of names.entries()) inner.declare(name, names.length === 1 ? element : readPart(element, at, budget));
-    inner.declare("loop", loopFacts(index, elements.length));
+  for (const [index, element] of chosen.entries()) {
+    const inner = open(element);
+    inner.set("loop", loop(index));
     text += renderBody(rendering, inner, body);
   }
   return text;
 }
 
-function readPart(element: unknown, at: number, budget: Budget): unknown {
-  return Array.isArray(element) || typeof element === "string" ? readMember(element, at, budget) : undefined;
+/** Several names take a list of as many elements apart. */
+function setNames(scope: Scope, names: readonly string[], value: unknown, budget: Budget): void {
+  const [only] = names;
+  if (names.length === 1 && only !== undefined) {
+    scope.set(only, value);
+    return;
+  }
+  if (!Array.isArray(value) && typeof value !== "string")
+    throw new Error(`${names.join(", ")} need a list of ${names.length} elements, not ${describe(value)}`);
+  const parts = Array.isArray(value) ? value : toList(value, budget, names.join(", "));
+  if (parts.length !== names.length)
+    throw new Error(`${names.join(", ")} need ${names.length} elements, but there are ${parts.length}`);
+  for (const [at, name] of names.entries()) scope.set(name, parts[at]);
 }
 
-function loopFacts(index: number, length: number) {
-  return {
-    index: index + 1,
-    index0: index,
-    revindex: length - index,
-    revindex0: length - index - 1,
-    first: index === 0,
-    last: index === length - 1,
-    length,
+/** The name `loop` of each pass. Its functions are those of the whole loop. */
+function createLoop(elements: readonly unknown[], budget: Budget) {
+  const { length } = elements;
+  let index = 0;
+  let last: readonly unknown[] | undefined;
+  const functions = {
+    cycle: callable("*items", (items: readonly unknown[]) => {
+      if (items.length === 0) throw new Error("loop.cycle() needs at least one item");
+      return items[index % items.length];
+    }),
+    changed: callable("*values", (values: readonly unknown[]) => {
+      const isChanged = last === undefined || !isEqual(values, last, budget);
+      last = values;
+      return isChanged;
+    }),
+  };
+  return (at: number) => {
+    index = at;
+    return {
+      index: at + 1,
+      index0: at,
+      revindex: length - at,
+      revindex0: length - at - 1,
+      first: at === 0,
+      last: at === length - 1,
+      length,
+      depth: 1,
+      depth0: 0,
+      previtem: elements[at - 1],
+      nextitem: elements[at + 1],
+      ...functions,
+    };
   };
 }
 
@@ -172,23 +225,28 @@ function evaluateNested(rendering: Rendering, scope: Scope, node: Nested): unkno
       return Object.fromEntries(node.entries.map(([key, value]) => [key, inner(value)]));
     case "member":
       return evaluateMember(rendering, scope, node);
+    case "slice": {
+      const bounds = node.bounds.map((bound) => (bound === null ? undefined : defined(bound)));
+      return readSlice(defined(node.target), bounds, budget);
+    }
     case "call":
       return call(rendering, scope, node);
     case "filter":
       return applyFilter(rendering, scope, node);
     case "test": {
+      const test = TESTS.get(node.name);
+      if (test === undefined) throw new Error(`test not found: ${node.name}`);
       const value = inner(node.input);
-      const [argument] = node.given.positional.map(inner);
-      return TESTS.get(node.name)?.(value, argument, budget);
+      const [argument] = bindArguments(`the test ${node.name}`, test.signature, evaluateGiven(node.given, inner));
+      return test.apply(value, argument, budget);
     }
     case "unary": {
-      if (node.operator === "not") return !inner(node.operand);
-      const number = applyBinary("*", defined(node.operand), 1, budget) as number;
-      return node.operator === "-" ? -number : number;
+      if (node.operator === "not") return !isTruthy(inner(node.operand));
+      return applyBinary("*", node.operator === "-" ? -1 : 1, requireNumber(defined(node.operand), node.operator), budget);
     }
     case "logic": {
       const left = inner(node.left);
-      return (node.operator === "and") === Boolean(left) ? inner(node.right) : left;
+      return (node.operator === "and") === isTruthy(left) ? inner(node.right) : left;
     }
     case "binary":
       return applyBinary(node.operator, defined(node.left), defined(node.right), budget);
@@ -196,19 +254,25 @@ function evaluateNested(rendering: Rendering, scope: Scope, node: Nested): unkno
       let left = inner(node.first);
       return node.rest.every(({ operator, operand }) => {
         const right = inner(operand);
-        const holds = applyComparison(operator, left, right);
+        const holds = applyComparison(operator, left, right, budget);
         left = right;
         return holds;
       });
     }
     case "choice":
-      if (inner(node.condition)) return inner(node.then);
+      if (isTruthy(inner(node.condition))) return inner(node.then);
       return node.otherwise === null ? "" : inner(node.otherwise);
     case "capture":
       return renderBody(rendering, scope, node.body);
     case "caller":
-      return createMacro(rendering, node.macro, () => new Scope(scope, true));
+      return createMacro(rendering, node.macro, () => new Scope(scope));
   }
+}
+
+/** A text or list would be repeated. */
+function requireNumber(value: unknown, sign: string): unknown {
+  if (typeof value === "string" || Array.isArray(value)) throw new Error(`'${sign}' needs a number, not ${describe(value)}`);
+  return value;
 }
 
 function readName(rendering: Rendering, scope: Scope, name: string): unknown {
@@ -249,17 +313,30 @@ function call(rendering: Rendering, scope: Scope, node: Extract<Expression, { ki
   const name = nameOf(node.callee);
   if (!isCallable(callee))
     throw new Error(`'${name}' is called, but it is not a function${callee === undefined ? hintFor(name) : ""}`);
-  const value = callee(...evaluateGiven(rendering, scope, node.given));
+  const declaration = declarationOf(callee);
+  if (declaration === undefined) throw new Error(`'${name}' is not a function of templates`);
+  const evaluateOne = (argument: Expression) =>
+    declaration.acceptsUndefined ? evaluate(rendering, scope, argument) : evaluateDefined(rendering, scope, argument);
+  const given = evaluateGiven(node.given, evaluateOne);
+  if (name === "conf.get") refuseConfigSection(given.positional, rendering.variables.conf);
+  const value = callee(...bindArguments(`${name}()`, declaration.signature, given));
   if (typeof value === "string") rendering.budget.text(value.length);
-  if (value === undefined) rendering.lastMiss = `${name}(…)`;
+  if (value === undefined) rendering.lastMiss = missOf(name, given);
   return value;
 }
 
-function evaluateGiven(rendering: Rendering, scope: Scope, given: Given): unknown[] {
-  const args = given.positional.map((argument) => evaluate(rendering, scope, argument));
-  if (given.keywords.length === 0) return args;
-  const entries = given.keywords.map(([name, argument]) => [name, evaluate(rendering, scope, argument)] as const);
-  return [...args, new Keywords(Object.fromEntries(entries))];
+/** For messages: `var.value.get('x')` finds nothing as `var.value.x` does. */
+function missOf(name: string, { positional }: GivenValues): string {
+  const [key] = positional;
+  return /^(?:var\.(?:value|json)|conn)\.get$/.test(name) && typeof key === "string"
+    ? `${name.slice(0, -".get".length)}.${key}`
+    : `${name}(…)`;
+}
+
+function evaluateGiven(given: Given, evaluateOne: (argument: Expression) => unknown): GivenValues {
+  const positional = given.positional.map(evaluateOne);
+  const keywords = new Map(given.keywords.map(([name, argument]) => [name, evaluateOne(argument)]));
+  return { positional, keywords };
 }
 
 function applyFilter(rendering: Rendering, scope: Scope, node: Extract<Expression, { kind: "filter" }>): unknown {
@@ -270,12 +347,9 @@ function applyFilter(rendering: Rendering, scope: Scope, node: Extract<Expressio
     const { lastMiss } = rendering;
     throw new Error(`the filter ${node.name} is given a value that is undefined: '${lastMiss}'${hintFor(lastMiss)}`);
   }
-  const args = node.given.positional.map((argument) => evaluate(rendering, scope, argument));
-  for (const [name, argument] of node.given.keywords) {
-    const position = filter.parameters.indexOf(name);
-    if (position === -1) throw new Error(`the filter ${node.name} has no parameter '${name}'`);
-    args[position] = evaluate(rendering, scope, argument);
-  }
+  const evaluateOne = (argument: Expression) =>
+    ACCEPTS_UNDEFINED.has(node.name) ? evaluate(rendering, scope, argument) : evaluateDefined(rendering, scope, argument);
+  const args = bindFilter(node.name, filter, evaluateGiven(node.given, evaluateOne));
   const result = filter.apply(value, args, rendering.budget);
   if (result === undefined) rendering.lastMiss = `… | ${node.name}`;
   return result;
@@ -283,18 +357,16 @@ function applyFilter(rendering: Rendering, scope: Scope, node: Extract<Expressio
 
 /** A function that renders the macro's body. */
 function createMacro(rendering: Rendering, macro: Macro, openScope: () => Scope) {
-  return callable((...args: unknown[]) => {
-    const last = args.at(-1);
-    const keywords = last instanceof Keywords ? last.values : {};
-    const positional = last instanceof Keywords ? args.slice(0, -1) : args;
-    if (positional.length > macro.parameters.length)
-      throw new Error(`the macro ${macro.name} takes ${macro.parameters.length} arguments, not ${positional.length}`);
+  const names = macro.parameters.map((parameter) => parameter.name);
+  const render = (...args: unknown[]) => {
     const scope = openScope();
-    if (Object.hasOwn(keywords, "caller")) scope.declare("caller", keywords.caller);
+    const caller = args[names.length];
+    if (caller !== undefined) scope.set("caller", caller);
     for (const [at, { name, fallback }] of macro.parameters.entries()) {
-      const given = at < positional.length ? positional[at] : Object.hasOwn(keywords, name) ? keywords[name] : undefined;
-      scope.declare(name, given === undefined && fallback !== null ? evaluate(rendering, scope, fallback) : given);
+      const given = args[at];
+      scope.set(name, given === undefined && fallback !== null ? evaluate(rendering, scope, fallback) : given);
     }
     return renderBody(rendering, scope, macro.body);
-  });
+  };
+  return callable(macroSignature(names), render, { acceptsUndefined: true });
 }

@@ -1,15 +1,13 @@
 /**
- * Names that a template sets. A loop has a scope of its own, but sets what is already set around it. A macro sees nothing around it,
- * and the block of a call sees all and sets nothing there.
+ * Names that a template sets. As in Jinja, what a loop, a macro or `{% with %}` sets is gone after it; `namespace()` carries a value out.
+ * A macro sees nothing around it, and the block of a call sees all.
  */
 export class Scope {
   private readonly values = new Map<string, unknown>();
   private readonly parent: Scope | undefined;
-  private readonly writesStay: boolean;
 
-  constructor(parent?: Scope, writesStay = false) {
+  constructor(parent?: Scope) {
     this.parent = parent;
-    this.writesStay = writesStay;
   }
 
   /** The scope that has the name. */
@@ -21,17 +19,7 @@ export class Scope {
     return this.values.get(name);
   }
 
-  declare(name: string, value: unknown): void {
-    this.values.set(name, value);
-  }
-
   set(name: string, value: unknown): void {
-    const owner = this.findWritable(name) ?? this;
-    owner.values.set(name, value);
-  }
-
-  private findWritable(name: string): Scope | undefined {
-    if (this.values.has(name)) return this;
-    return this.writesStay ? undefined : this.parent?.findWritable(name);
+    this.values.set(name, value);
   }
 }

@@ -33,7 +33,7 @@ export function isDate(value: unknown): value is DateText {
 
 /** A number, also from text as "3". @throws Error naming what is not a number. */
 export function toNumber(value: unknown, use: string): number {
-  const plain = typeof value === "number" || typeof value === "boolean" || value === null ? value : undefined;
+  const plain = typeof value === "number" || typeof value === "boolean" ? value : undefined;
   const number = plain === undefined && typeof value === "string" && value.trim() !== "" ? Number(value) : Number(plain);
   if (Number.isNaN(number) && !Number.isNaN(value)) throw new Error(`${use} needs a number, not ${describe(value)}`);
   return number;
@@ -45,6 +45,7 @@ export function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (Array.isArray(value)) return "a list";
   if (typeof value === "function") return "a function";
+  if (isDate(value)) return `the date or time span ${value.toString()}`;
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }
 

@@ -6,9 +6,10 @@ import type { RunnerCaller } from "../runner-caller.ts";
 import { createBudget } from "./budget.ts";
 import { isoWithOffset, strftime, strptime } from "./format-date.ts";
 import { type LookupCache, LookupNamespace, lookUp } from "./lookup.ts";
-import { type TemplateDate, toTemplateDate } from "./template-date.ts";
-import { callable, callables, Keywords } from "./template-function.ts";
-import { measure, toPlainText } from "./template-values.ts";
+import { isTruthy } from "./operators.ts";
+import { type TemplateDate, timedelta, toTemplateDate } from "./template-date.ts";
+import { callable } from "./template-function.ts";
+import { describe, isDate, measure, toNumber, toPlainText } from "./template-values.ts";
 
 /** Of a task, of its callbacks, or of a DAG's callbacks, which have no task instance. */
 export type TemplateContext = TaskContext | NotifierContext;
@@ -49,7 +50,7 @@ export function createTemplateVariables(
     conf: ctx.conf,
     dag_run: addDates(dagRun, { ...ofInterval, run_after: run.runAfter, start_date: run.startDate }),
     var: createVariableNamespaces(caller, cache),
-    conn: new LookupNamespace("conn", (connId) => {
+    conn: new LookupNamespace("conn", "conn_id, default_conn|default=None", (connId) => {
       const load = () => caller.call("getConnection", { connId });
       const connection = lookUp(cache, `conn.${connId}`, load) as Connection | null;
       return connection === null ? undefined : toTemplateConnection(connection);
@@ -109,23 +110,62 @@ function callbackVariables(ctx: TemplateContext): Record<string, unknown> {
   return { reason, exception: error === undefined ? null : `${error.name}: ${error.message}` };
 }
 
-const MACROS = callables({
+const MACROS = {
   /** `ds_add("2024-01-31", 1)` → "2024-02-01". */
-  ds_add: (ds: unknown, days: unknown) =>
-    strftime(strptime(toPlainText(ds), "%Y-%m-%d").plus({ days: Number(days) }), "%Y-%m-%d"),
-  ds_format: (ds: unknown, from: unknown, to: unknown) => strftime(strptime(toPlainText(ds), toPlainText(from)), toPlainText(to)),
-  datetime: callables({
-    strptime: (text: unknown, format: unknown) => toTemplateDate(strptime(toPlainText(text), toPlainText(format))),
-    fromisoformat: (text: unknown) => toTemplateDate(DateTime.fromISO(toPlainText(text), { zone: "utc" })),
-  }),
-  json: callables({
-    dumps: (value: unknown) => {
-      measure(value, createBudget());
-      return JSON.stringify(value);
+  ds_add: callable("ds, days", (ds: unknown, days: unknown) =>
+    strftime(strptime(toPlainText(ds), "%Y-%m-%d").plus({ days: toNumber(days, "macros.ds_add()") }), "%Y-%m-%d"),
+  ),
+  ds_format: callable("ds, input_format, output_format", (ds: unknown, from: unknown, to: unknown) =>
+    strftime(strptime(toPlainText(ds), toPlainText(from)), toPlainText(to)),
+  ),
+  timedelta,
+  /** In UTC. */
+  datetime: callable("year, month, day, hour=0, minute=0, second=0, microsecond=0", createDate, {
+    members: {
+      strptime: callable("date_string, format", (text: unknown, format: unknown) =>
+        toTemplateDate(strptime(toPlainText(text), toPlainText(format))),
+      ),
+      fromisoformat: callable("date_string", (text: unknown) => {
+        const date = DateTime.fromISO(toPlainText(text), { zone: "utc" });
+        if (!date.isValid) throw new Error(`${describe(text)} is not a date as 2026-01-31 or 2026-01-31T08:00:00+00:00`);
+        return toTemplateDate(date);
+      }),
     },
-    loads: (text: unknown): JsonValue => JSON.parse(toPlainText(text)),
   }),
-});
+  json: {
+    dumps: callable("obj, *, indent=None, sort_keys=False", (value: unknown, indent: unknown, sorts: unknown) => {
+      const spaces = indent === undefined || indent === null ? 0 : Math.min(10, toNumber(indent, "macros.json.dumps()"));
+      measure(value, createBudget(), spaces);
+      return JSON.stringify(isTruthy(sorts) ? sortKeys(value) : value, null, spaces);
+    }),
+    loads: callable("s", (text: unknown): JsonValue => parseJson(toPlainText(text))),
+  },
+};
+
+function createDate(...fields: unknown[]): TemplateDate {
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0, micros = 0] = fields.map((field) =>
+    field === undefined ? undefined : toNumber(field, "macros.datetime()"),
+  );
+  const date = DateTime.utc(year, month, day, hour, minute, second, Math.floor(micros / 1_000));
+  if (!date.isValid) throw new Error(`macros.datetime(): there is no such date (${date.invalidExplanation ?? ""})`);
+  return toTemplateDate(date);
+}
+
+/** A copy. `value` was measured before, so that it ends. */
+function sortKeys(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || isDate(value)) return value;
+  if (Array.isArray(value)) return value.map(sortKeys);
+  const keys = Object.keys(value).sort();
+  return Object.fromEntries(keys.map((key) => [key, sortKeys((value as Record<string, unknown>)[key])]));
+}
+
+function parseJson(text: string): JsonValue {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`macros.json.loads(): ${describe(text)} is not JSON (${(error as Error).message})`, { cause: error });
+  }
+}
 
 function dateVariables(logicalDate: Date | null): Record<string, string> {
   if (logicalDate === null) return {};
@@ -144,9 +184,10 @@ function createVariableNamespaces(caller: RunnerCaller, cache: LookupCache) {
     const found = lookUp(cache, `var.${key}`, () => caller.call("getVariable", { key })) as { value: string } | null;
     return found?.value;
   };
+  const get = "key, default|default_var=None";
   return {
-    value: new LookupNamespace("var.value", find),
-    json: new LookupNamespace("var.json", (key) => {
+    value: new LookupNamespace("var.value", get, find),
+    json: new LookupNamespace("var.json", get, (key) => {
       const text = find(key);
       return text === undefined ? undefined : parseVariable(key, text);
     }),
@@ -168,42 +209,42 @@ function toTemplateConnection(connection: Connection): Record<string, unknown> {
   };
 }
 
-type PullArgs = {
-  task_ids?: unknown;
-  dag_id?: unknown;
-  key?: unknown;
-  include_prior_dates?: unknown;
-  run_id?: unknown;
-  map_indexes?: unknown;
-  default?: unknown;
-};
+const PULL =
+  "task_ids=None, dag_id=None, key='return_value', include_prior_dates=False, *, map_indexes=None, default=None, run_id=None";
 
-/** Airflow's `xcom_pull(task_ids, dag_id, key, include_prior_dates, *, map_indexes, default, run_id)`. */
+/** Airflow's. */
 function createXComPull(xcom: XComAccess, cache: LookupCache) {
-  return callable((...args: unknown[]): unknown => {
-    const given = readPullArgs(args);
-    if (typeof given.task_ids !== "string" && !Array.isArray(given.task_ids)) {
+  return callable(PULL, (...args: unknown[]): unknown => {
+    const [taskIds, dagId, key, includePriorDates, mapIndexes, fallback, runId] = args;
+    if (typeof taskIds !== "string" && !Array.isArray(taskIds)) {
       throw new Error("ti.xcom_pull() needs task_ids, a task id or a list of them");
     }
     const options = {
-      ...(typeof given.dag_id === "string" ? { dagId: given.dag_id } : {}),
-      ...(typeof given.key === "string" ? { key: given.key } : {}),
-      ...(typeof given.run_id === "string" ? { runId: given.run_id } : {}),
-      ...(typeof given.map_indexes === "number" ? { mapIndex: given.map_indexes } : {}),
-      includePriorDates: given.include_prior_dates === true,
+      ...textOption("dagId", "dag_id", dagId),
+      ...textOption("key", "key", key),
+      ...textOption("runId", "run_id", runId),
+      includePriorDates: isTruthy(includePriorDates),
     };
-    const pull = (taskId: unknown) => {
-      const name = `xcom ${JSON.stringify([taskId, options])}`;
-      return lookUp(cache, name, () => xcom.pull(toPlainText(taskId), options)) ?? given.default ?? null;
+    const pull = (taskId: unknown, mapIndex: unknown) => {
+      const all = { ...options, ...indexOption(mapIndex) };
+      const name = `xcom ${JSON.stringify([taskId, all])}`;
+      return lookUp(cache, name, () => xcom.pull(toPlainText(taskId), all)) ?? fallback ?? null;
     };
-    return Array.isArray(given.task_ids) ? given.task_ids.map(pull) : pull(given.task_ids);
+    const pullTask = (taskId: unknown): unknown =>
+      Array.isArray(mapIndexes) ? mapIndexes.map((index) => pull(taskId, index)) : pull(taskId, mapIndexes);
+    if (Array.isArray(taskIds) && Array.isArray(mapIndexes)) return taskIds.flatMap(pullTask);
+    return Array.isArray(taskIds) ? taskIds.map(pullTask) : pullTask(taskIds);
   });
 }
 
-function readPullArgs(args: unknown[]): PullArgs {
-  const last = args.at(-1);
-  const [task_ids, dag_id, key, include_prior_dates] = last instanceof Keywords ? args.slice(0, -1) : args;
-  const positional = { task_ids, dag_id, key, include_prior_dates };
-  const named: PullArgs = last instanceof Keywords ? last.values : {};
-  return { ...Object.fromEntries(Object.entries(positional).filter(([, value]) => value !== undefined)), ...named };
+function textOption(option: string, name: string, value: unknown): Record<string, string> {
+  if (value === undefined || value === null) return {};
+  if (typeof value !== "string") throw new Error(`ti.xcom_pull(): ${name} must be a text, not ${describe(value)}`);
+  return { [option]: value };
+}
+
+function indexOption(value: unknown): { mapIndex?: number } {
+  if (value === undefined || value === null) return {};
+  if (!Number.isInteger(value)) throw new Error(`ti.xcom_pull(): map_indexes must be numbers, not ${describe(value)}`);
+  return { mapIndex: value as number };
 }

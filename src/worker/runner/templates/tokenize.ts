@@ -9,12 +9,26 @@ export function failAt(at: { line: number; column: number }, reason: string): ne
 
 const SPACE = /\s+/y;
 const NAME = /[\p{L}_$][\p{L}\p{M}\p{N}_$]*/uy;
-const NUMBER = /\d+(?:\.\d+)?/y;
+const NUMBER = /\d[\d_]*(?:\.\d[\d_]*)?(?:e[-+]?\d+)?/iy;
 // Longer symbols first.
 const SYMBOL = /===|!==|==|!=|<=|>=|\/\/|\*\*|[-+*/%~|.,:()[\]{}<>=]/y;
 const TAG = /\{([{%#])(-?)/g;
 const RAW = /\s*(raw|verbatim)\s*(-?)%\}/y;
-const ESCAPES: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r" };
+/** Python's, and the two quotes. */
+const ESCAPES: Readonly<Record<string, string>> = {
+  n: "\n",
+  t: "\t",
+  r: "\r",
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  v: "\v",
+  "\\": "\\",
+  "'": "'",
+  '"': '"',
+  "\n": "",
+};
+const CODE = /x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})/y;
 
 /**
  * Splits a template into tokens. A `-` at the inside of a tag removes the space on its outside. What stands in
@@ -60,7 +74,9 @@ export function tokenize(source: string): Token[] {
     }
     const close = tag[1] === "{" ? "}}" : "%}";
     tokens.push({ kind: "open", text: `{${tag[1]}`, ...place(tag.index) });
-    const end = tokenizeTag(source, inside, close, place, tokens);
+    // `{%+` keeps the space before it, as `{%` does here.
+    const plus = tag[1] === "%" && source[inside] === "+" ? 1 : 0;
+    const end = tokenizeTag(source, inside + plus, close, place, tokens);
     trimsStart = end.trims;
     at = end.at;
   }
@@ -118,7 +134,22 @@ function readString(source: string, from: number, place: (at: number) => Place):
     else {
       at += 1;
       const escaped = source[at] ?? "";
-      parts.push(Object.hasOwn(ESCAPES, escaped) ? (ESCAPES[escaped] ?? "") : escaped);
+      const code = match(CODE, source, at);
+      const [all = "", ...numbers] = code ?? [];
+      if (code !== null) {
+        const point = numbers[3] === undefined ? Number.parseInt(all.slice(1), 16) : Number.parseInt(all, 8);
+        if (point > 0x10ffff) failAt(place(from), `\\${all} is no character`);
+        parts.push(String.fromCodePoint(point));
+        at += all.length - 1;
+      } else if (/[xuUN]/.test(escaped)) {
+        failAt(
+          place(from),
+          `the escape \\${escaped} in the text is incomplete or unknown: write \\x41, \\u00e9, or \\\\${escaped}`,
+        );
+      } else {
+        // As in Python, what is no escape keeps its backslash.
+        parts.push(Object.hasOwn(ESCAPES, escaped) ? (ESCAPES[escaped] ?? "") : `\\${escaped}`);
+      }
     }
   }
   return failAt(place(from), "the text has no end quote");
