@@ -277,9 +277,7 @@ test("a pair of a name and a value is judged by its name, and gets its secret ba
 test("the credentials of an Authorization header are found in a text, and words are left", () => {
   const rule = createNameRule();
   const basic = Buffer.from("ada:pässword").toString("base64");
-  expect(hideInText("curl -H 'Authorization: Bearer abcdefghijklmnopqrstuvwxyz'", rule)).toBe(
-    "curl -H 'Authorization: ***'",
-  );
+  expect(hideInText("curl -H 'Authorization: Bearer abcdefghijklmnopqrstuvwxyz'", rule)).toBe("curl -H 'Authorization: ***'");
   expect(hideInText("bearer eyJ0.eyJ1.x-y_z and more", rule)).toBe("bearer *** and more");
   expect(hideInText(`header: Basic ${basic}`, rule)).toBe("header: Basic ***");
   expect(hideInText("Authorization=Bearer abc45678", rule)).not.toContain("abc45678");
