@@ -118,6 +118,8 @@ function parseSpec(spec: string, value: unknown): Spec {
 }
 
 function write(value: unknown, spec: Spec, place: string, budget: Budget): string {
+  if (!/^[sdfFeEgGxXob%]?$/.test(spec.type))
+    throw new Error(`${place} is not a format that is known here: s, d, f, e, g, x, o and % are`);
   // Counted first: the width is written by the template.
   budget.text(Math.max(0, spec.width));
   if (value === undefined) throw new Error(`the format is given a value that is undefined for ${place}`);
@@ -131,7 +133,7 @@ function write(value: unknown, spec: Spec, place: string, budget: Budget): strin
   if (typeof value !== "number" && typeof value !== "boolean")
     throw new Error(`${place} needs a number, not ${describe(value)}: make a number of a text with | int or | float`);
   const number = Number(value);
-  const digits = writeDigits(Math.abs(number), spec, place);
+  const digits = writeDigits(Math.abs(number), spec);
   const isNegative = number < 0 || Object.is(number, -0);
   return pad(spec.align, digits, isNegative ? "-" : spec.sign === "-" ? "" : spec.sign, spec);
 }
@@ -145,7 +147,7 @@ function pad(align: string, text: string, sign: string, { fill, width }: Spec): 
 
 const RADIX: Readonly<Record<string, number>> = { x: 16, X: 16, o: 8, b: 2 };
 
-function writeDigits(number: number, spec: Spec, place: string): string {
+function writeDigits(number: number, spec: Spec): string {
   const { type, precision, isAlternate } = spec;
   const group = (text: string) =>
     spec.grouping === "" ? text : text.replace(/\B(?<!\.\d*)(?=(?:\d{3})+(?!\d))/g, spec.grouping);
@@ -168,11 +170,8 @@ function writeDigits(number: number, spec: Spec, place: string): string {
     case "e":
     case "E":
       return cased(exponent(number.toExponential(precision ?? 6)), type);
-    case "g":
-    case "G":
-      return cased(group(general(number, precision ?? 6)), type);
     default:
-      throw new Error(`${place} is not a format that is known here: s, d, f, e, g, x, o and % are`);
+      return cased(group(general(number, precision ?? 6)), type);
   }
 }
 

@@ -112,19 +112,57 @@ const filter = fc.constantFrom(
   "string",
   "int",
   "dictsort",
-  "map",
+  "map('upper')",
+  "map(attribute='constructor')",
+  "map('attr', '__proto__')",
   "attr('constructor')",
+  "selectattr('id', 'eq', 1)",
+  "rejectattr('__proto__', 'defined')",
+  "unique",
+  "min",
+  "max(attribute='id')",
+  "items",
+  "format(1, 'a')",
+  "wordwrap(3)",
+  "filesizeformat",
+  "pprint",
+  "ts_nodash",
+  "count",
   "d(process)",
   "sum('id')",
   "batch(2)",
   "urlize",
   "striptags",
 );
-const jinjaTest = fc.constantFrom("defined", "callable", "none", "mapping", "odd", "sameas(1)", "constructor");
+const jinjaTest = fc.constantFrom(
+  "defined",
+  "callable",
+  "none",
+  "mapping",
+  "odd",
+  "sameas(1)",
+  "constructor",
+  "in [1]",
+  "eq 1",
+  "divisibleby 2",
+  "sequence",
+);
+const valid = fc.constantFrom("params.list", "params.name", "params.limit", "ds", "logical_date", "[1, 2]", "'a'", "3", "{}");
+const list = fc.constantFrom("params.list", "[1, 2]", "'ab'", "params", "[[1, 2]]");
+const format = fc.constantFrom("'%s/%s'", "'%(constructor)s'", "'%5d'", "'%0*d'", "'%9999999999s'", "'%'", "'%e %x'");
+const braces = fc.constantFrom(
+  "'{}'",
+  "'{0.constructor}'",
+  "'{0[__proto__]}'",
+  "'{:>9999999999}'",
+  "'{constructor}'",
+  "'{:%Y}'",
+  "'{'",
+);
 const operator = fc.constantFrom("+", "-", "*", "/", "//", "%", "**", "~", "==", "<", "in", "not in", "and", "or");
 
 const { expression } = fc.letrec<{ expression: string; leaf: string }>((tie) => ({
-  leaf: fc.oneof(name, name, trap, quoted, fc.nat(12).map(String)),
+  leaf: fc.oneof(name, trap, quoted, valid, valid, fc.nat(12).map(String)),
   expression: fc.oneof(
     { maxDepth: 4, depthSize: "small" },
     tie("leaf"),
@@ -136,6 +174,13 @@ const { expression } = fc.letrec<{ expression: string; leaf: string }>((tie) => 
     fc.tuple(tie("expression"), filter).map(([of, by]) => `(${of} | ${by})`),
     fc.tuple(tie("expression"), jinjaTest).map(([of, by]) => `(${of} is ${by})`),
     fc.tuple(tie("expression"), tie("expression")).map(([a, b]) => `(${a} if ${b} else none)`),
+    fc.tuple(tie("expression"), tie("expression"), tie("expression")).map(([of, a, b]) => `${of}[${a}:${b}]`),
+    fc.tuple(format, tie("expression")).map(([by, value]) => `(${by} % ${value})`),
+    fc.tuple(braces, tie("expression")).map(([by, value]) => `${by}.format(${value})`),
+    fc.tuple(name, tie("expression")).map(([key, value]) => `namespace(${key}=${value})`),
+    fc.tuple(name, tie("expression")).map(([key, value]) => `dict(${value}, ${key}=1)`),
+    tie("expression").map((value) => `(logical_date + macros.timedelta(days=${value}))`),
+    tie("expression").map((value) => `macros.datetime(2024, ${value}, 1)`),
     fc.array(tie("expression"), { maxLength: 3 }).map((items) => `[${items.join(", ")}]`),
     fc.tuple(quoted, tie("expression")).map(([key, value]) => `{${key}: ${value}}`),
   ),
@@ -145,8 +190,20 @@ const { template } = fc.letrec<{ template: string; block: string }>((tie) => ({
   block: fc.oneof(
     { maxDepth: 3, depthSize: "small" },
     fc.string({ maxLength: 8 }),
+    // What can succeed, because random values seldom fit together.
+    fc.tuple(valid, filter).map(([value, by]) => `{{ ${value} | ${by} }}`),
+    fc.tuple(valid, operator, valid).map(([a, by, b]) => `{{ ${a} ${by} ${b} }}`),
+    fc.tuple(valid, jinjaTest).map(([value, by]) => `{{ 1 if ${value} is ${by} }}`),
+    fc.tuple(format, valid).map(([by, value]) => `{{ ${by} % ${value} }}`),
+    fc.tuple(braces, valid).map(([by, value]) => `{{ ${by}.format(${value}) }}`),
+    fc.tuple(list, list).map(([of, by]) => `{% for x in ${of} if ${by} %}{{ loop.changed(x) }}{{ x }}{% endfor %}`),
+    fc
+      .tuple(name, trap, valid)
+      .map(([to, key, value]) => `{% set ${to} = namespace() %}{% set ${to}.${key} = ${value} %}{{ ${to} }}`),
     expression.map((value) => `{{ ${value} }}`),
     fc.tuple(name, expression).map(([to, value]) => `{% set ${to} = ${value} %}`),
+    fc.tuple(name, expression).map(([to, value]) => `{% set ${to}, y = ${value} %}{% do ${value} %}`),
+    fc.tuple(name, expression, tie("template")).map(([to, value, body]) => `{% with ${to} = ${value} %}${body}{% endwith %}`),
     fc.tuple(expression, tie("template")).map(([list, body]) => `{% for x in ${list} %}${body}{% endfor %}`),
     fc.tuple(expression, tie("template")).map(([condition, body]) => `{%- if ${condition} -%}${body}{% else %}n{% endif %}`),
     tie("template").map((body) => `{% macro m(x, ds=1) %}${body}{% endmacro %}{{ m(1) }}`),

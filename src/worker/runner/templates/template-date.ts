@@ -132,8 +132,10 @@ function replaceFields(date: DateTime, fields: readonly unknown[]): TemplateDate
     changes[name] = name === "millisecond" ? Math.floor(number / 1_000) : number;
   }
   const replaced = date.set(changes);
-  // luxon clips February 31 to the last day; Python refuses it.
-  const holds = names.every((name) => changes[name] === undefined || replaced[name] === changes[name]);
+  // luxon moves February 31 into the month; Python refuses it.
+  const isKept = (name: (typeof names)[number]) =>
+    replaced[name] === (changes[name] ?? (["year", "month", "day"].includes(name) ? date[name] : replaced[name]));
+  const holds = names.every(isKept);
   if (!replaced.isValid || !holds) throw new Error(`replace(): there is no such date, ${JSON.stringify(changes)}`);
   return toTemplateDate(replaced);
 }
