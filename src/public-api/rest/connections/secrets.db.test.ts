@@ -144,6 +144,14 @@ test("a variable of JSON is shown without the passwords in it, and a changed ans
   expect(JSON.parse(kept?.value ?? "")).toEqual({ db: { host: "b", password: "in-json" }, url: "redis://:in-url@cache" });
 });
 
+test("a large variable is shown without its passwords", async () => {
+  const make = (key: string, length: number) =>
+    api.ask("POST", "/api/v2/variables", { body: { key, value: { pad: "x".repeat(length), password: "BIGsecret99" } } });
+  const large = await make("large", 270_000);
+  expect(large.text).not.toContain("BIGsecret99");
+  expect(JSON.parse(large.json.value).password).toBe("***");
+});
+
 test("an entry of the audit log is shown without what has a sensitive name", async () => {
   await logEvent(database.store, { event: "test", owner: "ada", extra: { reason: "ok", nested: { api_token: "aud-token" } } });
   const answer = await api.get("/api/v2/eventLogs?event=test");

@@ -107,3 +107,22 @@ describe("a template that would never end, or fill the memory, fails with a reas
     expect(render(`{{ 'a' ${"~ 'a'".repeat(400)} }}`)).toBe("a".repeat(401));
   });
 });
+
+describe("what JavaScript would call by itself, or search again and again", () => {
+  const rejects = (source: string, reason: string) => expect(() => render(source)).toThrow(reason);
+  it("no function is a member: an object with `then` would be awaited for ever, and `toJSON` called", () => {
+    for (const source of [
+      "{% set c = cycler(1) %}{{ {'then': c.next} }}",
+      "{{ [cycler(1).next] }}",
+      "{{ dict(toJSON=cycler(1).next) }}",
+      "{% set n = namespace() %}{% set n.then = cycler(1).next %}{{ n }}",
+    ])
+      rejects(source, "a function cannot be in a list or an object");
+  });
+  it("comments that never end are searched for once", () => {
+    const text = "<!--".repeat(250_000);
+    const from = performance.now();
+    renderNodes(parseTemplate("{{ x | striptags | length }}"), { x: text }, createBudget());
+    expect(performance.now() - from).toBeLessThan(2_000);
+  });
+});

@@ -50,9 +50,12 @@ const toJson = (fallback: number) => ({
 function stripTags(text: string): string {
   const kept: string[] = [];
   let at = 0;
+  // Looked for once: a text of comments that never end would be searched to its end for each of them.
+  const lastEnd = text.lastIndexOf("-->");
   for (let open = text.indexOf("<"); open !== -1; open = text.indexOf("<", Math.max(at, open + 1))) {
     const isComment = text.startsWith("<!--", open);
     if (!isComment && !/^<\/?[a-z]/i.test(text.slice(open, open + 3))) continue;
+    if (isComment && lastEnd < open) continue;
     const close = text.indexOf(isComment ? "-->" : ">", open);
     if (close === -1) {
       if (!isComment) break;

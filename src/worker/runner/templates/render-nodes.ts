@@ -9,7 +9,7 @@ import { bindArguments, callable, declarationOf, type GivenValues, isCallable, m
 import { createGlobals, setInNamespace } from "./template-globals.ts";
 import { readMember, readSlice } from "./template-members.ts";
 import { TESTS } from "./template-tests.ts";
-import { describe, toKeys, toList, toPlainText, toText } from "./template-values.ts";
+import { describe, noFunction, toKeys, toList, toPlainText, toText } from "./template-values.ts";
 import { hintFor, refuseConfigSection } from "./undefined-names.ts";
 
 /** What one rendering put out: `chunks` are the values of `{{ … }}` as they were before they became text. */
@@ -171,9 +171,9 @@ function evaluateNested(rendering: Rendering, scope: Scope, node: Nested): unkno
   const { budget } = rendering;
   switch (node.kind) {
     case "list":
-      return node.items.map(inner);
+      return node.items.map((item) => noFunction(inner(item)));
     case "dict":
-      return Object.fromEntries(node.entries.map(([key, value]) => [key, inner(value)]));
+      return Object.fromEntries(node.entries.map(([key, value]) => [key, noFunction(inner(value))]));
     case "member":
       return evaluateMember(rendering, scope, node);
     case "slice": {

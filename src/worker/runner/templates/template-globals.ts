@@ -1,6 +1,6 @@
 import type { Budget } from "./budget.ts";
 import { callable } from "./template-function.ts";
-import { describe, isDate, toKeys, toList, toNumber, toPlainText } from "./template-values.ts";
+import { describe, isDate, noFunction, toKeys, toList, toNumber, toPlainText } from "./template-values.ts";
 
 /** As in Jinja's sandbox. */
 const LONGEST_RANGE = 100_000;
@@ -33,7 +33,7 @@ export function setInNamespace(target: unknown, owner: string, name: string, val
     throw new Error(
       `'${owner}.${name}' cannot be set, because ${owner} is no namespace: write {% set ${owner} = namespace(${name}=…) %} before`,
     );
-  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(target, name, { value: noFunction(value), enumerable: true, configurable: true, writable: true });
 }
 
 /** A copy, also of a list of pairs. */
@@ -48,7 +48,7 @@ function createDict(from: unknown, values: ReadonlyMap<string, unknown>, budget:
     if (isDate(from)) throw new Error("dict() needs an object or a list of pairs, not a date");
     for (const key of toKeys(from, budget, "dict()")) entries.push([key, (from as Record<string, unknown>)[key]]);
   }
-  return Object.fromEntries([...entries, ...values]);
+  return Object.fromEntries([...entries, ...values].map(([key, value]) => [key, noFunction(value)]));
 }
 
 function range(bounds: readonly unknown[], budget: Budget): number[] {

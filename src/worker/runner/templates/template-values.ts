@@ -93,3 +93,9 @@ export function measure(value: unknown, budget: Budget, indent = 0, depth = 1): 
     }
   });
 }
+
+/** JavaScript calls members named `then` and `toJSON` of any object; ours are called by templates only. */
+export function noFunction(value: unknown): unknown {
+  if (typeof value === "function") throw new Error("a function cannot be in a list or an object: call it");
+  return value;
+}
