@@ -48,6 +48,9 @@ const USUAL = [
   ),
 ];
 
+/** Kubernetes and Docker name each service so in every container. */
+const OF_SERVICES = /_SERVICE_HOST$|_SERVICE_PORT(?:_|$)|_PORT_\d+_(?:TCP|UDP)(?:_|$)/;
+
 /** `passed`: the names of [workers] pass_environment, with a `*` at their end or not. */
 export function isForUserCode(name: string, value: string, passed: readonly string[]): boolean {
   if (NEVER.some((pattern) => fits(name.toUpperCase(), pattern))) return false;
@@ -68,7 +71,8 @@ export function withheldFromUserCode(
     value === undefined || isForUserCode(name, value, passed) ? [] : [name],
   );
   const isProxy = (name: string) => PROXIES.includes(name.toUpperCase());
-  const isExpected = (name: string) => [...NEVER, ...USUAL].some((pattern) => fits(name, pattern)) || isProxy(name);
+  const isExpected = (name: string) =>
+    [...NEVER, ...USUAL].some((pattern) => fits(name, pattern)) || OF_SERVICES.test(name) || isProxy(name);
   return { variables: names.filter((name) => !isExpected(name)).sort(), proxies: names.filter(isProxy).sort() };
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { loadConfig } from "../config/index.ts";
 import { createLogger, type Logger } from "../platform/index.ts";
-import { moduleFolder, openAccounts, warnOfSecretFiles, warnOfTaskUsers } from "./accounts.ts";
+import { homeOfUser, moduleFolder, openAccounts, warnOfSecretFiles, warnOfTaskUsers } from "./accounts.ts";
 
 const config = (environment: Record<string, string> = {}) => loadConfig({ BARAM_HOME: "/no/such/home", ...environment });
 
@@ -41,6 +41,11 @@ test("users of single DAGs are pairs, and need run_as_user", () => {
 test("modules stay below BARAM_HOME, and beside it with run_as_user", () => {
   expect(moduleFolder(config(), "/own")).toBe("/own");
   expect(moduleFolder(config({ BARAM__WORKERS__RUN_AS_USER: "etl" }), "/own")).toBe("/no/such/home-tasks/modules");
+});
+
+test("what writes for run_as_user finds that user's home", () => {
+  expect(homeOfUser(config())).toBeNull();
+  expect(homeOfUser(config({ BARAM__WORKERS__RUN_AS_USER: "1005" }))).toBe("/no/such/home-tasks/users/1005/home");
 });
 
 test("as root, user code with root's rights is warned of, and only that", () => {

@@ -116,6 +116,22 @@ test("whatever the umask, nothing in BARAM_HOME can be read by others, and nobod
   expect(statSync(join(folder, "dags")).mode & 0o022).toBe(0);
 }, 90_000);
 
+test.skipIf(process.getuid?.() !== 0)(
+  "with run_as_user the demo runs, and its files belong to that user alone",
+  async () => {
+    chmodSync(folder, 0o755);
+    const first = start({ BARAM__WORKERS__RUN_AS_USER: "21003", A_KEY_OF_MINE: "its-value" });
+    await expect.poll(() => first.output(), { timeout: 60_000 }).toMatch(/The demo ended: success/);
+    const results = join(folder, ".baram-tasks", "users", "21003", "home", "demo");
+    for (const path of [results, ...readdirSync(results).map((name) => join(results, name))])
+      expect([path, statSync(path).uid, statSync(path).mode & 0o077]).toEqual([path, 21_003, 0]);
+    // Its names are said, and no values.
+    expect(first.output()).toContain("A_KEY_OF_MINE");
+    expect(first.output()).not.toContain("its-value");
+  },
+  90_000,
+);
+
 test("a home and secrets that others can read are closed at the start, with a warning", async () => {
   const home = join(folder, ".baram");
   mkdirSync(home, { mode: 0o755 });
