@@ -178,6 +178,78 @@ describe("a template means what it means in Jinja", () => {
       "{{ 'a b c' | wordcount }}{{ '' | wordcount }} {{ 'xay'.removeprefix('x').removesuffix('y') }} {{ range(5)[1:3] | list | tojson }}",
       "30 a [1,2]",
     ],
+    ["{{ 1 if 2 > 1 and not 0 }} {{ (1,) | length }} {{ () | length }} {{ 'a,b'.split(',')[-1] }}", "1 1 0 b"],
+    ["{{ [1,2,3] | batch(2, 'x') | list | tojson }} {{ [1,2,3] | slice(2) | list | tojson }}", '[[1,2],[3,"x"]] [[1,2],[3]]'],
+    ["{{ 'x' | default('y', boolean=true) }} {{ '' | default('y') }}|{{ none | default('y', true) }}", "x |y"],
+    [
+      "{{ 'a-b_c'.title() }} {{ 'aBC'.capitalize() }} {{ 'hello world' | title }} {{ 'ab' | capitalize }}",
+      "A-B_C Abc Hello World Ab",
+    ],
+    ["{{ '%5.1f|%-8s|%08.3f' % (3.14159, 'ab', -2.5) }}", "  3.1|ab      |-002.500"],
+    ["{{ '%i%u' % (1, 2) }}", "12"],
+    ["{{ '%s' % 1.5 }} {{ '%d' % 3.9 }} {{ '%.3s' % 'abcdef' }}", "1.5 3 abc"],
+    [
+      "{{ '{:>8.3f}|{:<6}|{:^7d}|{:#x}|{:b}|{:e}|{:g}|{:.3}|{:_}'.format(3.14159, 42, 42, 255, 5, 1234.5, 0.00012, 3.14159, 1000000) }}",
+      "   3.142|42    |  42   |0xff|101|1.234500e+03|0.00012|3.14|1_000_000",
+    ],
+    ["{{ '{:010.2f}|{:+}|{: d}|{:.0%}|{:=+6d}|{:s}'.format(-3.5, 5, 5, 0.256, 7, 'q') }}", "-000003.50|+5| 5|26%|+    7|q"],
+    ["{{ 'abc' | first }}{{ 'abc' | last }} {{ [3,4] | last }} {{ {'a':1} | first }}", "ac 4 a"],
+    ["{{ 'a\tb\nc'.split() | join(',') }} {{ 'abc'.index('c') }} {{ 'aXbX'.rfind('X') }}", "a,b,c 2 3"],
+    ["{{ 'A' < 'a' and 1 }} {{ (1 < 2) + 1 }} {{ true + true }} {{ 3 - true }}", "1 2 2 2"],
+    [
+      "{% set x = 1 %}{% if true %}{% set x = 2 %}{% endif %}{{ x }}{% for i in [1] %}{% if i %}{% set x = 3 %}{{ x }}{% endif %}{% endfor %}{{ x }}",
+      "232",
+    ],
+    ["{% macro f(x) %}{% set y = x %}{{ y }}{% endmacro %}{{ f(1) }}{{ y is defined and 'leak' or 'ok' }}", "1ok"],
+    ["{% set x = 1 %}{% macro f() %}{{ x }}{% endmacro %}{% set x = 2 %}{{ f() }}", "2"],
+    [
+      "{% for x in [1,2] %}{% for y in [3,4] %}{{ loop.index }}{{ x }}{{ y }} {% endfor %}{{ loop.index }}{% endfor %}",
+      "113 214 1123 224 2",
+    ],
+    ["{% for x in [3,1,2] | sort if x > 1 %}{{ x }}{{ loop.last and '!' or ',' }}{% endfor %}", "2,3!"],
+    [
+      "{{ 'abc' is in 'xabcx' and 'y' }}{{ 'z' is not in 'abc' and 'y' }}{{ (4 is even) and 'y' }}{{ 'AB' is upper and 'y' }}{{ 3 is not divisibleby 2 and 'y' }}",
+      "yyyyy",
+    ],
+    [
+      "{{ [1,2,3,4] | select('odd') | map('string') | join('-') }} {{ ['a','',none] | select | list | length }} {{ [1,2] | reject('eq', 1) | first }} {{ ['b','a'] | map('upper') | sort | join }}",
+      "1-3 1 2 AB",
+    ],
+    [
+      "{{ {'b':2,'a':1} | dictsort(by='value') | map('join', '=') | join('&') }} {{ {'b':2,'A':1} | dictsort | map('first') | join }}",
+      "a=1&b=2 Ab",
+    ],
+    [
+      "{{ [{'n':'x','v':1},{'n':'y','v':2}] | selectattr('v', 'ge', 2) | map(attribute='n') | join }} {{ [{'a':{'b':1}}] | selectattr('a.b', 'eq', 1) | list | length }}",
+      "y 1",
+    ],
+    [
+      "{{ [{'a':2},{'a':1}] | sort(attribute='a') | map(attribute='a') | join }} {{ [[2,'x'],[1,'y']] | sort(attribute=0) | map('last') | join }} {{ [[2,'x'],[1,'y']] | map(attribute=1) | join }} {{ [[1,2]] | map('sum') | first }}",
+      "12 yx xy 3",
+    ],
+    ["{{ 'It''s' }} {{ \"a\\\"b\" }} {{ 'a\\\\b' }}", 'Its a"b a\\b'],
+    ["{{ 'a b  c' | replace(' ', '') }} {{ 'x' * 3 ~ 'y' }} {{ 'a' ~ 1 ~ 2.5 }}", "abc xxxy a12.5"],
+    [
+      "{{ 3.0 | round(1) + 0.25 }} {{ 1234.5678 | round(-2) | int }} {{ 0.125 | round(2) }} {{ 42.7 | int }}",
+      "3.25 1200 0.12 42",
+    ],
+    [
+      "{{ 'ab\ncd' | indent }}|{{ 'ab\ncd' | indent(first=true) }}|{{ ' x ' | trim }}|{{ '..x..' | trim('.') }}",
+      "ab\n    cd|    ab\n    cd|x|x",
+    ],
+    ["{{ '<p>a  <b>b</b></p>' | striptags }} {{ 'a<b' | e }} {{ \"'\" | escape }}", "a b a&lt;b &#39;"],
+    ["{% set s = 'abc' %}{{ s[0] }}{{ s[-1] }}{{ s[1:] }}{{ s[:-1] }}{{ s[0:2] }}{{ s[-10:10] }}{{ s[10:] }}", "acbcabababc"],
+    ["{{ 'abc' | list | join('|') }} {{ ('a', 'b') | join }}", "a|b|c ab"],
+    ["{{ 'a' in ['A'|lower] and 'y' }}{{ not ('a' in 'b') and 'n' }}", "yn"],
+    [
+      "{{ {'a': 1}.items() | list | first | join }} {% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %} {{ {'a': 1}.values() | list | first }}",
+      "a1 a1 1",
+    ],
+    [
+      "{{ 'foo' | center(9) }}|{{ 'foo' | center(8) }}|{{ 'foo'.center(8) }}|{{ 'foo'.center(6, '*') }}|{{ 'fo'.center(5, '*') }}",
+      "   foo   |  foo   |  foo   |*foo**|**fo*",
+    ],
+    ["{{ 'y' if true is number else 'n' }}", "y"],
   ])("%s → %s", (source, expected) => {
     expect(render(source)).toBe(expected);
   });

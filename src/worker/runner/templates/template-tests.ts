@@ -35,7 +35,8 @@ const WITHOUT_ARGUMENT: Readonly<Record<string, Check>> = {
   float: (value) => typeof value === "number" && !Number.isInteger(value),
   truthy: (value) => isTruthy(value),
   falsy: (value) => !isTruthy(value),
-  number: (value) => typeof value === "number",
+  // As in Python, where true is a number.
+  number: (value) => typeof value === "number" || typeof value === "boolean",
   string: (value) => typeof value === "string",
   iterable: (value) => isSequence(value) || isMapping(value),
   sequence: (value) => isSequence(value) || isMapping(value),

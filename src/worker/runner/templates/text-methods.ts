@@ -178,7 +178,9 @@ export function replaceText(text: string, from: string, to: string, most: number
 export function padText(text: string, width: number, fill: string, where: "start" | "end" | "both", budget: Budget): string {
   const missing = Math.max(0, Math.floor(width) - text.length);
   budget.text(missing);
-  const before = where === "start" ? missing : where === "end" ? 0 : Math.floor(missing / 2);
+  // Python puts the odd character of a center to the left where the width is odd.
+  const middle = Math.floor(missing / 2) + (missing % 2 === 1 && Math.floor(width) % 2 === 1 ? 1 : 0);
+  const before = where === "start" ? missing : where === "end" ? 0 : middle;
   return fill.repeat(before) + text + fill.repeat(missing - before);
 }
 
