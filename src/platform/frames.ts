@@ -18,6 +18,8 @@ import { BaramError, toError } from "./errors.ts";
 
 export const FRAME_MAX_BYTES = 64 * 1024 * 1024;
 const FAULT_MAX_CHARS = 500;
+/** Taken before user code runs in this process, which may replace the methods of JSON. */
+const { parse: parseJson, stringify: toJson } = JSON;
 
 export type WireEvents<In> = {
   /** Checks a message, and returns what of it is used. Throws if it does not match. Absent: this end trusts the other one. */
@@ -56,7 +58,7 @@ export function encodeFrame(message: unknown, maxBytes = FRAME_MAX_BYTES): Buffe
 
 function stringify(message: unknown, maxBytes: number): string {
   try {
-    return JSON.stringify(message);
+    return toJson(message);
   } catch (error) {
     if (!(error instanceof RangeError))
       throw new BaramError("frame_malformed", `a message cannot be written as JSON: ${toError(error).message}`, {}, error);
@@ -123,7 +125,7 @@ export function openWire<In, Out>(socket: Readable & Writable, on: WireEvents<In
       const frame = take(4 + length).subarray(4);
       let message: unknown;
       try {
-        message = JSON.parse(frame.toString("utf8"));
+        message = parseJson(frame.toString("utf8"));
       } catch (error) {
         close(new BaramError("frame_malformed", "a frame is not JSON", { length }, error));
         return;

@@ -38,7 +38,7 @@ export const CORE = {
     default: 30,
     unit: "s",
     min: 0.1,
-    about: "Maximum time to evaluate one DAG file.",
+    about: "Maximum time to bundle one DAG file, and to evaluate it.",
   },
   default_timezone: {
     kind: "string",

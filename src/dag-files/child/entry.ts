@@ -17,7 +17,7 @@ const LOOSE_ENDS_MAX = 1_000;
 let evaluating: { id: number; fail: (thrown: unknown) => void } | null = null;
 
 // The file's code can write to the descriptor too, so the receiver must limit and validate all messages.
-const wire = openWire<unknown, ChildMessage>(new Socket({ fd: ANSWER_FD, readable: true, writable: true }), {
+const wire = openWire<unknown, ChildMessage>(withOwnMethods(new Socket({ fd: ANSWER_FD, readable: true, writable: true })), {
   message: (message) => void evaluate(evaluateRequestSchema.parse(message)),
   // The parent has ended: nobody needs the answer.
   close: endNow,
@@ -116,6 +116,17 @@ function shownText(value: unknown): string {
   } catch {
     return "a value that cannot be shown";
   }
+}
+
+/** What a file changes in the classes of streams then does not reach the answers about it and the files after it. */
+function withOwnMethods(socket: Socket): Socket {
+  for (let from = Object.getPrototypeOf(socket); from !== Object.prototype; from = Object.getPrototypeOf(from)) {
+    for (const key of Reflect.ownKeys(from)) {
+      const method: unknown = Reflect.getOwnPropertyDescriptor(from, key)?.value;
+      if (typeof method === "function" && !Object.hasOwn(socket, key)) Object.defineProperty(socket, key, { value: method });
+    }
+  }
+  return socket;
 }
 
 function send(message: ChildMessage): void {

@@ -1,8 +1,13 @@
 // Changes that a DAG file can leave in the process and that would affect the evaluation of the next file. A child with such a
-// change is not used again.
+// change is not used again. This is not a defence: a file that means harm can change what looks for its changes, or the answer that
+// names them. `[dag_processor] files_per_process = 1` is one.
 
 import childProcess from "node:child_process";
+import { EventEmitter } from "node:events";
 import fs from "node:fs";
+import { Socket } from "node:net";
+import { Duplex, Readable, Stream, Writable } from "node:stream";
+import timers from "node:timers";
 
 const WATCHED: readonly (readonly [name: string, target: object])[] = [
   ["globalThis", globalThis],
@@ -25,6 +30,16 @@ const WATCHED: readonly (readonly [name: string, target: object])[] = [
     JSON,
     Math,
     Reflect,
+    Buffer,
+    Uint8Array,
+    Object.getPrototypeOf(Uint8Array),
+    // The answer about a file goes through these.
+    EventEmitter,
+    Stream,
+    Readable,
+    Writable,
+    Duplex,
+    Socket,
   ].flatMap((value): (readonly [string, object])[] => {
     const name = "name" in value && typeof value.name === "string" ? value.name : Object.prototype.toString.call(value);
     const prototype = typeof value === "function" ? value.prototype : undefined;
@@ -37,18 +52,25 @@ const WATCHED: readonly (readonly [name: string, target: object])[] = [
   }),
   ["console", console],
   ["fs", fs],
+  ["fs.promises", fs.promises],
   ["child_process", childProcess],
+  ["timers", timers],
 ];
 
-/** Records the state of the process; the returned function names the differences since then. */
+const { getOwnPropertyDescriptor, ownKeys } = Reflect;
+/** Of this process before its first file: one with a difference evaluates no other file. */
+let atStart: { name: string; target: object; properties: ReturnType<typeof snapshot> }[] | null = null;
+
+/** Records what may differ from file to file; the returned function names the differences since then, and since the start. */
 export function watchLeaks(): () => string[] {
-  const before = WATCHED.map(([, target]) => snapshot(target));
+  atStart ??= WATCHED.map(([name, target]) => ({ name, target, properties: snapshot(target) }));
+  const before = atStart;
   const environment = JSON.stringify(process.env);
   const folder = process.cwd();
   const listeners = countListeners();
   const resources = process.getActiveResourcesInfo().length;
   return () => {
-    const leaks = WATCHED.filter(([, target], index) => !isSame(before[index], snapshot(target))).map(([name]) => name);
+    const leaks = before.filter(({ target, properties }) => isChanged(target, properties)).map(({ name }) => name);
     if (JSON.stringify(process.env) !== environment) leaks.push("environment");
     if (process.cwd() !== folder) leaks.push("working folder");
     if (countListeners() !== listeners) leaks.push("process listeners");
@@ -57,20 +79,18 @@ export function watchLeaks(): () => string[] {
   };
 }
 
-/** Keys with their values; for accessors the getter, which is not called. */
-function snapshot(target: object): Map<PropertyKey, unknown> {
-  return new Map(
-    Reflect.ownKeys(target).map((key) => {
-      const descriptor = Reflect.getOwnPropertyDescriptor(target, key);
-      return [key, descriptor?.get ?? descriptor?.value];
-    }),
-  );
+/** By key; getters are not called. */
+function snapshot(target: object): Map<PropertyKey, PropertyDescriptor | undefined> {
+  return new Map(ownKeys(target).map((key) => [key, getOwnPropertyDescriptor(target, key)]));
 }
 
-function isSame(before: Map<PropertyKey, unknown> | undefined, after: Map<PropertyKey, unknown>): boolean {
-  if (before?.size !== after.size) return false;
-  for (const [key, value] of after) if (!before.has(key) || !Object.is(before.get(key), value)) return false;
-  return true;
+function isChanged(target: object, before: ReturnType<typeof snapshot>): boolean {
+  const keys = ownKeys(target);
+  return keys.length !== before.size || keys.some((key) => !isSame(before.get(key), getOwnPropertyDescriptor(target, key)));
+}
+
+function isSame(before: PropertyDescriptor | undefined, after: PropertyDescriptor | undefined): boolean {
+  return Object.is(before?.value, after?.value) && before?.get === after?.get && before?.set === after?.set;
 }
 
 function countListeners(): number {
