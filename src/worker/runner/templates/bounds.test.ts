@@ -39,6 +39,7 @@ describe("a template that would never end, or fill the memory, fails with a reas
       ["{{ '%.1000000000d' % 1 }}", "more than 100 digits"],
       ["{{ '{:>1000000000}'.format(1) }}", "million characters"],
       ["{{ '{:.1000000000e}'.format(1) }}", "more than 100 digits"],
+      ["{{ '{:.1000000000}'.format(1) }}", "more than 100 digits"],
       ["{{ '%1000000000s' | format(1) }}", "million characters"],
       ["{{ ('%s' * 1000) % ([params.text] * 1000) }}", "million characters"],
       ["{{ ('{0}' * 1000).format(params.text) | length }}", "million characters"],
@@ -80,6 +81,9 @@ describe("a template that would never end, or fill the memory, fails with a reas
       [`{{ 1 ${"| string".repeat(10_000)} }}`, "nested deeper than 500 levels"],
       ["{{ '<a'.upper() | striptags }}".replace("'<a'", `'${"<a".repeat(200_000)}'`), ""],
       [`{{ '${" ".repeat(500_000)}x' | trim | striptags(true) }}`, ""],
+      [`{{ '${"1".repeat(500_000)}x' | int }}{{ '${"1".repeat(500_000)}x' | float }}`, ""],
+      ["{% for i in range(1000) %}{{ params.text | int }}{% endfor %}", "million characters"],
+      ["{% for i in range(1000) %}{{ [params.text, params.text] | sort | length }}{% endfor %}", "million characters"],
       [`{{ '${"a@".repeat(200_000)}' | urlize | length }}`, ""],
     ].map(([source = "", reason = ""]) => ({ title: source.slice(0, 80), source, reason })),
   )("$title → $reason", ({ source, reason }) => {
@@ -103,6 +107,7 @@ describe("a template that would never end, or fill the memory, fails with a reas
         "{% set n = namespace(s='') %}{% for i in params.list %}{% set n.s = n.s ~ i ~ ',' %}{% endfor %}{{ n.s | length }}",
       ),
     ).toBe("588890");
+    expect(render("{{ params.list | map('string') | sort | last }}")).toBe("99999");
     expect(render("{{ params.text }}{{ params.list }}").length).toBeGreaterThan(1_500_000);
     expect(render(`{{ 'a' ${"~ 'a'".repeat(400)} }}`)).toBe("a".repeat(401));
   });

@@ -33,12 +33,11 @@ function requirePath(item: unknown, path: unknown, name: string, budget: Budget)
   return value;
 }
 
-function fold(value: unknown, isCaseSensitive: unknown): unknown {
-  return typeof value === "string" && !isTruthy(isCaseSensitive) ? value.toLowerCase() : value;
-}
-
-function compare(a: unknown, b: unknown, isCaseSensitive: unknown, name: string, budget: Budget): number {
-  return compareOrder(fold(a, isCaseSensitive), fold(b, isCaseSensitive), `the filter ${name}`, budget);
+/** What a value is compared by: a text without its case, if not told otherwise. Made once per element, not once per comparison. */
+function toKey(value: unknown, isCaseSensitive: unknown, budget: Budget): unknown {
+  if (typeof value !== "string" || isTruthy(isCaseSensitive)) return value;
+  budget.text(value.length);
+  return value.toLowerCase();
 }
 
 /** A sort compares each element some twenty times. */
@@ -126,32 +125,42 @@ function groupBy(
   spendSort(list, budget);
   const keyed = list.map((element) => {
     const value = fallback === undefined ? requirePath(element, path, "groupby", budget) : readPath(element, path, budget);
-    return { element, key: value === undefined ? fallback : value };
+    const grouper = value === undefined ? fallback : value;
+    return { element, grouper, key: toKey(grouper, isCaseSensitive, budget) };
   });
-  keyed.sort((a, b) => compare(a.key, b.key, isCaseSensitive, "groupby", budget));
+  keyed.sort((a, b) => compareOrder(a.key, b.key, "the filter groupby", budget));
   const groups: { grouper: unknown; list: unknown[] }[] = [];
-  for (const { element, key } of keyed) {
+  let lastKey: unknown;
+  for (const { element, grouper, key } of keyed) {
     const last = groups.at(-1);
-    if (last !== undefined && compare(last.grouper, key, isCaseSensitive, "groupby", budget) === 0) last.list.push(element);
-    else groups.push({ grouper: key, list: [element] });
+    if (last !== undefined && compareOrder(lastKey, key, "the filter groupby", budget) === 0) last.list.push(element);
+    else groups.push({ grouper, list: [element] });
+    lastKey = key;
   }
   return groups.map((group) => Object.assign([group.grouper, group.list], group));
 }
 
 function sort(list: readonly unknown[], [reverse, isCaseSensitive, path]: readonly unknown[], budget: Budget): unknown[] {
   spendSort(list, budget);
-  const keyed = list.map((element) => ({ element, key: requirePath(element, path, "sort", budget) }));
+  const keyed = list.map((element) => ({
+    element,
+    key: toKey(requirePath(element, path, "sort", budget), isCaseSensitive, budget),
+  }));
   const sign = isTruthy(reverse) ? -1 : 1;
-  keyed.sort((a, b) => sign * compare(a.key, b.key, isCaseSensitive, "sort", budget));
+  keyed.sort((a, b) => sign * compareOrder(a.key, b.key, "the filter sort", budget));
   return keyed.map(({ element }) => element);
 }
 
 function extreme(name: string, sign: number) {
   return ofList(name, "case_sensitive=False, attribute=None", (list, [isCaseSensitive, path], budget) => {
-    const keyed = list.map((element) => ({ element, key: requirePath(element, path, name, budget) }));
+    const keyed = list.map((element) => ({
+      element,
+      key: toKey(requirePath(element, path, name, budget), isCaseSensitive, budget),
+    }));
     const [first, ...rest] = keyed;
     return rest.reduce(
-      (best, each) => (best !== undefined && sign * compare(each.key, best.key, isCaseSensitive, name, budget) > 0 ? each : best),
+      (best, each) =>
+        best !== undefined && sign * compareOrder(each.key, best.key, `the filter ${name}`, budget) > 0 ? each : best,
       first,
     )?.element;
   });
@@ -165,8 +174,8 @@ function unique(list: readonly unknown[], [isCaseSensitive, path]: readonly unkn
       throw new Error(
         `the filter unique compares texts and numbers, not ${describe(key)}: name an attribute, unique(attribute='id')`,
       );
-    if (typeof key === "string") budget.text(key.length);
-    const plain = typeof key === "boolean" ? Number(key) : isDate(key) ? `date ${key.toString()}` : fold(key, isCaseSensitive);
+    const plain =
+      typeof key === "boolean" ? Number(key) : isDate(key) ? `date ${key.toString()}` : toKey(key, isCaseSensitive, budget);
     const isNew = !seen.has(plain);
     seen.add(plain);
     return isNew;
@@ -181,12 +190,13 @@ function entriesOf(value: unknown, name: string, budget: Budget): (readonly [str
 function dictSort(value: unknown, [isCaseSensitive, by, reverse]: readonly unknown[], budget: Budget): unknown[] {
   if (by !== undefined && by !== "key" && by !== "value") throw new Error('the filter dictsort sorts by "key" or "value"');
   const position = by === "value" ? 1 : 0;
-  const entries = entriesOf(value, "dictsort", budget);
+  const entries = entriesOf(value, "dictsort", budget).map((entry) => ({
+    entry,
+    key: toKey(entry[position], isCaseSensitive, budget),
+  }));
   spendSort(entries, budget);
   const sign = isTruthy(reverse) ? -1 : 1;
-  return entries
-    .sort((a, b) => sign * compare(a[position], b[position], isCaseSensitive, "dictsort", budget))
-    .map((entry) => [...entry]);
+  return entries.sort((a, b) => sign * compareOrder(a.key, b.key, "the filter dictsort", budget)).map(({ entry }) => [...entry]);
 }
 
 function lengthOf(value: unknown, _args: readonly unknown[], budget: Budget): number {

@@ -91,7 +91,8 @@ const DIGITS: Readonly<Record<number, RegExp>> = {
   16: /^[+-]?(?:0x)?[\da-f]+$/i,
 };
 
-function toInt(value: unknown, [fallback = 0, base]: readonly unknown[]): unknown {
+function toInt(value: unknown, [fallback = 0, base]: readonly unknown[], budget: Budget): unknown {
+  if (typeof value === "string") budget.text(value.length);
   const radix = toNumber(base ?? 10, "the filter int");
   if (!Object.hasOwn(DIGITS, radix)) throw new Error(`the filter int knows the bases 2, 8, 10 and 16, not ${radix}`);
   const digits = typeof value === "string" ? value.trim().replace(/(?<=[\da-f])_(?=[\da-f])/gi, "") : "";
@@ -101,7 +102,8 @@ function toInt(value: unknown, [fallback = 0, base]: readonly unknown[]): unknow
   return Number.isFinite(number) ? requireSafe(number) : fallback;
 }
 
-function toFloat(value: unknown, [fallback = 0]: readonly unknown[]): unknown {
+function toFloat(value: unknown, [fallback = 0]: readonly unknown[], budget: Budget): unknown {
+  if (typeof value === "string") budget.text(value.length);
   const number = parseNumber(value);
   return Number.isNaN(number) ? fallback : number;
 }
@@ -109,6 +111,6 @@ function toFloat(value: unknown, [fallback = 0]: readonly unknown[]): unknown {
 /** Of the whole text: "12px" is no number. */
 function parseNumber(value: unknown): number {
   if (typeof value === "number" || typeof value === "boolean") return Number(value);
-  const isNumber = typeof value === "string" && /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(value);
+  const isNumber = typeof value === "string" && /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(value);
   return isNumber ? Number(value) : Number.NaN;
 }

@@ -123,9 +123,9 @@ function write(value: unknown, spec: Spec, place: string, budget: Budget): strin
   // Counted first: the width is written by the template.
   budget.text(Math.max(0, spec.width));
   if (value === undefined) throw new Error(`the format is given a value that is undefined for ${place}`);
-  if (spec.precision !== undefined && spec.precision > MOST_DIGITS && spec.type !== "s" && spec.type !== "")
-    throw new Error(`${place} asks for more than ${MOST_DIGITS} digits`);
   const isText = spec.type === "s" || (spec.type === "" && typeof value !== "number");
+  if (spec.precision !== undefined && spec.precision > MOST_DIGITS && !isText)
+    throw new Error(`${place} asks for more than ${MOST_DIGITS} digits`);
   if (isText) {
     const text = toText(value, budget).slice(0, spec.precision);
     return pad(spec.align === "=" ? ">" : spec.align, text, "", spec);

@@ -184,7 +184,8 @@ function instantOf(value: unknown): { kind: "date" | "span"; ms: number } | unde
 export function compareOrder(left: unknown, right: unknown, use: string, budget: Budget): number {
   if (isNumeric(left) && isNumeric(right)) return Number(left) - Number(right);
   if (typeof left === "string" && typeof right === "string") {
-    budget.text(Math.min(left.length, right.length));
+    // Much faster than making as much text; a sort of many short texts must fit.
+    budget.text(Math.ceil(Math.min(left.length, right.length) / 64));
     return left < right ? -1 : left > right ? 1 : 0;
   }
   if (Array.isArray(left) && Array.isArray(right))
