@@ -259,6 +259,11 @@ test("a variable of Airflow that names a command or a secret's place points to t
   expect(() => load({ BARAM__API__NOTHING_CMD: "echo 1" })).toThrow("is not an option of Baram. ");
 });
 
+test("the user that Airflow's tasks run as points to the option that sets it here", () => {
+  const { meaningless } = load({ BARAM__CORE__DEFAULT_IMPERSONATION: "etl" });
+  expect(meaningless.map(({ why }) => why)).toEqual([expect.stringContaining("[workers] run_as_user")]);
+});
+
 test("a secret may be in a file, whose path is in BARAM__SECTION__NAME_FILE; other options have no such variable", () => {
   const file = join(home, "url");
   writeFileSync(file, "postgres://u:hunter22@h/x\n");
