@@ -25,6 +25,7 @@ import {
   type ProcessBoxes,
   type ProcessMark,
   signalGroup,
+  startTimer,
   type Wire,
 } from "../../platform/index.ts";
 import { fromRunnerSchema, type ReceivedFromRunner, type ToRunner } from "../wire/index.ts";
@@ -177,7 +178,7 @@ export function startRunner(options: RunnerOptions): Runner {
       // A flood of lines: the task waits for its pipe, and not the other tries for this thread.
       if (tookMs < FLOOD_MS || isDraining) return;
       stream.pause();
-      setTimeout(() => stream.resume(), tookMs * FLOOD_PAUSE).unref();
+      startTimer(tookMs * FLOOD_PAUSE, () => stream.resume()).unref();
     });
     stream?.on("end", () => {
       lines.end();
