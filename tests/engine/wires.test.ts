@@ -225,3 +225,21 @@ export default dag({ dagId: "callers", schedule: null }, () => {
   await engine.finished("callers", runId, 60_000);
   expect(await engine.states("callers", runId)).toEqual({ wait: "success", call: "failed" });
 }, 150_000);
+
+test("output that is read slowly is not taken for work that the task left running", async () => {
+  await engine.load({
+    "shouts.ts": `
+import { dag, task } from "baram";
+const shout = task({ taskId: "shout" }, async (ctx, _n: number) => {
+  const lines = "\\n".repeat(200_000);
+  const until = Date.now() + 1_000;
+  while (Date.now() < until) if (process.stdout.writableLength < 1_000_000) process.stdout.write(lines); else await ctx.sleep("1ms");
+  process.stdout.write(lines);
+});
+export default dag({ dagId: "shouts", schedule: null }, () => { shout.expand([1, 2]); });
+`,
+  });
+  const runId = await engine.trigger("shouts");
+  expect(await engine.finished("shouts", runId, 60_000)).toBe("success");
+  for (const at of [0, 1]) expect(logOf("shouts", runId, "shout", `map_index=${at}/attempt=1.log`)).not.toContain("left");
+}, 90_000);

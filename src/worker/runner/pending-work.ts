@@ -43,7 +43,7 @@ const NAMES: Readonly<Record<string, readonly [string, string]>> = {
   PipeWrap: ["pipe", "pipes"],
 };
 /** The runner's own pending output and frames; a task's use a pipe or a socket, which is counted. */
-const OWN = new Set(["WriteWrap", "ShutdownWrap"]);
+const OWN = new Set(["WriteWrap", "SimpleWriteWrap", "ShutdownWrap"]);
 
 export function watchPendingWork(): PendingWork {
   let before = new Map<string, number>();
