@@ -2,13 +2,15 @@
  * User code writes random bytes and forged messages to the descriptor of its process, for 20 s on each of the three wires: no parent
  * dies, and no neighbour's try, trigger or file is touched. BARAM_SEED repeats a run.
  */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DAG_DEFAULTS } from "../../src/contracts/index.ts";
 import { createEvaluator } from "../../src/dag-files/evaluator.ts";
+import { materializeModule } from "../../src/platform/index.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
 import { forgedBytes } from "../support/forged-frames.ts";
 
@@ -123,17 +125,17 @@ test("files beside those that forge messages are evaluated", async () => {
     timeoutSec: 3,
     filesPerProcess: 10,
   });
-  const write = (name: string, text: string) => {
-    const path = join(folder, name);
-    writeFileSync(path, text);
-    return path;
+  /** As the dag-processor keeps modules: in a folder of their hash. */
+  const write = (code: string) => {
+    const hash = createHash("sha256").update(code).digest("hex");
+    return materializeModule({ hash, code, externals: [] }, folder, []);
   };
   const facts = { defaults: DAG_DEFAULTS, seeds: {}, now: 0 };
   await fuzz(["ready", "dags", "threw", "exiting"], async (forged, at) => {
     for (const [n, bytes] of forged.entries()) {
       const attack = `import { writeSync } from "node:fs"; writeSync(3, Buffer.from("${bytes}", "base64"));`;
-      await evaluator.evaluate(write(`bad-${at}-${n}.mjs`, attack), "bad.ts", facts).catch(() => null);
-      const good = write(`good-${at}-${n}.mjs`, `export const n = ${n};`);
+      await evaluator.evaluate(await write(`${attack} // ${at}`), "bad.ts", facts).catch(() => null);
+      const good = await write(`export const n = "${at}-${n}";`);
       expect((await evaluator.evaluate(good, "good.ts", facts)).dags).toEqual([]);
     }
   });
