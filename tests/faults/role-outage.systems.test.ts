@@ -22,7 +22,7 @@ type Role = {
   readonly name: (typeof ROLES)[number];
   readonly child: ChildProcess;
   readonly ended: Promise<number | null>;
-  /** Its warnings and errors in the log. */
+  /** Its warnings and errors in the log, but for that of root. */
   warnings(): Line[];
   /** All its output to stdout and stderr. */
   text(): string;
@@ -72,7 +72,8 @@ function startRole(name: Role["name"], environment: Record<string, string>): Rol
         .split("\n")
         .filter((line) => line.startsWith("{") && line.endsWith("}"))
         .map((line) => JSON.parse(line) as Line)
-        .filter(({ level }) => level >= 40),
+        // That it runs as root is no news of the database.
+        .filter(({ level, msg }) => level >= 40 && !msg.includes("runs as root")),
     text: () => text,
   };
 }
