@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { XCOM_KEY_MAX } from "./bounds/index.ts";
 import { jsonObjectSchema, jsonValueSchema } from "./json.ts";
 
 /** Prefix of the names of built-in triggers; a DAG file cannot register a trigger with it. */
@@ -52,7 +53,7 @@ export const triggerEndSchema = z.discriminatedUnion("kind", [
     kind: z.literal("task"),
     state: z.enum(["success", "failed", "skipped"]),
     reason: endTextSchema,
-    xcoms: z.array(z.object({ key: z.string().min(1).max(512), value: jsonValueSchema })),
+    xcoms: z.array(z.object({ key: z.string().min(1).max(XCOM_KEY_MAX), value: jsonValueSchema })),
   }),
 ]);
 export type TriggerEnd = z.infer<typeof triggerEndSchema>;

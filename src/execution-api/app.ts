@@ -23,9 +23,8 @@ import { keepOutStrangers } from "./tokens.ts";
 export function createExecutionApi(given: ExecutionApiResources, options: ExecutionApiOptions): Hono {
   const app = new Hono();
   app.onError((error, c) => answerError(error, c, given));
-  const live = createLiveCallers(given.store, given.clock);
-  const resources = { ...given, live };
-  const deps = { resources, options, live };
+  const resources = { ...given, live: createLiveCallers(given.store, given.clock) };
+  const deps = { resources, options };
   // The only routes that strangers reach: those added later are behind the check of the bearer, and so is every path that there is not.
   addHealthRoutes(app, deps);
   app.use(keepOutStrangers(given));

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { aloneMaxBytes } from "../contracts/index.ts";
-import { limitBody } from "../platform/index.ts";
+import { limitBody, type VerifiedToken } from "../platform/index.ts";
 import { findTryState } from "../store/index.ts";
 import { Refusal } from "./refusal.ts";
 import type { ApiResources, ExecutionApiOptions } from "./resources.ts";
@@ -30,17 +30,10 @@ export function createCallLimits(resources: ApiResources, options: ExecutionApiO
   const large = new Set<string>();
   const to = (maxBytes: number) => limitBody(maxBytes, (c) => refuse(c, maxBytes));
 
-  /** Returns the try. */
-  async function checkOwner(c: Context, maxBytes: number): Promise<string> {
-    const bearer = await bearerOf(resources, c);
-    if (bearer.audience !== "baram:task") throw tooLarge(maxBytes);
-    if (large.size >= LARGE_AT_ONCE || large.has(bearer.subject)) throw busy();
+  async function checkOwner(c: Context, bearer: VerifiedToken): Promise<void> {
     // An end that was reported before, and whose answer was lost, is taken again.
-    const isKnown = c.req.path.endsWith("/batch") && (await findTryState(resources.store, bearer.subject)) !== null;
-    if (!isKnown) await resources.live.check(bearer);
-    // Looked at again: another request may have come while the database was asked.
-    if (large.has(bearer.subject)) throw busy();
-    return bearer.subject;
+    if (c.req.path.endsWith("/batch") && (await findTryState(resources.store, bearer.subject)) !== null) return;
+    await resources.live.check(bearer);
   }
 
   return {
@@ -52,12 +45,17 @@ export function createCallLimits(resources: ApiResources, options: ExecutionApiO
         const sizeBytes = announcedBytes(c);
         if (sizeBytes <= maxBytes) return usual(c, next);
         if (sizeBytes > aloneMax) return refuse(c, aloneMax);
-        const owner = await checkOwner(c, maxBytes);
-        large.add(owner);
+        const bearer = await bearerOf(resources, c);
+        if (bearer.audience !== "baram:task") throw tooLarge(maxBytes);
+        if (large.size >= LARGE_AT_ONCE || large.has(bearer.subject))
+          throw new Refusal(503, "busy", "The API has several large requests in hand. Send it again in a moment.");
+        // Before the database is asked: others may come meanwhile.
+        large.add(bearer.subject);
         try {
+          await checkOwner(c, bearer);
           await next();
         } finally {
-          large.delete(owner);
+          large.delete(bearer.subject);
         }
       };
     },
@@ -67,10 +65,6 @@ export function createCallLimits(resources: ApiResources, options: ExecutionApiO
 /** 0 if it is not announced: then the usual limit counts it. */
 export function announcedBytes(c: Context): number {
   return c.req.header("transfer-encoding") === undefined ? Number(c.req.header("content-length") ?? 0) : 0;
-}
-
-function busy(): Refusal {
-  return new Refusal(503, "busy", "The API has several large requests in hand. Send it again in a moment.");
 }
 
 function tooLarge(maxBytes: number): Refusal {

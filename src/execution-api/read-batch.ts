@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type BatchItem, batchItemHeadSchema, batchItemSchema, batchRequestSchema } from "../contracts/index.ts";
+import { describeIssue } from "../platform/index.ts";
 import { unstorable } from "./limit-outcome.ts";
 import { checkDepth } from "./read-request.ts";
 import { Refusal } from "./refusal.ts";
@@ -42,8 +43,7 @@ function faultOf(item: unknown): BatchItem | string {
   try {
     const read = batchItemSchema.safeParse(item);
     if (read.success) return read.data;
-    const [issue] = read.error.issues;
-    return `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "is wrong"}`.slice(0, 1_000);
+    return describeIssue(read.error).slice(0, 1_000);
   } catch (error) {
     // Nested more deeply than the parser's stack allows.
     if (error instanceof RangeError) return "it is nested too deep";

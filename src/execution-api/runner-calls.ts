@@ -18,6 +18,7 @@ import {
   storableTextSchema,
   VARIABLE_KEY_MAX,
   wellFormedTextSchema,
+  XCOM_KEY_MAX,
 } from "../contracts/index.ts";
 import { nextRunAfter } from "../scheduler/commands/index.ts";
 import {
@@ -46,7 +47,7 @@ type Call<M extends ForwardedMethod> = {
 /** The most bytes that one answer holds in memory, in addition to one value of any allowed size. */
 const XCOM_PAGE_BYTES = 4 * 1024 * 1024;
 
-const keySchema = storableTextSchema(512).min(1);
+const keySchema = storableTextSchema(XCOM_KEY_MAX).min(1);
 const newKeySchema = keySchema.refine(isReachable, REACHABLE_RULE);
 
 const CALLS: { [M in ForwardedMethod]: Call<M> } = {

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type LogAnswers, logPieceSchema } from "../contracts/index.ts";
-import { BaramError, type Tokens } from "../platform/index.ts";
+import { BaramError, describeIssue, type Tokens } from "../platform/index.ts";
 import type { ExecutionApiResources } from "./resources.ts";
 import { OVERDUE_SEC } from "./tokens.ts";
 
@@ -30,10 +30,7 @@ export async function takePieces({ tokens, logs, logger }: ExecutionApiResources
 /** The log that the piece belongs to, or why it is refused. */
 async function judge(tokens: Tokens, given: unknown): Promise<Allowed | LogRefusal> {
   const read = logPieceSchema.safeParse(given);
-  if (!read.success) {
-    const [issue] = read.error.issues;
-    return { status: 422, code: "piece_invalid", message: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "is wrong"}` };
-  }
+  if (!read.success) return { status: 422, code: "piece_invalid", message: describeIssue(read.error) };
   const { token, ...piece } = read.data;
   try {
     const { logPath: path } = await tokens.verify("baram:task", token, OVERDUE_SEC);

@@ -14,6 +14,7 @@
  * the first one that does not match. A message whose handler throws closes it, too: the fault stays with the process that sent it.
  */
 import type { Readable, Writable } from "node:stream";
+import { describeIssue, type SchemaIssues } from "./describe-issue.ts";
 import { BaramError, toError } from "./errors.ts";
 
 export const FRAME_MAX_BYTES = 64 * 1024 * 1024;
@@ -73,22 +74,14 @@ function stringify(message: unknown, maxBytes: number): string {
 }
 
 /** The part of a schema that is used here. */
-type Schema<T> = {
-  safeParse(
-    value: unknown,
-  ):
-    | { success: true; data: T }
-    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
-};
+type Schema<T> = { safeParse(value: unknown): { success: true; data: T } | { success: false; error: SchemaIssues } };
 
 /** `check` of a wire, by a schema. */
 export function checkBy<T>(schema: Schema<T>): (message: unknown) => T {
   return (message) => {
     const checked = schema.safeParse(message);
     if (checked.success) return checked.data;
-    const [issue] = checked.error.issues;
-    const place = issue?.path.map(String).join(".") ?? "";
-    throw new Error(`${place === "" ? "" : `${place}: `}${issue?.message ?? "is wrong"}`.slice(0, FAULT_MAX_CHARS));
+    throw new Error(describeIssue(checked.error).slice(0, FAULT_MAX_CHARS));
   };
 }
 

@@ -1,6 +1,7 @@
 export * from "./account.ts";
 export * from "./child-pipes.ts";
 export * from "./clock.ts";
+export * from "./describe-issue.ts";
 export * from "./describe-schema-error.ts";
 export * from "./did-you-mean.ts";
 export * from "./environment-block.ts";
@@ -17,6 +18,7 @@ export * from "./masking/index.ts";
 export * from "./match-glob.ts";
 export * from "./metrics/index.ts";
 export * from "./module-cache.ts";
+export * from "./open-calls.ts";
 export * from "./path-segment.ts";
 export * from "./process-box.ts";
 export * from "./process-keeper.ts";

@@ -56,8 +56,8 @@ function refusedItem(id: string | null, refusal: Refusal): BatchAnswer["items"][
   return { id, ok: false, status: refusal.status, code: refusal.code, message: refusal.message, ...stateIn(refusal) };
 }
 
-export function addBaramCalls(app: Hono, { resources, options, live }: Deps, limits: CallLimits): void {
-  const { store, tokens } = resources;
+export function addBaramCalls(app: Hono, { resources, options }: Deps, limits: CallLimits): void {
+  const { store, tokens, live } = resources;
 
   app.post("/baram/batch", limits.toOrAlone(BATCH_MAX_BYTES), async (c) => {
     const bearer = await bearerOf(resources, c);

@@ -6,7 +6,6 @@ import type { Context, Hono } from "hono";
 import type { VerifiedToken } from "../../platform/index.ts";
 import { findTryState } from "../../store/index.ts";
 import type { CallLimits } from "../limit-calls.ts";
-import type { LiveCallers } from "../live-callers.ts";
 import { Refusal, TRY_NOT_RUNNING, workerNeeded } from "../refusal.ts";
 import type { ApiResources, ExecutionApiOptions } from "../resources.ts";
 import { withStopReason } from "../stale-try.ts";
@@ -15,7 +14,6 @@ import { OVERDUE_SEC, readBearer } from "../tokens.ts";
 export type Deps = {
   readonly resources: ApiResources;
   readonly options: ExecutionApiOptions;
-  readonly live: LiveCallers;
 };
 
 /** `isSelf`: the token must be the one of the `:id` in the path. `isOver`: the try need not be running. */
@@ -53,7 +51,7 @@ export function routesOf(app: Hono, deps: Deps, limits: CallLimits): AddRoute {
         throw new Refusal(403, "token_of_another", "The token is for another workload.");
       if (claims.needsWorker) throw workerNeeded(subject);
       try {
-        if (!scope.isOver) await deps.live.check(claims);
+        if (!scope.isOver) await deps.resources.live.check(claims);
         return await handler({ ...deps, c, tryId: subject, claims });
       } catch (error) {
         throw await inAirflowsWords(error, deps.resources, subject);

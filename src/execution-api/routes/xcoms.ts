@@ -3,7 +3,7 @@
  * `item` and `slice` take one key of all of a task's map indexes as a list; an unmapped task's is a list of one.
  */
 import { z } from "zod";
-import { idSchema, jsonValueSchema, runIdSchema } from "../../contracts/index.ts";
+import { idSchema, jsonValueSchema, runIdSchema, XCOM_KEY_MAX } from "../../contracts/index.ts";
 import { countXcoms, deleteXcomByTry, findXcomItem, findXcomValues, setMapLength, triesByIds } from "../../store/index.ts";
 import { check, flagSchema, readJson, readQuery } from "../read-request.ts";
 import { notFound, Refusal, staleTry } from "../refusal.ts";
@@ -15,7 +15,7 @@ const PATH = "/xcoms/:dag/:run/:task/:key{.+}";
 
 const indexSchema = z.coerce.number().int();
 const pathSchema = z
-  .object({ dag: idSchema, run: runIdSchema, task: idSchema, key: z.string().min(1).max(512) })
+  .object({ dag: idSchema, run: runIdSchema, task: idSchema, key: z.string().min(1).max(XCOM_KEY_MAX) })
   .transform(({ dag, run, task, key }) => ({ dagId: dag, runId: run, taskId: task, key }));
 const headSchema = z.object({ map_index: indexSchema.min(-1).optional() });
 const readSchema = z.object({

@@ -5,7 +5,15 @@
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import { limitLogRecord } from "../../contracts/index.ts";
-import { type BaramError, errorText, importModule, isUnsendable, openWire, toError } from "../../platform/index.ts";
+import {
+  type BaramError,
+  createOpenCalls,
+  errorText,
+  importModule,
+  isUnsendable,
+  openWire,
+  toError,
+} from "../../platform/index.ts";
 import { collectDags, type TriggerClass, triggersOf } from "../../sdk/runtime.ts";
 import type { TriggerCaller } from "../contract.ts";
 import { createLoopWatch } from "../loop-watch.ts";
@@ -13,16 +21,12 @@ import type { FromChild, ToChild } from "./messages.ts";
 import { runUserTrigger } from "./run-user-trigger.ts";
 import { createTriggerContext } from "./trigger-context.ts";
 
-/** Calls of all triggers here that wait for their answers at once. A triggerer ends a process that has far more of them open. */
-const OPEN_CALLS_MAX = 500;
-
 type Start = Extract<ToChild, { type: "start" }>;
 
 const modules = new Map<string, Promise<ReadonlyMap<string, TriggerClass>>>();
 const running = new Map<number, AbortController>();
-const calls = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
-const waitingCalls: (() => void)[] = [];
-let lastCall = 0;
+/** Of all triggers here. */
+const calls = createOpenCalls();
 
 const wire = openWire<ToChild, FromChild>(new Socket({ fd: 3, readable: true, writable: true }), {
   message: onMessage,
@@ -68,29 +72,15 @@ function onMessage(message: ToChild): void {
     case "cancel":
       running.get(message.id)?.abort(new Error("this trigger was cancelled"));
       return;
-    case "answer": {
-      const asked = calls.get(message.call);
-      calls.delete(message.call);
-      if (message.ok) asked?.resolve(message.result);
-      else asked?.reject(new Error(message.message));
-      waitingCalls.shift()?.();
-    }
+    case "answer":
+      calls.answer(message.call, message.ok ? message : { ok: false, error: new Error(message.message) });
   }
 }
 
 async function start({ id, modulePath, name, kwargs, task }: Start): Promise<void> {
   const stop = new AbortController();
   running.set(id, stop);
-  const call: TriggerCaller = (method, params) =>
-    new Promise((resolve, reject) => {
-      const make = () => {
-        const number = ++lastCall;
-        calls.set(number, { resolve: resolve as (result: unknown) => void, reject });
-        send({ type: "call", call: number, id, method, params });
-      };
-      if (calls.size < OPEN_CALLS_MAX) make();
-      else waitingCalls.push(make);
-    });
+  const call: TriggerCaller = (method, params) => calls.ask((number) => send({ type: "call", call: number, id, method, params }));
   const ctx = createTriggerContext({
     task,
     signal: stop.signal,

@@ -7,15 +7,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
-import type { ZodError } from "zod";
 import { type LogRecord, type TriggerEnd, triggerEndSchema } from "../../contracts/index.ts";
 import {
   type Account,
   BaramError,
   checkBy,
   commandAs,
+  describeIssue,
   isUnsendable,
   keepProcess,
+  OPEN_CALLS_REFUSED,
   openWire,
   ownPipes,
   type ProcessBoxes,
@@ -60,8 +61,6 @@ export type TriggerChild = {
  * Missed pings before a process is killed. Counted, not timed, so that a pause of the triggerer itself is not blamed on the child.
  */
 const PINGS_MISSED_MAX = 5;
-/** Calls of one process that wait for their answers. The child waits with further ones much earlier. */
-const OPEN_CALLS_MAX = 1_000;
 
 export function startTriggerChild(options: ChildOptions, account: Account | null, on: ChildEvents): TriggerChild {
   const { entry, environment, blockedTimeoutSec, boxes = null } = options;
@@ -166,7 +165,7 @@ export function startTriggerChild(options: ChildOptions, account: Account | null
         const end = triggerEndSchema.safeParse(message.end);
         on.end(
           message.id,
-          end.success ? end.data : { kind: "failed", message: `its event cannot be taken: ${faultOf(end.error)}` },
+          end.success ? end.data : { kind: "failed", message: `its event cannot be taken: ${describeIssue(end.error)}` },
         );
         return;
       }
@@ -180,8 +179,8 @@ export function startTriggerChild(options: ChildOptions, account: Account | null
   }
 
   async function answer({ call, id, method, params }: Extract<ReceivedFromChild, { type: "call" }>): Promise<void> {
-    if (openCalls >= OPEN_CALLS_MAX) {
-      kill(`it made more than ${OPEN_CALLS_MAX} calls without waiting for their answers`);
+    if (openCalls >= OPEN_CALLS_REFUSED) {
+      kill(`it made more than ${OPEN_CALLS_REFUSED} calls without waiting for their answers`);
       return;
     }
     openCalls++;
@@ -209,8 +208,4 @@ export function startTriggerChild(options: ChildOptions, account: Account | null
     },
     kill: () => kill("the triggerer ends"),
   };
-}
-
-function faultOf({ issues: [issue] }: ZodError): string {
-  return `${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "is wrong"}`;
 }

@@ -4,7 +4,16 @@
  */
 import { Socket } from "node:net";
 import { limitLogRecord, type Outcome, outcomeSchema } from "../../contracts/index.ts";
-import { BaramError, createMasker, createNameRule, importModule, isUnsendable, openWire, toError } from "../../platform/index.ts";
+import {
+  BaramError,
+  createMasker,
+  createNameRule,
+  describeIssue,
+  importModule,
+  isUnsendable,
+  openWire,
+  toError,
+} from "../../platform/index.ts";
 import { collectDags, type DagDefinition } from "../../sdk/runtime.ts";
 import { type FromRunner, SPENT_REASON_MAX, type ToRunner } from "../wire/index.ts";
 import { authorStack } from "./author-stack.ts";
@@ -74,9 +83,9 @@ function shortReason(text: string): string {
 
 /** What the supervisor would not accept fails the try here, where the reason can still be said. */
 function toAcceptable(outcome: Outcome): Outcome {
-  const issue = outcomeSchema.safeParse(outcome).error?.issues[0];
-  if (issue === undefined) return outcome;
-  const message = `what the task reports cannot be taken: ${issue.path.map(String).join(".")}: ${issue.message}`.slice(0, 1_000);
+  const fault = outcomeSchema.safeParse(outcome).error;
+  if (fault === undefined) return outcome;
+  const message = `what the task reports cannot be taken: ${describeIssue(fault)}`.slice(0, 1_000);
   log({ level: "error", message });
   const error = { name: "OutcomeRefusedError", message, stack: null };
   return { state: "failed", retryable: false, owesCallback: true, error, xcoms: [] };

@@ -1,13 +1,10 @@
-import type { Outcome } from "../../contracts/index.ts";
+import { LABEL_MAX, type Outcome } from "../../contracts/index.ts";
 import { type Masker, toError } from "../../platform/index.ts";
 import type { TaskContext } from "../../sdk/index.ts";
 import type { TaskNode } from "../../sdk/runtime.ts";
 import type { RunnerCaller } from "./runner-caller.ts";
 import { describeError } from "./task-failure.ts";
 import { createTemplateRenderer } from "./templates/index.ts";
-
-/** The longest label that is stored and shown. */
-const LONGEST_NAME = 250;
 
 /**
  * Labels a mapped instance that has run, by its task's `mapIndexTemplate`. As in Airflow, a template that cannot be rendered fails
@@ -25,7 +22,7 @@ export async function renderMapIndex(
   try {
     const renderer = createTemplateRenderer(ctx, caller, options);
     const text = masker.mask(await renderer.renderText(mapIndexTemplate));
-    const name = text.replaceAll("\u0000", "").slice(0, LONGEST_NAME);
+    const name = text.replaceAll("\u0000", "").slice(0, LABEL_MAX);
     return { ...outcome, renderedMapIndex: name };
   } catch (thrown) {
     if (outcome.state !== "success") return outcome;

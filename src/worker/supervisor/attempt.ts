@@ -9,7 +9,7 @@
  *   state: the API said that the try is no longer assigned to this worker. It is stopped, and its outcome is not reported. So is
  *   `stopping`: a running try that was asked to stop becomes reporting when its task has ended or its process is gone.
  */
-import type { ExecuteCallback, ExecuteTask, Outcome, RunContext } from "../../contracts/index.ts";
+import { type ExecuteCallback, type ExecuteTask, LABEL_MAX, type Outcome, type RunContext } from "../../contracts/index.ts";
 import { createMasker, learnFromCall, type Masker, sleep, type Timer, toError } from "../../platform/index.ts";
 import type { LogLine, LogShipper, LogWriter } from "../../task-logs/index.ts";
 import type { ToRunner } from "../wire/index.ts";
@@ -82,14 +82,12 @@ export function learnFromOrder(masker: Masker, order: NonNullable<Attempt["order
   masker.addNamed("event", order.context.resume.event);
 }
 
-/** The longest label of a mapped instance; its runner cuts a longer one without a mark. */
-const LABEL_MAX = 250;
-
 /** The outcome with every secret masked in what will be shown. XComs are data for other tasks and stay unmasked. */
 export function maskOutcome(outcome: Outcome, masker: Masker): Outcome {
   const shown = { ...outcome };
   if (shown.renderedFields) shown.renderedFields = masker.redact(shown.renderedFields);
   if ("renderedMapIndex" in shown && shown.renderedMapIndex !== undefined) {
+    // Its runner cuts a longer label without a mark.
     const label = shown.renderedMapIndex;
     shown.renderedMapIndex = masker.mask(label, label.length >= LABEL_MAX).slice(0, LABEL_MAX);
   }

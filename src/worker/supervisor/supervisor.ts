@@ -5,6 +5,7 @@ import {
   type Accounts,
   accountOf,
   type Logger,
+  OPEN_CALLS_REFUSED,
   openProcessBoxes,
   sleep,
   startTimer,
@@ -72,8 +73,6 @@ export type Supervisor = {
 const START_AHEAD = 32;
 /** Time limit of callbacks, a task's own and owed ones; below the time after which one counts as lost. */
 const CALLBACK_LIMIT_MS = 300_000;
-/** A runner waits with further calls much earlier; what is above it was written to the wire by user code. */
-const OPEN_CALLS_MAX = 1_000;
 /** The minimum time for shipping logs at a shutdown, however little is left. */
 const MIN_SHIP_MS = 1_000;
 
@@ -373,8 +372,8 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     runner: Runner,
     { call, method, params }: Extract<ReceivedFromRunner, { type: "call" }>,
   ): void {
-    if (attempt.openCalls >= OPEN_CALLS_MAX) {
-      runner.kill(`was killed: it made more than ${OPEN_CALLS_MAX} calls without waiting for their answers`);
+    if (attempt.openCalls >= OPEN_CALLS_REFUSED) {
+      runner.kill(`was killed: it made more than ${OPEN_CALLS_REFUSED} calls without waiting for their answers`);
       return;
     }
     attempt.openCalls++;

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { XCOM_KEY_MAX } from "../../../contracts/index.ts";
 import { hideSecrets } from "../../../platform/index.ts";
 import { findXcomEntry, listXcoms, type VersionFacts, XCOM_ORDER_KEYS, type XcomRow } from "../../../store/index.ts";
 import { type Api, endpoint } from "../../endpoint.ts";
@@ -26,7 +27,7 @@ import { displayNameOf } from "../version-facts.ts";
 const tag = "XComs";
 const base = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries" as const;
 const DATES = ["logical_date", "run_after"] as const;
-const keyField = z.string().min(1).max(512);
+const keyField = z.string().min(1).max(XCOM_KEY_MAX);
 
 const xcomShape = z
   .object({
