@@ -12,6 +12,9 @@ export type TestDatabase = {
   drop(): Promise<void>;
 };
 
+/** The server's own workers (autovacuum) come and go, and are nobody's leak. */
+const clientsOf = "select query from pg_stat_activity where datname = $1 and backend_type = 'client backend'";
+
 /** A new, migrated database for the test file. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const server = inject("postgres");
@@ -34,7 +37,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       // A backend ends a moment after its client has disconnected.
       let open: { query: string }[] = [];
       for (let round = 0; round < 50; round++) {
-        open = (await admin.query<{ query: string }>("select query from pg_stat_activity where datname = $1", [database])).rows;
+        open = (await admin.query<{ query: string }>(clientsOf, [database])).rows;
         if (open.length === 0) break;
         await sleep(20);
       }
