@@ -1,8 +1,8 @@
 /** The thread of `createThreadedFolderSink`: appends to files one after the other, and answers the texts of a batch in order. */
-import { appendFileSync, closeSync, constants, fstatSync } from "node:fs";
+import { appendFileSync, closeSync, constants } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { toError } from "../platform/index.ts";
-import { openLogFile, openLogPlace, setAside } from "./open-log.ts";
+import { createLogPlaces, openLogFile, setAside } from "./open-log.ts";
 
 /** The folder of all logs. */
 export type AppendThreadData = { folder: string };
@@ -13,6 +13,7 @@ export type AppendAnswers = readonly (number | string)[];
 
 const { folder } = workerData as AppendThreadData;
 const { O_APPEND, O_CREAT, O_WRONLY } = constants;
+const places = createLogPlaces(folder);
 
 parentPort?.on("message", (batch: AppendBatch) => {
   const answers: AppendAnswers = batch.map((one) => {
@@ -22,19 +23,20 @@ parentPort?.on("message", (batch: AppendBatch) => {
       return toError(error).message;
     }
   });
+  places.release();
   parentPort?.postMessage(answers);
 });
 
 function append({ path, text, isFirst, isAnew }: AppendBatch[number]): number {
-  const place = openLogPlace(folder, path, isFirst);
+  const place = places.open(path, isFirst);
   try {
     if (isAnew) setAside(place);
-    const file = openLogFile(place.at(), O_WRONLY | O_APPEND | O_CREAT);
+    const { fd, size } = openLogFile(place.at(), O_WRONLY | O_APPEND | O_CREAT);
     try {
-      appendFileSync(file, text);
-      return fstatSync(file).size;
+      appendFileSync(fd, text);
+      return size + Buffer.byteLength(text);
     } finally {
-      closeSync(file);
+      closeSync(fd);
     }
   } finally {
     place.close();

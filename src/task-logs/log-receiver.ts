@@ -151,13 +151,13 @@ function write(fd: number, bytes: Buffer, at: number): void {
 
 /** Not in append mode: a piece that is written again must overwrite itself. */
 function openForUpdate(place: LogPlace): number {
-  return openLogFile(place.at(), constants.O_RDWR | constants.O_CREAT);
+  return openLogFile(place.at(), constants.O_RDWR | constants.O_CREAT).fd;
 }
 
 function readMark(at: string): Mark | null {
   let fd: number;
   try {
-    fd = openLogFile(at, constants.O_RDONLY);
+    ({ fd } = openLogFile(at, constants.O_RDONLY));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
@@ -173,7 +173,7 @@ function writeMark(at: string, mark: Mark): void {
   const draft = `${at}~`;
   // What a crash has left. Made anew, since a file that is there may be somebody else's.
   removeFile(draft);
-  const fd = openLogFile(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
+  const { fd } = openLogFile(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
   try {
     writeFileSync(fd, JSON.stringify(mark));
   } finally {

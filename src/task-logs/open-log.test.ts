@@ -25,7 +25,7 @@ import { createFolderLogStore, createLayeredLogStore } from "./log-reader.ts";
 import { receivePiece } from "./log-receiver.ts";
 import { createLogShipper } from "./log-shipper.ts";
 import { createFolderSink } from "./log-sink.ts";
-import { openLogFile, openLogPlace, removeLog } from "./open-log.ts";
+import { createLogPlaces, openLogFile, openLogPlace, removeLog } from "./open-log.ts";
 import { createS3Carrier } from "./s3/s3-carrier.ts";
 import { createThreadedFolderSink } from "./threaded-folder-sink.ts";
 
@@ -185,12 +185,37 @@ test("a folder that is swapped for a link after it was opened leads nowhere else
   const place = openLogPlace(folder, PATH);
   renameSync(dirname(log), `${dirname(log)}.moved`);
   symlinkSync(home, dirname(log));
-  const file = openLogFile(place.at(), constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND);
-  writeSync(file, "mine\n");
-  closeSync(file);
+  const { fd } = openLogFile(place.at(), constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND);
+  writeSync(fd, "mine\n");
+  closeSync(fd);
   place.close();
   expect(readFileSync(secret, "utf8")).toBe(SECRET);
   expect(readFileSync(join(`${dirname(log)}.moved`, "attempt=1.log"), "utf8")).toBe("mine\n");
+});
+
+test("places side by side: their folder may be removed or swapped for a link in between, and stays open until it is released", () => {
+  const descriptors = () => readdirSync("/proc/self/fd").length;
+  const before = descriptors();
+  const places = createLogPlaces(folder);
+  const openAndClose = (path: string) => {
+    const place = places.open(path, true);
+    place.close();
+    return place.isFresh;
+  };
+  expect(openAndClose("dag/run/a/1.log")).toBe(true);
+  expect(openAndClose("dag/run/a/2.log")).toBe(false);
+  expect(openAndClose("dag/run/b/1.log")).toBe(true);
+
+  rmSync(join(folder, "dag"), { recursive: true });
+  expect(openAndClose("dag/run/b/1.log")).toBe(true);
+  expect(existsSync(join(folder, "dag/run/b"))).toBe(true);
+
+  rmSync(join(folder, "dag/run"), { recursive: true });
+  symlinkSync(home, join(folder, "dag/run"));
+  expect(() => places.open("dag/run/c/1.log", true)).toThrow("symbolic link");
+  expect(existsSync(join(home, "c"))).toBe(false);
+  places.release();
+  expect(descriptors()).toBe(before);
 });
 
 test("no descriptor is left open, whatever happens", async () => {

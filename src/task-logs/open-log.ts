@@ -27,24 +27,84 @@ const ASIDE = ".old";
 const HAS_DESCRIPTORS = existsSync("/proc/self/fd");
 
 export type LogPlace = {
+  /** Its folder was made just now, so nothing is in it. */
+  readonly isFresh: boolean;
   /** A path that leads to the log, or to the file next to it whose name has this suffix, while the place is open. */
   at(suffix?: string): string;
   close(): void;
 };
 
+export type LogPlaces = {
+  /**
+   * Opens the folder of a log, and makes it if need be. `isNew`: it is probably missing; only a hint, that saves the time of finding
+   * out. Throws `log_path_invalid` and `log_file_refused`.
+   */
+  open(path: string, isNew?: boolean): LogPlace;
+  /** Closes what is kept open for the next place. */
+  release(): void;
+};
+
 /**
- * Opens the folder of a log, and makes it if need be. `isNew`: it is probably missing; only a hint, that saves the time of finding
- * out. Throws `log_path_invalid` and `log_file_refused`.
+ * Opens places of logs one after the other. The folder in which the last new one was made stays open until `release`: the tries of a
+ * run have their folders side by side.
  */
-export function openLogPlace(folder: string, path: string, isNew = false): LogPlace {
-  const { root, folders, name } = partsOf(folder, path);
-  const fd = openFolders(root, folders, isNew);
-  const shown = join(root, ...folders);
-  return { at: (suffix = "") => below(fd, shown, name + suffix), close: () => closeSync(fd) };
+export function createLogPlaces(folder: string): LogPlaces {
+  let kept: { path: string; fd: number } | null = null;
+
+  function release(): void {
+    if (kept !== null) closeSync(kept.fd);
+    kept = null;
+  }
+
+  function makeBelowKept(root: string, folders: readonly string[]): Folder {
+    const above = folders.slice(0, -1);
+    const path = join(root, ...above);
+    if (kept?.path !== path) {
+      release();
+      kept = { path, fd: openFolders(root, above).fd };
+    }
+    const last = folders.at(-1) ?? "";
+    return makeAndOpenFolder(below(kept.fd, path, last), join(path, last));
+  }
+
+  return {
+    release,
+    open(path, isNew = false) {
+      const { root, folders, name } = partsOf(folder, path);
+      let opened: Folder;
+      if (!isNew || folders.length === 0) opened = openFolders(root, folders);
+      else {
+        try {
+          opened = makeBelowKept(root, folders);
+        } catch (error) {
+          // What was kept may have been removed.
+          release();
+          if (codeOf(error) !== "ENOENT") throw error;
+          opened = makeBelowKept(root, folders);
+        }
+      }
+      const { fd, isFresh } = opened;
+      const shown = join(root, ...folders);
+      return { isFresh, at: (suffix = "") => below(fd, shown, name + suffix), close: () => closeSync(fd) };
+    },
+  };
 }
 
-/** Opens a regular file with one name, of a place. Throws `log_file_refused`, and the errors of the file system. */
-export function openLogFile(at: string, flags: number): number {
+/** One place; see `LogPlaces`. */
+export function openLogPlace(folder: string, path: string, isNew = false): LogPlace {
+  const places = createLogPlaces(folder);
+  try {
+    return places.open(path, isNew);
+  } finally {
+    places.release();
+  }
+}
+
+/**
+ * Opens a regular file with one name, of a place. `size`: in bytes, when it was opened. Throws `log_file_refused`, and the errors of
+ * the file system.
+ */
+export function openLogFile(at: string, flags: number): { fd: number; size: number } {
   let fd: number;
   try {
     fd = openSync(at, flags | O_NOFOLLOW | O_NONBLOCK, FILE_MODE);
@@ -52,8 +112,9 @@ export function openLogFile(at: string, flags: number): number {
     throw orRefusal(error, basename(at));
   }
   try {
-    assertPlainFile(fstatSync(fd), basename(at));
-    return fd;
+    const stats = fstatSync(fd);
+    assertPlainFile(stats, basename(at));
+    return { fd, size: stats.size };
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -105,6 +166,7 @@ export async function removeLog(folder: string, path: string): Promise<void> {
  * one is kept.
  */
 export function setAside(place: LogPlace): void {
+  if (place.isFresh) return;
   try {
     renameSync(place.at(), place.at(ASIDE));
   } catch (error) {
@@ -158,17 +220,19 @@ async function openFolderSoon(at: string, shown: string, make: boolean): Promise
   return open(at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).catch(refuse);
 }
 
-function openFolders(root: string, folders: readonly string[], isNew: boolean): number {
+type Folder = { fd: number; isFresh: boolean };
+
+function openFolders(root: string, folders: readonly string[]): Folder {
   const last = folders.at(-1);
-  if (last === undefined) return openRoot(root);
-  const known = isNew ? null : openAtOnce(root, folders);
-  if (known !== null) return known;
+  if (last === undefined) return { fd: openRoot(root), isFresh: false };
+  const known = openAtOnce(root, folders);
+  if (known !== null) return { fd: known, isFresh: false };
   const above = folders.slice(0, -1);
-  const parent = openFolders(root, above, false);
+  const parent = openFolders(root, above);
   try {
-    return makeAndOpenFolder(below(parent, join(root, ...above), last), join(root, ...folders));
+    return makeAndOpenFolder(below(parent.fd, join(root, ...above), last), join(root, ...folders));
   } finally {
-    closeSync(parent);
+    closeSync(parent.fd);
   }
 }
 
@@ -211,14 +275,16 @@ function openRoot(root: string): number {
   return openSync(root, O_RDONLY | O_DIRECTORY);
 }
 
-function makeAndOpenFolder(at: string, shown: string): number {
+function makeAndOpenFolder(at: string, shown: string): Folder {
+  let isFresh = true;
   try {
     mkdirSync(at, FOLDER_MODE);
   } catch (error) {
     ignoreExisting(error);
+    isFresh = false;
   }
   try {
-    return openSync(at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    return { fd: openSync(at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), isFresh };
   } catch (error) {
     throw orRefusal(error, shown);
   }

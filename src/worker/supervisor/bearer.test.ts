@@ -3,8 +3,10 @@ import { bearerOf } from "./bearer.ts";
 
 const tokenUntil = (exp: number) => `head.${Buffer.from(JSON.stringify({ exp })).toString("base64url")}.sign`;
 
-test("of a call's tokens the one that lives longest is the bearer, whatever else is among them", () => {
+test("of a call's tokens the first that lives for a while is the bearer, else the one that lives longest, whatever is among them", () => {
   const [short, long] = [tokenUntil(100), tokenUntil(200)];
+  expect(bearerOf(["nonsense", short, long, tokenUntil(300)], null, 99_000)).toBe(long);
+  expect(bearerOf([short, long, "nonsense", ""], null, 190_000)).toBe(long);
   expect(bearerOf([short, long, "nonsense", ""], null)).toBe(long);
   expect(bearerOf(["nonsense"], null)).toBe("nonsense");
   expect(bearerOf([], null)).toBeUndefined();

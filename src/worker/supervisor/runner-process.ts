@@ -139,9 +139,14 @@ export function startRunner(options: RunnerOptions): Runner {
     },
     async drainOutput() {
       isDraining = true;
-      for (const stream of [child.stdout, child.stderr]) if (stream?.isPaused()) stream.resume();
+      let turns = 2;
+      for (const stream of [child.stdout, child.stderr]) {
+        if (!stream?.isPaused()) continue;
+        stream.resume();
+        turns = 4;
+      }
       // A pipe is read completely in one turn of the event loop. A stream that was paused needs two more.
-      for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
       isDraining = false;
     },
     endOutput() {
