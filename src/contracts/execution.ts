@@ -64,6 +64,8 @@ export const runContextSchema = z.object({
   /** Whether a failure of this try would be retried: decides between onRetry and onFailure. */
   shouldRetry: z.boolean(),
   taskRescheduleCount: z.int(),
+  /** The platform has written into the try's log before this start, for example why it had to wait. */
+  isLogBegun: z.boolean().optional(),
   /** First start of this try, kept over reschedules and deferrals: a sensor's timeout is measured from it. */
   startDate: z.string(),
   /** Set if the try continues after a deferral. */

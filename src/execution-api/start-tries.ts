@@ -248,6 +248,7 @@ function contextOf(
     maxTries: one.maxTries,
     shouldRetry: one.tryNumber <= one.maxTries,
     taskRescheduleCount: one.rescheduleCount,
+    ...(one.isNoted ? { isLogBegun: true } : {}),
     startDate: one.startDate.toISOString(),
   };
 }

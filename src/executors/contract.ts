@@ -13,10 +13,21 @@ export type ExecutorEvent = {
   | {
       /**
        * `not_started`: it never ran and may be queued again. `lost`: it started, or may have started, and its worker is gone: the
-       * try fails, and is retried if retries are left. `refused`: it can never be launched here: the try fails.
+       * try fails, and is retried if retries are left. `refused`: it can never be launched here: the try fails, unless it beats.
        */
       kind: "not_started" | "lost" | "refused";
       reason: string;
+      /** Of a refused one: a retry could not be launched either. */
+      isFinal?: boolean;
+    }
+  | {
+      /**
+       * It is not launched yet and still held here, so it is not stuck. Repeated while this lasts, several times within the time after
+       * which it would count as stuck.
+       */
+      kind: "waiting";
+      /** Why, for the try's log, if it is another reason than before; null: nothing new. The first is never null. */
+      reason: string | null;
     }
 );
 

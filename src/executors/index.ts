@@ -1,5 +1,5 @@
 export type { Executor, ExecutorEvent, ExecutorOptions, OrphanTry } from "./contract.ts";
-export { createEcsExecutor, type EcsExecutorOptions, ecsKwargsFault, layOver } from "./ecs/index.ts";
+export { composeRunTask, createEcsExecutor, type EcsExecutorOptions, ecsKwargsFault, layOver } from "./ecs/index.ts";
 export {
   createLambdaExecutor,
   type InvocationResult,

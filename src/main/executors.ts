@@ -90,8 +90,8 @@ function namesOf({ name, alias }: ConfiguredExecutor): Set<string> {
 }
 
 /** Why the named executor cannot run a task, as far as that is known beforehand, or null. */
-export function faultForExecutor(config: Config, name: string, task: SerializedTask): string | null {
-  return EXECUTOR_KINDS[name]?.faultOf?.(config, task) ?? null;
+export function faultForExecutor(config: Config, name: string, task: SerializedTask, dagId: string): string | null {
+  return EXECUTOR_KINDS[name]?.faultOf?.(config, task, dagId) ?? null;
 }
 
 /** Creates the configured executors, keyed by name, the default first. */

@@ -15,6 +15,8 @@ export const STUCK: Fault = {
   message: "a try that nobody started is given up",
 };
 export const REFUSED: Fault = { error: "LaunchFailedError", event: "launch failed", message: "an executor cannot launch a try" };
+/** A retry could not be launched either. */
+export const REFUSED_FINALLY: Fault = { ...REFUSED, isFinal: true };
 /** A retry would be just as large. */
 export const TOO_LARGE: Fault = {
   error: "WorkloadTooLargeError",

@@ -29,6 +29,13 @@ const tryOf = async (taskId: string) =>
     )
   ).rows[0] ?? { id: "", state: null, n: 0 };
 
+const statesByTask = async () => {
+  const { rows } = await database.store.query<{ task: string; state: string }>(
+    "select task_id as task, state from task_instance order by task_id",
+  );
+  return Object.fromEntries(rows.map(({ task, state }) => [task, state]));
+};
+
 /** A DAG with one task that is in the executor's hands, and started. */
 async function running(rig: Rig, task: object = {}): Promise<string> {
   await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t", callbacks, ...task }] });
@@ -235,6 +242,103 @@ test("what an executor cannot launch fails at once with the reason; a launch kee
   rig.executor.emit({ id: refused.id, kind: "launched", externalExecutorId: "arn:8" });
   await takeExecutorEvents(rig.resources, rig.options);
   expect(await count("task_instance where external_executor_id = 'arn:8'")).toBe(0);
+});
+
+test("a try that beats is not failed for a failed launch, also one that starts in that moment; a silent one is", async () => {
+  const starting = { id: "" };
+  const rig = await createRig(database, {
+    ...idle,
+    pause: async (at) => {
+      if (at !== "before-refusal" || starting.id === "") return;
+      expect(await startTries(database.store, [{ id: starting.id, hostname: "h", unixname: "u", pid: 1 }])).toHaveLength(1);
+      starting.id = "";
+    },
+  });
+  const taskIds = ["runs", "starts", "silent"];
+  await saveDagFixture(database.store, { dagId: "d", tasks: taskIds.map((taskId) => ({ taskId })) });
+  await trigger(database.store, "d");
+  await rig.drain();
+  for (const taskId of ["runs", "silent"])
+    await startTries(database.store, [{ id: (await tryOf(taskId)).id, hostname: "h", unixname: "u", pid: 1 }]);
+  await database.store.query("update task_instance set last_heartbeat_at = now() - interval '1 hour' where task_id = 'silent'");
+  starting.id = (await tryOf("starts")).id;
+  for (const taskId of taskIds)
+    rig.executor.emit({
+      id: (await tryOf(taskId)).id,
+      kind: "refused",
+      reason: "AccessDeniedException",
+      isFinal: taskId === "runs",
+    });
+  await takeExecutorEvents(rig.resources, rig.options);
+  expect(starting.id, "the race was held").toBe("");
+  expect(await statesByTask()).toEqual({ runs: "running", starts: "running", silent: "failed" });
+  expect(await count("log where event = 'launch failed'")).toBe(1);
+});
+
+test("a launch that no retry could make fails the task, whatever its retries", async () => {
+  const rig = await createRig(database, idle);
+  await saveDagFixture(database.store, { dagId: "d", tasks: ["once", "never"].map((taskId) => ({ taskId, retries: 3 })) });
+  await trigger(database.store, "d");
+  await rig.drain();
+  rig.executor.emit({ id: (await tryOf("once")).id, kind: "refused", reason: "AccessDeniedException" });
+  rig.executor.emit({ id: (await tryOf("never")).id, kind: "refused", reason: "RequestTooLargeException", isFinal: true });
+  await takeExecutorEvents(rig.resources, rig.options);
+  expect(await statesByTask()).toEqual({ once: "up_for_retry", never: "failed" });
+});
+
+test("a queued try that its executor speaks for is not stuck, and why it waits and was lost stands in its log before its own lines", async () => {
+  const notes: unknown[] = [];
+  const rig = await createRig(database, {
+    ...idle,
+    noteInTryLog: async (path, message, how) => void notes.push([path.split("/").at(-1), message, how]),
+  });
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
+  await trigger(database.store, "d");
+  await rig.drain();
+  const first = await tryOf("t");
+  const longAgo = "update task_instance set scheduled_dttm = now() - interval '2 hours', queued_dttm = now() - interval '1 hour'";
+  await database.store.query(`${longAgo}, last_heartbeat_at = now() - interval '3 hours'`);
+  rig.executor.emit({ id: first.id, kind: "waiting", reason: "RESOURCE:MEMORY" });
+  rig.executor.emit({ id: first.id, kind: "waiting", reason: null });
+  await takeExecutorEvents(rig.resources, rig.options);
+  expect(await requeueStuckTries(rig.resources, rig.options), "it is held").toBe(0);
+  rig.executor.emit({ id: first.id, kind: "waiting", reason: "RESOURCE:CPU" });
+  rig.executor.emit({ id: first.id, kind: "not_started", reason: "CannotPullContainerError" });
+  await takeExecutorEvents(rig.resources, rig.options);
+  await rig.drain();
+  const second = await tryOf("t");
+  expect(second).toMatchObject({ state: "queued", n: 1 });
+  rig.executor.emit({ id: second.id, kind: "lost", reason: "exit code 1" });
+  await takeExecutorEvents(rig.resources, rig.options);
+  const told = { level: "info", isAnew: false };
+  expect(notes).toEqual([
+    ["attempt=1.log", "the try waits: RESOURCE:MEMORY", { level: "info", isAnew: true }],
+    ["attempt=1.log", "the try waits: RESOURCE:CPU", told],
+    ["attempt=1.log", "the try waits: it was not started, and is queued again: CannotPullContainerError", told],
+    ["attempt=1.log", "the try waits: it was not started, and is queued again: exit code 1", told],
+  ]);
+  // What an executor gives back is limited by the executor itself.
+  expect(await count("task_instance where queue_attempts = 1")).toBe(1);
+  await rig.drain();
+  const [started] = await startTries(database.store, [{ id: (await tryOf("t")).id, hostname: "h", unixname: "u", pid: 1 }]);
+  expect(started?.isNoted).toBe(true);
+});
+
+test("a queued try that its executor no longer speaks for is stuck; a log that the platform did not begin begins with the try", async () => {
+  const rig = await createRig(database, idle);
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "t" }] });
+  await trigger(database.store, "d");
+  await rig.drain();
+  rig.executor.emit({ id: (await tryOf("t")).id, kind: "waiting", reason: "RESOURCE:MEMORY" });
+  await takeExecutorEvents(rig.resources, rig.options);
+  const hourAgo = "now() - interval '1 hour'";
+  await database.store.query(
+    `update task_instance set scheduled_dttm = ${hourAgo}, queued_dttm = ${hourAgo}, last_heartbeat_at = ${hourAgo}`,
+  );
+  expect(await requeueStuckTries(rig.resources, rig.options)).toBe(1);
+  await rig.drain();
+  const [started] = await startTries(database.store, [{ id: (await tryOf("t")).id, hostname: "h", unixname: "u", pid: 1 }]);
+  expect(started?.isNoted).toBe(false);
 });
 
 test("what an executor reported while the database was away is dealt with afterwards", async () => {

@@ -31,8 +31,9 @@ import {
   triesByIds,
 } from "../store/index.ts";
 import { exceptCulprits, findFaults, isOnesFault, setFaultsAside } from "./culprits.ts";
-import { failTries, REFUSED, STUCK } from "./fail-tries.ts";
+import { failTries, REFUSED, REFUSED_FINALLY, STUCK } from "./fail-tries.ts";
 import { workloadsOf } from "./hand-over.ts";
+import { noteWaiting } from "./note-waiting.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** As in Airflow's hidden `num_stuck_in_queued_retries`. */
@@ -266,29 +267,83 @@ async function heedEvents(
     await resources.pause("before-launch-record");
     await recordLaunches(resources.store, launched);
   }
-  const ended = events.filter((event) => event.kind !== "launched");
+  await noteWaiting(
+    resources,
+    events.filter((event) => event.kind === "waiting"),
+  );
+  const ended = events.filter((event) => event.kind !== "launched" && event.kind !== "waiting");
   if (ended.length === 0) return;
   // Executors know workloads by id only; which of them are callbacks is known here.
   await releaseCallbacks(
     resources.store,
     ended.map((event) => event.id),
   );
-  const notStarted = ended.filter((event) => event.kind === "not_started").map((event) => event.id);
-  if (notStarted.length > 0) await requeueTries(resources.store, notStarted);
+  const notStarted = ended.filter((event) => event.kind === "not_started");
+  await queueAgain(resources, notStarted, 0);
   const reasons = new Map(ended.filter((event) => event.kind !== "not_started").map((event) => [event.id, event]));
   const facts = reasons.size > 0 ? await triesByIds(resources.store, [...reasons.keys()]) : [];
   const lost = facts.filter((one) => reasons.get(one.id)?.kind === "lost");
   const refused = facts.filter((one) => reasons.get(one.id)?.kind === "refused");
   const reasonOf = (one: TryFacts) => reasons.get(one.id)?.reason ?? "its worker is gone";
   await failTries(resources, options, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
-  await failTries(resources, options, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
+  await failRefused(resources, options, refused, reasons);
   // A worker that dies each time before it starts its try, for example because of a wrong image, must not be launched, and paid
   // for, for ever.
   const waiting = lost.filter((one) => one.state === "queued");
-  const again = waiting.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
-  if (again.length > 0) await requeueTries(resources.store, again);
+  const again = waiting.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX);
+  await queueAgain(
+    resources,
+    again.map((one) => ({ id: one.id, reason: reasonOf(one) })),
+    1,
+  );
   const given = waiting.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
   const why = (one: TryFacts) =>
     `its worker ended ${QUEUE_ATTEMPTS_MAX + 1} times before the try had started; the last: ${reasonOf(one)}`;
   await failTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, why, REFUSED);
+}
+
+type Ended = Extract<ExecutorEvent, { kind: "not_started" | "lost" | "refused" }>;
+
+/** `counted`: whether the number of such returns is limited here; else the executor limits it. */
+async function queueAgain(
+  resources: SchedulerResources,
+  returned: readonly { id: string; reason: string }[],
+  counted: 0 | 1,
+): Promise<void> {
+  if (returned.length === 0) return;
+  const notes = returned.map(({ id, reason }) => ({ id, reason: `it was not started, and is queued again: ${reason}` }));
+  await noteWaiting(resources, notes);
+  const ids = returned.map(({ id }) => id);
+  await requeueTries(resources.store, ids, counted);
+}
+
+/**
+ * A launch may fail although an earlier request for it has succeeded, unseen. So a try that has started is failed for it only if it is
+ * silent; as for any other, its heartbeats decide.
+ */
+async function failRefused(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  refused: readonly TryFacts[],
+  reasons: ReadonlyMap<string, Ended>,
+): Promise<void> {
+  const reasonOf = ({ id }: TryFacts) => reasons.get(id)?.reason ?? REFUSED.message;
+  const isFinal = ({ id }: TryFacts) => reasons.get(id)?.isFinal === true;
+  await resources.pause("before-refusal");
+  for (const [tries, fault] of [
+    [refused.filter((one) => !isFinal(one)), REFUSED],
+    [refused.filter(isFinal), REFUSED_FINALLY],
+  ] as const) {
+    let failed = await failTries(resources, options, tries, { leaving: ["queued"], silentForSec: null }, reasonOf, fault);
+    failed += await failTries(
+      resources,
+      options,
+      tries,
+      { leaving: ACTIVE, silentForSec: options.silentTrySec },
+      reasonOf,
+      fault,
+    );
+    if (failed < tries.length)
+      resources.logger.info({ told: tries.length, failed }, "failed launches of tries that run or have ended change nothing");
+  }
 }

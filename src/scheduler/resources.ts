@@ -26,6 +26,9 @@ export function createSchedulerMemory(): SchedulerMemory {
   return { pictures: new Map(), limbo: new Set(), untold: [], aside: { count: 0, tryAtMs: Number.POSITIVE_INFINITY } };
 }
 
+/** Default: an error, in a log that may have lines already. `isAnew`: see `AppendText`. */
+export type NoteOptions = { level?: "info" | "error"; isAnew?: boolean };
+
 /** What every part of the scheduler works with. */
 export type SchedulerResources = SchedulerMemory & {
   readonly store: Store;
@@ -37,7 +40,7 @@ export type SchedulerResources = SchedulerMemory & {
   /** By name; the first is the default. */
   readonly executors: ReadonlyMap<string, Executor>;
   /** Adds a line to a try's log when its worker cannot any more. Never rejects, since a log must not fail a recovery. */
-  readonly noteInTryLog: (logPath: string, message: string) => Promise<void>;
+  readonly noteInTryLog: (logPath: string, message: string, how?: NoteOptions) => Promise<void>;
   /** Named points at which tests hold a race open; awaited. */
   readonly pause: (point: PausePoint) => Promise<void>;
 };
@@ -52,7 +55,8 @@ export type PausePoint =
   | "after-candidates"
   | "after-queue-commit"
   | "after-hand-over"
-  | "before-launch-record";
+  | "before-launch-record"
+  | "before-refusal";
 
 export type SchedulerOptions = {
   readonly jobId: () => number;

@@ -49,6 +49,10 @@ async function start(own: Partial<EcsExecutorOptions> = {}): Promise<Executor> {
       maxRunTaskAttempts: 3,
       runTaskPerSec: 500,
       retryDelayMs: () => 30,
+      outagePauseMs: () => 30,
+      capacityWaitMs: 60_000,
+      tellEveryMs: 60_000,
+      settleMs: 1_000,
       pollMs: 30,
       missingGraceMs: 200,
       checkHealthOnStartup: true,
@@ -65,7 +69,9 @@ async function start(own: Partial<EcsExecutorOptions> = {}): Promise<Executor> {
 const told = (executor: Executor, id: string) => (events.get(executor) ?? []).filter((event) => event.id === id);
 const event = (executor: Executor, id: string, kind: ExecutorEvent["kind"]) =>
   until(() => told(executor, id).find((one) => one.kind === kind), `${kind} of ${id}: ${JSON.stringify(told(executor, id))}`);
-const reasonOf = (one: ExecutorEvent) => ("reason" in one ? one.reason : "");
+const waitsOf = (executor: Executor, id: string) =>
+  told(executor, id).flatMap((one) => (one.kind === "waiting" && one.reason !== null ? [one.reason] : []));
+const reasonOf = (one: ExecutorEvent) => ("reason" in one ? (one.reason ?? "") : "");
 const tasksOf = (id: string) => rig.ecs.tasks.filter((task) => task.request.startedBy === id);
 const taskOf = (id: string) => {
   const [task, ...more] = tasksOf(id);
@@ -109,31 +115,111 @@ test("throttles are waited out and never count as attempts", async () => {
   expect(told(executor, workload.ti.id).map(({ kind }) => kind)).not.toContain("refused");
 });
 
-test("want of capacity and refusals count as attempts, and the last one's words are the reason", async () => {
+const NO_ROOM = (...reasons: string[]) => ({ tasks: [], failures: reasons.map((reason) => ({ arn: "arn:aws:ecs:1", reason })) });
+
+test("refusals count as attempts, and each reason is told; the last one's words come first", async () => {
   const executor = await start();
-  const [early, late, forbidden] = [makeWorkload(), makeWorkload(), makeWorkload()];
-  const noRoom = {
-    tasks: [],
-    failures: [{ arn: "arn:aws:ecs:us-east-1:123456789012:container-instance/1", reason: "RESOURCE:MEMORY" }],
-  };
-  rig.faults.next("RunTask", { kind: "answer", body: noRoom }, 2);
+  const forbidden = makeWorkload();
+  rig.faults.next("RunTask", { kind: "answer", body: NO_ROOM("ATTRIBUTE", "ATTRIBUTE") });
+  rig.faults.next("RunTask", { kind: "error", error: denied("ecs:RunTask") }, 2);
+  executor.queue([forbidden]);
+  const refused = await event(executor, forbidden.ti.id, "refused");
+  expect(reasonOf(refused)).toMatch(
+    /in 3 attempts; it said last: AccessDeniedException: User: arn:aws:sts.*; and before: ATTRIBUTE$/,
+  );
+  expect(waitsOf(executor, forbidden.ti.id)).toEqual([
+    expect.stringMatching(/attempt 1 of 3: ATTRIBUTE$/),
+    expect.stringMatching(/attempt 2 of 3: AccessDeniedException/),
+  ]);
+  expect(rig.faults.fired("RunTask")).toBe(3);
+  expect(tasksOf(forbidden.ti.id)).toEqual([]);
+});
+
+test("want of capacity is waited for without an attempt, and told with its reason; when its time is over the try fails", async () => {
+  const executor = await start({ maxRunTaskAttempts: 1 });
+  const [early, late, scaling] = [makeWorkload(), makeWorkload(), makeWorkload()];
+  rig.faults.next("RunTask", { kind: "answer", body: NO_ROOM("RESOURCE:MEMORY", "RESOURCE:MEMORY", "RESOURCE:CPU") });
   executor.queue([early]);
   await event(executor, early.ti.id, "launched");
-  rig.faults.next(
-    "RunTask",
-    {
-      kind: "answer",
-      body: { tasks: [], failures: [{ reason: "Capacity is unavailable at this time. Please try again later" }] },
-    },
-    3,
-  );
-  executor.queue([late]);
-  expect(reasonOf(await event(executor, late.ti.id, "refused"))).toMatch(/in 3 attempts.*Capacity is unavailable at this time/);
-  rig.faults.next("RunTask", { kind: "error", error: denied("ecs:RunTask") }, 3);
-  executor.queue([forbidden]);
-  expect(reasonOf(await event(executor, forbidden.ti.id, "refused"))).toContain("AccessDeniedException: User: arn:aws:sts");
-  expect(rig.faults.fired("RunTask")).toBe(8);
-  expect([...tasksOf(late.ti.id), ...tasksOf(forbidden.ti.id)]).toEqual([]);
+  expect(waitsOf(executor, early.ti.id)).toEqual([
+    expect.stringMatching(/no capacity for it now \(RESOURCE:MEMORY; RESOURCE:CPU\)/),
+  ]);
+  const noInstances = {
+    status: 400,
+    type: "InvalidParameterException",
+    message: "No Container Instances were found in your cluster.",
+  };
+  rig.faults.next("RunTask", { kind: "error", error: noInstances });
+  executor.queue([scaling]);
+  await event(executor, scaling.ti.id, "launched");
+  const impatient = await start({ capacityWaitMs: 0 });
+  rig.faults.next("RunTask", { kind: "answer", body: NO_ROOM("Capacity is unavailable at this time. Please try again later") });
+  impatient.queue([late]);
+  const reason = reasonOf(await event(impatient, late.ti.id, "refused"));
+  expect(reason).toMatch(/no capacity for it in its whole time: Capacity is unavailable at this time/);
+  expect(tasksOf(late.ti.id)).toEqual([]);
+});
+
+test("Fargate that finds no capacity after it has accepted the task: waited for likewise, and no attempt", async () => {
+  const executor = await start({ maxRunTaskAttempts: 1 });
+  rig.ecs.dieAtStart(2, "Capacity is unavailable at this time. Please try again later or in a different availability zone");
+  const [first, other] = [makeWorkload(), makeWorkload()];
+  executor.queue([first]);
+  expect(reasonOf(await event(executor, first.ti.id, "not_started"))).toContain("Capacity is unavailable");
+  const again = makeWorkload({ ...first.ti, id: makeWorkload().ti.id });
+  const atMs = Date.now();
+  executor.queue([again]);
+  const impatient = await start({ capacityWaitMs: 0 });
+  impatient.queue([other]);
+  expect(reasonOf(await event(impatient, other.ti.id, "refused"))).toContain("Capacity is unavailable");
+  await event(executor, again.ti.id, "launched");
+  expect(Date.now() - atMs, "not asked again at once").toBeGreaterThan(2_000);
+});
+
+test("an answer whose body is cut, and a refusal of the next request: the task that runs is found, and the try is not failed", async () => {
+  const executor = await start({ maxRunTaskAttempts: 1 });
+  for (const fault of [{ kind: "truncate" }, { kind: "cut" }] as const) {
+    const workload = makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) });
+    rig.faults.next("RunTask", fault);
+    rig.faults.next("RunTask", { kind: "error", error: denied("ecs:RunTask") });
+    executor.queue([workload]);
+    const launched = await event(executor, workload.ti.id, "launched");
+    expect(launched).toMatchObject({ externalExecutorId: taskOf(workload.ti.id).arn });
+    expect(told(executor, workload.ti.id).map(({ kind }) => kind)).not.toContain("refused");
+  }
+  expect(rig.faults.fired("RunTask")).toBe(4);
+});
+
+test("an answer whose body is cut, then the end of the scheduler: the try keeps its key, and its heir gets the same task", async () => {
+  const ending = await start({ outagePauseMs: () => 60_000 });
+  rig.faults.next("RunTask", { kind: "truncate" });
+  const workload = makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) });
+  ending.queue([workload]);
+  await until(() => ending.slotsAvailable() === 0, "the answer could not be read");
+  await ending.end(0);
+  expect(told(ending, workload.ti.id), "it is not given back").toEqual([]);
+  const heir = await start();
+  await heir.adopt([{ id: workload.ti.id, externalExecutorId: null, workload: { ...workload, token: "another-token" } }]);
+  expect(await event(heir, workload.ti.id, "launched")).toMatchObject({ externalExecutorId: taskOf(workload.ti.id).arn });
+});
+
+test("a clock that is ten minutes off is corrected from AWS's answers, and stays so when the client is renewed", async () => {
+  for (const offsetMs of [600_000, -600_000]) {
+    rig.clock.offsetMs = offsetMs;
+    try {
+      const executor = await start({ maxRunTaskAttempts: 1 });
+      const [first, second] = [makeWorkload(), makeWorkload()];
+      executor.queue([first]);
+      await event(executor, first.ti.id, "launched");
+      rig.faults.next("RunTask", { kind: "error", error: EXPIRED });
+      const before = rig.requests("RunTask");
+      executor.queue([second]);
+      await event(executor, second.ti.id, "launched");
+      expect(rig.requests("RunTask") - before).toBe(2);
+    } finally {
+      rig.clock.offsetMs = 0;
+    }
+  }
 });
 
 test("with expired credentials, or AWS away, nothing is launched and nothing is lost, however long it lasts", async () => {
@@ -272,7 +358,7 @@ test("revoked: what waits is dropped, what runs is stopped, and what is being la
   expect(slow.slotsAvailable()).toBe(50);
   expect(
     [running, launching, waiting].flatMap(({ ti }) => [...told(executor, ti.id), ...told(slow, ti.id)]).map(({ kind }) => kind),
-  ).toEqual(["launched"]);
+  ).toEqual(["launched", "waiting"]);
 });
 
 test("at its end it gives back what is not launched, and what ECS has goes on", async () => {

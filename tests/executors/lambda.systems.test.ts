@@ -49,6 +49,9 @@ async function start(own: Partial<LambdaExecutorOptions> = {}): Promise<Executor
       maxInvokeAttempts: 3,
       invokePerSec: 500,
       retryDelayMs: () => 30,
+      outagePauseMs: () => 30,
+      tellEveryMs: 60_000,
+      settleMs: 1_000,
       endWaitMs: 0,
       nobodysAfterMs: 3_600_000,
       checkHealthOnStartup: true,
@@ -65,7 +68,7 @@ async function start(own: Partial<LambdaExecutorOptions> = {}): Promise<Executor
 const told = (executor: Executor, id: string) => (events.get(executor) ?? []).filter((event) => event.id === id);
 const event = (executor: Executor, id: string, kind: ExecutorEvent["kind"]) =>
   until(() => told(executor, id).find((one) => one.kind === kind), `${kind} of ${id}`);
-const reasonOf = (one: ExecutorEvent) => ("reason" in one ? one.reason : "");
+const reasonOf = (one: ExecutorEvent) => ("reason" in one ? (one.reason ?? "") : "");
 const invocationsOf = (id: string) => rig.lambda.invocations.filter((one) => (one.event as { task_key: string }).task_key === id);
 const allFree = (executor: Executor) => until(() => executor.slotsAvailable() === 50, "all places are free");
 const emptied = async () => {
@@ -142,6 +145,56 @@ test("an invocation under way is not cut off, and made again, where another find
   expect(invocationsOf(held.ti.id)).toHaveLength(1);
   await allFree(executor);
   await emptied();
+});
+
+test("a payload that Lambda cannot take is refused finally, after one request", async () => {
+  const executor = await start();
+  const tooLarge = { status: 413, type: "RequestTooLargeException", message: "Request must be smaller than 262144 bytes" };
+  rig.faults.next("Invoke", { kind: "error", error: tooLarge }, 3);
+  const workload = makeWorkload();
+  executor.queue([workload]);
+  const refused = await event(executor, workload.ti.id, "refused");
+  expect(refused).toMatchObject({ isFinal: true, reason: expect.stringContaining("RequestTooLargeException") as string });
+  expect(rig.faults.fired("Invoke")).toBe(1);
+});
+
+test("an answer that cannot be read and a refusal of the next request: the function has the time in which its try would beat", async () => {
+  const executor = await start({ maxInvokeAttempts: 1, settleMs: 1_500 });
+  rig.faults.next("Invoke", { kind: "truncate" });
+  rig.faults.next("Invoke", { kind: "error", error: { ...denied("lambda:InvokeFunction"), status: 403 } });
+  const workload = makeWorkload({ executorConfig: { mode: "silent" } });
+  const atMs = Date.now();
+  executor.queue([workload]);
+  await event(executor, workload.ti.id, "refused");
+  expect(Date.now() - atMs).toBeGreaterThan(1_400);
+  expect(invocationsOf(workload.ti.id)).toHaveLength(1);
+});
+
+test("an answer that cannot be read, then the end of the scheduler: the try keeps its id, and its heir invokes it again", async () => {
+  const ending = await start({ outagePauseMs: () => 60_000 });
+  rig.faults.next("Invoke", { kind: "truncate" });
+  const workload = makeWorkload({ executorConfig: { mode: "silent" } });
+  ending.queue([workload]);
+  await until(() => ending.slotsAvailable() === 0, "the answer could not be read");
+  await ending.end(0);
+  expect(told(ending, workload.ti.id)).toEqual([]);
+  const heir = await start();
+  await heir.adopt([{ id: workload.ti.id, externalExecutorId: null, workload }]);
+  await event(heir, workload.ti.id, "launched");
+  expect(invocationsOf(workload.ti.id)).toHaveLength(2);
+});
+
+test("a clock that is ten minutes off is corrected for Lambda and for SQS", async () => {
+  rig.clock.offsetMs = 600_000;
+  try {
+    const executor = await start({ maxInvokeAttempts: 1 });
+    const workload = makeWorkload();
+    executor.queue([workload]);
+    await event(executor, workload.ti.id, "launched");
+    await allFree(executor);
+  } finally {
+    rig.clock.offsetMs = 0;
+  }
 });
 
 test("an event that Lambda gives up comes back by the dead-letter queue as lost, with what Lambda said", async () => {

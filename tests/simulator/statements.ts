@@ -234,9 +234,19 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
   "stuck-tries": (tx, [sec], env) =>
     tx
       .all("instance")
-      .filter((one) => one.state === "queued" && (one.queuedAt ?? 0) < env.now() - Number(sec) * 1_000)
+      .filter(
+        (one) => one.state === "queued" && Math.max(one.queuedAt ?? 0, one.heartbeatAt ?? 0) < env.now() - Number(sec) * 1_000,
+      )
       .map((row) => tryFacts(row, env)),
-  "requeue-tries"(tx, [ids]) {
+  "hold-queued": (tx, [ids], env) =>
+    byIds(tx, ids)
+      .filter((one) => one.state === "queued")
+      .map((row) => {
+        write(tx, { ...row, heartbeatAt: env.now() });
+        const { id, dagId, runId, taskId, mapIndex, tryNumber } = row;
+        return { id, dagId, runId, taskId, mapIndex, tryNumber, isLogBegun: true };
+      }),
+  "requeue-tries"(tx, [ids, counted]) {
     const rows = byIds(tx, ids).filter((one) => one.state === "queued");
     for (const row of rows)
       write(tx, {
@@ -245,7 +255,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
         state: "scheduled",
         queuedBy: null,
         queuedAt: null,
-        queueAttempts: row.queueAttempts + 1,
+        queueAttempts: row.queueAttempts + Number(counted),
       });
     return [{ count: rows.length, told: 0 }];
   },

@@ -52,6 +52,14 @@ export const ECS_EXECUTOR = {
     min: 1,
     about: "Number of failed launches after which a try fails (AWS rejects the launch, or the container dies before it runs).",
   },
+  capacity_wait: {
+    kind: "float",
+    default: 600,
+    unit: "s",
+    min: 0,
+    about:
+      "How long a try waits if AWS has no capacity for it; then it fails, and is retried if retries are left. Not counted by max_run_task_attempts.",
+  },
   run_task_rate: {
     kind: "float",
     default: 20,

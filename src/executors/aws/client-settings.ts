@@ -8,12 +8,24 @@ export type AwsAccess = {
   connect: (() => Promise<Connection>) | null;
 };
 
+/** Until a connection is made, and from the request to its answer, and between two pieces of the answer. */
+const CONNECTION_TIMEOUT_MS = 5_000;
+/** AWS answers in a second; on bad days in 25, and a repeated request would only make it slower. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export type ClientFacts = {
+  requestTimeoutMs?: number;
+  /** The difference between AWS's clock and this machine's, which an earlier client has learnt. */
+  clockOffsetMs?: number | undefined;
+};
+
 /**
  * The settings of every AWS client. What neither an option nor the connection sets comes from the SDK's provider chain:
  * AWS_ENDPOINT_URL, AWS_PROFILE, the role of the container or the machine. The SDK's own retries are off: a second layer of retries
  * would hide throttling and multiply attempts.
  */
-export async function clientSettings(access: AwsAccess, requestTimeoutMs = 15_000) {
+export async function clientSettings(access: AwsAccess, facts: ClientFacts = {}) {
+  const timeoutMs = facts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
   const connection = access.connect === null ? null : await access.connect();
   const named = connection === null ? null : readAwsConnection(connection);
   if (named?.roleArn)
@@ -28,7 +40,14 @@ export async function clientSettings(access: AwsAccess, requestTimeoutMs = 15_00
     ...(named?.endpoint ? { endpoint: named.endpoint } : {}),
     ...(named?.credentials ? { credentials: named.credentials } : {}),
     maxAttempts: 1,
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true },
+    systemClockOffset: facts.clockOffsetMs ?? 0,
+    requestHandler: {
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
+      requestTimeout: timeoutMs,
+      // `requestTimeout` ends with the first byte of the answer, so a body that stops to come would be awaited for ever.
+      socketTimeout: timeoutMs,
+      throwOnRequestTimeout: true,
+    },
   };
 }
 

@@ -3,6 +3,9 @@ import { type Logger, toError } from "../../platform/index.ts";
 /**
  * An AWS client that can be recreated, since its credentials are read only once. Requests in flight keep the client that they
  * started with: `destroy()` would abort them, although AWS may have executed them, and they would be repeated.
+ *
+ * A request whose signature AWS refused because of this machine's clock is repeated once: the SDK has learnt the difference from the
+ * answer, and the client keeps it.
  */
 export type RenewableClient<Client> = {
   use<Answer>(request: (client: Client) => Promise<Answer>): Promise<Answer>;
@@ -14,10 +17,14 @@ export type RenewableClient<Client> = {
 type Holder<Client> = { readonly client: Client; requests: number; isOver: boolean };
 
 export async function createRenewableClient<Client extends { destroy(): void }>(
-  open: () => Promise<Client>,
+  open: (earlier: Client | null) => Promise<Client>,
 ): Promise<RenewableClient<Client>> {
-  const start = async (): Promise<Holder<Client>> => ({ client: await open(), requests: 0, isOver: false });
-  let current = await start();
+  const start = async (earlier: Client | null): Promise<Holder<Client>> => ({
+    client: await open(earlier),
+    requests: 0,
+    isOver: false,
+  });
+  let current = await start(null);
   let renewing: Promise<void> | null = null;
   let isClosed = false;
 
@@ -31,7 +38,10 @@ export async function createRenewableClient<Client extends { destroy(): void }>(
       const one = current;
       one.requests++;
       try {
-        return await request(one.client);
+        return await request(one.client).catch((error: unknown) => {
+          if (!isOfClock(error)) throw error;
+          return request(one.client);
+        });
       } finally {
         one.requests--;
         if (one.isOver) finish(one);
@@ -39,7 +49,7 @@ export async function createRenewableClient<Client extends { destroy(): void }>(
     },
     renew() {
       // Many requests may find expired credentials at once.
-      renewing ??= start()
+      renewing ??= start(current.client)
         .then((fresh) => {
           finish(isClosed ? fresh : current);
           if (!isClosed) current = fresh;
@@ -54,6 +64,11 @@ export async function createRenewableClient<Client extends { destroy(): void }>(
       current.client.destroy();
     },
   };
+}
+
+/** The SDK marks the error of a request after which it corrected its clock by four minutes or more. */
+function isOfClock(error: unknown): boolean {
+  return (error as { $metadata?: { clockSkewCorrected?: boolean } } | null)?.$metadata?.clockSkewCorrected === true;
 }
 
 /** If no new client can be created, the next requests with the old one will report it. */

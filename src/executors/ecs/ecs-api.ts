@@ -29,7 +29,8 @@ export async function connectEcs(options: AwsAccess & { cluster: string }): Prom
   const sdk = await import("@aws-sdk/client-ecs");
   const { cluster } = options;
   const { use, renew, close } = await createRenewableClient(
-    async (): Promise<ECSClient> => new sdk.ECSClient(await clientSettings(options)),
+    async (earlier: ECSClient | null): Promise<ECSClient> =>
+      new sdk.ECSClient(await clientSettings(options, { clockOffsetMs: earlier?.config.systemClockOffset })),
   );
   await use((ecs) => checkRegion(ecs, "ecs_executor"));
   return {

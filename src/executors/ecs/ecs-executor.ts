@@ -1,6 +1,6 @@
 /**
  * Runs each workload as an ECS task. A workload is held by one of two parts, and counts towards `parallelism` in both:
- * - the launch queue: RunTask has not answered yet. It moves on to the watch, is refused, or is returned when this scheduler stops;
+ * - the launch queue: RunTask has not launched it yet. It moves on to the watch, is refused, or is returned when this scheduler stops;
  * - the watch: ECS runs it, under an ARN that the scheduler stores. It is removed when the task has stopped. The outcome of a try
  *   comes through the execution API, never from here. For a stopped task this executor reports `lost`, or `not_started` if its
  *   container certainly never ran; the scheduler uses that only if the try has not reported.
@@ -11,14 +11,17 @@
 import type { ConflictException, RunTaskCommandOutput } from "@aws-sdk/client-ecs";
 import { type JsonObject, type Workload, workloadId } from "../../contracts/index.ts";
 import { BaramError, type Logger, toError } from "../../platform/index.ts";
+import { createCapacityWait } from "../aws/capacity-wait.ts";
 import type { AwsAccess } from "../aws/client-settings.ts";
-import { faultOf } from "../aws/fault-of.ts";
+import { faultOf, UnreadableAnswerError } from "../aws/fault-of.ts";
 import { createLaunchQueue, type Launch } from "../aws/launch-queue.ts";
 import { createStartCount } from "../aws/start-count.ts";
+import { waitingEvents } from "../aws/waiting-events.ts";
 import { tryKeyOf } from "../aws/workload-names.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 import { checkEcs } from "./check-ecs.ts";
 import { connectEcs, type EcsApi } from "./ecs-api.ts";
+import { lacksCapacity } from "./lacks-capacity.ts";
 import { composeRunTask } from "./run-task-request.ts";
 import { createTaskWatch } from "./task-watch.ts";
 
@@ -34,16 +37,26 @@ export type EcsExecutorOptions = ExecutorOptions &
     maxRunTaskAttempts: number;
     runTaskPerSec: number;
     retryDelayMs(failed: number): number;
+    outagePauseMs(signs: number): number;
+    /** How long a try waits for capacity. */
+    capacityWaitMs: number;
+    /** How often waiting tries are reported as such. */
+    tellEveryMs: number;
+    /** After this time ListTasks shows a task that RunTask has started. */
+    settleMs: number;
     pollMs: number;
     missingGraceMs: number;
     checkHealthOnStartup: boolean;
   };
 
+/** Reasons of one answer that are reported; a cluster has as many as it has instances. */
+const REASONS_MAX = 5;
 const TAKEN_BACK = "Baram took the try back";
 
 export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): Executor {
   const { name, containerName, cluster, apiUrl } = options;
   const starts = createStartCount();
+  const capacity = createCapacityWait({ maxMs: options.capacityWaitMs });
   let events: ExecutorEvent[] = [];
   let connected: EcsApi | null = null;
   let base = options.runTaskKwargs;
@@ -61,10 +74,15 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
 
   const launches = createLaunchQueue({
     launch,
+    find: async (workload) => (await api().findTasks(workloadId(workload)))[0] ?? null,
     renew: () => api().renew(),
     maxAttempts: options.maxRunTaskAttempts,
     perSec: options.runTaskPerSec,
     retryDelayMs: options.retryDelayMs,
+    outagePauseMs: options.outagePauseMs,
+    capacity,
+    tellEveryMs: options.tellEveryMs,
+    settleMs: options.settleMs,
     on: {
       launched(workload, arn, isDropped) {
         const id = workloadId(workload);
@@ -72,7 +90,9 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
         if (isDropped) watch.stop(id, TAKEN_BACK);
         else emit({ id, kind: "launched", externalExecutorId: arn });
       },
-      refused: (workload, reason) => emit({ id: workloadId(workload), kind: "refused", reason: `${name}: ${reason}` }),
+      refused: (workload, reason, isFinal) =>
+        emit({ id: workloadId(workload), kind: "refused", reason: `${name}: ${reason}`, isFinal }),
+      waiting: (told) => emit(...waitingEvents(name, told)),
       health: () => options.onEvent(),
     },
     logger,
@@ -89,6 +109,10 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
           .map(({ one, ending }): ExecutorEvent => {
             const { reason } = ending;
             if (!ending.ranNothing) return { id: one.id, kind: "lost", reason };
+            if (lacksCapacity(reason)) {
+              if (capacity.fail(one.tryKey, Date.now()) !== null) return { id: one.id, kind: "not_started", reason };
+              return { id: one.id, kind: "refused", reason: `AWS had no capacity for it in its whole time; the last: ${reason}` };
+            }
             const count = starts.add(one.tryKey);
             if (count < options.maxRunTaskAttempts) return { id: one.id, kind: "not_started", reason };
             return {
@@ -110,6 +134,8 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
     try {
       return launchOf(await api().runTask(request));
     } catch (error) {
+      const { kind, message } = faultOf(error);
+      if (kind === "answered" && lacksCapacity(message)) return { kind: "no_capacity", reason: message };
       // An earlier request with this id was accepted, from a dead scheduler or with a lost answer.
       const [arn] =
         error instanceof Error && error.name === "ConflictException" ? ((error as ConflictException).resourceIds ?? []) : [];
@@ -159,7 +185,7 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
       for (const { id, externalExecutorId, workload } of orphans) {
         if (launches.has(id) || watch.has(id)) continue;
         if (externalExecutorId !== null) watch.add({ id, tryKey: workload ? tryKeyOf(workload) : id, arn: externalExecutorId });
-        else if (workload) launches.add(workload);
+        else if (workload) launches.add(workload, true);
         else void findRunning(id);
       }
       return orphans.map(({ id }) => id);
@@ -189,8 +215,11 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
 function launchOf({ tasks, failures }: RunTaskCommandOutput): Launch {
   const arn = tasks?.[0]?.taskArn;
   if (arn !== undefined) return { kind: "launched", externalExecutorId: arn };
-  const said = (failures ?? []).map(({ reason, detail }) => [reason, detail].filter(Boolean).join(" ")).join("; ");
-  return { kind: "not_now", reason: said || "RunTask answered with no task and no reason" };
+  // One failure for each container instance.
+  const said = new Set((failures ?? []).map(({ reason, detail }) => [reason, detail].filter(Boolean).join(" ")));
+  if (said.size === 0) throw new UnreadableAnswerError("RunTask answered with no task and no reason");
+  const reason = [...said].slice(0, REASONS_MAX).join("; ");
+  return { kind: lacksCapacity(reason) ? "no_capacity" : "not_now", reason };
 }
 
 /**

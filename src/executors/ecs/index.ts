@@ -1,2 +1,2 @@
 export { createEcsExecutor, type EcsExecutorOptions } from "./ecs-executor.ts";
-export { faultOfKwargs as ecsKwargsFault, layOver } from "./run-task-request.ts";
+export { composeRunTask, faultOfKwargs as ecsKwargsFault, layOver } from "./run-task-request.ts";

@@ -54,6 +54,8 @@ export function faultOfKwargs(kwargs: JsonObject, containerName: string): string
     for (const variable of environment) {
       if (!isObject(variable) || typeof variable.name !== "string" || typeof variable.value !== "string")
         return `"environment" of container "${containerName}" must be a list of {name, value}, both strings`;
+      if (!/^[^=\0]+$/.test(variable.name) || variable.value.includes("\0"))
+        return `"environment" of container "${containerName}" has ${JSON.stringify(variable.name)}, which no process can be given: a name is not empty and has no "=", and neither name nor value has a NUL character`;
       if (variable.name === "BARAM_WORKLOAD")
         return `BARAM_WORKLOAD in container "${containerName}" cannot be set: it is Baram's`;
     }

@@ -1,5 +1,7 @@
-import type { Message } from "@aws-sdk/client-sqs";
+import type { LambdaClient } from "@aws-sdk/client-lambda";
+import type { Message, SQSClient } from "@aws-sdk/client-sqs";
 import { type AwsAccess, checkRegion, clientSettings } from "../aws/client-settings.ts";
+import { UnreadableAnswerError } from "../aws/fault-of.ts";
 import { createRenewableClient } from "../aws/renewable-client.ts";
 
 /** The executor's requests; each throws the SDK's error. */
@@ -20,17 +22,18 @@ export type LambdaApi = {
   close(): void;
 };
 
-/** The longest wait that SQS allows. */
+/** The longest wait that SQS allows; the clients' time for an answer is longer. */
 const WAIT_SEC = 20;
+
+type Clients = { lambda: LambdaClient; sqs: SQSClient; destroy(): void };
 
 export async function connectLambda(options: AwsAccess & { functionName: string; qualifier: string | null }): Promise<LambdaApi> {
   const [lambdaSdk, sqsSdk] = await Promise.all([import("@aws-sdk/client-lambda"), import("@aws-sdk/client-sqs")]);
   const target = { FunctionName: options.functionName, ...(options.qualifier === null ? {} : { Qualifier: options.qualifier }) };
-  const { use, renew, close } = await createRenewableClient(async () => {
-    const settings = await clientSettings(options);
+  const { use, renew, close } = await createRenewableClient(async (earlier: Clients | null): Promise<Clients> => {
+    const settings = await clientSettings(options, { clockOffsetMs: earlier?.lambda.config.systemClockOffset });
     const lambda = new lambdaSdk.LambdaClient(settings);
-    const requestHandler = { ...settings.requestHandler, requestTimeout: (WAIT_SEC + 10) * 1_000 };
-    const sqs = new sqsSdk.SQSClient({ ...settings, requestHandler });
+    const sqs = new sqsSdk.SQSClient({ ...settings, systemClockOffset: earlier?.sqs.config.systemClockOffset ?? 0 });
     const destroy = () => {
       lambda.destroy();
       sqs.destroy();
@@ -42,7 +45,9 @@ export async function connectLambda(options: AwsAccess & { functionName: string;
   return {
     async invoke(payload) {
       const command = new lambdaSdk.InvokeCommand({ ...target, InvocationType: "Event", Payload: Buffer.from(payload) });
-      const { $metadata } = await use(({ lambda }) => lambda.send(command));
+      const { $metadata, StatusCode } = await use(({ lambda }) => lambda.send(command));
+      // What stands between may have answered; Lambda itself accepts an event with 202.
+      if (StatusCode !== 202) throw new UnreadableAnswerError(`Invoke was answered with ${StatusCode}, not with 202`);
       return $metadata.requestId ?? "unknown";
     },
     async tryInvoke() {

@@ -11,8 +11,10 @@
  */
 import { type Workload, workloadId } from "../../contracts/index.ts";
 import { BaramError, type Logger, sleep } from "../../platform/index.ts";
+import { createCapacityWait } from "../aws/capacity-wait.ts";
 import type { AwsAccess } from "../aws/client-settings.ts";
 import { createLaunchQueue, type Launch } from "../aws/launch-queue.ts";
+import { waitingEvents } from "../aws/waiting-events.ts";
 import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
 import { checkLambda } from "./check-lambda.ts";
 import { composePayload, type InvocationResult, LAMBDA_MAX_SEC, readDeadEvent, readResult } from "./invocation.ts";
@@ -30,6 +32,11 @@ export type LambdaExecutorOptions = ExecutorOptions &
     maxInvokeAttempts: number;
     invokePerSec: number;
     retryDelayMs(failed: number): number;
+    outagePauseMs(signs: number): number;
+    /** How often waiting tries are reported as such. */
+    tellEveryMs: number;
+    /** After this time a function that was started has reported its start, and its try beats. */
+    settleMs: number;
     endWaitMs: number;
     /** After this time a result that no scheduler knows is deleted. */
     nobodysAfterMs: number;
@@ -71,10 +78,16 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
 
   const launches = createLaunchQueue({
     launch,
+    find: null,
     renew: () => api().renew(),
     maxAttempts: options.maxInvokeAttempts,
     perSec: options.invokePerSec,
     retryDelayMs: options.retryDelayMs,
+    outagePauseMs: options.outagePauseMs,
+    // Lambda queues events itself.
+    capacity: createCapacityWait({ maxMs: 0 }),
+    tellEveryMs: options.tellEveryMs,
+    settleMs: options.settleMs,
     on: {
       launched(workload, requestId, isDropped) {
         const id = workloadId(workload);
@@ -82,7 +95,9 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
         // Its result may arrive before Invoke's answer.
         if (!isDropped && !handled.has(id)) watch(id);
       },
-      refused: (workload, reason) => emit({ id: workloadId(workload), kind: "refused", reason: `${name}: ${reason}` }),
+      refused: (workload, reason, isFinal) =>
+        emit({ id: workloadId(workload), kind: "refused", reason: `${name}: ${reason}`, isFinal }),
+      waiting: (told) => emit(...waitingEvents(name, told)),
       health: () => options.onEvent(),
     },
     logger,
@@ -121,6 +136,8 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
   function handle({ task_key: id, return_code: code, reason }: InvocationResult): boolean {
     if (handled.has(id)) return true;
     if (!invoked.has(id) && !launches.has(id)) return false;
+    // Its Invoke may have had no readable answer: it is not made again.
+    launches.remove(id);
     invoked.delete(id);
     handled.add(id);
     const [oldest] = handled;
@@ -172,7 +189,7 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
       if (isEnding || !connected) throw new BaramError("aws_check_failed", `${name} is not running here.`, { name });
       for (const { id, externalExecutorId, workload } of orphans) {
         if (launches.has(id) || invoked.has(id) || handled.has(id)) continue;
-        if (externalExecutorId === null && workload) launches.add(workload);
+        if (externalExecutorId === null && workload) launches.add(workload, true);
         else watch(id);
       }
       return orphans.map(({ id }) => id);

@@ -219,3 +219,19 @@ test("a pool that is over by more than an integer holds lets its first in line w
     (await database.store.query<{ state: string }>("select state from task_instance where run_id = $1", [runId])).rows;
   expect([await stateOf(waiting), await stateOf(beside)]).toEqual([[{ state: "scheduled" }], [{ state: "success" }]]);
 });
+
+test.each([
+  ["gpu,cpu", /its queue's name is "gpu,cpu"/],
+  [" gpu", /neither begins nor ends with a space/],
+  ["a\u0007b", /no control character/],
+  ["ä".repeat(126), /its queue's name is 252 bytes long; 250 are allowed/],
+])("a queue's name that no broker or worker can be given is an error of its file: %j", async (queue, message) => {
+  await expect(save({ dagId: "d" }, { queue })).rejects.toMatchObject({
+    code: "dag_unsaved",
+    message: expect.stringMatching(message) as string,
+  });
+});
+
+test("a queue's name may have spaces inside and any letters", async () => {
+  await save({ dagId: "d" }, { queue: "große Maschinen 大" });
+});

@@ -53,7 +53,7 @@ export type SqlDagFileStoreOptions = {
   activeBundles: readonly string[];
   executors: readonly ConfiguredExecutor[];
   /** The reason why the named executor cannot run a task, if it is known in advance, or null. */
-  faultForExecutor(name: string, task: SerializedTask): string | null;
+  faultForExecutor(name: string, task: SerializedTask, dagId: string): string | null;
   /** How long no dag-processor has had a file before its DAGs become stale, unless one saw its deletion. Default 50. */
   staleDagThresholdSec?: number;
   /**
@@ -214,6 +214,14 @@ function withoutNul(text: string): string {
  */
 const QUEUE_MAX_BYTES = 250;
 
+/** Workers name their queues in a list, separated by commas, and brokers take a name as UTF-8. */
+function faultOfQueue(queue: string): string | null {
+  const sizeBytes = Buffer.byteLength(queue);
+  if (sizeBytes > QUEUE_MAX_BYTES) return `its queue's name is ${sizeBytes} bytes long; ${QUEUE_MAX_BYTES} are allowed`;
+  if (queue !== "" && queue === queue.trim() && !/[\p{Cc}\p{Cs},]/u.test(queue)) return null;
+  return `its queue's name is ${JSON.stringify(queue)}; a name is not empty, has no comma and no control character, and neither begins nor ends with a space`;
+}
+
 /** The reason why the first task with an executor fault cannot run, or null. Replaces short names of executors by full ones. */
 function findExecutorFault(
   dags: readonly SerializedDag[],
@@ -224,13 +232,13 @@ function findExecutorFault(
       if (Buffer.byteLength(JSON.stringify(task.executorConfig)) > WORKLOAD_MAX_BYTES / 2) {
         return `DAG ${dag.dagId}, task ${task.taskId}: executorConfig is larger than ${WORKLOAD_MAX_BYTES / 2} bytes, more than a workload can carry`;
       }
-      if (Buffer.byteLength(task.queue) > QUEUE_MAX_BYTES)
-        return `DAG ${dag.dagId}, task ${task.taskId}: its queue's name is ${Buffer.byteLength(task.queue)} bytes long; ${QUEUE_MAX_BYTES} are allowed`;
+      const ofQueue = faultOfQueue(task.queue);
+      if (ofQueue !== null) return `DAG ${dag.dagId}, task ${task.taskId}: ${ofQueue}`;
       const resolved = task.executor === null ? (configured[0]?.name ?? null) : resolveExecutor(task.executor, configured);
       if (resolved === null) {
         return `DAG ${dag.dagId}, task ${task.taskId}: there is no executor "${task.executor}" here; [core] executor configures ${configured.map(spellExecutor).join(", ")}`;
       }
-      const fault = faultForExecutor(resolved, task);
+      const fault = faultForExecutor(resolved, task, dag.dagId);
       if (fault !== null) return `DAG ${dag.dagId}, task ${task.taskId}, on ${resolved}: ${fault}`;
       if (task.executor !== null) task.executor = resolved;
     }

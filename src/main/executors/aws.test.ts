@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { loadConfig } from "../../config/index.ts";
+import type { SerializedTask } from "../../contracts/index.ts";
 import { silentLogger } from "../../platform/index.ts";
 import { createExecutors, faultForExecutor } from "../executors.ts";
 
@@ -71,19 +72,43 @@ test("a queue's URL must be one", () => {
   );
 });
 
+test("what ECS cannot carry is known from the task beforehand: its overrides together, and variables that no process can be given", () => {
+  const task = { taskId: "t", queue: "default", executorConfig: {}, executionTimeoutSec: null } as unknown as SerializedTask;
+  const withVariable = (name: string, value: string) => ({
+    ...task,
+    executorConfig: { overrides: { containerOverrides: [{ name: "baram", environment: [{ name, value }] }] } },
+  });
+  const config = (more: object = {}) => configOf({ ...ECS, ...more });
+  const long = (chars: number) =>
+    JSON.stringify({
+      overrides: { containerOverrides: [{ name: "baram", environment: [{ name: "A", value: "x".repeat(chars) }] }] },
+    });
+  const kwargs = (chars: number) => ({ BARAM__ECS_EXECUTOR__RUN_TASK_KWARGS: long(chars) });
+  expect(faultForExecutor(config(), "EcsExecutor", withVariable("B", "x".repeat(3_900)), "d")).toBeNull();
+  expect(faultForExecutor(config(kwargs(3_900)), "EcsExecutor", withVariable("B", "x".repeat(3_900)), "d")).toMatch(
+    /its workload and its overrides are \d+ characters as JSON, and AWS takes 8192/,
+  );
+  for (const [name, value] of [
+    ["", "1"],
+    ["A=B", "1"],
+    ["A", "\0"],
+  ] as const)
+    expect(faultForExecutor(config(), "EcsExecutor", withVariable(name, value), "d")).toMatch(/which no process can be given/);
+});
+
 test("what an executor cannot run is known from the task beforehand, where it can be", () => {
   const task = { executorConfig: {}, executionTimeoutSec: null } as unknown as Parameters<typeof faultForExecutor>[2];
   const config = configOf(ECS);
-  expect(faultForExecutor(config, "LambdaExecutor", task)).toBeNull();
-  expect(faultForExecutor(config, "LambdaExecutor", { ...task, executionTimeoutSec: 900 })).toBeNull();
-  expect(faultForExecutor(config, "LambdaExecutor", { ...task, executionTimeoutSec: 901 })).toMatch(
+  expect(faultForExecutor(config, "LambdaExecutor", task, "d")).toBeNull();
+  expect(faultForExecutor(config, "LambdaExecutor", { ...task, executionTimeoutSec: 900 }, "d")).toBeNull();
+  expect(faultForExecutor(config, "LambdaExecutor", { ...task, executionTimeoutSec: 901 }, "d")).toMatch(
     /executionTimeout is 901 s.*900 s at most/,
   );
   expect(
-    faultForExecutor(config, "LocalExecutor", { ...task, executionTimeoutSec: 901, executorConfig: { command: 1 } }),
+    faultForExecutor(config, "LocalExecutor", { ...task, executionTimeoutSec: 901, executorConfig: { command: 1 } }, "d"),
   ).toBeNull();
-  expect(faultForExecutor(config, "EcsExecutor", { ...task, executionTimeoutSec: 901 })).toBeNull();
-  expect(faultForExecutor(config, "EcsExecutor", { ...task, executorConfig: { command: "x" } })).toMatch(
+  expect(faultForExecutor(config, "EcsExecutor", { ...task, executionTimeoutSec: 901 }, "d")).toBeNull();
+  expect(faultForExecutor(config, "EcsExecutor", { ...task, executorConfig: { command: "x" } }, "d")).toMatch(
     /"command" cannot be set/,
   );
 });

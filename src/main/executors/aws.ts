@@ -1,3 +1,4 @@
+import type { Config } from "../../config/index.ts";
 import type { Connection } from "../../contracts/index.ts";
 import type { Logger } from "../../platform/index.ts";
 import { demandConnection } from "../find-connection.ts";
@@ -16,6 +17,21 @@ export function connectOf(
 export function retryDelayMs(failed: number): number {
   return Math.min(4 ** failed, 120) * 1_000;
 }
+
+/** A short outage costs a second; after a long one, launches go on within this time of its end. */
+const OUTAGE_PAUSE_MAX_MS = 15_000;
+
+export function outagePauseMs(signs: number): number {
+  return Math.min(2 ** (signs - 1) * 1_000, OUTAGE_PAUSE_MAX_MS);
+}
+
+/** Some times within the time after which a try that nobody speaks for counts as stuck. */
+export function tellEveryMs(config: Pick<Config, "scheduler">): number {
+  return Math.min(30, config.scheduler.task_queued_timeout / 4) * 1_000;
+}
+
+/** ListTasks is eventually consistent, and a container or a function needs some time to report its start. */
+export const SETTLE_MS = 60_000;
 
 export function listOf(text: string | null): string[] {
   return (text ?? "")

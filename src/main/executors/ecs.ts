@@ -1,15 +1,23 @@
 import { z } from "zod";
 import type { Config } from "../../config/index.ts";
-import { type JsonObject, jsonObjectSchema } from "../../contracts/index.ts";
-import { createEcsExecutor, type Executor, type ExecutorOptions, ecsKwargsFault, layOver } from "../../executors/index.ts";
+import { type JsonObject, jsonObjectSchema, type SerializedTask, type Workload } from "../../contracts/index.ts";
+import {
+  composeRunTask,
+  createEcsExecutor,
+  type Executor,
+  type ExecutorOptions,
+  ecsKwargsFault,
+  layOver,
+} from "../../executors/index.ts";
 import { BaramError } from "../../platform/index.ts";
-import { connectOf, listOf, retryDelayMs, warnIfUnreachable } from "./aws.ts";
+import { baseUrl } from "../base-url.ts";
+import { connectOf, listOf, outagePauseMs, retryDelayMs, SETTLE_MS, tellEveryMs, warnIfUnreachable } from "./aws.ts";
 import type { ExecutorKind } from "./kind.ts";
 import type { ExecutorSurroundings } from "./surroundings.ts";
 
 export const ecsExecutor: ExecutorKind = {
   make: makeEcsExecutor,
-  faultOf: (config, task) => faultOfEcsTask(config, task.executorConfig),
+  faultOf: faultOfEcsTask,
   docs: {
     runs: "in its own container on ECS (Fargate, Fargate Spot or EC2)",
     goodFor: "heavy or long tasks, each with its own CPU, memory, image and role",
@@ -51,6 +59,10 @@ function makeEcsExecutor(config: Config, options: ExecutorOptions, around: Execu
       maxRunTaskAttempts: own.max_run_task_attempts,
       runTaskPerSec: own.run_task_rate,
       retryDelayMs,
+      outagePauseMs,
+      capacityWaitMs: own.capacity_wait * 1_000,
+      tellEveryMs: tellEveryMs(config),
+      settleMs: SETTLE_MS,
       pollMs: own.poll_interval * 1_000,
       missingGraceMs: 60_000,
       checkHealthOnStartup: own.check_health_on_startup,
@@ -60,10 +72,35 @@ function makeEcsExecutor(config: Config, options: ExecutorOptions, around: Execu
 }
 
 /** What is wrong with a task's executorConfig for this executor, or null. */
-function faultOfEcsTask(config: Config, executorConfig: JsonObject): string | null {
-  const fault = ecsKwargsFault(executorConfig, config.ecs_executor.container_name ?? "");
-  return fault === null ? null : `executorConfig for ECS: ${fault}`;
+function faultOfEcsTask(config: Config, task: SerializedTask, dagId: string): string | null {
+  const own = config.ecs_executor;
+  const containerName = own.container_name ?? "";
+  const fault = ecsKwargsFault(task.executorConfig, containerName);
+  if (fault !== null) return `executorConfig for ECS: ${fault}`;
+  let base: JsonObject;
+  try {
+    base = layOver(requestOf(own, own.task_definition ?? ""), furtherKwargs(own.run_task_kwargs, containerName));
+  } catch {
+    // The scheduler does not start with these options, and says why.
+    return null;
+  }
+  const parts = { base, cluster: own.cluster ?? "", containerName, apiUrl: baseUrl(config) ?? "" };
+  const request = composeRunTask(usualWorkload(task, dagId), parts);
+  return typeof request === "string" ? request : null;
 }
+
+/** As small as a workload of this task usually is: only what certainly never fits is a fault of the DAG file. */
+function usualWorkload({ taskId, queue, executorConfig }: SerializedTask, dagId: string): Workload {
+  const [id, runId] = ["0".repeat(UUID_CHARS), "r".repeat(RUN_ID_CHARS)];
+  const ti = { id, dagId, runId, taskId, mapIndex: -1, tryNumber: 1, poolSlots: 1, queue, priorityWeight: 1, executorConfig };
+  const logPath = `dag_id=${dagId}/run_id=${runId}/task_id=${taskId}/attempt=1.log`;
+  return { type: "ExecuteTask", token: "t".repeat(TOKEN_CHARS), ti, moduleHash: "0".repeat(64), logPath };
+}
+
+const UUID_CHARS = 36;
+/** Of `scheduled__` and an instant, and of a token for a workload. */
+const RUN_ID_CHARS = 35;
+const TOKEN_CHARS = 219;
 
 type Section = Config["ecs_executor"];
 

@@ -7,7 +7,7 @@ import type { ExecutorSurroundings } from "./surroundings.ts";
 export type ExecutorKind = {
   make(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor;
   /** Why it cannot run a task, as far as that is known beforehand, or null. */
-  faultOf?(config: Config, task: SerializedTask): string | null;
+  faultOf?(config: Config, task: SerializedTask, dagId: string): string | null;
   /** For the tables of the README and of docs/executors.md: "A task runs …", and so on. */
   docs: {
     runs: string;

@@ -1,7 +1,7 @@
 import type { Config } from "../../config/index.ts";
 import { createLambdaExecutor, type Executor, type ExecutorOptions, LAMBDA_MAX_SEC } from "../../executors/index.ts";
 import { BaramError } from "../../platform/index.ts";
-import { connectOf, retryDelayMs, warnIfUnreachable } from "./aws.ts";
+import { connectOf, outagePauseMs, retryDelayMs, SETTLE_MS, tellEveryMs, warnIfUnreachable } from "./aws.ts";
 import type { ExecutorKind } from "./kind.ts";
 import type { ExecutorSurroundings } from "./surroundings.ts";
 
@@ -38,6 +38,9 @@ function makeLambdaExecutor(config: Config, options: ExecutorOptions, around: Ex
       maxInvokeAttempts: own.max_invoke_attempts,
       invokePerSec: own.invoke_rate,
       retryDelayMs,
+      outagePauseMs,
+      tellEveryMs: tellEveryMs(config),
+      settleMs: SETTLE_MS,
       endWaitMs: own.end_wait_timeout * 1_000,
       nobodysAfterMs: NOBODYS_AFTER_MS,
       checkHealthOnStartup: own.check_health_on_startup,

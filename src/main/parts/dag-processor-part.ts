@@ -71,7 +71,7 @@ export function createConfiguredDagProcessor(
     pausedAtCreation: config.core.dags_are_paused_at_creation,
     activeBundles: [EXAMPLES_BUNDLE],
     executors,
-    faultForExecutor: (name, task) => faultForExecutor(config, name, task),
+    faultForExecutor: (name, task, dagId) => faultForExecutor(config, name, task, dagId),
     staleDagThresholdSec: config.dag_processor.stale_dag_threshold,
     refreshIntervalSec: config.dag_processor.refresh_interval,
   });

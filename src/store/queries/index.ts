@@ -85,6 +85,7 @@ export * from "./task-instance/finish-tries.ts";
 export * from "./task-instance/first-poke.ts";
 export * from "./task-instance/forget-rendered-fields.ts";
 export * from "./task-instance/forget-results.ts";
+export * from "./task-instance/hold-queued.ts";
 export * from "./task-instance/hold-try.ts";
 export * from "./task-instance/list-instances.ts";
 export * from "./task-instance/name-instance.ts";

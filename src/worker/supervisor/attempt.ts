@@ -54,11 +54,13 @@ export type Attempt = {
 };
 
 /**
- * Whether nothing of the try has run before: a rescheduled or deferred try continues, and so does its log. A try number has only
- * one first start in a run; a callback's log is found by its unique id.
+ * Whether the try's log begins now: a rescheduled or deferred try continues, and so does its log; the platform may have written into
+ * it why the try had to wait. A try number has only one first start in a run; a callback's log is found by its unique id.
  */
-export function isFirstStart({ order }: Pick<Attempt, "order">): boolean {
-  return order?.type === "run" && order.context.taskRescheduleCount === 0 && !order.context.resume;
+export function isLogAnew({ order }: Pick<Attempt, "order">): boolean {
+  if (order?.type !== "run") return false;
+  const { taskRescheduleCount, resume, isLogBegun } = order.context;
+  return taskRescheduleCount === 0 && !resume && !isLogBegun;
 }
 
 export function note(attempt: Attempt, level: LogLine["level"], event: string, facts: Record<string, unknown> = {}): void {

@@ -10,7 +10,7 @@ import {
   removeLog,
 } from "../../task-logs/index.ts";
 import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
-import { type Attempt, forwardCall, isFirstStart } from "./attempt.ts";
+import { type Attempt, forwardCall, isLogAnew } from "./attempt.ts";
 import { createLogSender } from "./log-sender.ts";
 import type { SupervisorOptions } from "./options.ts";
 
@@ -66,7 +66,7 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
 
   function carrierFor(attempt: Attempt): LogCarrier {
     const { workload } = attempt;
-    const isAnew = isFirstStart(attempt);
+    const isAnew = isLogAnew(attempt);
     if (s3) return createS3Carrier(s3, workload.logPath, !isAnew);
     return createApiCarrier(
       (piece) => send(attempt.token, piece),

@@ -15,16 +15,7 @@ import { createLogWriter, createThreadedFolderSink, userLine } from "../../task-
 import type { ReceivedFromRunner } from "../wire/index.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
-import {
-  type Attempt,
-  forwardCall,
-  isFirstStart,
-  learnFromOrder,
-  maskerOf,
-  maskOutcome,
-  note,
-  platformFailure,
-} from "./attempt.ts";
+import { type Attempt, forwardCall, isLogAnew, learnFromOrder, maskerOf, maskOutcome, note, platformFailure } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
 import { askWhyLost, startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
@@ -211,7 +202,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       maxLineBytes: options.maxLineBytes,
       maxFileBytes: options.maxFileBytes,
       masker: () => maskerOf(attempt),
-      isAnew: () => isFirstStart(attempt),
+      isAnew: () => isLogAnew(attempt),
       onFault: (error) => logger.error({ path: workload.logPath, error: error.message }, "a task's log cannot be written"),
     });
     const attempt: Attempt = {

@@ -20,6 +20,8 @@ export type AwsRig = {
   readonly faults: Faults;
   readonly ecs: EcsTasks;
   readonly lambda: LambdaFunctions;
+  /** By how much AWS's clock is ahead of this machine's; as AWS does, the rig refuses signatures that are five minutes off. */
+  readonly clock: { offsetMs: number };
   /** Number of requests of each action so far, including those to moto. */
   requests(action: string): number;
   /** The access key and region that signed the last request of this action, e.g. `AKIA…@eu-west-1`. */
@@ -45,6 +47,7 @@ export async function startAwsRig(): Promise<AwsRig> {
   const moto = await startMotoServer();
   const folder = mkdtempSync(join(tmpdir(), "baram-aws-"));
   const faults = createFaults();
+  const clock = { offsetMs: 0 };
   const counts = new Map<string, number>();
   const signers = new Map<string, string>();
   const inside = () => ({ PATH: process.env.PATH ?? "", HOME: folder, TMPDIR: folder, ...environment });
@@ -69,6 +72,9 @@ export async function startAwsRig(): Promise<AwsRig> {
     counts.set(action, (counts.get(action) ?? 0) + 1);
     const [, accessKey, region] = /Credential=([^/]+)\/[^/]+\/([^/]+)\//.exec(request.headers.authorization ?? "") ?? [];
     signers.set(action, `${accessKey}@${region}`);
+    const nowMs = Date.now() + clock.offsetMs;
+    response.setHeader("date", new Date(nowMs).toUTCString());
+    if (Math.abs(nowMs - signedAtMs(request)) > SKEW_MAX_MS) return refuse(response, SKEWED);
     const fault = faults.take(action);
     if (fault?.kind === "error") return refuse(response, fault.error);
     if (fault?.kind === "answer") return reply(response, 200, fault.body);
@@ -78,6 +84,11 @@ export async function startAwsRig(): Promise<AwsRig> {
     const { status, headers, text } = await carryOut(action, request, body);
     if (fault?.kind === "cut") return void request.socket.destroy();
     if (fault?.kind === "hold") await fault.gate.pass();
+    if (fault?.kind === "truncate") {
+      response.writeHead(200, headers);
+      response.end(text.slice(0, text.length / 2));
+      return;
+    }
     response.writeHead(status, headers);
     response.end(text);
   }
@@ -197,6 +208,7 @@ export async function startAwsRig(): Promise<AwsRig> {
     faults,
     ecs,
     lambda,
+    clock,
     requests: (action) => counts.get(action) ?? 0,
     signerOf: (action) => signers.get(action),
     async createCluster(clusterName) {
@@ -268,6 +280,20 @@ function actionOf(request: http.IncomingMessage): string {
   return /\/functions\/[^/]+(\/configuration)?(\?|$)/.test(path) ? "GetFunction" : "other";
 }
 
+const SKEW_MAX_MS = 300_000;
+const SKEWED: AwsError = {
+  status: 403,
+  type: "InvalidSignatureException",
+  message: "Signature expired: it is now earlier than the time of the signature plus five minutes",
+};
+
+/** A request that is not signed has no such time. */
+function signedAtMs(request: http.IncomingMessage): number {
+  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(String(request.headers["x-amz-date"])) ?? [];
+  const [year = 0, month = 1, ...rest] = parts.map(Number);
+  return parts.length === 0 ? Number.NaN : Date.UTC(year, month - 1, ...rest);
+}
+
 async function read(request: http.IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -287,7 +313,7 @@ async function forward(moto: MotoServer, request: http.IncomingMessage, body: Bu
     ...(body.length > 0 ? { body: new Uint8Array(body) } : {}),
   });
   const kept = [...response.headers].filter(
-    ([name]) => !["connection", "content-length", "transfer-encoding", "content-encoding"].includes(name),
+    ([name]) => !["connection", "content-length", "transfer-encoding", "content-encoding", "date"].includes(name),
   );
   return { status: response.status, headers: Object.fromEntries(kept), text: Buffer.from(await response.arrayBuffer()) };
 }

@@ -20,6 +20,8 @@ export type Fault =
   | { kind: "error"; error: AwsError }
   /** Executed, and then the connection is closed without an answer. */
   | { kind: "cut" }
+  /** Executed, and answered 200 with only the first half of the body. */
+  | { kind: "truncate" }
   /** Answered with this body, without being executed. */
   | { kind: "answer"; body: object }
   /** Executed, and the answer is delayed until the gate opens. */

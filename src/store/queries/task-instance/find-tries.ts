@@ -37,9 +37,10 @@ const silent = {
   name: "silent-tries",
   text: `select ${columns} where ti.state in ('running', 'restarting') and ti.last_heartbeat_at < now() - make_interval(secs => $1) and ti.id > $2 order by ti.id limit ${TRIES_MAX}`,
 };
+/** An executor that still holds a queued try says so: see hold-queued.ts. */
 const stuck = {
   name: "stuck-tries",
-  text: `select ${columns} where ti.state = 'queued' and ti.queued_dttm < now() - make_interval(secs => $1) and ti.id > $2 order by ti.id limit ${TRIES_MAX}`,
+  text: `select ${columns} where ti.state = 'queued' and greatest(ti.queued_dttm, ti.last_heartbeat_at) < now() - make_interval(secs => $1) and ti.id > $2 order by ti.id limit ${TRIES_MAX}`,
 };
 
 export async function triesByIds(db: Db, ids: readonly string[]): Promise<TryFacts[]> {

@@ -11,6 +11,7 @@ import {
   expandTasks,
   finishTries,
   fireTriggers,
+  holdQueued,
   lockQueued,
   noteInstances,
   queueInstances,
@@ -73,6 +74,7 @@ const CASES: Record<string, Case> = {
   },
   "queue-instances": { state: "scheduled", change: (tx) => queueInstances(tx, IDS, jobId) },
   "still-queued": { state: "queued", change: (tx) => lockQueued(tx, IDS) },
+  "hold-queued": { state: "queued", change: (tx) => holdQueued(tx, IDS) },
   "requeue-tries": { state: "queued", change: (tx) => requeueTries(tx, IDS) },
   "record-launches": {
     state: "queued",

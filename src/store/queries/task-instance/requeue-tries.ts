@@ -1,8 +1,8 @@
 import type { Db } from "../../store.ts";
 
 /**
- * $1 ids. queued → scheduled with a new id: whoever still holds the old workload can no longer start it. The try's number
- * stays, since nothing of it ran.
+ * $1 ids, $2 what is added to the count that limits how often this happens. queued → scheduled with a new id: whoever still holds the
+ * old workload can no longer start it. The try's number stays, since nothing of it ran.
  */
 const requeue = {
   name: "requeue-tries",
@@ -12,15 +12,15 @@ with held as materialized (
 ), back as (
   update task_instance ti
      set state = 'scheduled', id = gen_random_uuid(), queued_by_job_id = null, queued_dttm = null,
-         queue_attempts = ti.queue_attempts + 1, updated_at = now()
+         queue_attempts = ti.queue_attempts + $2::int, updated_at = now()
     from held where ti.id = held.id
   returning 1
 ), told as materialized (select pg_notify('baram_scheduler', 'scheduled') from (select 1 from back limit 1) one)
 select count(*)::int as count, (select count(*) from told) as told from back`,
 };
 
-export async function requeueTries(db: Db, ids: readonly string[]): Promise<number> {
-  const { rows } = await db.query<{ count: number }>(requeue, [ids]);
+export async function requeueTries(db: Db, ids: readonly string[], counted: 0 | 1 = 1): Promise<number> {
+  const { rows } = await db.query<{ count: number }>(requeue, [ids, counted]);
   return rows[0]?.count ?? 0;
 }
 

@@ -14,6 +14,8 @@ export type StartedTry = {
   versionId: string;
   rescheduleCount: number;
   startDate: Date;
+  /** The platform has written into its log before this start. */
+  isNoted: boolean;
   /** Seconds from queued to now; null = it was running already, and its caller only repeats the call. */
   queuedSec: number | null;
   /** Set for a try that was deferred and goes on; kwargs and event are encrypted. */
@@ -46,7 +48,7 @@ const statement = {
   name: "start-tries",
   text: `
 with held as materialized (
-  select ti.id, s.hostname, s.unixname, s.pid
+  select ti.id, s.hostname, s.unixname, s.pid, ti.state <> 'running' and ti.last_heartbeat_at > ti.scheduled_dttm as is_noted
     from task_instance ti join unnest((select $1::uuid[]), $2::text[], $3::text[], $4::int[]) as s(id, hostname, unixname, pid) on ti.id = s.id
    where (ti.state in ('queued', 'restarting')
       or (ti.state = 'running' and ti.hostname = s.hostname and ti.unixname = s.unixname and ti.pid = s.pid))
@@ -61,11 +63,12 @@ with held as materialized (
     from held s
    where ti.id = s.id
   returning ti.id, ti.dag_run_id, ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.try_number, ti.max_tries, ti.dag_version_id, ti.reschedule_count,
-    ti.start_date, ti.first_start_date, ti.queued_dttm, ti.next_method, ti.next_kwargs, ti.next_event, ti.next_failure
+    ti.start_date, ti.first_start_date, ti.queued_dttm, ti.next_method, ti.next_kwargs, ti.next_event, ti.next_failure, s.is_noted
 )
 select t.id, t.dag_run_id as "dagRunId", t.dag_id as "dagId", t.run_id as "runId", t.task_id as "taskId", t.map_index as "mapIndex",
        t.try_number as "tryNumber", t.max_tries as "maxTries", t.dag_version_id as "versionId",
        t.reschedule_count as "rescheduleCount", t.first_start_date as "startDate",
+       coalesce(t.is_noted, false) as "isNoted",
        case when t.start_date = now() then extract(epoch from now() - t.queued_dttm)::float8 end as "queuedSec",
        t.next_method as "nextMethod", t.next_kwargs as "nextKwargs", t.next_event as "nextEvent", t.next_failure as "nextFailure",
        json_build_object('runType', r.run_type, 'state', r.state, 'logicalDate', r.logical_date, 'dataIntervalStart', r.data_interval_start,
