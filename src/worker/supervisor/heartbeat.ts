@@ -64,13 +64,15 @@ export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
 
   function onDelivered(sentAt: number): void {
     deliveredAt = Math.max(deliveredAt, sentAt);
+    if (failed > 0) options.logger.info({ failed }, "heartbeats are delivered again");
     if (failed >= OUTAGE_BEATS) for (const attempt of options.running()) options.onOutage(attempt, null);
     failed = 0;
   }
 
   function onFailed(sentAt: number, error: string): void {
     if (failed++ === 0) failingAt = sentAt;
-    options.logger.warn({ error, failed }, "a heartbeat failed");
+    // Ever more seldom: a long outage does not fill the log.
+    if (Number.isInteger(Math.log2(failed))) options.logger.warn({ error, failed }, "a heartbeat failed");
     if (failed === OUTAGE_BEATS) for (const attempt of options.running()) options.onOutage(attempt, error);
     const forSec = (performance.now() - failingAt) / 1_000;
     const isTooLong = forSec >= options.outageSec || (options.maxFailed > 0 && failed >= options.maxFailed);
