@@ -51,7 +51,7 @@ export async function connectEcs(options: AwsAccess & { cluster: string }): Prom
         const command = new sdk.ListTasksCommand({ cluster, startedBy, ...(nextToken === undefined ? {} : { nextToken }) });
         const page = await use((ecs) => ecs.send(command));
         arns.push(...(page.taskArns ?? []));
-        // AWS filters page by page: one without a match may be followed by one with it.
+        // A page may be empty and not the last.
         nextToken = page.nextToken;
       } while (nextToken !== undefined);
       return arns;

@@ -215,7 +215,11 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
     queue(workloads) {
       for (const workload of workloads) {
         if (isEnding) emit(giveBack(workload));
-        else launches.add(workload);
+        else {
+          // A callback keeps its id when it is queued again.
+          handled.delete(workloadId(workload));
+          launches.add(workload);
+        }
       }
     },
     takeEvents() {
