@@ -5,7 +5,8 @@ import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigg
 import type { OrphanTry } from "../executors/index.ts";
 import { beatTries, endedTries, ORPHANS_MAX, startTries } from "../store/index.ts";
 import type { Scheduler } from "./index.ts";
-import { adoptOrphans, failSilentTries, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
+import { adoptOrphans, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
+import { failSilentTries } from "./watch-silence.ts";
 
 let database: TestDatabase;
 let scheduler: Scheduler | null = null;

@@ -22,8 +22,6 @@ import {
   recoverCallbacks,
   releaseCallbacks,
   requeueTries,
-  serverAgeSec,
-  silentTries,
   stuckTries,
   TRIES_MAX,
   type TryFacts,
@@ -38,7 +36,7 @@ import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** As in Airflow's hidden `num_stuck_in_queued_retries`. */
 const QUEUE_ATTEMPTS_MAX = 2;
-const ACTIVE = ["running", "restarting"] as const;
+export const ACTIVE = ["running", "restarting"] as const;
 
 /**
  * Executors are asked outside of the transaction, since they may have to query an outside system; their answers are applied only to
@@ -136,52 +134,8 @@ async function askExecutors(
   return { asked, kept };
 }
 
-export type SilenceWatch = { check(): Promise<number> };
-
-/**
- * Fails tries that are silent too long, but not because of an outage of the database: while the server was down or unreachable, no
- * heartbeat could arrive, so all tries get their full time again.
- */
-export function createSilenceWatch(resources: SchedulerResources, options: SchedulerOptions): SilenceWatch {
-  const { clock, logger } = resources;
-  const longestGapMs = (options.silentTryCheckSec + options.silentTrySec / 4) * 1_000;
-  let checkedAt = clock.now();
-  let holdUntil = 0;
-  return {
-    async check() {
-      const ageSec = await serverAgeSec(resources.store);
-      const now = clock.now();
-      if (now - checkedAt > longestGapMs) {
-        holdUntil = now + options.silentTrySec * 1_000;
-        logger.warn(
-          { gapSec: Math.round((now - checkedAt) / 1_000) },
-          "the database was away; silent tries get their full time again",
-        );
-      }
-      checkedAt = now;
-      return now < holdUntil || ageSec < options.silentTrySec ? 0 : failSilentTries(resources, options);
-    },
-  };
-}
-
-export async function failSilentTries(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
-  const guard = { leaving: ACTIVE, silentForSec: options.silentTrySec };
-  const reasonOf = (one: TryFacts) => {
-    const place = `${one.hostname ?? "an unknown host"}, process ${one.pid ?? "unknown"}`;
-    return `no heartbeat for ${Math.round(one.silentForSec ?? options.silentTrySec)} s from ${place}: the worker died or cannot reach the API`;
-  };
-  let count = 0;
-  await forEachBatch(
-    (after) => silentTries(resources.store, options.silentTrySec, after),
-    async (silent) => {
-      count += await failTries(resources, options, silent, guard, reasonOf);
-    },
-  );
-  return count;
-}
-
 /** Processes batch after batch in id order until none is left; tries that cannot be processed are skipped. */
-async function forEachBatch(
+export async function forEachBatch(
   read: (after: string | undefined) => Promise<TryFacts[]>,
   work: (batch: readonly TryFacts[]) => Promise<void>,
 ): Promise<void> {
@@ -193,7 +147,9 @@ async function forEachBatch(
 }
 
 export async function requeueStuckTries(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
-  const { store, executors, logger } = resources;
+  const { store, executors, logger, clock, outage } = resources;
+  // Their workers ask again and again, and start them when the API is back.
+  if (clock.now() < outage.spareUntilMs) return 0;
   const reason = `stuck in queued for more than ${options.queuedTimeoutSec} s, ${QUEUE_ATTEMPTS_MAX + 1} times: no worker took it`;
   let requeued = 0;
   let failed = 0;

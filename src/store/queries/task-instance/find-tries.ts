@@ -70,10 +70,3 @@ export async function silentTries(db: Db, silentForSec: number, after = FIRST_ID
 export async function stuckTries(db: Db, queuedForSec: number, after = FIRST_ID): Promise<TryFacts[]> {
   return (await db.query<TryFacts>(stuck, [queuedForSec, after])).rows;
 }
-
-const age = { name: "server-age", text: `select extract(epoch from now() - pg_postmaster_start_time())::float8 as "ageSec"` };
-
-/** How long the database server has been up, in seconds: before that, nobody's heartbeat could arrive. */
-export async function serverAgeSec(db: Db): Promise<number> {
-  return (await db.query<{ ageSec: number }>(age)).rows[0]?.ageSec ?? 0;
-}
