@@ -283,17 +283,13 @@ test("40 results that ended before a restart do not slow 40 new tasks", async ()
     ended.add(id);
   }
   const executor = await start();
-  const startedAt = Date.now();
   const workloads = Array.from({ length: 40 }, () => makeWorkload());
   executor.queue(workloads);
   await until(
     () => executor.slotsAvailable() === 50 && workloads.every(({ ti }) => told(executor, ti.id).length > 0),
-    "all results",
-    60_000,
+    "all results, which takes 3 s",
+    15_000,
   );
-  const tookMs = Date.now() - startedAt;
-  if (process.env.BARAM_TEST_LOG) console.log(`40 tasks after 40 old results: ${tookMs} ms`);
-  expect(tookMs).toBeLessThan(15_000);
   await emptied();
 });
 
