@@ -28,6 +28,7 @@ import {
   timeOutTriggers,
   triesByIds,
 } from "../store/index.ts";
+import { logPathOf } from "./commands/index.ts";
 import { exceptCulprits, findFaults, isOnesFault, setFaultsAside } from "./culprits.ts";
 import { failTries, REFUSED, STUCK } from "./fail-tries.ts";
 import { workloadsOf } from "./hand-over.ts";
@@ -222,7 +223,9 @@ async function heedEvents(
     await resources.pause("before-launch-record");
     await recordLaunches(resources.store, launched);
   }
-  const ended = events.filter((event) => event.kind !== "launched");
+  const missing = new Map(events.flatMap((event) => (event.kind === "missing" ? [[event.id, event.reason] as const] : [])));
+  if (missing.size > 0) await heedMissing(resources, options, missing);
+  const ended = events.filter((event) => event.kind !== "launched" && event.kind !== "missing");
   if (ended.length === 0) return;
   // Executors know workloads by id only; which of them are callbacks is known here.
   await releaseCallbacks(
@@ -231,16 +234,43 @@ async function heedEvents(
   );
   const notStarted = ended.filter((event) => event.kind === "not_started").map((event) => event.id);
   if (notStarted.length > 0) await requeueTries(resources.store, notStarted);
-  const reasons = new Map(ended.filter((event) => event.kind !== "not_started").map((event) => [event.id, event]));
+  const reasons = new Map(ended.flatMap((event) => (event.kind === "not_started" ? [] : [[event.id, event] as const])));
   const facts = reasons.size > 0 ? await triesByIds(resources.store, [...reasons.keys()]) : [];
   const lost = facts.filter((one) => reasons.get(one.id)?.kind === "lost");
   const refused = facts.filter((one) => reasons.get(one.id)?.kind === "refused");
   const reasonOf = (one: TryFacts) => reasons.get(one.id)?.reason ?? "its worker is gone";
   await failTries(resources, options, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
   await failTries(resources, options, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
-  // A worker that dies each time before it starts its try, for example because of a wrong image, must not be launched, and paid
-  // for, for ever.
-  const waiting = lost.filter((one) => one.state === "queued");
+  await launchAgain(resources, options, lost, reasonOf);
+}
+
+/**
+ * An outside system has not known these tries for a while. It may be wrong, so it fails no running try: `createSilenceWatch` does, if
+ * the heartbeats end too. Callbacks are left to `recoverCallbacks` for the same reason.
+ */
+async function heedMissing(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  reasons: ReadonlyMap<string, string>,
+): Promise<void> {
+  const facts = await triesByIds(resources.store, [...reasons.keys()]);
+  const reasonOf = ({ id }: TryFacts) => reasons.get(id) ?? "its executor does not know it";
+  for (const one of facts.filter(({ state }) => state !== null && (ACTIVE as readonly string[]).includes(state)))
+    await resources.noteInTryLog(logPathOf(one), `${reasonOf(one)}. The try goes on as long as it sends heartbeats.`);
+  await launchAgain(resources, options, facts, reasonOf);
+}
+
+/**
+ * Of tries without a worker, those that had not started. A worker that dies each time before it starts its try, for example because
+ * of a wrong image, must not be launched, and paid for, for ever.
+ */
+async function launchAgain(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  tries: readonly TryFacts[],
+  reasonOf: (one: TryFacts) => string,
+): Promise<void> {
+  const waiting = tries.filter((one) => one.state === "queued");
   const again = waiting.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
   if (again.length > 0) await requeueTries(resources.store, again);
   const given = waiting.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);

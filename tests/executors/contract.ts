@@ -148,6 +148,7 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
       const { id } = await system.tryOf(runId);
       await expect.poll(() => system.wire.ends.filter((end) => end.id === id).length, { timeout: 10_000 }).toBeGreaterThan(1);
       expect(await system.history(runId)).toHaveLength(0);
+      await expectAllFree();
     });
 
     test("duplicate outcome: an end told twice counts once, and another end for the same try is refused", async () => {

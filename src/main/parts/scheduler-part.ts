@@ -2,7 +2,7 @@ import type { Config } from "../../config/index.ts";
 import type { Executor } from "../../executors/index.ts";
 import { BaramError, type Logger, systemClock } from "../../platform/index.ts";
 import { createDagCache, createSchedulerMemory, type PausePoint, type Scheduler, startScheduler } from "../../scheduler/index.ts";
-import { holdSchedulerLock, type Store } from "../../store/index.ts";
+import { endedTries, holdSchedulerLock, type Store } from "../../store/index.ts";
 import { createApiProbe } from "../api-probe.ts";
 import { createExecutors } from "../executors.ts";
 import { createConnectionFinder } from "../find-connection.ts";
@@ -25,7 +25,12 @@ export async function startSchedulerPart(
 ): Promise<SchedulerPart> {
   const alone = config.scheduler.use_row_level_locking ? null : await beAlone(store, logger);
   let scheduler: Scheduler | null = null;
-  const around = { apiUrl, findConnection: createConnectionFinder(config, store), logger };
+  const around = {
+    apiUrl,
+    findConnection: createConnectionFinder(config, store),
+    findEnded: (executor: string, ids: readonly string[]) => endedTries(store, executor, ids),
+    logger,
+  };
   const executors = createExecutors(config, around, () => scheduler?.wake());
   await startAll([...executors.values()]).catch(async (error: unknown) => {
     await alone?.release();
