@@ -13,7 +13,8 @@ export type ExecutorEvent = {
   | {
       /**
        * `not_started`: it never ran and may be queued again. `lost`: it started, or may have started, and its worker is gone: the
-       * try fails, and is retried if retries are left. `refused`: it can never be launched here: the try fails, unless it beats.
+       * try fails, and is retried if retries are left. `refused`: it can never be launched here: the try fails, unless
+       * it has started after all.
        */
       kind: "not_started" | "lost" | "refused";
       reason: string;
@@ -29,7 +30,21 @@ export type ExecutorEvent = {
       /** Why, for the try's log, if it is another reason than before; null: nothing new. The first is never null. */
       reason: string | null;
     }
+  | {
+      /**
+       * The outside system has not known it for a while, which proves nothing: a try that has not started is queued again, and a
+       * running one is judged by its heartbeats alone.
+       */
+      kind: "missing";
+      reason: string;
+    }
 );
+
+/**
+ * Returns those of the ids that are no open try or callback of this executor: they have ended, or were requeued under another id.
+ * An executor asks it, since it never sees the database. Rejects if the database cannot be asked now.
+ */
+export type FindEnded = (ids: readonly string[]) => Promise<string[]>;
 
 /** A try whose scheduler is dead. */
 export type OrphanTry = {

@@ -65,6 +65,7 @@ function makeEcsExecutor(config: Config, options: ExecutorOptions, around: Execu
       settleMs: SETTLE_MS,
       pollMs: own.poll_interval * 1_000,
       missingGraceMs: 60_000,
+      findEnded: (ids) => around.findEnded(options.name, ids),
       checkHealthOnStartup: own.check_health_on_startup,
     },
     logger,
