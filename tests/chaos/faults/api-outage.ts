@@ -89,6 +89,7 @@ const KINDS: readonly Kind[] = [
         name: "baram",
         handler: join(findPackageRoot(), "dist", "main", "lambda-handler.js"),
         deadLetterQueueUrl,
+        timeoutMs: 900_000,
         retries: 0,
         environment: { BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: HEARTBEAT_SEC },
       });
