@@ -5,6 +5,7 @@ import { addConfigCommands } from "./commands/config/config-commands.ts";
 import { addConnectionsCommands } from "./commands/connections/connections-commands.ts";
 import { addDagsCommands } from "./commands/dags/dags-commands.ts";
 import { addDbCommands } from "./commands/db/db-commands.ts";
+import { addExecutorsCommands } from "./commands/executors/executors-commands.ts";
 import { exampleOf, type OutputOptions, outputOption } from "./commands/flags.ts";
 import { addJobsCommands } from "./commands/jobs/jobs-commands.ts";
 import { addPoolsCommands } from "./commands/pools/pools-commands.ts";
@@ -42,6 +43,7 @@ export function createProgram(): { program: Command; terminal: Terminal } {
   addDbCommands(program, terminal);
   addConfigCommands(program, terminal);
   addJobsCommands(program, terminal);
+  addExecutorsCommands(program, terminal);
   program
     .command("version")
     .description("print the version")

@@ -44,10 +44,37 @@ export const executeCallbackSchema = z.object({
 });
 export type ExecuteCallback = z.infer<typeof executeCallbackSchema>;
 
-export const workloadSchema = z.discriminatedUnion("type", [executeTaskSchema, executeCallbackSchema]);
+/** What the platform gives to a runner. */
+export type RunnerWorkload = ExecuteTask | ExecuteCallback;
+
+/**
+ * `baram executors check`: the worker calls the API and writes one line of log, without a runner. It belongs to no task, and its token
+ * is good for nothing else.
+ */
+export const probeSchema = z.object({
+  type: z.literal("Probe"),
+  token: z.string(),
+  probeId: z.uuid(),
+  /** For an executor with queues. */
+  queue: z.string(),
+});
+export type Probe = z.infer<typeof probeSchema>;
+
+/** Relative to the log folder. */
+export function probeLogPath(id: string): string {
+  return `executor-check/${id}.log`;
+}
+
+/** The line of a probe's log, by which the API finds it. */
+export function probeLogLine(id: string): string {
+  return `this worker answers the check ${id} of its executor`;
+}
+
+export const workloadSchema = z.discriminatedUnion("type", [executeTaskSchema, executeCallbackSchema, probeSchema]);
 export type Workload = z.infer<typeof workloadSchema>;
 
-/** The id of the try or of the callback. */
+/** The id of the try, of the callback or of the probe. */
 export function workloadId(workload: Workload): string {
-  return workload.type === "ExecuteTask" ? workload.ti.id : workload.callbackId;
+  if (workload.type === "ExecuteTask") return workload.ti.id;
+  return workload.type === "Probe" ? workload.probeId : workload.callbackId;
 }

@@ -7,6 +7,7 @@ import { addBaramCalls } from "./routes/baram-calls.ts";
 import { addDagRunRoutes } from "./routes/dag-runs.ts";
 import { addDagRoutes } from "./routes/dags.ts";
 import { addHealthRoutes } from "./routes/health.ts";
+import { addProbeCalls } from "./routes/probes.ts";
 import { routesOf } from "./routes/route.ts";
 import { addSecretRoutes } from "./routes/secrets.ts";
 import { addTaskInstanceRoutes } from "./routes/task-instances.ts";
@@ -31,6 +32,7 @@ export function createExecutionApi(given: ExecutionApiResources, options: Execut
   const limits = createCallLimits(resources, options);
   addBaramCalls(app, deps, limits);
   addWorkerCalls(app, deps, limits);
+  addProbeCalls(app, deps, limits);
   const add = routesOf(app, deps, limits);
   // Registered before the routes of one task instance or run, whose paths would also match these.
   addTaskStateRoutes(add);

@@ -1,9 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../../tests/support/database.ts";
 import { createTestExecutionApi, type TestExecutionApi, type TestTry } from "../../tests/support/execution-api.ts";
 import { NO_OBJECTS, NONSENSE_IN_QUERY, spoiled } from "../../tests/support/nonsense.ts";
-import type { ForwardedMethod } from "../contracts/index.ts";
+import { type ForwardedMethod, probeLogPath } from "../contracts/index.ts";
+import { insertProbe, startProbe } from "../store/index.ts";
 
 let database: TestDatabase;
 let api: TestExecutionApi;
@@ -134,6 +136,8 @@ const BODIES: Record<string, readonly unknown[]> = {
   "POST /baram/logs": [{ pieces: [{ token: "$token", session: UUID, offset: 0, text: "x", isEnd: true, isAnew: true }] }],
   "POST /baram/call": Object.entries(CALLS).map(([method, params]) => ({ method, params })),
   "POST /baram/callbacks/:id/end": [{ state: "success" }],
+  "POST /baram/probes/:id/start": [{ token: "$probe", hostname: "h", version: "1" }],
+  "POST /baram/probes/:id/end": [{ logFault: "x" }],
   "POST /baram/workers/:name/heartbeat": [
     {
       instance: UUID,
@@ -156,6 +160,20 @@ const QUERY_NAMES = [
   ...["include_prior_dates", "offset", "start", "stop", "step", "mapped_length"],
 ];
 
+/** Asks as the worker of an executor's check that is there. */
+async function askAsProbe(route: string, raw = ""): Promise<{ status: number; text: string }> {
+  const id = randomUUID();
+  await insertProbe(database.store, id, "LocalExecutor");
+  const isEnd = route.endsWith("/end");
+  if (isEnd) await startProbe(database.store, id, { hostname: "h", version: "1" });
+  const claims = { subject: id, ...(isEnd ? { logPath: probeLogPath(id) } : {}) };
+  const token = await api.resources.tokens.sign("baram:probe", claims, 60);
+  const [method = "", path = ""] = route.split(" ");
+  const { status, json } = await api.ask(method, path.replace(":id", id), { token, raw: raw.replaceAll("$probe", token) });
+  expect(`${route} ${raw} ${status < 500}`).toBe(`${route} ${raw} true`);
+  return { status, text: JSON.stringify(json) };
+}
+
 /** Asks for a try that is there, with the token that the route takes. */
 async function askAs(one: TestTry, route: string, query: string, raw?: string): Promise<{ status: number; text: string }> {
   const [method = "", path = ""] = route.split(" ");
@@ -164,6 +182,7 @@ async function askAs(one: TestTry, route: string, query: string, raw?: string): 
   const ofWorker = path.startsWith("/baram/workers")
     ? await api.resources.tokens.sign("baram:worker", { subject: "1" }, 60)
     : null;
+  if (path.startsWith("/baram/probes")) return askAsProbe(route, raw);
   const token = ofWorker ?? (/\/run$|callbacks\/:id\/start/.test(path) ? one.workload : one.token);
   const { status, json } = await api.ask(method, at + query, {
     token,

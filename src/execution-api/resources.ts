@@ -2,7 +2,7 @@ import type { EnvironmentSecrets } from "../config/index.ts";
 import type { Clock, Logger, Metrics, Tokens } from "../platform/index.ts";
 import type { DagCache } from "../scheduler/commands/index.ts";
 import type { Cipher, Store } from "../store/index.ts";
-import type { LogReceiver } from "../task-logs/index.ts";
+import type { LogReceiver, LogStore } from "../task-logs/index.ts";
 import type { LiveCallers } from "./live-callers.ts";
 
 /** What is needed to answer calls of running tasks. */
@@ -20,6 +20,8 @@ export type CallResources = {
 export type ExecutionApiResources = CallResources & {
   /** Receives the logs that workers send. */
   readonly logs: LogReceiver;
+  /** Where logs are read, as the public API does it. */
+  readonly logStore: LogStore;
 };
 
 export type ExecutionApiOptions = {

@@ -33,7 +33,8 @@ async function judge(tokens: Tokens, given: unknown): Promise<Allowed | LogRefus
   if (!read.success) return { status: 422, code: "piece_invalid", message: describeIssue(read.error) };
   const { token, ...piece } = read.data;
   try {
-    const { logPath: path } = await tokens.verify("baram:task", token, OVERDUE_SEC);
+    const { audience, logPath: path } = await tokens.verify(["baram:task", "baram:probe"], token, OVERDUE_SEC);
+    if (audience === "baram:probe") await tokens.verify(audience, token);
     if (path !== undefined) return { path, piece };
     return { status: 403, code: "token_of_another", message: "The token is not one that may write a log." };
   } catch (error) {

@@ -9,7 +9,7 @@ export const OVERDUE_SEC = 3_600;
 /** How long a task's callbacks may make calls after its end is stored: the supervisor ends them after 300 s. */
 export const CALLBACKS_SEC = 330;
 
-const BEARERS: readonly TokenAudience[] = ["baram:task", "baram:workload", "baram:worker"];
+const BEARERS: readonly TokenAudience[] = ["baram:task", "baram:workload", "baram:worker", "baram:probe"];
 
 export function readBearer(c: Context): string {
   const [scheme, token] = (c.req.header("authorization") ?? "").split(" ");

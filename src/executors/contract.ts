@@ -83,6 +83,11 @@ export type Executor = {
    * try, and by two schedulers at once. Rejects if it cannot answer now; it is asked again later.
    */
   adopt(orphans: readonly OrphanTry[]): Promise<string[]>;
+  /**
+   * What it knows of a workload that has not started yet, for people: "ECS task arn:… is PROVISIONING". null = it does not hold it. For
+   * the log of the try when it waits for too long.
+   */
+  describe?(id: string): string | null;
   /** Drops a workload that is still waiting here; stops it where its outside system has it. */
   revoke(id: string): void;
   /**

@@ -4,6 +4,7 @@ import type { SupervisorOptions } from "../worker/supervisor/index.ts";
 import { moduleFolder, openAccounts } from "./accounts.ts";
 import { distFile } from "./dist-file.ts";
 import { readRemoteLogs } from "./remote-logs.ts";
+import { packageVersion } from "./version.ts";
 
 /** How long a worker that is done waits for an unreachable log store: a waiting container costs money. */
 const LOG_END_WINDOW_SEC = 60;
@@ -28,6 +29,7 @@ export function supervisorOptionsElsewhere(
 /** A supervisor's options, wherever it runs. `apiUrl`: Baram's API without the path of the execution API. */
 export function supervisorOptions(config: Config, apiUrl: string, concurrency: number): SupervisorOptions {
   return {
+    version: packageVersion(),
     apiUrl: `${apiUrl}/execution`,
     concurrency,
     runnerEntry: distFile("worker/runner/entry.js"),
@@ -50,6 +52,7 @@ export function supervisorOptions(config: Config, apiUrl: string, concurrency: n
     killGraceSec: config.core.killed_task_cleanup_time,
     retryWindowSec: config.workers.execution_api_retry_window,
     moduleWindowSec: 60,
+    tellOutageEverySec: 60,
     recycleAfterTries: config.local_executor.recycle_after_tries,
     recycleMemoryMb: config.local_executor.recycle_memory_mb,
     idleRunnerSec: config.local_executor.idle_runner_timeout,

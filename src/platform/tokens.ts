@@ -3,10 +3,10 @@ import jwt from "jsonwebtoken";
 import { BaramError } from "./errors.ts";
 
 /**
- * The subject of a token: a user of the public API, a workload that has not started, a running try, or a queue worker and its
- * row.
+ * The subject of a token: a user of the public API, a workload that has not started, a running try, a queue worker and its
+ * row, or the check of an executor.
  */
-export type TokenAudience = "baram:user" | "baram:workload" | "baram:task" | "baram:worker";
+export type TokenAudience = "baram:user" | "baram:workload" | "baram:task" | "baram:worker" | "baram:probe";
 export type TokenClaims = {
   subject: string;
   /** Of a user: the version of its tokens. Another one in the user's row ends them. */
@@ -38,7 +38,7 @@ export type Tokens = {
 };
 
 const ALGORITHM = "HS256";
-const AUDIENCES: readonly TokenAudience[] = ["baram:user", "baram:workload", "baram:task", "baram:worker"];
+const AUDIENCES: readonly TokenAudience[] = ["baram:user", "baram:workload", "baram:task", "baram:worker", "baram:probe"];
 /** Longer than any token that is signed here: three ids of 250 characters in its log's path. */
 export const TOKEN_MAX_CHARS = 4_096;
 

@@ -153,6 +153,29 @@ test("a try that nobody starts is taken back twice under a new id, then fails; i
   expect(await runState(database.store, "d", runId)).toBe("failed");
 });
 
+test("a try that is given up as stuck in queued names its launch, and what its executor last knew of it", async () => {
+  const notes: string[] = [];
+  const rig = await createRig(database, {
+    ...idle,
+    noteInTryLog: async (_: string, message: string) => void notes.push(message),
+  });
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "a" }, { taskId: "b" }] });
+  await trigger(database.store, "d");
+  await rig.drain();
+  await database.store.query(
+    "update task_instance set queued_dttm = now() - interval '1 hour', queue_attempts = 2, external_executor_id = 'arn:' || task_id",
+  );
+  const { id } = await tryOf("a");
+  rig.executor.describe = (asked: string) => (asked === id ? "ECS task arn:a is PENDING" : null);
+  await requeueStuckTries(rig.resources, rig.options);
+  expect(notes.sort()).toEqual([
+    expect.stringMatching(
+      /stuck in queued for more than .* no worker took it; LocalExecutor last knew: ECS task arn:a is PENDING/,
+    ),
+    expect.stringMatching(/stuck in queued for more than .* no worker took it; it was launched by LocalExecutor as arn:b/),
+  ]);
+});
+
 test("of three schedulers that find a stuck try at once, one takes it back each time, and one gives it up, with one callback", async () => {
   const rigs = [await createRig(database, idle), await createRig(database, idle), await createRig(database, idle)];
   const [first] = rigs;

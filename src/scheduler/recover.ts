@@ -151,23 +151,35 @@ export async function requeueStuckTries(resources: SchedulerResources, options: 
   const { store, executors, logger, clock, outage } = resources;
   // Their workers ask again and again, and start them when the API is back.
   if (clock.now() < outage.spareUntilMs) return 0;
-  const reason = `stuck in queued for more than ${options.queuedTimeoutSec} s, ${QUEUE_ATTEMPTS_MAX + 1} times: no worker took it`;
+  /** By try, asked before the executor lets it go. */
+  const told = new Map<string, string>();
+  const reasonOf = (one: TryFacts) =>
+    `stuck in queued for more than ${options.queuedTimeoutSec} s, ${QUEUE_ATTEMPTS_MAX + 1} times: no worker took it${told.get(one.id) ?? ""}`;
   let requeued = 0;
   let failed = 0;
   await forEachBatch(
     (after) => stuckTries(store, options.queuedTimeoutSec, after),
     async (stuck) => {
-      for (const one of stuck) executors.get(one.executor)?.revoke(one.id);
+      for (const one of stuck) {
+        told.set(one.id, whereabouts(one, executors.get(one.executor)?.describe?.(one.id) ?? null));
+        executors.get(one.executor)?.revoke(one.id);
+      }
       const again = stuck.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
       await exceptCulprits(resources, options, again, tryKey, (ids) => requeueTries(store, ids));
       const given = stuck.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);
-      await failTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, () => reason, STUCK);
+      await failTries(resources, options, given, { leaving: ["queued"], silentForSec: null }, reasonOf, STUCK);
       requeued += again.length;
       failed += given.length;
     },
   );
   if (requeued + failed > 0) logger.warn({ requeued, failed }, "requeued or failed tries that no worker started");
   return requeued + failed;
+}
+
+/** What is known of a launch that came to nothing, for the log of its try. */
+function whereabouts({ executor, externalExecutorId }: TryFacts, described: string | null): string {
+  if (described !== null) return `; ${executor} last knew: ${described}`;
+  return externalExecutorId === null ? "" : `; it was launched by ${executor} as ${externalExecutorId}`;
 }
 
 /** Deferred tries that one statement times out. */

@@ -1,5 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { createTokens } from "../../src/platform/index.ts";
 import { beatWorker } from "../../src/store/index.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { type Cli, createCli } from "./run-cli.ts";
@@ -52,6 +56,33 @@ it("a worker's token names its worker, or a prefix of names", async () => {
     const claims = JSON.parse(Buffer.from(stdout.split(".")[1] ?? "", "base64url").toString());
     expect(claims).toMatchObject({ sub: name, aud: "baram:worker", exp: expect.any(Number) });
   }
+});
+
+it("a token in a file is replaced by a new one for the same worker, also when it has expired", async () => {
+  const secret = { BARAM__API_AUTH__JWT_SECRET: "a secret of more than 32 characters" };
+  const key = Buffer.from(secret.BARAM__API_AUTH__JWT_SECRET);
+  const folder = mkdtempSync(join(tmpdir(), "baram-token-"));
+  const file = join(folder, "token");
+  const old = await createTokens(key).sign("baram:worker", { subject: "fleet-*" }, -1_000);
+  writeFileSync(file, `${old}\n`, { mode: 0o640 });
+  const renewed = await cli.runWith(secret, "worker", "token", "--renew", file, "--days", "2");
+  expect(renewed).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining('a new token for "fleet-*"') });
+  const claims = await createTokens(key).verify("baram:worker", readFileSync(file, "utf8").trim());
+  expect(claims).toMatchObject({ subject: "fleet-*" });
+  expect(claims.expiresAt - Date.now() / 1_000).toBeCloseTo(2 * 86_400, -3);
+  expect(statSync(file).mode & 0o777).toBe(0o640);
+
+  const fails = async (...args: string[]) => {
+    const ended = await cli.runWith(secret, "worker", "token", "--renew", ...args);
+    expect(ended).toMatchObject({ code: 2, stdout: "" });
+    return ended.stderr;
+  };
+  writeFileSync(file, await createTokens(Buffer.alloc(32, 6)).sign("baram:worker", { subject: "etl-1" }, 60));
+  expect(await fails(file)).toContain("no worker token that this installation has signed");
+  expect(await fails(join(folder, "none"))).toContain("add --name");
+  await cli.runWith(secret, "worker", "token", "--renew", join(folder, "none"), "--name", "etl-2");
+  expect(statSync(join(folder, "none")).mode & 0o777).toBe(0o600);
+  rmSync(folder, { recursive: true });
 });
 
 it("a worker that is started without what it needs is told what is missing, by its option", async () => {

@@ -215,6 +215,39 @@ test("an API that stays away is given up after the retry window, with one line a
   expect(stderr).toMatch(/^error: .*was not started: the API at http:\/\/127\.0\.0\.1:1 cannot be reached: .*ECONNREFUSED/m);
   expect(stderr).not.toContain(workload.token);
   expect(await stateOf(workload)).toBe("queued");
+  // What it tries, where, and why that fails is in its own log at once: nothing else shows what a container is doing.
+  const lines = stderr
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line));
+  const url = "http://127.0.0.1:1/execution";
+  expect(lines[0]).toMatchObject({ msg: "the worker asks the API to start its workload", url, id: workload.ti.id });
+  expect(lines[1]).toMatchObject({
+    msg: "the API cannot be reached to fetch the task's code; trying again",
+    url,
+    error: expect.stringContaining("ECONNREFUSED"),
+    probably: expect.stringContaining("the worker's own machine or container"),
+    failures: 1,
+    nextTrySec: 0.1,
+  });
+});
+
+test("a worker that is stopped before it has reached the API says why it had not", async () => {
+  const worker = launch(await queued("first"), { apiUrl: "http://127.0.0.1:1" });
+  await expect.poll(() => worker.stderr(), { timeout: 10_000 }).toContain("the API cannot be reached");
+  worker.child.kill("SIGTERM");
+  const { code, stderr } = await worker.ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^error: .*was not started: the worker was stopped \(SIGTERM\), and it had not reached the API: .*ECONNREFUSED/m,
+  );
+});
+
+test("a URL that is not that of the API ends the worker at once, with the remedy", async () => {
+  const workload = await queued("first");
+  const { code, stderr } = await launch(workload, { apiUrl: `${engine.apiUrl}/other` }).ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: .*was not started: the API answered 404.*probably there is no execution API under this URL/m);
 });
 
 test("an end that cannot be told is told by the exit code", async () => {

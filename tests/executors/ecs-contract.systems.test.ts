@@ -24,7 +24,7 @@ describeExecutor("EcsExecutor", async () => {
       keepsQueued: true,
       revokeStops: true,
       externalId: /^arn:aws:ecs:us-east-1:123456789012:task\/main\/[0-9a-f]{32}$/,
-      lossReason: /ECS task [0-9a-f]{32} stopped: EssentialContainerExited; .*exit code 137/,
+      lossReason: /ECS task arn:\S+ stopped: EssentialContainerExited; .*exit code 137/,
     },
     environment: {
       BARAM__CORE__EXECUTOR: "EcsExecutor",

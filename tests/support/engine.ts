@@ -24,7 +24,7 @@ import { createMetrics } from "../../src/main/metrics/index.ts";
 import { createLogger, createTokens, type Logger, silentLogger, systemClock } from "../../src/platform/index.ts";
 import { createDagCache, createDagRun } from "../../src/scheduler/index.ts";
 import { createCipher, findRun, type Store } from "../../src/store/index.ts";
-import { createLogReceiver } from "../../src/task-logs/index.ts";
+import { createFolderLogStore, createLogReceiver } from "../../src/task-logs/index.ts";
 import type { PausePoint } from "../../src/triggerer/index.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 
@@ -88,6 +88,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       tokens,
       cipher: createCipher(readEncryptionKey(config)),
       logs,
+      logStore: createFolderLogStore(folder),
       secrets: environmentSecrets(options.environment ?? {}),
       clock: systemClock,
       logger,

@@ -8,7 +8,7 @@ import { distFile } from "../../src/main/dist-file.ts";
 import { createTokens, silentLogger, silentMetrics } from "../../src/platform/index.ts";
 import { createDagCache, createDagRun } from "../../src/scheduler/commands/index.ts";
 import { createCipher, type Store } from "../../src/store/index.ts";
-import { createLogReceiver } from "../../src/task-logs/index.ts";
+import { createFolderLogStore, createLogReceiver } from "../../src/task-logs/index.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: each test expects other fields
 type JsonAnswer = any;
@@ -31,6 +31,7 @@ export function createTestExecutionApi(store: Store, overrides: Partial<Executio
     tokens: createTokens(randomBytes(32)),
     cipher: createCipher(randomBytes(32)),
     logs: createLogReceiver({ folder: logFolder, maxFileBytes: 1_000_000 }, distFile("task-logs/receiver-thread.js")),
+    logStore: createFolderLogStore(logFolder),
     secrets: { connection: () => null, variable: () => null },
     clock: { now: () => Date.now() + ahead.sec * 1_000 },
     logger: silentLogger,

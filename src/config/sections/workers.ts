@@ -14,7 +14,7 @@ export const WORKERS = {
     default: null,
     secret: true,
     about:
-      "Token of a queue worker, for its name in the worker list and for starting what its broker delivers; create it with `baram worker token --name …`.",
+      "Token of a queue worker, for its name in the worker list and for starting what its broker delivers; create it with `baram worker token --name …`. From a file (BARAM__WORKERS__TOKEN_FILE) it is read again while the worker runs, so it can be replaced without a restart.",
   },
   start_token_ttl: {
     kind: "float",

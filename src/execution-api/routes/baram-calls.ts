@@ -174,6 +174,7 @@ export function addBaramCalls(app: Hono, { resources, options }: Deps, limits: C
   app.get("/baram/modules/:hash", async (c) => {
     // Content-addressed and without secrets, but not public: the token of any workload that may start, running try or worker gives access.
     const bearer = await bearerOf(resources, c);
+    if (bearer.audience === "baram:probe") throw new Refusal(403, "token_of_another", "The token is for a check only.");
     if (bearer.needsWorker) throw workerNeeded(bearer.subject);
     if (bearer.audience === "baram:task") await live.check(bearer);
     const { hash } = c.req.param();

@@ -180,6 +180,7 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
       }
       return orphans.map(({ id }) => id);
     },
+    describe: (id) => (launches.has(id) ? "ECS has not accepted its launch yet" : watch.describe(id)),
     revoke(id) {
       launches.remove(id);
       watch.stop(id, TAKEN_BACK);

@@ -20,6 +20,9 @@ import { type Ending, endingOf } from "./ending-of.ts";
 export type Watched = { readonly id: string; readonly tryKey: string; readonly arn: string | null };
 type Entry = Omit<Watched, "arn"> & {
   arn: string | null;
+  sinceMs: number;
+  /** As ECS told it last. */
+  lastStatus: string | null;
   missing: { reason: string; sinceMs: number; isTold: boolean } | null;
   isStopping: boolean;
   stopAsked: boolean;
@@ -30,6 +33,8 @@ export type TaskWatch = {
   add(one: Watched): void;
   has(id: string): boolean;
   size(): number;
+  /** The task of a watched try, and its last status that ECS told. */
+  describe(id: string): string | null;
   stop(id: string, reason: string): void;
   /** Stops polling; running tasks go on. */
   close(): Promise<void>;
@@ -153,6 +158,7 @@ export function createTaskWatch(options: TaskWatchOptions): TaskWatch {
     }
     if (entry.missing?.isTold) logger.info({ id: entry.id, arn: entry.arn }, "ECS knows the task again");
     entry.missing = null;
+    entry.lastStatus = seen.task.lastStatus ?? null;
     return endingOf(seen.task, options.containerName);
   }
 
@@ -236,11 +242,19 @@ export function createTaskWatch(options: TaskWatchOptions): TaskWatch {
   return {
     add(one) {
       if (watched.has(one.id)) return;
-      watched.set(one.id, { ...one, missing: null, isStopping: false, stopAsked: false, stopReason: "" });
+      const fresh = { sinceMs: Date.now(), lastStatus: null, missing: null };
+      watched.set(one.id, { ...one, ...fresh, isStopping: false, stopAsked: false, stopReason: "" });
       startLooking();
     },
     has: (id) => watched.has(id),
     size: () => watched.size,
+    describe(id) {
+      const entry = watched.get(id);
+      if (!entry) return null;
+      const status = entry.missing?.reason ?? `is ${entry.lastStatus ?? "launched, and not described by ECS yet"}`;
+      const sec = Math.round((Date.now() - entry.sinceMs) / 1_000);
+      return `ECS task ${entry.arn ?? "?"} ${status} (seen for ${sec} s); the log of its container says what it does`;
+    },
     stop,
     async close() {
       closing.abort();

@@ -253,6 +253,12 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
       }
       return orphans.map(({ id }) => id);
     },
+    describe(id) {
+      if (launches.has(id)) return "Lambda has not accepted its invocation yet";
+      const sinceMs = invoked.get(id);
+      if (sinceMs === undefined) return null;
+      return `the function ${options.functionName} was invoked ${Math.round((Date.now() - sinceMs) / 1_000)} s ago and has sent no result; its log is in CloudWatch`;
+    },
     revoke(id) {
       launches.remove(id);
       invoked.delete(id);

@@ -156,6 +156,7 @@ export function createLocalExecutor(options: LocalExecutorOptions, logger: Logge
       return taken;
     },
     adopt: async (tries) => tries.filter(({ id }) => inHand.has(id)).map(({ id }) => id),
+    describe: (id) => (inHand.has(id) ? `the supervisor process of ${options.name} has it` : null),
     revoke(id) {
       inHand.delete(id);
       if (child) say({ type: "revoke", id });

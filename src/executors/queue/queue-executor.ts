@@ -50,7 +50,8 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
   };
 
   function takeOver(workload: Workload): boolean {
-    const isCallback = workload.type === "ExecuteCallback";
+    // A probe, too, may have started without this executor's knowledge.
+    const isCallback = workload.type !== "ExecuteTask";
     const id = workloadId(workload);
     const body = JSON.stringify(workload);
     const sizeBytes = Buffer.byteLength(body);
@@ -59,7 +60,7 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
       emit({ id, kind: "refused", reason });
       return false;
     }
-    const queue = isCallback ? options.callbackQueue : workload.ti.queue;
+    const queue = queueOf(workload);
     const wrong = queueNameSchema.safeParse(queue).error?.issues[0]?.message;
     if (wrong !== undefined) {
       emit({
@@ -73,6 +74,11 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
     const priority = isCallback ? Number.MAX_SAFE_INTEGER : workload.ti.priorityWeight;
     inHand.set(id, { id, queue, body, priority, state: "waiting", since: Date.now(), isCallback, isRevoked: false });
     return true;
+  }
+
+  function queueOf(workload: Workload): string {
+    if (workload.type === "ExecuteTask") return workload.ti.queue;
+    return workload.type === "Probe" ? workload.queue : options.callbackQueue;
   }
 
   function letGo(id: string): InHand | null {
@@ -200,6 +206,13 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
       const kept = orphans.filter(({ id, workload }) => inHand.has(id) || (workload !== null && takeOver(workload)));
       pump();
       return kept.map(({ id }) => id);
+    },
+    describe(id) {
+      const one = inHand.get(id);
+      if (!one) return null;
+      if (one.state !== "published") return `it waits to be published to the queue "${one.queue}" of the broker`;
+      const isServed = !unserved.has(one.queue);
+      return `it is in the queue "${one.queue}" of the broker${isServed ? "" : `, which no worker serves: start one with \`baram worker start --queues ${one.queue}\``}`;
     },
     revoke(id) {
       const one = inHand.get(id);

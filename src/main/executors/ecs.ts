@@ -18,6 +18,11 @@ import type { ExecutorSurroundings } from "./surroundings.ts";
 export const ecsExecutor: ExecutorKind = {
   make: makeEcsExecutor,
   faultOf: faultOfEcsTask,
+  check: {
+    launches: true,
+    whenSilent:
+      "The log of the container says which URL it tried and what is wrong; usual causes: a security group or a private subnet without NAT, [api] base_url, an image of another release.",
+  },
   docs: {
     runs: "in its own container on ECS (Fargate, Fargate Spot or EC2)",
     goodFor: "heavy or long tasks, each with its own CPU, memory, image and role",

@@ -8,6 +8,13 @@ export type ExecutorKind = {
   make(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor;
   /** Why it cannot run a task, as far as that is known beforehand, or null. */
   faultOf?(config: Config, task: SerializedTask, dagId: string): string | null;
+  /** For `baram executors check`. */
+  check: {
+    /** Whether it reports that an outside system has launched a workload. */
+    launches: boolean;
+    /** What to look at when no worker calls: one or more sentences. */
+    whenSilent: string;
+  };
   /** For the tables of the README and of docs/executors.md: "A task runs …", and so on. */
   docs: {
     runs: string;

@@ -8,6 +8,11 @@ import type { ExecutorSurroundings } from "./surroundings.ts";
 export const lambdaExecutor: ExecutorKind = {
   make: makeLambdaExecutor,
   faultOf: (_config, task) => faultOfLambdaTask(task.executionTimeoutSec),
+  check: {
+    launches: true,
+    whenSilent:
+      "The function's log in CloudWatch says which URL it tried and what is wrong; usual causes: a function in a VPC without NAT, [api] base_url, a package of another release.",
+  },
   docs: {
     runs: "in an invocation of a Lambda function",
     goodFor: "bursts of light tasks, without permanent infrastructure",

@@ -6,9 +6,15 @@ import { supervisorOptions } from "../supervisor-options.ts";
 import type { ExecutorKind } from "./kind.ts";
 import type { ExecutorSurroundings } from "./surroundings.ts";
 
+const LOCAL_CHECK = {
+  launches: false,
+  whenSilent: "Is the API server running, and is [api] base_url (or host and port) its address?",
+};
+
 export const localExecutor: ExecutorKind = {
   make: (config, options, around) =>
     makeLocalExecutor(config, { ...options, parallelism: config.local_executor.parallelism || options.parallelism }, around),
+  check: LOCAL_CHECK,
   docs: {
     runs: "in a warm process on the scheduler's machine",
     goodFor: "a single machine; short tasks; the lowest latency",
@@ -20,6 +26,7 @@ export const localExecutor: ExecutorKind = {
 /** The local executor with one slot. */
 export const sequentialExecutor: ExecutorKind = {
   make: (config, options, around) => makeLocalExecutor(config, { ...options, parallelism: 1 }, around),
+  check: LOCAL_CHECK,
   docs: {
     runs: "like LocalExecutor, but one task at a time",
     goodFor: "tasks that must never overlap; debugging",

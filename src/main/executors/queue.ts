@@ -8,6 +8,11 @@ import type { ExecutorKind } from "./kind.ts";
 export const queueExecutor: ExecutorKind = {
   // Its workers have the API's URL in their own configuration.
   make: (config, options, { logger }) => makeQueueExecutor(config, options, logger),
+  check: {
+    launches: false,
+    whenSilent:
+      "Does a worker run for this queue, with a token that is valid, and does it reach the API at its own [api] base_url? Its log says so.",
+  },
   docs: {
     runs: "in a warm process of a worker that reads from Redis or RabbitMQ",
     goodFor: "many short or medium tasks on your own machines, routed by queue name",

@@ -54,6 +54,7 @@ export async function startApiServerPart(
       tokens,
       cipher,
       logs: receiver,
+      logStore: logs,
       secrets,
       clock: systemClock,
       logger,

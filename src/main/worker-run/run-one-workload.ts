@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, EVERYTHING, environmentForUserCode } from "../../config/index.ts";
-import type { Workload } from "../../contracts/index.ts";
+import { type Workload, workloadId } from "../../contracts/index.ts";
 import { BaramError, type Logger, toError } from "../../platform/index.ts";
 import { createSupervisor, type WorkloadEnd } from "../../worker/supervisor/index.ts";
 import { moduleFolder } from "../accounts.ts";
@@ -29,6 +29,12 @@ const STOP_GRACE_MAX_SEC = 15;
 /** A task's callbacks run after its end was reported; the supervisor has a shorter limit for them. */
 const CALLBACKS_MS = 310_000;
 
+/**
+ * A worker that never reaches the API gives up before the scheduler takes its try back after [scheduler] task_queued_timeout, which has
+ * the same default: then the executor sees its exit code, and the reason is in the log of the try.
+ */
+const FIRST_CONTACT_PART = 0.75;
+
 type Left = { end: WorkloadEnd } | { notStarted: string };
 
 /**
@@ -40,6 +46,7 @@ type Left = { end: WorkloadEnd } | { notStarted: string };
  */
 export async function runOneWorkload(workload: Workload, options: RunOneOptions): Promise<string> {
   const apiUrl = checkUrl(options.apiUrl ?? baseUrl(options.config));
+  options.logger.info({ id: workloadId(workload), url: `${apiUrl}/execution` }, "the worker asks the API to start its workload");
   const temporary = mkdtempSync(join(tmpdir(), "baram-worker-"));
   try {
     return sentenceOf(workload, await leave(workload, apiUrl, temporary, options));
@@ -66,7 +73,9 @@ async function leave(
       // workload that was handed over twice run once.
       hostname: `${hostname()}/${randomBytes(4).toString("hex")}`,
       ...(cacheFolder === undefined ? {} : { cacheFolder: moduleFolder(config, cacheFolder) }),
-      moduleWindowSec: config.workers.execution_api_retry_window,
+      moduleWindowSec: config.workers.execution_api_retry_window * FIRST_CONTACT_PART,
+      // Its log is all that shows what a container is doing.
+      tellOutageEverySec: 10,
       killGraceSec: Math.min(config.core.killed_task_cleanup_time, STOP_GRACE_MAX_SEC),
       freshProcessPerTry: true,
       environment: environmentForUserCode(EVERYTHING),
@@ -111,10 +120,7 @@ function checkUrl(apiUrl: string | null): string {
 }
 
 function sentenceOf(workload: Workload, left: Left): string {
-  const what =
-    workload.type === "ExecuteTask"
-      ? `Try ${workload.ti.tryNumber} of task "${workload.ti.taskId}" of run "${workload.ti.runId}" of DAG "${workload.ti.dagId}"`
-      : `Callback ${workload.callbackId}`;
+  const what = nameOf(workload);
   if ("notStarted" in left) throw new BaramError("workload_not_started", `${what} was not started: ${left.notStarted}`);
   const { end } = left;
   if (end.how === "reported") return `${what} has ended, and its end is stored.`;
@@ -124,4 +130,11 @@ function sentenceOf(workload: Workload, left: Left): string {
   if (end.previousState === "running")
     throw new BaramError("workload_refused", `${what} runs already: its token was used before, by another worker.`);
   return `${what} is not this worker's, so there is nothing to do: ${end.message}`;
+}
+
+function nameOf(workload: Workload): string {
+  if (workload.type === "Probe") return `Check ${workload.probeId}`;
+  if (workload.type === "ExecuteCallback") return `Callback ${workload.callbackId}`;
+  const { tryNumber, taskId, runId, dagId } = workload.ti;
+  return `Try ${tryNumber} of task "${taskId}" of run "${runId}" of DAG "${dagId}"`;
 }

@@ -6,6 +6,7 @@ import { reportWorker } from "./report-worker.ts";
 
 test.each([
   ["token_expired", 401, "has expired"],
+  ["token_missing", 401, "has expired"],
   ["token_invalid", 401, "is none of that API server's"],
   ["token_of_another_worker", 403, 'is for another worker than "w"'],
 ])(
@@ -15,7 +16,15 @@ test.each([
     const server = createServer((_, answer) => answer.writeHead(status).end(JSON.stringify({ detail })));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/execution`;
-    const options = { apiUrl, token: "x", name: "w", instance: "i", version: "1", heartbeatSec: 1, patienceSec: 30 };
+    const options = {
+      apiUrl,
+      token: { current: () => "x", refused() {} },
+      name: "w",
+      instance: "i",
+      version: "1",
+      heartbeatSec: 1,
+      patienceSec: 30,
+    };
     const facts = () => ({ queues: ["default"], concurrency: 1, active: 0 });
     try {
       await expect(reportWorker(options, facts, { onQueues() {}, onShutdown() {} }, silentLogger)).rejects.toMatchObject({

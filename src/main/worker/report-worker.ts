@@ -1,13 +1,14 @@
 import { hostname } from "node:os";
 import { type WorkerAnswer, type WorkerReport, workerAnswerSchema } from "../../contracts/index.ts";
 import { BaramError, type Logger, sleep, startInterval, toError } from "../../platform/index.ts";
-import { ApiRefusal, createApiClient } from "../../worker/supervisor/index.ts";
+import { ApiRefusal, createApiClient, createOutageTeller, type OutageTeller } from "../../worker/supervisor/index.ts";
+import type { WorkerToken } from "./worker-token.ts";
 
 export type ReportOptions = {
   /** The execution API. */
   apiUrl: string;
   /** Good for the row of this worker's name, and for starting what its broker delivers. */
-  token: string;
+  token: Pick<WorkerToken, "current" | "refused">;
   name: string;
   instance: string;
   version: string;
@@ -15,6 +16,8 @@ export type ReportOptions = {
   /** How long the worker's start waits for an unreachable API or a taken name. */
   patienceSec: number;
 };
+
+const TELL_OUTAGE_MS = 60_000;
 
 type Facts = Pick<WorkerReport, "queues" | "concurrency" | "active">;
 
@@ -38,17 +41,23 @@ export async function reportWorker(
   handlers: ChangeHandlers,
   logger: Logger,
 ): Promise<ReportedWorker> {
-  const client = createApiClient(options.apiUrl);
+  const outage = createOutageTeller({ url: options.apiUrl, everyMs: TELL_OUTAGE_MS, logger });
+  const client = createApiClient(options.apiUrl, { outage });
   let state: WorkerReport["state"] = "running";
   let requestedQueues: string | null = null;
-  let isAway = false;
   let isShutdownTold = false;
 
   async function say(takesOver: string | null = null): Promise<WorkerAnswer> {
     const { instance, version } = options;
     const report: WorkerReport = { instance, hostname: hostname(), pid: process.pid, version, ...facts(), state, takesOver };
     const path = `baram/workers/${encodeURIComponent(options.name)}/heartbeat`;
-    return workerAnswerSchema.parse(await client.post<unknown>(path, report, options.token));
+    const token = options.token.current() ?? undefined;
+    try {
+      return workerAnswerSchema.parse(await client.post<unknown>(path, report, token));
+    } catch (error) {
+      if (isOfToken(error) && token !== undefined) options.token.refused(token);
+      throw error;
+    }
   }
 
   function heed(answer: WorkerAnswer): void {
@@ -64,18 +73,17 @@ export async function reportWorker(
   }
 
   async function beat(): Promise<void> {
+    // The token tells of its end itself.
+    if (options.token.current() === null) return;
     try {
       heed(await say());
-      if (isAway) logger.info({}, "the worker's heartbeat reaches the API again");
-      isAway = false;
     } catch (error) {
-      if (!isAway)
-        logger.warn({ error: toError(error).message }, "the worker's heartbeat does not reach the API; its tasks go on");
-      isAway = true;
+      if (isOfToken(error)) return;
+      outage.failed("report that the worker lives (its tasks go on)", error, options.heartbeatSec * 1_000);
     }
   }
 
-  await register(options, say, logger);
+  await register(options, say, outage);
   const timer = startInterval(options.heartbeatSec * 1_000, () => void beat());
   return {
     draining() {
@@ -96,10 +104,10 @@ export async function reportWorker(
 async function register(
   options: ReportOptions,
   say: (takesOver?: string) => Promise<WorkerAnswer>,
-  logger: Logger,
+  outage: OutageTeller,
 ): Promise<void> {
   const deadline = Date.now() + options.patienceSec * 1_000;
-  for (let attempt = 0; ; attempt++) {
+  for (;;) {
     let why: Error;
     try {
       const answer = await say();
@@ -107,14 +115,14 @@ async function register(
       if (isDeadHere(answer.holder) && (await say(answer.holder.instance)).isYours) return;
       why = nameTaken(options.name, answer.holder);
     } catch (error) {
-      if (error instanceof ApiRefusal && (error.status === 401 || error.code === "token_of_another_worker"))
-        throw tokenRefused(options, error);
-      if (error instanceof ApiRefusal && error.status < 500) throw error;
-      why = unreachable(options.apiUrl, toError(error));
+      if (isOfToken(error)) throw tokenRefused(options, error);
+      if (error instanceof ApiRefusal && error.status < 500 && error.foreign === null) throw error;
+      why = unreachable(options.apiUrl, error, outage);
     }
     if (Date.now() > deadline) throw why;
-    if (attempt === 0) logger.warn({ error: why.message }, "the worker cannot be registered yet; retrying");
-    await sleep(Math.min(1_000, options.heartbeatSec * 1_000));
+    const waitMs = Math.min(1_000, options.heartbeatSec * 1_000);
+    outage.failed("register the worker", why.cause ?? why, waitMs);
+    await sleep(waitMs);
   }
 }
 
@@ -143,7 +151,8 @@ function nameTaken(name: string, { hostname: host, pid, silentForSec }: Holder):
 }
 
 function tokenRefused({ apiUrl, name }: ReportOptions, error: ApiRefusal): BaramError {
-  const of401 = error.code === "token_expired" ? "has expired" : "is none of that API server's";
+  const isOver = error.code === "token_expired" || error.code === "token_missing";
+  const of401 = isOver ? "has expired" : "is none of that API server's";
   const what = error.status === 401 ? of401 : `is for another worker than "${name}"`;
   return new BaramError(
     "worker_token_refused",
@@ -153,11 +162,17 @@ function tokenRefused({ apiUrl, name }: ReportOptions, error: ApiRefusal): Baram
   );
 }
 
-function unreachable(apiUrl: string, error: Error): BaramError {
+function unreachable(apiUrl: string, error: unknown, outage: OutageTeller): BaramError {
   return new BaramError(
     "api_unreachable",
-    `The API at ${apiUrl} cannot be reached: ${error.message}. Set BARAM__API__BASE_URL to the URL under which this machine reaches Baram's API server.`,
+    `The API at ${apiUrl} cannot be reached: ${outage.explain(error).replace(/\.$/, "")}. Set BARAM__API__BASE_URL to the URL under which this machine reaches Baram's API server.`,
     { apiUrl },
     error,
   );
+}
+
+/** Whether the API does not take the worker's token. */
+function isOfToken(error: unknown): error is ApiRefusal {
+  if (!(error instanceof ApiRefusal) || error.foreign !== null) return false;
+  return error.status === 401 || error.code === "token_of_another_worker";
 }

@@ -17,6 +17,7 @@ import { readIndexes } from "./000016-read-indexes.ts";
 import { dagFileListing } from "./000017-dag-file-listing.ts";
 import { stopReason } from "./000018-stop-reason.ts";
 import { userTokenVersion } from "./000019-user-token-version.ts";
+import { executorCheck } from "./000020-executor-check.ts";
 import type { Migration } from "./migration.ts";
 
 /** Append only: a migration that was released is never edited. */
@@ -40,4 +41,5 @@ export const MIGRATIONS: readonly Migration[] = [
   dagFileListing,
   stopReason,
   userTokenVersion,
+  executorCheck,
 ];

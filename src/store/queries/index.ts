@@ -54,6 +54,7 @@ export * from "./database-now.ts";
 export * from "./email-request/keep-email-requests.ts";
 export * from "./event-log/list-events.ts";
 export * from "./event-log/log-event.ts";
+export * from "./executor-probe/keep-probes.ts";
 export * from "./import-error/keep-import-errors.ts";
 export * from "./import-error/list-import-errors.ts";
 export * from "./job/hold-scheduler-lock.ts";

@@ -1,22 +1,18 @@
 import http from "node:http";
 import https from "node:https";
 import { gunzipSync } from "node:zlib";
-import { BaramError, sleep } from "../../platform/index.ts";
+import { silentLogger, sleep } from "../../platform/index.ts";
+import { ApiRefusal, foreignAnswer, readRefusal } from "./api-answer.ts";
 import { bearerOf } from "./bearer.ts";
+import { createOutageTeller, type OutageTeller } from "./outage-teller.ts";
 
-/** The API answered, but not with success. */
-export class ApiRefusal extends BaramError {
-  readonly status: number;
-
-  constructor(status: number, code: string, message: string, facts: Record<string, unknown> = {}) {
-    super(code, message, { ...facts, status });
-    this.status = status;
-  }
-}
+export { ApiRefusal } from "./api-answer.ts";
 
 export type ApiClient = {
-  /** A queue worker's own token, which starts what its broker delivers. */
+  /** A queue worker's own token, which starts what its broker delivers; null: none, or it has ended. */
   readonly workerToken: string | null;
+  /** For calls that are repeated. */
+  readonly outage: OutageTeller;
   /** Throws ApiRefusal for any answer but success; any other error = the API could not be reached. */
   post<T>(path: string, body: unknown, token: string | undefined): Promise<T>;
   /** As `post`, for a body that is already JSON. */
@@ -28,9 +24,18 @@ export type ApiClient = {
 const TIMEOUT_MS = 30_000;
 /** A longer answer is refused while it is received, since it is held in memory more than once. */
 const ANSWER_MAX_BYTES = 256 * 1024 * 1024;
+/** The first byte of all that gzip writes. */
+const GZIP_START = 0x1f;
+
+export type ApiClientOptions = {
+  workerToken?: (() => string | null) | undefined;
+  outage?: OutageTeller | undefined;
+};
 
 /** Talks to the execution API at `baseUrl`, e.g. http://127.0.0.1:8080/execution, over kept-alive connections. */
-export function createApiClient(baseUrl: string, workerToken: string | null = null): ApiClient {
+export function createApiClient(baseUrl: string, options: ApiClientOptions = {}): ApiClient {
+  const { workerToken = () => null } = options;
+  const outage = options.outage ?? createOutageTeller({ url: baseUrl, everyMs: 0, logger: silentLogger });
   const base = new URL(baseUrl.endsWith("/") ? baseUrl : `${baseUrl}/`);
   const transport = base.protocol === "https:" ? https : http;
   const agent = new transport.Agent({ keepAlive: true, maxSockets: 16 });
@@ -61,8 +66,12 @@ export function createApiClient(baseUrl: string, workerToken: string | null = nu
         answer.on("end", () => {
           const whole = Buffer.concat(chunks);
           const status = answer.statusCode ?? 0;
-          if (status >= 200 && status < 300) resolve({ headers: answer.headers, body: whole });
-          else reject(readRefusal(status, whole));
+          const isGood = status >= 200 && status < 300;
+          const refusal = isGood ? null : readRefusal(status, answer.headers, whole);
+          // A proxy's "bad gateway" is no answer of the API's.
+          if (refusal === null || !isTransient(refusal)) outage.reached();
+          if (refusal) reject(refusal);
+          else resolve({ headers: answer.headers, body: whole });
         });
       });
       request.on("timeout", () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)));
@@ -75,16 +84,25 @@ export function createApiClient(baseUrl: string, workerToken: string | null = nu
   }
   async function postJson<T>(path: string, json: string, token: string | undefined): Promise<T> {
     const answer = await send("POST", path, token, json);
-    return JSON.parse(answer.body.toString("utf8")) as T;
+    try {
+      return JSON.parse(answer.body.toString("utf8")) as T;
+    } catch {
+      throw foreignAnswer(answer.headers, answer.body);
+    }
   }
 
   return {
-    workerToken,
+    get workerToken() {
+      return workerToken();
+    },
+    outage,
     // `async`, so that a body that JSON cannot represent is a rejection, too.
     post: async (path, body, token) => postJson(path, JSON.stringify(body), token),
     postJson,
     async getModule(hash, token) {
-      const answer = await send("GET", `baram/modules/${hash}`, bearerOf([token], workerToken), null);
+      const answer = await send("GET", `baram/modules/${hash}`, bearerOf([token], workerToken()), null);
+      // A page in its place, from a proxy.
+      if (answer.body[0] !== GZIP_START) throw foreignAnswer(answer.headers, answer.body);
       const externals = JSON.parse(String(answer.headers["x-baram-externals"] ?? "[]")) as string[];
       return { code: gunzipSync(answer.body).toString("utf8"), externals };
     },
@@ -92,33 +110,28 @@ export function createApiClient(baseUrl: string, workerToken: string | null = nu
   };
 }
 
-function readRefusal(status: number, body: Buffer): ApiRefusal {
-  let reason = `http_${status}`;
-  let message = `the API answered ${status}`;
-  try {
-    const { detail } = JSON.parse(body.toString("utf8")) as { detail?: { reason?: string; message?: string } };
-    reason = detail?.reason ?? reason;
-    message = detail?.message ?? message;
-  } catch {
-    // a proxy's page, not ours
-  }
-  return new ApiRefusal(status, reason, message);
-}
-
 /** Whether a retry may help: the API is away, restarting or overloaded. */
 export function isTransient(error: unknown): boolean {
   return !(error instanceof ApiRefusal) || error.status >= 500 || error.status === 429;
 }
 
-/** Retries until the API answers, for `windowMs` at most, then throws the last error. For calls that may be repeated. */
-export async function askAgain<T>(ask: () => Promise<T>, windowMs: number): Promise<T> {
+/**
+ * Retries until the API answers, for `windowMs` at most, then throws the last error. For calls that may be repeated. `what`: completes
+ * "the API cannot be reached to …".
+ */
+export async function askAgain<T>(
+  ask: () => Promise<T>,
+  { windowMs, outage, what }: { windowMs: number; outage: OutageTeller; what: string },
+): Promise<T> {
   const deadline = Date.now() + windowMs;
   for (let attempt = 0; ; attempt++) {
     try {
       return await ask();
     } catch (error) {
       if (!isTransient(error) || Date.now() > deadline) throw error;
-      await sleep(Math.min(5_000, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2));
+      const waitMs = Math.min(5_000, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
+      outage.failed(what, error, waitMs);
+      await sleep(waitMs);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { CallbackRequest } from "../../contracts/index.ts";
 import { systemUser } from "../../platform/index.ts";
-import { type ApiClient, askAgain } from "./api-client.ts";
+import { type ApiClient, ApiRefusal, askAgain } from "./api-client.ts";
 import { type Attempt, contextForRunner } from "./attempt.ts";
 import type { Batcher } from "./batcher.ts";
 
@@ -18,10 +18,19 @@ export async function askToStart(
   if (workload.type === "ExecuteCallback") {
     // A callback fails after three hand-overs; a short outage of the API must not use them up.
     const path = `baram/callbacks/${attempt.id}/start`;
-    const bearer = client.workerToken ?? workload.token;
+    const ask = (bearer: string) =>
+      client.post<{ request: CallbackRequest; token: string }>(path, { token: workload.token }, bearer);
     const { request, token } = await askAgain(
-      () => client.post<{ request: CallbackRequest; token: string }>(path, { token: workload.token }, bearer),
-      retryWindowMs,
+      async () => {
+        const { workerToken } = client;
+        if (workerToken === null) return ask(workload.token);
+        // If the API does not take the worker's token, it says for its own one what is missing.
+        return ask(workerToken).catch((error: unknown) => {
+          if (error instanceof ApiRefusal && error.status === 401) return ask(workload.token);
+          throw error;
+        });
+      },
+      { windowMs: retryWindowMs, outage: client.outage, what: "start a callback" },
     );
     attempt.token = token;
     return { type: "callback", modulePath, request };

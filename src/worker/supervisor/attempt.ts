@@ -10,7 +10,17 @@
  *   `stopping`: a running try that was asked to stop becomes reporting when its task has ended or its process is gone.
  */
 import { type ExecuteCallback, type ExecuteTask, LABEL_MAX, type Outcome, type RunContext } from "../../contracts/index.ts";
-import { createMasker, learnFromCall, type Masker, sleep, type Timer, toError } from "../../platform/index.ts";
+import {
+  type Account,
+  type Accounts,
+  accountOf,
+  createMasker,
+  learnFromCall,
+  type Masker,
+  sleep,
+  type Timer,
+  toError,
+} from "../../platform/index.ts";
 import type { LogLine, LogShipper, LogWriter } from "../../task-logs/index.ts";
 import type { ToRunner } from "../wire/index.ts";
 import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
@@ -182,4 +192,10 @@ function maskParams(method: string, params: unknown, masker: Masker): unknown {
 
 export function contextForRunner({ token: _token, ...context }: RunContext): Omit<RunContext, "token"> {
   return context;
+}
+
+/** The operating system user of its task. */
+export function accountOfAttempt({ workload, order }: Attempt, accounts: Accounts): Account {
+  if (workload.type === "ExecuteTask") return accountOf(workload.ti.dagId, accounts);
+  return order?.type === "callback" ? accountOf(order.request.dagRun.dagId, accounts) : accounts.account;
 }

@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { afterEach, expect, test } from "vitest";
 import { BATCH_MAX_BYTES, type BatchItem } from "../../contracts/index.ts";
-import { silentLogger } from "../../platform/index.ts";
 import { createApiClient } from "./api-client.ts";
 import { createBatcher } from "./batcher.ts";
 
@@ -31,8 +30,10 @@ async function startApi(maxBytes: number, workerToken: string | null = null, isG
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
-  const client = createApiClient(`http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`, workerToken);
-  return { batcher: createBatcher(client, silentLogger, { retryWindowMs: 5_000, maxInFlight: 2 }), batches, sizes, bearers };
+  const client = createApiClient(`http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`, {
+    workerToken: () => workerToken,
+  });
+  return { batcher: createBatcher(client, { retryWindowMs: 5_000, maxInFlight: 2 }), batches, sizes, bearers };
 }
 
 const endOf = (chars: number) => ({

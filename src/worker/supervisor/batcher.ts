@@ -1,5 +1,5 @@
 import { BATCH_ITEMS_MAX, BATCH_MAX_BYTES, type BatchAnswer, type BatchItem, type RunContext } from "../../contracts/index.ts";
-import { type Logger, sleep, toError } from "../../platform/index.ts";
+import { sleep, toError } from "../../platform/index.ts";
 import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 import { bearerOf } from "./bearer.ts";
 
@@ -35,11 +35,7 @@ const ROOM_BYTES = BATCH_MAX_BYTES - 1_024;
  */
 const SLOW_REQUEST_MS = 200;
 
-export function createBatcher(
-  client: ApiClient,
-  logger: Logger,
-  options: { retryWindowMs: number; maxInFlight: number },
-): Batcher {
+export function createBatcher(client: ApiClient, options: { retryWindowMs: number; maxInFlight: number }): Batcher {
   let waiting: Waiting[] = [];
   let inFlight = 0;
   /** Requests in flight that are not slow: at most one, so that items are collected meanwhile. */
@@ -136,10 +132,11 @@ export function createBatcher(
           for (const one of batch) one.reject(toError(error));
           return;
         }
-        if (attempt === 0) logger.warn({ error: toError(error).message }, "the API cannot be reached; trying again");
+        const waitMs = Math.min(1_000, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
+        client.outage.failed("report starts and ends of tries", error, waitMs);
         // If the API started a try but its answer was lost, the try sends no heartbeat until the request is repeated: do not wait
         // long.
-        await sleep(Math.min(1_000, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2));
+        await sleep(waitMs);
       }
     }
   }

@@ -7,19 +7,19 @@ const ENOUGH_MS = 60_000;
  * gets the call refused.
  */
 export function bearerOf(tokens: readonly string[], workerToken: string | null, nowMs = Date.now()): string | undefined {
-  if (workerToken !== null && endOf(workerToken) * 1_000 > nowMs) return workerToken;
+  if (workerToken !== null && tokenEndSec(workerToken) * 1_000 > nowMs) return workerToken;
   let best: string | undefined;
   let bestEnd = Number.NEGATIVE_INFINITY;
   for (const token of tokens) {
-    const end = endOf(token);
+    const end = tokenEndSec(token);
     if (end * 1_000 > nowMs + ENOUGH_MS) return token;
     if (end > bestEnd) [best, bestEnd] = [token, end];
   }
   return best;
 }
 
-/** In seconds since the epoch; 0 for what is no token. */
-function endOf(token: string): number {
+/** In seconds since the epoch, read without a key; 0 for what is no token. */
+export function tokenEndSec(token: string): number {
   try {
     const { exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as { exp?: unknown };
     return typeof exp === "number" ? exp : 0;

@@ -46,7 +46,9 @@ export function createModuleStore(client: ApiClient, options: ModuleStoreOptions
       } catch (error) {
         const away = isTransient(error) && !("facts" in toError(error) && !(error instanceof ApiRefusal));
         if (!away || Date.now() > deadline) throw error;
-        await sleep(Math.min(5_000, 100 * 2 ** Math.min(attempt, 10)));
+        const waitMs = Math.min(5_000, 100 * 2 ** Math.min(attempt, 10));
+        client.outage.failed("fetch the task's code", error, waitMs);
+        await sleep(waitMs);
       }
     }
   }

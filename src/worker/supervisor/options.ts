@@ -15,10 +15,12 @@ export type RemoteLogs =
 export type SupervisorOptions = {
   /** The worker's name at the API, unique among workers that may get the same workload. Default: the host's name. */
   hostname?: string;
+  /** Of Baram, for checks of executors. */
+  version: string;
   /** The execution API, e.g. http://127.0.0.1:8080/execution. */
   apiUrl: string;
-  /** A queue worker's own token. */
-  workerToken?: string;
+  /** A queue worker's own token; null while it has none that is valid. */
+  workerToken?: () => string | null;
   concurrency: number;
   runnerEntry: string;
   /** The environment of runners: nothing of Baram's own, no token. */
@@ -51,6 +53,8 @@ export type SupervisorOptions = {
   apiOutageSec: number;
   killGraceSec: number;
   retryWindowSec: number;
+  /** How often the same outage of the API is told in the log. */
+  tellOutageEverySec: number;
   /** How long fetching a module is retried before its workload is returned. */
   moduleWindowSec: number;
   recycleAfterTries: number;

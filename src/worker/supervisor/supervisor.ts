@@ -1,22 +1,13 @@
 import { hostname as hostnameOfMachine } from "node:os";
-import { type Outcome, type Workload, workloadId } from "../../contracts/index.ts";
-import {
-  type Account,
-  type Accounts,
-  accountOf,
-  type Logger,
-  OPEN_CALLS_REFUSED,
-  openProcessBoxes,
-  sleep,
-  startTimer,
-  toError,
-} from "../../platform/index.ts";
+import { type Outcome, type Probe, type RunnerWorkload, type Workload, workloadId } from "../../contracts/index.ts";
+import { type Logger, OPEN_CALLS_REFUSED, openProcessBoxes, sleep, startTimer, toError } from "../../platform/index.ts";
 import { createLogWriter, createThreadedFolderSink, userLine } from "../../task-logs/index.ts";
 import type { ReceivedFromRunner } from "../wire/index.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
 import {
   type Attempt,
+  accountOfAttempt,
   forwardCall,
   isLogAnew,
   learnFromOrder,
@@ -30,24 +21,15 @@ import { createBatcher } from "./batcher.ts";
 import { askWhyLost, startHeartbeat } from "./heartbeat.ts";
 import { createModuleStore } from "./module-store.ts";
 import type { SupervisorOptions } from "./options.ts";
+import { createOutageTeller } from "./outage-teller.ts";
 import { predecessorOf } from "./predecessor.ts";
+import { runProbe } from "./run-probe.ts";
 import { createRunnerPool } from "./runner-pool.ts";
 import type { Runner } from "./runner-process.ts";
 import { createShipping } from "./shipping.ts";
 import { killStopped, outcomeOfStop, startGrace, tookText } from "./stopping.ts";
 import { createWorkQueue } from "./work-queue.ts";
-
-/**
- * How a workload ended for the supervisor.
- * - reported: its end is stored.
- * - refused: the API said that the workload is not this worker's, or not any more. `status` and `code` are the API's answer; `status` is null
- *   if a heartbeat said so. `previousState`: the try's state, if it could not start.
- * - unreported: its end could not be reported.
- */
-export type WorkloadEnd =
-  | { how: "reported" }
-  | { how: "refused"; status: number | null; code: string; message: string; previousState?: string | null }
-  | { how: "unreported"; message: string };
+import { refusalOf, type WorkloadEnd } from "./workload-end.ts";
 
 export type SupervisorEvents = {
   /** The supervisor is done with the workload. */
@@ -81,12 +63,13 @@ const MIN_SHIP_MS = 1_000;
  * Runs workloads in warm runner processes, and makes their calls to the execution API. Holds their tokens; no user code runs here.
  */
 export function createSupervisor(options: SupervisorOptions, events: SupervisorEvents, logger: Logger): Supervisor {
-  const client = createApiClient(options.apiUrl, options.workerToken ?? null);
+  const outage = createOutageTeller({ url: options.apiUrl, everyMs: options.tellOutageEverySec * 1_000, logger });
+  const client = createApiClient(options.apiUrl, { workerToken: options.workerToken, outage });
   const hostname = options.hostname ?? hostnameOfMachine();
   const retryWindowMs = options.retryWindowSec * 1_000;
   const graceSec = options.killGraceSec;
   const shipping = createShipping(options, client, logger);
-  const batcher = createBatcher(client, logger, { retryWindowMs, maxInFlight: 2 });
+  const batcher = createBatcher(client, { retryWindowMs, maxInFlight: 2 });
   const logs = createThreadedFolderSink(options.logFolder, options.logThreadEntry);
   const modules = createModuleStore(
     client,
@@ -102,7 +85,14 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     },
     logger,
   );
-  const queue = createWorkQueue(modules, logger, { ready: () => pump(), failed: (id, reason) => events.notStarted(id, reason) });
+  const queue = createWorkQueue(modules, {
+    ready: () => pump(),
+    failed(id, error) {
+      const reason = outage.explain(error);
+      logger.warn({ id, url: options.apiUrl, error: reason }, "a workload's module could not be fetched");
+      events.notStarted(id, reason);
+    },
+  });
   const attempts = new Map<string, Attempt>();
   const byRunner = new Map<Runner, Attempt>();
   /** Started tries without a runner, in order. */
@@ -167,7 +157,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
   }
 
   /** The scheduler hands out a successor only after the try before it has ended or was reassigned: no need to wait for a heartbeat to say so. */
-  function giveUpPredecessor(workload: Workload): void {
+  function giveUpPredecessor(workload: RunnerWorkload): void {
     const attempt = predecessorOf(workload, attempts);
     if (attempt && isAtWork(attempt) && !attempt.isLost) void askWhyLost(client, attempt).then((why) => lose(attempt, why));
   }
@@ -204,7 +194,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     }
   }
 
-  async function start(workload: Workload, modulePath: string): Promise<void> {
+  async function start(workload: RunnerWorkload, modulePath: string): Promise<void> {
     const log = createLogWriter({
       sink: logs,
       path: workload.logPath,
@@ -241,10 +231,11 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     } catch (error) {
       attempt.state = "over";
       attempts.delete(attempt.id);
-      if (error instanceof ApiRefusal) {
+      // What is not Baram's answer says nothing about the try.
+      if (error instanceof ApiRefusal && error.foreign === null) {
         logger.debug({ id: attempt.id, error: error.message }, "a workload was refused its start");
         events.done(attempt.id, refusalOf(error));
-      } else events.notStarted(attempt.id, toError(error).message);
+      } else events.notStarted(attempt.id, outage.explain(error));
     }
     pump();
   }
@@ -273,6 +264,14 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     const message = `the task took longer than its executionTimeout of ${limitSec} s`;
     startGrace(attempt, { limitSec, outcome: platformFailure("TaskTimeoutError", message), isDecided: true }, graceSec);
     killStopped(attempt, graceSec);
+  }
+
+  /** A drain does not wait for it: whoever checks an executor checks again. */
+  function answerProbe(probe: Probe): void {
+    runProbe(probe, { client, shipping, logs, hostname, options }).then(
+      (end) => events.done(probe.probeId, end),
+      (error: unknown) => events.notStarted(probe.probeId, outage.explain(error)),
+    );
   }
 
   /** Its message is larger than the wire allows: the runner received nothing and is free. A retry would fail in the same way. */
@@ -517,12 +516,11 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     attempt.state = "over";
     let end: WorkloadEnd = { how: "reported" };
     await attempt.log.flush();
-    await askAgain(() => client.post(`baram/callbacks/${attempt.id}/end`, { state }, attempt.token), retryWindowMs).catch(
-      (error: Error) => {
-        end = error instanceof ApiRefusal ? refusalOf(error) : { how: "unreported", message: error.message };
-        logger.warn({ error: error.message }, "the end of a callback could not be reported");
-      },
-    );
+    const tell = () => client.post(`baram/callbacks/${attempt.id}/end`, { state }, attempt.token);
+    await askAgain(tell, { windowMs: retryWindowMs, outage, what: "report the end of a callback" }).catch((error: Error) => {
+      end = error instanceof ApiRefusal ? refusalOf(error) : { how: "unreported", message: error.message };
+      logger.warn({ error: error.message }, "the end of a callback could not be reported");
+    });
     attempts.delete(attempt.id);
     void closeLog(attempt);
     events.done(attempt.id, end);
@@ -550,6 +548,10 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
           events.notStarted(workloadId(workload), "the worker is shutting down");
           continue;
         }
+        if (workload.type === "Probe") {
+          answerProbe(workload);
+          continue;
+        }
         giveUpPredecessor(workload);
         queue.add(workload);
       }
@@ -564,7 +566,9 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     },
     async drain(graceMs, reason = "the worker was shut down") {
       draining = true;
-      for (const workload of queue.clear()) events.notStarted(workloadId(workload), "the worker is shutting down");
+      const fault = outage.fault();
+      const why = fault === null ? "the worker is shutting down" : `${reason}, and it had not reached the API: ${fault}`;
+      for (const workload of queue.clear()) events.notStarted(workloadId(workload), why);
       pool.close();
       for (const attempt of [...waiting]) dropWaiting(attempt);
       const deadline = Date.now() + graceMs;
@@ -583,14 +587,4 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       boxes?.close();
     },
   };
-}
-
-function accountOfAttempt({ workload, order }: Attempt, accounts: Accounts): Account {
-  if (workload.type === "ExecuteTask") return accountOf(workload.ti.dagId, accounts);
-  return order?.type === "callback" ? accountOf(order.request.dagRun.dagId, accounts) : accounts.account;
-}
-
-function refusalOf({ status, code, message, facts }: ApiRefusal): WorkloadEnd {
-  const { previousState } = facts as { previousState?: string | null };
-  return { how: "refused", status, code, message, ...(previousState === undefined ? {} : { previousState }) };
 }

@@ -1,29 +1,24 @@
-import { type Workload, workloadId } from "../../contracts/index.ts";
-import type { Logger } from "../../platform/index.ts";
+import { type RunnerWorkload, workloadId } from "../../contracts/index.ts";
 import type { ModuleStore } from "./module-store.ts";
 
-type Queued = { readonly workload: Workload; modulePath: string | null };
-export type Ready = { readonly workload: Workload; readonly modulePath: string };
+type Queued = { readonly workload: RunnerWorkload; modulePath: string | null };
+export type Ready = { readonly workload: RunnerWorkload; readonly modulePath: string };
 
 /** Workloads waiting to be started, in order of arrival; their modules are fetched meanwhile. */
 export type WorkQueue = {
-  add(workload: Workload): void;
+  add(workload: RunnerWorkload): void;
   has(id: string): boolean;
   /** Whether a workload that waits needs the module. */
   needs(moduleHash: string): boolean;
   readonly size: () => number;
   /** Removes and returns the first workload whose module is cached and that need not wait; null = none. */
-  next(mustWait: (workload: Workload) => boolean): Ready | null;
+  next(mustWait: (workload: RunnerWorkload) => boolean): Ready | null;
   remove(id: string): boolean;
   /** Empties the queue. */
-  clear(): Workload[];
+  clear(): RunnerWorkload[];
 };
 
-export function createWorkQueue(
-  modules: ModuleStore,
-  logger: Logger,
-  on: { ready(): void; failed(id: string, reason: string): void },
-): WorkQueue {
+export function createWorkQueue(modules: ModuleStore, on: { ready(): void; failed(id: string, error: Error): void }): WorkQueue {
   let queue: Queued[] = [];
   return {
     size: () => queue.length,
@@ -40,8 +35,7 @@ export function createWorkQueue(
         (error: Error) => {
           if (!queue.includes(entry)) return;
           queue = queue.filter((one) => one !== entry);
-          logger.warn({ id: workloadId(workload), error: error.message }, "a workload's module could not be fetched");
-          on.failed(workloadId(workload), error.message);
+          on.failed(workloadId(workload), error);
         },
       );
     },

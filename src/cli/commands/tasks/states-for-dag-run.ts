@@ -21,6 +21,8 @@ export function listStates(terminal: Terminal, dagId: string, runText: string, {
       map_index: row.mapIndex,
       state: row.state,
       try_number: row.tryNumber,
+      executor: row.executor,
+      external_executor_id: row.externalExecutorId,
       start_date: row.startDate,
       end_date: row.endDate,
     }));

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import type { Terminal } from "../../terminal.ts";
-import { exampleOf, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
+import { exampleOf, nonEmpty, type OutputOptions, outputOption, wholeNumber } from "../flags.ts";
 import type { RunOptions } from "./run.ts";
 import type { StartOptions } from "./start.ts";
+import type { TokenOptions } from "./token.ts";
 
 export function addWorkerCommands(program: Command, terminal: Terminal): void {
   const worker = program.command("worker").description("run workloads, and manage the workers of the queue executor");
@@ -32,10 +33,15 @@ export function addWorkerCommands(program: Command, terminal: Terminal): void {
   worker
     .command("token")
     .description("print a worker's token; run it where the API server's JWT secret is available")
-    .requiredOption("-n, --name <name>", "name of the worker; a prefix and * for all names that begin with it, as 'fleet-*'")
+    .option("-n, --name <name>", "name of the worker; a prefix and * for all names that begin with it, as 'fleet-*'")
+    .option(
+      "--renew <file>",
+      "write the token into this file, for the worker of the one that it contains unless --name is given",
+      nonEmpty,
+    )
     .option("--days <number>", "lifetime of the token in days", wholeNumber(1, 3_650), 365)
     .addHelpText("after", exampleOf("worker token --name etl-1 --days 90"))
-    .action(async (options: { name: string; days: number }) => (await import("./token.ts")).printToken(terminal, options));
+    .action(async (options: TokenOptions) => (await import("./token.ts")).makeToken(terminal, options));
   worker
     .command("list")
     .description("list the workers and their tasks")

@@ -33,6 +33,8 @@ export const tryShape = z
     pid: z.int().nullable(),
     executor: z.string().nullable(),
     executor_config: z.string(),
+    /** In the executor's outside system: an ECS task's ARN, a request id of Lambda. Airflow's API lacks it. */
+    external_executor_id: z.string().nullable(),
     dag_version: dagVersionShape.nullable(),
   })
   .openapi("TaskInstanceHistoryResponse");
@@ -102,6 +104,7 @@ export function toTry(row: TryRow, facts: VersionFacts | undefined): z.infer<typ
     pid: row.pid,
     executor: row.executor,
     executor_config: JSON.stringify(facts?.tasks[row.taskId]?.executorConfig ?? {}),
+    external_executor_id: row.externalExecutorId,
     dag_version: versionOf(row),
   };
 }

@@ -106,7 +106,10 @@ test("what is not there is 404 by its own name", async () => {
 });
 
 test("tries are the history and the current one, oldest first, none twice", async () => {
+  await sql("update task_instance set external_executor_id = 'arn:1' where run_id = $1 and task_id = 'b'", [`r${run}`]);
+  expect((await api.get(`${base()}/b`)).json.external_executor_id).toBe("arn:1");
   await clear({ dry_run: false, dag_run_id: `r${run}`, task_ids: ["b"], only_failed: false });
+  expect((await api.get(`${base()}/b`)).json.external_executor_id).toBeNull();
   let tries = (await api.get(`${base()}/b/tries`)).json;
   tryListShape.parse(tries);
   expect(tries.task_instances.map((one: { try_number: number; state: string }) => [one.try_number, one.state])).toEqual([
@@ -118,7 +121,7 @@ test("tries are the history and the current one, oldest first, none twice", asyn
     [1, "failed"],
     [2, "running"],
   ]);
-  expect((await api.get(`${base()}/b/tries/1`)).json.state).toBe("failed");
+  expect((await api.get(`${base()}/b/tries/1`)).json).toMatchObject({ state: "failed", external_executor_id: "arn:1" });
   expect((await api.get(`${base()}/b/-1/tries/2`)).json.state).toBe("running");
 });
 

@@ -53,7 +53,7 @@ const COLUMNS = {
   unixname: { inHistory: true, cleared: "null", hiddenBecause: null },
   pid: { inHistory: true, cleared: "null", hiddenBecause: null },
   last_heartbeat_at: { inHistory: false, cleared: "null", hiddenBecause: "for recovery" },
-  external_executor_id: { inHistory: false, cleared: null, hiddenBecause: "for adoption" },
+  external_executor_id: { inHistory: true, cleared: "null", hiddenBecause: null },
   stop_reason: { inHistory: true, cleared: "null", hiddenBecause: null },
   rendered_map_index: { inHistory: false, cleared: "null", hiddenBecause: null },
   // The instance, through all its tries.
@@ -154,6 +154,8 @@ export type OwnOfTry = {
   poolSlots: number;
   queue: string;
   executor: string;
+  /** Its launch in the executor's outside system, e.g. the ARN of an ECS task; null = there is none. */
+  externalExecutorId: string | null;
   priorityWeight: number;
   operator: string;
   scheduledAt: Date | null;
@@ -181,6 +183,7 @@ const SHOWN_OF_TRY: Record<keyof OwnOfTry, ColumnName> = {
   poolSlots: "pool_slots",
   queue: "queue",
   executor: "executor",
+  externalExecutorId: "external_executor_id",
   priorityWeight: "priority_weight",
   operator: "operator",
   scheduledAt: "scheduled_dttm",

@@ -15,6 +15,7 @@ export type TryFacts = {
   versionId: string;
   moduleHash: string;
   executor: string;
+  externalExecutorId: string | null;
   hostname: string | null;
   pid: number | null;
   silentForSec: number | null;
@@ -22,7 +23,7 @@ export type TryFacts = {
 
 const columns = `ti.id, ti.dag_run_id as "dagRunId", ti.dag_id as "dagId", ti.run_id as "runId", ti.task_id as "taskId", ti.map_index as "mapIndex",
   ti.state, ti.try_number as "tryNumber", ti.max_tries as "maxTries", ti.queue_attempts as "queueAttempts", ti.dag_version_id as "versionId",
-  v.module_hash as "moduleHash", ti.executor, ti.hostname, ti.pid,
+  v.module_hash as "moduleHash", ti.executor, ti.external_executor_id as "externalExecutorId", ti.hostname, ti.pid,
   extract(epoch from now() - coalesce(ti.last_heartbeat_at, ti.queued_dttm))::float8 as "silentForSec"
   from task_instance ti join dag_version v on v.id = ti.dag_version_id`;
 
@@ -54,10 +55,11 @@ const ended = {
 select asked.id from unnest($2::uuid[]) as asked(id)
  where not exists (select 1 from task_instance ti
                     where ti.id = asked.id and ti.executor = $1 and ti.state in ('queued', 'running', 'restarting'))
-   and not exists (select 1 from callback_request c where c.id = asked.id and c.state in ('queued', 'running'))`,
+   and not exists (select 1 from callback_request c where c.id = asked.id and c.state in ('queued', 'running'))
+   and not exists (select 1 from executor_probe p where p.id = asked.id)`,
 };
 
-/** Those of the ids that are no open try of this executor, and no open callback. An id that was given up is unknown, and so ended. */
+/** Those of the ids that are no open try of this executor, no open callback, and no check that is under way. An id that was given up is unknown, and so ended. */
 export async function endedTries(db: Db, executor: string, ids: readonly string[]): Promise<string[]> {
   return (await db.query<{ id: string }>(ended, [executor, ids])).rows.map(({ id }) => id);
 }
