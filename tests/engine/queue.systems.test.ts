@@ -231,7 +231,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     const other = await openBroker(brokerOptions(engine.config), silentLogger);
     await other.start();
     const ended: string[] = [];
-    await other.watchEnds((ids) => void ended.push(...ids));
+    await other.watchEnds({ onEnded: (ids) => void ended.push(...ids), onGone() {} });
     const token = await createTokens(readJwtSecret(engine.config)).sign("baram:workload", { subject: id }, 3_600);
     const { rows } = await engine.store.query<{ hash: string }>(
       "select v.module_hash as hash from dag_version v where dag_id = 'again'",
