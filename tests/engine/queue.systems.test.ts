@@ -261,6 +261,24 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     await other.close();
   });
 
+  test.runIf(kind === "rabbitmq")(
+    "after task queues were deleted, the tasks that waited in them run, and later ones too",
+    async () => {
+      const conf = { gate: newGate() };
+      open(conf.gate);
+      const waited = await engine.trigger("drain", { conf });
+      await until(() => broker.control("list_queues", "name", "messages")).toMatch(/baram\.tasks\.drain\s+1/);
+      for (const queue of ["drain", "heavy"]) await broker.control("delete_queue", `baram.tasks.${queue}`);
+      const worker = await startWorker("after-loss", "--queues", "drain");
+      expect(await engine.finished("drain", waited)).toBe("success");
+      expect(await engine.finished("two_queues", await engine.trigger("two_queues"))).toBe("success");
+      expect(await engine.finished("drain", await engine.trigger("drain", { conf }))).toBe("success");
+      expect(lines().filter((line) => line.startsWith(waited))).toEqual([`${waited} 1 ${worker.pid}`]);
+      await worker.dispose();
+    },
+    60_000,
+  );
+
   atOne(
     "a name that is taken, and an API that is not there, are one clear error each when a worker starts",
     async () => {

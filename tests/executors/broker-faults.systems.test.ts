@@ -191,23 +191,29 @@ describe("RabbitMQ", () => {
     expect(executor.takeEvents()).toEqual([]);
   }, 60_000);
 
-  test("after the exchange of the ends was deleted, they are told again", async () => {
+  test("after the exchange of the ends was deleted, the places of what ended meanwhile come back, and ends are told again", async () => {
     const server = await started("rabbitmq");
-    const scheduler = await open(server);
-    const { ended } = await watch(scheduler);
-    const { taken } = await take(await open(server), ["work"]);
+    const executor = await openExecutor(server, 1);
     await server.control(
       "eval",
       `rabbit_exchange:delete(rabbit_misc:r(<<"/">>, exchange, <<"baram.ends">>), false, <<"test">>).`,
     );
-    await scheduler.publish([message("work", "first")]);
-    await until(() => taken.length).toBe(1);
-    // The check binds the queue again.
-    await scheduler.missing([]);
-    await until(async () => {
-      for (const delivery of taken.splice(0)) await delivery.ack();
-      return ended;
-    }).toEqual(["first"]);
+    // This worker declares the exchange again, and the scheduler's queue is not bound to it.
+    const { taken } = await take(await open(server), ["work"]);
+    executor.queue([workload(), workload()]);
+    await until(() => taken.length).toBe(2);
+    for (const delivery of taken) await delivery.ack();
+    await until(() => executor.slotsAvailable()).toBe(4);
+    expect(said("the ends of tasks do not arrive")).toBe(1);
+    executor.takeEvents();
+    executor.queue([workload()]);
+    await until(() => taken.length).toBe(3);
+    await taken[2]?.ack();
+    await until(() => executor.slotsAvailable()).toBe(4);
+    expect(executor.takeEvents()).toEqual([]);
+    // While ends arrive, nothing is bound again.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(said("the ends of tasks do not arrive")).toBe(1);
   }, 60_000);
 
   test("a restart is one line when the broker goes and one when it is back, with three connections", async () => {

@@ -56,7 +56,7 @@ export function createRabbitmqBroker(address: BrokerAddress, options: BrokerOpti
     watcher?.onGone(ids);
   }
 
-  function heed(notice: Notice): void {
+  function heed(notice: Exclude<Notice, { ping: string }>): void {
     if ("ended" in notice) {
       for (const id of notice.ended) published.delete(id);
       watcher?.onEnded(notice.ended);
@@ -107,7 +107,7 @@ export function createRabbitmqBroker(address: BrokerAddress, options: BrokerOpti
     async missing() {
       const { connection } = here();
       if (!connection.ready) throw new Error("the broker is away");
-      await ends?.bindAgain();
+      await ends?.check();
       for (const queue of new Set(published.values()))
         if ((await lookUpQueue(connection, timeoutMs, names.queue(queue))) === null) loseQueue(queue);
       return [];

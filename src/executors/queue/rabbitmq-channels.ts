@@ -39,16 +39,22 @@ export function lookUpQueue(connection: Connection, timeoutMs: number, queue: st
   });
 }
 
-/** What is told over the exchange of ends: ids of acknowledged messages, or that a queue was gone. */
-export type Notice = { ended: string[] } | { lostQueue: string; by: string };
+/** What is told over the exchange of ends: ids of acknowledged messages, that a queue was gone, or a scheduler's word to itself. */
+export type Notice = { ended: string[] } | { lostQueue: string; by: string } | { ping: string };
 
 const LOST = "lost:";
+const PING = "ping:";
+
+export function writePing(ping: string): string {
+  return `${PING}${ping}`;
+}
 
 export function writeLostQueue(queue: string, by: string): string {
   return `${LOST}${by}:${queue}`;
 }
 
 export function readNotice(body: string): Notice {
+  if (body.startsWith(PING)) return { ping: body.slice(PING.length) };
   if (!body.startsWith(LOST)) return { ended: body.split(",").filter((id) => id !== "") };
   const [by = "", ...queue] = body.slice(LOST.length).split(":");
   return { lostQueue: queue.join(":"), by };

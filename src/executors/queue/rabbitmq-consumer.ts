@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Channel, Connection } from "rabbitmq-client";
-import { type Logger, sleep, toError } from "../../platform/index.ts";
+import { type Logger, sleep, startTimer, type Timer, toError } from "../../platform/index.ts";
 import type { ConsumeOptions, Consumer, Delivery } from "./broker.ts";
 import { declareTaskQueue, endsExchange, openChannel } from "./rabbitmq-channels.ts";
 import type { RabbitmqNames } from "./rabbitmq-names.ts";
@@ -8,6 +8,7 @@ import type { RabbitmqNames } from "./rabbitmq-names.ts";
 type Resources = { connection: Connection; names: RabbitmqNames; timeoutMs: number; logger: Logger };
 
 const RETRY_MS = 200;
+const QUEUE_RETRY_MS = 1_000;
 /** Acknowledged ids are collected for this long, and published together. */
 const NOTICE_MS = 5;
 /** Ids that are kept while they cannot be told. */
@@ -29,6 +30,9 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
   let channel: Channel | null = null;
   /** Queue → tag of its consumer on the current channel. */
   const consumers = new Map<string, string>();
+  /** Queues that the log says are not consumed. */
+  const troubled = new Set<string>();
+  let queueTimer: Timer | null = null;
   const inHand = new Set<Delivery>();
   let ended: string[] = [];
   let noticeTimer: NodeJS.Timeout | null = null;
@@ -95,6 +99,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
       opened.on("basic.cancel", (tag) => void consumeAgain(opened, tag));
       channel = opened;
       await inTurn(subscribe);
+      await tellEnds();
       opened.on("close", () => void openAgain());
     } catch (error) {
       if (opened.active) void opened.close();
@@ -102,7 +107,6 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     }
     // It was closed before anybody listened.
     if (!opened.active) throw new Error("the channel was closed at once");
-    await tellEnds();
   }
 
   async function openAgain(): Promise<void> {
@@ -129,8 +133,8 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     if (from !== channel || queue === undefined) return;
     logger.warn({ queue: names.queue(queue) }, "the broker has deleted or moved a queue; it is declared and consumed again");
     consumers.delete(queue);
+    troubled.add(queue);
     await change(subscribe);
-    if (consumers.has(queue)) logger.info({ queue: names.queue(queue) }, "the queue is consumed again");
   }
 
   /** Starts and cancels consumers of the channel to match the wanted queues. */
@@ -145,12 +149,30 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     }
     for (const queue of right) {
       if (consumers.has(queue)) continue;
-      await declareTaskQueue(connection, names, queue, { by: self, timeoutMs });
-      const { consumerTag } = await current.basicConsume({ queue: names.queue(queue) }, (message) =>
-        deliver(current, queue, message),
-      );
-      consumers.set(queue, consumerTag);
+      await consume(current, queue);
     }
+  }
+
+  async function consume(current: Channel, queue: string): Promise<void> {
+    try {
+      await declareTaskQueue(connection, names, queue, { by: self, timeoutMs });
+    } catch (error) {
+      if (!current.active) throw error;
+      // A queue whose node is down does not keep the worker from the others.
+      if (!troubled.has(queue))
+        logger.warn({ queue: names.queue(queue), error: toError(error).message }, "a queue cannot be consumed; retrying");
+      troubled.add(queue);
+      queueTimer ??= startTimer(QUEUE_RETRY_MS, () => {
+        queueTimer = null;
+        void change(subscribe);
+      });
+      return;
+    }
+    const { consumerTag } = await current.basicConsume({ queue: names.queue(queue) }, (message) =>
+      deliver(current, queue, message),
+    );
+    consumers.set(queue, consumerTag);
+    if (troubled.delete(queue)) logger.info({ queue: names.queue(queue) }, "the queue is consumed again");
   }
 
   /** One at a time: two at once would each add the same consumers. */
@@ -191,6 +213,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     },
     async stop() {
       isTaking = false;
+      queueTimer?.cancel();
       await change(subscribe);
       for (const delivery of [...inHand]) await delivery.requeue();
       await told;

@@ -1,6 +1,7 @@
+import { randomUUID } from "node:crypto";
 import type { Channel, Connection } from "rabbitmq-client";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
-import { endsExchange, lookUpQueue, type Notice, onChannel, openChannel, readNotice } from "./rabbitmq-channels.ts";
+import { endsExchange, lookUpQueue, type Notice, onChannel, openChannel, readNotice, writePing } from "./rabbitmq-channels.ts";
 import type { RabbitmqNames } from "./rabbitmq-names.ts";
 import { within } from "./within.ts";
 
@@ -15,15 +16,18 @@ type Watching = {
   names: RabbitmqNames;
   queue: string;
   timeoutMs: number;
-  onNotice(notice: Notice): void;
+  onNotice(notice: Exclude<Notice, { ping: string }>): void;
   /** The queue was gone: notices may have been missed. */
   onGap(): void;
   logger: Logger;
 };
 
 export type Ends = {
-  /** Binds the queue again: nothing tells that its binding is gone, with its exchange. */
-  bindAgain(): Promise<void>;
+  /**
+   * Publishes a word to itself, and finds out whether the last one arrived: nothing else tells that the queue's binding is gone,
+   * with its exchange.
+   */
+  check(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -32,6 +36,7 @@ export async function watchEndsQueue({ connection, names, queue, timeoutMs, onNo
   let isClosed = false;
   let isOpening = false;
   let current: Channel | null = null;
+  let unheard: string | null = null;
 
   async function open(): Promise<void> {
     const channel = await openChannel(connection, logger);
@@ -41,7 +46,11 @@ export async function watchEndsQueue({ connection, names, queue, timeoutMs, onNo
         logger.warn({ queue }, "the queue with the ends of tasks was deleted; it is declared again");
         void channel.close();
       });
-      await channel.basicConsume({ queue, noAck: true }, (message) => onNotice(readNotice(String(message.body))));
+      await channel.basicConsume({ queue, noAck: true }, (message) => {
+        const notice = readNotice(String(message.body));
+        if (!("ping" in notice)) onNotice(notice);
+        else if (notice.ping === unheard) unheard = null;
+      });
       channel.on("close", () => void openAgain());
       current = channel;
     } catch (error) {
@@ -66,6 +75,7 @@ export async function watchEndsQueue({ connection, names, queue, timeoutMs, onNo
       try {
         const isGone = (await lookUpQueue(connection, timeoutMs, queue)) === null;
         await open();
+        unheard = null;
         // Only now: what is published again has its end told.
         if (isGone) onGap();
         if (failures > 0) logger.info({ queue }, "the ends of tasks are read again");
@@ -79,7 +89,19 @@ export async function watchEndsQueue({ connection, names, queue, timeoutMs, onNo
 
   await open();
   return {
-    bindAgain: () => onChannel(connection, timeoutMs, bind),
+    async check() {
+      if (unheard !== null) {
+        logger.warn({ queue }, "the ends of tasks do not arrive; their queue is bound again");
+        await onChannel(connection, timeoutMs, bind);
+        onGap();
+      }
+      const ping = randomUUID();
+      unheard = ping;
+      await onChannel(connection, timeoutMs, async (channel) => {
+        await channel.exchangeDeclare(endsExchange(names));
+        await channel.basicPublish({ exchange: names.ends, routingKey: "", contentType: "text/plain" }, writePing(ping));
+      });
+    },
     async close() {
       isClosed = true;
       const channel = current;
