@@ -18,7 +18,21 @@ export type ExecutorEvent = {
       kind: "not_started" | "lost" | "refused";
       reason: string;
     }
+  | {
+      /**
+       * The outside system has not known it for a while, which proves nothing: a try that has not started is queued again, and a
+       * running one is judged by its heartbeats alone.
+       */
+      kind: "missing";
+      reason: string;
+    }
 );
+
+/**
+ * Returns those of the ids that are no open try or callback of this executor: they have ended, or were requeued under another id.
+ * An executor asks it, since it never sees the database. Rejects if the database cannot be asked now.
+ */
+export type FindEnded = (ids: readonly string[]) => Promise<string[]>;
 
 /** A try whose scheduler is dead. */
 export type OrphanTry = {

@@ -1,4 +1,4 @@
-export type { Executor, ExecutorEvent, ExecutorOptions, OrphanTry } from "./contract.ts";
+export type { Executor, ExecutorEvent, ExecutorOptions, FindEnded, OrphanTry } from "./contract.ts";
 export { createEcsExecutor, type EcsExecutorOptions, ecsKwargsFault, layOver } from "./ecs/index.ts";
 export {
   createLambdaExecutor,

@@ -46,6 +46,7 @@ export function supervisorOptions(config: Config, apiUrl: string, concurrency: n
     maxFileBytes: config.logging.max_file_bytes,
     heartbeatSec: config.scheduler.task_instance_heartbeat_sec,
     maxFailedHeartbeats: config.workers.max_failed_heartbeats,
+    apiOutageSec: config.workers.execution_api_outage_limit,
     killGraceSec: config.core.killed_task_cleanup_time,
     retryWindowSec: config.workers.execution_api_retry_window,
     moduleWindowSec: 60,

@@ -83,11 +83,14 @@ type Written = Awaited<ReturnType<typeof write>>;
 async function write(resources: SchedulerResources, options: SchedulerOptions, isFull: boolean, { only, trial }: Scope) {
   return resources.store.transaction(async (tx) => {
     const isTaken = trial !== null && (await takeSetAside(tx, trial));
+    // What would be launched now could not start, and would hold its place in pools and limits.
+    const isPaused = resources.outage.isOn;
     const starting = isFull ? await startQueuedRuns(tx, options.maxRunsToEvaluate, only) : null;
-    const owed = isFull ? queueOwedCallbacks(tx, resources, options, only) : [];
+    const owed = isFull && !isPaused ? queueOwedCallbacks(tx, resources, options, only) : [];
     const evaluated = await evaluateRuns(tx, resources, options, only, isTaken);
     const callbacks = await owed;
-    const dispatched = await dispatch(tx, resources, options, placesForTasks(resources, callbacks.length), only);
+    const places = isPaused ? new Map<string, number>() : placesForTasks(resources, callbacks.length);
+    const dispatched = await dispatch(tx, resources, options, places, only);
     const started = (await starting?.started) ?? [];
     return { isTaken, starting, started, callbacks, evaluated, measured: await evaluated.written, dispatched };
   });

@@ -5,7 +5,7 @@ import { FAILURE, SUCCESS } from "../../tests/support/fake-executor.ts";
 import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
 import { beatTries, findRun, findStopReasons, startTries } from "../store/index.ts";
 import { finishByOutcome } from "./index.ts";
-import { failSilentTries } from "./recover.ts";
+import { failSilentTries } from "./watch-silence.ts";
 
 let database: TestDatabase;
 let rig: Rig;

@@ -24,7 +24,7 @@ export const TOO_LARGE: Fault = {
 };
 
 /**
- * Fails tries whose worker cannot report any more, each with its reason in its log and in the event log. Returns how many it failed.
+ * Fails tries whose worker cannot report any more, each with its reason in its log and in the event log. Returns those that it failed.
  * A try whose end cannot be stored is set aside and does not hold up the others; the next check that finds it tries again.
  */
 export async function failTries(
@@ -34,10 +34,10 @@ export async function failTries(
   guard: FinishGuard,
   reasonOf: (one: TryFacts) => string,
   fault = LOST,
-): Promise<number> {
+): Promise<TryFacts[]> {
   const killed = guard.silentForSec === null ? "scheduler.tasks.killed_externally" : "task_instances_without_heartbeats_killed";
   const counter = fault === LOST ? killed : null;
-  let count = 0;
+  const failed: TryFacts[] = [];
   for (const one of tries) {
     const reason = reasonOf(one);
     const finished = await failTry(resources, one, guard, fault, reason).catch(async (error: unknown) => {
@@ -46,7 +46,7 @@ export async function failTries(
       return [];
     });
     if (finished.length === 0) continue;
-    count++;
+    failed.push(one);
     tellFinished(resources, finished);
     if (counter) resources.metrics.count(counter, { dag_id: one.dagId, task_id: one.taskId });
     resources.logger.warn(
@@ -55,7 +55,7 @@ export async function failTries(
     );
     await resources.noteInTryLog(logPathOf(one), `the scheduler ended this try: ${reason}`);
   }
-  return count;
+  return failed;
 }
 
 /** The try's end and what is owed for it are one transaction: a crash in between loses no callback. */

@@ -17,10 +17,11 @@ import { decide } from "./decide.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
 import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
 import { createExecutorWatch } from "./reassign-tasks.ts";
-import { adoptOrphans, createSilenceWatch, requeueStuckTries, takeExecutorEvents, timeOutLateWaits } from "./recover.ts";
+import { adoptOrphans, requeueStuckTries, takeExecutorEvents, timeOutLateWaits } from "./recover.ts";
 import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 import { trySetAsideAgain } from "./try-again.ts";
 import { createPoolWatch } from "./watch-pools.ts";
+import { createSilenceWatch } from "./watch-silence.ts";
 
 export type Scheduler = {
   /** Resolves when the loop has ended; the caller stops the executors. */
@@ -107,7 +108,7 @@ export async function startScheduler(
   };
   // null: the connection was re-established, and notifications sent meanwhile are lost.
   const listener = store.listen("baram_scheduler", (payload) => wake(payload !== "event" && payload !== "scheduled"));
-  const silence = createSilenceWatch(resources, options);
+  const silence = createSilenceWatch(resources, options, () => wake(true));
   const executorWatch = createExecutorWatch(resources);
   const poolWatch = createPoolWatch(resources);
   const timers = [

@@ -4,7 +4,8 @@ import type { TestDatabase } from "../../tests/support/database.ts";
 import { createRig, createSchedulerDatabase, trigger } from "../../tests/support/scheduler-rig.ts";
 import { insertCallback } from "../store/index.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
-import { failSilentTries, requeueStuckTries, timeOutLateWaits } from "./recover.ts";
+import { requeueStuckTries, timeOutLateWaits } from "./recover.ts";
+import { failSilentTries } from "./watch-silence.ts";
 
 // Limits of one statement are no limits of one check: what stands behind the first batch does not wait for the next check.
 

@@ -6,7 +6,7 @@ import { recordMetrics } from "../../tests/support/record-metrics.ts";
 import { createRig, createSchedulerDatabase, runState, trigger } from "../../tests/support/scheduler-rig.ts";
 import { endJob, holdSchedulerLock, setPool } from "../store/index.ts";
 import { forgetOldFields, measureInstances, measureRoom, measureRuns } from "./measure.ts";
-import { failSilentTries } from "./recover.ts";
+import { failSilentTries } from "./watch-silence.ts";
 
 let database: TestDatabase;
 beforeEach(async () => {

@@ -6,7 +6,8 @@ import { createRig, createSchedulerDatabase, type Rig, trigger } from "../../tes
 import type { EmailRequest, Outcome } from "../contracts/index.ts";
 import { startTries } from "../store/index.ts";
 import { createDagCache, finishByOutcome } from "./index.ts";
-import { failSilentTries, requeueStuckTries } from "./recover.ts";
+import { requeueStuckTries } from "./recover.ts";
+import { failSilentTries } from "./watch-silence.ts";
 
 let database: TestDatabase;
 let rig: Rig;

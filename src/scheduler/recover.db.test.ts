@@ -3,9 +3,10 @@ import { saveDagFixture } from "../../tests/support/dag-fixture.ts";
 import type { TestDatabase } from "../../tests/support/database.ts";
 import { createRig, createSchedulerDatabase, type Rig, runState, statesOf, trigger } from "../../tests/support/scheduler-rig.ts";
 import type { OrphanTry } from "../executors/index.ts";
-import { beatTries, ORPHANS_MAX, startTries } from "../store/index.ts";
+import { beatTries, endedTries, ORPHANS_MAX, startTries } from "../store/index.ts";
 import type { Scheduler } from "./index.ts";
-import { adoptOrphans, failSilentTries, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
+import { adoptOrphans, requeueStuckTries, takeExecutorEvents } from "./recover.ts";
+import { failSilentTries } from "./watch-silence.ts";
 
 let database: TestDatabase;
 let scheduler: Scheduler | null = null;
@@ -217,6 +218,47 @@ test("an executor's report of a lost worker ends the try at once; of one not sta
   expect((await tryOf("lost")).state).toBe("failed");
   expect((await tryOf("unstarted")).state).toBe("scheduled");
   expect((await tryOf("unstarted")).id).not.toBe(unstarted.id);
+});
+
+test("a report that a try is missing ends none that has started, with or without heartbeats; one that has not is queued anew", async () => {
+  const lines: string[] = [];
+  const noteInTryLog = async (path: string, message: string) => void lines.push(`${path}: ${message}`);
+  const rig = await createRig(database, { ...idle, noteInTryLog });
+  await saveDagFixture(database.store, { dagId: "d", tasks: [{ taskId: "runs" }, { taskId: "waits" }] });
+  await trigger(database.store, "d");
+  await rig.drain();
+  const [runs, waits] = [await tryOf("runs"), await tryOf("waits")];
+  await startTries(database.store, [{ id: runs.id, hostname: "h", unixname: "u", pid: 1 }]);
+  for (const { id } of [runs, waits]) rig.executor.emit({ id, kind: "missing", reason: "ECS does not know it" });
+  await takeExecutorEvents(rig.resources, rig.options);
+  expect(await tryOf("runs")).toEqual({ ...runs, state: "running" });
+  expect(lines).toEqual([
+    expect.stringMatching(/task_id=runs.*ECS does not know it. The try goes on as long as it sends heartbeats.$/),
+  ]);
+  expect((await tryOf("waits")).state).toBe("scheduled");
+  expect(await endedTries(database.store, "LocalExecutor", [runs.id, waits.id])).toEqual([waits.id]);
+  // Whether heartbeats are late because of an outage is for the check of silent tries to say.
+  await silence();
+  rig.executor.emit({ id: runs.id, kind: "missing", reason: "ECS does not know it" });
+  await takeExecutorEvents(rig.resources, rig.options);
+  expect((await tryOf("runs")).state).toBe("running");
+  expect(await failSilentTries(rig.resources, rig.options)).toBe(1);
+  expect(await endedTries(database.store, "LocalExecutor", [runs.id])).toEqual([runs.id]);
+});
+
+test("a callback that runs, and is missing, is not run again; it has not ended until it says so", async () => {
+  const rig = await createRig(database, idle);
+  await running(rig);
+  await silence();
+  await failSilentTries(rig.resources, rig.options);
+  const { rows } = await database.store.query<{ id: string }>("update callback_request set state = 'running' returning id");
+  const [{ id }] = rows as [{ id: string }];
+  rig.executor.emit({ id, kind: "missing", reason: "ECS does not know it" });
+  await takeExecutorEvents(rig.resources, rig.options);
+  expect(await count("callback_request where state = 'running' and attempts = 0")).toBe(1);
+  expect(await endedTries(database.store, "any", [id])).toEqual([]);
+  await database.store.query("update callback_request set state = 'success'");
+  expect(await endedTries(database.store, "any", [id])).toEqual([id]);
 });
 
 test("what an executor cannot launch fails at once with the reason; a launch keeps its name in the outside system", async () => {

@@ -22,14 +22,13 @@ import {
   recoverCallbacks,
   releaseCallbacks,
   requeueTries,
-  serverAgeSec,
-  silentTries,
   stuckTries,
   TRIES_MAX,
   type TryFacts,
   timeOutTriggers,
   triesByIds,
 } from "../store/index.ts";
+import { logPathOf } from "./commands/index.ts";
 import { exceptCulprits, findFaults, isOnesFault, setFaultsAside } from "./culprits.ts";
 import { failTries, REFUSED, STUCK } from "./fail-tries.ts";
 import { workloadsOf } from "./hand-over.ts";
@@ -37,7 +36,7 @@ import type { SchedulerOptions, SchedulerResources } from "./resources.ts";
 
 /** As in Airflow's hidden `num_stuck_in_queued_retries`. */
 const QUEUE_ATTEMPTS_MAX = 2;
-const ACTIVE = ["running", "restarting"] as const;
+export const ACTIVE = ["running", "restarting"] as const;
 
 /**
  * Executors are asked outside of the transaction, since they may have to query an outside system; their answers are applied only to
@@ -135,52 +134,8 @@ async function askExecutors(
   return { asked, kept };
 }
 
-export type SilenceWatch = { check(): Promise<number> };
-
-/**
- * Fails tries that are silent too long, but not because of an outage of the database: while the server was down or unreachable, no
- * heartbeat could arrive, so all tries get their full time again.
- */
-export function createSilenceWatch(resources: SchedulerResources, options: SchedulerOptions): SilenceWatch {
-  const { clock, logger } = resources;
-  const longestGapMs = (options.silentTryCheckSec + options.silentTrySec / 4) * 1_000;
-  let checkedAt = clock.now();
-  let holdUntil = 0;
-  return {
-    async check() {
-      const ageSec = await serverAgeSec(resources.store);
-      const now = clock.now();
-      if (now - checkedAt > longestGapMs) {
-        holdUntil = now + options.silentTrySec * 1_000;
-        logger.warn(
-          { gapSec: Math.round((now - checkedAt) / 1_000) },
-          "the database was away; silent tries get their full time again",
-        );
-      }
-      checkedAt = now;
-      return now < holdUntil || ageSec < options.silentTrySec ? 0 : failSilentTries(resources, options);
-    },
-  };
-}
-
-export async function failSilentTries(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
-  const guard = { leaving: ACTIVE, silentForSec: options.silentTrySec };
-  const reasonOf = (one: TryFacts) => {
-    const place = `${one.hostname ?? "an unknown host"}, process ${one.pid ?? "unknown"}`;
-    return `no heartbeat for ${Math.round(one.silentForSec ?? options.silentTrySec)} s from ${place}: the worker died or cannot reach the API`;
-  };
-  let count = 0;
-  await forEachBatch(
-    (after) => silentTries(resources.store, options.silentTrySec, after),
-    async (silent) => {
-      count += await failTries(resources, options, silent, guard, reasonOf);
-    },
-  );
-  return count;
-}
-
 /** Processes batch after batch in id order until none is left; tries that cannot be processed are skipped. */
-async function forEachBatch(
+export async function forEachBatch(
   read: (after: string | undefined) => Promise<TryFacts[]>,
   work: (batch: readonly TryFacts[]) => Promise<void>,
 ): Promise<void> {
@@ -192,7 +147,9 @@ async function forEachBatch(
 }
 
 export async function requeueStuckTries(resources: SchedulerResources, options: SchedulerOptions): Promise<number> {
-  const { store, executors, logger } = resources;
+  const { store, executors, logger, clock, outage } = resources;
+  // Their workers ask again and again, and start them when the API is back.
+  if (clock.now() < outage.spareUntilMs) return 0;
   const reason = `stuck in queued for more than ${options.queuedTimeoutSec} s, ${QUEUE_ATTEMPTS_MAX + 1} times: no worker took it`;
   let requeued = 0;
   let failed = 0;
@@ -266,7 +223,9 @@ async function heedEvents(
     await resources.pause("before-launch-record");
     await recordLaunches(resources.store, launched);
   }
-  const ended = events.filter((event) => event.kind !== "launched");
+  const missing = new Map(events.flatMap((event) => (event.kind === "missing" ? [[event.id, event.reason] as const] : [])));
+  if (missing.size > 0) await heedMissing(resources, options, missing);
+  const ended = events.filter((event) => event.kind !== "launched" && event.kind !== "missing");
   if (ended.length === 0) return;
   // Executors know workloads by id only; which of them are callbacks is known here.
   await releaseCallbacks(
@@ -275,16 +234,43 @@ async function heedEvents(
   );
   const notStarted = ended.filter((event) => event.kind === "not_started").map((event) => event.id);
   if (notStarted.length > 0) await requeueTries(resources.store, notStarted);
-  const reasons = new Map(ended.filter((event) => event.kind !== "not_started").map((event) => [event.id, event]));
+  const reasons = new Map(ended.flatMap((event) => (event.kind === "not_started" ? [] : [[event.id, event] as const])));
   const facts = reasons.size > 0 ? await triesByIds(resources.store, [...reasons.keys()]) : [];
   const lost = facts.filter((one) => reasons.get(one.id)?.kind === "lost");
   const refused = facts.filter((one) => reasons.get(one.id)?.kind === "refused");
   const reasonOf = (one: TryFacts) => reasons.get(one.id)?.reason ?? "its worker is gone";
   await failTries(resources, options, lost, { leaving: ACTIVE, silentForSec: null }, reasonOf);
   await failTries(resources, options, refused, { leaving: ["queued", ...ACTIVE], silentForSec: null }, reasonOf, REFUSED);
-  // A worker that dies each time before it starts its try, for example because of a wrong image, must not be launched, and paid
-  // for, for ever.
-  const waiting = lost.filter((one) => one.state === "queued");
+  await launchAgain(resources, options, lost, reasonOf);
+}
+
+/**
+ * An outside system has not known these tries for a while. It may be wrong, so it fails no running try: `createSilenceWatch` does, if
+ * the heartbeats end too. Callbacks are left to `recoverCallbacks` for the same reason.
+ */
+async function heedMissing(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  reasons: ReadonlyMap<string, string>,
+): Promise<void> {
+  const facts = await triesByIds(resources.store, [...reasons.keys()]);
+  const reasonOf = ({ id }: TryFacts) => reasons.get(id) ?? "its executor does not know it";
+  for (const one of facts.filter(({ state }) => state !== null && (ACTIVE as readonly string[]).includes(state)))
+    await resources.noteInTryLog(logPathOf(one), `${reasonOf(one)}. The try goes on as long as it sends heartbeats.`);
+  await launchAgain(resources, options, facts, reasonOf);
+}
+
+/**
+ * Of tries without a worker, those that had not started. A worker that dies each time before it starts its try, for example because
+ * of a wrong image, must not be launched, and paid for, for ever.
+ */
+async function launchAgain(
+  resources: SchedulerResources,
+  options: SchedulerOptions,
+  tries: readonly TryFacts[],
+  reasonOf: (one: TryFacts) => string,
+): Promise<void> {
+  const waiting = tries.filter((one) => one.state === "queued");
   const again = waiting.filter((one) => one.queueAttempts < QUEUE_ATTEMPTS_MAX).map((one) => one.id);
   if (again.length > 0) await requeueTries(resources.store, again);
   const given = waiting.filter((one) => one.queueAttempts >= QUEUE_ATTEMPTS_MAX);

@@ -20,10 +20,21 @@ export type SchedulerMemory = {
   readonly untold: { event: ExecutorEvent; notBeforeMs: number }[];
   /** What of `set_aside` this scheduler knows: how many rows, and when the next of them is to be tried, in ms since the epoch. See `culprits.ts`. */
   readonly aside: { count: number; tryAtMs: number };
+  /**
+   * Set by the silence watch. `isOn`: the execution API is away, so nothing is launched. `spareUntilMs`: no try is blamed before, in ms
+   * since the epoch.
+   */
+  readonly outage: { isOn: boolean; spareUntilMs: number };
 };
 
 export function createSchedulerMemory(): SchedulerMemory {
-  return { pictures: new Map(), limbo: new Set(), untold: [], aside: { count: 0, tryAtMs: Number.POSITIVE_INFINITY } };
+  return {
+    pictures: new Map(),
+    limbo: new Set(),
+    untold: [],
+    aside: { count: 0, tryAtMs: Number.POSITIVE_INFINITY },
+    outage: { isOn: false, spareUntilMs: 0 },
+  };
 }
 
 /** What every part of the scheduler works with. */
@@ -36,6 +47,8 @@ export type SchedulerResources = SchedulerMemory & {
   readonly dags: DagCache;
   /** By name; the first is the default. */
   readonly executors: ReadonlyMap<string, Executor>;
+  /** Why the execution API does not answer this process; null = it answers, or this process has never reached it. */
+  readonly probeApi: () => Promise<string | null>;
   /** Adds a line to a try's log when its worker cannot any more. Never rejects, since a log must not fail a recovery. */
   readonly noteInTryLog: (logPath: string, message: string) => Promise<void>;
   /** Named points at which tests hold a race open; awaited. */
@@ -68,6 +81,8 @@ export type SchedulerOptions = {
   readonly orphanCheckSec: number;
   readonly silentTrySec: number;
   readonly silentTryCheckSec: number;
+  /** How long workers go on without the execution API. */
+  readonly apiOutageSec: number;
   readonly queuedTimeoutSec: number;
   readonly queuedTimeoutCheckSec: number;
   /** Lifetime of the token with which a workload is started: longer than one may be queued. */

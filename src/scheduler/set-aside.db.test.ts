@@ -17,7 +17,8 @@ import { checkBackfills } from "./check-backfills.ts";
 import { createBackfill } from "./commands/backfill/create-backfill.ts";
 import { createDagCache, type Scheduler } from "./index.ts";
 import { reviveLifelessRuns } from "./lazarus.ts";
-import { adoptOrphans, failSilentTries, requeueStuckTries, takeExecutorEvents, timeOutLateWaits } from "./recover.ts";
+import { adoptOrphans, requeueStuckTries, takeExecutorEvents, timeOutLateWaits } from "./recover.ts";
+import { failSilentTries } from "./watch-silence.ts";
 
 let database: TestDatabase;
 let scheduler: Scheduler | null = null;

@@ -56,6 +56,26 @@ test("a long line is cut with a mark; a log at its limit ends with one mark and 
   expect(statSync(join(folder, PATH)).size).toBeLessThan(8_000);
 });
 
+test("how a try ended is in its log, whatever the task wrote before: above the limit, and behind a flood", async () => {
+  const log = writer({ maxFileBytes: 5_000 });
+  for (let at = 0; at < 50; at++) log.write(line("x".repeat(3_000)));
+  log.write(line("the try ended", { logger: "baram" }));
+  log.write(line("more of the task"));
+  await log.flush();
+  expect(linesOf().at(-1)?.event).toBe("the try ended");
+  rmSync(join(folder, PATH));
+
+  // 20 MB in one turn of the event loop: nothing of it is written meanwhile.
+  const masker = { ...createMasker(), mask: (text: string) => text };
+  const flooded = writer({ maxLineBytes: 100_000, maxFileBytes: 100_000_000, masker: () => masker });
+  for (let at = 0; at < 200; at++) flooded.write(line("x".repeat(100_000)));
+  flooded.write(line("the try ended", { logger: "baram" }));
+  await flooded.flush();
+  const events = linesOf().map(({ event }) => event);
+  expect(events.at(-2)).toBe("the try ended");
+  expect(events.at(-1)).toMatch(/^… \[\d+ lines dropped/);
+});
+
 test("secrets are masked in the event and in every fact, also where the mask breaks the JSON around it", async () => {
   const masker = createMasker();
   for (const secret of ["hunter22", 'quo"te\\d', '","event":"']) masker.add(secret);

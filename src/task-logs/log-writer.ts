@@ -40,11 +40,16 @@ export type LogWriterOptions = {
   onFault: (error: Error) => void;
 };
 
+/** Of lines that the platform writes. No line of user code has it. */
+const OWN_LOGGER = "baram";
+
 /** Maximum delay of a line: a running task's log can be followed without a write for each line. */
 const FLUSH_MS = 200;
 const FLUSH_BYTES = 64 * 1024;
 /** With more bytes than this in memory the disk is too slow: further lines are dropped and counted. */
 const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
+/** What the platform says of a try (how it ended, and why) has room of its own behind a flood of the task's lines. */
+const OWN_ROOM_BYTES = 64 * 1024;
 
 /** A longer end of a file is not kept in memory: for a try that writes so much, the file is read. */
 const TAIL_MAX_BYTES = 32 * 1024;
@@ -73,14 +78,14 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     waitingBytes += text.length;
     writtenBytes += text.length;
   };
-  const drain = () => {
+  const drain = (isLast: boolean) => {
     if (timer) clearTimeout(timer);
     timer = null;
-    if (droppedLines > 0 && waitingBytes < BACKLOG_MAX_BYTES) {
+    if (droppedLines > 0 && (isLast || waitingBytes < BACKLOG_MAX_BYTES)) {
       enqueue({
         timestamp: new Date().toISOString(),
         level: "warn",
-        logger: "baram",
+        logger: OWN_LOGGER,
         event: `… [${droppedLines} lines dropped: the log could not be written as fast as it grew]`,
       });
       droppedLines = 0;
@@ -91,7 +96,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
       enqueue({
         timestamp: new Date().toISOString(),
         level: "warn",
-        logger: "baram",
+        logger: OWN_LOGGER,
         event: `… [${toldLines} lines lost before this: they could not be written]`,
       });
     }
@@ -124,26 +129,27 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   return {
     written: () => written,
     write(line) {
-      if (isFull) return;
-      if (waitingBytes > BACKLOG_MAX_BYTES) {
+      const roomBytes = line.logger === OWN_LOGGER ? OWN_ROOM_BYTES : 0;
+      if (isFull && writtenBytes > options.maxFileBytes + roomBytes) return;
+      if (waitingBytes > BACKLOG_MAX_BYTES + roomBytes) {
         droppedLines++;
         return;
       }
       enqueue(maskLine(line, options.masker(), options.maxLineBytes + MARK_BYTES));
-      if (writtenBytes > options.maxFileBytes) {
+      if (!isFull && writtenBytes > options.maxFileBytes) {
         isFull = true;
         enqueue({
           timestamp: line.timestamp,
           level: "warn",
-          logger: "baram",
+          logger: OWN_LOGGER,
           event: `… [log truncated: it reached ${options.maxFileBytes} bytes ([logging] max_file_bytes)]`,
         });
       }
-      if (waitingBytes > FLUSH_BYTES) drain();
-      else timer ??= setTimeout(drain, FLUSH_MS);
+      if (waitingBytes > FLUSH_BYTES) drain(false);
+      else timer ??= setTimeout(() => drain(false), FLUSH_MS);
     },
     async flush() {
-      drain();
+      drain(true);
       await writing;
     },
   };

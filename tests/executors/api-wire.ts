@@ -2,6 +2,7 @@
  * The connection between workers and the execution API, as all executors' workers use it: a test can delay, record and drop its
  * requests.
  */
+import type { IncomingMessage } from "node:http";
 import type { MiddlewareHandler } from "hono";
 import { type BatchItem, batchItemSchema, batchRequestSchema } from "../../src/contracts/index.ts";
 import { createGate } from "../support/scheduler-rig.ts";
@@ -23,6 +24,8 @@ export type ApiWire = {
   readonly starts: readonly string[];
   /** Workers that ask to start a try wait until `release`. */
   holdStarts(): HeldStarts;
+  /** The API is away, for workers and schedulers, until `restore`: their connections are reset. */
+  cutOff(): { restore(): void };
   /** The next end is stored, and the worker receives a gateway error instead of the answer; resolves after that. */
   loseNextEndAnswer(): Promise<void>;
 };
@@ -33,6 +36,7 @@ export function createApiWire(): ApiWire {
   const toldAt = new Map<string, number>();
   let gate: ReturnType<typeof createGate> | null = null;
   let onLost: (() => void) | null = null;
+  let isAway = false;
   return {
     ends,
     starts,
@@ -48,11 +52,23 @@ export function createApiWire(): ApiWire {
         },
       };
     },
+    cutOff() {
+      isAway = true;
+      return {
+        restore() {
+          isAway = false;
+        },
+      };
+    },
     loseNextEndAnswer: () =>
       new Promise((resolve) => {
         onLost = resolve;
       }),
     async middleware(c, next) {
+      if (isAway) {
+        (c.env as { incoming: IncomingMessage }).incoming.socket.destroy();
+        return c.body(null, 502);
+      }
       if (!c.req.path.endsWith("/baram/batch")) return next();
       const items = batchRequestSchema.parse(await c.req.json()).items.map((item) => batchItemSchema.parse(item));
       const asked = items.filter(({ op }) => op === "run").map(({ id }) => id);

@@ -77,7 +77,15 @@ function workload(): ExecuteTask {
 
 async function openExecutor(server: Pick<BrokerServer, "url">, checkSec: number) {
   const executor = createQueueExecutor(
-    { name: "QueueExecutor", parallelism: 4, onEvent() {}, broker: optionsOf(server), callbackQueue: "work", checkSec },
+    {
+      name: "QueueExecutor",
+      parallelism: 4,
+      onEvent() {},
+      broker: optionsOf(server),
+      callbackQueue: "work",
+      checkSec,
+      findEnded: async () => [],
+    },
     logger,
   );
   await executor.start();

@@ -31,6 +31,8 @@ one("quick", async () => {});
 one("broken", fail);
 one("flaky", async (ctx) => { if (ctx.ti.tryNumber === 1) fail(); });
 one("held", async (ctx) => { if (ctx.ti.tryNumber === 1) await untilReleased(ctx); });
+// Needs the API once it is released.
+one("asking", async (ctx) => { await untilReleased(ctx); await ctx.variable("any", { default: "none" }); });
 one("second_held", async (ctx) => { if (ctx.ti.tryNumber === 1) fail(); await untilReleased(ctx); });
 // Runs past its time limit and ignores its signal until it is killed.
 one("deaf", async (ctx, note) => {

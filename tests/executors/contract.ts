@@ -11,6 +11,8 @@ import { startContractSystem } from "./system.ts";
 
 /** Longer than several passes of a loop, much shorter than the time after which a queued try is requeued. */
 const SLOW_START_MS = 1_200;
+/** As the suite's schedulers have it. */
+const HEARTBEAT_TIMEOUT_SEC = 3;
 const ACTIVE = "state in ('queued', 'running', 'restarting')";
 
 export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRig>): void {
@@ -146,6 +148,7 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
       const { id } = await system.tryOf(runId);
       await expect.poll(() => system.wire.ends.filter((end) => end.id === id).length, { timeout: 10_000 }).toBeGreaterThan(1);
       expect(await system.history(runId)).toHaveLength(0);
+      await expectAllFree();
     });
 
     test("duplicate outcome: an end told twice counts once, and another end for the same try is refused", async () => {
@@ -229,6 +232,23 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
       await expectOnce(runId, { tries: rig.facts.revokeStops ? 2 : 1 });
       const ends = system.trace(runId).filter((line) => line.what === "end" && line.id === id);
       expect(ends).toHaveLength(rig.facts.revokeStops ? 0 : 1);
+      await expectAllFree();
+    });
+
+    test("API outage: tries go on through it and wait for it with their calls, nothing is launched in it, and no retry is used", async () => {
+      const runId = await run("asking");
+      const { id } = await system.started(runId);
+      const outage = system.wire.cutOff();
+      system.release(runId);
+      await sleep(SLOW_START_MS);
+      const later = await system.trigger("quick");
+      // Long enough for a silent worker to be taken for dead.
+      await sleep(2 * HEARTBEAT_TIMEOUT_SEC * 1_000);
+      expect(await system.tryOf(runId)).toMatchObject({ id, state: "running" });
+      expect((await system.tryOf(later)).state).toBe("scheduled");
+      outage.restore();
+      await expectOnce(runId);
+      await expectOnce(later);
       await expectAllFree();
     });
 

@@ -31,6 +31,7 @@ describeExecutor("EcsExecutor", async () => {
       BARAM__ECS_EXECUTOR__CLUSTER: "main",
       BARAM__ECS_EXECUTOR__TASK_DEFINITION: "baram",
       BARAM__ECS_EXECUTOR__CONTAINER_NAME: "baram",
+      BARAM__ECS_EXECUTOR__SUBNETS: "subnet-0a",
       BARAM__ECS_EXECUTOR__POLL_INTERVAL: "0.1",
     },
     delayStarts: (ms) => {

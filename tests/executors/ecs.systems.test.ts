@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type Connection, connectionSchema } from "../../src/contracts/index.ts";
+import { type Connection, connectionSchema, type ExecuteTask } from "../../src/contracts/index.ts";
 import { createEcsExecutor, type EcsExecutorOptions, type Executor, type ExecutorEvent } from "../../src/executors/index.ts";
 import { silentLogger } from "../../src/platform/index.ts";
 import { type AwsRig, startAwsRig } from "../support/aws/aws-rig.ts";
@@ -16,17 +17,26 @@ if (mode === "sleep") { process.on("SIGTERM", () => process.exit(0)); setInterva
 if (mode === "die-of-sigterm") setInterval(() => {}, 1000);
 `;
 
+const NETWORK = { awsvpcConfiguration: { subnets: ["subnet-0a"], assignPublicIp: "DISABLED" } };
+
 let rig: AwsRig;
 const executors: Executor[] = [];
 const events = new Map<Executor, ExecutorEvent[]>();
+/** Tries that have ended according to the database. */
+const ended = new Set<string>();
 
 beforeAll(async () => {
   rig = await startAwsRig();
   await rig.createCluster("main");
+  await rig.createCluster("other");
   await rig.registerTask("baram", { name: "baram", entryPoint: [process.execPath, "-e", STAND_IN, "--"] });
 }, 180_000);
 afterAll(() => rig?.stop());
-beforeEach(() => rig.faults.clear());
+beforeEach(() => {
+  rig.faults.clear();
+  rig.ecs.hidden.clear();
+  rig.ecs.listPageSize = 100;
+});
 afterEach(async () => {
   await Promise.all(executors.splice(0).map((executor) => executor.end(0)));
   await rig.ecs.close();
@@ -44,13 +54,14 @@ async function start(own: Partial<EcsExecutorOptions> = {}): Promise<Executor> {
       cluster: "main",
       containerName: "baram",
       taskDefinition: "baram",
-      runTaskKwargs: { taskDefinition: "baram", launchType: "FARGATE" },
+      runTaskKwargs: { taskDefinition: "baram", launchType: "FARGATE", networkConfiguration: NETWORK },
       apiUrl: "http://127.0.0.1:1",
       maxRunTaskAttempts: 3,
       runTaskPerSec: 500,
       retryDelayMs: () => 30,
       pollMs: 30,
       missingGraceMs: 200,
+      findEnded: async (ids) => ids.filter((id) => ended.has(id)),
       checkHealthOnStartup: true,
       ...own,
     },
@@ -201,11 +212,108 @@ test("an heir watches what was launched, finds the task of a running try whose A
   ]);
   expect(kept).toHaveLength(3);
   expect(await event(heir, unknown.ti.id, "launched")).toMatchObject({ externalExecutorId: taskOf(unknown.ti.id).arn });
-  expect(reasonOf(await event(heir, forgotten.ti.id, "lost"))).toContain(`does not know the task ${gone}`);
+  expect(reasonOf(await event(heir, forgotten.ti.id, "missing"))).toContain(`does not know the task ${gone}: MISSING`);
   rig.ecs.kill(taskOf(known.ti.id));
   rig.ecs.kill(taskOf(unknown.ti.id));
   await event(heir, known.ti.id, "lost");
   await event(heir, unknown.ti.id, "lost");
+});
+
+test("tasks of a cluster that the option no longer names are watched and stopped there, and an ARN that ECS refuses hides no other", async () => {
+  const before = await start({ cluster: "other" });
+  const [ends, stops, stays] = Array.from({ length: 3 }, () =>
+    makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) }),
+  ) as [ExecuteTask, ExecuteTask, ExecuteTask];
+  before.queue([ends, stops]);
+  for (const { ti } of [ends, stops]) await event(before, ti.id, "launched");
+  const executor = await start();
+  executor.queue([stays]);
+  await event(executor, stays.ti.id, "launched");
+  const bad = [
+    "arn:aws:ecs:us-east-1:123456789012:task/main/of-no-form",
+    "arn:aws:ecs:us-east-1:123456789012:task/deleted/0123456789abcdef0123456789abcdef",
+    "arn:aws:ecs:us-east-1:123456789012:task/fedcba9876543210fedcba9876543210",
+  ].map((arn) => ({ id: randomUUID(), externalExecutorId: arn, workload: null }));
+  await executor.adopt([
+    ...bad,
+    ...[ends, stops].map(({ ti }) => ({ id: ti.id, externalExecutorId: taskOf(ti.id).arn, workload: null })),
+  ]);
+  rig.ecs.kill(taskOf(ends.ti.id));
+  expect(reasonOf(await event(executor, ends.ti.id, "lost"))).toContain("exit code 137");
+  executor.revoke(stops.ti.id);
+  await taskOf(stops.ti.id).stopped;
+  expect(taskOf(stops.ti.id).stopCode).toBe("UserInitiated");
+  const reasons: string[] = [];
+  for (const { id } of bad) reasons.push(reasonOf(await event(executor, id, "missing")));
+  expect(reasons).toEqual([
+    expect.stringMatching(/refuses to describe the task .*of-no-form: InvalidParameterException: taskId length/),
+    expect.stringMatching(/refuses to describe the task .*: ClusterNotFoundException/),
+    expect.stringMatching(/does not know the task .*task\/fedcba.*: MISSING/),
+  ]);
+  rig.ecs.kill(taskOf(stays.ti.id));
+  await event(executor, stays.ti.id, "lost");
+  // The places of those that ECS cannot tell of are free when their tries have ended.
+  for (const { id } of bad) ended.add(id);
+  await until(() => executor.slotsAvailable() === 50, "all places are free");
+});
+
+test("one MISSING of an old task means nothing; a long one is told once, and ends nothing as long as the try goes on", async () => {
+  const executor = await start();
+  const workload = makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) });
+  const { id } = workload.ti;
+  executor.queue([workload]);
+  await event(executor, id, "launched");
+  const task = taskOf(id);
+  // Older than the grace.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const asked = rig.requests("DescribeTasks");
+  rig.ecs.hidden.add(task);
+  await until(() => rig.requests("DescribeTasks") > asked + 1, "it was missing");
+  rig.ecs.hidden.clear();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(told(executor, id).map(({ kind }) => kind)).toEqual(["launched"]);
+  rig.ecs.hidden.add(task);
+  expect(reasonOf(await event(executor, id, "missing"))).toMatch(/ECS does not know the task arn:.*: MISSING \(asked for/);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(told(executor, id).map(({ kind }) => kind)).toEqual(["launched", "missing"]);
+  expect(task.lastStatus).toBe("RUNNING");
+  expect(executor.slotsAvailable()).toBe(49);
+  rig.ecs.hidden.clear();
+  rig.ecs.kill(task);
+  expect(reasonOf(await event(executor, id, "lost"))).toContain("exit code 137");
+});
+
+test("a missing task whose try has ended is stopped, and one that cannot be stopped holds up no other", async () => {
+  const executor = await start();
+  const workloads = Array.from({ length: 2 }, () => makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) }));
+  executor.queue(workloads);
+  for (const { ti } of workloads) await event(executor, ti.id, "launched");
+  for (const { ti } of workloads) rig.ecs.hidden.add(taskOf(ti.id));
+  for (const { ti } of workloads) await event(executor, ti.id, "missing");
+  rig.faults.next("StopTask", { kind: "error", error: denied("ecs:StopTask") });
+  for (const { ti } of workloads) ended.add(ti.id);
+  await until(() => executor.slotsAvailable() === 50, "both places are free");
+  expect(rig.faults.fired("StopTask")).toBe(1);
+  const reasons = workloads.map(({ ti }) => taskOf(ti.id).stoppedReason);
+  expect(reasons.sort()).toEqual([expect.stringContaining("gave the try up"), null]);
+});
+
+test("the task of a running try whose ARN was never stored is found on a later page, after requests that failed", async () => {
+  const dead = await start();
+  const workloads = Array.from({ length: 5 }, () => makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) }));
+  dead.queue(workloads);
+  for (const { ti } of workloads) await event(dead, ti.id, "launched");
+  const [, , , , last] = workloads as [ExecuteTask, ExecuteTask, ExecuteTask, ExecuteTask, ExecuteTask];
+  const heir = await start();
+  rig.ecs.listPageSize = 1;
+  rig.faults.next("ListTasks", { kind: "error", error: UNAVAILABLE });
+  await heir.adopt([{ id: last.ti.id, externalExecutorId: null, workload: null }]);
+  expect(await event(heir, last.ti.id, "launched")).toMatchObject({ externalExecutorId: taskOf(last.ti.id).arn });
+  expect(rig.faults.fired("ListTasks")).toBe(1);
+  // Without the permission, its heartbeats are all there is, and it takes no place.
+  rig.faults.next("ListTasks", { kind: "error", error: denied("ecs:ListTasks") });
+  await heir.adopt([{ id: randomUUID(), externalExecutorId: null, workload: null }]);
+  await until(() => rig.faults.fired("ListTasks") === 2 && heir.slotsAvailable() === 49, "the search is over");
 });
 
 test("a container that fails is not run again from here, and its exit code is the reason", async () => {
@@ -319,10 +427,53 @@ test.each([
   );
 });
 
+const NECESSARY = ["RunTask", "DescribeTasks", "StopTask", "PassRole"];
+
+test("four permissions are enough for a start, a whole run and a stop", async () => {
+  rig.faults.allowedActions = NECESSARY;
+  // Without ecs:DescribeClusters, the launch type is Fargate.
+  const executor = await start({ runTaskKwargs: { taskDefinition: "baram", networkConfiguration: NETWORK } });
+  const [runs, stops] = [makeWorkload(), makeWorkload({ executorConfig: withVariables({ MODE: "sleep" }) })];
+  executor.queue([runs, stops]);
+  expect(reasonOf(await event(executor, runs.ti.id, "lost"))).toContain("exit code 0");
+  expect(taskOf(runs.ti.id).request.launchType).toBe("FARGATE");
+  await event(executor, stops.ti.id, "launched");
+  executor.revoke(stops.ti.id);
+  await until(() => executor.slotsAvailable() === 50, "both places are free");
+});
+
+test.each(["DescribeTasks", "StopTask"])("without %s, the start ends and names it", async (lacking) => {
+  rig.faults.allowedActions = NECESSARY.filter((action) => action !== lacking);
+  await expect(start()).rejects.toThrow(new RegExp(`Allow ecs:${lacking} to the scheduler's role \\(docs/executors/ecs.md\\)`));
+});
+
+test.each(["RunTask", "PassRole"])(
+  "without %s, which cannot be tried without a launch, the try's reason names it",
+  async (lacking) => {
+    rig.faults.allowedActions = NECESSARY.filter((action) => action !== lacking);
+    const executor = await start({ maxRunTaskAttempts: 1 });
+    const workload = makeWorkload();
+    executor.queue([workload]);
+    expect(reasonOf(await event(executor, workload.ti.id, "refused"))).toMatch(
+      new RegExp(`not authorized to perform: \\w+:${lacking}`),
+    );
+  },
+);
+
+test("Fargate without subnets is one clear error at start, also where it is only the default", async () => {
+  const refused = expect.objectContaining({
+    code: "config_invalid",
+    message: expect.stringMatching(/\[ecs_executor\] subnets is not set.*BARAM__ECS_EXECUTOR__SUBNETS/) as string,
+  });
+  await expect(start({ runTaskKwargs: { taskDefinition: "baram", launchType: "FARGATE" } })).rejects.toThrow(refused);
+  await expect(start({ runTaskKwargs: { taskDefinition: "baram" } })).rejects.toThrow(refused);
+  await start({ runTaskKwargs: { taskDefinition: "baram", launchType: "EC2" } });
+});
+
 test("a missing permission and expired credentials are clear errors at start, and a start that does not ask goes on", async () => {
   rig.faults.next("DescribeTasks", { kind: "error", error: denied("ecs:DescribeTasks") });
   await expect(start()).rejects.toThrow(/is not authorized to perform: ecs:DescribeTasks.*Allow ecs:DescribeTasks/);
-  rig.faults.next("DescribeClusters", { kind: "error", error: EXPIRED });
+  rig.faults.next("DescribeTasks", { kind: "error", error: EXPIRED });
   await expect(start()).rejects.toThrow(/Give the scheduler credentials/);
   await start({ cluster: "nowhere", checkHealthOnStartup: false });
 });

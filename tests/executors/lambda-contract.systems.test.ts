@@ -38,7 +38,7 @@ describeExecutor("LambdaExecutor", async () => {
     delayStarts: (ms) => {
       rig.lambda.startDelayMs = ms;
     },
-    // A lost message keeps its slot until the function's time is over: lambda.test.ts tests that with a fake clock.
+    loseNextResult: () => rig.faults.next("SendMessage", { kind: "lose" }),
     close: () => rig.stop(),
   };
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { connectionSchema } from "../../src/contracts/index.ts";
@@ -18,6 +19,9 @@ let queueUrl: string;
 let deadLetterQueueUrl: string;
 const executors: Executor[] = [];
 const events = new Map<Executor, ExecutorEvent[]>();
+/** Tries that have ended according to the database. */
+const ended = new Set<string>();
+let isDatabaseAway = false;
 
 beforeAll(async () => {
   rig = await startAwsRig();
@@ -28,7 +32,10 @@ beforeAll(async () => {
   await rig.createFunction({ name: "short", handler, timeoutMs: 1_000, retries: 0, deadLetterQueueUrl });
 }, 180_000);
 afterAll(() => rig?.stop());
-beforeEach(() => rig.faults.clear());
+beforeEach(() => {
+  rig.faults.clear();
+  isDatabaseAway = false;
+});
 afterEach(async () => {
   await Promise.all(executors.splice(0).map((executor) => executor.end(0)));
 });
@@ -50,7 +57,11 @@ async function start(own: Partial<LambdaExecutorOptions> = {}): Promise<Executor
       invokePerSec: 500,
       retryDelayMs: () => 30,
       endWaitMs: 0,
-      nobodysAfterMs: 3_600_000,
+      findEnded: async (ids) => {
+        if (isDatabaseAway) throw new Error("the database is away");
+        return ids.filter((id) => ended.has(id));
+      },
+      endedCheckMs: 50,
       checkHealthOnStartup: true,
       ...own,
     },
@@ -213,34 +224,73 @@ test("a result that is lost frees its place when the function's time is over, an
   expect(told(executor, workload.ti.id).map(({ kind }) => kind)).toEqual(["launched"]);
 });
 
-test("a result of another scheduler's try is left for it, without the two throwing it to and fro; what is broken is deleted", async () => {
+test("a result is handled by whoever receives it: another scheduler's failure is reported, what has ended and what is broken is deleted", async () => {
   const [mine, other] = [await start(), await start()];
-  const theirs = makeWorkload({ executorConfig: { mode: "silent" } });
+  const [theirs, over] = [makeWorkload({ executorConfig: { mode: "silent" } }), makeWorkload()];
   other.queue([theirs]);
   await event(other, theirs.ti.id, "launched");
-  await other.end(0);
-  await rig.sendMessage(queueUrl, JSON.stringify({ task_key: theirs.ti.id, return_code: 1, reason: "of the other" }));
-  await rig.sendMessage(queueUrl, "{ no json");
-  await rig.sendMessage(queueUrl, JSON.stringify({ task_key: 7 }));
-  const own = makeWorkload({ executorConfig: { sleepMs: 1_500 } });
-  const before = rig.requests("ReceiveMessage");
+  ended.add(over.ti.id);
+  const own = makeWorkload({ executorConfig: { sleepMs: 1_000 } });
   mine.queue([own]);
-  await until(() => told(mine, own.ti.id).length > 0 && mine.slotsAvailable() === 50, "its own result");
-  await expect.poll(() => rig.countMessages(queueUrl), { timeout: 5_000 }).toBe(1);
-  expect(rig.requests("ReceiveMessage") - before).toBeLessThan(12);
-  expect(told(mine, theirs.ti.id)).toEqual([]);
-  // A scheduler that adopts the other try gets its result.
-  const heir = await start();
-  expect(await heir.adopt([{ id: theirs.ti.id, externalExecutorId: "a-request", workload: null }])).toEqual([theirs.ti.id]);
-  expect(reasonOf(await event(heir, theirs.ti.id, "lost"))).toBe("of the other");
+  for (const reason of ["of the other", "of the other, again"])
+    await rig.sendMessage(queueUrl, JSON.stringify({ task_key: theirs.ti.id, return_code: 1, reason }));
+  await rig.sendMessage(queueUrl, JSON.stringify({ task_key: over.ti.id, return_code: 1, reason: "too late" }));
+  await rig.sendMessage(queueUrl, "{ no json");
+  await rig.sendMessage(queueUrl, JSON.stringify({ task_key: "no id", return_code: 1 }));
+  const reports = () => [mine, other].flatMap((one) => told(one, theirs.ti.id)).filter(({ kind }) => kind === "lost");
+  await until(() => reports().length > 0, "the failure is reported");
   await emptied();
+  expect([mine, other].flatMap((one) => told(one, over.ti.id))).toEqual([]);
+  // The other may have received this one's result, too: then the database says that it has ended.
+  for (const { ti } of [theirs, own]) ended.add(ti.id);
+  await Promise.all([allFree(mine), allFree(other)]);
+  expect(
+    reports()
+      .map(reasonOf)
+      .every((reason) => reason.startsWith("of the other")),
+  ).toBe(true);
 });
 
-test("a result that nobody has waited for in a long time is deleted", async () => {
-  await rig.sendMessage(queueUrl, JSON.stringify({ task_key: "0f0e0d0c-0000-4000-8000-000000000000", return_code: 0 }));
-  const executor = await start({ nobodysAfterMs: 0 });
-  const workload = makeWorkload({ executorConfig: { sleepMs: 300 } });
+test("a slot is free when the database says that the try has ended, also where its result never comes", async () => {
+  const executor = await start();
+  rig.faults.next("SendMessage", { kind: "lose" });
+  const workload = makeWorkload();
   executor.queue([workload]);
+  await event(executor, workload.ti.id, "launched");
+  await until(() => rig.faults.fired("SendMessage") === 1, "the result is lost");
+  expect(executor.slotsAvailable()).toBe(49);
+  ended.add(workload.ti.id);
+  await allFree(executor);
+  expect(told(executor, workload.ti.id).map(({ kind }) => kind)).toEqual(["launched"]);
+});
+
+test("a failure of an unknown try stays in the queue while the database is away", async () => {
+  const executor = await start();
+  isDatabaseAway = true;
+  const id = randomUUID();
+  await rig.sendMessage(queueUrl, JSON.stringify({ task_key: id, return_code: 1, reason: "out of memory" }));
+  executor.queue([makeWorkload({ executorConfig: { sleepMs: 4_000 } })]);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(told(executor, id)).toEqual([]);
+  isDatabaseAway = false;
+  expect(reasonOf(await event(executor, id, "lost"))).toBe("out of memory");
+});
+
+/** A queue that delivers the oldest first: what is returned to it, or never taken, holds up all that comes later. */
+test("40 results that ended before a restart do not slow 40 new tasks", async () => {
+  const old = Array.from({ length: 40 }, () => randomUUID());
+  for (const id of old) {
+    await rig.sendMessage(queueUrl, JSON.stringify({ task_key: id, return_code: 0 }));
+    ended.add(id);
+  }
+  const executor = await start();
+  const workloads = Array.from({ length: 40 }, () => makeWorkload());
+  executor.queue(workloads);
+  await until(
+    () => executor.slotsAvailable() === 50 && workloads.every(({ ti }) => told(executor, ti.id).length > 0),
+    "all results, which takes 3 s",
+    15_000,
+  );
   await emptied();
 });
 

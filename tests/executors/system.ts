@@ -96,7 +96,7 @@ export async function startContractSystem(rig: ExecutorRig): Promise<ContractSys
     async another() {
       const executors = createExecutors(
         engine.config,
-        { apiUrl: engine.apiUrl, findConnection: async () => null, logger },
+        { apiUrl: engine.apiUrl, findConnection: async () => null, findEnded: async () => [], logger },
         () => {},
       );
       const executor = executors.get(rig.facts.name);

@@ -63,6 +63,7 @@ export default dag({ dagId: "a", params, onFailure: [new SmtpNotifier({ to: "a@b
 `;
 
 let project: string;
+let tarball: string;
 beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), "baram-project-"));
   const installed = join(project, "node_modules", "baram");
@@ -71,7 +72,8 @@ beforeAll(() => {
     cwd: root,
     encoding: "utf8",
   });
-  execFileSync("tar", ["-xzf", join(project, packed.trim()), "-C", installed, "--strip-components=1"]);
+  tarball = packed.trim();
+  execFileSync("tar", ["-xzf", join(project, tarball), "-C", installed, "--strip-components=1"]);
   const { dependencies } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { dependencies: object };
   for (const name of Object.keys(dependencies)) {
     const link = join(project, "node_modules", name);
@@ -99,3 +101,18 @@ it("the published types hold in a fresh project, for the examples of the docs to
   const { stdout, status } = spawnSync(process.execPath, [tsc, "-p", project], { encoding: "utf8", timeout: 280_000 });
   expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
 }, 300_000);
+
+it("the image of docs/executors/lambda.md copies the packed tarball, and its module exports a handler that runs", () => {
+  const page = readFileSync(join(root, "docs", "executors", "lambda.md"), "utf8");
+  const [, dockerfile = ""] = /```dockerfile\n(.*?)```/s.exec(page) ?? [];
+  const [, copied = ""] = /^ *COPY (\S+) \/tmp\/$/m.exec(dockerfile) ?? [];
+  expect(tarball).toMatch(new RegExp(`^${copied.replaceAll(".", "\\.").replace("*", ".*")}$`));
+  expect(dockerfile).toContain(`/tmp/${copied}`);
+  const [, code = "", file = ""] = /^ *RUN echo '(.*)' > (\S+)$/m.exec(dockerfile) ?? [];
+  writeFileSync(join(project, file), code);
+  const [, module, name] = /^ *CMD \["(.*)\.(.*)"\]$/m.exec(dockerfile) ?? [];
+  expect(`${module}.mjs`).toBe(file);
+  const call = `import { ${name} } from "./${file}"; await ${name}({}, { awsRequestId: "1", getRemainingTimeInMillis: () => 60000 });`;
+  const { stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", call], { cwd: project, encoding: "utf8" });
+  expect(stderr).toContain("The event is no invocation of a LambdaExecutor of this version of Baram: task_key");
+}, 60_000);

@@ -13,7 +13,8 @@ import {
   type SchedulerOptions,
   type SchedulerResources,
 } from "../../src/scheduler/index.ts";
-import { adoptOrphans, createSilenceWatch, requeueStuckTries } from "../../src/scheduler/recover.ts";
+import { adoptOrphans, requeueStuckTries } from "../../src/scheduler/recover.ts";
+import { createSilenceWatch } from "../../src/scheduler/watch-silence.ts";
 import { priorityWeights, tasksToClear } from "../../src/serialized/index.ts";
 import { beatJob, beatTries, clearInstances, lockRun, restartRun, type Store, startTries } from "../../src/store/index.ts";
 import { findDifferences } from "../model/expect-states.ts";
@@ -211,6 +212,7 @@ export async function simulate(
       dags,
       executors: new Map([["LocalExecutor", executor]]),
       ...memory,
+      probeApi: async () => null,
       noteInTryLog: async () => {},
       pause: () => actor.turn(),
     });
@@ -245,7 +247,7 @@ export async function simulate(
     });
     const timers = turns.start(`${name}'s timers`, async (actor) => {
       const resources = resourcesOf(actor);
-      const silence = createSilenceWatch(resources, options);
+      const silence = createSilenceWatch(resources, options, () => {});
       for (let round = 1; ; round++) {
         await actor.turn(turns.now() + 5_000);
         if (!(await beatJob(resources.store, jobId))) startJob();

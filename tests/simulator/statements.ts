@@ -37,7 +37,7 @@ export const STATEMENTS: Readonly<Record<string, StatementBody>> = {
   "queue-callbacks": () => [],
   "recover-callbacks": () => [],
   "log-event": () => [],
-  "server-age": () => [{ ageSec: 1e9 }],
+  "signs-of-life": () => [{ serverUpSec: 1e9, apiServers: 0, apiUpSec: null, hosts: 1, heardSecAgo: 0 }],
   "find-skip-decisions": () => [],
 
   "lock-dags-with-queued-runs"(tx, _values, env) {

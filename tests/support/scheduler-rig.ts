@@ -30,6 +30,7 @@ export type RigOptions = FakeExecutorOptions & {
   settings?: Partial<SchedulerOptions>;
   pause?: (point: PausePoint) => Promise<void>;
   logger?: Logger;
+  probeApi?: SchedulerResources["probeApi"];
   noteInTryLog?: SchedulerResources["noteInTryLog"];
   clock?: Clock;
   metrics?: Metrics;
@@ -65,6 +66,7 @@ export const SCHEDULER_OPTIONS: Omit<SchedulerOptions, "jobId"> = {
   orphanCheckSec: 15,
   silentTrySec: 40,
   silentTryCheckSec: 5,
+  apiOutageSec: 600,
   queuedTimeoutSec: 600,
   startTokenTtlSec: 86_400,
   queuedTimeoutCheckSec: 30,
@@ -94,6 +96,7 @@ export async function createRig(database: TestDatabase, given: RigOptions = {}):
     dags,
     executors: new Map(executors.map((one) => [one.name, one])),
     ...createSchedulerMemory(),
+    probeApi: given.probeApi ?? (async () => null),
     noteInTryLog: given.noteInTryLog ?? (async () => {}),
     pause: given.pause ?? (async () => {}),
   };

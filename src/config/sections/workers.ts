@@ -44,9 +44,19 @@ export const WORKERS = {
   },
   max_failed_heartbeats: {
     kind: "int",
-    default: 8,
+    default: 0,
+    min: 0,
+    about:
+      "Consecutive failed heartbeats after which a worker stops what it runs. 0 = only execution_api_outage_limit counts. 8 with the default intervals: a worker that is cut off stops before its tasks are retried elsewhere.",
+  },
+  execution_api_outage_limit: {
+    kind: "float",
+    default: 600,
+    unit: "s",
     min: 1,
-    about: "Number of consecutive failed heartbeats after which a supervisor stops the try.",
+    max: 3_000,
+    about:
+      "How long tasks run on while the API is unavailable. Then their workers stop them, and the scheduler fails or retries them.",
   },
   execution_api_retry_window: {
     kind: "float",

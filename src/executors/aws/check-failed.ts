@@ -30,7 +30,12 @@ function remedyFor(error: unknown, { action, page }: { action: string; page: str
   if (fault.kind === "credentials")
     return "Give the scheduler credentials: a role, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.";
   if (fault.kind === "away") return "Can this machine reach AWS, or the endpoint in AWS_ENDPOINT_URL?";
-  if (/AccessDenied|not authorized/i.test(fault.message)) return `Allow ${action} to the scheduler's role (${page}).`;
+  if (isDenied(error)) return `Allow ${action} to the scheduler's role (${page}).`;
   if (fault.kind === "throttled") return "Start again in a moment.";
   return "Correct the option, or create what it names; check_health_on_startup = false starts without asking.";
+}
+
+/** Whether the role lacks a permission. */
+export function isDenied(error: unknown): boolean {
+  return /AccessDenied|not authorized/i.test(faultOf(error).message);
 }

@@ -8,13 +8,19 @@ import type {
 } from "@aws-sdk/client-ecs";
 import { type AwsAccess, checkRegion, clientSettings } from "../aws/client-settings.ts";
 import { createRenewableClient } from "../aws/renewable-client.ts";
+import { clusterOf } from "./describe-tasks.ts";
 
 /** The executor's requests to ECS; each throws the SDK's error. */
 export type EcsApi = {
   runTask(input: RunTaskCommandInput): Promise<RunTaskCommandOutput>;
-  describeTasks(arns: string[]): Promise<DescribeTasksCommandOutput>;
+  /** Up to 100, all of this cluster. */
+  describeTasks(cluster: string, arns: string[]): Promise<DescribeTasksCommandOutput>;
+  /** In the cluster that its ARN names. */
   stopTask(arn: string, reason: string): Promise<void>;
-  /** ARNs of the tasks started under this name, including recently stopped ones. */
+  /**
+   * ARNs of the tasks started under this name that should be running: AWS takes `startedBy` only alone, without `desiredStatus`, and
+   * then lists none that have stopped.
+   */
   findTasks(startedBy: string): Promise<string[]>;
   /** null: the cluster does not exist or is not active. */
   describeCluster(): Promise<Cluster | null>;
@@ -34,15 +40,21 @@ export async function connectEcs(options: AwsAccess & { cluster: string }): Prom
   await use((ecs) => checkRegion(ecs, "ecs_executor"));
   return {
     runTask: (input) => use((ecs) => ecs.send(new sdk.RunTaskCommand(input))),
-    describeTasks: (tasks) => use((ecs) => ecs.send(new sdk.DescribeTasksCommand({ cluster, tasks }))),
+    describeTasks: (of, tasks) => use((ecs) => ecs.send(new sdk.DescribeTasksCommand({ cluster: of, tasks }))),
     async stopTask(task, reason) {
-      await use((ecs) => ecs.send(new sdk.StopTaskCommand({ cluster, task, reason })));
+      await use((ecs) => ecs.send(new sdk.StopTaskCommand({ cluster: clusterOf(task) ?? cluster, task, reason })));
     },
     async findTasks(startedBy) {
-      const of = (desiredStatus: "RUNNING" | "STOPPED") =>
-        use(async (ecs) => (await ecs.send(new sdk.ListTasksCommand({ cluster, startedBy, desiredStatus }))).taskArns ?? []);
-      const running = await of("RUNNING");
-      return running.length > 0 ? running : of("STOPPED");
+      const arns: string[] = [];
+      let nextToken: string | undefined;
+      do {
+        const command = new sdk.ListTasksCommand({ cluster, startedBy, ...(nextToken === undefined ? {} : { nextToken }) });
+        const page = await use((ecs) => ecs.send(command));
+        arns.push(...(page.taskArns ?? []));
+        // A page may be empty and not the last.
+        nextToken = page.nextToken;
+      } while (nextToken !== undefined);
+      return arns;
     },
     async describeCluster() {
       const { clusters } = await use((ecs) => ecs.send(new sdk.DescribeClustersCommand({ clusters: [cluster] })));

@@ -10,14 +10,15 @@
  */
 import type { ConflictException, RunTaskCommandOutput } from "@aws-sdk/client-ecs";
 import { type JsonObject, type Workload, workloadId } from "../../contracts/index.ts";
-import { BaramError, type Logger, toError } from "../../platform/index.ts";
+import { BaramError, type Logger } from "../../platform/index.ts";
+import { isDenied } from "../aws/check-failed.ts";
 import type { AwsAccess } from "../aws/client-settings.ts";
 import { faultOf } from "../aws/fault-of.ts";
 import { createLaunchQueue, type Launch } from "../aws/launch-queue.ts";
 import { createStartCount } from "../aws/start-count.ts";
 import { tryKeyOf } from "../aws/workload-names.ts";
-import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
-import { checkEcs } from "./check-ecs.ts";
+import type { Executor, ExecutorEvent, ExecutorOptions, FindEnded } from "../contract.ts";
+import { checkEcs, checkNetwork } from "./check-ecs.ts";
 import { connectEcs, type EcsApi } from "./ecs-api.ts";
 import { composeRunTask } from "./run-task-request.ts";
 import { createTaskWatch } from "./task-watch.ts";
@@ -36,6 +37,7 @@ export type EcsExecutorOptions = ExecutorOptions &
     retryDelayMs(failed: number): number;
     pollMs: number;
     missingGraceMs: number;
+    findEnded: FindEnded;
     checkHealthOnStartup: boolean;
   };
 
@@ -79,20 +81,22 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
   });
   const watch = createTaskWatch({
     api,
+    cluster,
     containerName,
     pollMs: options.pollMs,
     missingGraceMs: options.missingGraceMs,
+    findEnded: options.findEnded,
     ended(ends) {
       emit(
         ...ends
           .filter(({ isStopping }) => !isStopping)
-          .map(({ one, ending }): ExecutorEvent => {
+          .map(({ id, tryKey, ending }): ExecutorEvent => {
             const { reason } = ending;
-            if (!ending.ranNothing) return { id: one.id, kind: "lost", reason };
-            const count = starts.add(one.tryKey);
-            if (count < options.maxRunTaskAttempts) return { id: one.id, kind: "not_started", reason };
+            if (!ending.ranNothing) return { id, kind: "lost", reason };
+            const count = starts.add(tryKey);
+            if (count < options.maxRunTaskAttempts) return { id, kind: "not_started", reason };
             return {
-              id: one.id,
+              id,
               kind: "refused",
               reason: `${count} ECS tasks of this try died before they ran; the last: ${reason}`,
             };
@@ -101,6 +105,8 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
       // Slots were freed.
       options.onEvent();
     },
+    found: (id, arn) => emit({ id, kind: "launched", externalExecutorId: arn }),
+    missing: (id, reason) => emit({ id, kind: "missing", reason }),
     logger,
   });
 
@@ -119,27 +125,12 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
     }
   }
 
-  /** A running try whose ARN was never stored: its worker still reports, but without the ARN the executor cannot see it stop. */
-  async function findRunning(id: string): Promise<void> {
-    try {
-      const [arn] = await api().findTasks(id);
-      if (arn === undefined) return;
-      watch.add({ id, tryKey: id, arn });
-      emit({ id, kind: "launched", externalExecutorId: arn });
-    } catch (error) {
-      logger.warn(
-        { id, error: toError(error).message },
-        "the ECS task of a running try cannot be found; only its heartbeats are watched",
-      );
-    }
-  }
-
   return {
     name,
     async start() {
       connected = await connectEcs(options);
-      if (options.checkHealthOnStartup) await checkEcs(connected, options);
-      base = await withLaunchType(connected, base);
+      if (options.checkHealthOnStartup) await checkEcs(connected, options, logger);
+      base = await withLaunchType(connected, base, logger);
     },
     slotsAvailable: () =>
       connected && !isEnding && launches.isHealthy() ? options.parallelism - launches.size() - watch.size() : 0,
@@ -158,9 +149,8 @@ export function createEcsExecutor(options: EcsExecutorOptions, logger: Logger): 
       if (isEnding || !connected) throw new BaramError("aws_check_failed", `${name} is not running here.`, { name });
       for (const { id, externalExecutorId, workload } of orphans) {
         if (launches.has(id) || watch.has(id)) continue;
-        if (externalExecutorId !== null) watch.add({ id, tryKey: workload ? tryKeyOf(workload) : id, arn: externalExecutorId });
-        else if (workload) launches.add(workload);
-        else void findRunning(id);
+        if (externalExecutorId === null && workload) launches.add(workload);
+        else watch.add({ id, tryKey: workload ? tryKeyOf(workload) : id, arn: externalExecutorId });
       }
       return orphans.map(({ id }) => id);
     },
@@ -195,19 +185,28 @@ function launchOf({ tasks, failures }: RunTaskCommandOutput): Launch {
 
 /**
  * As in Airflow: if neither a launch type nor capacity providers are given, the cluster's default strategy is used, else Fargate.
+ * Throws `config_invalid` if that needs a network, and none is configured.
  */
-async function withLaunchType(api: EcsApi, base: JsonObject): Promise<JsonObject> {
-  if (base.launchType !== undefined || base.capacityProviderStrategy !== undefined) return base;
+async function withLaunchType(api: EcsApi, base: JsonObject, logger: Logger): Promise<JsonObject> {
+  const isGiven = base.launchType !== undefined || base.capacityProviderStrategy !== undefined;
+  const strategy = isGiven ? [] : await defaultStrategy(api, logger);
+  const whole = isGiven || strategy.length > 0 ? base : { ...base, launchType: "FARGATE" };
+  checkNetwork(whole, strategy);
+  return whole;
+}
+
+/** The capacity providers that AWS uses if a request names none. */
+async function defaultStrategy(api: EcsApi, logger: Logger): Promise<string[]> {
   try {
     const cluster = await api.describeCluster();
-    return (cluster?.defaultCapacityProviderStrategy ?? []).length > 0 ? base : { ...base, launchType: "FARGATE" };
+    return (cluster?.defaultCapacityProviderStrategy ?? []).flatMap(({ capacityProvider }) => capacityProvider ?? []);
   } catch (error) {
-    const said = faultOf(error).message;
-    throw new BaramError(
-      "aws_check_failed",
-      `[ecs_executor] sets neither launch_type nor capacity_provider_strategy, and the cluster cannot be asked for its own: ${said}. Set one, or allow ecs:DescribeClusters.`,
-      {},
-      error,
-    );
+    const neither =
+      "[ecs_executor] sets neither launch_type nor capacity_provider_strategy, and the cluster's own cannot be read";
+    if (isDenied(error)) {
+      logger.warn({}, `${neither} without ecs:DescribeClusters: tasks are launched on FARGATE. Set one, or allow the action`);
+      return [];
+    }
+    throw new BaramError("aws_check_failed", `${neither}: ${faultOf(error).message}. Set one, or correct the cause.`, {}, error);
   }
 }

@@ -25,7 +25,7 @@ export type Invocation = z.infer<typeof invocationSchema>;
  * The message that a function sends when it is done with a workload. The outcome itself was sent to the API; 0 = the API has stored
  * or refused it.
  */
-export const resultSchema = z.object({ task_key: z.string(), return_code: z.int(), reason: z.string().optional() });
+export const resultSchema = z.object({ task_key: z.uuid(), return_code: z.int(), reason: z.string().optional() });
 export type InvocationResult = z.infer<typeof resultSchema>;
 
 /** A string: why it cannot be invoked. */
@@ -51,7 +51,7 @@ export function readResult(message: Message): InvocationResult | null {
   return parsed.success ? parsed.data : null;
 }
 
-const deadEventSchema = z.object({ task_key: z.string() });
+const deadEventSchema = z.object({ task_key: z.uuid() });
 /** A failure destination wraps the event; a dead-letter queue contains it unchanged. */
 const destinationSchema = z.object({
   requestPayload: deadEventSchema,

@@ -12,8 +12,6 @@ export type LambdaApi = {
   /** Waits for messages, up to 20 s. */
   receive(queueUrl: string, signal: AbortSignal): Promise<Message[]>;
   remove(queueUrl: string, receipts: string[]): Promise<void>;
-  /** Makes messages visible to other receivers at once. */
-  putBack(queueUrl: string, receipts: string[]): Promise<void>;
   checkQueue(queueUrl: string): Promise<void>;
   /** Clients with newly read credentials. */
   renew(): Promise<void>;
@@ -38,7 +36,6 @@ export async function connectLambda(options: AwsAccess & { functionName: string;
     return { lambda, sqs, destroy };
   });
   await use(({ lambda }) => checkRegion(lambda, "lambda_executor"));
-  const entries = (receipts: string[]) => receipts.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle }));
   return {
     async invoke(payload) {
       const command = new lambdaSdk.InvokeCommand({ ...target, InvocationType: "Event", Payload: Buffer.from(payload) });
@@ -57,18 +54,13 @@ export async function connectLambda(options: AwsAccess & { functionName: string;
         QueueUrl,
         MaxNumberOfMessages: 10,
         WaitTimeSeconds: WAIT_SEC,
-        MessageSystemAttributeNames: ["SentTimestamp"],
         MessageAttributeNames: ["ErrorMessage"],
       });
       return (await use(({ sqs }) => sqs.send(command, { abortSignal }))).Messages ?? [];
     },
     async remove(QueueUrl, receipts) {
-      const command = new sqsSdk.DeleteMessageBatchCommand({ QueueUrl, Entries: entries(receipts) });
-      await use(({ sqs }) => sqs.send(command));
-    },
-    async putBack(QueueUrl, receipts) {
-      const Entries = entries(receipts).map((entry) => ({ ...entry, VisibilityTimeout: 0 }));
-      const command = new sqsSdk.ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries });
+      const Entries = receipts.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle }));
+      const command = new sqsSdk.DeleteMessageBatchCommand({ QueueUrl, Entries });
       await use(({ sqs }) => sqs.send(command));
     },
     async checkQueue(QueueUrl) {

@@ -2,18 +2,19 @@
  * Runs each workload by an asynchronous invocation of one Lambda function. A workload is in one of two states, and counts towards
  * `parallelism` in both:
  * - in the launch queue: Invoke has not answered yet. It becomes `invoked`, is refused, or is returned when this scheduler stops;
- * - `invoked`: Lambda has the event. It ends with a message in the result queue or the dead-letter queue. If that is lost, its slot
- *   is freed when the function's timeout is over, and it is removed when Lambda cannot deliver its event any more: missing
- *   heartbeats then fail the try. The outcome of a try comes through the execution API, never from here.
+ * - `invoked`: Lambda has the event. It ends with a message in the result queue or the dead-letter queue, or when the database says
+ *   that the try has ended, since another scheduler may have received the message. If it never ends, its slot is freed when the
+ *   function's timeout is over, and it is removed when Lambda cannot deliver its event any more: missing heartbeats then fail the
+ *   try. The outcome of a try comes through the execution API, never from here.
  *
  * Lambda has no idempotency key, and sometimes delivers an event twice. The API lets only one of them start: each invocation has
  * its own name. A running function cannot be stopped; a try that was requeued is refused when it reports.
  */
 import { type Workload, workloadId } from "../../contracts/index.ts";
-import { BaramError, type Logger, sleep } from "../../platform/index.ts";
+import { BaramError, type Logger, sleep, toError } from "../../platform/index.ts";
 import type { AwsAccess } from "../aws/client-settings.ts";
 import { createLaunchQueue, type Launch } from "../aws/launch-queue.ts";
-import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
+import type { Executor, ExecutorEvent, ExecutorOptions, FindEnded } from "../contract.ts";
 import { checkLambda } from "./check-lambda.ts";
 import { composePayload, type InvocationResult, LAMBDA_MAX_SEC, readDeadEvent, readResult } from "./invocation.ts";
 import { connectLambda, type LambdaApi } from "./lambda-api.ts";
@@ -31,8 +32,9 @@ export type LambdaExecutorOptions = ExecutorOptions &
     invokePerSec: number;
     retryDelayMs(failed: number): number;
     endWaitMs: number;
-    /** After this time a result that no scheduler knows is deleted. */
-    nobodysAfterMs: number;
+    findEnded: FindEnded;
+    /** How often the database is asked which of the invoked tries have ended. */
+    endedCheckMs: number;
     checkHealthOnStartup: boolean;
   };
 
@@ -41,7 +43,7 @@ const DELIVERIES = 3;
 const BETWEEN_DELIVERIES_SEC = 180;
 /** From the invocation to the function's start, and from its end to its message. */
 const ON_THE_WAY_SEC = 60;
-/** Recently handled results, by id: a duplicate message must not be mistaken for another scheduler's. */
+/** Recently handled results, by id: a duplicate counts once, and a result may arrive before Invoke's answer. */
 const REMEMBERED_MAX = 10_000;
 
 export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Logger): Executor {
@@ -53,6 +55,8 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
   let connected: LambdaApi | null = null;
   let timeoutSec = LAMBDA_MAX_SEC;
   let isEnding = false;
+  let watching: Promise<void> | null = null;
+  const closing = new AbortController();
 
   const api = (): LambdaApi => {
     if (connected) return connected;
@@ -97,6 +101,7 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
   function watch(id: string): void {
     forgetOld();
     invoked.set(id, Date.now());
+    startWatching();
     for (const receiver of receivers) receiver.wake();
   }
 
@@ -118,16 +123,67 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
     return taken;
   }
 
-  function handle({ task_key: id, return_code: code, reason }: InvocationResult): boolean {
-    if (handled.has(id)) return true;
-    if (!invoked.has(id) && !launches.has(id)) return false;
+  function settle(id: string): void {
     invoked.delete(id);
     handled.add(id);
     const [oldest] = handled;
     if (handled.size > REMEMBERED_MAX && oldest !== undefined) handled.delete(oldest);
-    if (code === 0) options.onEvent();
-    else emit({ id, kind: "lost", reason: reason ?? `its function ended with code ${code} and gave no reason` });
-    return true;
+    options.onEvent();
+  }
+
+  function finish({ task_key: id, return_code: code, reason }: InvocationResult): void {
+    settle(id);
+    if (code !== 0) emit({ id, kind: "lost", reason: reason ?? `its function ended with code ${code} and gave no reason` });
+  }
+
+  /**
+   * Also results of tries that another scheduler invoked. One without a failure only frees a slot, which that scheduler does when the
+   * database says that the try has ended; a failure is reported if the try is open.
+   */
+  async function handle(results: readonly InvocationResult[]): Promise<Set<InvocationResult>> {
+    const done = new Set<InvocationResult>();
+    const foreign: InvocationResult[] = [];
+    for (const result of results) {
+      const { task_key: id, return_code: code } = result;
+      const isOurs = invoked.has(id) || launches.has(id);
+      if (!isOurs && !handled.has(id) && code !== 0) foreign.push(result);
+      else done.add(result);
+      if (isOurs && !handled.has(id)) finish(result);
+    }
+    if (foreign.length === 0) return done;
+    try {
+      const over = new Set(await options.findEnded(foreign.map(({ task_key: id }) => id)));
+      for (const result of foreign) {
+        done.add(result);
+        if (!over.has(result.task_key)) finish(result);
+      }
+    } catch (error) {
+      logger.debug(
+        { error: toError(error).message },
+        "whether failed functions' tries are open is not known; asking again later",
+      );
+    }
+    return done;
+  }
+
+  async function watchEnded(): Promise<void> {
+    while (invoked.size > 0 && !closing.signal.aborted) {
+      await sleep(options.endedCheckMs, closing.signal);
+      if (closing.signal.aborted) return;
+      try {
+        for (const id of await options.findEnded([...invoked.keys()])) settle(id);
+      } catch (error) {
+        logger.debug({ error: toError(error).message }, "which invoked tries have ended is not known; asking again");
+      }
+    }
+  }
+
+  /** Runs only while something is invoked. */
+  function startWatching(): void {
+    watching ??= watchEnded().finally(() => {
+      watching = null;
+      if (invoked.size > 0 && !closing.signal.aborted) startWatching();
+    });
   }
 
   const receivers = [
@@ -140,7 +196,6 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
       read,
       isWaiting: () => invoked.size > 0,
       handle,
-      nobodysAfterMs: options.nobodysAfterMs,
       logger,
     }),
   );
@@ -160,7 +215,11 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
     queue(workloads) {
       for (const workload of workloads) {
         if (isEnding) emit(giveBack(workload));
-        else launches.add(workload);
+        else {
+          // A callback keeps its id when it is queued again.
+          handled.delete(workloadId(workload));
+          launches.add(workload);
+        }
       }
     },
     takeEvents() {
@@ -186,7 +245,8 @@ export function createLambdaExecutor(options: LambdaExecutorOptions, logger: Log
       emit(...(await launches.close()).map(giveBack));
       const deadline = Date.now() + options.endWaitMs;
       while (invoked.size > 0 && Date.now() < deadline) await sleep(50);
-      await Promise.all(receivers.map((receiver) => receiver.close()));
+      closing.abort();
+      await Promise.all([watching, ...receivers.map((receiver) => receiver.close())]);
       connected?.close();
     },
   };

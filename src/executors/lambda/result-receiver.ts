@@ -1,9 +1,8 @@
 /**
- * Drains one SQS queue by long polling, outside of the scheduler's loop, while there are results to wait for. A message is:
- * - ours: handled, and only then deleted;
- * - another scheduler's: returned at once; this receiver then pauses, longer each time, so that two schedulers do not pass it back
- *   and forth;
- * - nobody's: malformed, or so old that its try has long been settled by heartbeats. Deleted.
+ * Drains one SQS queue by long polling, outside of the scheduler's loop, while there are results to wait for. Each message is handled
+ * by whoever receives it, also if it is of a try that another scheduler invoked, and then deleted. None is returned to the queue:
+ * returned messages, and those of dead schedulers, would come again before newer ones. If a message cannot be handled now, SQS
+ * delivers it again after its visibility timeout.
  */
 import type { Message } from "@aws-sdk/client-sqs";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
@@ -18,10 +17,8 @@ export type ReceiverOptions = {
   read(message: Message): InvocationResult | null;
   /** Whether results are expected. */
   isWaiting(): boolean;
-  /** false: it is not ours. */
-  handle(result: InvocationResult): boolean;
-  /** After this time an unknown message counts as nobody's. */
-  nobodysAfterMs: number;
+  /** Returns which of them are done with; the others are delivered again later. */
+  handle(results: readonly InvocationResult[]): Promise<Set<InvocationResult>>;
   logger: Logger;
 };
 export type ResultReceiver = {
@@ -40,7 +37,6 @@ export function createResultReceiver(options: ReceiverOptions): ResultReceiver {
   const { api, queueUrl, logger } = options;
   const closing = new AbortController();
   const open = new Set<Promise<void>>();
-  let foreignInARow = 0;
   let faults = 0;
 
   function startOne(isExtra: boolean): void {
@@ -58,7 +54,7 @@ export function createResultReceiver(options: ReceiverOptions): ResultReceiver {
       let messages: Message[] = [];
       try {
         messages = await api().receive(queueUrl, closing.signal);
-        await sort(messages);
+        await handle(messages);
         if (faults > 0) logger.info({ queueUrl }, "the result queue can be read again");
         faults = 0;
       } catch (error) {
@@ -67,40 +63,28 @@ export function createResultReceiver(options: ReceiverOptions): ResultReceiver {
       }
       if (messages.length === BATCH) startOne(true);
       else if (isExtra) return;
-      if (foreignInARow > 0)
-        await sleep(
-          Math.min(HOLD_OFF_MAX_MS, HOLD_OFF_MS * 2 ** (foreignInARow - 1)) * (0.5 + Math.random() / 2),
-          closing.signal,
-        );
     }
   }
 
-  async function sort(messages: readonly Message[]): Promise<void> {
+  async function handle(messages: readonly Message[]): Promise<void> {
     const done: string[] = [];
-    const foreign: string[] = [];
+    const receipts = new Map<InvocationResult, string>();
     for (const message of messages) {
       const receipt = message.ReceiptHandle;
       if (receipt === undefined) continue;
       const result = options.read(message);
-      if (!result) {
+      if (result) receipts.set(result, receipt);
+      else {
         logger.warn(
           { queueUrl, messageId: message.MessageId },
           "a message in the result queue is not a function's result; it is deleted",
         );
         done.push(receipt);
-      } else if (options.handle(result) || isNobodys(message)) done.push(receipt);
-      else foreign.push(receipt);
+      }
     }
-    foreignInARow = foreign.length > 0 && done.length === 0 ? foreignInARow + 1 : 0;
-    if (foreign.length > 0) await api().putBack(queueUrl, foreign);
+    const handled = await options.handle([...receipts.keys()]);
+    for (const [result, receipt] of receipts) if (handled.has(result)) done.push(receipt);
     if (done.length > 0) await api().remove(queueUrl, done);
-  }
-
-  function isNobodys(message: Message): boolean {
-    const sentMs = Number(message.Attributes?.SentTimestamp ?? Number.NaN);
-    if (!(Date.now() - sentMs > options.nobodysAfterMs)) return false;
-    logger.debug({ queueUrl, messageId: message.MessageId }, "deleted a result that no scheduler waits for");
-    return true;
   }
 
   async function holdOffAfter(error: unknown): Promise<void> {

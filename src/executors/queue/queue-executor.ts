@@ -8,12 +8,13 @@
  */
 import { queueNameSchema, WORKLOAD_MAX_BYTES, type Workload, workloadId } from "../../contracts/index.ts";
 import { type Logger, startInterval, startTimer, type Timer, toError } from "../../platform/index.ts";
-import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
+import type { Executor, ExecutorEvent, ExecutorOptions, FindEnded } from "../contract.ts";
 import type { Broker, BrokerMessage, BrokerOptions } from "./broker.ts";
 import { openBroker } from "./open-broker.ts";
 
 export type QueueExecutorOptions = ExecutorOptions & {
   broker: BrokerOptions;
+  findEnded: FindEnded;
   /** Queue of callbacks, which belong to no task. */
   callbackQueue: string;
   /** How often published messages are checked against the broker, and queues without a worker are looked for. */
@@ -138,7 +139,9 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
     const before = Date.now() - options.checkSec * 1_000;
     const published = [...inHand.values()].filter(({ state, since }) => state === "published" && since < before);
     try {
-      const missing = await broker.missing(published);
+      // An end that was not told, such as while the broker was away, would take a place for ever.
+      for (const id of await options.findEnded(published.map((one) => one.id))) letGo(id);
+      const missing = await broker.missing(published.filter(({ id }) => inHand.has(id)));
       if (missing.length > 0) {
         logger.warn(
           { executor: options.name, ids: missing },

@@ -18,7 +18,7 @@ const configOf = (environment: Record<string, string>) => loadConfig({ BARAM_HOM
 const make = (environment: Record<string, string>) =>
   createExecutors(
     configOf(environment),
-    { apiUrl: "https://baram", findConnection: async () => null, logger: silentLogger },
+    { apiUrl: "https://baram", findConnection: async () => null, findEnded: async () => [], logger: silentLogger },
     () => {},
   );
 const ecs = (own: Record<string, string>) =>

@@ -53,6 +53,7 @@ function makeEcsExecutor(config: Config, options: ExecutorOptions, around: Execu
       retryDelayMs,
       pollMs: own.poll_interval * 1_000,
       missingGraceMs: 60_000,
+      findEnded: (ids) => around.findEnded(options.name, ids),
       checkHealthOnStartup: own.check_health_on_startup,
     },
     logger,

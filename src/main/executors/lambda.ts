@@ -16,8 +16,8 @@ export const lambdaExecutor: ExecutorKind = {
   },
 };
 
-/** After this time every scheduler that might wait for a result has been replaced, and its tries are settled. */
-const NOBODYS_AFTER_MS = 3_600_000;
+/** One read by primary key for all invoked tries. It frees the slots of those whose result another scheduler received. */
+const ENDED_CHECK_MS = 2_000;
 
 /** Throws `config_invalid` for an option that is missing or not a URL. */
 function makeLambdaExecutor(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor {
@@ -39,7 +39,8 @@ function makeLambdaExecutor(config: Config, options: ExecutorOptions, around: Ex
       invokePerSec: own.invoke_rate,
       retryDelayMs,
       endWaitMs: own.end_wait_timeout * 1_000,
-      nobodysAfterMs: NOBODYS_AFTER_MS,
+      findEnded: (ids) => around.findEnded(options.name, ids),
+      endedCheckMs: ENDED_CHECK_MS,
       checkHealthOnStartup: own.check_health_on_startup,
     },
     logger,

@@ -6,5 +6,7 @@ export type ExecutorSurroundings = {
   /** The URL under which their workers reach Baram's API. */
   apiUrl: string;
   findConnection: FindConnection;
+  /** See `FindEnded`; for the executor of this name. */
+  findEnded(executor: string, ids: readonly string[]): Promise<string[]>;
   logger: Logger;
 };

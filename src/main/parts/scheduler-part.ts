@@ -2,7 +2,8 @@ import type { Config } from "../../config/index.ts";
 import type { Executor } from "../../executors/index.ts";
 import { BaramError, type Logger, systemClock } from "../../platform/index.ts";
 import { createDagCache, createSchedulerMemory, type PausePoint, type Scheduler, startScheduler } from "../../scheduler/index.ts";
-import { holdSchedulerLock, type Store } from "../../store/index.ts";
+import { endedTries, holdSchedulerLock, type Store } from "../../store/index.ts";
+import { createApiProbe } from "../api-probe.ts";
 import { createExecutors } from "../executors.ts";
 import { createConnectionFinder } from "../find-connection.ts";
 import { openHealthPort } from "../health/index.ts";
@@ -24,7 +25,12 @@ export async function startSchedulerPart(
 ): Promise<SchedulerPart> {
   const alone = config.scheduler.use_row_level_locking ? null : await beAlone(store, logger);
   let scheduler: Scheduler | null = null;
-  const around = { apiUrl, findConnection: createConnectionFinder(config, store), logger };
+  const around = {
+    apiUrl,
+    findConnection: createConnectionFinder(config, store),
+    findEnded: (executor: string, ids: readonly string[]) => endedTries(store, executor, ids),
+    logger,
+  };
   const executors = createExecutors(config, around, () => scheduler?.wake());
   await startAll([...executors.values()]).catch(async (error: unknown) => {
     await alone?.release();
@@ -40,6 +46,7 @@ export async function startSchedulerPart(
     dags: createDagCache(),
     executors,
     ...createSchedulerMemory(),
+    probeApi: createApiProbe(apiUrl, logger),
     noteInTryLog: createTryLogNote(config, logger),
     pause,
   };
@@ -56,6 +63,7 @@ export async function startSchedulerPart(
     orphanCheckSec: options.orphaned_tasks_check_interval,
     silentTrySec: options.task_instance_heartbeat_timeout,
     silentTryCheckSec: options.task_instance_heartbeat_timeout_detection_interval,
+    apiOutageSec: config.workers.execution_api_outage_limit,
     queuedTimeoutSec: options.task_queued_timeout,
     startTokenTtlSec: Math.max(
       config.workers.start_token_ttl,

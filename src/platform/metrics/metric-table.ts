@@ -126,6 +126,12 @@ export const METRICS = {
     SCHEDULER,
     "Items that are set aside because the scheduler fails with them; the same value for all schedulers.",
   ),
+  "scheduler.execution_api_away": gauge(
+    "0 or 1",
+    [],
+    SCHEDULER,
+    "1 while the execution API is away, so that nothing is launched.",
+  ),
   "scheduler.pass_failures": counter("passes", [], SCHEDULER, "Passes that failed completely."),
   "scheduler.orphaned_tasks.adopted": counter(
     "tries",

@@ -60,6 +60,7 @@ export * from "./job/hold-scheduler-lock.ts";
 export * from "./job/is-eldest-job.ts";
 export * from "./job/keep-job.ts";
 export * from "./job/list-jobs.ts";
+export * from "./job/signs-of-life.ts";
 export { pingDatabase } from "./ping-database.ts";
 export * from "./pool/keep-pools.ts";
 export * from "./pool/list-pool-names.ts";

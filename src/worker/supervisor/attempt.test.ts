@@ -83,6 +83,27 @@ test("what a process has read beyond the bound is told once in the log of the tr
   expect(written).toEqual([expect.stringContaining("more secrets than are kept in mind")]);
 });
 
+test("a call whose token expired while the API was away waits for the heartbeat's new one", async () => {
+  const { attempt, call } = rig();
+  const tokens: string[] = [];
+  const client = {
+    async post(_path: string, _call: unknown, token: string) {
+      tokens.push(token);
+      if (token === "t") throw new ApiRefusal(401, "token_expired", "expired");
+      return { result: "read" };
+    },
+  } as unknown as Parameters<typeof forwardCall>[0];
+  const read = forwardCall(client, attempt, "getVariable", { key: "k" });
+  setTimeout(() => {
+    attempt.token = "new";
+  }, 150);
+  expect(await read).toBe("read");
+  expect(tokens).toEqual(["t", "new"]);
+  attempt.token = "t";
+  await expect(forwardCall(client, attempt, "getVariable", { key: "k" }, 200)).rejects.toThrow("expired");
+  await expect(call("getVariable", {})).rejects.toThrow("refused");
+});
+
 test("a try's conf and what it kept over a deferral hold secrets by their names", () => {
   const masker = createMasker();
   const dagRun = { conf: { db_password: "from-conf" } };

@@ -65,6 +65,17 @@ export function note(attempt: Attempt, level: LogLine["level"], event: string, f
   attempt.log.write({ timestamp: new Date().toISOString(), level, event, logger: "baram", ...facts });
 }
 
+/** What a try's log says of an outage of the API; `error` is null when it is over. */
+export function noteOutage(attempt: Attempt, error: string | null): void {
+  if (error === null) note(attempt, "info", "the API is reachable again");
+  else
+    note(
+      attempt,
+      "warn",
+      `the API cannot be reached, and the task goes on; its outcome is reported when the API is back: ${error}`,
+    );
+}
+
 /** A try without a process has read no secret. */
 const KNOWS_NOTHING = createMasker();
 
@@ -103,14 +114,24 @@ export function platformFailure(name: string, message: string): Outcome {
   return { state: "failed", retryable: true, error: { name, message, stack: null }, xcoms: [] };
 }
 
+/** How long a call of a task waits for the API. */
+const CALL_WINDOW_MS = 600_000;
+
 /**
  * Forwards a runner's call to the API with the try's token. Its masker learns the secrets in the call and in the answer, and masks what a
  * call leaves for others to read.
  */
-export async function forwardCall(client: ApiClient, attempt: Attempt, method: string, params: unknown): Promise<unknown> {
+export async function forwardCall(
+  client: ApiClient,
+  attempt: Attempt,
+  method: string,
+  params: unknown,
+  windowMs = CALL_WINDOW_MS,
+): Promise<unknown> {
   learn(attempt, method, params, null);
   if (method === "maskSecret") return null;
   const shown = maskParams(method, params, maskerOf(attempt));
+  const deadline = performance.now() + windowMs;
   for (let tries = 0; ; tries++) {
     const { token } = attempt;
     try {
@@ -118,13 +139,20 @@ export async function forwardCall(client: ApiClient, attempt: Attempt, method: s
       learn(attempt, method, params, result);
       return result;
     } catch (error) {
+      // It expired while the API was away: the next heartbeat brings another one.
+      if (error instanceof ApiRefusal && error.code === "token_expired" && (await isRenewed(attempt, token, deadline))) continue;
       // The try's end was stored meanwhile: its callbacks go on with the token that the answer to it brings.
       if (error instanceof ApiRefusal && error.code === "try_not_running" && (await hasNewToken(attempt, token))) continue;
       // Reads and guarded writes: they can be retried safely, so they survive a restart of the API.
-      if (!isTransient(error) || tries >= 60 || attempt.isLost) throw toError(error);
+      if (!isTransient(error) || performance.now() > deadline || attempt.isLost) throw toError(error);
       await sleep(Math.min(1_000, 50 * 2 ** tries));
     }
   }
+}
+
+async function isRenewed(attempt: Attempt, token: string, deadline: number): Promise<boolean> {
+  while (attempt.token === token && performance.now() < deadline && !attempt.isLost) await sleep(100);
+  return attempt.token !== token;
 }
 
 async function hasNewToken(attempt: Attempt, token: string): Promise<boolean> {

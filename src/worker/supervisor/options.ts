@@ -45,8 +45,10 @@ export type SupervisorOptions = {
   sensitiveNames: readonly string[];
   maxFileBytes: number;
   heartbeatSec: number;
-  /** Heartbeats that may fail in a row before the running tries are stopped. */
+  /** Heartbeats that may fail in a row before the running tries are stopped; 0 = any number, within `apiOutageSec`. */
   maxFailedHeartbeats: number;
+  /** How long running tries go on without a heartbeat that was delivered. */
+  apiOutageSec: number;
   killGraceSec: number;
   retryWindowSec: number;
   /** How long fetching a module is retried before its workload is returned. */

@@ -23,6 +23,7 @@ import {
   maskerOf,
   maskOutcome,
   note,
+  noteOutage,
   platformFailure,
 } from "./attempt.ts";
 import { createBatcher } from "./batcher.ts";
@@ -138,17 +139,16 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     logger,
     sec: options.heartbeatSec,
     maxFailed: options.maxFailedHeartbeats,
+    outageSec: options.apiOutageSec,
     running: () =>
       [...attempts.values()].filter(
         ({ state, workload }) => (state === "running" || state === "waiting") && workload.type === "ExecuteTask",
       ),
     onLost: (attempt, why) => lose(attempt, why),
-    onUnreachable(attempt, failed) {
-      note(
-        attempt,
-        "error",
-        `no heartbeat could be delivered ${failed} times in a row; the task is stopped, since another worker may have it by now`,
-      );
+    onOutage: noteOutage,
+    onUnreachable(attempt, forSec) {
+      const text = `no heartbeat was delivered for ${Math.round(forSec)} s; the task is stopped, since another worker may have it by now`;
+      note(attempt, "error", text);
       stop(attempt, "ApiUnreachableError", "the worker could not reach the API for too long");
     },
   });
@@ -378,7 +378,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     }
     attempt.openCalls++;
     const refuse = (code: string, message: string) => runner.send({ type: "answer", call, ok: false, code, message });
-    forwardCall(client, attempt, method, params)
+    forwardCall(client, attempt, method, params, retryWindowMs)
       .then(
         (result) =>
           runner.send({ type: "answer", call, ok: true, result }, (error) => refuse(error.code, `${method}: ${error.message}`)),

@@ -1,7 +1,8 @@
 /** Faults at one exact point: on schedulers in this process, which are paused or broken there. */
 import { sleep } from "../../../src/platform/index.ts";
 import { createDagCache, finishByOutcome, markRun } from "../../../src/scheduler/index.ts";
-import { adoptOrphans, failSilentTries } from "../../../src/scheduler/recover.ts";
+import { adoptOrphans } from "../../../src/scheduler/recover.ts";
+import { failSilentTries } from "../../../src/scheduler/watch-silence.ts";
 import { SUCCESS } from "../../support/fake-executor.ts";
 import { createGate, type Rig } from "../../support/scheduler-rig.ts";
 import { failStatements, STATEMENT_FAULTS, type StatementFault } from "../fail-statements.ts";

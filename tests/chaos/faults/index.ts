@@ -1,4 +1,5 @@
 import type { Fault } from "../fault.ts";
+import { apiOutageFaults } from "./api-outage.ts";
 import { badDagFaults } from "./bad-dags.ts";
 import { clockFaults } from "./clocks.ts";
 import { databaseFaults } from "./database.ts";
@@ -26,4 +27,5 @@ export const FAULTS: readonly Fault[] = [
   ...limitFaults,
   ...modelFaults,
   ...queueFaults,
+  ...apiOutageFaults,
 ].sort((a, b) => a.number - b.number);

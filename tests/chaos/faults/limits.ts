@@ -1,5 +1,5 @@
 /** Limits and retries at their edges: pools that change while their tasks run, and failures of all kinds. */
-import { failSilentTries } from "../../../src/scheduler/recover.ts";
+import { failSilentTries } from "../../../src/scheduler/watch-silence.ts";
 import { deletePool, fireTriggers, listDagWarnings, setPool } from "../../../src/store/index.ts";
 import type { Rig } from "../../support/scheduler-rig.ts";
 import type { DagSpec, TaskSpec } from "../checker/index.ts";

@@ -9,8 +9,8 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type MotoServer, startMotoServer } from "../moto-server.ts";
-import { createEcsTasks, type EcsTasks, RigRefusal, type RunTaskRequest } from "./ecs-tasks.ts";
-import { type AwsError, createFaults, type Faults } from "./faults.ts";
+import { checkCluster, createEcsTasks, type EcsTasks, RigRefusal, type RunTaskRequest } from "./ecs-tasks.ts";
+import { type AwsError, createFaults, denied, type Faults } from "./faults.ts";
 import { createLambdaFunctions, type LambdaFunctions, type RigFunction } from "./lambda-functions.ts";
 
 export type AwsRig = {
@@ -69,6 +69,8 @@ export async function startAwsRig(): Promise<AwsRig> {
     counts.set(action, (counts.get(action) ?? 0) + 1);
     const [, accessKey, region] = /Credential=([^/]+)\/[^/]+\/([^/]+)\//.exec(request.headers.authorization ?? "") ?? [];
     signers.set(action, `${accessKey}@${region}`);
+    const lacking = lackingPermission(action);
+    if (lacking !== null) return refuse(response, denied(lacking));
     const fault = faults.take(action);
     if (fault?.kind === "error") return refuse(response, fault.error);
     if (fault?.kind === "answer") return reply(response, 200, fault.body);
@@ -82,27 +84,34 @@ export async function startAwsRig(): Promise<AwsRig> {
     response.end(text);
   }
 
+  /** RunTask also needs to pass the roles of the task definition. */
+  function lackingPermission(action: string): string | null {
+    const { allowedActions } = faults;
+    if (allowedActions === null) return null;
+    if (!allowedActions.includes(action)) return `ecs:${action}`;
+    return action === "RunTask" && !allowedActions.includes("PassRole") ? "iam:PassRole" : null;
+  }
+
   async function carryOut(action: string, request: http.IncomingMessage, body: Buffer): Promise<Answer> {
     try {
       switch (action) {
         case "RunTask":
           return asJson(await runTask(JSON.parse(body.toString("utf8")) as RunTaskRequest));
         case "DescribeTasks": {
-          const { tasks, cluster } = JSON.parse(body.toString("utf8")) as { tasks: string[]; cluster?: string };
+          const { tasks, cluster = "default" } = JSON.parse(body.toString("utf8")) as { tasks: string[]; cluster?: string };
           await needCluster(cluster);
-          if (tasks.length > 100) throw new RigRefusal("InvalidParameterException", "Tasks cannot have more than 100 elements.");
-          const found = tasks.flatMap((arn) => ecs.find(arn) ?? []);
-          const failures = tasks.filter((arn) => !ecs.find(arn)).map((arn) => ({ arn, reason: "MISSING" }));
-          return asJson({ tasks: found.map((task) => ecs.describe(task)), failures });
+          return asJson(ecs.describeAll(cluster, tasks));
         }
-        case "ListTasks": {
-          const { startedBy, desiredStatus = "RUNNING" } = JSON.parse(body.toString("utf8")) as Record<string, string>;
-          const found = ecs.tasks.filter((task) => task.request.startedBy === startedBy && task.desiredStatus === desiredStatus);
-          return asJson({ taskArns: found.map(({ arn }) => arn) });
-        }
+        case "ListTasks":
+          return asJson(ecs.list(JSON.parse(body.toString("utf8")) as Record<string, string>));
         case "StopTask": {
-          const { task: arn = "", reason = "", cluster } = JSON.parse(body.toString("utf8")) as Record<string, string>;
+          const {
+            task: arn = "",
+            reason = "",
+            cluster = "default",
+          } = JSON.parse(body.toString("utf8")) as Record<string, string>;
           await needCluster(cluster);
+          checkCluster(arn, cluster);
           const task = ecs.find(arn);
           if (!task) throw new RigRefusal("InvalidParameterException", "The referenced task was not found.");
           ecs.stop(task, "UserInitiated", reason);
@@ -161,6 +170,11 @@ export async function startAwsRig(): Promise<AwsRig> {
     });
     const { taskDefinition } = answer as { taskDefinition?: { containerDefinitions: { name: string }[] } };
     if (!taskDefinition) throw new RigRefusal("ClientException", "TaskDefinition not found.");
+    if (request.launchType === "FARGATE" && !request.networkConfiguration)
+      throw new RigRefusal(
+        "InvalidParameterException",
+        "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+      );
     const task = ecs.run(request, taskDefinition.containerDefinitions);
     return { tasks: [ecs.describe(task)], failures: [] };
   }

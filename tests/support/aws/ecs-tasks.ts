@@ -58,10 +58,17 @@ export type EcsTasks = {
   startDelayMs: number;
   /** Between SIGTERM and SIGKILL. */
   stopTimeoutMs: number;
+  /** Tasks that DescribeTasks does not know (`MISSING`), although they run. */
+  readonly hidden: Set<RigTask>;
+  /** Of ListTasks; it filters page by page, so that a page may be empty. */
+  listPageSize: number;
   /** The next `count` tasks fail before their container runs, with this reason. */
   dieAtStart(count: number, reason: string): void;
   run(request: RunTaskRequest, containers: Container[]): RigTask;
   find(arn: string): RigTask | undefined;
+  /** As AWS: throws for the whole request if one ARN is of another cluster. */
+  describeAll(cluster: string, arns: readonly string[]): object;
+  list(request: Record<string, string>): object;
   stop(task: RigTask, stopCode: string, reason: string): void;
   /** SIGTERM, with the stop code of AWS. */
   interruptSpot(task: RigTask): void;
@@ -80,6 +87,8 @@ export function createEcsTasks(options: { environment: () => Record<string, stri
     tasks,
     startDelayMs: 20,
     stopTimeoutMs: 3_000,
+    hidden: new Set(),
+    listPageSize: 100,
     dieAtStart: (count, reason) => void deaths.push(...Array.from({ length: count }, () => reason)),
     run(request, containers) {
       const overrides = request.overrides?.containerOverrides ?? [];
@@ -119,6 +128,31 @@ export function createEcsTasks(options: { environment: () => Record<string, stri
       return task;
     },
     find: (arn) => tasks.find((task) => task.arn === arn || task.arn.endsWith(`/${arn}`)),
+    describeAll(cluster, arns) {
+      if (arns.length > 100) throw new RigRefusal("InvalidParameterException", "Tasks cannot have more than 100 elements.");
+      for (const arn of arns) checkCluster(arn, cluster);
+      const known = (arn: string) => {
+        const task = self.find(arn);
+        return task && !self.hidden.has(task) ? task : undefined;
+      };
+      return {
+        tasks: arns.flatMap((arn) => known(arn) ?? []).map((task) => self.describe(task)),
+        failures: arns.filter((arn) => !known(arn)).map((arn) => ({ arn, reason: "MISSING" })),
+      };
+    },
+    list({ startedBy, desiredStatus, family, cluster = "default", nextToken = "0" }) {
+      if (startedBy !== undefined && (desiredStatus !== undefined || family !== undefined))
+        throw new RigRefusal("InvalidParameterException", "cannot specify startedBy with other arguments");
+      const from = Number(nextToken);
+      const page = tasks.filter((task) => task.arn.includes(`/${nameOf(cluster)}/`)).slice(from, from + self.listPageSize);
+      const found = page.filter(
+        (task) =>
+          (startedBy === undefined || task.request.startedBy === startedBy) &&
+          task.desiredStatus === (desiredStatus ?? "RUNNING"),
+      );
+      const to = from + self.listPageSize;
+      return { taskArns: found.map(({ arn }) => arn), ...(to < tasks.length ? { nextToken: String(to) } : {}) };
+    },
     stop(task, stopCode, reason) {
       if (task.desiredStatus === "STOPPED") return;
       task.desiredStatus = "STOPPED";
@@ -241,6 +275,17 @@ export function createEcsTasks(options: { environment: () => Record<string, stri
   }
 
   return self;
+}
+
+const nameOf = (cluster: string) => cluster.split("/").at(-1) ?? "";
+
+/** AWS takes an ARN only together with its own cluster. */
+export function checkCluster(arn: string, cluster: string): void {
+  if (!/^([0-9a-f]{32}|[0-9a-f-]{36})$/.test(nameOf(arn)))
+    throw new RigRefusal("InvalidParameterException", "taskId length should be one of [32,36]");
+  const [, own] = /:task\/([^/]+)\/[^/]+$/.exec(arn) ?? [];
+  if (own !== undefined && own !== nameOf(cluster))
+    throw new RigRefusal("InvalidParameterException", `Identifier is for cluster ${own}. Your cluster is ${nameOf(cluster)}`);
 }
 
 function markOf(task: RigTask): ProcessMark {

@@ -29,6 +29,8 @@ export type Fault =
   | { kind: "double" };
 
 export type Faults = {
+  /** If set, every other action is refused, as by a role with these permissions, e.g. "RunTask" and "PassRole". */
+  allowedActions: readonly string[] | null;
   /** The next `times` requests of an action, e.g. "RunTask", get the fault. */
   next(action: string, fault: Fault, times?: number): void;
   take(action: string): Fault | null;
@@ -40,7 +42,8 @@ export type Faults = {
 export function createFaults(): Faults {
   const planned = new Map<string, { fault: Fault; times: number }[]>();
   const counts = new Map<string, number>();
-  return {
+  const self: Faults = {
+    allowedActions: null,
     next(action, fault, times = 1) {
       planned.set(action, [...(planned.get(action) ?? []), { fault, times }]);
     },
@@ -56,6 +59,8 @@ export function createFaults(): Faults {
     clear() {
       planned.clear();
       counts.clear();
+      self.allowedActions = null;
     },
   };
+  return self;
 }

@@ -46,6 +46,21 @@ export async function triesByIds(db: Db, ids: readonly string[]): Promise<TryFac
   return (await db.query<TryFacts>(byIds, [ids])).rows;
 }
 
+/** $1 = executor, $2 = ids. A callback has no executor of its own. */
+const ended = {
+  name: "ended-tries",
+  text: `
+select asked.id from unnest($2::uuid[]) as asked(id)
+ where not exists (select 1 from task_instance ti
+                    where ti.id = asked.id and ti.executor = $1 and ti.state in ('queued', 'running', 'restarting'))
+   and not exists (select 1 from callback_request c where c.id = asked.id and c.state in ('queued', 'running'))`,
+};
+
+/** Those of the ids that are no open try of this executor, and no open callback. An id that was given up is unknown, and so ended. */
+export async function endedTries(db: Db, executor: string, ids: readonly string[]): Promise<string[]> {
+  return (await db.query<{ id: string }>(ended, [executor, ids])).rows.map(({ id }) => id);
+}
+
 /** `TRIES_MAX` at most, in the order of their ids. */
 export async function silentTries(db: Db, silentForSec: number, after = FIRST_ID): Promise<TryFacts[]> {
   return (await db.query<TryFacts>(silent, [silentForSec, after])).rows;
@@ -54,11 +69,4 @@ export async function silentTries(db: Db, silentForSec: number, after = FIRST_ID
 /** `TRIES_MAX` at most, in the order of their ids. */
 export async function stuckTries(db: Db, queuedForSec: number, after = FIRST_ID): Promise<TryFacts[]> {
   return (await db.query<TryFacts>(stuck, [queuedForSec, after])).rows;
-}
-
-const age = { name: "server-age", text: `select extract(epoch from now() - pg_postmaster_start_time())::float8 as "ageSec"` };
-
-/** How long the database server has been up, in seconds: before that, nobody's heartbeat could arrive. */
-export async function serverAgeSec(db: Db): Promise<number> {
-  return (await db.query<{ ageSec: number }>(age)).rows[0]?.ageSec ?? 0;
 }

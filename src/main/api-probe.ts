@@ -1,0 +1,36 @@
+import { type Logger, toError } from "../platform/index.ts";
+
+/** An API that does not answer so trivial a question within this time has no time for heartbeats either. */
+const TIMEOUT_MS = 4_000;
+
+/**
+ * Asks the execution API, where workers reach it, whether it is there: null = yes, or it was never reached from here, so that silence
+ * means nothing. An answer of a proxy in front of it counts as one only if it is no 5xx.
+ */
+export function createApiProbe(apiUrl: string, logger: Logger): () => Promise<string | null> {
+  const url = `${apiUrl}/execution/health`;
+  let wasReached = false;
+  let isTold = false;
+
+  async function ask(): Promise<string | null> {
+    try {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "manual" });
+      await answer.body?.cancel();
+      return answer.status < 500 ? null : `${url} answers ${answer.status}`;
+    } catch (error) {
+      const { message, cause } = toError(error);
+      // `fetch` says only that it failed.
+      const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+      return `${url} cannot be reached: ${code ?? message}`;
+    }
+  }
+
+  return async () => {
+    const reason = await ask();
+    wasReached ||= reason === null;
+    if (wasReached || reason === null) return reason;
+    if (!isTold) logger.warn({ reason }, "this scheduler cannot reach the execution API at the address that workers use");
+    isTold = true;
+    return null;
+  };
+}
