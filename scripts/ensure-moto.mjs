@@ -1,60 +1,12 @@
-// Ensures that moto is installed, the AWS endpoint of the tests: a server from PyPI, in its own virtual environment under
-// .tools. Prints the path of its Python. If it cannot be installed, it prints the remedy and fails, so that no test is
-// silently skipped.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+// Ensures that moto is installed, the AWS endpoint of the tests: a server from PyPI. Prints the path of its Python.
+import { join } from "node:path";
+import { ensurePythonPackage } from "./python-environment.mjs";
 
 const MOTO = "5.2.5";
-// Debian's own Python, which is always at this path on Debian; elsewhere the one in the PATH.
-const PYTHON = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
 
-const tools = join(dirname(fileURLToPath(import.meta.url)), "..", ".tools");
-const wanted = join(tools, `moto-${MOTO}`);
-
-if (!existsSync(wanted)) {
-  // Created under a name with the process id and renamed when complete: test files may run this at the same time, and an
-  // installation may be interrupted.
-  const making = join(tools, `moto-${MOTO}.${process.pid}`);
-  mkdirSync(tools, { recursive: true });
-  console.error(`baram: installing moto ${MOTO} for the tests …`);
-  try {
-    if (!makeEnvironment(making)) fail("Python could not make a virtual environment; see its messages above.");
-    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", `moto[server]==${MOTO}`];
-    if (!runs(join(making, "bin", "python"), pip)) fail("pip could not install it; see its messages above.");
-    if (!existsSync(wanted)) renameSync(making, wanted);
-  } catch (error) {
-    if (!existsSync(wanted)) fail(error instanceof Error ? error.message : String(error));
-  } finally {
-    rmSync(making, { recursive: true, force: true });
-  }
-}
-console.log(join(wanted, "bin", "python"));
-
-function makeEnvironment(folder) {
-  if (runs(PYTHON, ["-c", "import ensurepip, venv"], "ignore")) return runs(PYTHON, ["-m", "venv", folder]);
-  // Debian has these two in a separate package.
-  if (process.getuid?.() !== 0) fail("Python's venv is missing, and this user may not install it.");
-  if (!install() && !(apt("update") && install())) fail("apt-get could not install python3-venv; see its messages above.");
-  return runs(PYTHON, ["-m", "venv", folder]);
-}
-
-function install() {
-  return apt("install", "--yes", "--no-install-recommends", "python3-venv");
-}
-
-function apt(...args) {
-  // Another installation may hold the lock for a while.
-  return runs("env", ["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120", ...args]);
-}
-
-function runs(command, args, output = 2) {
-  return spawnSync(command, args, { stdio: ["ignore", output, output] }).status === 0;
-}
-
-function fail(why) {
-  console.error(`baram: the tests of AWS need moto ${MOTO} from PyPI, in a virtual environment. ${why}`);
-  console.error("On Debian, install what it needs with: sudo apt-get install python3 python3-venv");
-  process.exit(1);
-}
+const environment = ensurePythonPackage({
+  name: `moto-${MOTO}`,
+  what: `the tests of AWS need moto ${MOTO} from PyPI`,
+  install: [`moto[server]==${MOTO}`],
+});
+console.log(join(environment, "bin", "python"));

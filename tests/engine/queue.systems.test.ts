@@ -231,7 +231,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     const other = await openBroker(brokerOptions(engine.config), silentLogger);
     await other.start();
     const ended: string[] = [];
-    await other.watchEnds((ids) => void ended.push(...ids));
+    await other.watchEnds({ onEnded: (ids) => void ended.push(...ids), onGone() {} });
     const token = await createTokens(readJwtSecret(engine.config)).sign("baram:workload", { subject: id }, 3_600);
     const { rows } = await engine.store.query<{ hash: string }>(
       "select v.module_hash as hash from dag_version v where dag_id = 'again'",
@@ -260,6 +260,24 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     expect(lines().filter((line) => line.startsWith(runId))).toHaveLength(1);
     await other.close();
   });
+
+  test.runIf(kind === "rabbitmq")(
+    "after task queues were deleted, the tasks that waited in them run, and later ones too",
+    async () => {
+      const conf = { gate: newGate() };
+      open(conf.gate);
+      const waited = await engine.trigger("drain", { conf });
+      await until(() => broker.control("list_queues", "name", "messages")).toMatch(/baram\.tasks\.drain\s+1/);
+      for (const queue of ["drain", "heavy"]) await broker.control("delete_queue", `baram.tasks.${queue}`);
+      const worker = await startWorker("after-loss", "--queues", "drain");
+      expect(await engine.finished("drain", waited)).toBe("success");
+      expect(await engine.finished("two_queues", await engine.trigger("two_queues"))).toBe("success");
+      expect(await engine.finished("drain", await engine.trigger("drain", { conf }))).toBe("success");
+      expect(lines().filter((line) => line.startsWith(waited))).toEqual([`${waited} 1 ${worker.pid}`]);
+      await worker.dispose();
+    },
+    60_000,
+  );
 
   atOne(
     "a name that is taken, and an API that is not there, are one clear error each when a worker starts",

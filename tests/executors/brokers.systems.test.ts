@@ -1,8 +1,8 @@
 /** The contract of all brokers, tested with real servers. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Broker, type BrokerOptions, type Consumer, type Delivery, openBroker } from "../../src/executors/queue/index.ts";
-import { silentLogger } from "../../src/platform/index.ts";
-import { type BrokerServer, startBroker } from "../support/brokers.ts";
+import { type Logger, silentLogger } from "../../src/platform/index.ts";
+import { type BrokerServer, ensureRedis6, LEAST_RABBITMQ_RIGHTS, LEAST_REDIS_RIGHTS, startBroker } from "../support/brokers.ts";
 
 const LEASE_SEC = 2;
 
@@ -11,8 +11,8 @@ function optionsOf(server: BrokerServer, given: Partial<BrokerOptions> = {}): Br
   return { url: server.url, prefix: "baram", leaseSec: LEASE_SEC, operationTimeoutMs: 2_000, tls, ...given };
 }
 
-async function open(server: BrokerServer, given: Partial<BrokerOptions> = {}): Promise<Broker> {
-  const broker = await openBroker(optionsOf(server, given), silentLogger);
+async function open(server: BrokerServer, given: Partial<BrokerOptions> = {}, logger = silentLogger): Promise<Broker> {
+  const broker = await openBroker(optionsOf(server, given), logger);
   await broker.start();
   return broker;
 }
@@ -140,7 +140,7 @@ describe.each(["redis", "rabbitmq"] as const)("%s", (kind) => {
   test("everyone who watches hears of what was acknowledged", async () => {
     const [publisher, watcher] = [await opened(), await opened()];
     const ended: string[] = [];
-    await watcher.watchEnds((ids) => void ended.push(...ids));
+    await watcher.watchEnds({ onEnded: (ids) => void ended.push(...ids), onGone() {} });
     const queue = fresh();
     await publisher.publish([message(queue, "e1"), message(queue, "e2"), message(queue, "e3")]);
     const { taken } = await taking(await opened(), [queue]);
@@ -154,7 +154,7 @@ describe.each(["redis", "rabbitmq"] as const)("%s", (kind) => {
   test("what was published and what was in hand outlasts a restart of the broker, and its users reconnect by themselves", async () => {
     const broker = await opened();
     const ended: string[] = [];
-    await broker.watchEnds((ids) => void ended.push(...ids));
+    await broker.watchEnds({ onEnded: (ids) => void ended.push(...ids), onGone() {} });
     const queue = fresh();
     await broker.publish([message(queue, "in-hand"), message(queue, "waits")]);
     const { taken, ids } = await taking(broker, [queue], 1);
@@ -250,4 +250,123 @@ describe("redis alone", () => {
     expect(refused).toMatchObject({ code: "broker_refused" });
     expect(refused.message).toContain("NOPERM");
   });
+});
+
+/** Publishes, takes and acknowledges one message, and resolves when its end was told, or it was found gone. */
+async function passOne(broker: Broker): Promise<"ended" | "gone"> {
+  const heard: ["ended" | "gone", string][] = [];
+  const note = (how: "ended" | "gone") => (ids: readonly string[]) =>
+    void heard.push(...ids.map((id) => [how, id] as const as never));
+  await broker.watchEnds({ onEnded: note("ended"), onGone: note("gone") });
+  await broker.publish([message("rights", "one")]);
+  expect((await broker.counts(["rights"]))[0]?.waiting).toBe(1);
+  const { taken, ids, consumer } = await take(broker, ["rights"]);
+  await until(ids).toEqual(["one"]);
+  await taken[0]?.requeue();
+  await until(ids).toEqual(["one", "one"]);
+  await taken[1]?.ack();
+  await until(() => heard.length).toBe(1);
+  expect(await broker.missing([])).toEqual([]);
+  await consumer.stop();
+  expect(heard[0]?.[1]).toBe("one");
+  return heard[0]?.[0] ?? "gone";
+}
+
+describe.each([
+  ["6.2", ensureRedis6],
+  ["7", () => "redis-server"],
+])("the rights of a user of Redis %s", (version, findServer) => {
+  const withRights = async (rights: string, work: (server: BrokerServer) => Promise<void>) => {
+    const server = await startBroker("redis", { rights, redisServer: findServer() });
+    try {
+      expect(await server.control("info", "server")).toContain(`redis_version:${version}`);
+      await work(server);
+    } finally {
+      await server.stop();
+    }
+  };
+
+  test("the least rights that the documentation names suffice, for another database too", async () => {
+    await withRights(LEAST_REDIS_RIGHTS, async (server) => {
+      for (const database of ["0", "3"]) {
+        const broker = await open(server, { url: server.url.replace(/0$/, database) });
+        expect(await passOne(broker)).toBe("ended");
+        await broker.close();
+      }
+    });
+  });
+
+  test("all commands and keys without a channel suffice: ends are looked up, and a line says so", async () => {
+    await withRights("~* resetchannels +@all", async (server) => {
+      const said: string[] = [];
+      const logger: Logger = { ...silentLogger, warn: (_facts, text) => void said.push(text) };
+      const broker = await open(server, {}, logger);
+      expect(await passOne(broker)).toBe("gone");
+      expect(said).toEqual([expect.stringContaining("the broker does not let us use channels")]);
+      await broker.close();
+    });
+    await withRights("~* &* +@all", async (server) => {
+      const broker = await open(server);
+      expect(await passOne(broker)).toBe("ended");
+      await broker.close();
+    });
+  });
+
+  test("a right that is missing is named at the start, with the command that grants all", async () => {
+    await withRights(LEAST_REDIS_RIGHTS, async (server) => {
+      const cases = [
+        ["-@scripting", "+@scripting"],
+        ["-@read", "+@read and ~baram:*"],
+        ["-bzpopmin", "+@write"],
+        ["-@connection", "+@connection"],
+        ["-zadd", "+@write and ~baram:*"],
+        ["-xadd", "+@read, +@write, +@scripting and ~baram:*"],
+        ["resetkeys ~other:*", "+@write and ~baram:*"],
+      ] as const;
+      for (const [change, right] of cases) {
+        await server.control("acl", "setuser", "baram-user", ...change.split(" "));
+        const refused = await open(server).catch((error) => error);
+        expect(refused, change).toMatchObject({ code: "broker_refused" });
+        expect(refused.message, change).toContain(`the missing right is ${right}: `);
+        expect(refused.message, change).toContain(`ACL SETUSER baram-user ${LEAST_REDIS_RIGHTS}`);
+        await server.control("acl", "setuser", "baram-user", "resetkeys", "-@all", ...LEAST_REDIS_RIGHTS.split(" "));
+      }
+      await (await open(server)).close();
+    });
+  });
+});
+
+describe("the rights of a user of RabbitMQ", () => {
+  test("a right that is missing is named at the start, with the command that grants all", async () => {
+    const server = await startBroker("rabbitmq");
+    try {
+      const [configure, write, read] = LEAST_RABBITMQ_RIGHTS;
+      const cases = [
+        [["^$", write, read], /configure on baram\.tasks\./],
+        [[configure, "^baram\\.", read], /write on amq\.default/],
+        [[configure, write, "^$"], /read on baram\.tasks\./],
+        [[configure, "^amq\\.default$", read], /write on baram\.ends/],
+        [[configure, "^baram\\.ends\\.|^amq\\.default$", read], /write on baram\.ends/],
+        [[configure, write, "^baram\\.tasks\\."], /read on baram\.ends/],
+        [["^baram\\.tasks\\.", write, read], /configure on baram\.ends/],
+      ] as const;
+      for (const [rights, missing] of cases) {
+        await server.control("set_permissions", "baram-user", ...rights);
+        const refused = await open(server).catch((error) => error);
+        expect(refused, rights.join(" ")).toMatchObject({ code: "broker_refused" });
+        expect(refused.message).toMatch(missing);
+        expect(refused.message).toContain(
+          `rabbitmqctl set_permissions -p '/' 'baram-user' ${LEAST_RABBITMQ_RIGHTS.map((one) => `'${one}'`).join(" ")}`,
+        );
+      }
+      await server.control("set_permissions", "baram-user", ...LEAST_RABBITMQ_RIGHTS);
+      const broker = await open(server);
+      expect(await passOne(broker)).toBe("ended");
+      // The check leaves nothing behind.
+      expect(await server.control("list_queues", "name")).not.toContain("check-");
+      await broker.close();
+    } finally {
+      await server.stop();
+    }
+  }, 90_000);
 });

@@ -70,6 +70,7 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
         broker: brokerOptions(prefix),
         callbackQueue: "default",
         checkSec: 0.3,
+        findEnded: async () => [],
         ...given,
       },
       logger,
@@ -151,6 +152,18 @@ describe.each(["redis", "rabbitmq"] as const)("over %s", (kind) => {
     expect(await executor.adopt([{ id: orphan.ti.id, externalExecutorId: null, workload: orphan }])).toEqual([orphan.ti.id]);
     await until(waiting).toBe(1);
     expect(executor.slotsAvailable()).toBe(PARALLELISM - 1);
+  });
+
+  test("an end that was not told frees its place with the next check", async () => {
+    const ended = new Set<string>();
+    const findEnded = async (ids: readonly string[]) => ids.filter((id) => ended.has(id));
+    const { executor, waiting } = await start({ findEnded });
+    const [over, open] = [workload(), workload()];
+    executor.queue([over, open]);
+    await until(waiting).toBe(2);
+    ended.add(over.ti.id);
+    await until(() => executor.slotsAvailable()).toBe(PARALLELISM - 1);
+    expect(executor.takeEvents()).toEqual([]);
   });
 
   test("a queue that no worker serves is told of once, and again when one does", async () => {

@@ -1,5 +1,8 @@
-/** Real brokers for a test: Debian's redis-server and rabbitmq-server, on free loopback ports, each with its own folder. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+/**
+ * Real brokers for a test: Debian's redis-server and rabbitmq-server, or the oldest Redis that is supported, on free loopback ports,
+ * each with its own folder. Their user has the least rights that docs/executors/queue.md names.
+ */
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -19,21 +22,46 @@ export type BrokerServer = {
   /** Starts it again on the same port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
+  /** Runs a command as an administrator: of redis-cli, or of rabbitmqctl. Resolves with its output. */
+  control(...command: string[]): Promise<string>;
 };
 
-type Options = { tls?: boolean };
+type Options = {
+  tls?: boolean;
+  /** The user's rights: in Redis as in ACL SETUSER, in RabbitMQ the patterns for configure, write and read. */
+  rights?: string | readonly [configure: string, write: string, read: string];
+  /** Path of another redis-server. */
+  redisServer?: string;
+  /** Further lines of Redis's configuration. */
+  config?: readonly string[];
+};
 
 const USER = "baram-user";
 const PASSWORD = "p@ss/w:rd";
 const BOOT_MS = 40_000;
+const ADMIN = "admin";
+
+/** As in docs/executors/queue.md. */
+export const LEAST_REDIS_RIGHTS =
+  "~baram:* resetchannels &baram:* +@read +@write +@scripting +@connection +select +publish +subscribe +info";
+export const LEAST_RABBITMQ_RIGHTS = ["^baram\\.", "^baram\\.|^amq\\.default$", "^baram\\."] as const;
+
+/** The path of the oldest Redis that is supported. */
+export function ensureRedis6(): string {
+  return runScript("ensure-redis-6.mjs");
+}
 
 export function startBroker(kind: BrokerServer["kind"], options: Options = {}): Promise<BrokerServer> {
   ensureInstalled();
   return kind === "redis" ? startRedis(options) : startRabbitmq(options);
 }
 
-/** An ACL user may only use keys and channels with the prefix `baram`; nobody can log in as the default user. */
-async function startRedis({ tls = false }: Options): Promise<BrokerServer> {
+async function startRedis({
+  tls = false,
+  rights = LEAST_REDIS_RIGHTS,
+  redisServer = "redis-server",
+  config: more = [],
+}: Options): Promise<BrokerServer> {
   const folder = mkdtempSync(join(tmpdir(), "baram-redis-"));
   const port = await freePort();
   const certificate = tls ? makeCertificate(folder) : null;
@@ -55,8 +83,12 @@ async function startRedis({ tls = false }: Options): Promise<BrokerServer> {
     ...(certificate ? [`tls-ca-cert-file ${certificate.cert}`] : []),
     // The default user has all rights, though nobody can log in as it: Redis 7.0 reads its own AOF as this user, and skips
     // commands that it may not run.
-    "user default off ~* &* +@all",
-    `user ${USER} on >${PASSWORD} ~baram:* &baram:* +@all`,
+    "user default off ~* resetchannels &* +@all",
+    `user ${USER} on >${PASSWORD} ${rights}`,
+    `user ${ADMIN} on >${PASSWORD} ~* resetchannels &* +@all`,
+    `masteruser ${ADMIN}`,
+    `masterauth ${PASSWORD}`,
+    ...more,
   ];
   writeFileSync(join(folder, "redis.conf"), `${config.join("\n")}\n`);
   return serverOf({
@@ -65,11 +97,13 @@ async function startRedis({ tls = false }: Options): Promise<BrokerServer> {
     port,
     url: `${tls ? "rediss" : "redis"}://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/0`,
     ca: certificate && readFileSync(certificate.cert, "utf8"),
-    launch: async () => spawn("redis-server", [join(folder, "redis.conf")], { stdio: "ignore", detached: true }),
+    launch: async () => spawn(redisServer, [join(folder, "redis.conf")], { stdio: "ignore", detached: true }),
+    control: (command) =>
+      run("redis-cli", ["-p", String(port), "--user", ADMIN, "--pass", PASSWORD, "--no-auth-warning", ...command], process.env),
   });
 }
 
-async function startRabbitmq({ tls = false }: Options): Promise<BrokerServer> {
+async function startRabbitmq({ tls = false, rights = LEAST_RABBITMQ_RIGHTS }: Options): Promise<BrokerServer> {
   const folder = mkdtempSync(join(tmpdir(), "baram-rabbitmq-"));
   const [port, distPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
   const certificate = tls ? makeCertificate(folder) : null;
@@ -107,7 +141,7 @@ async function startRabbitmq({ tls = false }: Options): Promise<BrokerServer> {
   };
   // The port mapper daemon of Erlang's nodes would outlive its node, so the test starts and ends its own.
   const epmd = spawn("epmd", ["-port", String(epmdPort), "-address", "127.0.0.1"], { stdio: "ignore", env });
-  return serverOf({
+  const server = await serverOf({
     kind: "rabbitmq",
     folder,
     port,
@@ -115,7 +149,37 @@ async function startRabbitmq({ tls = false }: Options): Promise<BrokerServer> {
     ca: certificate && readFileSync(certificate.cert, "utf8"),
     // Not Debian's wrapper, which changes the account. In its own process group, since the server has helper processes.
     launch: async () => spawn("/usr/lib/rabbitmq/bin/rabbitmq-server", [], { stdio: "ignore", env, detached: true }),
+    control: (command) => run("/usr/lib/rabbitmq/bin/rabbitmqctl", ["--quiet", ...command], env),
     afterwards: () => void epmd.kill("SIGKILL"),
+  });
+  // RabbitMQ 3.10 mixes up the write and the read permission of its configuration file.
+  await server.control("set_permissions", USER, ...rights);
+  return server;
+}
+
+/** A Redis Sentinel that monitors the primary under the name `main`; its URL is the service's. */
+export async function startSentinel(primary: BrokerServer): Promise<BrokerServer> {
+  const folder = mkdtempSync(join(tmpdir(), "baram-sentinel-"));
+  const port = await freePort();
+  const config = [
+    `dir ${folder}`,
+    "bind 127.0.0.1",
+    `port ${port}`,
+    `sentinel monitor main 127.0.0.1 ${primary.port} 1`,
+    `sentinel auth-user main ${ADMIN}`,
+    `sentinel auth-pass main ${PASSWORD}`,
+    "sentinel down-after-milliseconds main 1000",
+    "sentinel failover-timeout main 5000",
+  ];
+  writeFileSync(join(folder, "sentinel.conf"), `${config.join("\n")}\n`);
+  return serverOf({
+    kind: "redis",
+    folder,
+    port,
+    url: `redis+sentinel://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/main`,
+    ca: null,
+    launch: async () => spawn("redis-server", [join(folder, "sentinel.conf"), "--sentinel"], { stdio: "ignore", detached: true }),
+    control: (command) => run("redis-cli", ["-p", String(port), ...command], process.env),
   });
 }
 
@@ -126,6 +190,7 @@ async function serverOf(given: {
   url: string;
   ca: string | null;
   launch(): Promise<ChildProcess>;
+  control(command: readonly string[]): Promise<string>;
   afterwards?(): void;
 }): Promise<BrokerServer> {
   let child: ChildProcess | null = null;
@@ -149,6 +214,7 @@ async function serverOf(given: {
     password: PASSWORD,
     ca: given.ca,
     kill,
+    control: (...command) => given.control(command),
     async restart() {
       await kill();
       await start();
@@ -162,9 +228,22 @@ async function serverOf(given: {
 }
 
 function ensureInstalled(): void {
-  const script = join(findPackageRoot(), "scripts", "ensure-brokers.mjs");
-  const ensured = spawnSync(process.execPath, [script], { encoding: "utf8" });
+  runScript("ensure-brokers.mjs");
+}
+
+function runScript(name: string): string {
+  const ensured = spawnSync(process.execPath, [join(findPackageRoot(), "scripts", name)], { encoding: "utf8" });
   if (ensured.status !== 0) throw new Error(ensured.stderr);
+  return ensured.stdout.trim();
+}
+
+function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(program, args, { env, encoding: "utf8" }, (error, stdout, stderr) => {
+      if (error) reject(new Error(`${args.join(" ")}: ${stderr || stdout || error.message}`));
+      else resolve(stdout.trim());
+    });
+  });
 }
 
 export async function freePort(): Promise<number> {

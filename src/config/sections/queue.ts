@@ -6,7 +6,7 @@ export const QUEUE = {
     default: null,
     secret: true,
     about:
-      "Broker of the queue executor and its workers: redis://user:password@host:6379/0, rediss://…, amqp://user:password@host:5672/vhost or amqps://….",
+      "Broker of the queue executor and its workers: redis://user:password@host:6379/0, rediss://…, redis+sentinel://user:password@host:26379,host2:26379/service, amqp://user:password@host:5672/vhost or amqps://….",
   },
   key_prefix: {
     kind: "string",

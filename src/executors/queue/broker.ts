@@ -45,6 +45,13 @@ export type Consumer = {
   stop(): Promise<void>;
 };
 
+export type EndsWatcher = {
+  /** Acknowledged messages of all workers. After an outage some may be missing: see `missing`. */
+  onEnded(ids: readonly string[]): void;
+  /** Published messages that the broker does not have any more: they were acknowledged, or are lost. */
+  onGone(ids: readonly string[]): void;
+};
+
 /**
  * Holds workloads until workers take them. Delivery is at least once: a message may be delivered again at any time, in particular
  * after a worker was away for longer than the lease. The execution API, not the broker, prevents a try from running twice.
@@ -59,8 +66,7 @@ export type Broker = {
   /** Of these, the ids that the broker certainly does not have. Rejects if it cannot answer now. */
   missing(messages: readonly { queue: string; id: string }[]): Promise<string[]>;
   counts(queues: readonly string[]): Promise<QueueCount[]>;
-  /** Calls back with the ids of acknowledged messages of all workers. After an outage some may be missing: see `missing`. */
-  watchEnds(onEnded: (ids: readonly string[]) => void): Promise<void>;
+  watchEnds(watcher: EndsWatcher): Promise<void>;
   consume(options: ConsumeOptions): Promise<Consumer>;
   close(): Promise<void>;
 };

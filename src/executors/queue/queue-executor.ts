@@ -8,12 +8,13 @@
  */
 import { queueNameSchema, WORKLOAD_MAX_BYTES, type Workload, workloadId } from "../../contracts/index.ts";
 import { type Logger, startInterval, startTimer, type Timer, toError } from "../../platform/index.ts";
-import type { Executor, ExecutorEvent, ExecutorOptions } from "../contract.ts";
+import type { Executor, ExecutorEvent, ExecutorOptions, FindEnded } from "../contract.ts";
 import type { Broker, BrokerMessage, BrokerOptions } from "./broker.ts";
 import { openBroker } from "./open-broker.ts";
 
 export type QueueExecutorOptions = ExecutorOptions & {
   broker: BrokerOptions;
+  findEnded: FindEnded;
   /** Queue of callbacks, which belong to no task. */
   callbackQueue: string;
   /** How often published messages are checked against the broker, and queues without a worker are looked for. */
@@ -144,15 +145,28 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
     const before = Date.now() - options.checkSec * 1_000;
     const published = [...inHand.values()].filter(({ state, since }) => state === "published" && since < before);
     try {
-      for (const id of await broker.missing(published)) {
-        // A callback may have started, which this executor cannot see; the scheduler finds lost ones by their age.
-        if (letGo(id)?.isCallback === false)
-          emit({ id, kind: "not_started", reason: "the broker does not have it any more, and no worker said that it is done" });
+      // An end that was not told, such as while the broker was away, would take a place for ever.
+      for (const id of await options.findEnded(published.map((one) => one.id))) letGo(id);
+      const missing = await broker.missing(published.filter(({ id }) => inHand.has(id)));
+      if (missing.length > 0) {
+        logger.warn(
+          { executor: options.name, ids: missing },
+          "the broker does not have these workloads any more, and no worker said that they are done; those that have not started are queued again",
+        );
+        giveUp(missing);
       }
       await warnOfUnserved(broker);
     } catch (error) {
       logger.debug({ error: toError(error).message }, "published messages could not be checked against the broker");
     }
+  }
+
+  /** The scheduler queues again those of them that have not started. */
+  function giveUp(ids: readonly string[]): void {
+    // A callback may have started, which this executor cannot see; the scheduler finds lost ones by their age.
+    for (const id of ids)
+      if (letGo(id)?.isCallback === false)
+        emit({ id, kind: "not_started", reason: "the broker does not have it any more, and no worker said that it is done" });
   }
 
   /** A task whose queue no worker serves fails only after its queued timeouts; the log says why long before. */
@@ -181,8 +195,11 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
     async start() {
       const opened = await openBroker(options.broker, logger);
       await opened.start();
-      await opened.watchEnds((ids) => {
-        for (const id of ids) letGo(id);
+      await opened.watchEnds({
+        onEnded(ids) {
+          for (const id of ids) letGo(id);
+        },
+        onGone: giveUp,
       });
       broker = opened;
       checkTimer = startInterval(options.checkSec * 1_000, () => void check());

@@ -1,156 +1,144 @@
 import { randomUUID } from "node:crypto";
-import type { Channel, Connection, Publisher } from "rabbitmq-client";
-import { type Logger, sleep, toError } from "../../platform/index.ts";
-import type { Broker, BrokerOptions } from "./broker.ts";
+import type { Connection } from "rabbitmq-client";
+import { type Logger, toError } from "../../platform/index.ts";
+import type { Broker, BrokerMessage, BrokerOptions, EndsWatcher } from "./broker.ts";
 import type { BrokerAddress } from "./broker-url.ts";
+import { createPublisher, declareTaskQueue, lookUpQueue, type Notice, type Publisher } from "./rabbitmq-channels.ts";
+import { checkRabbitmq } from "./rabbitmq-check.ts";
 import { connectToRabbitmq } from "./rabbitmq-client.ts";
 import { consumeFromRabbitmq } from "./rabbitmq-consumer.ts";
-import { rabbitmqNames, taskQueue, toRabbitmqPriority } from "./rabbitmq-names.ts";
+import { type Ends, watchEndsQueue } from "./rabbitmq-ends.ts";
+import { rabbitmqNames } from "./rabbitmq-names.ts";
 import { within } from "./within.ts";
 
 /**
- * A scheduler's queue of acknowledged ids is deleted after this long without its scheduler, which then treats its messages as lost.
+ * AMQP 0-9-1: a durable queue with priorities for each of ours, published with confirms.
+ *
+ * AMQP cannot be asked whether a queue still has a message. A message is known to be lost if its queue was gone: whoever finds a
+ * queue missing, a worker or a scheduler, tells all schedulers before it declares the queue again. Messages that are lost in
+ * another way, such as by purging the queue, are found by the scheduler's timeout of queued tasks.
  */
-const ENDS_EXPIRE_MS = 3_600_000;
-const RETRY_MS = 200;
-
-/** AMQP 0-9-1: a durable queue with priorities for each of ours, published with confirms. */
 export function createRabbitmqBroker(address: BrokerAddress, options: BrokerOptions, logger: Logger): Broker {
   const names = rabbitmqNames(options.prefix);
+  const { operationTimeoutMs: timeoutMs } = options;
+  const self = randomUUID();
   const declared = new Set<string>();
   let opened: { connection: Connection; publisher: Publisher } | null = null;
-  let isClosed = false;
-  let ends: { queue: string; channel: Channel } | null = null;
-  /** When the broker was found to have lost its queues; messages published before are gone. */
-  let lostAt: number | null = null;
-  const publishedAt = new Map<string, number>();
-  /** Ids that were returned because their queue was deleted. */
-  const returned = new Set<string>();
+  let ends: Ends | null = null;
+  let watcher: EndsWatcher | null = null;
+  const published = new Map<string, string>();
 
   function here(): { connection: Connection; publisher: Publisher } {
     if (!opened) throw new Error("the broker was used before it was started");
     return opened;
   }
 
-  async function onChannel<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
-    const channel = await here().connection.acquire();
-    // A channel's error is reported by the call that waits for its answer; handling it here would report it twice.
-    try {
-      return await within(work(channel), options.operationTimeoutMs, "asking the broker");
-    } finally {
-      if (channel.active) await channel.close().catch(() => {});
-    }
-  }
-
-  /** The queue's facts, or null if it does not exist. */
-  function lookUp(queue: string) {
-    return onChannel((channel) => channel.queueDeclare({ queue, passive: true })).catch((error) => {
-      if (
-        toError(error).message.includes("NOT_FOUND") ||
-        ("code" in toError(error) && (error as { code: string }).code === "NOT_FOUND")
-      )
-        return null;
-      throw error;
-    });
-  }
-
   async function declare(queue: string): Promise<void> {
     if (declared.has(queue)) return;
-    await onChannel((channel) => channel.queueDeclare(taskQueue(names, queue)));
+    await declareTaskQueue(here().connection, names, queue, { by: self, timeoutMs, onNew: () => loseQueue(queue) });
     declared.add(queue);
   }
 
-  /** Consumes the acknowledged ids while the broker is open, across outages. */
-  async function readEnds(queue: string, onEnded: (ids: readonly string[]) => void, isFirst: boolean): Promise<void> {
-    if (!isFirst && (await lookUp(queue)) === null) {
-      lostAt = Date.now();
-      declared.clear();
-      logger.warn({ broker: address.shown }, "the broker has lost its queues; the workloads that waited there are requeued");
-    }
-    const channel = await here().connection.acquire();
-    ends = { queue, channel };
-    channel.on("close", () => {
-      if (!isClosed) void readAgain(queue, onEnded);
-    });
-    await channel.exchangeDeclare({ exchange: names.ends, type: "fanout", durable: true });
-    await channel.queueDeclare({ queue, durable: true, arguments: { "x-expires": ENDS_EXPIRE_MS } });
-    await channel.queueBind({ queue, exchange: names.ends });
-    await channel.basicConsume({ queue, noAck: true }, (message) => onEnded(String(message.body).split(",")));
+  /** What was published to it before is gone. */
+  function loseQueue(queue: string): void {
+    declared.delete(queue);
+    lose(
+      [...published].flatMap(([id, of]) => (of === queue ? [id] : [])),
+      { queue: names.queue(queue) },
+      "a queue was deleted with the workloads that waited in it; those that have not started are queued again",
+    );
   }
 
-  async function readAgain(queue: string, onEnded: (ids: readonly string[]) => void): Promise<void> {
-    while (!isClosed) {
-      try {
-        return await readEnds(queue, onEnded, false);
-      } catch (error) {
-        logger.debug({ error: toError(error).message }, "acknowledged ids cannot be read; retrying");
-        await sleep(RETRY_MS);
-      }
+  function lose(ids: readonly string[], facts: object, message: string): void {
+    if (ids.length === 0) return;
+    logger.warn({ broker: address.shown, workloads: ids.length, ...facts }, message);
+    for (const id of ids) published.delete(id);
+    watcher?.onGone(ids);
+  }
+
+  function heed(notice: Exclude<Notice, { ping: string }>): void {
+    if ("ended" in notice) {
+      for (const id of notice.ended) published.delete(id);
+      watcher?.onEnded(notice.ended);
+    } else if (notice.by !== self) loseQueue(notice.lostQueue);
+  }
+
+  async function publishTo(queue: string, messages: readonly BrokerMessage[]): Promise<void> {
+    await declare(queue);
+    let waiting = messages;
+    // A queue that was deleted is declared again, once.
+    for (let attempt = 0; attempt < 2 && waiting.length > 0; attempt++) {
+      const returned = await here().publisher.send(waiting);
+      for (const one of waiting) if (!returned.includes(one)) published.set(one.id, queue);
+      waiting = returned;
+      if (waiting.length === 0) return;
+      declared.delete(queue);
+      await declare(queue);
     }
+    if (waiting.length > 0)
+      throw new Error(`the broker returned ${waiting.length} messages: it cannot put them into the queue ${names.queue(queue)}`);
   }
 
   return {
     async start() {
       const connection = await connectToRabbitmq(address, options, logger);
-      const publisher = connection.createPublisher({ confirm: true });
-      publisher.on("basic.return", ({ messageId }) => void (messageId && returned.add(messageId)));
-      opened = { connection, publisher };
+      try {
+        await checkRabbitmq(connection, address, options);
+      } catch (error) {
+        connection.unsafeDestroy();
+        throw error;
+      }
+      opened = { connection, publisher: createPublisher(connection, names, logger) };
       connection.on("connection", () => declared.clear());
     },
     async publish(messages) {
-      for (const queue of new Set(messages.map((one) => one.queue))) await declare(queue);
-      const { publisher } = here();
-      const sent = messages.map(async ({ queue, id, body, priority }) => {
-        const envelope = {
-          routingKey: names.queue(queue),
-          durable: true,
-          mandatory: true,
-          messageId: id,
-          priority: toRabbitmqPriority(priority),
-          contentType: "text/plain",
-        };
-        await publisher.send(envelope, body);
-        if (returned.delete(id)) {
-          declared.delete(queue);
-          throw new Error(`the queue ${names.queue(queue)} is gone`);
-        }
-        publishedAt.set(id, Date.now());
-      });
-      await within(Promise.all(sent), options.operationTimeoutMs, "publishing");
+      const work = [...new Set(messages.map(({ queue }) => queue))].map((queue) =>
+        publishTo(
+          queue,
+          messages.filter((one) => one.queue === queue),
+        ),
+      );
+      await within(Promise.all(work), timeoutMs, "publishing");
     },
     // AMQP cannot remove a message from the middle of a queue.
     async remove(_queue, id) {
-      publishedAt.delete(id);
+      published.delete(id);
     },
-    async missing(messages) {
-      if (!here().connection.ready) throw new Error("the broker is away");
-      return messages.flatMap(({ id }) => (lostAt !== null && (publishedAt.get(id) ?? 0) < lostAt ? [id] : []));
+    async missing() {
+      const { connection } = here();
+      if (!connection.ready) throw new Error("the broker is away");
+      await ends?.check();
+      for (const queue of new Set(published.values()))
+        if ((await lookUpQueue(connection, timeoutMs, names.queue(queue))) === null) loseQueue(queue);
+      return [];
     },
     counts: (queues) =>
       Promise.all(
         queues.map(async (queue) => {
-          const found = await lookUp(names.queue(queue));
+          const found = await lookUpQueue(here().connection, timeoutMs, names.queue(queue));
           return { queue, waiting: found?.messageCount ?? 0, taken: null, isServed: (found?.consumerCount ?? 0) > 0 };
         }),
       ),
-    async watchEnds(onEnded) {
-      const forget = (ids: readonly string[]) => {
-        for (const id of ids) publishedAt.delete(id);
-        onEnded(ids);
-      };
-      await readEnds(names.endsQueue(randomUUID()), forget, true);
+    async watchEnds(given) {
+      watcher = given;
+      const { connection } = here();
+      const onGap = () =>
+        lose(
+          [...published.keys()],
+          {},
+          "the ends of tasks may have been missed; workloads that have not started are queued again",
+        );
+      const queue = names.endsQueue(self);
+      ends = await watchEndsQueue({ connection, names, queue, timeoutMs, onNotice: heed, onGap, logger });
     },
-    consume: (wanted) => consumeFromRabbitmq({ connection: here().connection, names, logger }, wanted),
+    consume: (wanted) => consumeFromRabbitmq({ connection: here().connection, names, timeoutMs, logger }, wanted),
     async close() {
-      isClosed = true;
       if (!opened) return;
       const { connection, publisher } = opened;
-      if (ends?.channel.active) {
-        const { channel, queue } = ends;
-        await within(channel.queueDelete({ queue }), 1_000, "closing").catch(() => {});
-        await within(channel.close(), 1_000, "closing").catch(() => {});
-      }
-      await within(publisher.close(), 1_000, "closing").catch(() => {});
+      await ends?.close();
+      await within(publisher.close(), 1_000, "closing").catch((error) =>
+        logger.debug({ error: toError(error).message }, "a channel could not be closed"),
+      );
       await within(connection.close(), 2_000, "closing").catch(() => connection.unsafeDestroy());
     },
   };

@@ -2,6 +2,7 @@ import { Connection } from "rabbitmq-client";
 import { BaramError, type Logger, toError } from "../../platform/index.ts";
 import type { BrokerOptions } from "./broker.ts";
 import { type BrokerAddress, withoutPassword } from "./broker-url.ts";
+import { createOutageLog } from "./outage-log.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_MAX_MS = 2_000;
@@ -24,7 +25,6 @@ export async function connectToRabbitmq(address: BrokerAddress, options: BrokerO
     retryHigh: RECONNECT_MAX_MS,
     connectionName: `baram ${process.pid}`,
   });
-  let isAway = false;
   await new Promise<void>((resolve, reject) => {
     connection.once("connection", resolve);
     // The first failure rejects: at the start a user is waiting, and the library would retry for ever.
@@ -34,15 +34,18 @@ export async function connectToRabbitmq(address: BrokerAddress, options: BrokerO
     connection.unsafeDestroy();
     throw error;
   });
+  const outage = createOutageLog(address.shown, logger);
   connection.on("error", (error) => {
-    if (isAway) return;
-    isAway = true;
-    logger.warn({ broker: address.shown, error: withoutPassword(toError(error).message, address) }, "the broker is away");
+    const message = withoutPassword(toError(error).message, address);
+    // An error of a channel is told here too if nobody waits for its answer. The connection is not lost by it.
+    if (connection.ready) logger.warn({ broker: address.shown, error: message }, "the broker has rejected a call");
+    else outage.away(connection, message);
   });
-  connection.on("connection", () => {
-    if (isAway) logger.info({ broker: address.shown }, "the broker is back");
-    isAway = false;
-  });
+  connection.on("connection", () => outage.back(connection));
+  connection.on("connection.blocked", (reason) =>
+    logger.warn({ broker: address.shown, reason }, "the broker takes no messages until it has memory and disk space again"),
+  );
+  connection.on("connection.unblocked", () => logger.info({ broker: address.shown }, "the broker takes messages again"));
   return connection;
 }
 
@@ -53,7 +56,7 @@ function explain(error: Error, address: BrokerAddress): BaramError {
   if (/ACCESS_REFUSED|NOT_ALLOWED|ACCESS-REFUSED|NOT-ALLOWED/.test(`${code} ${message}`))
     return new BaramError(
       "broker_refused",
-      `The broker ${address.shown} does not let us in: ${message}. Check user, password and virtual host in [queue] broker_url; the user needs configure, write and read on names that start with [queue] key_prefix.`,
+      `The broker ${address.shown} does not let us in: ${message}. Check user, password and virtual host in [queue] broker_url.`,
       facts,
     );
   return new BaramError(

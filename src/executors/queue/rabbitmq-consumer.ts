@@ -1,27 +1,38 @@
+import { randomUUID } from "node:crypto";
 import type { Channel, Connection } from "rabbitmq-client";
-import { type Logger, sleep, toError } from "../../platform/index.ts";
+import { type Logger, sleep, startTimer, type Timer, toError } from "../../platform/index.ts";
 import type { ConsumeOptions, Consumer, Delivery } from "./broker.ts";
-import { type RabbitmqNames, taskQueue } from "./rabbitmq-names.ts";
+import { declareTaskQueue, endsExchange, openChannel } from "./rabbitmq-channels.ts";
+import type { RabbitmqNames } from "./rabbitmq-names.ts";
 
-type Resources = { connection: Connection; names: RabbitmqNames; logger: Logger };
+type Resources = { connection: Connection; names: RabbitmqNames; timeoutMs: number; logger: Logger };
 
 const RETRY_MS = 200;
+const QUEUE_RETRY_MS = 1_000;
 /** Acknowledged ids are collected for this long, and published together. */
 const NOTICE_MS = 5;
+/** Ids that are kept while they cannot be told. */
+const ENDED_MAX = 10_000;
 
 /**
  * One channel for all queues, whose prefetch count is the limit of all its consumers together. When it is lost, the broker
- * redelivers everything unacknowledged, possibly to this worker: so each delivery keeps its channel.
+ * redelivers everything unacknowledged, possibly to this worker: so each delivery keeps its channel. When a queue is deleted, or the
+ * node that has it fails, the broker cancels its consumer: the queue is declared and consumed again.
  */
 export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ...wanted }: ConsumeOptions): Promise<Consumer> {
-  const { connection, names, logger } = resources;
+  const { connection, names, timeoutMs, logger } = resources;
+  const self = randomUUID();
   let queues: readonly string[] = wanted.queues;
   let limit = wanted.limit;
   let isTaking = true;
   let isStopped = false;
+  let isOpening = false;
   let channel: Channel | null = null;
   /** Queue → tag of its consumer on the current channel. */
   const consumers = new Map<string, string>();
+  /** Queues that the log says are not consumed. */
+  const troubled = new Set<string>();
+  let queueTimer: Timer | null = null;
   const inHand = new Set<Delivery>();
   let ended: string[] = [];
   let noticeTimer: NodeJS.Timeout | null = null;
@@ -57,42 +68,73 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
       told = new Promise((resolve) => {
         noticeTimer = setTimeout(() => {
           noticeTimer = null;
-          const ids = ended;
-          ended = [];
-          const body = ids.join(",");
-          const work = channel?.active
-            ? channel.basicPublish({ exchange: names.ends, routingKey: "", durable: true, contentType: "text/plain" }, body)
-            : Promise.resolve();
-          work
-            .catch((error) => logger.debug({ error: toError(error).message }, "acknowledged ids could not be published"))
-            .finally(resolve);
+          tellEnds().finally(resolve);
         }, NOTICE_MS);
       });
     }
     return told;
   }
 
+  /** What cannot be told now is told when the channel is open again: a message of a deleted queue is not delivered again. */
+  async function tellEnds(): Promise<void> {
+    const ids = ended;
+    ended = [];
+    if (ids.length === 0) return;
+    try {
+      if (!channel?.active) throw new Error("the channel is closed");
+      const envelope = { exchange: names.ends, routingKey: "", durable: true, contentType: "text/plain" };
+      await channel.basicPublish(envelope, ids.join(","));
+    } catch (error) {
+      ended = [...ids, ...ended].slice(-ENDED_MAX);
+      logger.debug({ error: toError(error).message }, "acknowledged ids could not be published; they are kept");
+    }
+  }
+
   async function open(): Promise<void> {
-    const opened = await connection.acquire();
+    const opened = await openChannel(connection, logger);
     consumers.clear();
-    opened.on("close", () => {
-      if (channel === opened && !isStopped) void openAgain();
-    });
-    await opened.exchangeDeclare({ exchange: names.ends, type: "fanout", durable: true });
-    await opened.basicQos({ prefetchCount: limit, global: true });
-    channel = opened;
-    await inTurn(subscribe);
+    try {
+      await opened.exchangeDeclare(endsExchange(names));
+      await opened.basicQos({ prefetchCount: limit, global: true });
+      opened.on("basic.cancel", (tag) => void consumeAgain(opened, tag));
+      channel = opened;
+      await inTurn(subscribe);
+      await tellEnds();
+      opened.on("close", () => void openAgain());
+    } catch (error) {
+      if (opened.active) void opened.close();
+      throw error;
+    }
+    // It was closed before anybody listened.
+    if (!opened.active) throw new Error("the channel was closed at once");
   }
 
   async function openAgain(): Promise<void> {
-    for (channel = null; !isStopped; ) {
+    if (isOpening) return;
+    isOpening = true;
+    channel = null;
+    let failures = 0;
+    for (; !isStopped; await sleep(RETRY_MS)) {
       try {
-        return await open();
+        await open();
+        if (failures > 0) logger.info({ queues: [...queues] }, "messages are consumed again");
+        break;
       } catch (error) {
-        logger.debug({ error: toError(error).message }, "consuming from the broker failed; retrying");
-        await sleep(RETRY_MS);
+        channel = null;
+        if (failures++ === 0)
+          logger.warn({ queues: [...queues], error: toError(error).message }, "messages cannot be consumed; retrying");
       }
     }
+    isOpening = false;
+  }
+
+  async function consumeAgain(from: Channel, tag: string): Promise<void> {
+    const queue = [...consumers].find(([, known]) => known === tag)?.[0];
+    if (from !== channel || queue === undefined) return;
+    logger.warn({ queue: names.queue(queue) }, "the broker has deleted or moved a queue; it is declared and consumed again");
+    consumers.delete(queue);
+    troubled.add(queue);
+    await change(subscribe);
   }
 
   /** Starts and cancels consumers of the channel to match the wanted queues. */
@@ -107,12 +149,30 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     }
     for (const queue of right) {
       if (consumers.has(queue)) continue;
-      await current.queueDeclare(taskQueue(names, queue));
-      const { consumerTag } = await current.basicConsume({ queue: names.queue(queue) }, (message) =>
-        deliver(current, queue, message),
-      );
-      consumers.set(queue, consumerTag);
+      await consume(current, queue);
     }
+  }
+
+  async function consume(current: Channel, queue: string): Promise<void> {
+    try {
+      await declareTaskQueue(connection, names, queue, { by: self, timeoutMs });
+    } catch (error) {
+      if (!current.active) throw error;
+      // A queue whose node is down does not keep the worker from the others.
+      if (!troubled.has(queue))
+        logger.warn({ queue: names.queue(queue), error: toError(error).message }, "a queue cannot be consumed; retrying");
+      troubled.add(queue);
+      queueTimer ??= startTimer(QUEUE_RETRY_MS, () => {
+        queueTimer = null;
+        void change(subscribe);
+      });
+      return;
+    }
+    const { consumerTag } = await current.basicConsume({ queue: names.queue(queue) }, (message) =>
+      deliver(current, queue, message),
+    );
+    consumers.set(queue, consumerTag);
+    if (troubled.delete(queue)) logger.info({ queue: names.queue(queue) }, "the queue is consumed again");
   }
 
   /** One at a time: two at once would each add the same consumers. */
@@ -125,11 +185,15 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     return done;
   }
 
-  /** If the channel is lost meanwhile, a new one is opened with the queues wanted then. */
+  /** If it fails, the channel is closed: a new one is opened with the queues and the limit wanted then. */
   async function change(work: () => Promise<unknown>): Promise<void> {
-    await inTurn(work).catch((error) =>
-      logger.debug({ error: toError(error).message }, "a change of a worker's queues waits for the broker"),
-    );
+    const current = channel;
+    try {
+      await inTurn(work);
+    } catch (error) {
+      logger.debug({ error: toError(error).message }, "a change of a worker's queues waits for the broker");
+      await current?.close();
+    }
   }
 
   await open();
@@ -149,6 +213,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     },
     async stop() {
       isTaking = false;
+      queueTimer?.cancel();
       await change(subscribe);
       for (const delivery of [...inHand]) await delivery.requeue();
       await told;

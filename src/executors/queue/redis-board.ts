@@ -2,7 +2,8 @@ import { Queue } from "bullmq";
 import type { Logger } from "../../platform/index.ts";
 import type { BrokerOptions } from "./broker.ts";
 import { readBrokerUrl } from "./broker-url.ts";
-import { checkRedis, createRedisClient } from "./redis-client.ts";
+import { checkRedis } from "./redis-check.ts";
+import { createRedisClients } from "./redis-client.ts";
 import type { JobData } from "./redis-consumer.ts";
 import { redisKeys } from "./redis-keys.ts";
 
@@ -17,16 +18,17 @@ export type RedisBoard = {
 export async function openRedisBoard(options: BrokerOptions, logger: Logger): Promise<RedisBoard | null> {
   const address = readBrokerUrl(options.url);
   if (address.kind !== "redis") return null;
-  await checkRedis(address, options, logger);
+  const facts = await checkRedis(address, options, logger);
   const keys = redisKeys(options.prefix);
-  const client = createRedisClient(address, options, "publish", logger);
+  const clients = createRedisClients(address, options, facts, logger);
+  const client = clients.open("publish");
   await client.connect();
   const known = new Map<string, Queue<JobData>>();
   return {
     async queues() {
       for (const name of (await client.smembers(keys.queues)).sort()) {
         if (known.has(name)) continue;
-        const queue = new Queue<JobData>(name, { connection: client, prefix: keys.bull });
+        const queue = new Queue<JobData>(name, { connection: client, prefix: keys.bull, skipVersionCheck: true });
         queue.on("error", () => {});
         known.set(name, queue);
       }
@@ -34,7 +36,7 @@ export async function openRedisBoard(options: BrokerOptions, logger: Logger): Pr
     },
     async close() {
       for (const queue of known.values()) await queue.close();
-      client.disconnect();
+      clients.closeAll();
     },
   };
 }

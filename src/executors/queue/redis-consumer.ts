@@ -9,7 +9,14 @@ import type { RedisKeys } from "./redis-keys.ts";
 /** A message in BullMQ: a job with the message's id. */
 export type JobData = { body: string };
 
-type Resources = { own(use: RedisUse): Redis; keys: RedisKeys; leaseMs: number; logger: Logger };
+type Resources = {
+  own(use: RedisUse): Redis;
+  keys: RedisKeys;
+  leaseMs: number;
+  /** Whether it may tell the ends over a channel. */
+  tellsEnds: boolean;
+  logger: Logger;
+};
 
 /** The longest wait for a job; then the queues are polled anyway. */
 const WAIT_SEC = 5;
@@ -24,7 +31,7 @@ const RETRY_MS = 200;
  * occupy one slot while it waits. One blocking call waits for all queues.
  */
 export async function consumeFromRedis(resources: Resources, { onDelivery, ...wanted }: ConsumeOptions): Promise<Consumer> {
-  const { keys, leaseMs, logger } = resources;
+  const { keys, leaseMs, tellsEnds, logger } = resources;
   const token = randomUUID();
   const client = resources.own("take");
   const waiter = resources.own("wait");
@@ -57,6 +64,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
       lockDuration: leaseMs,
       stalledInterval: Math.max(250, leaseMs / 2),
       maxStalledCount: STALLED_MAX,
+      skipVersionCheck: true,
     });
     source.on("error", (error) => logger.debug({ queue, error: error.message }, "consuming from the broker failed; retrying"));
     sources.set(queue, source);
@@ -66,6 +74,10 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
 
   function deliver(queue: string, job: Job<JobData>): void {
     const id = job.id ?? "";
+    if (typeof job.data?.body !== "string") {
+      void discard(queue, job);
+      return;
+    }
     inHand.set(id, job);
     const letGo = async (work: () => Promise<unknown>, what: string) => {
       // It was redelivered meanwhile: the later delivery has the lease.
@@ -84,6 +96,19 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
       requeue: () => letGo(() => giveBack(queue, job), "a message was not ours any more when it was given back"),
     };
     onDelivery(delivery);
+  }
+
+  /**
+   * A server that is out of memory may delete a message's data and keep its id in the queue. It is taken out without telling its end:
+   * so the scheduler misses it, and queues it again.
+   */
+  async function discard(queue: string, job: Job<JobData>): Promise<void> {
+    logger.warn(
+      { queue, id: job.id },
+      "the broker has deleted a message's data; its task is queued again. Does the broker's maxmemory-policy allow that? It must be noeviction.",
+    );
+    job.opts = { ...job.opts, removeOnComplete: true };
+    await quietly(job.moveToCompleted(null, token, false), "an empty message could not be taken out");
   }
 
   /** With a single queue the same call fetches the next job; with several, a full one would starve the others. */
@@ -110,6 +135,7 @@ export async function consumeFromRedis(resources: Resources, { onDelivery, ...wa
   }
 
   function notice(id: string): void {
+    if (!tellsEnds) return;
     ended.push(id);
     noticeTimer ??= setTimeout(tellFinished, NOTICE_MS);
   }

@@ -2,12 +2,13 @@ import { readFileSync } from "node:fs";
 import type { Config } from "../../config/index.ts";
 import type { Executor, ExecutorOptions } from "../../executors/index.ts";
 import { type BrokerOptions, createQueueExecutor } from "../../executors/queue/index.ts";
-import { BaramError, type Logger, toError } from "../../platform/index.ts";
+import { BaramError, toError } from "../../platform/index.ts";
 import type { ExecutorKind } from "./kind.ts";
+import type { ExecutorSurroundings } from "./surroundings.ts";
 
 export const queueExecutor: ExecutorKind = {
   // Its workers have the API's URL in their own configuration.
-  make: (config, options, { logger }) => makeQueueExecutor(config, options, logger),
+  make: (config, options, around) => makeQueueExecutor(config, options, around),
   check: {
     launches: false,
     whenSilent:
@@ -21,7 +22,7 @@ export const queueExecutor: ExecutorKind = {
   },
 };
 
-function makeQueueExecutor(config: Config, options: ExecutorOptions, logger: Logger): Executor {
+function makeQueueExecutor(config: Config, options: ExecutorOptions, around: ExecutorSurroundings): Executor {
   return createQueueExecutor(
     {
       ...options,
@@ -29,8 +30,9 @@ function makeQueueExecutor(config: Config, options: ExecutorOptions, logger: Log
       broker: brokerOptions(config),
       callbackQueue: config.operators.default_queue,
       checkSec: config.queue.check_interval,
+      findEnded: (ids) => around.findEnded(options.name, ids),
     },
-    logger,
+    around.logger,
   );
 }
 
