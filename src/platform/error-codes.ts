@@ -73,6 +73,7 @@ export const ERROR_CODES = {
   method_unknown: "A runner called an unknown method.",
   not_found: "The requested item does not exist.",
   pool_not_found: "There is no such pool.",
+  probe_not_found: "No check of an executor waits for this worker: it is over, or another worker has answered it.",
   route_not_found: "There is no such route.",
   task_instance_not_found: "There is no such task instance.",
   task_not_found: "There is no such task.",
