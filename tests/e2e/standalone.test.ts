@@ -1,5 +1,6 @@
 /** The command for new users: the built CLI with its own BARAM_HOME, the first and second start, and errors at the start. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   chownSync,
@@ -151,6 +152,8 @@ test("a home and secrets that others can read are closed at the start, with a wa
 test("no process shows a task the platform's secrets, and user code gets the variables that are named for it", async () => {
   mkdirSync(join(folder, "dags"));
   const result = join(folder, "seen.json");
+  // No other test's processes have it; and the file of the DAG does not contain it in one piece.
+  const mark = randomBytes(8).toString("hex");
   // Everything that a task can see of other processes, and what the file sees while it is evaluated.
   writeFileSync(
     join(folder, "dags", "curious.ts"),
@@ -162,7 +165,7 @@ export default dag({ dagId: "curious", schedule: "@once", startDate: "2020-01-01
     const names = [];
     for (const pid of readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name))) {
       try {
-        for (const file of ["environ", "cmdline"]) if (readFileSync("/proc/" + pid + "/" + file, "utf8").includes("hunter" + "22")) names.push(pid + " " + file + " " + readFileSync("/proc/" + pid + "/cmdline", "utf8"));
+        for (const file of ["environ", "cmdline"]) if (readFileSync("/proc/" + pid + "/" + file, "utf8").includes("hunter" + "22-${mark}")) names.push(pid + " " + file + " " + readFileSync("/proc/" + pid + "/cmdline", "utf8"));
       } catch {}
     }
     writeFileSync(${JSON.stringify(result)}, JSON.stringify({ names, environment: process.env, atEvaluation }));
@@ -173,10 +176,10 @@ export default dag({ dagId: "curious", schedule: "@once", startDate: "2020-01-01
     BARAM__CORE__LOAD_EXAMPLES: "false",
     BARAM__CORE__DAGS_ARE_PAUSED_AT_CREATION: "false",
     BARAM__WORKERS__PASS_ENVIRONMENT: "FOR_TASKS_*",
-    BARAM__API_AUTH__JWT_SECRET: `hunter22${"x".repeat(40)}`,
-    BARAM_CONN_X: "http://u:hunter22@h",
-    AWS_SECRET_ACCESS_KEY: "hunter22",
-    SOME_TOKEN: "hunter22",
+    BARAM__API_AUTH__JWT_SECRET: `hunter22-${mark}${"x".repeat(40)}`,
+    BARAM_CONN_X: `http://u:hunter22-${mark}@h`,
+    AWS_SECRET_ACCESS_KEY: `hunter22-${mark}`,
+    SOME_TOKEN: `hunter22-${mark}`,
     FOR_TASKS_COLOR: "red",
   });
   await expect.poll(() => existsSync(result) && readFileSync(result, "utf8").endsWith("}"), { timeout: 60_000 }).toBe(true);
