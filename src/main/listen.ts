@@ -45,6 +45,7 @@ export type Listening = {
 
 /** Keep-alive connections would keep a closing server open as long as their clients like. */
 const CLOSE_WITHIN_MS = 2_000;
+const IDLE_LOOK_MS = 50;
 
 /** Serves the app. Throws `port_in_use`, `port_forbidden` and `host_invalid`. */
 export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): Promise<Listening> {
@@ -68,9 +69,13 @@ export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): 
     localUrl: `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${actualPort}`,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      if ("closeIdleConnections" in server) server.closeIdleConnections();
+      const closeIdle = () => "closeIdleConnections" in server && server.closeIdleConnections();
+      closeIdle();
+      // One whose answer is just being sent is idle only a moment later, and would be waited for.
+      const sweep = setInterval(closeIdle, IDLE_LOOK_MS);
       setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), CLOSE_WITHIN_MS).unref();
       await closed;
+      clearInterval(sweep);
     },
   };
 }
