@@ -2,10 +2,12 @@ import { type Logger, toError } from "../platform/index.ts";
 
 /** An API that does not answer so trivial a question within this time has no time for heartbeats either. */
 const TIMEOUT_MS = 4_000;
+/** What the API answers; a page of a proxy with status 200 is something else. */
+const HEALTHY = /^\s*\{\s*"status"\s*:\s*"healthy"/;
 
 /**
  * Asks the execution API, where workers reach it, whether it is there: null = yes, or it was never reached from here, so that silence
- * means nothing. An answer of a proxy in front of it counts as one only if it is no 5xx.
+ * means nothing. An answer of a proxy in its place, whatever its status, is none: an ingress says 404 while the API is deployed anew.
  */
 export function createApiProbe(apiUrl: string, logger: Logger): () => Promise<string | null> {
   const url = `${apiUrl}/execution/health`;
@@ -15,8 +17,9 @@ export function createApiProbe(apiUrl: string, logger: Logger): () => Promise<st
   async function ask(): Promise<string | null> {
     try {
       const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "manual" });
-      await answer.body?.cancel();
-      return answer.status < 500 ? null : `${url} answers ${answer.status}`;
+      const said = await answer.text();
+      if (answer.ok && HEALTHY.test(said)) return null;
+      return `${url} answers ${answer.status}${answer.ok ? ", and not as Baram's API" : ""}`;
     } catch (error) {
       const { message, cause } = toError(error);
       // `fetch` says only that it failed.

@@ -32,8 +32,14 @@ export type CheckOptions = {
   onLine(line: CheckLine): void;
 };
 
-/** Nothing in a queue of results that running schedulers read is for this command to delete. */
-const NOTHING_ENDED = async () => [];
+/**
+ * Rejects for anything but the probe: a failure in a queue of results that running schedulers read is theirs, and an executor deletes
+ * what it has an answer for.
+ */
+const endedOnlyOf = (probeId: string) => async (_executor: string, ids: readonly string[]) => {
+  if (ids.some((id) => id !== probeId)) throw new Error("this command knows only its own probe");
+  return [];
+};
 const LOOK_EVERY_MS = 200;
 /** Stopping what was launched takes a request to the outside system. */
 const REVOKE_MS = 2_000;
@@ -50,7 +56,8 @@ export async function checkExecutor(name: string, options: CheckOptions): Promis
     options.onLine({ step, ok, text });
     return ok !== false;
   };
-  const around = { apiUrl, findConnection: createConnectionFinder(config, store), findEnded: NOTHING_ENDED, logger };
+  const id = randomUUID();
+  const around = { apiUrl, findConnection: createConnectionFinder(config, store), findEnded: endedOnlyOf(id), logger };
   let executor: Executor | undefined;
   try {
     const alone = { ...config, core: { ...config.core, executor: name } };
@@ -60,7 +67,6 @@ export async function checkExecutor(name: string, options: CheckOptions): Promis
     return tell("launch", false, toError(error).message);
   }
   if (!executor) return tell("launch", false, `there is no executor ${name}`);
-  const id = randomUUID();
   try {
     await insertProbe(store, id, name);
     return await follow(executor, await makeProbe(executor, id, options), options, tell);

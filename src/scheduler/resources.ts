@@ -85,6 +85,8 @@ export type SchedulerOptions = {
   readonly orphanCheckSec: number;
   readonly silentTrySec: number;
   readonly silentTryCheckSec: number;
+  /** The heartbeat interval of API servers. */
+  readonly apiBeatSec: number;
   /** How long workers go on without the execution API. */
   readonly apiOutageSec: number;
   readonly queuedTimeoutSec: number;

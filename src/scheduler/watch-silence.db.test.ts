@@ -26,7 +26,7 @@ async function watched(given: RigOptions = {}, tasks = ["host-1"]) {
   const rig = await createRig(database, {
     work: () => null,
     clock: { now: () => nowMs },
-    settings: { silentTrySec: SILENT_SEC, silentTryCheckSec: 1_000, apiOutageSec: OUTAGE_SEC },
+    settings: { silentTrySec: SILENT_SEC, silentTryCheckSec: 1_000, apiBeatSec: 0.5, apiOutageSec: OUTAGE_SEC },
     ...given,
   });
   let backs = 0;
@@ -61,6 +61,16 @@ test("with the API in order, a silent try is failed, and its executor is told to
   expect(await check()).toBe(1);
   expect(rig.executor.revoked).toEqual((await tries(rig)).map(({ id }) => id));
   expect(await states()).toEqual(["host-1 up_for_retry"]);
+});
+
+test("an API server that gives its heartbeat seldom is not away between two of them", async () => {
+  const settings = { silentTrySec: SILENT_SEC, silentTryCheckSec: 1_000, apiBeatSec: 30, apiOutageSec: OUTAGE_SEC };
+  const { rig, check } = await watched({ settings });
+  await apiServer(29);
+  await check();
+  expect(rig.resources.outage.isOn).toBe(false);
+  await silentFor(SILENT_SEC + 1);
+  expect(await check()).toBe(1);
 });
 
 test("while no API server lives, nobody is failed and nothing is launched; after it tries get their full time", async () => {

@@ -19,6 +19,8 @@ export type SilenceWatch = { check(): Promise<number> };
 export function createSilenceWatch(resources: SchedulerResources, options: SchedulerOptions, onBack: () => void): SilenceWatch {
   const { clock, logger, outage, store } = resources;
   const silentMs = options.silentTrySec * 1_000;
+  // One or two late heartbeats of an API server mean nothing, however seldom it gives them.
+  const apiSilentSec = Math.max(options.silentTrySec / 2, 3 * options.apiBeatSec);
   const longestGapMs = options.silentTryCheckSec * 1_000 + silentMs / 4;
   let checkedAt = clock.now();
   let databaseHoldUntil = 0;
@@ -48,7 +50,7 @@ export function createSilenceWatch(resources: SchedulerResources, options: Sched
 
   return {
     async check() {
-      const [signs, unreachable] = await Promise.all([signsOfLife(store, options.silentTrySec / 2), probe()]);
+      const [signs, unreachable] = await Promise.all([signsOfLife(store, apiSilentSec), probe()]);
       const now = clock.now();
       if (now - checkedAt > longestGapMs) {
         databaseHoldUntil = now + silentMs;
@@ -58,7 +60,7 @@ export function createSilenceWatch(resources: SchedulerResources, options: Sched
         );
       }
       checkedAt = now;
-      noteOutage(whyAway(signs, unreachable, options));
+      noteOutage(whyAway(signs, unreachable, apiSilentSec));
       if (outage.isOn || isNobodyHeard(signs, options)) outage.spareUntilMs = now + silentMs;
       if (now < databaseHoldUntil || signs.serverUpSec < options.silentTrySec) return 0;
       const isNew = signs.apiUpSec !== null && signs.apiUpSec < options.silentTrySec;
@@ -68,8 +70,8 @@ export function createSilenceWatch(resources: SchedulerResources, options: Sched
   };
 }
 
-function whyAway(signs: SignsOfLife, unreachable: string | null, { silentTrySec }: SchedulerOptions): string | null {
-  if (signs.apiServers > 0 && signs.apiUpSec === null) return `no API server gave a heartbeat for ${silentTrySec / 2} s`;
+function whyAway(signs: SignsOfLife, unreachable: string | null, apiSilentSec: number): string | null {
+  if (signs.apiServers > 0 && signs.apiUpSec === null) return `no API server gave a heartbeat for ${apiSilentSec} s`;
   return unreachable;
 }
 

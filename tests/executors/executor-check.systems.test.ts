@@ -1,4 +1,5 @@
 /** `baram executors check` of executors that leave the machine: real workers, the rig's AWS, a real broker, the real execution API. */
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/index.ts";
@@ -106,6 +107,14 @@ test("functions of Lambda that reach the API pass, and one that does not says wh
   const { isGood, lines } = await check("LambdaExecutor", { apiUrl: "http://127.0.0.1:1" });
   expect(lines.at(-1)).toMatch(/^reach false .*was not started: .*ECONNREFUSED .*; probably .*CloudWatch/);
   expect(isGood).toBe(false);
+});
+
+test("the failed event of a scheduler's own try stays in the queue for it", async () => {
+  const theirs = await rig.createQueue("theirs");
+  await rig.sendMessage(theirs, JSON.stringify({ task_key: randomUUID() }));
+  const own = { BARAM__LAMBDA_EXECUTOR__DEAD_LETTER_QUEUE_URL: theirs };
+  expect((await check("LambdaExecutor", { own })).isGood).toBe(true);
+  expect(await rig.countMessages(theirs)).toBe(1);
 });
 
 test("a queue without a worker is named with the remedy, and with one its executor passes", async () => {

@@ -66,6 +66,7 @@ export const SCHEDULER_OPTIONS: Omit<SchedulerOptions, "jobId"> = {
   orphanCheckSec: 15,
   silentTrySec: 40,
   silentTryCheckSec: 5,
+  apiBeatSec: 5,
   apiOutageSec: 600,
   queuedTimeoutSec: 600,
   startTokenTtlSec: 86_400,

@@ -192,7 +192,8 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
       await inTurn(work);
     } catch (error) {
       logger.debug({ error: toError(error).message }, "a change of a worker's queues waits for the broker");
-      await current?.close();
+      // It rejects if the connection is lost meanwhile, and then the channel is closed as well.
+      await current?.close().catch(() => {});
     }
   }
 

@@ -63,6 +63,7 @@ export async function startSchedulerPart(
     orphanCheckSec: options.orphaned_tasks_check_interval,
     silentTrySec: options.task_instance_heartbeat_timeout,
     silentTryCheckSec: options.task_instance_heartbeat_timeout_detection_interval,
+    apiBeatSec: options.job_heartbeat_sec,
     apiOutageSec: config.workers.execution_api_outage_limit,
     queuedTimeoutSec: options.task_queued_timeout,
     startTokenTtlSec: Math.max(

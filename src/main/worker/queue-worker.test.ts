@@ -73,7 +73,8 @@ function memoryBroker() {
 const CODE = "export const x = 1;";
 const HASH = createHash("sha256").update(CODE).digest("hex");
 
-async function startWorker(apiUrl: string, ttlSec: number) {
+/** `onConsume`: called while the broker is asked for the queues. */
+async function startWorker(apiUrl: string, ttlSec: number, onConsume = (_token: WorkerToken, _given: string) => {}) {
   const home = mkdtempSync(join(tmpdir(), "baram-worker-"));
   const config = loadConfig({ BARAM_HOME: home });
   // What a call carries is judged by this machine's clock.
@@ -89,6 +90,12 @@ async function startWorker(apiUrl: string, ttlSec: number) {
     logger: silentLogger,
     now: () => time.ms,
   });
+  const { consume } = memory.broker;
+  memory.broker.consume = async (wanted) => {
+    const consumer = await consume(wanted);
+    onConsume(token, given);
+    return consumer;
+  };
   const supervisor = { ...supervisorOptionsElsewhere(config, apiUrl, 1, home), workerToken: token.current };
   const options = { supervisor, token, queues: ["default"], bounds: { max: 1, min: 1 }, prefetchMultiplier: 1 };
   worker = await startQueueWorker(memory.broker, options, silentLogger);
@@ -147,4 +154,9 @@ test("while the token is over the worker's queues may change, and are served onc
   time.ms -= 55_000;
   token.look();
   expect(consumed.at(-1)).toEqual(["other"]);
+});
+
+test("a token that is refused while the worker starts to consume: nothing is taken", async () => {
+  const { consumed } = await startWorker("http://127.0.0.1:1", 60, (token, given) => token.refused(given));
+  expect(consumed).toEqual([["default"], []]);
 });

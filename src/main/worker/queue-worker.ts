@@ -97,7 +97,10 @@ export async function startQueueWorker(broker: Broker, options: QueueWorkerOptio
 
   const limitOf = (concurrency: number) => concurrency * options.prefetchMultiplier;
   const consumed = () => (options.token.isGood() ? queues : []);
-  const consumer: Consumer = await broker.consume({ queues: consumed(), limit: limitOf(scale.limit), onDelivery });
+  const first = consumed();
+  const consumer: Consumer = await broker.consume({ queues: first, limit: limitOf(scale.limit), onDelivery });
+  // The token may have changed meanwhile: what is taken and given back at once comes again at once, without end.
+  if (consumed().length !== first.length) await consumer.setQueues(consumed());
   const scaling = setInterval(() => {
     const next = nextScale(scale, inHand.size, options.bounds, Date.now());
     if (next.limit !== scale.limit) {

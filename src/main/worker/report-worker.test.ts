@@ -1,8 +1,9 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
-import { silentLogger } from "../../platform/index.ts";
+import { createTokens, silentLogger } from "../../platform/index.ts";
 import { reportWorker } from "./report-worker.ts";
+import { createWorkerToken } from "./worker-token.ts";
 
 test.each([
   ["token_expired", 401, "has expired"],
@@ -18,7 +19,7 @@ test.each([
     const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/execution`;
     const options = {
       apiUrl,
-      token: { current: () => "x", refused() {} },
+      token: { current: () => "x", forReport: () => "x", accepted() {}, refused() {} },
       name: "w",
       instance: "i",
       version: "1",
@@ -39,3 +40,43 @@ test.each([
     }
   },
 );
+
+test("an API that refuses a good token for a while, as with a wrong secret, is asked again each minute, and the worker goes on", async () => {
+  let isWrong = false;
+  let refusals = 0;
+  const server = createServer((_, answer) => {
+    if (isWrong) refusals++;
+    if (!isWrong) return void answer.end(JSON.stringify({ isYours: true, queues: null, shutdown: false }));
+    answer.writeHead(401).end(JSON.stringify({ detail: { reason: "token_invalid", message: "no" } }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/execution`;
+  let nowMs = Date.now();
+  const tokens = createTokens(new Uint8Array(48).fill(1));
+  const changes: boolean[] = [];
+  const token = createWorkerToken({
+    token: await tokens.sign("baram:worker", { subject: "w" }, 3_600),
+    name: "w",
+    path: null,
+    onChange: (isGood) => void changes.push(isGood),
+    logger: silentLogger,
+    now: () => nowMs,
+  });
+  const options = { apiUrl, token, name: "w", instance: "i", version: "1", heartbeatSec: 0.02, patienceSec: 30 };
+  const facts = () => ({ queues: ["default"], concurrency: 1, active: 0 });
+  const reported = await reportWorker(options, facts, { onQueues() {}, onShutdown() {} }, silentLogger);
+  try {
+    isWrong = true;
+    await expect.poll(() => changes).toEqual([false]);
+    isWrong = false;
+    nowMs += 59_000;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect([changes, refusals]).toEqual([[false], 1]);
+    nowMs += 1_000;
+    await expect.poll(() => changes).toEqual([false, true]);
+  } finally {
+    await reported.leave();
+    server.closeAllConnections();
+    server.close();
+  }
+});

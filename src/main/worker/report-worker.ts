@@ -8,7 +8,7 @@ export type ReportOptions = {
   /** The execution API. */
   apiUrl: string;
   /** Good for the row of this worker's name, and for starting what its broker delivers. */
-  token: Pick<WorkerToken, "current" | "refused">;
+  token: Pick<WorkerToken, "current" | "forReport" | "accepted" | "refused">;
   name: string;
   instance: string;
   version: string;
@@ -47,13 +47,14 @@ export async function reportWorker(
   let requestedQueues: string | null = null;
   let isShutdownTold = false;
 
-  async function say(takesOver: string | null = null): Promise<WorkerAnswer> {
+  async function say(takesOver: string | null = null, token = options.token.current() ?? undefined): Promise<WorkerAnswer> {
     const { instance, version } = options;
     const report: WorkerReport = { instance, hostname: hostname(), pid: process.pid, version, ...facts(), state, takesOver };
     const path = `baram/workers/${encodeURIComponent(options.name)}/heartbeat`;
-    const token = options.token.current() ?? undefined;
     try {
-      return workerAnswerSchema.parse(await client.post<unknown>(path, report, token));
+      const answer = workerAnswerSchema.parse(await client.post<unknown>(path, report, token));
+      if (token !== undefined) options.token.accepted(token);
+      return answer;
     } catch (error) {
       if (isOfToken(error) && token !== undefined) options.token.refused(token);
       throw error;
@@ -74,9 +75,10 @@ export async function reportWorker(
 
   async function beat(): Promise<void> {
     // The token tells of its end itself.
-    if (options.token.current() === null) return;
+    const token = options.token.forReport();
+    if (token === null) return;
     try {
-      heed(await say());
+      heed(await say(null, token));
     } catch (error) {
       if (isOfToken(error)) return;
       outage.failed("report that the worker lives (its tasks go on)", error, options.heartbeatSec * 1_000);

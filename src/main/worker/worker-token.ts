@@ -1,6 +1,7 @@
 /**
  * A queue worker's own token, which ends while the worker lives:
- * - good: the worker takes tasks. Left shortly before its end by this machine's clock, or when the API does not take it.
+ * - good: the worker takes tasks. Left shortly before its end by this machine's clock, or when the API does not take it. Then a report
+ *   goes out with it each minute: it is good again when the API takes it, whose secret or clock may have been wrong for a while.
  * - over: nothing is taken and nothing can be asked of the worker, since both need the token; running tasks go on with their own. The
  *   log says so each minute with the remedy. Left by a new token in the file of BARAM__WORKERS__TOKEN_FILE, which is read again each
  *   time.
@@ -13,6 +14,10 @@ import { tokenEndSec } from "../../worker/supervisor/index.ts";
 export type WorkerToken = {
   /** For a call; null if its end has come. */
   current(): string | null;
+  /** As `current`, for a report; each minute also one that the API did not take. */
+  forReport(): string | null;
+  /** The API took this token. */
+  accepted(token: string): void;
   /** Whether tasks may be taken with it. */
   isGood(): boolean;
   /** The API did not take this token. One that is not the current one any more is of no interest. */
@@ -36,6 +41,7 @@ export type WorkerTokenOptions = {
 /** What is taken is started at once; more than a clock of the API server may be ahead of this one. */
 const STOP_BEFORE_END_MS = 10_000;
 const TELL_EVERY_MS = 60_000;
+const ASK_EVERY_MS = 60_000;
 /** Before its end a warning is told each day, from this time on or from a tenth of its remaining life. */
 const WARN_BEFORE_MS = 7 * 86_400_000;
 const WARN_EVERY_MS = 86_400_000;
@@ -46,6 +52,7 @@ export function createWorkerToken(options: WorkerTokenOptions): WorkerToken {
   let endMs = tokenEndSec(token) * 1_000;
   let warnFromMs = warnFrom(endMs, now());
   let isRefused = false;
+  let askedMs = 0;
   let wasGood = true;
   let toldMs = Number.NEGATIVE_INFINITY;
   /** What the file last contained that is no new token. */
@@ -103,9 +110,22 @@ export function createWorkerToken(options: WorkerTokenOptions): WorkerToken {
 
   return {
     current: () => (!isRefused && isBefore(endMs) ? token : null),
+    forReport() {
+      if (!isBefore(endMs)) return null;
+      if (isRefused && now() - askedMs < ASK_EVERY_MS) return null;
+      askedMs = now();
+      return token;
+    },
+    accepted(one) {
+      if (one !== token || !isRefused) return;
+      isRefused = false;
+      logger.info({}, "the API takes the worker's token again");
+      settle();
+    },
     isGood,
     refused(one) {
       if (one !== token) return;
+      if (!isRefused) askedMs = now();
       isRefused = true;
       settle();
     },

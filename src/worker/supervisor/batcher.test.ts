@@ -90,3 +90,28 @@ test("a worker's token that the API does not take any more loses no end: the try
   await batcher.finish({ ...endOf(5), token: "own" });
   expect(bearers).toEqual([worker, "own"]);
 });
+
+test("a proxy's own refusal, as while the API is deployed anew, loses no end; a start with it is given back at once", async () => {
+  let isDeployed = false;
+  const asked: number[] = [];
+  server = createServer((request, answer) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", () => {
+      const { items } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { items: BatchItem[] };
+      asked.push(items.length);
+      if (!isDeployed) return void answer.writeHead(404, { "content-type": "text/plain" }).end("default backend - 404");
+      answer.end(JSON.stringify({ items: items.map(({ id }) => ({ id, ok: true })) }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const client = createApiClient(`http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`);
+  const batcher = createBatcher(client, { retryWindowMs: 5_000, maxInFlight: 2 });
+  const end = batcher.finish(endOf(1));
+  const start = batcher.run({ id: randomUUID(), token: "t", hostname: "h", unixname: "u", pid: 1 });
+  await expect(start).rejects.toMatchObject({ status: 404 });
+  isDeployed = true;
+  await expect(end).resolves.toEqual({ failed: null, token: null });
+  expect([asked[0], asked.at(-1)]).toEqual([2, 1]);
+});

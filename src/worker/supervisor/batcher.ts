@@ -20,6 +20,7 @@ export type Batcher = {
 type Stored = { context?: RunContext | undefined; failed?: string | undefined; token?: string | undefined };
 type Waiting = {
   id: string;
+  isEnd: boolean;
   token: string;
   json: string;
   sizeBytes: number;
@@ -35,6 +36,11 @@ const ROOM_BYTES = BATCH_MAX_BYTES - 1_024;
  */
 const SLOW_REQUEST_MS = 200;
 
+/** An answer that is not of Baram's API, and not about the size or the token of what was sent. */
+function isOfProxy(error: unknown): boolean {
+  return error instanceof ApiRefusal && error.foreign !== null && error.status !== 413 && error.status !== 401;
+}
+
 export function createBatcher(client: ApiClient, options: { retryWindowMs: number; maxInFlight: number }): Batcher {
   let waiting: Waiting[] = [];
   let inFlight = 0;
@@ -43,9 +49,9 @@ export function createBatcher(client: ApiClient, options: { retryWindowMs: numbe
 
   const add = (item: BatchItem) =>
     new Promise<Stored>((resolve, reject) => {
-      const { id, token } = item;
+      const { id, token, op } = item;
       const json = JSON.stringify(item);
-      waiting.push({ id, token, json, sizeBytes: Buffer.byteLength(json), resolve, reject });
+      waiting.push({ id, isEnd: op === "finish", token, json, sizeBytes: Buffer.byteLength(json), resolve, reject });
       // Not at once, so that items added in the same turn of the event loop are included.
       setImmediate(pump);
     });
@@ -94,7 +100,8 @@ export function createBatcher(client: ApiClient, options: { retryWindowMs: numbe
     );
   }
 
-  async function sendBatch(batch: readonly Waiting[]): Promise<void> {
+  async function sendBatch(all: readonly Waiting[]): Promise<void> {
+    let batch = all;
     const deadline = Date.now() + options.retryWindowMs;
     let bearer = bearerFor(batch);
     for (let attempt = 0; ; attempt++) {
@@ -128,7 +135,12 @@ export function createBatcher(client: ApiClient, options: { retryWindowMs: numbe
           bearer = only.token;
           continue;
         }
-        if (!isTransient(error) || Date.now() > deadline) {
+        if (isOfProxy(error) && batch.some(({ isEnd }) => isEnd) && Date.now() <= deadline) {
+          // A proxy's "not found" may pass, as while the API is deployed anew. A start can be given back; an end would be lost.
+          const starts = batch.filter(({ isEnd }) => !isEnd);
+          for (const one of starts) one.reject(toError(error));
+          batch = batch.filter(({ isEnd }) => isEnd);
+        } else if (!isTransient(error) || Date.now() > deadline) {
           for (const one of batch) one.reject(toError(error));
           return;
         }

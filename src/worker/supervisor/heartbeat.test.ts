@@ -76,6 +76,14 @@ test("an API that says that its database is away is no outage of the API", async
   stop();
 });
 
+test("a proxy that has no API behind it is an outage, though it answers 503 as well", async () => {
+  const page = () => Promise.reject(new ApiRefusal(503, "http_503", "no API", {}, { location: null, title: "503" }));
+  const { told, pass, stop } = beating(page, { outageSec: 20 });
+  await pass(25);
+  expect(told).toEqual(["10 outage: no API", "25 unreachable for 20"]);
+  stop();
+});
+
 test("a slow answer that is lost says nothing against those that were delivered after it", async () => {
   let call = 0;
   const slow = () => new Promise((_resolve, reject) => setTimeout(() => reject(AWAY), 30_000));

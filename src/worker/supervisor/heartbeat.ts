@@ -55,8 +55,9 @@ export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
       for (let at = 0; at < running.length; at += TRIES_AT_ONCE) await report(running.slice(at, at + TRIES_AT_ONCE));
       onDelivered(sentAt);
     } catch (error) {
-      // 503: the API is up but its database is not. No try can have been reassigned meanwhile, so the tasks go on.
-      if (error instanceof ApiRefusal && error.status === 503) return;
+      // The API's own 503: it is up but its database is not. No try can have been reassigned meanwhile, so the tasks go on. That of a
+      // proxy says that there is no API behind it.
+      if (error instanceof ApiRefusal && error.status === 503 && error.foreign === null) return;
       // A later one was delivered: it is the slow answer to this one that was lost.
       if (sentAt > deliveredAt) onFailed(sentAt, toError(error).message);
     }
