@@ -69,7 +69,9 @@ export function createSilenceWatch(resources: SchedulerResources, options: Sched
 }
 
 function whyAway(signs: SignsOfLife, unreachable: string | null, { silentTrySec }: SchedulerOptions): string | null {
-  if (signs.apiServers > 0 && signs.apiUpSec === null) return `no API server gave a heartbeat for ${silentTrySec / 2} s`;
+  // One that was stopped normally is away at once.
+  if (signs.apiServers > 0 && signs.apiUpSec === null)
+    return `no API server runs: all were stopped, or gave no heartbeat for ${silentTrySec / 2} s`;
   return unreachable;
 }
 

@@ -83,7 +83,7 @@ export async function reportWorker(
     }
   }
 
-  await register(options, say, outage);
+  await register(options, say, outage, logger);
   const timer = startInterval(options.heartbeatSec * 1_000, () => void beat());
   return {
     draining() {
@@ -105,7 +105,9 @@ async function register(
   options: ReportOptions,
   say: (takesOver?: string) => Promise<WorkerAnswer>,
   outage: OutageTeller,
+  logger: Logger,
 ): Promise<void> {
+  let isNameTold = false;
   const deadline = Date.now() + options.patienceSec * 1_000;
   for (;;) {
     let why: Error;
@@ -114,6 +116,9 @@ async function register(
       if (answer.isYours) return;
       if (isDeadHere(answer.holder) && (await say(answer.holder.instance)).isYours) return;
       why = nameTaken(options.name, answer.holder);
+      // Its holder may have been killed: then the name is free when its heartbeats are missed.
+      if (!isNameTold) logger.warn({ waitsSec: options.patienceSec }, `${why.message} This one waits for the name meanwhile.`);
+      isNameTold = true;
     } catch (error) {
       if (isOfToken(error)) throw tokenRefused(options, error);
       if (error instanceof ApiRefusal && error.status < 500 && error.foreign === null) throw error;
@@ -121,7 +126,7 @@ async function register(
     }
     if (Date.now() > deadline) throw why;
     const waitMs = Math.min(1_000, options.heartbeatSec * 1_000);
-    outage.failed("register the worker", why.cause ?? why, waitMs);
+    if (why.cause !== undefined) outage.failed("register the worker", why.cause, waitMs);
     await sleep(waitMs);
   }
 }
