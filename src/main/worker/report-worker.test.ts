@@ -40,10 +40,10 @@ test.each([
   },
 );
 
-function startAt(server: Server, lines: string[]) {
+function startAt(server: Server, lines: string[], heartbeatSec = 0.01) {
   const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/execution`;
   const token = { current: () => "x", refused() {} };
-  const options = { apiUrl, token, name: "w", instance: "i", version: "1", heartbeatSec: 0.01, patienceSec: 0.1 };
+  const options = { apiUrl, token, name: "w", instance: "i", version: "1", heartbeatSec, patienceSec: 0.1 };
   const write = (_: object, message: string) => void lines.push(message);
   const logger = { ...silentLogger, info: write, warn: write };
   return reportWorker(
@@ -77,6 +77,29 @@ test.each<[string, number, string, string, RegExp]>([
     await expect(startAt(server, lines)).rejects.toMatchObject({ code });
     expect(calls).toBeGreaterThan(2);
     expect(lines).toEqual([expect.stringMatching(line)]);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+test("the report that the worker is offline is the last to arrive, even if an earlier one is slow", async () => {
+  const stored: string[] = [];
+  const server = createServer(async (request, answer) => {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    const { state } = JSON.parse(body);
+    await new Promise((resolve) => setTimeout(resolve, state === "draining" ? 100 : 0));
+    stored.push(state);
+    answer.writeHead(200, { "content-type": "application/json" }).end('{"isYours":true,"queues":null,"shutdown":false}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const worker = await startAt(server, [], 60);
+    worker.draining();
+    await worker.leave();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(stored).toEqual(["running", "draining", "offline"]);
   } finally {
     server.closeAllConnections();
     server.close();

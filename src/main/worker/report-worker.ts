@@ -46,6 +46,7 @@ export async function reportWorker(
   let state: WorkerReport["state"] = "running";
   let requestedQueues: string | null = null;
   let isShutdownTold = false;
+  const inFlight = new Set<Promise<void>>();
 
   async function say(takesOver: string | null = null): Promise<WorkerAnswer> {
     const { instance, version } = options;
@@ -84,14 +85,21 @@ export async function reportWorker(
   }
 
   await register(options, say, outage, logger);
-  const timer = startInterval(options.heartbeatSec * 1_000, () => void beat());
+  function startBeat(): void {
+    const one = beat().finally(() => inFlight.delete(one));
+    inFlight.add(one);
+  }
+
+  const timer = startInterval(options.heartbeatSec * 1_000, startBeat);
   return {
     draining() {
       state = "draining";
-      void beat();
+      startBeat();
     },
     async leave() {
       timer.cancel();
+      // One that arrived after the last report would make the worker that has ended look alive, and then lost.
+      await Promise.all(inFlight);
       state = "offline";
       await say().catch((error) =>
         logger.debug({ error: toError(error).message }, "the worker's last report did not reach the API"),
