@@ -169,7 +169,7 @@ function tokenRefused({ apiUrl, name }: ReportOptions, error: ApiRefusal): Baram
   const what = error.status === 401 ? of401 : `is for another worker than "${name}"`;
   return new BaramError(
     "worker_token_refused",
-    `The API at ${apiUrl} does not take [workers] token: it ${what}. Make one where that API server runs, with \`baram worker token --name ${name}\`, and give it to the worker as BARAM__WORKERS__TOKEN.`,
+    `The API at ${apiUrl} does not take [workers] token: it ${what}. Make one where that API server runs, with \`baram worker token --name ${name}\`, and give it to the worker as BARAM__WORKERS__TOKEN, or in the file that BARAM__WORKERS__TOKEN_FILE names.`,
     { apiUrl },
     error,
   );
