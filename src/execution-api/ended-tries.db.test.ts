@@ -71,7 +71,7 @@ test.each(Object.keys(ENDED))("the token of a try that %s makes no call and pass
   }
   let walked = 0;
   for (const { method, path } of api.app.routes) {
-    if (method === "ALL" || /^\/health|baram\/(batch|heartbeat|logs|call|callbacks|workers)|\/run$/.test(path)) continue;
+    if (method === "ALL" || /^\/health|baram\/(batch|heartbeat|logs|call|callbacks|workers|probes)|\/run$/.test(path)) continue;
     const values: Record<string, string> = { dag: "d", run: one.runId, task: "a", id: one.id, hash: "0".repeat(64) };
     const at = path.replaceAll(/:(\w+)(\{.*?\})?/g, (_, name: string) => values[name] ?? "1");
     const bodies: Record<string, object> = {

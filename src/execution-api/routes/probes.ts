@@ -14,8 +14,8 @@ import type { ApiResources } from "../resources.ts";
 import { bearerOf, readBearer } from "../tokens.ts";
 import type { Deps } from "./route.ts";
 
-/** A token has 0.3 KB. */
-const PROBE_MAX_BYTES = 16 * 1024;
+/** Measured: 0.5 KB with a token. */
+const PROBE_MAX_BYTES = 128 * 1024;
 /** From its start to its end: the worker writes a line of log. */
 const LOG_TOKEN_SEC = 600;
 /** More than the one line that a probe writes. */

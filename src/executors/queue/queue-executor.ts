@@ -26,6 +26,8 @@ type InHand = BrokerMessage & {
   since: number;
   isCallback: boolean;
   isRevoked: boolean;
+  /** Whether the scheduler knows why it waits. */
+  isWaitTold: boolean;
 };
 
 const PUBLISH_AT_ONCE = 200;
@@ -41,6 +43,8 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
   let retryTimer: Timer | null = null;
   let checkTimer: Timer | null = null;
   let failures = 0;
+  /** Why the last publish failed; null = it did not. */
+  let publishFault: string | null = null;
   let isEnding = false;
   /** Whether the scheduler last saw so few free slots that it may have left tasks undispatched. */
   let wasShort = false;
@@ -73,7 +77,17 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
     }
     if (inHand.has(id)) return true;
     const priority = isCallback ? Number.MAX_SAFE_INTEGER : workload.ti.priorityWeight;
-    inHand.set(id, { id, queue, body, priority, state: "waiting", since: Date.now(), isCallback, isRevoked: false });
+    inHand.set(id, {
+      id,
+      queue,
+      body,
+      priority,
+      state: "waiting",
+      since: Date.now(),
+      isCallback,
+      isRevoked: false,
+      isWaitTold: false,
+    });
     return true;
   }
 
@@ -111,12 +125,14 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
       await to.publish(batch);
       if (failures > 0) logger.info({ executor: options.name }, "workloads can be published again");
       failures = 0;
+      publishFault = null;
       for (const one of batch) {
         one.state = "published";
         one.since = Date.now();
         if (one.isRevoked) takeOut(to, one);
       }
     } catch (error) {
+      publishFault = toError(error).message;
       if (failures++ === 0)
         logger.warn(
           { executor: options.name, waiting: batch.length, error: toError(error).message },
@@ -140,8 +156,20 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
       .catch((error) => logger.debug({ id, error: toError(error).message }, "a message could not be removed from its queue"));
   }
 
+  /** What the broker does not take is not stuck: the scheduler waits with it, and the try's log says why. */
+  function tellWaiting(): void {
+    if (publishFault === null) return;
+    for (const one of inHand.values()) {
+      if (one.state === "published" || one.isCallback) continue;
+      const reason = one.isWaitTold ? null : `${options.name}: the broker does not take it: ${publishFault}`;
+      one.isWaitTold = true;
+      emit({ id: one.id, kind: "waiting", reason });
+    }
+  }
+
   async function check(): Promise<void> {
     if (!broker) return;
+    tellWaiting();
     const before = Date.now() - options.checkSec * 1_000;
     const published = [...inHand.values()].filter(({ state, since }) => state === "published" && since < before);
     try {
