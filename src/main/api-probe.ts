@@ -30,9 +30,14 @@ export function createApiProbe(apiUrl: string, logger: Logger): () => Promise<st
 
   return async () => {
     const reason = await ask();
+    if (reason === null && isTold && !wasReached) logger.info({ url }, "this scheduler reaches the execution API now");
     wasReached ||= reason === null;
     if (wasReached || reason === null) return reason;
-    if (!isTold) logger.warn({ reason }, "this scheduler cannot reach the execution API at the address that workers use");
+    if (!isTold)
+      logger.warn(
+        { reason },
+        "this scheduler cannot reach the execution API at the address that workers use: start an API server, or correct [api] base_url (BARAM__API__BASE_URL). If only workers can reach it, this is no fault",
+      );
     isTold = true;
     return null;
   };

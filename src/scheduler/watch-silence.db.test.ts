@@ -164,7 +164,7 @@ test("the outage is told once, with its reason, and its end", async () => {
   await beat(api);
   for (let round = 0; round < 3; round++) await check();
   expect(told.filter((text) => text.includes("execution API"))).toEqual([
-    expect.stringMatching(/is away: nothing is launched.*no API server gave a heartbeat for 2 s/),
+    expect.stringMatching(/is away: nothing is launched.*no API server runs: all were stopped, or gave no heartbeat for 2 s/),
     expect.stringContaining("is back"),
   ]);
 });

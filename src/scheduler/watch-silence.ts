@@ -71,7 +71,9 @@ export function createSilenceWatch(resources: SchedulerResources, options: Sched
 }
 
 function whyAway(signs: SignsOfLife, unreachable: string | null, apiSilentSec: number): string | null {
-  if (signs.apiServers > 0 && signs.apiUpSec === null) return `no API server gave a heartbeat for ${apiSilentSec} s`;
+  // One that was stopped normally is away at once.
+  if (signs.apiServers > 0 && signs.apiUpSec === null)
+    return `no API server runs: all were stopped, or gave no heartbeat for ${apiSilentSec} s`;
   return unreachable;
 }
 

@@ -165,7 +165,8 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
   }
 
   async function heedFault(one: Waiting, fault: AwsFault, mark: number): Promise<void> {
-    if (fault.isAmbiguous) one.unsureSinceMs = Date.now();
+    // A look-up launches nothing.
+    if (fault.isAmbiguous && one.verdict === null) one.unsureSinceMs = Date.now();
     switch (fault.kind) {
       case "answered":
         beHealthy();

@@ -56,7 +56,7 @@ function explain(error: Error, address: BrokerAddress): BaramError {
   if (/ACCESS_REFUSED|NOT_ALLOWED|ACCESS-REFUSED|NOT-ALLOWED/.test(`${code} ${message}`))
     return new BaramError(
       "broker_refused",
-      `The broker ${address.shown} does not let us in: ${message}. Check user, password and virtual host in [queue] broker_url.`,
+      `The broker ${address.shown} rejects the login: ${message.replace(/\.+$/, "")}. Check user, password and virtual host in [queue] broker_url.`,
       facts,
     );
   return new BaramError(

@@ -102,7 +102,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
       await tellEnds();
       opened.on("close", () => void openAgain());
     } catch (error) {
-      if (opened.active) void opened.close();
+      if (opened.active) void opened.close().catch(() => {});
       throw error;
     }
     // It was closed before anybody listened.

@@ -44,7 +44,7 @@ export async function watchEndsQueue({ connection, names, queue, timeoutMs, onNo
       await bind(channel);
       channel.on("basic.cancel", () => {
         logger.warn({ queue }, "the queue with the ends of tasks was deleted; it is declared again");
-        void channel.close();
+        void channel.close().catch(() => {});
       });
       await channel.basicConsume({ queue, noAck: true }, (message) => {
         const notice = readNotice(String(message.body));
@@ -54,7 +54,7 @@ export async function watchEndsQueue({ connection, names, queue, timeoutMs, onNo
       channel.on("close", () => void openAgain());
       current = channel;
     } catch (error) {
-      if (channel.active) void channel.close();
+      if (channel.active) void channel.close().catch(() => {});
       throw error;
     }
     // It was closed before anybody listened.

@@ -235,7 +235,7 @@ function explain(error: Error, address: BrokerAddress): BaramError {
   if (/WRONGPASS|NOAUTH|NOPERM|invalid password|DENIED/i.test(message))
     return new BaramError(
       "broker_refused",
-      `The broker ${broker} does not let us in: ${message}. Check user and password in [queue] broker_url.`,
+      `The broker ${broker} rejects the login: ${message.replace(/\.+$/, "")}. Check user and password in [queue] broker_url.`,
       { broker },
     );
   const { sentinel } = address;

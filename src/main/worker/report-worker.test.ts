@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import { createTokens, silentLogger } from "../../platform/index.ts";
@@ -76,6 +76,72 @@ test("an API that refuses a good token for a while, as with a wrong secret, is a
     await expect.poll(() => changes).toEqual([false, true]);
   } finally {
     await reported.leave();
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+function startAt(server: Server, lines: string[], heartbeatSec = 0.01) {
+  const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/execution`;
+  const token = { current: () => "x", forReport: () => "x", accepted() {}, refused() {} };
+  const options = { apiUrl, token, name: "w", instance: "i", version: "1", heartbeatSec, patienceSec: 0.1 };
+  const write = (_: object, message: string) => void lines.push(message);
+  const logger = { ...silentLogger, info: write, warn: write };
+  return reportWorker(
+    options,
+    () => ({ queues: ["default"], concurrency: 1, active: 0 }),
+    { onQueues() {}, onShutdown() {} },
+    logger,
+  );
+}
+
+const holder = { instance: "00000000-0000-4000-8000-000000000000", hostname: "elsewhere", pid: 7, silentForSec: 3 };
+
+test.each<[string, number, string, string, RegExp]>([
+  [
+    "whose name is taken",
+    200,
+    JSON.stringify({ isYours: false, holder }),
+    "worker_name_taken",
+    /^A worker named "w" runs on elsewhere/,
+  ],
+  ["with another server at its URL", 404, "<html><title>404</title></html>", "api_unreachable", /cannot be reached to register/],
+])("a worker %s says so once while it waits, and never that the API is back", async (_, status, body, code, line) => {
+  let calls = 0;
+  const server = createServer((_, answer) => {
+    calls++;
+    answer.writeHead(status, { "content-type": body.startsWith("{") ? "application/json" : "text/html" }).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const lines: string[] = [];
+  try {
+    await expect(startAt(server, lines)).rejects.toMatchObject({ code });
+    expect(calls).toBeGreaterThan(2);
+    expect(lines).toEqual([expect.stringMatching(line)]);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+test("the report that the worker is offline is the last to arrive, even if an earlier one is slow", async () => {
+  const stored: string[] = [];
+  const server = createServer(async (request, answer) => {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    const { state } = JSON.parse(body);
+    await new Promise((resolve) => setTimeout(resolve, state === "draining" ? 100 : 0));
+    stored.push(state);
+    answer.writeHead(200, { "content-type": "application/json" }).end('{"isYours":true,"queues":null,"shutdown":false}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const worker = await startAt(server, [], 60);
+    worker.draining();
+    await worker.leave();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(stored).toEqual(["running", "draining", "offline"]);
+  } finally {
     server.closeAllConnections();
     server.close();
   }

@@ -46,6 +46,7 @@ export async function reportWorker(
   let state: WorkerReport["state"] = "running";
   let requestedQueues: string | null = null;
   let isShutdownTold = false;
+  const inFlight = new Set<Promise<void>>();
 
   async function say(takesOver: string | null = null, token = options.token.current() ?? undefined): Promise<WorkerAnswer> {
     const { instance, version } = options;
@@ -85,15 +86,22 @@ export async function reportWorker(
     }
   }
 
-  await register(options, say, outage);
-  const timer = startInterval(options.heartbeatSec * 1_000, () => void beat());
+  await register(options, say, outage, logger);
+  function startBeat(): void {
+    const one = beat().finally(() => inFlight.delete(one));
+    inFlight.add(one);
+  }
+
+  const timer = startInterval(options.heartbeatSec * 1_000, startBeat);
   return {
     draining() {
       state = "draining";
-      void beat();
+      startBeat();
     },
     async leave() {
       timer.cancel();
+      // One that arrived after the last report would make the worker that has ended look alive, and then lost.
+      await Promise.all(inFlight);
       state = "offline";
       await say().catch((error) =>
         logger.debug({ error: toError(error).message }, "the worker's last report did not reach the API"),
@@ -107,7 +115,9 @@ async function register(
   options: ReportOptions,
   say: (takesOver?: string) => Promise<WorkerAnswer>,
   outage: OutageTeller,
+  logger: Logger,
 ): Promise<void> {
+  let isNameTold = false;
   const deadline = Date.now() + options.patienceSec * 1_000;
   for (;;) {
     let why: Error;
@@ -116,6 +126,9 @@ async function register(
       if (answer.isYours) return;
       if (isDeadHere(answer.holder) && (await say(answer.holder.instance)).isYours) return;
       why = nameTaken(options.name, answer.holder);
+      // Its holder may have been killed: then the name is free when its heartbeats are missed.
+      if (!isNameTold) logger.warn({ waitsSec: options.patienceSec }, `${why.message} This one waits for the name meanwhile.`);
+      isNameTold = true;
     } catch (error) {
       if (isOfToken(error)) throw tokenRefused(options, error);
       if (error instanceof ApiRefusal && error.status < 500 && error.foreign === null) throw error;
@@ -123,7 +136,7 @@ async function register(
     }
     if (Date.now() > deadline) throw why;
     const waitMs = Math.min(1_000, options.heartbeatSec * 1_000);
-    outage.failed("register the worker", why.cause ?? why, waitMs);
+    if (why.cause !== undefined) outage.failed("register the worker", why.cause, waitMs);
     await sleep(waitMs);
   }
 }
@@ -158,7 +171,7 @@ function tokenRefused({ apiUrl, name }: ReportOptions, error: ApiRefusal): Baram
   const what = error.status === 401 ? of401 : `is for another worker than "${name}"`;
   return new BaramError(
     "worker_token_refused",
-    `The API at ${apiUrl} does not take [workers] token: it ${what}. Make one where that API server runs, with \`baram worker token --name ${name}\`, and give it to the worker as BARAM__WORKERS__TOKEN.`,
+    `The API at ${apiUrl} does not take [workers] token: it ${what}. Make one where that API server runs, with \`baram worker token --name ${name}\`, and give it to the worker as BARAM__WORKERS__TOKEN, or in the file that BARAM__WORKERS__TOKEN_FILE names.`,
     { apiUrl },
     error,
   );

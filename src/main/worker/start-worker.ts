@@ -30,7 +30,7 @@ export async function startWorker(config: Config, options: WorkerOptions, logger
   if (given === null)
     throw new BaramError(
       "worker_token_missing",
-      "[workers] token is not set. Make one where Baram's API server runs, with `baram worker token --name …`, and give it to the worker as BARAM__WORKERS__TOKEN.",
+      "[workers] token is not set. Make one where Baram's API server runs, with `baram worker token --name …`, and give it to the worker as BARAM__WORKERS__TOKEN, or in the file that BARAM__WORKERS__TOKEN_FILE names.",
       {},
     );
   const apiUrl = baseUrl(config) ?? `http://${config.api.host}:${config.api.port}`;

@@ -68,8 +68,8 @@ export function createApiClient(baseUrl: string, options: ApiClientOptions = {})
           const status = answer.statusCode ?? 0;
           const isGood = status >= 200 && status < 300;
           const refusal = isGood ? null : readRefusal(status, answer.headers, whole);
-          // A proxy's "bad gateway" is no answer of the API's.
-          if (refusal === null || !isTransient(refusal)) outage.reached();
+          // A proxy's "bad gateway" is no answer of the API's, and neither is the "not found" of another server.
+          if (refusal === null || (refusal.foreign === null && !isTransient(refusal))) outage.reached();
           if (refusal) reject(refusal);
           else resolve({ headers: answer.headers, body: whole });
         });

@@ -17,6 +17,9 @@ type Resources = { client: ApiClient; shipping: Shipping; logs: LogSink; hostnam
 /** Somebody waits for the answer. */
 const SHIP_MS = 20_000;
 
+/** What the API takes of it. */
+const FAULT_MAX = 1_000;
+
 /** Rejects if the API cannot be reached, or something else answers in its place. */
 export async function runProbe(probe: Probe, resources: Resources): Promise<WorkloadEnd> {
   const { client, hostname, options } = resources;
@@ -26,8 +29,8 @@ export async function runProbe(probe: Probe, resources: Resources): Promise<Work
     const facts = { token: probe.token, hostname: hostname || hostnameOfMachine(), version: options.version };
     const bearer = () => client.workerToken ?? probe.token;
     const { token } = await askAgain(() => client.post<{ token: string }>(`${path}/start`, facts, bearer()), again);
-    const logFault = await writeLog(probe, token, resources).catch((error: unknown) => toError(error).message);
-    await askAgain(() => client.post(`${path}/end`, { logFault }, token), again);
+    const fault = await writeLog(probe, token, resources).catch((error: unknown) => toError(error).message);
+    await askAgain(() => client.post(`${path}/end`, { logFault: fault?.slice(0, FAULT_MAX) ?? null }, token), again);
     return { how: "reported" };
   } catch (error) {
     if (error instanceof ApiRefusal && error.foreign === null) return refusalOf(error);

@@ -137,6 +137,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
     onLost: (attempt, why) => lose(attempt, why),
     onOutage: noteOutage,
     onUnreachable(attempt, forSec) {
+      if (attempt.stopping !== null) return;
       const text = `no heartbeat was delivered for ${Math.round(forSec)} s; the task is stopped, since another worker may have it by now`;
       note(attempt, "error", text);
       stop(attempt, "ApiUnreachableError", "the worker could not reach the API for too long");

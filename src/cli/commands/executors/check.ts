@@ -18,6 +18,10 @@ export async function checkAll(terminal: Terminal, named: string | undefined, op
     throw usageError(`--api-url is ${shown(givenUrl)}, which is no http or https URL.`);
   await withStore(terminal, async ({ config, store, logger, audit }) => {
     const names = namesOf(named, configuredExecutors(config));
+    if (givenUrl !== undefined && names.every((name) => name === "QueueExecutor"))
+      throw usageError(
+        `--api-url is ${shown(givenUrl)}, and workers of QueueExecutor use the URL in their own [api] base_url (BARAM__API__BASE_URL). Set it there, and check without --api-url.`,
+      );
     const queue = options.queue ?? config.operators.default_queue;
     const wrong = queueNameSchema.safeParse(queue).error?.issues[0]?.message;
     if (wrong !== undefined) throw usageError(`--queue is ${shown(queue)}: ${wrong}.`);

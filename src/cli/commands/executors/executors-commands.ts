@@ -19,7 +19,11 @@ export function addExecutorsCommands(program: Command, terminal: Terminal): void
     .argument("[name]", "an executor's name or alias; default: all configured ones, one after another")
     .option("-t, --timeout <seconds>", "time limit for each executor", wholeNumber(1, 3_600), 180)
     .option("-q, --queue <name>", "queue of the queue executor; overrides [operators] default_queue", nonEmpty)
-    .option("--api-url <url>", "URL of the API for the workers; overrides [api] base_url", nonEmpty)
+    .option(
+      "--api-url <url>",
+      "URL of the API for the workers; overrides [api] base_url; not for the queue executor, whose workers have their own",
+      nonEmpty,
+    )
     .addHelpText("after", exampleOf("executors check ecs --timeout 300"))
     .action(async (name: string | undefined, options: CheckOptions) =>
       (await import("./check.ts")).checkAll(terminal, name, options),
