@@ -114,16 +114,20 @@ test("an API server that has just started has not had the time to hear of anybod
   expect(await check()).toBe(1);
 });
 
-test("an API that does not answer twice in a row is away, whatever its jobs say", async () => {
-  const answers = ["refused", null, "refused", "refused", null];
+test("an API that does not answer twice in a row is away, whatever its jobs say, unless workers reach it", async () => {
+  const answers = ["refused", null, "refused", "refused", null, "refused", "refused", "refused"];
   const { rig, check } = await watched({ probeApi: async () => answers.shift() ?? null });
   await apiServer(0);
+  await silentFor(2);
   const seen: boolean[] = [];
   for (let round = 0; round < 5; round++) {
     await check();
     seen.push(rig.resources.outage.isOn);
   }
   expect(seen).toEqual([false, false, false, true, false]);
+  await silentFor(0);
+  for (let round = 0; round < 3; round++) await check();
+  expect(rig.resources.outage.isOn).toBe(false);
 });
 
 test("nobody is heard of on two hosts: that is no fault of a try; on one host it may be", async () => {

@@ -60,7 +60,7 @@ export function createSilenceWatch(resources: SchedulerResources, options: Sched
         );
       }
       checkedAt = now;
-      noteOutage(whyAway(signs, unreachable, apiSilentSec));
+      noteOutage(whyAway(signs, apiSilentSec) ?? (isAnyoneHeard(signs, options) ? null : unreachable));
       if (outage.isOn || isNobodyHeard(signs, options)) outage.spareUntilMs = now + silentMs;
       if (now < databaseHoldUntil || signs.serverUpSec < options.silentTrySec) return 0;
       const isNew = signs.apiUpSec !== null && signs.apiUpSec < options.silentTrySec;
@@ -70,11 +70,16 @@ export function createSilenceWatch(resources: SchedulerResources, options: Sched
   };
 }
 
-function whyAway(signs: SignsOfLife, unreachable: string | null, apiSilentSec: number): string | null {
+function whyAway(signs: SignsOfLife, apiSilentSec: number): string | null {
   // One that was stopped normally is away at once.
   if (signs.apiServers > 0 && signs.apiUpSec === null)
     return `no API server runs: all were stopped, or gave no heartbeat for ${apiSilentSec} s`;
-  return unreachable;
+  return null;
+}
+
+/** Or nothing runs. A scheduler that cannot reach an API that workers reach has lost only its own way to it. */
+function isAnyoneHeard({ heardSecAgo }: SignsOfLife, { silentTrySec }: SchedulerOptions): boolean {
+  return heardSecAgo === null || heardSecAgo <= silentTrySec / 4;
 }
 
 function isNobodyHeard({ hosts, heardSecAgo }: SignsOfLife, { silentTrySec }: SchedulerOptions): boolean {

@@ -240,7 +240,8 @@ export function describeExecutor(name: string, makeRig: () => Promise<ExecutorRi
       const { id } = await system.started(runId);
       const outage = system.wire.cutOff();
       system.release(runId);
-      await sleep(SLOW_START_MS);
+      // The scheduler knows of it once nobody is heard of any more.
+      await sleep(HEARTBEAT_TIMEOUT_SEC * 1_000);
       const later = await system.trigger("quick");
       // Long enough for a silent worker to be taken for dead.
       await sleep(2 * HEARTBEAT_TIMEOUT_SEC * 1_000);
