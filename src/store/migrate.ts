@@ -31,7 +31,10 @@ export async function migrate(store: Store, logger: Logger): Promise<string[]> {
 async function makeSchema(store: Store, logger: Logger): Promise<string[]> {
   const made = await store.transaction(async (tx) => {
     await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
-    const { rows } = await tx.query<{ exists: boolean }>("select to_regclass('baram_migration') is not null as exists");
+    // Not by to_regclass: it locks nothing, so it may answer from what this session knew before it waited.
+    const { rows } = await tx.query<{ exists: boolean }>(
+      "select exists (select 1 from pg_tables where schemaname = current_schema() and tablename = 'baram_migration') as exists",
+    );
     if (rows[0]?.exists) return false;
     await tx.query(
       "create table baram_migration (version int primary key, name text not null, breaking boolean not null, applied_at timestamptz not null default now())",

@@ -169,9 +169,9 @@ import { writeSync } from "node:fs";
 import { dag, task } from "baram";
 const frame = (text: string) => { const head = Buffer.alloc(4); head.writeUInt32BE(text.length); return Buffer.concat([head, Buffer.from(text)]); };
 const write = (fd: number, bytes: Buffer) => { try { writeSync(fd, bytes); } catch (error: any) { if (error.code !== "EAGAIN") throw error; } };
-const flood = task({ taskId: "flood", executionTimeout: "6s" }, async (_ctx, what: string) => {
+const flood = task({ taskId: "flood", executionTimeout: "13s" }, async (_ctx, what: string) => {
   const lines = Buffer.from("\\n".repeat(65_536));
-  const until = Date.now() + 5_000;
+  const until = Date.now() + 12_000;
   while (Date.now() < until) {
     if (what === "ready") write(3, frame('{"type":"ready"}'));
     if (what === "spent") write(3, frame(JSON.stringify({ type: "spent", reason: "x".repeat(900) })));
@@ -189,7 +189,7 @@ export const quick = dag({ dagId: "quick", schedule: null }, () => { task({ task
   for (let at = 0; at < 3; at++) {
     const from = performance.now();
     expect(await engine.finished("quick", await engine.trigger("quick"))).toBe("success");
-    expect(performance.now() - from).toBeLessThan(3_000);
+    expect(performance.now() - from).toBeLessThan(6_000);
   }
   await engine.finished("floods", flooded, 60_000);
 }, 120_000);
