@@ -1,5 +1,5 @@
 /**
- * Hundreds of launches by each executor of AWS (BARAM_RUNS=1000 for a thousand), while requests fail in every way that the rig knows, at random. A referee plays the
+ * A thousand launches by each executor of AWS, while requests fail in every way that the rig knows, at random. A referee plays the
  * scheduler and the API: it lets each try start once, queues again what an executor says has not started, and restarts the executor
  * in between. BARAM_SEED repeats the choices of an earlier run, BARAM_RUNS changes the number of launches.
  */
@@ -15,7 +15,7 @@ import { denied, EXPIRED, type Fault, THROTTLED, UNAVAILABLE } from "../support/
 import { makeWorkload } from "../support/aws/workloads.ts";
 
 const SEED = Number(process.env.BARAM_SEED ?? Math.floor(Date.now() / 1_000) % 1_000_000);
-const COUNT = Number(process.env.BARAM_RUNS ?? 300);
+const COUNT = Number(process.env.BARAM_RUNS ?? 1_000);
 const TURN_MS = 20;
 /** Denials count as attempts: so many in a row are no matter of chance. */
 const ATTEMPTS = 50;
