@@ -1,7 +1,13 @@
 import { hostname } from "node:os";
 import { type WorkerAnswer, type WorkerReport, workerAnswerSchema } from "../../contracts/index.ts";
 import { BaramError, type Logger, sleep, startInterval, toError } from "../../platform/index.ts";
-import { ApiRefusal, createApiClient, createOutageTeller, type OutageTeller } from "../../worker/supervisor/index.ts";
+import {
+  type ApiRefusal,
+  createApiClient,
+  createOutageTeller,
+  isOwnRefusal,
+  type OutageTeller,
+} from "../../worker/supervisor/index.ts";
 import type { WorkerToken } from "./worker-token.ts";
 
 export type ReportOptions = {
@@ -131,7 +137,7 @@ async function register(
       isNameTold = true;
     } catch (error) {
       if (isOfToken(error)) throw tokenRefused(options, error);
-      if (error instanceof ApiRefusal && error.status < 500 && error.foreign === null) throw error;
+      if (isOwnRefusal(error) && error.status < 500) throw error;
       why = unreachable(options.apiUrl, error, outage);
     }
     if (Date.now() > deadline) throw why;
@@ -188,6 +194,5 @@ function unreachable(apiUrl: string, error: unknown, outage: OutageTeller): Bara
 
 /** Whether the API does not take the worker's token. */
 function isOfToken(error: unknown): error is ApiRefusal {
-  if (!(error instanceof ApiRefusal) || error.foreign !== null) return false;
-  return error.status === 401 || error.code === "token_of_another_worker";
+  return isOwnRefusal(error) && (error.status === 401 || error.code === "token_of_another_worker");
 }

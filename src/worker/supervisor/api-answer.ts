@@ -28,6 +28,11 @@ export class ApiRefusal extends BaramError {
   }
 }
 
+/** A refusal by Baram's API itself, and not by what stands in front or in place of it. */
+export function isOwnRefusal(error: unknown): error is ApiRefusal {
+  return error instanceof ApiRefusal && error.foreign === null;
+}
+
 /** An answer with success that is not Baram's. It may pass: proxies show pages with status 200 while a server is restarted. */
 export class ForeignAnswer extends Error {}
 

@@ -5,6 +5,7 @@ import { ApiRefusal } from "./api-client.ts";
 import { type Attempt, forwardCall, learnFromOrder, maskerOf, maskOutcome } from "./attempt.ts";
 
 const PASSWORD = "hunter2-the-password";
+const WINDOW_MS = 600_000;
 
 function knowing(...secrets: string[]) {
   const masker = createMasker();
@@ -52,7 +53,8 @@ function rig(answers: Record<string, unknown> = {}) {
       return { result: answers[call.method] };
     },
   } as unknown as Parameters<typeof forwardCall>[0];
-  const call = (method: Parameters<typeof forwardCall>[2], params: unknown) => forwardCall(client, attempt, method, params);
+  const call = (method: Parameters<typeof forwardCall>[2], params: unknown) =>
+    forwardCall(client, attempt, method, params, WINDOW_MS);
   return { attempt, sent, written, call, mask: (text: string) => maskerOf(attempt).mask(text) };
 }
 
@@ -93,7 +95,7 @@ test("a call whose token expired while the API was away waits for the heartbeat'
       return { result: "read" };
     },
   } as unknown as Parameters<typeof forwardCall>[0];
-  const read = forwardCall(client, attempt, "getVariable", { key: "k" });
+  const read = forwardCall(client, attempt, "getVariable", { key: "k" }, WINDOW_MS);
   setTimeout(() => {
     attempt.token = "new";
   }, 150);

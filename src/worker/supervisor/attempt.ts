@@ -9,7 +9,14 @@
  *   state: the API said that the try is no longer assigned to this worker. It is stopped, and its outcome is not reported. So is
  *   `stopping`: a running try that was asked to stop becomes reporting when its task has ended or its process is gone.
  */
-import { type ExecuteCallback, type ExecuteTask, LABEL_MAX, type Outcome, type RunContext } from "../../contracts/index.ts";
+import {
+  type ExecuteCallback,
+  type ExecuteTask,
+  LABEL_MAX,
+  type Outcome,
+  type RunContext,
+  workloadId,
+} from "../../contracts/index.ts";
 import {
   type Account,
   type Accounts,
@@ -62,6 +69,27 @@ export type Attempt = {
   /** Calls of its runner that are not answered yet. */
   openCalls: number;
 };
+
+/** One that asks to be started. */
+export function newAttempt(workload: Attempt["workload"], modulePath: string, log: LogWriter): Attempt {
+  return {
+    workload,
+    id: workloadId(workload),
+    modulePath,
+    runner: null,
+    order: null,
+    log,
+    shipper: null,
+    state: "starting",
+    token: workload.token,
+    startedAt: Date.now(),
+    isLost: false,
+    held: null,
+    stopping: null,
+    timers: [],
+    openCalls: 0,
+  };
+}
 
 /**
  * Whether the try's log begins now: a rescheduled or deferred try continues, and so does its log; the platform may have written into
@@ -126,19 +154,16 @@ export function platformFailure(name: string, message: string): Outcome {
   return { state: "failed", retryable: true, error: { name, message, stack: null }, xcoms: [] };
 }
 
-/** How long a call of a task waits for the API. */
-const CALL_WINDOW_MS = 600_000;
-
 /**
  * Forwards a runner's call to the API with the try's token. Its masker learns the secrets in the call and in the answer, and masks what a
- * call leaves for others to read.
+ * call leaves for others to read. `windowMs`: how long it waits for an API that is away.
  */
 export async function forwardCall(
   client: ApiClient,
   attempt: Attempt,
   method: string,
   params: unknown,
-  windowMs = CALL_WINDOW_MS,
+  windowMs: number,
 ): Promise<unknown> {
   learn(attempt, method, params, null);
   if (method === "maskSecret") return null;

@@ -3,8 +3,8 @@ const ENOUGH_MS = 60_000;
 
 /**
  * The token in the head of a call: the API reads no body without a good one. A worker's own, where it has one; else the first of the
- * call's tokens that lives for a while, or the one that lives longest: one that has expired affects only its own try. The end is read without a key: who forges it only
- * gets the call refused.
+ * call's tokens that lives for a while, or the one that lives longest: one that has expired affects only its own try. The end is read
+ * without a key: who forges it only gets the call refused.
  */
 export function bearerOf(tokens: readonly string[], workerToken: string | null, nowMs = Date.now()): string | undefined {
   if (workerToken !== null && tokenEndSec(workerToken) * 1_000 > nowMs) return workerToken;

@@ -6,7 +6,8 @@ import { toError } from "../../platform/index.ts";
 import { ApiRefusal, ForeignAnswer } from "./api-answer.ts";
 
 /** The option in all remedies: a scheduler gives it to the containers and functions that it launches. */
-const OPTION = "[api] base_url (BARAM__API__BASE_URL)";
+const BASE_URL = "[api] base_url";
+const OPTION = `${BASE_URL} (BARAM__API__BASE_URL)`;
 
 /** null: the error says it all. `url`: the API as the worker was told it. */
 export function explainFault(url: string, error: unknown): string | null {
@@ -45,7 +46,7 @@ function explainRefusal(origin: string, { status, code, foreign }: ApiRefusal): 
   if (status === 401 || status === 403)
     return `a proxy in front of the API, and not Baram, refuses the worker: let requests to /execution pass without a login of its own, or correct ${OPTION}.`;
   if (status === 404)
-    return `there is no execution API under this URL: ${OPTION} has a path that is wrong or missing, or names another server; Baram's API answers at ${OPTION.split(" (")[0]} + /execution/health.`;
+    return `there is no execution API under this URL: ${OPTION} has a path that is wrong or missing, or names another server; Baram's API answers at ${BASE_URL} + /execution/health.`;
   if (status === 502 || status === 503 || status === 504)
     return `a proxy answers in place of the API server, which is down, overloaded or not where the proxy looks for it.`;
   return null;

@@ -1,6 +1,7 @@
 import { HEARTBEAT_TRIES_MAX, type HeartbeatAnswer } from "../../contracts/index.ts";
 import { type Logger, sleep, startInterval, toError } from "../../platform/index.ts";
-import { type ApiClient, ApiRefusal } from "./api-client.ts";
+import { isOwnRefusal } from "./api-answer.ts";
+import type { ApiClient } from "./api-client.ts";
 import type { Attempt } from "./attempt.ts";
 import { bearerOf } from "./bearer.ts";
 
@@ -57,7 +58,7 @@ export function startHeartbeat(options: HeartbeatOptions): { stop(): void } {
     } catch (error) {
       // The API's own 503: it is up but its database is not. No try can have been reassigned meanwhile, so the tasks go on. That of a
       // proxy says that there is no API behind it.
-      if (error instanceof ApiRefusal && error.status === 503 && error.foreign === null) return;
+      if (isOwnRefusal(error) && error.status === 503) return;
       // A later one was delivered: it is the slow answer to this one that was lost.
       if (sentAt > deliveredAt) onFailed(sentAt, toError(error).message);
     }

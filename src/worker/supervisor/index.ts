@@ -1,3 +1,4 @@
+export { isOwnRefusal } from "./api-answer.ts";
 export { type ApiClient, ApiRefusal, createApiClient } from "./api-client.ts";
 export { tokenEndSec } from "./bearer.ts";
 export type { RemoteLogs, SupervisorOptions } from "./options.ts";

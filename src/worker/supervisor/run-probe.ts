@@ -6,8 +6,9 @@ import { hostname as hostnameOfMachine } from "node:os";
 import { type Probe, probeLogLine, probeLogPath } from "../../contracts/index.ts";
 import { createMasker, toError } from "../../platform/index.ts";
 import { createLogWriter, type LogSink } from "../../task-logs/index.ts";
-import { type ApiClient, ApiRefusal, askAgain } from "./api-client.ts";
-import type { Attempt } from "./attempt.ts";
+import { isOwnRefusal } from "./api-answer.ts";
+import { type ApiClient, askAgain } from "./api-client.ts";
+import { newAttempt } from "./attempt.ts";
 import type { SupervisorOptions } from "./options.ts";
 import type { Shipping } from "./shipping.ts";
 import { refusalOf, type WorkloadEnd } from "./workload-end.ts";
@@ -33,7 +34,7 @@ export async function runProbe(probe: Probe, resources: Resources): Promise<Work
     await askAgain(() => client.post(`${path}/end`, { logFault: fault?.slice(0, FAULT_MAX) ?? null }, token), again);
     return { how: "reported" };
   } catch (error) {
-    if (error instanceof ApiRefusal && error.foreign === null) return refusalOf(error);
+    if (isOwnRefusal(error)) return refusalOf(error);
     throw error;
   }
 }
@@ -58,23 +59,7 @@ async function writeLog({ probeId }: Probe, token: string, { shipping, logs, opt
   log.write({ timestamp: new Date().toISOString(), level: "info", event: probeLogLine(probeId), logger: "baram" });
   // For shipping it is like a callback: a log of its own, found by a unique id.
   const workload = { type: "ExecuteCallback" as const, token, callbackId: probeId, moduleHash: "", logPath: path };
-  const attempt: Attempt = {
-    workload,
-    id: probeId,
-    modulePath: "",
-    runner: null,
-    order: null,
-    log,
-    shipper: null,
-    state: "running",
-    token,
-    startedAt: Date.now(),
-    isLost: false,
-    held: null,
-    stopping: null,
-    timers: [],
-    openCalls: 0,
-  };
+  const attempt = newAttempt(workload, "", log);
   attempt.shipper = shipping.begin(attempt);
   const { shipper } = attempt;
   await log.flush();

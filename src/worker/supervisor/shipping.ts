@@ -29,12 +29,16 @@ export type Shipping = {
   settle(ms: number): Promise<void>;
 };
 
-type ShippingOptions = Pick<SupervisorOptions, "remoteLogs" | "logFolder" | "isLogFolderPrivate" | "logEndWindowSec">;
+type ShippingOptions = Pick<
+  SupervisorOptions,
+  "remoteLogs" | "logFolder" | "isLogFolderPrivate" | "logEndWindowSec" | "retryWindowSec"
+>;
 
 const BEFORE_END_MS = 1_000;
 
 export function createShipping(options: ShippingOptions, client: ApiClient, logger: Logger): Shipping {
   const { remoteLogs, logFolder } = options;
+  const windowMs = options.retryWindowSec * 1_000;
   const send = createLogSender(client);
   const ending = new Set<Promise<void>>();
   /** The tries whose tokens may fetch the S3 connection, the last one started at the end: one that has ended may not. */
@@ -50,7 +54,13 @@ export function createShipping(options: ShippingOptions, client: ApiClient, logg
     if (!asker && known) return known;
     if (!asker) throw new Error("no try is running whose token could fetch the connection");
     try {
-      const found = (await forwardCall(client, asker, "getConnection", { connId })) as RunnerCalls["getConnection"]["result"];
+      const found = (await forwardCall(
+        client,
+        asker,
+        "getConnection",
+        { connId },
+        windowMs,
+      )) as RunnerCalls["getConnection"]["result"];
       if (found) {
         known = found;
         return found;

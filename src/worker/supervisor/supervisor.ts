@@ -3,6 +3,7 @@ import { type Outcome, type Probe, type RunnerWorkload, type Workload, workloadI
 import { type Logger, OPEN_CALLS_REFUSED, openProcessBoxes, sleep, startTimer, toError } from "../../platform/index.ts";
 import { createLogWriter, createThreadedFolderSink, userLine } from "../../task-logs/index.ts";
 import type { ReceivedFromRunner } from "../wire/index.ts";
+import { isOwnRefusal } from "./api-answer.ts";
 import { ApiRefusal, askAgain, createApiClient } from "./api-client.ts";
 import { askToStart } from "./ask-to-start.ts";
 import {
@@ -13,6 +14,7 @@ import {
   learnFromOrder,
   maskerOf,
   maskOutcome,
+  newAttempt,
   note,
   noteOutage,
   platformFailure,
@@ -205,23 +207,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       isAnew: () => isLogAnew(attempt),
       onFault: (error) => logger.error({ path: workload.logPath, error: error.message }, "a task's log cannot be written"),
     });
-    const attempt: Attempt = {
-      workload,
-      id: workloadId(workload),
-      modulePath,
-      runner: null,
-      order: null,
-      log,
-      shipper: null,
-      state: "starting",
-      token: workload.token,
-      startedAt: Date.now(),
-      isLost: false,
-      held: null,
-      stopping: null,
-      timers: [],
-      openCalls: 0,
-    };
+    const attempt = newAttempt(workload, modulePath, log);
     attempts.set(attempt.id, attempt);
     try {
       attempt.order = await askToStart(attempt, { batcher, client, hostname, retryWindowMs });
@@ -233,7 +219,7 @@ export function createSupervisor(options: SupervisorOptions, events: SupervisorE
       attempt.state = "over";
       attempts.delete(attempt.id);
       // What is not Baram's answer says nothing about the try.
-      if (error instanceof ApiRefusal && error.foreign === null) {
+      if (isOwnRefusal(error)) {
         logger.debug({ id: attempt.id, error: error.message }, "a workload was refused its start");
         events.done(attempt.id, refusalOf(error));
       } else events.notStarted(attempt.id, outage.explain(error));
