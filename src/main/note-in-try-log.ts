@@ -1,7 +1,7 @@
 import type { Config } from "../config/index.ts";
 import { createMasker, type Logger } from "../platform/index.ts";
 import type { SchedulerResources } from "../scheduler/index.ts";
-import { createFolderSink, createLogWriter } from "../task-logs/index.ts";
+import { createFolderSink, createLogWriter, platformLine } from "../task-logs/index.ts";
 
 /** Adds the platform's own lines to tries' logs, in the folder that the API reads. Never rejects. */
 export function createTryLogNote(config: Pick<Config, "logging">, logger: Logger): SchedulerResources["noteInTryLog"] {
@@ -21,7 +21,7 @@ export function createTryLogNote(config: Pick<Config, "logging">, logger: Logger
         isAnew: () => isAnew,
         onFault,
       });
-      writer.write({ timestamp: new Date().toISOString(), level, logger: "baram", event: message });
+      writer.write(platformLine(level, message));
       await writer.flush();
     } catch (error) {
       logger.error({ path, error: String(error) }, "a task's log cannot be written");

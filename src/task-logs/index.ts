@@ -1,12 +1,12 @@
 export { createApiCarrier } from "./api-carrier.ts";
+export { type LogLine, platformLine, userLine } from "./log-line.ts";
 export { createFolderLogStore, createLayeredLogStore, type LogPage, type LogStore } from "./log-reader.ts";
 export type { LogPiece, LogReceipt } from "./log-receiver.ts";
 export { createLogShipper, type LogCarrier, type LogShipper } from "./log-shipper.ts";
 export { createFolderSink, type LogSink } from "./log-sink.ts";
-export { createLogWriter, type LogLine, type LogWriter, type LogWriterOptions, type WrittenLog } from "./log-writer.ts";
+export { createLogWriter, type LogWriter, type LogWriterOptions, type WrittenLog } from "./log-writer.ts";
 export { removeLog } from "./open-log.ts";
 export { createS3Carrier } from "./s3/s3-carrier.ts";
 export { createS3Place, parseS3Url, type S3Folder, type S3Place } from "./s3/s3-place.ts";
 export { createThreadedFolderSink } from "./threaded-folder-sink.ts";
 export { createLogReceiver, type LogReceiver } from "./threaded-log-receiver.ts";
-export { userLine } from "./user-line.ts";

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createMasker, findPackageRoot } from "../platform/index.ts";
+import type { LogLine } from "./log-line.ts";
 import { createFolderLogStore } from "./log-reader.ts";
 import { createFolderSink } from "./log-sink.ts";
-import { createLogWriter, type LogLine, type LogWriterOptions } from "./log-writer.ts";
+import { createLogWriter, type LogWriterOptions } from "./log-writer.ts";
 import { createThreadedFolderSink } from "./threaded-folder-sink.ts";
 
 let folder: string;

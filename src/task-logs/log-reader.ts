@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 import { BaramError, toError } from "../platform/index.ts";
-import type { LogLine } from "./log-writer.ts";
+import { type LogLine, platformLine } from "./log-line.ts";
 import { openLogToRead } from "./open-log.ts";
 
 /** `offset`: where the next page starts, in bytes; the log of a running try still grows. `lines` null = there is no log. */
@@ -102,7 +102,7 @@ function isRefusal(error: unknown): error is BaramError {
 }
 
 function withLine(page: LogPage, event: string): LogPage {
-  const line: LogLine = { timestamp: new Date().toISOString(), level: "error", event, logger: "baram" };
+  const line = platformLine("error", event);
   return { ...page, lines: [...(page.lines ?? []), line] };
 }
 

@@ -10,6 +10,7 @@
  * Marks for all streams would need a file created and removed for each try, and on ext4 recently removed files slow down the creation of new ones for minutes.
  */
 import { closeSync, constants, fstatSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { platformLine } from "./log-line.ts";
 import { type LogPlace, openLogFile, openLogPlace, removeFile, setAside } from "./open-log.ts";
 
 export type LogPiece = {
@@ -184,5 +185,5 @@ function writeMark(at: string, mark: Mark): void {
 
 function cutMark(capBytes: number): Buffer {
   const event = `… [log truncated: the log store takes ${capBytes} bytes of one try]`;
-  return Buffer.from(`${JSON.stringify({ timestamp: new Date().toISOString(), level: "warn", logger: "baram", event })}\n`);
+  return Buffer.from(`${JSON.stringify(platformLine("warn", event))}\n`);
 }

@@ -1,13 +1,6 @@
 import { type Masker, truncateLine } from "../platform/index.ts";
+import { type LogLine, PLATFORM_LOGGER, platformLine } from "./log-line.ts";
 import type { LogSink } from "./log-sink.ts";
-
-export type LogLine = {
-  timestamp: string;
-  level: "debug" | "info" | "warn" | "error";
-  event: string;
-  logger?: string;
-  [fact: string]: unknown;
-};
 
 export type LogWriter = {
   write(line: LogLine): void;
@@ -39,9 +32,6 @@ export type LogWriterOptions = {
   isAnew?: () => boolean;
   onFault: (error: Error) => void;
 };
-
-/** Of lines that the platform writes. No line of user code has it. */
-const OWN_LOGGER = "baram";
 
 /** Maximum delay of a line: a running task's log can be followed without a write for each line. */
 const FLUSH_MS = 200;
@@ -82,23 +72,13 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     if (timer) clearTimeout(timer);
     timer = null;
     if (droppedLines > 0 && (isLast || waitingBytes < BACKLOG_MAX_BYTES)) {
-      enqueue({
-        timestamp: new Date().toISOString(),
-        level: "warn",
-        logger: OWN_LOGGER,
-        event: `… [${droppedLines} lines dropped: the log could not be written as fast as it grew]`,
-      });
+      enqueue(platformLine("warn", `… [${droppedLines} lines dropped: the log could not be written as fast as it grew]`));
       droppedLines = 0;
     }
     const toldLines = lostLines;
     if (toldLines > 0 && waiting.length > 0) {
       lostLines = 0;
-      enqueue({
-        timestamp: new Date().toISOString(),
-        level: "warn",
-        logger: OWN_LOGGER,
-        event: `… [${toldLines} lines lost before this: they could not be written]`,
-      });
+      enqueue(platformLine("warn", `… [${toldLines} lines lost before this: they could not be written]`));
     }
     const lines = waiting.length;
     const batch = waiting.join("");
@@ -129,7 +109,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   return {
     written: () => written,
     write(line) {
-      const roomBytes = line.logger === OWN_LOGGER ? OWN_ROOM_BYTES : 0;
+      const roomBytes = line.logger === PLATFORM_LOGGER ? OWN_ROOM_BYTES : 0;
       if (isFull && writtenBytes > options.maxFileBytes + roomBytes) return;
       if (waitingBytes > BACKLOG_MAX_BYTES + roomBytes) {
         droppedLines++;
@@ -139,10 +119,8 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
       if (!isFull && writtenBytes > options.maxFileBytes) {
         isFull = true;
         enqueue({
+          ...platformLine("warn", `… [log truncated: it reached ${options.maxFileBytes} bytes ([logging] max_file_bytes)]`),
           timestamp: line.timestamp,
-          level: "warn",
-          logger: OWN_LOGGER,
-          event: `… [log truncated: it reached ${options.maxFileBytes} bytes ([logging] max_file_bytes)]`,
         });
       }
       if (waitingBytes > FLUSH_BYTES) drain(false);

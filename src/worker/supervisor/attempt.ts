@@ -28,7 +28,7 @@ import {
   type Timer,
   toError,
 } from "../../platform/index.ts";
-import type { LogLine, LogShipper, LogWriter } from "../../task-logs/index.ts";
+import { type LogLine, type LogShipper, type LogWriter, platformLine } from "../../task-logs/index.ts";
 import type { ToRunner } from "../wire/index.ts";
 import { type ApiClient, ApiRefusal, isTransient } from "./api-client.ts";
 import type { Runner } from "./runner-process.ts";
@@ -102,7 +102,7 @@ export function isLogAnew({ order }: Pick<Attempt, "order">): boolean {
 }
 
 export function note(attempt: Attempt, level: LogLine["level"], event: string, facts: Record<string, unknown> = {}): void {
-  attempt.log.write({ timestamp: new Date().toISOString(), level, event, logger: "baram", ...facts });
+  attempt.log.write(platformLine(level, event, facts));
 }
 
 /** What a try's log says of an outage of the API; `error` is null when it is over. */

@@ -5,7 +5,7 @@
 import { hostname as hostnameOfMachine } from "node:os";
 import { type Probe, probeLogLine, probeLogPath } from "../../contracts/index.ts";
 import { createMasker, toError } from "../../platform/index.ts";
-import { createLogWriter, type LogSink } from "../../task-logs/index.ts";
+import { createLogWriter, type LogSink, platformLine } from "../../task-logs/index.ts";
 import { isOwnRefusal } from "./api-answer.ts";
 import { type ApiClient, askAgain } from "./api-client.ts";
 import { newAttempt } from "./attempt.ts";
@@ -56,7 +56,7 @@ async function writeLog({ probeId }: Probe, token: string, { shipping, logs, opt
       fault = `the worker cannot write ${path} in its log folder: ${error.message}`;
     },
   });
-  log.write({ timestamp: new Date().toISOString(), level: "info", event: probeLogLine(probeId), logger: "baram" });
+  log.write(platformLine("info", probeLogLine(probeId)));
   // For shipping it is like a callback: a log of its own, found by a unique id.
   const workload = { type: "ExecuteCallback" as const, token, callbackId: probeId, moduleHash: "", logPath: path };
   const attempt = newAttempt(workload, "", log);

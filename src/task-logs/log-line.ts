@@ -1,5 +1,20 @@
 import type { LogRecord } from "../contracts/index.ts";
-import type { LogLine } from "./log-writer.ts";
+
+export type LogLine = {
+  timestamp: string;
+  level: "debug" | "info" | "warn" | "error";
+  event: string;
+  logger?: string;
+  [fact: string]: unknown;
+};
+
+/** Of lines that the platform writes. No line of user code has it, since `userLine` names its logger. */
+export const PLATFORM_LOGGER = "baram";
+
+/** A line that the platform writes now. */
+export function platformLine(level: LogLine["level"], event: string, facts: Record<string, unknown> = {}): LogLine {
+  return { timestamp: new Date().toISOString(), level, event, logger: PLATFORM_LOGGER, ...facts };
+}
 
 const OWN_FIELDS: ReadonlySet<string> = new Set(["timestamp", "level", "event", "logger"]);
 
