@@ -12,7 +12,8 @@
  * which AWS, or its worker, would say that it runs.
  */
 import { type Workload, workloadId } from "../../contracts/index.ts";
-import { type Logger, sleep, startTimer, type Timer } from "../../platform/index.ts";
+import { type Logger, startTimer, type Timer } from "../../platform/index.ts";
+import { within } from "../within.ts";
 import type { CapacityWait } from "./capacity-wait.ts";
 import { type AwsFault, faultOf } from "./fault-of.ts";
 import { createOutage } from "./outage.ts";
@@ -180,7 +181,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
         return waitAgain(one);
       case "credentials":
       case "away":
-        if (beUnhealthy(mark, fault)) await within(RENEW_MAX_MS, tryRenew(options, logger));
+        if (beUnhealthy(mark, fault)) await inTime(tryRenew(options, logger), RENEW_MAX_MS);
         waitAgain(one);
         if (outage.signs() > 1)
           tellAll(`outage ${outage.number()}`, `${fault.message}; it is launched when AWS can be asked again`);
@@ -332,7 +333,7 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
       isClosed = true;
       timer?.cancel();
       telling?.cancel();
-      await within(CLOSE_WAIT_MS, Promise.all([...launching.values()].map(({ done }) => done)));
+      await inTime(Promise.all([...launching.values()].map(({ done }) => done)), CLOSE_WAIT_MS);
       // A workload whose request has no readable answer may have been launched: the scheduler that adopts it launches it again under
       // the same key.
       const left = [...waiting.values()].filter(({ unsureSinceMs }) => unsureSinceMs === null).map(({ workload }) => workload);
@@ -342,22 +343,15 @@ export function createLaunchQueue(options: LaunchQueueOptions): LaunchQueue {
   };
 }
 
-const LATE = Symbol("late");
-
-/** LATE: it took longer, and goes on. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T | typeof LATE> {
-  const done = new AbortController();
-  try {
-    return await Promise.race([work, sleep(ms, done.signal).then((): typeof LATE => LATE)]);
-  } finally {
-    done.abort();
-  }
+/** Waits for the work, for so long at most; it goes on. */
+async function inTime(work: Promise<unknown>, ms: number): Promise<void> {
+  await within(work, ms, "waiting").catch((error: Error) => {
+    if (error.name !== "TimeoutError") throw error;
+  });
 }
 
-async function ended<T>(request: Promise<T>): Promise<T> {
-  const answer = await within(REQUEST_MAX_MS, request);
-  if (answer !== LATE) return answer;
-  throw Object.assign(new Error(`the request did not end within ${REQUEST_MAX_MS} ms`), { name: "TimeoutError" });
+function ended<T>(request: Promise<T>): Promise<T> {
+  return within(request, REQUEST_MAX_MS, "the request");
 }
 
 /** The last reason, then the earlier ones. */

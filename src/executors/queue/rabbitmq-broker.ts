@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Connection } from "rabbitmq-client";
 import { type Logger, toError } from "../../platform/index.ts";
+import { within } from "../within.ts";
 import type { Broker, BrokerMessage, BrokerOptions, EndsWatcher } from "./broker.ts";
 import type { BrokerAddress } from "./broker-url.ts";
 import { createPublisher, declareTaskQueue, lookUpQueue, type Notice, type Publisher } from "./rabbitmq-channels.ts";
@@ -9,7 +10,6 @@ import { connectToRabbitmq } from "./rabbitmq-client.ts";
 import { consumeFromRabbitmq } from "./rabbitmq-consumer.ts";
 import { type Ends, watchEndsQueue } from "./rabbitmq-ends.ts";
 import { rabbitmqNames } from "./rabbitmq-names.ts";
-import { within } from "./within.ts";
 
 /**
  * AMQP 0-9-1: a durable queue with priorities for each of ours, published with confirms.

@@ -1,8 +1,8 @@
 import type { Channel, Connection } from "rabbitmq-client";
 import { type Logger, toError } from "../../platform/index.ts";
+import { within } from "../within.ts";
 import type { BrokerMessage } from "./broker.ts";
 import { type RabbitmqNames, taskQueue, toRabbitmqPriority } from "./rabbitmq-names.ts";
-import { within } from "./within.ts";
 
 /** A channel whose own errors are lines of our log; on the connection they would look like an outage of the broker. */
 export async function openChannel(connection: Connection, logger: Logger): Promise<Channel> {

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Channel, Connection } from "rabbitmq-client";
 import { type Logger, sleep, toError } from "../../platform/index.ts";
+import { within } from "../within.ts";
 import { endsExchange, lookUpQueue, type Notice, onChannel, openChannel, readNotice, writePing } from "./rabbitmq-channels.ts";
 import type { RabbitmqNames } from "./rabbitmq-names.ts";
-import { within } from "./within.ts";
 
 /**
  * A scheduler's queue of acknowledged ids is deleted after this long without its scheduler, which then treats its messages as lost.

@@ -1,6 +1,7 @@
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { type Logger, startInterval, type Timer, toError } from "../../platform/index.ts";
+import { within } from "../within.ts";
 import type { Broker, BrokerMessage, BrokerOptions } from "./broker.ts";
 import type { BrokerAddress } from "./broker-url.ts";
 import { checkRedis } from "./redis-check.ts";
@@ -8,7 +9,6 @@ import { createRedisClients, type RedisClients, type RedisFacts, type RedisUse }
 import { consumeFromRedis, type JobData } from "./redis-consumer.ts";
 import { redisKeys } from "./redis-keys.ts";
 import { findMissing } from "./redis-lookup.ts";
-import { within } from "./within.ts";
 
 /** BullMQ's priorities are 1 (first) to 2^21 (last); a job without one would overtake all that have one. */
 const PRIORITY_MIDDLE = 2 ** 20;

@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { BaramError, type Logger, toError } from "../../platform/index.ts";
+import { within } from "../within.ts";
 import type { BrokerOptions } from "./broker.ts";
 import { type BrokerAddress, withoutPassword } from "./broker-url.ts";
 import { isReadOnly, type RedisFacts, redisSettings } from "./redis-client.ts";
 import { redisKeys } from "./redis-keys.ts";
-import { within } from "./within.ts";
 
 /** The first version with BLMOVE and LPOS, which BullMQ's scripts use. */
 const VERSION_MIN = [6, 2] as const;
