@@ -19,6 +19,17 @@ export type Delivery = {
   requeue(): Promise<void>;
 };
 
+/** By the names of their queues. */
+export function byQueue<T extends { queue: string }>(messages: readonly T[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of messages) {
+    const group = groups.get(one.queue);
+    if (group) group.push(one);
+    else groups.set(one.queue, [one]);
+  }
+  return groups;
+}
+
 export type QueueCount = {
   queue: string;
   waiting: number;

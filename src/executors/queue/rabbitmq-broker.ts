@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Connection } from "rabbitmq-client";
 import { type Logger, toError } from "../../platform/index.ts";
 import { within } from "../within.ts";
-import type { Broker, BrokerMessage, BrokerOptions, EndsWatcher } from "./broker.ts";
+import { type Broker, type BrokerMessage, type BrokerOptions, byQueue, type EndsWatcher } from "./broker.ts";
 import type { BrokerAddress } from "./broker-url.ts";
 import { createPublisher, declareTaskQueue, lookUpQueue, type Notice, type Publisher } from "./rabbitmq-channels.ts";
 import { checkRabbitmq } from "./rabbitmq-check.ts";
@@ -92,12 +92,7 @@ export function createRabbitmqBroker(address: BrokerAddress, options: BrokerOpti
       connection.on("connection", () => declared.clear());
     },
     async publish(messages) {
-      const work = [...new Set(messages.map(({ queue }) => queue))].map((queue) =>
-        publishTo(
-          queue,
-          messages.filter((one) => one.queue === queue),
-        ),
-      );
+      const work = [...byQueue(messages)].map(([queue, ofQueue]) => publishTo(queue, ofQueue));
       await within(Promise.all(work), timeoutMs, "publishing");
     },
     // AMQP cannot remove a message from the middle of a queue.

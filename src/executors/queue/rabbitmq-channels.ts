@@ -1,5 +1,5 @@
 import type { Channel, Connection } from "rabbitmq-client";
-import { type Logger, toError } from "../../platform/index.ts";
+import { type Logger, sleep, toError } from "../../platform/index.ts";
 import { within } from "../within.ts";
 import type { BrokerMessage } from "./broker.ts";
 import { type RabbitmqNames, taskQueue, toRabbitmqPriority } from "./rabbitmq-names.ts";
@@ -29,12 +29,17 @@ export async function onChannel<T>(
   }
 }
 
+/** An error's code and message: the library puts the broker's word into either. */
+export function wordsOf(error: unknown): string {
+  const { code, message } = toError(error) as Error & { code?: unknown };
+  return `${typeof code === "string" ? code : ""} ${message}`;
+}
+
 /** The queue's facts, or null if it does not exist. One whose node is down exists: its messages come back with the node. */
 export function lookUpQueue(connection: Connection, timeoutMs: number, queue: string) {
   return onChannel(connection, timeoutMs, (channel) => channel.queueDeclare({ queue, passive: true })).catch((error) => {
-    const { message } = toError(error);
-    if (/NOT_FOUND|no queue/.test(`${"code" in toError(error) ? (error as { code: string }).code : ""} ${message}`))
-      if (!/down or inaccessible/.test(message)) return null;
+    const words = wordsOf(error);
+    if (/NOT_FOUND|no queue/.test(words) && !/down or inaccessible/.test(words)) return null;
     throw error;
   });
 }
@@ -76,10 +81,7 @@ export async function declareTaskQueue(
     if (isNew) {
       await channel.exchangeDeclare(endsExchange(names));
       await channel.confirmSelect();
-      await channel.basicPublish(
-        { exchange: names.ends, routingKey: "", durable: true, contentType: "text/plain" },
-        writeLostQueue(queue, by),
-      );
+      await channel.basicPublish({ ...toEnds(names), durable: true }, writeLostQueue(queue, by));
     }
     await channel.queueDeclare(taskQueue(names, queue));
   });
@@ -87,6 +89,43 @@ export async function declareTaskQueue(
 
 export function endsExchange(names: RabbitmqNames) {
   return { exchange: names.ends, type: "fanout", durable: true } as const;
+}
+
+/** The envelope of a notice. */
+export function toEnds(names: RabbitmqNames) {
+  return { exchange: names.ends, routingKey: "", contentType: "text/plain" } as const;
+}
+
+type Reopening = {
+  open(): Promise<void>;
+  isOver(): boolean;
+  logger: Logger;
+  facts(): object;
+  /** What is said of the first failure, and of the success after failures. */
+  failing: string;
+  again: string;
+};
+
+const REOPEN_MS = 200;
+
+/** Opens what was closed, again and again until it is open; a call meanwhile changes nothing. */
+export function createReopening({ open, isOver, logger, facts, failing, again }: Reopening): () => Promise<void> {
+  let isOpening = false;
+  return async () => {
+    if (isOpening) return;
+    isOpening = true;
+    let failures = 0;
+    for (; !isOver(); await sleep(REOPEN_MS)) {
+      try {
+        await open();
+        if (failures > 0) logger.info(facts(), again);
+        break;
+      } catch (error) {
+        if (failures++ === 0) logger.warn({ ...facts(), error: toError(error).message }, failing);
+      }
+    }
+    isOpening = false;
+  };
 }
 
 export type Publisher = {

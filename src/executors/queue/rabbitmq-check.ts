@@ -3,7 +3,7 @@ import type { Channel, Connection } from "rabbitmq-client";
 import { BaramError, toError } from "../../platform/index.ts";
 import type { BrokerOptions } from "./broker.ts";
 import { type BrokerAddress, withoutPassword } from "./broker-url.ts";
-import { endsExchange, onChannel } from "./rabbitmq-channels.ts";
+import { endsExchange, onChannel, toEnds, wordsOf } from "./rabbitmq-channels.ts";
 import { type RabbitmqNames, rabbitmqNames, taskQueue } from "./rabbitmq-names.ts";
 
 /** `right`: what the user needs for it. */
@@ -20,10 +20,8 @@ export async function checkRabbitmq(connection: Connection, address: BrokerAddre
       try {
         await work(channel);
       } catch (error) {
-        const { message } = toError(error);
-        if (!/ACCESS[_-]REFUSED/.test(`${"code" in toError(error) ? (error as { code: string }).code : ""} ${message}`))
-          throw error;
-        throw refusal(right, message, address, options, error);
+        if (!/ACCESS[_-]REFUSED/.test(wordsOf(error))) throw error;
+        throw refusal(right, toError(error).message, address, options, error);
       }
     }
   }).catch((error) => {
@@ -44,7 +42,6 @@ function stepsFor(names: RabbitmqNames): Step[] {
   const tasks = { ...taskQueue(names, id), durable: false, exclusive: true };
   const ends = names.endsQueue(id);
   const toTasks = { routingKey: tasks.queue, mandatory: true, messageId: id, contentType: "text/plain" };
-  const toEnds = { exchange: names.ends, routingKey: "", contentType: "text/plain" };
   return [
     { right: `configure on ${tasks.queue}`, work: (channel) => channel.queueDeclare(tasks) },
     {
@@ -74,7 +71,7 @@ function stepsFor(names: RabbitmqNames): Step[] {
       work: (channel) => channel.queueBind({ queue: ends, exchange: names.ends }),
     },
     // No id: the schedulers that listen ignore it.
-    { right: `write on ${names.ends}`, work: (channel) => channel.basicPublish(toEnds, "") },
+    { right: `write on ${names.ends}`, work: (channel) => channel.basicPublish(toEnds(names), "") },
     { right: `configure on ${ends}`, work: (channel) => channel.queueDelete({ queue: ends }) },
     { right: `configure on ${tasks.queue}`, work: (channel) => channel.queueDelete({ queue: tasks.queue }) },
   ];

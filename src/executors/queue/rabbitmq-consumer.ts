@@ -1,13 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Channel, Connection } from "rabbitmq-client";
-import { type Logger, sleep, startTimer, type Timer, toError } from "../../platform/index.ts";
+import { type Logger, startTimer, type Timer, toError } from "../../platform/index.ts";
 import type { ConsumeOptions, Consumer, Delivery } from "./broker.ts";
-import { declareTaskQueue, endsExchange, openChannel } from "./rabbitmq-channels.ts";
+import { createReopening, declareTaskQueue, endsExchange, openChannel, toEnds } from "./rabbitmq-channels.ts";
 import type { RabbitmqNames } from "./rabbitmq-names.ts";
 
 type Resources = { connection: Connection; names: RabbitmqNames; timeoutMs: number; logger: Logger };
 
-const RETRY_MS = 200;
 const QUEUE_RETRY_MS = 1_000;
 /** Acknowledged ids are collected for this long, and published together. */
 const NOTICE_MS = 5;
@@ -26,7 +25,6 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
   let limit = wanted.limit;
   let isTaking = true;
   let isStopped = false;
-  let isOpening = false;
   let channel: Channel | null = null;
   /** Queue → tag of its consumer on the current channel. */
   const consumers = new Map<string, string>();
@@ -82,8 +80,7 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     if (ids.length === 0) return;
     try {
       if (!channel?.active) throw new Error("the channel is closed");
-      const envelope = { exchange: names.ends, routingKey: "", durable: true, contentType: "text/plain" };
-      await channel.basicPublish(envelope, ids.join(","));
+      await channel.basicPublish({ ...toEnds(names), durable: true }, ids.join(","));
     } catch (error) {
       ended = [...ids, ...ended].slice(-ENDED_MAX);
       logger.debug({ error: toError(error).message }, "acknowledged ids could not be published; they are kept");
@@ -109,24 +106,20 @@ export async function consumeFromRabbitmq(resources: Resources, { onDelivery, ..
     if (!opened.active) throw new Error("the channel was closed at once");
   }
 
-  async function openAgain(): Promise<void> {
-    if (isOpening) return;
-    isOpening = true;
-    channel = null;
-    let failures = 0;
-    for (; !isStopped; await sleep(RETRY_MS)) {
-      try {
-        await open();
-        if (failures > 0) logger.info({ queues: [...queues] }, "messages are consumed again");
-        break;
-      } catch (error) {
+  const openAgain = createReopening({
+    async open() {
+      channel = null;
+      await open().catch((error: unknown) => {
         channel = null;
-        if (failures++ === 0)
-          logger.warn({ queues: [...queues], error: toError(error).message }, "messages cannot be consumed; retrying");
-      }
-    }
-    isOpening = false;
-  }
+        throw error;
+      });
+    },
+    isOver: () => isStopped,
+    logger,
+    facts: () => ({ queues: [...queues] }),
+    failing: "messages cannot be consumed; retrying",
+    again: "messages are consumed again",
+  });
 
   async function consumeAgain(from: Channel, tag: string): Promise<void> {
     const queue = [...consumers].find(([, known]) => known === tag)?.[0];

@@ -1,15 +1,24 @@
 import { randomUUID } from "node:crypto";
 import type { Channel, Connection } from "rabbitmq-client";
-import { type Logger, sleep, toError } from "../../platform/index.ts";
+import type { Logger } from "../../platform/index.ts";
 import { within } from "../within.ts";
-import { endsExchange, lookUpQueue, type Notice, onChannel, openChannel, readNotice, writePing } from "./rabbitmq-channels.ts";
+import {
+  createReopening,
+  endsExchange,
+  lookUpQueue,
+  type Notice,
+  onChannel,
+  openChannel,
+  readNotice,
+  toEnds,
+  writePing,
+} from "./rabbitmq-channels.ts";
 import type { RabbitmqNames } from "./rabbitmq-names.ts";
 
 /**
  * A scheduler's queue of acknowledged ids is deleted after this long without its scheduler, which then treats its messages as lost.
  */
 const ENDS_EXPIRE_MS = 3_600_000;
-const RETRY_MS = 200;
 
 type Watching = {
   connection: Connection;
@@ -34,7 +43,6 @@ export type Ends = {
 /** Consumes a scheduler's queue of notices across outages, and after the queue was deleted. */
 export async function watchEndsQueue({ connection, names, queue, timeoutMs, onNotice, onGap, logger }: Watching): Promise<Ends> {
   let isClosed = false;
-  let isOpening = false;
   let current: Channel | null = null;
   let unheard: string | null = null;
 
@@ -67,25 +75,20 @@ export async function watchEndsQueue({ connection, names, queue, timeoutMs, onNo
     await channel.queueBind({ queue, exchange: names.ends });
   }
 
-  async function openAgain(): Promise<void> {
-    if (isOpening) return;
-    isOpening = true;
-    let failures = 0;
-    for (; !isClosed; await sleep(RETRY_MS)) {
-      try {
-        const isGone = (await lookUpQueue(connection, timeoutMs, queue)) === null;
-        await open();
-        unheard = null;
-        // Only now: what is published again has its end told.
-        if (isGone) onGap();
-        if (failures > 0) logger.info({ queue }, "the ends of tasks are read again");
-        break;
-      } catch (error) {
-        if (failures++ === 0) logger.warn({ queue, error: toError(error).message }, "the ends of tasks cannot be read; retrying");
-      }
-    }
-    isOpening = false;
-  }
+  const openAgain = createReopening({
+    async open() {
+      const isGone = (await lookUpQueue(connection, timeoutMs, queue)) === null;
+      await open();
+      unheard = null;
+      // Only now: what is published again has its end told.
+      if (isGone) onGap();
+    },
+    isOver: () => isClosed,
+    logger,
+    facts: () => ({ queue }),
+    failing: "the ends of tasks cannot be read; retrying",
+    again: "the ends of tasks are read again",
+  });
 
   await open();
   return {
@@ -99,7 +102,7 @@ export async function watchEndsQueue({ connection, names, queue, timeoutMs, onNo
       unheard = ping;
       await onChannel(connection, timeoutMs, async (channel) => {
         await channel.exchangeDeclare(endsExchange(names));
-        await channel.basicPublish({ exchange: names.ends, routingKey: "", contentType: "text/plain" }, writePing(ping));
+        await channel.basicPublish(toEnds(names), writePing(ping));
       });
     },
     async close() {

@@ -2,7 +2,7 @@ import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { type Logger, startInterval, type Timer, toError } from "../../platform/index.ts";
 import { within } from "../within.ts";
-import type { Broker, BrokerMessage, BrokerOptions } from "./broker.ts";
+import { type Broker, type BrokerOptions, byQueue } from "./broker.ts";
 import type { BrokerAddress } from "./broker-url.ts";
 import { checkRedis } from "./redis-check.ts";
 import { createRedisClients, type RedisClients, type RedisFacts, type RedisUse } from "./redis-client.ts";
@@ -83,9 +83,8 @@ export function createRedisBroker(address: BrokerAddress, options: BrokerOptions
       await client.connect();
     },
     async publish(messages) {
-      const byQueue = new Map<string, BrokerMessage[]>();
-      for (const one of messages) byQueue.set(one.queue, [...(byQueue.get(one.queue) ?? []), one]);
-      const work = [...byQueue].map(([name, ofQueue]) =>
+      const groups = byQueue(messages);
+      const work = [...groups].map(([name, ofQueue]) =>
         ask(name, "publishing", (queue) =>
           queue.addBulk(
             ofQueue.map(({ id, body, priority }) => ({
@@ -97,7 +96,7 @@ export function createRedisBroker(address: BrokerAddress, options: BrokerOptions
           ),
         ),
       );
-      const told = here().client.sadd(keys.queues, ...byQueue.keys());
+      const told = here().client.sadd(keys.queues, ...groups.keys());
       await Promise.all([...work, within(told, options.operationTimeoutMs, "publishing")]);
       if (lookUpTimer) for (const { id, queue } of messages) published.set(id, queue);
     },

@@ -5,7 +5,7 @@ import { BaramError, type Logger, toError } from "../../platform/index.ts";
 import { within } from "../within.ts";
 import type { BrokerOptions } from "./broker.ts";
 import { type BrokerAddress, withoutPassword } from "./broker-url.ts";
-import { isReadOnly, type RedisFacts, redisSettings } from "./redis-client.ts";
+import { isReadOnly, isReplica, type RedisFacts, redisSettings } from "./redis-client.ts";
 import { redisKeys } from "./redis-keys.ts";
 
 /** The first version with BLMOVE and LPOS, which BullMQ's scripts use. */
@@ -102,12 +102,7 @@ async function checkServer(client: Redis, address: BrokerAddress, logger: Logger
       `[queue] broker_url is ${broker}, which runs in cluster mode; Redis Cluster is not supported. Use a Redis without cluster mode (on ElastiCache "cluster mode disabled"), Redis Sentinel (redis+sentinel://…) or RabbitMQ (amqp://…).`,
       { broker },
     );
-  if (/^role:slave/m.test(info))
-    throw new BaramError(
-      "broker_refused",
-      `The broker ${broker} is a read-only replica. Write the address of the primary into [queue] broker_url, on ElastiCache the primary endpoint.`,
-      { broker },
-    );
+  if (isReplica(info)) throw replicaRefusal(broker, "");
   const policy = evictingPolicy(info);
   if (policy !== null)
     logger.warn(
@@ -223,15 +218,18 @@ function isRefusal(error: Error): boolean {
   return /NOPERM|no permissions to|can't run this command|can't access at least one/i.test(error.message);
 }
 
+function replicaRefusal(broker: string, said: string): BaramError {
+  return new BaramError(
+    "broker_refused",
+    `The broker ${broker} is a read-only replica${said}. Write the address of the primary into [queue] broker_url, on ElastiCache the primary endpoint.`,
+    { broker },
+  );
+}
+
 function explain(error: Error, address: BrokerAddress): BaramError {
   const message = withoutPassword(error.message, address);
   const broker = address.shown;
-  if (isReadOnly(error))
-    return new BaramError(
-      "broker_refused",
-      `The broker ${broker} is a read-only replica: ${message}. Write the address of the primary into [queue] broker_url, on ElastiCache the primary endpoint.`,
-      { broker },
-    );
+  if (isReadOnly(error)) return replicaRefusal(broker, `: ${message}`);
   if (/WRONGPASS|NOAUTH|NOPERM|invalid password|DENIED/i.test(message))
     return new BaramError(
       "broker_refused",

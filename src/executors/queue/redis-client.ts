@@ -84,7 +84,7 @@ export function createRedisClients(
     if (state.isDemoted && facts.mayInfo) {
       const replication = await client.info("replication").catch(() => "");
       // It is left again with the next write.
-      if (/^role:slave/m.test(replication)) return;
+      if (isReplica(replication)) return;
     }
     state.isDemoted = false;
     outage.back(client);
@@ -122,6 +122,11 @@ export function createRedisClients(
 /** Redis 6.2 wraps the error of a script's command in one of its own. */
 export function isReadOnly(error: unknown): boolean {
   return toError(error).message.includes("READONLY");
+}
+
+/** By an answer to INFO. */
+export function isReplica(info: string): boolean {
+  return /^role:slave/m.test(info);
 }
 
 function backOff(attempt: number): number {

@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { byQueue } from "./broker.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 
 type Named = { queue: string; id: string };
@@ -17,15 +18,7 @@ export async function findMissing(client: Redis, keys: RedisKeys, messages: read
 }
 
 async function findAbsent(client: Redis, keys: RedisKeys, messages: readonly Named[]): Promise<Named[]> {
-  const queues = new Set(messages.map(({ queue }) => queue));
-  const absent = [...queues].map((queue) =>
-    absentFrom(
-      client,
-      keys,
-      queue,
-      messages.filter((one) => one.queue === queue),
-    ),
-  );
+  const absent = [...byQueue(messages)].map(([queue, ofQueue]) => absentFrom(client, keys, queue, ofQueue));
   return (await Promise.all(absent)).flat();
 }
 
