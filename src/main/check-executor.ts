@@ -8,7 +8,7 @@
 import { randomUUID } from "node:crypto";
 import { type Config, readJwtSecret } from "../config/index.ts";
 import type { Probe } from "../contracts/index.ts";
-import type { Executor, ExecutorEvent } from "../executors/index.ts";
+import type { Executor } from "../executors/index.ts";
 import { createTokens, type Logger, silentLogger, sleep, toError } from "../platform/index.ts";
 import { findProbe, insertProbe, removeProbe, type Store } from "../store/index.ts";
 import { createApiClient, createOutageTeller } from "../worker/supervisor/index.ts";
@@ -87,28 +87,36 @@ type Tell = (step: CheckStep, ok: boolean | null, text: string) => boolean;
 
 async function follow(executor: Executor, probe: Probe, options: CheckOptions, tell: Tell): Promise<boolean> {
   const { store, timeoutSec } = options;
+  const { launches, whenSilent } = EXECUTOR_KINDS[executor.name]?.check ?? { launches: false, whenSilent: "" };
   const startedMs = performance.now();
   const sec = () => ((performance.now() - startedMs) / 1_000).toFixed(1);
-  let launched: string | null = null;
+  let isLaunched = false;
   let hasReached = false;
   const launchOk = (text: string) => {
-    launched ??= text;
-    tell("launch", true, text);
+    if (!isLaunched) tell("launch", true, text);
+    isLaunched = true;
+  };
+  const notReached = async (why: string) => {
+    launchOk("accepted");
+    return tell("reach", false, `${sentence(why)} ${whenSilent} ${await lookFromHere(options, probe)}`);
   };
   executor.queue([probe]);
   while (performance.now() - startedMs < timeoutSec * 1_000) {
     const events = executor.takeEvents().filter(({ id }) => id === probe.probeId);
-    for (const event of events)
-      if (event.kind === "launched" && launched === null) launchOk(`${event.externalExecutorId} (${sec()} s)`);
+    for (const event of events) if (event.kind === "launched") launchOk(`${event.externalExecutorId} (${sec()} s)`);
     const row = await findProbe(store, probe.probeId);
     if (row && row.hostname !== null && !hasReached) {
-      if (launched === null) launchOk(`handed to a worker (${sec()} s)`);
+      launchOk(`handed to a worker (${sec()} s)`);
       hasReached = tell("reach", true, `worker ${row.hostname}, Baram ${row.version ?? "?"} (${sec()} s)`);
     }
     if (row && row.hasLog !== null) return judgeLog(row.logFault, tell, sec());
     const end = events.find(({ kind }) => kind === "not_started" || kind === "lost" || kind === "refused");
     // A worker that has reached the API may end before its last call is seen here.
-    if (end && !hasReached) return tellEnd(executor, end, launched, options, tell, launchOk, probe);
+    if (end && !hasReached) {
+      const reason = "reason" in end && end.reason ? end.reason : end.kind;
+      if (end.kind === "refused" || (launches && !isLaunched)) return tell("launch", false, reason);
+      return notReached(reason);
+    }
     await sleep(LOOK_EVERY_MS);
   }
   const state = executor.describe?.(probe.probeId) ?? null;
@@ -116,34 +124,14 @@ async function follow(executor: Executor, probe: Probe, options: CheckOptions, t
   await sleep(REVOKE_MS);
   if (hasReached)
     return tell("log", false, `the worker did not write its log and say so within ${timeoutSec} s; its own log says why`);
-  const { launches, whenSilent } = EXECUTOR_KINDS[executor.name]?.check ?? { launches: false, whenSilent: "" };
-  if (launches && launched === null)
-    return tell("launch", false, `it was not launched within ${timeoutSec} s${state === null ? "" : `: ${state}`}`);
-  if (launched === null) launchOk("accepted");
-  const silence = `no worker reached the API at ${options.apiUrl} within ${timeoutSec} s${state === null ? "" : `: ${state}`}`;
-  return tell("reach", false, `${sentence(silence)} ${whenSilent} ${await lookFromHere(options, probe)}`);
+  const more = state === null ? "" : `: ${state}`;
+  if (launches && !isLaunched) return tell("launch", false, `it was not launched within ${timeoutSec} s${more}`);
+  return notReached(`no worker reached the API at ${options.apiUrl} within ${timeoutSec} s${more}`);
 }
 
 function judgeLog(fault: string | null, tell: Tell, sec: string): boolean {
   if (fault === null) return tell("log", true, `its line is at the log store (${sec} s)`);
   return fault.startsWith(NOT_TRIED) ? tell("log", null, fault) : tell("log", false, fault);
-}
-
-/** It ended before its worker had called the API. */
-async function tellEnd(
-  executor: Executor,
-  event: ExecutorEvent,
-  launched: string | null,
-  options: CheckOptions,
-  tell: Tell,
-  launchOk: (text: string) => void,
-  probe: Probe,
-): Promise<boolean> {
-  const reason = "reason" in event && event.reason ? event.reason : event.kind;
-  const { launches, whenSilent } = EXECUTOR_KINDS[executor.name]?.check ?? { launches: false, whenSilent: "" };
-  if (event.kind === "refused" || (launches && launched === null)) return tell("launch", false, reason);
-  if (launched === null) launchOk("accepted");
-  return tell("reach", false, `${sentence(reason)} ${whenSilent} ${await lookFromHere(options, probe)}`);
 }
 
 const sentence = (text: string) => (/[.)]$/.test(text) ? text : `${text}.`);
