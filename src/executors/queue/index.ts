@@ -4,7 +4,7 @@ import type { RedisBoard } from "./redis-board.ts";
 
 export type { Broker, BrokerOptions, Consumer, Delivery, QueueCount } from "./broker.ts";
 export { openBroker } from "./open-broker.ts";
-export { createQueueExecutor, type QueueExecutorOptions } from "./queue-executor.ts";
+export { createQueueExecutor, type QueueExecutorOptions, queueFault } from "./queue-executor.ts";
 export type { RedisBoard } from "./redis-board.ts";
 
 /** Loads BullMQ only where a board is opened. */

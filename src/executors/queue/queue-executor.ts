@@ -33,6 +33,12 @@ type InHand = BrokerMessage & {
 const PUBLISH_AT_ONCE = 200;
 const BACKOFF_MAX_MS = 5_000;
 
+/** Why no worker can be told to serve this queue, or null. */
+export function queueFault(executor: string, queue: string): string | null {
+  const wrong = queueNameSchema.safeParse(queue).error?.issues[0]?.message;
+  return wrong === undefined ? null : `its queue is "${queue.slice(0, 200)}", which ${executor} cannot carry: ${wrong}`;
+}
+
 /** Publishes workloads to a broker, from which workers anywhere take them; see broker.ts for its guarantees. */
 export function createQueueExecutor(options: QueueExecutorOptions, logger: Logger): Executor {
   const inHand = new Map<string, InHand>();
@@ -66,13 +72,9 @@ export function createQueueExecutor(options: QueueExecutorOptions, logger: Logge
       return false;
     }
     const queue = queueOf(workload);
-    const wrong = queueNameSchema.safeParse(queue).error?.issues[0]?.message;
-    if (wrong !== undefined) {
-      emit({
-        id,
-        kind: "refused",
-        reason: `its queue is "${queue.slice(0, 200)}", which ${options.name} cannot carry: ${wrong}`,
-      });
+    const reason = queueFault(options.name, queue);
+    if (reason !== null) {
+      emit({ id, kind: "refused", reason });
       return false;
     }
     if (inHand.has(id)) return true;

@@ -1,14 +1,15 @@
 import { readFileSync } from "node:fs";
 import type { Config } from "../../config/index.ts";
 import type { Executor, ExecutorOptions } from "../../executors/index.ts";
-import { type BrokerOptions, createQueueExecutor } from "../../executors/queue/index.ts";
+import { type BrokerOptions, createQueueExecutor, queueFault } from "../../executors/queue/index.ts";
 import { BaramError, toError } from "../../platform/index.ts";
 import type { ExecutorKind } from "./kind.ts";
 import type { ExecutorSurroundings } from "./surroundings.ts";
 
 export const queueExecutor: ExecutorKind = {
   // Its workers have the API's URL in their own configuration.
-  make: (config, options, around) => makeQueueExecutor(config, options, around),
+  make: makeQueueExecutor,
+  faultOf: (_config, { queue }) => queueFault("QueueExecutor", queue),
   check: {
     launches: false,
     whenSilent:
