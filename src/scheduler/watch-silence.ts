@@ -2,10 +2,10 @@
  * Fails running tries that are silent for too long, but not for an outage that is the platform's: while no heartbeat could arrive, a
  * silent try may be healthy. It then gets its full time again after the outage. Outages that can be known:
  * - the database was away: nobody is failed;
- * - the execution API is away, or has just started: no API server lives, or it does not answer this scheduler; nothing is launched
- *   either;
+ * - the execution API is away: no API server lives, or it answers neither this scheduler nor any worker; nothing is launched either;
+ * - the API server has just started;
  * - nobody is heard of, on two hosts or more: the network, or what stands before the API.
- * In the last two, workers stop what they run after `apiOutageSec` without the API. A try that is silent for longer than that is failed
+ * In all but the first, workers stop what they run after `apiOutageSec` without the API. A try that is silent for longer than that is failed
  * whatever the reason.
  */
 import { type SignsOfLife, signsOfLife, silentTries, type TryFacts } from "../store/index.ts";

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findPackageRoot } from "../../src/platform/index.ts";
 import { type AwsRig, startAwsRig } from "../support/aws/aws-rig.ts";
+import { putBaramOnEcs } from "../support/aws/baram-on-aws.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
 
 const root = findPackageRoot();
@@ -11,19 +12,14 @@ let engine: Engine;
 
 beforeAll(async () => {
   rig = await startAwsRig();
-  await rig.createCluster("main");
-  await rig.registerTask("baram", { name: "baram", entryPoint: [process.execPath, join(root, "dist", "cli", "main.js")] });
+  const ecs = await putBaramOnEcs(rig);
   const queueUrl = await rig.createQueue("results");
   await rig.createFunction({ name: "baram", handler: join(root, "dist", "main", "lambda-handler.js") });
   engine = await startEngine({
     withExamples: true,
     environment: {
       BARAM__CORE__EXECUTOR: "LocalExecutor,EcsExecutor,LambdaExecutor",
-      BARAM__ECS_EXECUTOR__CLUSTER: "main",
-      BARAM__ECS_EXECUTOR__TASK_DEFINITION: "baram",
-      BARAM__ECS_EXECUTOR__CONTAINER_NAME: "baram",
-      BARAM__ECS_EXECUTOR__SUBNETS: "subnet-0a",
-      BARAM__ECS_EXECUTOR__POLL_INTERVAL: "0.2",
+      ...ecs,
       BARAM__LAMBDA_EXECUTOR__FUNCTION_NAME: "baram",
       BARAM__LAMBDA_EXECUTOR__QUEUE_URL: queueUrl,
     },

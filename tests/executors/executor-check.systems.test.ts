@@ -6,6 +6,7 @@ import { loadConfig } from "../../src/config/index.ts";
 import { type CheckLine, checkExecutor } from "../../src/main/check-executor.ts";
 import { findPackageRoot, silentLogger } from "../../src/platform/index.ts";
 import { type AwsRig, startAwsRig } from "../support/aws/aws-rig.ts";
+import { putBaramOnEcs, putBaramOnLambda } from "../support/aws/baram-on-aws.ts";
 import { type BrokerServer, startBroker } from "../support/brokers.ts";
 import { type Engine, startEngine } from "../support/engine.ts";
 import { queueEnvironment, startQueueWorker } from "../support/queue-workers.ts";
@@ -16,35 +17,19 @@ let broker: BrokerServer;
 let environment: Record<string, string>;
 const main = join(findPackageRoot(), "dist", "cli", "main.js");
 /** The worker's window for its first call is longer than the check waits, unless it is made shorter here. */
-const WINDOW = { name: "BARAM__WORKERS__EXECUTION_API_RETRY_WINDOW", value: "1" };
+const WINDOW = { BARAM__WORKERS__EXECUTION_API_RETRY_WINDOW: "1" };
 
 beforeAll(async () => {
   rig = await startAwsRig();
   broker = await startBroker("redis");
-  await rig.createCluster("main");
-  await rig.registerTask("baram", { name: "baram", entryPoint: [process.execPath, main], environment: [WINDOW] });
+  const ecs = await putBaramOnEcs(rig, WINDOW);
+  const lambda = await putBaramOnLambda(rig, { environment: WINDOW });
   await rig.registerTask("patient", { name: "baram", entryPoint: [process.execPath, main] });
   await rig.registerTask("older", { name: "baram", entryPoint: [process.execPath, "-e", "process.exit(2)", "--"] });
-  const queueUrl = await rig.createQueue("results");
-  const deadLetterQueueUrl = await rig.createQueue("dead");
-  const handler = join(findPackageRoot(), "dist", "main", "lambda-handler.js");
-  await rig.createFunction({
-    name: "baram",
-    handler,
-    deadLetterQueueUrl,
-    retries: 0,
-    environment: { [WINDOW.name]: WINDOW.value },
-  });
   environment = queueEnvironment(broker, {
     BARAM__CORE__EXECUTOR: "QueueExecutor,EcsExecutor,LambdaExecutor",
-    BARAM__ECS_EXECUTOR__CLUSTER: "main",
-    BARAM__ECS_EXECUTOR__TASK_DEFINITION: "baram",
-    BARAM__ECS_EXECUTOR__CONTAINER_NAME: "baram",
-    BARAM__ECS_EXECUTOR__LAUNCH_TYPE: "EC2",
-    BARAM__ECS_EXECUTOR__POLL_INTERVAL: "0.1",
-    BARAM__LAMBDA_EXECUTOR__FUNCTION_NAME: "baram",
-    BARAM__LAMBDA_EXECUTOR__QUEUE_URL: queueUrl,
-    BARAM__LAMBDA_EXECUTOR__DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl,
+    ...ecs,
+    ...lambda,
   });
   engine = await startEngine({ withScheduler: false, environment });
 }, 180_000);

@@ -1,19 +1,12 @@
-import { join } from "node:path";
-import { findPackageRoot } from "../../src/platform/index.ts";
 import { startAwsRig } from "../support/aws/aws-rig.ts";
+import { putBaramOnLambda } from "../support/aws/baram-on-aws.ts";
 import { describeExecutor } from "./contract.ts";
 import { GRACE_SEC } from "./rig.ts";
 
 /** Functions are processes that have loaded the shipped handler; the rig's Lambda invokes and repeats them. */
 describeExecutor("LambdaExecutor", async () => {
   const rig = await startAwsRig();
-  const queueUrl = await rig.createQueue("results");
-  const deadLetterQueueUrl = await rig.createQueue("dead");
-  await rig.createFunction({
-    name: "baram",
-    handler: join(findPackageRoot(), "dist", "main", "lambda-handler.js"),
-    deadLetterQueueUrl,
-    retries: 0,
+  const options = await putBaramOnLambda(rig, {
     // Matches the settings of the suite's schedulers.
     environment: {
       BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: "0.3",
@@ -29,12 +22,7 @@ describeExecutor("LambdaExecutor", async () => {
       externalId: /^[0-9a-f-]{36}$/,
       lossReason: /Lambda gave the invocation up: Runtime exited with error: SIGKILL/,
     },
-    environment: {
-      BARAM__CORE__EXECUTOR: "LambdaExecutor",
-      BARAM__LAMBDA_EXECUTOR__FUNCTION_NAME: "baram",
-      BARAM__LAMBDA_EXECUTOR__QUEUE_URL: queueUrl,
-      BARAM__LAMBDA_EXECUTOR__DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl,
-    },
+    environment: { BARAM__CORE__EXECUTOR: "LambdaExecutor", ...options },
     delayStarts: (ms) => {
       rig.lambda.startDelayMs = ms;
     },

@@ -1,7 +1,7 @@
 /** All API servers are away for longer than any heartbeat may be late, while many workers of one kind run tasks. */
-import { join } from "node:path";
-import { findPackageRoot, sleep } from "../../../src/platform/index.ts";
+import { sleep } from "../../../src/platform/index.ts";
 import { startAwsRig } from "../../support/aws/aws-rig.ts";
+import { putBaramOnEcs, putBaramOnLambda } from "../../support/aws/baram-on-aws.ts";
 import { startBroker } from "../../support/brokers.ts";
 import { type QueueWorkerProcess, queueEnvironment, startQueueWorker } from "../../support/queue-workers.ts";
 import type { DagSpec } from "../checker/index.ts";
@@ -59,22 +59,8 @@ const KINDS: readonly Kind[] = [
     async start(context) {
       const rig = await startAwsRig();
       context.atEnd(() => rig.stop());
-      await rig.createCluster("main");
-      await rig.registerTask("baram", {
-        name: "baram",
-        entryPoint: [process.execPath, join(findPackageRoot(), "dist", "cli", "main.js")],
-        environment: [{ name: "BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC", value: HEARTBEAT_SEC }],
-      });
-      return {
-        environment: {
-          ...rig.environment,
-          BARAM__CORE__EXECUTOR: "EcsExecutor",
-          BARAM__ECS_EXECUTOR__CLUSTER: "main",
-          BARAM__ECS_EXECUTOR__TASK_DEFINITION: "baram",
-          BARAM__ECS_EXECUTOR__CONTAINER_NAME: "baram",
-          BARAM__ECS_EXECUTOR__POLL_INTERVAL: "0.5",
-        },
-      };
+      const options = await putBaramOnEcs(rig, { BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: HEARTBEAT_SEC });
+      return { environment: { ...rig.environment, BARAM__CORE__EXECUTOR: "EcsExecutor", ...options } };
     },
   },
   {
@@ -83,25 +69,11 @@ const KINDS: readonly Kind[] = [
     async start(context) {
       const rig = await startAwsRig();
       context.atEnd(() => rig.stop());
-      const queueUrl = await rig.createQueue("results");
-      const deadLetterQueueUrl = await rig.createQueue("dead");
-      await rig.createFunction({
-        name: "baram",
-        handler: join(findPackageRoot(), "dist", "main", "lambda-handler.js"),
-        deadLetterQueueUrl,
+      const options = await putBaramOnLambda(rig, {
         timeoutMs: 900_000,
-        retries: 0,
         environment: { BARAM__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC: HEARTBEAT_SEC },
       });
-      return {
-        environment: {
-          ...rig.environment,
-          BARAM__CORE__EXECUTOR: "LambdaExecutor",
-          BARAM__LAMBDA_EXECUTOR__FUNCTION_NAME: "baram",
-          BARAM__LAMBDA_EXECUTOR__QUEUE_URL: queueUrl,
-          BARAM__LAMBDA_EXECUTOR__DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl,
-        },
-      };
+      return { environment: { ...rig.environment, BARAM__CORE__EXECUTOR: "LambdaExecutor", ...options } };
     },
   },
 ];
